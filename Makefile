@@ -1,0 +1,43 @@
+# make run: the local service   make walk: a visitor's life, against it   make test: all tests   make check: the quick ones
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
+.PHONY: run walk test check bench synth clean
+
+run: $(VENV)/.local
+	@$(BIN)/python -m infra.local
+
+walk: $(VENV)/.local
+	@$(BIN)/python -m infra.walk
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy functions infra tests
+	$(BIN)/python -m pytest -q tests/pure
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.bench
+
+synth: $(VENV)/.dev
+	$(BIN)/python -m infra.app
+
+clean:
+	rm -rf $(VENV) .cache cdk.out
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hardlink needs Python 3.11 or newer: make PYTHON=python3.12 run")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.local: requirements-local.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q -r requirements-local.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q -r requirements-dev.txt
+	@touch $@ $(VENV)/.local

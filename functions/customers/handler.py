@@ -1,0 +1,37 @@
+"""The read calls, and undo: everything that needs a server key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from hardlink import keys, writing
+from hardlink.http import Answer, Request, entrypoint
+from hardlink.reading import Reading
+from hardlink.tables import clock, tables
+
+server_keys = keys.ServerKeys(keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), clock)
+reading = Reading(tables(), writing.declared(), clock)
+
+ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
+    "GET /customers/{type}/{value}": lambda space, r: reading.customer(
+        space, r.path("type"), r.path("value")
+    ),
+    "GET /customers/{type}/{value}/events": lambda space, r: reading.customer_events(
+        space, r.path("type"), r.path("value"), r.query
+    ),
+    "GET /sessions/{id}": lambda space, r: reading.session(space, r.path("id")),
+    "GET /sessions/{id}/events": lambda space, r: reading.session_events(
+        space, r.path("id"), r.query
+    ),
+    "POST /sessions/{id}/unlink": lambda space, r: reading.unlink(space, r.path("id")),
+    "GET /tracking-user": lambda space, r: reading.tracking_user(space, r.query),
+}
+
+
+@entrypoint
+def handler(request: Request) -> Answer:
+    """See `Reading`; the server key says which project may be read."""
+    space = server_keys.project(request.header("authorization"))
+    return Answer(ROUTES[request.route](space, request))

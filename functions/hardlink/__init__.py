@@ -1,0 +1,1 @@
+"""What Hardlink's functions share: commands, decisions, store, reads."""

@@ -1,0 +1,230 @@
+"""Carries out a stream record: brings the rows under every root in line with the links, however often it is told to.
+
+A record only says at what to look; the tables say what is so. Work grows with a profile's sessions and roots, never
+with its events. Every write holds the revisions of the nodes it was derived from still, so a late writer fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from hardlink import forest, identity, layout
+from hardlink.contention import TRIES, contended
+from hardlink.instants import END
+from hardlink.layout import Contribution, Item, Key, Record, Session, SessionRow, Table
+from hardlink.nodes import PROFILE, Node, spans
+from hardlink.port import (
+    MOST_ACTIONS,
+    Action,
+    AtMost,
+    Check,
+    ConditionFailed,
+    Delete,
+    Patch,
+    Present,
+    Put,
+    Rev,
+    Store,
+)
+
+_BYTES_AT_ONCE = 3_000_000
+Intervals = Mapping[Node, list[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What was read about one node (a profile or a soft identifier): where it belongs, and what must hold still."""
+
+    space: str
+    node: Node
+    record: Record
+    checks: list[Action]
+    wanted: Intervals
+    homes: frozenset[Node]
+    identifiers: tuple[Node, ...]
+
+    @property
+    def current(self) -> Node | None:
+        """The customer of now."""
+        return next(
+            (root for root, intervals in self.wanted.items() if intervals[-1][1] == END), None
+        )
+
+    @property
+    def roots(self) -> list[Node]:
+        """Every root that has rows of this node, may have, or shall have."""
+        return sorted({*self.wanted, *self.homes})
+
+
+class Association:
+    """Re-homes profiles, their sessions and contributions. `hard_types`: by project."""
+
+    def __init__(self, store: Store, hard_types: Mapping[str, frozenset[str]]) -> None:
+        self._store = store
+        self._hard_types = hard_types
+
+    def changed(self, table: Table, partition: str) -> None:
+        """Act on the change of a `#` item. Raises `Busy` when it must be tried again later."""
+        space, rest = layout.project_of(partition)
+        if table == "sessions":
+            self._session(space, rest)
+            return
+        node = Node.parse(rest)
+        if node.type in self._hard_types.get(space, frozenset()):
+            return
+        self._rehome(space, node)
+        if node.type != PROFILE:
+            for name, _ in forest.rows(self._store, space, node, "c/"):
+                self._rehome(space, Node(PROFILE, name.removeprefix("c/")))
+
+    def _session(self, space: str, id_: str) -> None:
+        key = layout.session(space, id_)
+        item = self._store.get([key])[0]
+        if item:
+            self._rehome(space, layout.read_session(key, item).profile, only=id_)
+
+    def _rehome(self, space: str, node: Node, only: str | None = None) -> None:
+        for _ in range(TRIES):
+            plan = self._plan(space, node)
+            if plan is None:
+                return
+            actions = list(self._differences(plan, only))
+            try:
+                for some in _batches(actions, MOST_ACTIONS - len(plan.checks)):
+                    self._store.write([*plan.checks, *some])
+            except ConditionFailed:
+                continue
+            return
+        raise contended()
+
+    def _plan(self, space: str, node: Node) -> _Plan | None:
+        """Reads in this order: the node, its history, the soft nodes between, then where it is at home."""
+        record = forest.records(self._store, space, [node])[node]
+        if not record.state.rev:
+            return None
+        found = spans(forest.history(self._store, space, node))
+        hard = self._hard_types.get(space, frozenset())
+        between = forest.records(
+            self._store, space, {s.target for s in found if s.target.type not in hard}
+        )
+        facts = {soft: read.state for soft, read in between.items()}
+        wanted: dict[Node, list[tuple[int, int]]] = {}
+        for span in identity.roots(found, facts, hard):
+            wanted.setdefault(span.target, []).append((span.start, span.end))
+        revs = {node: record.state.rev, **{soft: state.rev for soft, state in facts.items()}}
+        homes = forest.rows(self._store, space, node, "h/")
+        owned = [] if node.type == PROFILE else forest.rows(self._store, space, node, "i/")
+        return _Plan(
+            space=space,
+            node=node,
+            record=record,
+            checks=[Check(layout.head(space, n), Rev(rev)) for n, rev in revs.items()],
+            wanted=wanted,
+            homes=frozenset(Node.parse(name.removeprefix("h/")) for name, _ in homes),
+            identifiers=tuple(Node.parse(name.removeprefix("i/")) for name, _ in owned),
+        )
+
+    def _differences(self, plan: _Plan, only: str | None) -> Iterator[Action]:
+        """What to write, in an order in which it may stop anywhere: `h/` first and last."""
+        sessions = self._sessions(plan, only)
+        existing = self._existing(plan, sessions)
+        for root in sorted(plan.wanted.keys() - plan.homes):
+            yield Put(layout.home(plan.space, plan.node, root), {})
+        if only is None:
+            yield from _contributions(plan, existing)
+        for session in sessions:
+            yield from _session_rows(plan, session, existing)
+        if only is None:
+            yield from _farewells(plan, existing)
+
+    def _sessions(self, plan: _Plan, only: str | None) -> list[Session]:
+        if plan.node.type != PROFILE:
+            return []
+        ids = (
+            [only]
+            if only
+            else [
+                n.removeprefix("m/")
+                for n, _ in forest.rows(self._store, plan.space, plan.node, "m/")
+            ]
+        )
+        keys = [layout.session(plan.space, id_) for id_ in ids]
+        items = self._store.get(keys) if keys else []
+        return [
+            layout.read_session(key, item) for key, item in zip(keys, items, strict=True) if item
+        ]
+
+    def _existing(self, plan: _Plan, sessions: list[Session]) -> Mapping[Key, Item]:
+        keys = [layout.contribution(plan.space, root, plan.node) for root in plan.roots]
+        keys += [
+            layout.session_row(plan.space, root, session.id)
+            for root in plan.roots
+            for session in sessions
+        ]
+        items = self._store.get(keys) if keys else []
+        return {key: item for key, item in zip(keys, items, strict=True) if item is not None}
+
+
+def _contributions(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action]:
+    for root, intervals in plan.wanted.items():
+        key = layout.contribution(plan.space, root, plan.node)
+        values = {
+            n: v
+            for n, v in plan.record.values.items()
+            if any(a <= v.time < b for a, b in intervals)
+        }
+        item = layout.write_contribution(
+            Contribution(plan.node, tuple(intervals), values, plan.identifiers)
+        )
+        if existing.get(key) != item:
+            yield Put(key, item)
+
+
+def _session_rows(plan: _Plan, session: Session, existing: Mapping[Key, Item]) -> Iterator[Action]:
+    row = SessionRow(session.id, session.profile, session.created, session.latest, session.seen)
+    item = layout.write_session_row(row)
+    for root in plan.roots:
+        key = layout.session_row(plan.space, root, session.id)
+        if root not in plan.wanted:
+            if key in existing:
+                yield Delete(key)
+        elif existing.get(key) != item:
+            yield Put(
+                key, item, AtMost("latest", session.latest)
+            )  # never over what a later reader wrote
+    if session.customer != plan.current:
+        yield _copy(layout.session(plan.space, session.id), plan.current)
+
+
+def _copy(key: Key, customer: Node | None) -> Action:
+    if customer:
+        return Patch(key, {"customer": str(customer)}, Present())
+    return Patch(key, {}, Present(), remove=("customer",))
+
+
+def _farewells(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action]:
+    gone = sorted(plan.homes - plan.wanted.keys())
+    for root in gone:
+        key = layout.contribution(plan.space, root, plan.node)
+        if key in existing:
+            yield Delete(key)
+    for root in gone:
+        yield Delete(layout.home(plan.space, plan.node, root))
+
+
+def _batches(actions: Iterable[Action], most: int) -> Iterator[list[Action]]:
+    """Actions in order, in transactions that DynamoDB takes: 100 actions, 4 MB."""
+    batch: list[Action] = []
+    room = _BYTES_AT_ONCE
+    for action in actions:
+        weight = (
+            sum(len(str(value)) for value in action.item.values()) if isinstance(action, Put) else 0
+        )
+        if batch and (len(batch) == most or weight > room):
+            yield batch
+            batch, room = [], _BYTES_AT_ONCE
+        batch.append(action)
+        room -= weight
+    if batch:
+        yield batch

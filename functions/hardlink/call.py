@@ -1,0 +1,37 @@
+"""Who calls, when, and under which name it can be found again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+from hardlink.sources import Project, Source
+
+NewId = Callable[[], str]
+
+
+def new_id() -> str:
+    """A random ID that nobody can guess."""
+    return str(uuid4())
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a source.
+
+    `now`: when it was received, microseconds. `evidence`: the ID under which every change that it makes is explained.
+    `sent`: the device's clock when it was sent, where the client says so (Tracardi's `x-timestamp`).
+    """
+
+    name: str
+    source: Source
+    project: Project
+    now: int
+    evidence: str
+    sent: int | None = None
+
+    @property
+    def space(self) -> str:
+        """The name of the project, in which identities are unique."""
+        return self.source.project

@@ -1,0 +1,70 @@
+"""Opting out and in: who denied tracking is not tracked on any session of the profile, from the answer on (I9)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hardlink import forest, layout, values
+from hardlink.call import Call
+from hardlink.contention import TRIES, contended
+from hardlink.layout import Session
+from hardlink.nodes import Node
+from hardlink.port import Action, Check, ConditionFailed, Patch, Present, Put, Rev, Store
+
+
+class Consents:
+    """Writes the consent of a profile, then of each of its sessions."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def set(self, call: Call, session: Session, *, denied: bool) -> None:
+        """Hold from the moment this returns.
+
+        The profile comes first: a session that is opened meanwhile copies its consent from there, or fails and
+        reads again; one that was opened before is found among the profile's sessions.
+        """
+        for _ in range(TRIES):
+            try:
+                rev = self._set_profile(call, session.profile, denied=denied)
+                self._set_sessions(call, session.profile, rev, denied=denied)
+            except ConditionFailed:
+                continue
+            return
+        raise contended()
+
+    def _set_profile(self, call: Call, profile: Node, *, denied: bool) -> int:
+        """Writes the profile if it says something else, and answers its `rev`. Raises `ConditionFailed`."""
+        record = forest.records(self._store, call.space, [profile])[profile]
+        told = values.said("consents", {"tracking": "denied" if denied else "granted"}, call.now)
+        before = record.values.get(("consents", "tracking"))
+        if record.denied == denied and before and before.json == told["consents", "tracking"].json:
+            return record.state.rev
+        rev = record.state.rev + 1
+        fresh = replace(
+            record,
+            denied=denied,
+            values={**record.values, **told},
+            state=replace(record.state, rev=rev),
+        )
+        self._store.write(
+            [Put(layout.head(call.space, profile), layout.write_record(fresh), Rev(rev - 1))]
+        )
+        return rev
+
+    def _set_sessions(self, call: Call, profile: Node, rev: int, *, denied: bool) -> None:
+        """Writes the sessions that say something else, as long as the profile stays. Raises `ConditionFailed`."""
+        unchanged = Check(layout.head(call.space, profile), Rev(rev))
+        members = forest.rows(self._store, call.space, profile, "m/")
+        keys = [layout.session(call.space, name.removeprefix("m/")) for name, _ in members]
+        for key, item in zip(keys, self._store.get(keys), strict=True):
+            if item and bool(item.get("denied", False)) != denied:
+                self._store.write([unchanged, _consent(key, denied=denied)])
+
+
+def _consent(key: layout.Key, *, denied: bool) -> Action:
+    return (
+        Patch(key, {"denied": True}, Present())
+        if denied
+        else Patch(key, {}, Present(), remove=("denied",))
+    )

@@ -1,0 +1,123 @@
+"""A customer as one partition tells it: own values and contributions folded, identifiers, sessions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hardlink import layout
+from hardlink.instants import END
+from hardlink.layout import Contribution, Item, Key, Record, SessionRow
+from hardlink.nodes import PROFILE, Node
+from hardlink.port import Store
+from hardlink.values import KINDS, Name, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A session's events from `start` up to, not including, `end` belong to the customer read.
+
+    `bound`: no event of it is later; `seen`: one may be as late as this (microseconds).
+    """
+
+    session: str
+    profile: str
+    start: int
+    end: int
+    bound: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A root and its rows."""
+
+    space: str
+    root: Node
+    record: Record
+    contributions: tuple[Contribution, ...]
+    sessions: tuple[SessionRow, ...]
+    owned: tuple[Node, ...]
+
+    @classmethod
+    def of(cls, space: str, root: Node, found: Iterable[tuple[Key, Item]]) -> Customer:
+        """A customer from the items of its partition."""
+        record = Record()
+        contributions, sessions, owned = [], [], []
+        for key, item in found:
+            match key.item[:2]:
+                case layout.HEAD:
+                    record = layout.read_record(item)
+                case "i/":
+                    owned.append(Node.parse(key.item[2:]))
+                case "p/":
+                    contributions.append(layout.read_contribution(key, item))
+                case "s/":
+                    sessions.append(layout.read_session_row(key, item))
+        return cls(space, root, record, tuple(contributions), tuple(sessions), tuple(owned))
+
+    @property
+    def identifiers(self) -> dict[str, list[str]]:
+        """Every identifier that finds this customer, by type."""
+        lent = (node for c in self.contributions for node in (c.node, *c.identifiers))
+        nodes = {
+            self.root,
+            *self.owned,
+            *lent,
+            *(Node(t, v) for t, v in self.record.state.ids.items()),
+        }
+        by_type: dict[str, list[str]] = {}
+        for node in sorted(nodes):
+            if node.type != PROFILE:
+                by_type.setdefault(node.type, []).append(node.value)
+        return by_type
+
+    def values(self, store: Store) -> Mapping[str, Any]:
+        """Attributes, segments, traits and consents: of every name the value set last."""
+        newest: dict[Name, tuple[Value, Node]] = {}
+        lent = [(c.node, c.values) for c in self.contributions]
+        for node, said in [(self.root, self.record.values), *lent]:
+            for name, value in said.items():
+                if value.newer_than(newest[name][0] if name in newest else None):
+                    newest[name] = (value, node)
+        return _shown(_unspilled(store, self.space, newest))
+
+    def stretches(self) -> list[Stretch]:
+        """Every session and stretch of time whose events are this customer's."""
+        intervals = {c.node: c.intervals for c in self.contributions}
+        whole = ((0, END),) if self.root.type == PROFILE else ()
+        return [
+            Stretch(
+                row.session,
+                row.profile.value,
+                start,
+                end,
+                min(row.latest, end - 1),
+                min(row.seen, end - 1),
+            )
+            for row in self.sessions
+            for start, end in intervals.get(row.profile, whole)
+        ]
+
+
+def _unspilled(
+    store: Store, space: str, newest: Mapping[Name, tuple[Value, Node]]
+) -> dict[Name, str]:
+    keys = {
+        name: layout.spilled(space, node, name)
+        for name, (value, node) in newest.items()
+        if value.spilled
+    }
+    items = dict(zip(keys, store.get(list(keys.values())), strict=True)) if keys else {}
+    found = {name: value.json for name, (value, _) in newest.items() if not value.spilled}
+    return found | {name: str(item["json"]) for name, item in items.items() if item}
+
+
+def _shown(found: Mapping[Name, str]) -> dict[str, Any]:
+    shown: dict[str, Any] = {kind: {} for kind in KINDS}
+    for (kind, name), text in sorted(found.items()):
+        shown[kind][name] = json.loads(text)
+    shown["segments"] = [label for label, holds in shown["segments"].items() if holds]
+    return shown

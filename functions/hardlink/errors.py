@@ -1,0 +1,76 @@
+"""Every answer that is not a success: a code, a message that says what to do, the field at fault."""
+
+from __future__ import annotations
+
+
+class HardlinkError(Exception):
+    """An error that is answered as `{"error": {"code", "message", "field"?}}` with `status`."""
+
+    status = 400
+    code = "invalid"
+
+    def __init__(self, message: str, field: str | None = None, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.code = code or type(self).code
+
+    def body(self) -> dict[str, object]:
+        """The body of the answer."""
+        error: dict[str, object] = {"code": self.code, "message": self.message}
+        if self.field:
+            error["field"] = self.field
+        return {"error": error}
+
+
+class Invalid(HardlinkError):
+    """The call says something that cannot be: 400."""
+
+
+class TooLarge(HardlinkError):
+    """More than one call may carry: 413."""
+
+    status = 413
+    code = "too_large"
+
+
+class UnknownSource(HardlinkError):
+    """No source has this write key: 401 (seed 002: "Unauthorized Access")."""
+
+    status = 401
+    code = "unknown_source"
+
+
+class Unauthorized(HardlinkError):
+    """A server key is missing or wrong: 401."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class Forbidden(HardlinkError):
+    """The key is right, the place it is used from is not: 403."""
+
+    status = 403
+    code = "origin_not_allowed"
+
+
+class NotFound(HardlinkError):
+    """Nothing is known under this name: 404."""
+
+    status = 404
+    code = "not_found"
+
+
+class Refused(HardlinkError):
+    """A rule of identity forbids this, and nothing was changed: 409."""
+
+    status = 409
+    code = "refused"
+
+
+class Busy(HardlinkError):
+    """The tables are too busy just now, and nothing is promised: 503, send it again."""
+
+    status = 503
+    code = "busy"

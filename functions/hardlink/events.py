@@ -1,0 +1,101 @@
+"""Events: one item each, written once, never touched again; a large one lies in several pieces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hardlink import layout
+from hardlink.instants import SECOND, iso
+from hardlink.layout import EXPIRES, Item, Key
+from hardlink.port import Put, Store
+from hardlink.values import dump
+
+_PIECE = 90_000
+"""Characters of one piece: at most four bytes each, and an item ends at 400 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it is kept. `time`, `received`: microseconds on the server's clock; `body`: what the client said."""
+
+    id: str
+    type: str
+    time: int
+    received: int
+    source: str
+    body: Mapping[str, Any]
+    expires: int | None = None
+
+    def shown(self, session: str, profile: str) -> dict[str, Any]:
+        """The event as the timeline answers it."""
+        return {
+            "id": self.id,
+            "type": self.type,
+            "time": iso(self.time),
+            "received": iso(self.received),
+            "session": session,
+            "profile": profile,
+            "source": self.source,
+            "properties": {},
+            "context": {},
+            **self.body,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    head: tuple[Key, Item]
+    pieces: list[tuple[Key, Item]] = field(default_factory=list)
+
+
+def insert(store: Store, space: str, session: str, found: Sequence[StoredEvent]) -> list[bool]:
+    """Store events; `False` where one with this ID and time is stored already.
+
+    The pieces of a large event are written before it, so that nobody ever reads half of one.
+    """
+    written = [_write(space, session, event) for event in found]
+    for key, item in (piece for event in written for piece in event.pieces):
+        store.write([Put(key, item)])
+    return store.insert([event.head for event in written])
+
+
+def read(store: Store, key: Key, item: Item) -> StoredEvent:
+    """What `insert` wrote."""
+    _, time, id_ = key.item.split("/", 2)
+    text = str(item["body"]) if "body" in item else "".join(_pieces(store, key))
+    return StoredEvent(
+        id=id_,
+        type=str(item["type"]),
+        time=int(time),
+        received=int(item["received"]),
+        source=str(item["source"]),
+        body=json.loads(text),
+        expires=int(item[EXPIRES]) if EXPIRES in item else None,
+    )
+
+
+def expired(item: Item, now: int) -> bool:
+    """Whether an event is past its retention, though DynamoDB did not delete it yet."""
+    return EXPIRES in item and int(item[EXPIRES]) * SECOND <= now
+
+
+def _write(space: str, session: str, event: StoredEvent) -> _Written:
+    key = layout.event(space, session, event.time, event.id)
+    item: Item = {"type": event.type, "received": event.received, "source": event.source}
+    lifetime: Item = {EXPIRES: event.expires} if event.expires is not None else {}
+    text = dump(event.body)
+    if len(text) <= _PIECE:
+        return _Written((key, item | lifetime | {"body": text}))
+    parts = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+    pieces = [
+        (layout.piece(key, number), {"body": part, **lifetime}) for number, part in enumerate(parts)
+    ]
+    return _Written((key, item | lifetime | {"pieces": len(parts)}), pieces)
+
+
+def _pieces(store: Store, key: Key) -> Iterator[str]:
+    first, last = layout.pieces(key)
+    return (str(item["body"]) for _, item in store.scan(key.table, key.partition, first, last))

@@ -1,0 +1,33 @@
+"""Reads the nodes of the identity forest and their histories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hardlink import layout
+from hardlink.layout import Record
+from hardlink.nodes import Entry, Node
+from hardlink.port import Store
+
+
+def records(store: Store, space: str, nodes: Iterable[Node]) -> dict[Node, Record]:
+    """These nodes, as they are."""
+    wanted = list(dict.fromkeys(nodes))
+    items = store.get([layout.head(space, node) for node in wanted]) if wanted else []
+    return {node: layout.read_record(item) for node, item in zip(wanted, items, strict=True)}
+
+
+def history(store: Store, space: str, node: Node) -> list[Entry]:
+    """The link history of a node, oldest first."""
+    return [
+        layout.read_entry(layout.Key("customers", "", name), item)
+        for name, item in rows(store, space, node, "l/")
+    ]
+
+
+def rows(store: Store, space: str, node: Node, prefix: str) -> list[tuple[str, layout.Item]]:
+    """The items of one kind under a node: sort key and item."""
+    found = store.scan(
+        "customers", layout.head(space, node).partition, prefix, prefix + layout.LAST
+    )
+    return [(key.item, item) for key, item in found]

@@ -1,0 +1,146 @@
+"""Between API Gateway (HTTP API, payload 2.0) and the library: requests in, answers out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+
+from hardlink.errors import Busy, HardlinkError, Invalid, TooLarge
+
+MOST_BYTES = 5 * 1024 * 1024
+"""Largest body: what seed 004 allows one customer (255 values of 16 KB) fits; Lambda itself takes 6 MB."""
+
+Event = Mapping[str, Any]
+LambdaHandler = Callable[[Event, object], dict[str, Any]]
+_RETRY = {"retry-after": "1"}
+logger = Logger(service="hardlink")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered: JSON, and a status."""
+
+    body: Mapping[str, Any]
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Request:
+    """One HTTP request as API Gateway hands it over."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+
+    @property
+    def id(self) -> str:
+        """The ID that API Gateway gave it: a client can quote it, the logs have it."""
+        return str(self._event["requestContext"]["requestId"])
+
+    @property
+    def route(self) -> str:
+        """`POST /track`."""
+        return str(self._event["routeKey"])
+
+    def header(self, name: str) -> str | None:
+        """A header by its lower-case name."""
+        value = self._event.get("headers", {}).get(name)
+        return None if value is None else str(value)
+
+    def path(self, name: str) -> str:
+        """A part of the path, decoded."""
+        return str(self._event["pathParameters"][name])
+
+    def query(self, name: str) -> str | None:
+        """A query parameter, decoded."""
+        value = (self._event.get("queryStringParameters") or {}).get(name)
+        return None if value is None else str(value)
+
+    @cached_property
+    def json(self) -> object:
+        """The body as JSON, whatever its Content-Type, unzipped where it is zipped. Raises `Invalid`, `TooLarge`."""
+        try:
+            return json.loads(self._bytes, parse_constant=_finite, parse_float=_finite)
+        except (ValueError, RecursionError) as error:
+            raise Invalid(f"the body is no JSON: {_reason(error)}", code="bad_json") from error
+
+    @property
+    def _bytes(self) -> bytes:
+        body = self._event.get("body") or ""
+        try:
+            raw = (
+                base64.b64decode(body, validate=True)
+                if self._event.get("isBase64Encoded")
+                else body.encode()
+            )
+        except (binascii.Error, UnicodeEncodeError) as error:
+            raise Invalid("the body can't be decoded: send UTF-8", code="bad_json") from error
+        if (self.header("content-encoding") or "").strip().lower() == "gzip":
+            raw = _unzipped(raw)
+        if len(raw) > MOST_BYTES:
+            raise _too_large()
+        return raw
+
+
+def entrypoint(handle: Callable[[Request], Answer]) -> LambdaHandler:
+    """A Lambda handler: one log line a call without personal data, every error an answer that says what to do."""
+
+    @wraps(handle)
+    def handler(event: Event, _context: object) -> dict[str, Any]:
+        request = Request(event)
+        try:
+            answer = handle(request)
+        except HardlinkError as error:
+            answer = Answer(error.body(), error.status, _RETRY if isinstance(error, Busy) else {})
+        logger.info("answered", route=request.route, status=answer.status, request_id=request.id)
+        return _response(answer, request.id)
+
+    return handler
+
+
+def _response(answer: Answer, request_id: str) -> dict[str, Any]:
+    return {
+        "statusCode": answer.status,
+        "headers": {
+            "content-type": "application/json",
+            "x-request-id": request_id,
+            **answer.headers,
+        },
+        "body": json.dumps(answer.body, separators=(",", ":")),
+    }
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:32]} is no JSON number that can be kept")
+    return number
+
+
+def _unzipped(raw: bytes) -> bytes:
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        found = unzip.decompress(raw, MOST_BYTES + 1)
+    except zlib.error as error:
+        raise Invalid("the body is said to be gzip, and is not", code="bad_json") from error
+    if unzip.unconsumed_tail:
+        raise _too_large()
+    if not unzip.eof:
+        raise Invalid("the gzip body ends too early", code="bad_json")
+    return found
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"the body has more than {MOST_BYTES} bytes: send it in parts")
+
+
+def _reason(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]

@@ -1,0 +1,312 @@
+"""The layout of both tables: every key, and how each item reads and writes. One home for item shapes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
+
+from hardlink import values
+from hardlink.nodes import Entry, Node, State
+from hardlink.values import Name, Values
+
+Table = Literal["sessions", "customers"]
+Attribute: TypeAlias = str | int | bool
+Item: TypeAlias = dict[str, Attribute]
+PARTITION: dict[Table, str] = {"sessions": "session", "customers": "customer"}
+SORT = "item"
+HEAD = "#"
+EXPIRES = "expires"
+"""The TTL attribute, in seconds, as DynamoDB wants it."""
+LAST = "\uffff"
+
+
+class Key(NamedTuple):
+    """Where an item lies."""
+
+    table: Table
+    partition: str
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`sessions` `#`: a visit. `latest`: an upper bound of its events' times. `offset`: server minus device clock."""
+
+    id: str
+    profile: Node
+    source: str
+    created: int
+    latest: int
+    seen: int
+    offset: int = 0
+    denied: bool = False
+    customer: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`customers` `#`: a node, what is said of it, and its own values."""
+
+    state: State = field(default_factory=State)
+    created: int = 0
+    values: Values = field(default_factory=dict)
+    denied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """`s/<session>` under a root: a session that has an interval here."""
+
+    session: str
+    profile: Node
+    created: int
+    latest: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """`p/<node>` under a root: the values of a node and the half-open intervals of time in which it belongs here."""
+
+    node: Node
+    intervals: tuple[tuple[int, int], ...]
+    values: Values
+    identifiers: tuple[Node, ...] = ()
+
+
+def head(project: str, node: Node) -> Key:
+    """The key of a node."""
+    return Key("customers", f"{project}/{node}", HEAD)
+
+
+def entry(project: str, node: Node, rev: int) -> Key:
+    """The key of one entry of a node's link history."""
+    return Key("customers", f"{project}/{node}", f"l/{rev:012d}")
+
+
+def member(project: str, profile: Node, session: str) -> Key:
+    """The key that says: this session is of this profile."""
+    return Key("customers", f"{project}/{profile}", f"m/{session}")
+
+
+def child(project: str, soft: Node, profile: Node) -> Key:
+    """The key that says: this profile links to this soft identifier, or once did."""
+    return Key("customers", f"{project}/{soft}", f"c/{profile.value}")
+
+
+def home(project: str, node: Node, root: Node) -> Key:
+    """The key that says: this root may hold rows of this node."""
+    return Key("customers", f"{project}/{node}", f"h/{root}")
+
+
+def identifier(project: str, root: Node, soft: Node) -> Key:
+    """The key that says: this identifier finds this customer."""
+    return Key("customers", f"{project}/{root}", f"i/{soft}")
+
+
+def contribution(project: str, root: Node, node: Node) -> Key:
+    """The key of a node's contribution to a root."""
+    return Key("customers", f"{project}/{root}", f"p/{node}")
+
+
+def session_row(project: str, root: Node, session: str) -> Key:
+    """The key of a session under a root."""
+    return Key("customers", f"{project}/{root}", f"s/{session}")
+
+
+def spilled(project: str, node: Node, name: Name) -> Key:
+    """The key of a value too large to stand in its node."""
+    return Key("customers", f"{project}/{node}", f"v/{name[0]}/{name[1]}")
+
+
+def session(project: str, id_: str) -> Key:
+    """The key of a session."""
+    return Key("sessions", f"{project}/{id_}", HEAD)
+
+
+def event(project: str, session_id: str, time: int, id_: str) -> Key:
+    """The key of an event: in order of time, then of ID."""
+    return Key("sessions", f"{project}/{session_id}", f"e/{time:016d}/{id_}")
+
+
+def piece(of: Key, number: int) -> Key:
+    """The key of one piece of an event larger than an item: outside the range that a timeline reads."""
+    return of._replace(item=f"x/{of.item[2:]}/{number:03d}")
+
+
+def pieces(of: Key) -> tuple[str, str]:
+    """First and last sort key of the pieces of an event."""
+    return f"x/{of.item[2:]}/", f"x/{of.item[2:]}/{LAST}"
+
+
+def project_of(partition: str) -> tuple[str, str]:
+    """Project and the rest of a partition key: projects hold no `/`."""
+    project, _, rest = partition.partition("/")
+    return project, rest
+
+
+# -- items --------------------------------------------------------------------------------------------------------
+
+
+def write_session(s: Session) -> Item:
+    """A session as an item."""
+    item: Item = {
+        "profile": s.profile.value,
+        "source": s.source,
+        "created": s.created,
+        "latest": s.latest,
+        "seen": s.seen,
+    }
+    if s.offset:
+        item["offset"] = s.offset
+    if s.denied:
+        item["denied"] = True
+    if s.customer:
+        item["customer"] = str(s.customer)
+    return item
+
+
+def read_session(key: Key, item: Item) -> Session:
+    """What `write_session` wrote."""
+    customer = item.get("customer")
+    return Session(
+        id=project_of(key.partition)[1],
+        profile=Node("profile", str(item["profile"])),
+        source=str(item["source"]),
+        created=int(item["created"]),
+        latest=int(item["latest"]),
+        seen=int(item["seen"]),
+        offset=int(item.get("offset", 0)),
+        denied=bool(item.get("denied", False)),
+        customer=Node.parse(str(customer)) if customer else None,
+    )
+
+
+def write_record(record: Record) -> Item:
+    """A node as an item."""
+    s = record.state
+    item: Item = {"rev": s.rev, "created": record.created}
+    optional: dict[str, Attribute | None] = {
+        "known": s.known or None,
+        "owner": str(s.owner) if s.owner else None,
+        "link": str(s.link) if s.link else None,
+        "said": s.said or None,
+        "links": s.links or None,
+        "ids": values.dump(dict(s.ids)) if s.ids else None,
+        "counts": values.dump(dict(s.counts)) if s.counts else None,
+        "values": values.pack(record.values) if record.values else None,
+        "denied": record.denied or None,
+    }
+    return item | {name: value for name, value in optional.items() if value is not None}
+
+
+def read_record(item: Item | None) -> Record:
+    """What `write_record` wrote; an absent item is a node that nobody mentioned yet."""
+    if item is None:
+        return Record()
+    state = State(
+        rev=int(item["rev"]),
+        known=bool(item.get("known", False)),
+        owner=_node(item.get("owner")),
+        link=_node(item.get("link")),
+        said=int(item.get("said", 0)),
+        links=int(item.get("links", 0)),
+        ids=json.loads(str(item.get("ids", "{}"))),
+        counts=json.loads(str(item.get("counts", "{}"))),
+    )
+    return Record(
+        state=state,
+        created=int(item["created"]),
+        values=values.unpack(_text(item.get("values"))),
+        denied=bool(item.get("denied", False)),
+    )
+
+
+def write_entry(e: Entry) -> Item:
+    """A history entry as an item."""
+    item: Item = {
+        "rule": e.rule,
+        "evidence": e.evidence,
+        "at": e.at,
+        "said": e.said,
+        "source": e.source,
+        "nodes": values.dump([str(node) for node in e.nodes]),
+    }
+    if e.link:
+        item["link"] = str(e.link)
+    if e.begins:
+        item["begins"] = True
+    if e.owner:
+        item["owner"] = str(e.owner)
+    if e.undone:
+        item["undone"] = e.undone
+    return item
+
+
+def read_entry(key: Key, item: Item) -> Entry:
+    """What `write_entry` wrote."""
+    return Entry(
+        rev=int(key.item.removeprefix("l/")),
+        rule=str(item["rule"]),
+        evidence=str(item["evidence"]),
+        at=int(item["at"]),
+        said=int(item["said"]),
+        source=str(item["source"]),
+        nodes=tuple(Node.parse(text) for text in json.loads(str(item["nodes"]))),
+        link=_node(item.get("link")),
+        begins=bool(item.get("begins", False)),
+        owner=_node(item.get("owner")),
+        undone=int(item.get("undone", 0)),
+    )
+
+
+def write_session_row(row: SessionRow) -> Item:
+    """A session's row under a root as an item."""
+    return {
+        "profile": row.profile.value,
+        "created": row.created,
+        "latest": row.latest,
+        "seen": row.seen,
+    }
+
+
+def read_session_row(key: Key, item: Item) -> SessionRow:
+    """What `write_session_row` wrote."""
+    return SessionRow(
+        session=key.item.removeprefix("s/"),
+        profile=Node("profile", str(item["profile"])),
+        created=int(item["created"]),
+        latest=int(item["latest"]),
+        seen=int(item["seen"]),
+    )
+
+
+def write_contribution(c: Contribution) -> Item:
+    """A contribution as an item."""
+    item: Item = {"intervals": values.dump(c.intervals)}
+    if c.values:
+        item["values"] = values.pack(c.values)
+    if c.identifiers:
+        item["identifiers"] = values.dump([str(node) for node in c.identifiers])
+    return item
+
+
+def read_contribution(key: Key, item: Item) -> Contribution:
+    """What `write_contribution` wrote."""
+    intervals: Sequence[Sequence[int]] = json.loads(str(item["intervals"]))
+    return Contribution(
+        node=Node.parse(key.item.removeprefix("p/")),
+        intervals=tuple((start, end) for start, end in intervals),
+        values=values.unpack(_text(item.get("values"))),
+        identifiers=tuple(map(Node.parse, json.loads(str(item.get("identifiers", "[]"))))),
+    )
+
+
+def _node(text: Attribute | None) -> Node | None:
+    return Node.parse(str(text)) if text else None
+
+
+def _text(value: Attribute | None) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,243 @@
+"""Carries out what `identity` decides: reads the nodes it asks for, writes the decision in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from hardlink import forest, identity, layout, values
+from hardlink.call import Call
+from hardlink.contention import TRIES, contended
+from hardlink.identity import Claim, Decision, Unread
+from hardlink.layout import Record
+from hardlink.nodes import Entry, Node, State
+from hardlink.port import Action, Check, ConditionFailed, Delete, Patch, Present, Put, Rev, Store
+from hardlink.values import Name, Values
+
+_SPILLS_AT_ONCE = 60
+_BYTES_AT_ONCE = 2_000_000
+"""A transaction holds 100 actions and 4 MB: a command with more values than this is written in several."""
+
+
+@dataclass
+class _Read:
+    """What was read of the forest for one decision."""
+
+    records: dict[Node, Record] = field(default_factory=dict)
+    histories: dict[Node, list[Entry]] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> Mapping[Node, State]:
+        return {node: record.state for node, record in self.records.items()}
+
+
+class Links:
+    """Reads and writes the identity forest."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def identify(self, call: Call, claim: Claim, said: Values) -> Decision:
+        """Link, and say these values about the customer, all or nothing; writes nothing where all is so already.
+
+        Raises `Refused` where a rule forbids it: then nothing changed.
+        """
+        first, *rest = _portions(said)
+
+        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
+            decision = identity.decide(claim, read.facts, read.histories)
+            actions = self._changes(call, decision, read)
+            return decision, _with_values(
+                call, decision.customer, decision.states, read, first, actions
+            )
+
+        decision = self._carry_out(
+            call.space, attempt, claim.ids + ((claim.profile,) if claim.profile else ())
+        )
+        for portion in rest:
+            self._say(call, decision.customer, portion)
+        return decision
+
+    def say(self, call: Call, profile: Node, said: Values, hard_types: frozenset[str]) -> None:
+        """Say these values about whoever is behind a profile: its root when it is linked, else itself (rule 9)."""
+        for portion in _portions(said):
+
+            def attempt(read: _Read, portion: Values = portion) -> tuple[Decision, list[Action]]:
+                root = _root(profile, hard_types, read)
+                return Decision(root), _with_values(call, root, {}, read, portion, [])
+
+            self._carry_out(call.space, attempt, [profile])
+
+    def undo(
+        self, call_space: str, profile: Node, hard_types: frozenset[str], now: int
+    ) -> Decision:
+        """Take back the newest link of a profile (rule 11). Raises `Refused` where nothing is linked."""
+
+        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
+            decision = identity.undo(profile, read.facts, read.histories, hard_types, now)
+            marks: list[Action] = [
+                Patch(layout.entry(call_space, node, entry.rev), {"undone": now}, Present())
+                for node, entry in decision.undone
+            ]
+            return decision, [
+                *_states(call_space, decision, read),
+                *_owned(call_space, decision),
+                *marks,
+            ]
+
+        return self._carry_out(call_space, attempt, [profile])
+
+    def _carry_out(
+        self,
+        space: str,
+        attempt: Callable[[_Read], tuple[Decision, list[Action]]],
+        first: Iterable[Node],
+    ) -> Decision:
+        for _ in range(TRIES):
+            read = _Read(forest.records(self._store, space, first))
+            decision, actions = self._decided(space, attempt, read)
+            if all(isinstance(action, Check) for action in actions):
+                return decision
+            try:
+                self._store.write(actions)
+            except ConditionFailed:
+                continue
+            return decision
+        raise contended()
+
+    def _decided(
+        self, space: str, attempt: Callable[[_Read], tuple[Decision, list[Action]]], read: _Read
+    ) -> tuple[Decision, list[Action]]:
+        while True:
+            try:
+                return attempt(read)
+            except Unread as missing:
+                if missing.history:
+                    read.histories.update(
+                        {node: forest.history(self._store, space, node) for node in missing.nodes}
+                    )
+                else:
+                    read.records.update(forest.records(self._store, space, missing.nodes))
+
+    def _changes(self, call: Call, decision: Decision, read: _Read) -> list[Action]:
+        space = call.space
+        nodes = tuple(decision.entries)
+        entries: list[Action] = [
+            Put(layout.entry(space, node, rev), layout.write_entry(_entry(call, new, rev, nodes)))
+            for node, new in decision.entries.items()
+            for rev in [read.records[node].state.rev + 1]
+        ]
+        children: list[Action] = [
+            Put(layout.child(space, soft, profile), {"since": call.now})
+            for soft, profile in decision.children
+        ]
+        return [
+            *_states(space, decision, read, call.now),
+            *entries,
+            *_owned(space, decision),
+            *children,
+        ]
+
+    def _say(self, call: Call, root: Node, said: Values) -> None:
+        self._carry_out(
+            call.space,
+            lambda read: (Decision(root), _with_values(call, root, {}, read, said, [])),
+            [root],
+        )
+
+
+def _root(profile: Node, hard_types: frozenset[str], read: _Read) -> Node:
+    target = read.records[profile].state.link
+    if target is None:
+        return profile
+    if target not in read.records:
+        raise Unread([target])
+    root = target if target.type in hard_types else read.records[target].state.link or target
+    if root not in read.records:
+        raise Unread([root])
+    return root
+
+
+def _states(space: str, decision: Decision, read: _Read, created: int = 0) -> list[Action]:
+    """The nodes that change, and those that must not have changed."""
+    written: list[Action] = [
+        _put(space, node, replace(read.records[node], state=state), created)
+        for node, state in decision.states.items()
+    ]
+    return written + [
+        Check(layout.head(space, node), Rev(rev)) for node, rev in decision.checks.items()
+    ]
+
+
+def _put(space: str, node: Node, record: Record, created: int) -> Put:
+    rev = record.state.rev
+    fresh = replace(
+        record, created=record.created or created, state=replace(record.state, rev=rev + 1)
+    )
+    return Put(layout.head(space, node), layout.write_record(fresh), Rev(rev))
+
+
+def _owned(space: str, decision: Decision) -> Iterator[Action]:
+    for node, before, after in decision.owned:
+        if before:
+            yield Delete(layout.identifier(space, before, node))
+        if after:
+            yield Put(layout.identifier(space, after, node), {})
+
+
+def _entry(call: Call, new: identity.NewEntry, rev: int, nodes: tuple[Node, ...]) -> Entry:
+    return Entry(
+        rev=rev,
+        rule=new.rule,
+        evidence=call.evidence,
+        at=call.now,
+        said=new.said,
+        source=call.name,
+        nodes=nodes,
+        link=new.link,
+        begins=new.begins,
+        owner=new.owner,
+    )
+
+
+def _with_values(
+    call: Call,
+    root: Node,
+    states: Mapping[Node, State],
+    read: _Read,
+    said: Values,
+    actions: Sequence[Action],
+) -> list[Action]:
+    """The actions of a decision, and those that write what is new of these values to its root."""
+    record = read.records[root]
+    changed = values.news(record.values, said)
+    if not changed:
+        return list(actions)
+    values.check_room([*record.values, *(name for name in changed if name not in record.values)])
+    spilled = values.spill(record.values, changed)
+    kept = {
+        name: replace(v, json="", spilled=True) if name in spilled else v
+        for name, v in changed.items()
+    }
+    full = replace(record, state=states.get(root, record.state), values={**record.values, **kept})
+    head = layout.head(call.space, root)
+    others = [action for action in actions if action.key != head]
+    pieces = [_spill(call.space, root, name, changed[name]) for name in spilled]
+    return [_put(call.space, root, full, call.now), *others, *pieces]
+
+
+def _spill(space: str, root: Node, name: Name, value: values.Value) -> Put:
+    return Put(layout.spilled(space, root, name), {"time": value.time, "json": value.json})
+
+
+def _portions(said: Values) -> list[Values]:
+    """Values in portions that fit a transaction; one empty portion where there are none."""
+    portions: list[dict[Name, values.Value]] = [{}]
+    room = _BYTES_AT_ONCE
+    for name, value in said.items():
+        if len(portions[-1]) >= _SPILLS_AT_ONCE or len(value.json) > room:
+            portions.append({})
+            room = _BYTES_AT_ONCE
+        portions[-1][name] = value
+        room -= len(value.json)
+    return list(portions)

@@ -1,0 +1,110 @@
+"""The nodes of the identity forest and the link history of each: plain values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from hardlink.instants import END
+
+PROFILE = "profile"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Node:
+    """A profile, a soft identifier or a hard identifier: `type=value`, unique in its project."""
+
+    type: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.type}={self.value}"
+
+    @classmethod
+    def parse(cls, text: str) -> Node:
+        """The node that `str()` wrote: types hold no `=`, values may."""
+        type_, _, value = text.partition("=")
+        return cls(type_, value)
+
+
+def profile(value: str) -> Node:
+    """The node of an anonymous visitor."""
+    return Node(PROFILE, value)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is said of a node now. `State()` is a node that nobody mentioned yet.
+
+    `rev` grows by one with every write. `known`: a customer of its own (a root), not merely an alias.
+    `owner`: the customer that a look-up of this identifier finds, where that is another node.
+    `link`: target of the newest span; `said`: the latest time (microseconds) at which a link was said.
+    `links`: entries ever written. `ids`: hard identifiers of this root, by type. `counts`: soft ones of capped types.
+    """
+
+    rev: int = 0
+    known: bool = False
+    owner: Node | None = None
+    link: Node | None = None
+    said: int = 0
+    links: int = 0
+    ids: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a node's link history. Entries are only ever added, and marked `undone` (an instant; 0 is not).
+
+    `link`: whom the node belongs to from the time `said` on; `begins`: what came before stays where it was, else the
+    span before is replaced. `owner`: whom a look-up finds from now on. `at`: when it was written. `nodes`: every node
+    that got an entry from the same command, whose evidence ID is `evidence`.
+    """
+
+    rev: int
+    rule: str
+    evidence: str
+    at: int
+    said: int
+    source: str
+    nodes: tuple[Node, ...]
+    link: Node | None = None
+    begins: bool = False
+    owner: Node | None = None
+    undone: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `start` up to, not including, `end` (microseconds of event time) a node links to `target`."""
+
+    start: int
+    end: int
+    target: Node
+
+
+def spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
+    """The pure fold of a history, in the order in which things were said, whenever they arrived.
+
+    The first link not undone brings the whole history along.
+    """
+    found: list[tuple[int, Node]] = []
+    for entry in sorted(entries, key=lambda e: (e.said, e.rev)):
+        if entry.link is None or entry.undone:
+            continue
+        if not found:
+            found.append((0, entry.link))
+        elif entry.begins and entry.said > found[-1][0]:
+            found.append((entry.said, entry.link))
+        else:
+            found[-1] = (found[-1][0], entry.link)
+    ends = [*(start for start, _ in found[1:]), END]
+    return tuple(
+        Span(start, end, target) for (start, target), end in zip(found, ends, strict=False)
+    )
+
+
+def owner(entries: Iterable[Entry]) -> Node | None:
+    """Whom a look-up finds after a history: the newest owner that was not undone."""
+    live = [entry for entry in entries if entry.owner and not entry.undone]
+    return max(live, key=lambda entry: entry.rev).owner if live else None

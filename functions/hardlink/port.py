@@ -1,0 +1,117 @@
+"""What the library asks of a store: consistent reads, ranges, and conditional writes, all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from hardlink.layout import Item, Key, Table
+
+MOST_ACTIONS = 100
+"""DynamoDB: actions of one transaction."""
+
+
+class ConditionFailed(Exception):
+    """Something changed since it was read: read again, decide again. Nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is no such item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """There is such an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rev:
+    """Nobody wrote the item since it was read at this `rev` (0: it was absent)."""
+
+    rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """The item is absent, or its attribute is no larger than `value`."""
+
+    attribute: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """The item is there, and its attribute is smaller than `value`."""
+
+    attribute: str
+    value: int
+
+
+Condition: TypeAlias = Absent | Present | Rev | AtMost | Below
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write an item whole."""
+
+    key: Key
+    item: Item
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Set some attributes of an item and remove others."""
+
+    key: Key
+    put: Item
+    when: Condition
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete an item, whether it is there or not."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Write nothing, but only if this holds."""
+
+    key: Key
+    when: Condition
+
+
+Action: TypeAlias = Put | Patch | Delete | Check
+
+
+class Store(Protocol):
+    """Both tables. Every call may raise `Busy` when the tables don't answer."""
+
+    def get(self, keys: Sequence[Key]) -> list[Item | None]:
+        """The items at these keys, in their order, read consistently; `None` where there is none."""
+
+    def scan(
+        self,
+        table: Table,
+        partition: str,
+        first: str,
+        last: str,
+        *,
+        newest_first: bool = False,
+        page: int | None = None,
+    ) -> Iterator[tuple[Key, Item]]:
+        """The items of a partition with sort keys from `first` to `last`, both included, read consistently.
+
+        Pages are fetched as they are asked for; `page` is how many items one of them should hold.
+        """
+
+    def write(self, actions: Sequence[Action]) -> None:
+        """All of these or none, at most 100, each on a key of its own. Raises `ConditionFailed`."""
+
+    def insert(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
+        """Add items that nobody may overwrite: `True` where it was added, `False` where it was there."""

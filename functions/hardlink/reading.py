@@ -1,0 +1,101 @@
+"""Carries out the read calls and undo, for whoever has a server key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hardlink import instants
+from hardlink.errors import Invalid
+from hardlink.identifiers import checked
+from hardlink.instants import END
+from hardlink.links import Links
+from hardlink.nodes import PROFILE, Node, profile
+from hardlink.port import Store
+from hardlink.sources import Sources
+from hardlink.timeline import MOST, Timeline, Wanted, place
+
+Query = Callable[[str], str | None]
+
+
+class Reading:
+    """All read calls. `space`: the project that the server key may read. Query parameters come as text."""
+
+    def __init__(self, store: Store, sources: Sources, clock: Callable[[], int]) -> None:
+        self._sources = sources
+        self._clock = clock
+        self._links = Links(store)
+        self._timeline = Timeline(store, clock)
+
+    def customer(self, space: str, type_: str, value: str) -> dict[str, Any]:
+        """`GET /customers/{type}/{value}`; `type` may be `profile`. Raises `NotFound`."""
+        return self._timeline.shown(self._timeline.customer(space, self._node(space, type_, value)))
+
+    def customer_events(self, space: str, type_: str, value: str, query: Query) -> dict[str, Any]:
+        """`GET /customers/{type}/{value}/events`. Raises `NotFound`."""
+        wanted = _wanted(query)
+        return self._timeline.events(
+            self._timeline.customer(space, self._node(space, type_, value)), wanted
+        )
+
+    def session(self, space: str, id_: str) -> dict[str, Any]:
+        """`GET /sessions/{id}`. Raises `NotFound`."""
+        return self._timeline.why(space, self._timeline.session(space, id_))
+
+    def session_events(self, space: str, id_: str, query: Query) -> dict[str, Any]:
+        """`GET /sessions/{id}/events`. Raises `NotFound`."""
+        wanted = _wanted(query)
+        return self._timeline.session_events(space, self._timeline.session(space, id_), wanted)
+
+    def unlink(self, space: str, id_: str) -> dict[str, Any]:
+        """`POST /sessions/{id}/unlink`: take back the newest link. Raises `NotFound`, `Refused`."""
+        session = self._timeline.session(space, id_)
+        hard = self._sources.projects[space].hard_types
+        self._links.undo(space, session.profile, hard, self._clock())
+        return self._timeline.why(space, session)
+
+    def tracking_user(self, space: str, query: Query) -> dict[str, Any]:
+        """`GET /tracking-user?email=` or `?customer_id=`: the most recent visitor (seed 003). Raises `NotFound`."""
+        email, customer_id = query("email"), query("customer_id")
+        if (email is None) == (customer_id is None):
+            raise Invalid("send either email or customer_id", "email")
+        if email is not None:
+            node = self._node(space, "email", email)
+        else:
+            project = self._sources.projects[space]
+            hard = next(name for name, type_ in project.identifiers.items() if type_.kind == "hard")
+            node = project.identifier(hard, customer_id, "customer_id")
+        session, found = self._timeline.latest_session(self._timeline.customer(space, node))
+        return {"session": {"id": session}, "profile": {"id": found}}
+
+    def _node(self, space: str, type_: str, value: str) -> Node:
+        if type_ == PROFILE:
+            return profile(checked(value, "value"))
+        return self._sources.projects[space].identifier(type_, value, "type")
+
+
+def _wanted(query: Query) -> Wanted:
+    since, until, cursor = query("since"), query("until"), query("cursor")
+    return Wanted(
+        limit=_limit(query("limit")),
+        type=query("type"),
+        since=0 if since is None else instants.parse(_number(since), "since"),
+        until=END if until is None else instants.parse(_number(until), "until"),
+        before=None if cursor is None else place(cursor),
+    )
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return 50
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+        raise Invalid(f"a whole number from 1 to {MOST}", "limit")
+    return int(text)
+
+
+def _number(text: str) -> str | float:
+    """A query parameter that is a UNIX time is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,174 @@
+"""Carries out the commands: read, decide, write, answer. What a command means is said here, once, for every dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hardlink import clock, instants, values
+from hardlink.call import Call, NewId, new_id
+from hardlink.commands import Anonymize, Consent, Identify, Track, Update
+from hardlink.consents import Consents
+from hardlink.errors import Invalid
+from hardlink.identity import Claim, Decision
+from hardlink.layout import Session
+from hardlink.links import Links
+from hardlink.nodes import Node
+from hardlink.port import Store
+from hardlink.sources import Sources
+from hardlink.tracking import Batch, Tracking, debug
+from hardlink.values import Name, Value
+from hardlink.visits import Visits
+
+OPTED_OUT = "opted out: this visitor denied tracking, nothing was stored"
+Answer = dict[str, Any]
+
+
+class Service:
+    """All write calls. `clock` answers microseconds since 1970; both it and `new_id` are given, for tests."""
+
+    def __init__(
+        self, store: Store, sources: Sources, clock: Callable[[], int], new_id: NewId = new_id
+    ) -> None:
+        self._sources = sources
+        self._clock = clock
+        self._new_id = new_id
+        self._visits = Visits(store, new_id)
+        self._links = Links(store)
+        self._tracking = Tracking(store, self._visits, new_id)
+        self._consents = Consents(store)
+
+    def call(self, write_key: str, *, evidence: str | None = None, sent: int | None = None) -> Call:
+        """A call of the source with this write key, received now. Raises `UnknownSource`."""
+        name, source, project = self._sources.named(write_key)
+        return Call(name, source, project, self._clock(), evidence or self._new_id(), sent)
+
+    def track(self, call: Call, command: Track) -> Answer:
+        """Store events under a session; with `ids`, link its visitor first.
+
+        Every event gets a verdict: `stored`, `duplicate`, `rejected` or `dropped`. A refused link (409) stores nothing.
+        """
+        ids = call.project.resolve(command.ids)
+        batch = Batch(command)
+        session_id = command.session_id or self._new_id()
+        session = self._visits.find(call.space, session_id)
+        if session is None and (batch.saves_session or ids):
+            session = self._visits.open(call, session_id, command.profile, batch.happened)
+        if session is None:
+            return {
+                "session": {"id": session_id},
+                "profile": {"id": None},
+                "results": _shown(batch),
+            }
+        warnings: list[str] = []
+        if session.denied:
+            batch.drop(OPTED_OUT)
+            warnings.append(OPTED_OUT)
+        elif ids:
+            warnings += self._linked(call, session, ids, min(batch.happened, default=None)).warnings
+        stored = self._tracking.store(call, session, command, batch)
+        answer = {**_visitor(session), "results": _shown(batch), "warnings": warnings}
+        return answer | ({"debug": debug(session, stored)} if batch.debugger else {})
+
+    def identify(self, call: Call, command: Identify) -> Answer:
+        """Say who a session's visitor is, and something about them. Raises `Refused` where a rule forbids it."""
+        ids = call.project.resolve(command.ids)
+        if not ids:
+            raise Invalid("say who this is: send at least one identifier", "ids")
+        return self._about(call, command, ids)
+
+    def update(self, call: Call, command: Update) -> Answer:
+        """Say something about a session's visitor, or about the customer with these `ids`."""
+        ids = call.project.resolve(command.ids)
+        if command.session_id is None and not ids:
+            raise Invalid("say about whom: send session.id or ids", "session.id")
+        if ids and command.session_id is None:
+            time = self._said_at(call, command.time, 0)
+            claim = self._claim(call, None, ids, time)
+            decision = self._links.identify(call, claim, _said(command, call, time))
+            return {"customer": _named(decision, ids), "warnings": list(decision.warnings)}
+        return self._about(call, command, ids)
+
+    def anonymize(self, call: Call, command: Anonymize) -> Answer:
+        """From now on this device is somebody else's (rule 5): a new session, a new profile; the old ones stay."""
+        session = self._visits.find(call.space, command.session_id) if command.session_id else None
+        return _visitor(self._visits.begin_anew(call, denied=bool(session and session.denied)))
+
+    def consent(self, call: Call, command: Consent) -> Answer:
+        """Opt a visitor out of being tracked, on all sessions of the profile, or in again."""
+        if command.erase:
+            raise Invalid(
+                "erasing is not offered yet: leave erase out, and nothing is stored from now on",
+                "erase",
+            )
+        session = self._visits.open(call, command.session_id or self._new_id(), command.profile)
+        self._consents.set(call, session, denied=command.tracking == "denied")
+        return {**_visitor(session), "tracking": command.tracking}
+
+    def _about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
+        """Identify where there are IDs, then say the values: one transaction."""
+        told = [instants.parse(command.time, "time")] if command.time is not None else []
+        session = self._visits.open(
+            call, command.session_id or self._new_id(), command.profile, told
+        )
+        answer = _visitor(session)
+        if session.denied:
+            return {**answer, "customer": None, "warnings": [OPTED_OUT]}
+        time = self._said_at(call, command.time, session.offset)
+        said = _said(command, call, time)
+        if not ids:
+            self._links.say(call, session.profile, said, call.project.hard_types)
+            return {**answer, "warnings": []}
+        decision = self._links.identify(call, self._claim(call, session.profile, ids, time), said)
+        return {**answer, "customer": _named(decision, ids), "warnings": list(decision.warnings)}
+
+    def _linked(
+        self, call: Call, session: Session, ids: tuple[Node, ...], happened: int | None
+    ) -> Decision:
+        """Link the visitor of events that carry IDs, from the first of them on."""
+        time = (
+            None if happened is None else min(clock.corrected(happened, session.offset), call.now)
+        )
+        return self._links.identify(call, self._claim(call, session.profile, ids, time), {})
+
+    def _claim(
+        self, call: Call, profile: Node | None, ids: tuple[Node, ...], time: int | None
+    ) -> Claim:
+        return Claim(
+            profile=profile,
+            ids=ids,
+            hard_types=call.project.hard_types,
+            policy=call.source.policy,
+            said=call.now if time is None else time,
+            timed=time is not None,
+            caps=call.project.caps,
+        )
+
+    def _said_at(self, call: Call, told: object, offset: int) -> int | None:
+        """When a command was said, on the server's clock, if the caller says so; never in the future."""
+        if told is None:
+            return None
+        return min(clock.corrected(instants.parse(told, "time"), offset), call.now)
+
+
+def _said(command: Identify, call: Call, time: int | None) -> dict[Name, Value]:
+    when = call.now if time is None else time
+    return {
+        **values.said("attributes", command.properties, when),
+        **values.said("segments", command.segments, when),
+        **values.said("traits", command.traits, when),
+    }
+
+
+def _named(decision: Decision, ids: tuple[Node, ...]) -> dict[str, str]:
+    """The customer by an identifier that the call itself carried: a write key never reads another one."""
+    shown = decision.customer if decision.customer in ids else ids[0]
+    return {"type": shown.type, "value": shown.value}
+
+
+def _visitor(session: Session) -> Answer:
+    return {"session": {"id": session.id}, "profile": {"id": session.profile.value}}
+
+
+def _shown(batch: Batch) -> list[Mapping[str, str | None]]:
+    return [verdict.shown() for verdict in batch.verdicts]

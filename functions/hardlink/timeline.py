@@ -1,0 +1,269 @@
+"""Reads: a customer's folded view, the merged timeline, and why a session belongs to whom it belongs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hardlink import events, forest, layout
+from hardlink.customer import Customer, Stretch
+from hardlink.errors import Invalid, NotFound
+from hardlink.events import StoredEvent
+from hardlink.instants import END, iso
+from hardlink.layout import Session, SessionRow
+from hardlink.nodes import PROFILE, Entry, Node, spans
+from hardlink.port import Store
+
+MOST = 1000
+"""Events of one page."""
+_AT_ONCE = 16
+_EXACT = 25
+"""Sessions whose `last_seen` is read from their events; for older ones it is right to half an hour."""
+_DEEPEST = 3
+
+Place = tuple[int, str, str]
+"""Where an event stands in a timeline: time, ID, session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events a reader asks for. Times in microseconds; `until` is not included; `before`: where to go on."""
+
+    limit: int = 50
+    type: str | None = None
+    since: int = 0
+    until: int = END
+    before: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event, and the stretch that it lies in."""
+
+    event: StoredEvent
+    stretch: Stretch
+
+    @property
+    def place(self) -> Place:
+        """Its place in the timeline."""
+        return (self.event.time, self.event.id, self.stretch.session)
+
+    def shown(self) -> dict[str, Any]:
+        """As it is answered."""
+        return self.event.shown(self.stretch.session, self.stretch.profile)
+
+
+class Timeline:
+    """Reads what the other parts wrote. `clock` answers microseconds since 1970."""
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="timeline")
+
+    def customer(self, space: str, identifier: Node) -> Customer:
+        """The customer that an identifier finds, or an anonymous profile. Raises `NotFound`."""
+        node = identifier
+        for hop in range(_DEEPEST):
+            partition = layout.head(space, node).partition
+            found = list(self._store.scan("customers", partition, layout.HEAD, "s/" + layout.LAST))
+            customer = Customer.of(space, node, found)
+            state = customer.record.state
+            onward = (state.owner or state.link) if hop == 0 else state.link
+            if onward:
+                node = onward
+            elif state.known:
+                return customer
+            elif node.type == PROFILE and state.rev:
+                return replace(customer, sessions=tuple(self._members(space, node)))
+            else:
+                break
+        raise NotFound("nobody is known by this identifier")
+
+    def shown(self, customer: Customer) -> dict[str, Any]:
+        """`GET /customers/{type}/{value}`."""
+        sessions = self._sessions(customer)
+        seen = [last for _, last in sessions] + [row.created for row, _ in sessions]
+        created = customer.record.created
+        return {
+            "customer": {"type": customer.root.type, "value": customer.root.value},
+            "identifiers": customer.identifiers,
+            **customer.values(self._store),
+            "sessions": [
+                {"id": row.session, "profile": row.profile.value, "last_seen": iso(last)}
+                for row, last in sessions
+            ],
+            "first_seen": iso(min([created, *seen])),
+            "last_seen": iso(max(seen, default=created)),
+        }
+
+    def events(self, customer: Customer, wanted: Wanted) -> dict[str, Any]:
+        """`GET /customers/{type}/{value}/events`: newest first, and a cursor where there are more."""
+        return self._page(customer.space, customer.stretches(), wanted)
+
+    def session(self, space: str, id_: str) -> Session:
+        """A session. Raises `NotFound`."""
+        key = layout.session(space, id_)
+        item = self._store.get([key])[0]
+        if item is None:
+            raise NotFound("there is no such session")
+        return layout.read_session(key, item)
+
+    def session_events(self, space: str, session: Session, wanted: Wanted) -> dict[str, Any]:
+        """`GET /sessions/{id}/events`."""
+        return self._page(space, [_whole(session)], wanted)
+
+    def why(self, space: str, session: Session) -> dict[str, Any]:
+        """`GET /sessions/{id}`: whose it is, and every link that made it so or once did, newest first."""
+        chain = [
+            (session.profile, entry)
+            for entry in forest.history(self._store, space, session.profile)
+        ]
+        found = spans(entry for _, entry in chain)
+        root = found[-1].target if found else None
+        for node in dict.fromkeys(entry.link for _, entry in chain if entry.link):
+            history = forest.history(self._store, space, node)
+            onward = spans(history)
+            root = onward[-1].target if onward and node == root else root
+            chain += [(node, entry) for entry in history if entry.link]
+        chain.sort(key=lambda pair: (pair[1].at, pair[1].rev), reverse=True)
+        return {
+            "session": {"id": session.id},
+            "profile": {"id": session.profile.value},
+            "customer": {"type": root.type, "value": root.value} if root else None,
+            "why": [_explained(node, entry) for node, entry in chain],
+        }
+
+    def latest_session(self, customer: Customer) -> tuple[str, str]:
+        """Session and profile of the most recent visit (seed 003: newsletter content). Raises `NotFound`."""
+        newest = self._newest(customer.space, customer.stretches(), Wanted(limit=1))
+        if newest:
+            return newest[0].stretch.session, newest[0].stretch.profile
+        if not customer.sessions:
+            raise NotFound("this customer has no sessions")
+        row = max(customer.sessions, key=lambda row: (row.created, row.session))
+        return row.session, row.profile.value
+
+    def _sessions(self, customer: Customer) -> list[tuple[SessionRow, int]]:
+        """Sessions and when they were last seen, the latest first."""
+        rows = sorted(customer.sessions, key=lambda row: (row.latest, row.session), reverse=True)
+        by_session: dict[str, list[Stretch]] = {}
+        for stretch in customer.stretches():
+            by_session.setdefault(stretch.session, []).append(stretch)
+        recent = [by_session.get(row.session, []) for row in rows[:_EXACT]]
+        exact = self._threads.map(lambda own: self._last_seen(customer.space, own), recent)
+        dated = [(row, last or row.created) for row, last in zip(rows, exact, strict=False)]
+        dated += [(row, row.seen) for row in rows[_EXACT:]]
+        return sorted(dated, key=lambda pair: (pair[1], pair[0].session), reverse=True)
+
+    def _last_seen(self, space: str, stretches: Sequence[Stretch]) -> int | None:
+        times = (
+            found.event.time for s in stretches for found in self._read(space, s, Wanted(limit=1))
+        )
+        return max(times, default=None)
+
+    def _members(self, space: str, profile: Node) -> Iterator[SessionRow]:
+        """The sessions of a profile that belongs to nobody yet."""
+        rows = forest.rows(self._store, space, profile, "m/")
+        keys = [layout.session(space, name.removeprefix("m/")) for name, _ in rows]
+        for key, item in zip(keys, self._store.get(keys) if keys else [], strict=True):
+            if item:
+                s = layout.read_session(key, item)
+                yield SessionRow(s.id, s.profile, s.created, s.latest, s.seen)
+
+    def _page(self, space: str, stretches: Sequence[Stretch], wanted: Wanted) -> dict[str, Any]:
+        found = self._newest(space, stretches, replace(wanted, limit=wanted.limit + 1))
+        page = found[: wanted.limit]
+        more = len(found) > wanted.limit
+        return {
+            "events": [one.shown() for one in page],
+            "cursor": cursor(page[-1].place) if more else None,
+        }
+
+    def _newest(self, space: str, stretches: Sequence[Stretch], wanted: Wanted) -> list[Found]:
+        """The newest events of all stretches: read the latest, stop when no unread one can hold a newer event."""
+        waiting = sorted(_clipped(stretches, wanted), key=lambda s: s.bound, reverse=True)
+        found: list[Found] = []
+        size = sum(1 for s in waiting[:_AT_ONCE] if s.bound >= waiting[0].seen)
+        while waiting:
+            floor = found[wanted.limit - 1].event.time if len(found) >= wanted.limit else -1
+            wave = [s for s in waiting[:size] if s.bound >= floor]
+            if not wave:
+                break
+            waiting = waiting[len(wave) :]
+            for some in self._threads.map(lambda s: list(self._read(space, s, wanted)), wave):
+                found += some
+            found = sorted(found, key=lambda one: one.place, reverse=True)[: wanted.limit]
+            size = min(2 * size, _AT_ONCE)
+        return found
+
+    def _read(self, space: str, stretch: Stretch, wanted: Wanted) -> Iterator[Found]:
+        """The newest events of one stretch, as many as are wanted."""
+        partition = layout.session(space, stretch.session).partition
+        first, last = f"e/{stretch.start:016d}/", f"e/{stretch.end - 1:016d}/{layout.LAST}"
+        page = wanted.limit if wanted.type is None else max(wanted.limit, 200)
+        now = self._clock()
+        left = wanted.limit
+        for key, item in self._store.scan(
+            "sessions", partition, first, last, newest_first=True, page=page
+        ):
+            if events.expired(item, now) or wanted.type not in (None, item["type"]):
+                continue
+            one = Found(events.read(self._store, key, item), stretch)
+            if wanted.before and one.place >= wanted.before:
+                continue
+            yield one
+            left -= 1
+            if not left:
+                return
+
+
+def cursor(place_: Place) -> str:
+    """Where to go on, as an opaque text."""
+    return base64.urlsafe_b64encode("\n".join(map(str, place_)).encode()).decode().rstrip("=")
+
+
+def place(text: str) -> Place:
+    """What `cursor` wrote. Raises `Invalid`."""
+    try:
+        time, id_, session = (
+            base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("\n")
+        )
+        return int(time), id_, session
+    except (ValueError, binascii.Error) as error:
+        raise Invalid(
+            "this is no cursor of ours: send the one that the last answer gave", "cursor"
+        ) from error
+
+
+def _whole(session: Session) -> Stretch:
+    return Stretch(session.id, session.profile.value, 0, END, session.latest, session.seen)
+
+
+def _clipped(stretches: Sequence[Stretch], wanted: Wanted) -> Iterator[Stretch]:
+    """The parts of stretches in which wanted events may lie."""
+    until = min(wanted.until, wanted.before[0] + 1) if wanted.before else wanted.until
+    for s in stretches:
+        start, end = max(s.start, wanted.since), min(s.end, until)
+        if start < end and s.bound >= start:
+            yield replace(
+                s, start=start, end=end, bound=min(s.bound, end - 1), seen=min(s.seen, end - 1)
+            )
+
+
+def _explained(node: Node, entry: Entry) -> dict[str, Any]:
+    return {
+        "from": str(node),
+        "to": str(entry.link),
+        "rule": entry.rule,
+        "since": iso(entry.said) if entry.begins else None,
+        "said": iso(entry.said),
+        "at": iso(entry.at),
+        "evidence": entry.evidence,
+        "source": entry.source,
+        "undone": iso(entry.undone) if entry.undone else None,
+    }

@@ -1,0 +1,196 @@
+"""Carries out `track`: a verdict for every event of a payload, in its order (seed 002)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hardlink import clock, commands, events, instants
+from hardlink.call import Call, NewId
+from hardlink.commands import Event, Track
+from hardlink.errors import Invalid
+from hardlink.events import StoredEvent
+from hardlink.instants import DAY, SECOND, iso
+from hardlink.layout import Session
+from hardlink.port import Store
+from hardlink.visits import Visits
+
+Status = Literal["stored", "duplicate", "rejected", "dropped"]
+_SECONDS_A_DAY = 24 * 3600
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one event."""
+
+    id: str | None
+    status: Status
+    reason: str | None = None
+    field: str | None = None
+
+    def shown(self) -> dict[str, str | None]:
+        """The verdict as it is answered."""
+        shown = {"id": self.id, "status": self.status, "reason": self.reason, "field": self.field}
+        return {name: value for name, value in shown.items() if name in ("id", "status") or value}
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """An event that was understood. `happened`: its time on the device's clock, if it says one."""
+
+    number: int
+    event: Event
+    id: str | None
+    happened: int | None
+
+
+class Batch:
+    """The events of one payload on their way to a verdict each."""
+
+    def __init__(self, command: Track) -> None:
+        self._command = command
+        self.verdicts: list[Verdict] = []
+        self.parsed: list[Parsed] = []
+        for number, body in enumerate(command.events):
+            self.verdicts.append(self._judge(number, body))
+
+    @property
+    def happened(self) -> list[int]:
+        """The times that the device says, on its own clock."""
+        return [parsed.happened for parsed in self.parsed if parsed.happened is not None]
+
+    @property
+    def saves_session(self) -> bool:
+        """Whether this call opens a session: an event to store needs one, else the options may say no."""
+        if self.parsed:
+            return True
+        asked = [_save_session(body) for body in self._command.events]
+        return self._command.options.save_session and (not asked or any(asked))
+
+    @property
+    def debugger(self) -> bool:
+        """Whether the caller wants to see what was made of its events."""
+        asked = (parsed.event.options.debugger for parsed in self.parsed)
+        return self._command.options.debugger or any(asked)
+
+    def drop(self, reason: str) -> None:
+        """None of the events that would be stored is."""
+        for parsed in self.parsed:
+            self.verdicts[parsed.number] = Verdict(parsed.id, "dropped", reason)
+        self.parsed = []
+
+    def _judge(self, number: int, body: object) -> Verdict:
+        id_ = None
+        try:
+            event = commands.event(body, number)
+            id_ = commands.event_id(event, number)
+            happened = None
+            if event.happened is not None:
+                happened = instants.parse(event.happened, f"events[{number}].time")
+        except Invalid as error:
+            return Verdict(id_ or _given_id(body), "rejected", error.message, error.field)
+        if not (self._command.options.saves and event.options.saves):
+            return Verdict(id_, "dropped", "not saved: the options say so")
+        self.parsed.append(Parsed(number, event, id_, happened))
+        return Verdict(id_, "stored")
+
+
+class Tracking:
+    """Stores the events of a payload."""
+
+    def __init__(self, store: Store, visits: Visits, new_id: NewId) -> None:
+        self._store = store
+        self._visits = visits
+        self._new_id = new_id
+
+    def store(
+        self, call: Call, session: Session, command: Track, batch: Batch
+    ) -> list[StoredEvent]:
+        """Store what can be stored, and give its verdict; answers the events as they were stored."""
+        new: dict[tuple[int, str], tuple[Parsed, StoredEvent]] = {}
+        for parsed in batch.parsed:
+            event = self._event(call, session, command, parsed)
+            batch.verdicts[parsed.number].id = event.id
+            if refusal := _unstorable(call, event):
+                batch.verdicts[parsed.number] = Verdict(
+                    event.id, "rejected", *refusal(parsed.number)
+                )
+            elif new.setdefault((event.time, event.id), (parsed, event))[0] is not parsed:
+                batch.verdicts[parsed.number].status = "duplicate"
+        if not new:
+            return []
+        self._visits.expect(call, session, max(time for time, _ in new))
+        stored = [event for _, event in new.values()]
+        added = events.insert(self._store, call.space, session.id, stored)
+        for (parsed, _), is_new in zip(new.values(), added, strict=True):
+            batch.verdicts[parsed.number].status = "stored" if is_new else "duplicate"
+        return stored
+
+    def _event(self, call: Call, session: Session, command: Track, parsed: Parsed) -> StoredEvent:
+        event = parsed.event
+        time = call.now + parsed.number  # in the payload's order where the device names no time
+        if parsed.happened is not None:
+            time = clock.corrected(parsed.happened, session.offset)
+        days = call.source.retention_days
+        body: dict[str, Any] = {
+            "properties": {**command.properties, **event.properties},
+            "context": _over(command.context, event.context),
+        }
+        if event.tags:
+            body["tags"] = event.tags
+        if parsed.happened is not None:
+            body["sent_time"] = event.happened
+        return StoredEvent(
+            id=parsed.id or self._new_id(),
+            type=event.type,
+            time=time,
+            received=call.now,
+            source=call.name,
+            body=body,
+            expires=None if days is None else time // SECOND + days * _SECONDS_A_DAY,
+        )
+
+
+def debug(session: Session, stored: list[StoredEvent]) -> dict[str, Any]:
+    """What `options.debugger` asks for: what was made of the call."""
+    return {
+        "session": {
+            "id": session.id,
+            "profile": session.profile.value,
+            "clock_offset": session.offset / SECOND,
+        },
+        "events": [event.shown(session.id, session.profile.value) for event in stored],
+    }
+
+
+def _unstorable(call: Call, event: StoredEvent) -> Any:
+    if event.expires is not None and event.expires * SECOND <= call.now:
+        return lambda number: ("older than this source keeps events", f"events[{number}].time")
+    if event.time > call.now + DAY:
+        return lambda number: (
+            f"more than a day in the future: it is {iso(call.now)}",
+            f"events[{number}].time",
+        )
+    return None
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """An event's context over its payload's, object by object."""
+    merged = dict(below)
+    for name, value in above.items():
+        old = merged.get(name)
+        merged[name] = (
+            _over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        )
+    return merged
+
+
+def _save_session(body: object) -> bool:
+    options = body.get("options") if isinstance(body, Mapping) else None
+    return not isinstance(options, Mapping) or options.get("saveSession") is not False
+
+
+def _given_id(body: object) -> str | None:
+    id_ = body.get("id") if isinstance(body, Mapping) else None
+    return id_[:256] if isinstance(id_, str) else None

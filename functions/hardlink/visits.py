@@ -1,0 +1,119 @@
+"""Sessions and the anonymous profiles behind them (rule 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from hardlink import clock, layout
+from hardlink.call import Call, NewId
+from hardlink.contention import TRIES, contended
+from hardlink.identifiers import checked
+from hardlink.instants import MINUTE
+from hardlink.layout import Record, Session
+from hardlink.nodes import State, profile
+from hardlink.port import Absent, Action, Below, Check, ConditionFailed, Patch, Put, Rev, Store
+
+AHEAD = 30 * MINUTE
+"""How far `latest` is raised beyond an event, so that a visit raises it once or twice."""
+
+
+class Visits:
+    """Finds and opens sessions."""
+
+    def __init__(self, store: Store, new_id: NewId) -> None:
+        self._store = store
+        self._new_id = new_id
+
+    def find(self, space: str, id_: str) -> Session | None:
+        """A session that is known."""
+        key = layout.session(space, id_)
+        item = self._store.get([key])[0]
+        return layout.read_session(key, item) if item else None
+
+    def open(
+        self, call: Call, id_: str, named_profile: object, happened: Iterable[int] = ()
+    ) -> Session:
+        """The session of a call, made if it is not known (rule 1): a known session's profile wins.
+
+        `happened`: the times of the events that come with it, on the device's clock.
+        """
+        times = list(happened)
+        for _ in range(TRIES):
+            found = self.find(call.space, id_)
+            if found:
+                return found
+            offset = clock.offset(call.now, call.sent, times)
+            seen = max((clock.corrected(time, offset) for time in times), default=call.now)
+            fresh = Session(
+                id_, profile(""), call.name, call.now, seen + AHEAD if times else seen, seen, offset
+            )
+            try:
+                return self._create(call, fresh, named_profile)
+            except ConditionFailed:
+                continue
+        raise contended()
+
+    def begin_anew(self, call: Call, *, denied: bool) -> Session:
+        """A new session of a new profile (rule 5); somebody who opted out stays so."""
+        fresh = Session(
+            self._new_id(),
+            profile(self._new_id()),
+            call.name,
+            call.now,
+            call.now,
+            call.now,
+            denied=denied,
+        )
+        record = Record(State(rev=1), call.now, denied=denied)
+        self._write(
+            call,
+            fresh,
+            Put(layout.head(call.space, fresh.profile), layout.write_record(record), Absent()),
+        )
+        return fresh
+
+    def expect(self, call: Call, session: Session, time: int) -> None:
+        """Raise the upper bound of a session's event times, before an event beyond it is written."""
+        if time <= session.latest:
+            return
+        latest = time + AHEAD
+        key = layout.session(call.space, session.id)
+        with suppress(ConditionFailed):  # somebody raised it further
+            self._store.write(
+                [Patch(key, {"latest": latest, "seen": time}, Below("latest", latest))]
+            )
+
+    def _create(self, call: Call, fresh: Session, named_profile: object) -> Session:
+        named = None if named_profile is None else profile(checked(named_profile, "profile.id"))
+        if named:
+            key = layout.head(call.space, named)
+            record = layout.read_record(self._store.get([key])[0])
+            if record.state.rev:
+                session = replace(fresh, profile=named, denied=record.denied)
+                self._write(call, session, Check(key, Rev(record.state.rev)))
+                return session
+        adopted = named if named and call.source.static_profile_id else profile(self._new_id())
+        session = replace(fresh, profile=adopted)
+        record = Record(State(rev=1), call.now)
+        self._write(
+            call,
+            session,
+            Put(layout.head(call.space, adopted), layout.write_record(record), Absent()),
+        )
+        return session
+
+    def _write(self, call: Call, session: Session, profile_action: Action) -> None:
+        self._store.write(
+            [
+                Put(
+                    layout.session(call.space, session.id), layout.write_session(session), Absent()
+                ),
+                Put(
+                    layout.member(call.space, session.profile, session.id),
+                    {"created": session.created},
+                ),
+                profile_action,
+            ]
+        )

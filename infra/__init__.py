@@ -1,0 +1,1 @@
+"""Hardlink's infrastructure: the CDK stack, and the same on one machine."""
