@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import uuid4
 
 from hardlink.sources import Project, Source
@@ -16,8 +16,7 @@ def new_id() -> str:
     return str(uuid4())
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call of a source.
 
     `now`: when it was received, microseconds. `evidence`: the ID under which every change that it makes is explained.

@@ -1,59 +1,37 @@
 """What callers may ask for: every body is validated once, here, and nowhere again.
 
 Unknown keys are ignored, as the real clients send some. Every error is an `Invalid` that names its field.
+The schemas are for pydantic's engine, without its models: importing those takes as long as a quarter of a cold start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import SchemaValidator, ValidationError
+from pydantic_core import core_schema as schema
+from pydantic_core.core_schema import CoreSchema
 
 from hardlink import instants, values
-from hardlink.errors import HardlinkError, Invalid, TooLarge
+from hardlink.errors import Invalid, TooLarge
 from hardlink.identifiers import checked
 
 MOST_EVENTS = 500
 """Events of one call."""
 
-_M = TypeVar("_M", bound="_Wire")
+Properties = Mapping[str, Any]
+_C = TypeVar("_C", bound="Sent")
 
 
-def _reference(value: object) -> object:
-    """`{"id": ...}`, an empty one, or nothing; a bare ID is taken as well."""
-    if value is None or value == "":
-        return None
-    id_ = value.get("id") if isinstance(value, Mapping) else value
-    return None if id_ is None or (isinstance(id_, str) and not id_.strip()) else id_
-
-
-def _nothing_is_empty(value: object) -> object:
-    return {} if value is None else value
-
-
-def _labels(value: object) -> object:
-    """Segments come as a list of labels, or as label -> whether it holds."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return dict.fromkeys(value, True) if all(isinstance(v, str) for v in value) else value
-    return {} if value is None else value
-
-
-Reference = Annotated[Any, BeforeValidator(_reference)]
-Properties = Annotated[dict[str, Any], BeforeValidator(_nothing_is_empty)]
-
-
-class _Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Options(_Wire):
+class Options(NamedTuple):
     """Options of the tracker payload or of one event of it (seed 002; `save` and `saveEvents`: Tracardi's code)."""
 
     save: bool = True
-    save_event: bool = Field(default=True, alias="saveEvent")
-    save_events: bool = Field(default=True, alias="saveEvents")
-    save_session: bool = Field(default=True, alias="saveSession")
+    save_event: bool = True
+    save_events: bool = True
+    save_session: bool = True
     debugger: bool = False
 
     @property
@@ -62,40 +40,36 @@ class Options(_Wire):
         return self.save and self.save_event and self.save_events
 
 
-OptionsOf = Annotated[Options, BeforeValidator(_nothing_is_empty)]
-_DEFAULT = Options()
-
-
-class Event(_Wire):
+class Event(NamedTuple):
     """One event of a tracker payload (seed 002). `time`: when it happened, on the device's clock."""
 
-    type: Annotated[str, BeforeValidator(lambda v: v.strip() if isinstance(v, str) else v)]
-    id: Annotated[Any, Field(default=None)]
-    time: Any = None
-    properties: Properties = Field(default_factory=dict)
-    context: Properties = Field(default_factory=dict)
-    options: OptionsOf = _DEFAULT
-    tags: Annotated[list[str], BeforeValidator(lambda v: v or [])] = Field(default_factory=list)
+    type: str
+    id: Any
+    time: Any
+    properties: Properties
+    context: Properties
+    options: Options
+    tags: Sequence[str]
 
     @property
     def happened(self) -> object:
         """The time as the client wrote it: `time` itself, or its `insert` or `create` (Tracardi)."""
         if isinstance(self.time, Mapping):
-            given = self.time
-            return given.get("insert") or given.get("create")
+            return self.time.get("insert") or self.time.get("create")
         return self.time
 
 
-class Sent(_Wire):
+@dataclass(eq=False, repr=False)
+class Sent:
     """What every write call says: its source, and the session if it has one."""
 
-    source: Reference
-    session: Reference = None
+    source: Any
+    session: Any
 
     @property
     def write_key(self) -> str:
         """The ID of the source. Raises `Invalid`."""
-        if not isinstance(self.source, str | int):
+        if isinstance(self.source, bool) or not isinstance(self.source, str | int):
             raise Invalid("send the write key of a source", "source.id")
         return str(self.source).strip()
 
@@ -105,57 +79,60 @@ class Sent(_Wire):
         return None if self.session is None else checked(self.session, "session.id")
 
 
+@dataclass(eq=False, repr=False)
 class Track(Sent):
     """`POST /track`: the tracker payload of seed 002, plus `ids`. `events` are validated one by one, by `event`."""
 
-    profile: Reference = None
-    context: Properties = Field(default_factory=dict)
-    properties: Properties = Field(default_factory=dict)
-    events: Annotated[list[Any], BeforeValidator(lambda v: [] if v is None else v)] = Field(
-        default_factory=list
-    )
-    options: OptionsOf = _DEFAULT
-    ids: Properties = Field(default_factory=dict)
+    profile: Any
+    context: Properties
+    properties: Properties
+    events: Sequence[Any]
+    options: Options
+    ids: Properties
 
 
+@dataclass(eq=False, repr=False)
 class Identify(Sent):
     """`POST /identify`: say who a session's visitor is. `time`: when it was said, on the device's clock."""
 
-    profile: Reference = None
-    ids: Properties = Field(default_factory=dict)
-    properties: Properties = Field(default_factory=dict)
-    segments: Annotated[dict[str, bool], BeforeValidator(_labels)] = Field(default_factory=dict)
-    traits: Properties = Field(default_factory=dict)
-    time: Any = None
-    token: Any = None
+    profile: Any
+    ids: Properties
+    properties: Properties
+    segments: Mapping[str, bool]
+    traits: Properties
+    time: Any
+    token: Any
 
 
+@dataclass(eq=False, repr=False)
 class Update(Identify):
     """`POST /update`: say something about a session's visitor, or about the customer with these `ids`."""
 
 
+@dataclass(eq=False, repr=False)
 class Anonymize(Sent):
     """`POST /anonymize`: whoever uses this device from now on is somebody else."""
 
 
+@dataclass(eq=False, repr=False)
 class Consent(Sent):
     """`POST /consent`: `denied` stores nothing from now on."""
 
-    profile: Reference = None
+    profile: Any
     tracking: Literal["granted", "denied"]
-    erase: bool = False
+    erase: bool
 
 
-def read(model: type[_M], body: object) -> _M:
+def read(command: type[_C], body: object) -> _C:
     """A command from a parsed JSON body. Raises `Invalid`, and `TooLarge` for too many events."""
     if not isinstance(body, Mapping):
         raise Invalid("the body is a JSON object")
-    command = _validated(model, body, "")
-    if isinstance(command, Track) and len(command.events) > MOST_EVENTS:
-        raise TooLarge(f"{len(command.events)} events: send at most {MOST_EVENTS} a call", "events")
-    if isinstance(command, Identify):
-        _check_values(command)
-    return command
+    found = command(**_validated(_COMMANDS[command], body, ""))
+    if isinstance(found, Track) and len(found.events) > MOST_EVENTS:
+        raise TooLarge(f"{len(found.events)} events: send at most {MOST_EVENTS} a call", "events")
+    if isinstance(found, Identify):
+        _check_values(found)
+    return found
 
 
 def event(body: object, number: int) -> Event:
@@ -163,8 +140,9 @@ def event(body: object, number: int) -> Event:
     field = f"events[{number}]"
     if not isinstance(body, Mapping):
         raise Invalid("an event is a JSON object with a type", field)
-    found = _validated(Event, body, f"{field}.")
+    found = Event(**_validated(_EVENT, body, f"{field}."))
     values.check_name(found.type, f"{field}.type")
+    values.check(found.properties, f"{field}.properties")
     return found
 
 
@@ -174,22 +152,136 @@ def event_id(found: Event, number: int) -> str | None:
 
 
 def _check_values(command: Identify) -> None:
-    for field in ("properties", "segments", "traits"):
-        values.check(getattr(command, field), field)
+    values.check(command.properties, "properties")
+    values.check(command.segments, "segments")
+    values.check(command.traits, "traits")
     if command.time is not None:
         instants.parse(command.time, "time")
 
 
-def _validated(model: type[_M], body: object, prefix: str) -> _M:
+def _validated(validator: SchemaValidator, body: object, prefix: str) -> dict[str, Any]:
     try:
-        return model.model_validate(body)
+        found: dict[str, Any] = validator.validate_python(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise _invalid(first, prefix) from error
-    except RecursionError as error:
-        raise Invalid("nested too deeply") from error
+        message = first["msg"].removeprefix("Value error, ")
+        path = ".".join(map(str, first["loc"]))
+        raise Invalid(f"{message[:1].lower()}{message[1:]}", f"{prefix}{path}") from error
+    return found
 
 
-def _invalid(first: Any, prefix: str) -> HardlinkError:
-    path = ".".join(map(str, first["loc"]))
-    return Invalid(f"{first['msg'][:1].lower()}{first['msg'][1:]}", f"{prefix}{path}")
+def _reference(value: object) -> object:
+    """`{"id": ...}`, an empty one, or nothing; a bare ID is taken as well."""
+    id_ = value.get("id") if isinstance(value, Mapping) else value
+    return None if id_ is None or (isinstance(id_, str) and not id_.strip()) else id_
+
+
+def _labels(value: object) -> object:
+    """Segments come as a list of labels, or as label -> whether it holds."""
+    if isinstance(value, list):
+        return {v if isinstance(v, str) else repr(v): isinstance(v, str) or None for v in value}
+    return value
+
+
+def _stripped(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _field(of: CoreSchema, default: Callable[[], Any] | None = None) -> schema.TypedDictField:
+    """A key that may be missing or null; without a default it has to be there."""
+    if default is None:
+        return schema.typed_dict_field(of)
+    nullable = schema.nullable_schema(of)
+    given = schema.no_info_after_validator_function(
+        lambda v: default() if v is None else v, nullable
+    )
+    return schema.typed_dict_field(
+        schema.with_default_schema(given, default_factory=default), required=False
+    )
+
+
+def _nothing() -> None:
+    return None
+
+
+_TEXT = schema.str_schema()
+_ANY = schema.any_schema()
+_BOOL = schema.bool_schema()
+_PROPERTIES = _field(schema.dict_schema(_TEXT, _ANY), dict)
+_REFERENCE = _field(schema.no_info_plain_validator_function(_reference), _nothing)
+_ANYTHING = _field(_ANY, _nothing)
+
+
+def _option(name: str, *, default: bool) -> schema.TypedDictField:
+    of = schema.nullable_schema(schema.bool_schema())
+    given = schema.no_info_after_validator_function(lambda v: default if v is None else v, of)
+    option = schema.with_default_schema(given, default=default)
+    return schema.typed_dict_field(option, validation_alias=name, required=False)
+
+
+_OPTIONS = _field(
+    schema.no_info_after_validator_function(
+        lambda found: Options(**found),
+        schema.typed_dict_schema(
+            {
+                "save": _option("save", default=True),
+                "save_event": _option("saveEvent", default=True),
+                "save_events": _option("saveEvents", default=True),
+                "save_session": _option("saveSession", default=True),
+                "debugger": _option("debugger", default=False),
+            }
+        ),
+    ),
+    Options,
+)
+_SENT = {"source": _REFERENCE, "session": _REFERENCE}
+_SAID = {
+    **_SENT,
+    "profile": _REFERENCE,
+    "ids": _PROPERTIES,
+    "properties": _PROPERTIES,
+    "segments": _field(
+        schema.no_info_before_validator_function(_labels, schema.dict_schema(_TEXT, _BOOL)), dict
+    ),
+    "traits": _PROPERTIES,
+    "time": _ANYTHING,
+    "token": _ANYTHING,
+}
+_TRACK = {
+    **_SENT,
+    "profile": _REFERENCE,
+    "context": _PROPERTIES,
+    "properties": _PROPERTIES,
+    "events": _field(schema.list_schema(_ANY), list),
+    "options": _OPTIONS,
+    "ids": _PROPERTIES,
+}
+_CONSENT = {
+    **_SENT,
+    "profile": _REFERENCE,
+    "tracking": _field(schema.literal_schema(["granted", "denied"])),
+    "erase": _option("erase", default=False),
+}
+_EVENT = SchemaValidator(
+    schema.typed_dict_schema(
+        {
+            "type": _field(schema.no_info_before_validator_function(_stripped, _TEXT)),
+            "id": _ANYTHING,
+            "time": _ANYTHING,
+            "properties": _PROPERTIES,
+            "context": _PROPERTIES,
+            "options": _OPTIONS,
+            "tags": _field(schema.list_schema(_TEXT), list),
+        }
+    )
+)
+_COMMANDS: dict[type[Sent], SchemaValidator] = {
+    command: SchemaValidator(schema.typed_dict_schema(fields))
+    for command, fields in (
+        (Track, _TRACK),
+        (Identify, _SAID),
+        (Update, _SAID),
+        (Anonymize, _SENT),
+        (Consent, _CONSENT),
+    )
+}

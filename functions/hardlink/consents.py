@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hardlink import forest, layout, values
 from hardlink.call import Call
 from hardlink.contention import TRIES, contended
@@ -41,11 +39,10 @@ class Consents:
         if record.denied == denied and before and before.json == told["consents", "tracking"].json:
             return record.state.rev
         rev = record.state.rev + 1
-        fresh = replace(
-            record,
+        fresh = record._replace(
             denied=denied,
             values={**record.values, **told},
-            state=replace(record.state, rev=rev),
+            state=record.state._replace(rev=rev),
         )
         self._store.write(
             [Put(layout.head(call.space, profile), layout.write_record(fresh), Rev(rev - 1))]

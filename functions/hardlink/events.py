@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from hardlink import layout
 from hardlink.instants import SECOND, iso
@@ -17,8 +16,7 @@ _PIECE = 90_000
 """Characters of one piece: at most four bytes each, and an item ends at 400 KB."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(NamedTuple):
     """An event as it is kept. `time`, `received`: microseconds on the server's clock; `body`: what the client said."""
 
     id: str
@@ -45,10 +43,9 @@ class StoredEvent:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(NamedTuple):
     head: tuple[Key, Item]
-    pieces: list[tuple[Key, Item]] = field(default_factory=list)
+    pieces: Sequence[tuple[Key, Item]] = ()
 
 
 def insert(store: Store, space: str, session: str, found: Sequence[StoredEvent]) -> list[bool]:

@@ -8,13 +8,13 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from aws_lambda_powertools.logging import Logger
 
 from hardlink.errors import Busy, HardlinkError, Invalid, TooLarge
+from hardlink.nodes import NOTHING
 
 MOST_BYTES = 5 * 1024 * 1024
 """Largest body: what seed 004 allows one customer (255 values of 16 KB) fits; Lambda itself takes 6 MB."""
@@ -25,13 +25,12 @@ _RETRY = {"retry-after": "1"}
 logger = Logger(service="hardlink")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What is answered: JSON, and a status."""
 
     body: Mapping[str, Any]
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NOTHING
 
 
 class Request:

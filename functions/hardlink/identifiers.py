@@ -1,12 +1,9 @@
-"""Identifiers as callers write them: spellings, normal forms, and the values that identify nobody."""
+"""IDs as callers write them: what can be one, and the values that identify nobody."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from hardlink.errors import Invalid
 
@@ -34,21 +31,6 @@ _NOBODY = frozenset(
 )
 _ZEROS = re.compile(r"[0\-]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-
-
-class IdentifierType(BaseModel):
-    """One type of identifier of a project, as `sources.toml` declares it.
-
-    `kind`: `hard` (one per customer) or `soft` (many). `spellings`: other names on the wire, in any case.
-    `email`: trimmed and lower-cased. `most`: how many values one customer may have.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["hard", "soft"]
-    spellings: tuple[str, ...] = ()
-    email: bool = False
-    most: int | None = Field(default=None, ge=1)
 
 
 def identifies_nobody(value: str) -> bool:

@@ -6,11 +6,10 @@ A decision that needs a node it was not given raises `Unread`; its caller reads 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from hardlink.errors import Refused
-from hardlink.nodes import Entry, Node, Span, State, owner, spans
+from hardlink.nodes import NOTHING, Entry, Node, Span, State, owner, spans
 
 Policy = Literal["move", "split", "refuse"]
 MOST_LINKS = 200
@@ -29,8 +28,7 @@ class Unread(Exception):
         super().__init__(", ".join(map(str, self.nodes)))
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A command says: whoever is behind `profile` is the customer with these identifiers.
 
     `ids`: in order of preference. `hard_types`: the project's. `said`: when it was said, microseconds;
@@ -43,11 +41,10 @@ class Claim:
     policy: Policy
     said: int
     timed: bool = False
-    caps: Mapping[str, int] = field(default_factory=dict)
+    caps: Mapping[str, int] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
+class NewEntry(NamedTuple):
     """What a decision adds to a node's history."""
 
     rule: str
@@ -57,8 +54,7 @@ class NewEntry:
     owner: Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One transaction's worth of changes; `customer` is the root that the claim is about.
 
     `states`: nodes that change, as they will be (`rev` is still the one read). `checks`: nodes that must not have
@@ -67,9 +63,9 @@ class Decision:
     """
 
     customer: Node
-    states: Mapping[Node, State] = field(default_factory=dict)
-    checks: Mapping[Node, int] = field(default_factory=dict)
-    entries: Mapping[Node, NewEntry] = field(default_factory=dict)
+    states: Mapping[Node, State] = NOTHING
+    checks: Mapping[Node, int] = NOTHING
+    entries: Mapping[Node, NewEntry] = NOTHING
     owned: tuple[tuple[Node, Node | None, Node | None], ...] = ()
     children: tuple[tuple[Node, Node], ...] = ()
     undone: tuple[tuple[Node, Entry], ...] = ()
@@ -287,9 +283,9 @@ class _Draft:
         for span in found:
             root = self.root(span.target)
             if joined and joined[-1].target == root:
-                joined[-1] = replace(joined[-1], end=span.end)
+                joined[-1] = joined[-1]._replace(end=span.end)
             else:
-                joined.append(replace(span, target=root))
+                joined.append(span._replace(target=root))
         return tuple(joined)
 
     def look_up(self, node: Node) -> Node | None:
@@ -302,7 +298,7 @@ class _Draft:
     def know(self, node: Node) -> None:
         state = self.state(node)
         if not state.known:
-            self._states[node] = replace(state, known=True)
+            self._states[node] = state._replace(known=True)
 
     def alias(self, node: Node, root: Node) -> None:
         """Give a customer one more hard identifier: one of each type, and none that is another's."""
@@ -315,10 +311,10 @@ class _Draft:
             )
         if node.type in ids:
             return
-        self._states[root] = replace(
-            self.state(root), ids={**self.state(root).ids, node.type: node.value}
+        self._states[root] = self.state(root)._replace(
+            ids={**self.state(root).ids, node.type: node.value}
         )
-        self._states[node] = replace(self.state(node), owner=root)
+        self._states[node] = self.state(node)._replace(owner=root)
         self._add(node, NewEntry("claim", self._said, owner=root))
 
     def own(self, node: Node, customer: Node) -> None:
@@ -326,7 +322,7 @@ class _Draft:
         if node == customer:
             return
         before = self.state(node).owner
-        self._states[node] = replace(self.state(node), owner=customer)
+        self._states[node] = self.state(node)._replace(owner=customer)
         self._add(node, NewEntry("own", self._said, owner=customer))
         self._hand_over(node, before, customer)
 
@@ -345,7 +341,7 @@ class _Draft:
                 code="too_many_links",
             )
         said = max(state.said, entry.said)
-        self._states[node] = replace(state, links=state.links + 1, said=said, link=newest)
+        self._states[node] = state._replace(links=state.links + 1, said=said, link=newest)
         self._add(node, entry)
         if entry.link and entry.link.type not in self.hard_types:
             self._children.append((entry.link, node))
@@ -356,8 +352,7 @@ class _Draft:
         rest = [entry for entry in history if entry not in gone]
         found = spans(rest)
         before, after = self.state(node).owner, owner(rest)
-        self._states[node] = replace(
-            self.state(node),
+        self._states[node] = self.state(node)._replace(
             owner=after,
             link=found[-1].target if found else None,
         )
@@ -399,7 +394,7 @@ class _Draft:
         """One entry a node and command: what it says of owner and link stands together."""
         before = self._entries.get(node)
         if before:
-            entry = replace(entry, owner=entry.owner or before.owner)
+            entry = entry._replace(owner=entry.owner or before.owner)
         self._entries[node] = entry
 
     def _hand_over(self, node: Node, before: Node | None, after: Node | None) -> None:
@@ -426,10 +421,10 @@ class _Draft:
                 f"ids.{node.type}",
                 code="too_many_identifiers",
             )
-        self._states[customer] = replace(state, counts={**state.counts, node.type: count})
+        self._states[customer] = state._replace(counts={**state.counts, node.type: count})
 
     def _forget_alias(self, node: Node, root: Node | None) -> None:
         if root is None:
             return
         ids = {type_: value for type_, value in self.state(root).ids.items() if type_ != node.type}
-        self._states[root] = replace(self.state(root), ids=ids)
+        self._states[root] = self.state(root)._replace(ids=ids)

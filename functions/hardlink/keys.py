@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import botocore.session
+from botocore.config import Config
 
 from hardlink.errors import Unauthorized
 from hardlink.instants import MINUTE
@@ -47,12 +49,21 @@ class ServerKeys:
         return self._keys
 
 
-def secret(name: str) -> Callable[[], Keys]:
-    """Reads `{"<project>": ["<key>", ...]}` from Secrets Manager."""
-    client: Any = botocore.session.get_session().create_client("secretsmanager")
+def secret(names: str) -> Callable[[], Keys]:
+    """Reads the server keys of every project from Secrets Manager.
 
-    def fetch() -> Keys:
-        keys: Keys = json.loads(client.get_secret_value(SecretId=name)["SecretString"])
-        return keys
+    `names`: JSON, `{"<project>": "<name or ARN of its secret>"}`. The text of a secret is one key, nothing around it.
+    Its current and its previous version (AWSCURRENT, AWSPREVIOUS) both are valid: putting a new value rotates the
+    key, and whoever has the old one keeps it until the next rotation. To revoke a key at once, put a new one twice.
+    """
+    config = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard"})
+    client: Any = botocore.session.get_session().create_client("secretsmanager", config=config)
+    secrets: Mapping[str, str] = json.loads(names)
+    return lambda: {project: list(_versions(client, name)) for project, name in secrets.items()}
 
-    return fetch
+
+def _versions(client: Any, name: str) -> Iterator[str]:
+    yield client.get_secret_value(SecretId=name)["SecretString"].strip()
+    with suppress(client.exceptions.ResourceNotFoundException):  # it was never rotated
+        previous = client.get_secret_value(SecretId=name, VersionStage="AWSPREVIOUS")
+        yield previous["SecretString"].strip()

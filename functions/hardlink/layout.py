@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from hardlink import values
-from hardlink.nodes import Entry, Node, State
+from hardlink.nodes import NOTHING, Entry, Node, State
 from hardlink.values import Name, Values
 
 Table = Literal["sessions", "customers"]
@@ -30,8 +29,7 @@ class Key(NamedTuple):
     item: str
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """`sessions` `#`: a visit. `latest`: an upper bound of its events' times. `offset`: server minus device clock."""
 
     id: str
@@ -45,18 +43,16 @@ class Session:
     customer: Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """`customers` `#`: a node, what is said of it, and its own values."""
 
-    state: State = field(default_factory=State)
+    state: State = State()
     created: int = 0
-    values: Values = field(default_factory=dict)
+    values: Values = NOTHING
     denied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRow:
+class SessionRow(NamedTuple):
     """`s/<session>` under a root: a session that has an interval here."""
 
     session: str
@@ -66,8 +62,7 @@ class SessionRow:
     seen: int
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(NamedTuple):
     """`p/<node>` under a root: the values of a node and the half-open intervals of time in which it belongs here."""
 
     node: Node

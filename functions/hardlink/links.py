@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hardlink import forest, identity, layout, values
 from hardlink.call import Call
@@ -161,7 +161,7 @@ def _root(profile: Node, hard_types: frozenset[str], read: _Read) -> Node:
 def _states(space: str, decision: Decision, read: _Read, created: int = 0) -> list[Action]:
     """The nodes that change, and those that must not have changed."""
     written: list[Action] = [
-        _put(space, node, replace(read.records[node], state=state), created)
+        _put(space, node, read.records[node]._replace(state=state), created)
         for node, state in decision.states.items()
     ]
     return written + [
@@ -171,8 +171,8 @@ def _states(space: str, decision: Decision, read: _Read, created: int = 0) -> li
 
 def _put(space: str, node: Node, record: Record, created: int) -> Put:
     rev = record.state.rev
-    fresh = replace(
-        record, created=record.created or created, state=replace(record.state, rev=rev + 1)
+    fresh = record._replace(
+        created=record.created or created, state=record.state._replace(rev=rev + 1)
     )
     return Put(layout.head(space, node), layout.write_record(fresh), Rev(rev))
 
@@ -216,10 +216,10 @@ def _with_values(
     values.check_room([*record.values, *(name for name in changed if name not in record.values)])
     spilled = values.spill(record.values, changed)
     kept = {
-        name: replace(v, json="", spilled=True) if name in spilled else v
+        name: v._replace(json="", spilled=True) if name in spilled else v
         for name, v in changed.items()
     }
-    full = replace(record, state=states.get(root, record.state), values={**record.values, **kept})
+    full = record._replace(state=states.get(root, record.state), values={**record.values, **kept})
     head = layout.head(call.space, root)
     others = [action for action in actions if action.key != head]
     pieces = [_spill(call.space, root, name, changed[name]) for name in spilled]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from hardlink.instants import END
 
 PROFILE = "profile"
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+"""An empty mapping that all may share, as nobody can change it."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Node:
+class Node(NamedTuple):
     """A profile, a soft identifier or a hard identifier: `type=value`, unique in its project."""
 
     type: str
@@ -32,8 +34,7 @@ def profile(value: str) -> Node:
     return Node(PROFILE, value)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """What is said of a node now. `State()` is a node that nobody mentioned yet.
 
     `rev` grows by one with every write. `known`: a customer of its own (a root), not merely an alias.
@@ -48,12 +49,11 @@ class State:
     link: Node | None = None
     said: int = 0
     links: int = 0
-    ids: Mapping[str, str] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
+    ids: Mapping[str, str] = NOTHING
+    counts: Mapping[str, int] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a node's link history. Entries are only ever added, and marked `undone` (an instant; 0 is not).
 
     `link`: whom the node belongs to from the time `said` on; `begins`: what came before stays where it was, else the
@@ -74,8 +74,7 @@ class Entry:
     undone: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """From `start` up to, not including, `end` (microseconds of event time) a node links to `target`."""
 
     start: int

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from hardlink.layout import Item, Key, Table
 
@@ -16,33 +15,28 @@ class ConditionFailed(Exception):
     """Something changed since it was read: read again, decide again. Nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(NamedTuple):
     """There is no such item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(NamedTuple):
     """There is such an item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rev:
+class Rev(NamedTuple):
     """Nobody wrote the item since it was read at this `rev` (0: it was absent)."""
 
     rev: int
 
 
-@dataclass(frozen=True, slots=True)
-class AtMost:
+class AtMost(NamedTuple):
     """The item is absent, or its attribute is no larger than `value`."""
 
     attribute: str
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class Below:
+class Below(NamedTuple):
     """The item is there, and its attribute is smaller than `value`."""
 
     attribute: str
@@ -52,8 +46,7 @@ class Below:
 Condition: TypeAlias = Absent | Present | Rev | AtMost | Below
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """Write an item whole."""
 
     key: Key
@@ -61,8 +54,7 @@ class Put:
     when: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(NamedTuple):
     """Set some attributes of an item and remove others."""
 
     key: Key
@@ -71,15 +63,13 @@ class Patch:
     remove: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(NamedTuple):
     """Delete an item, whether it is there or not."""
 
     key: Key
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """Write nothing, but only if this holds."""
 
     key: Key

@@ -1,55 +1,43 @@
-"""Who may send, and with which policies: the file `sources.toml`, validated when it is loaded."""
+"""Who may send, and with which policies: what `sources.toml` declares, as the functions use it.
+
+`declaration` validates the file, before it is deployed; here it is only read, so that a cold start need not.
+"""
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from typing import Any, Literal
 
 from hardlink.errors import Invalid, UnknownSource
-from hardlink.identifiers import IdentifierType, checked
-from hardlink.nodes import PROFILE, Node
+from hardlink.identifiers import checked
+from hardlink.nodes import Node
 
 Policy = Literal["move", "split", "refuse"]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
-_RESERVED = {PROFILE, "session", "cookie"}
 
 
-class SourcesError(Exception):
-    """`sources.toml` can't be used: each line names the file, the field, and what is wrong."""
+@dataclass(frozen=True)
+class IdentifierType:
+    """One type of identifier of a project.
+
+    `kind`: `hard` (one per customer) or `soft` (many). `spellings`: other names on the wire, in any case.
+    `email`: trimmed and lower-cased. `most`: how many values one customer may have (soft types).
+    """
+
+    kind: Literal["hard", "soft"]
+    spellings: tuple[str, ...] = ()
+    email: bool = False
+    most: int | None = None
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
-
-
-class Project(_Strict):
+@dataclass(frozen=True)
+class Project:
     """The space in which identities are unique: its identifier types, in order of preference."""
 
     identifiers: Mapping[str, IdentifierType]
-
-    @model_validator(mode="after")
-    def _names_are_distinct(self) -> Project:
-        seen: dict[str, str] = {}
-        for name, type_ in self.identifiers.items():
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name) or name.lower() in _RESERVED:
-                raise ValueError(
-                    f"identifier type {name!r} can't be used: it is reserved or malformed"
-                )
-            for spelling in (name, *type_.spellings):
-                if seen.setdefault(spelling.lower(), name) != name:
-                    raise ValueError(
-                        f"{spelling!r} is a spelling of {seen[spelling.lower()]!r} and of {name!r}"
-                    )
-        if not any(t.kind == "hard" for t in self.identifiers.values()):
-            raise ValueError("a project needs a hard identifier type")
-        return self
 
     @cached_property
     def _by_spelling(self) -> Mapping[str, str]:
@@ -62,7 +50,7 @@ class Project(_Strict):
     @cached_property
     def caps(self) -> Mapping[str, int]:
         """How many values one customer may have, for the types that say so."""
-        return {n: t.most for n, t in self.identifiers.items() if t.kind == "soft" and t.most}
+        return {n: t.most for n, t in self.identifiers.items() if t.most}
 
     @cached_property
     def hard_types(self) -> frozenset[str]:
@@ -95,7 +83,8 @@ class Project(_Strict):
         return tuple(sorted(found.values(), key=lambda node: self._order[node.type]))
 
 
-class Source(_Strict):
+@dataclass(frozen=True)
+class Source:
     """A site or backend that may send.
 
     `write_key` is public: it may send, never read. `origins`: exact origins that browsers may call from.
@@ -103,41 +92,34 @@ class Source(_Strict):
     `static_profile_id`: adopt profile IDs that callers make up (Tracardi's option of the same name).
     """
 
-    write_key: Annotated[str, Field(min_length=4, max_length=256, pattern=r"^[\x21-\x7e]+$")]
-    project: Name
+    write_key: str
+    project: str
     origins: tuple[str, ...] = ()
     policy: Policy = "move"
-    retention_days: Annotated[int, Field(ge=1, le=36500)] | None = None
+    retention_days: int | None = None
     static_profile_id: bool = False
 
-    @field_validator("origins")
-    @classmethod
-    def _exact(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError(
-                    f"{origin!r} is no exact origin: write scheme, host and port, no path, no *"
-                )
-        return origins
 
-
-class Sources(_Strict):
+@dataclass(frozen=True)
+class Sources:
     """All projects and sources of one deployment."""
 
-    projects: Mapping[Name, Project]
-    sources: Mapping[Name, Source]
+    projects: Mapping[str, Project]
+    sources: Mapping[str, Source] = field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _refer_to_each_other(self) -> Sources:
-        keys: dict[str, str] = {}
-        for name, source in self.sources.items():
-            if source.project not in self.projects:
-                raise ValueError(f"sources.{name}.project: there is no project {source.project!r}")
-            if keys.setdefault(source.write_key, name) != name:
-                raise ValueError(
-                    f"sources.{name}.write_key: also the key of {keys[source.write_key]!r}"
-                )
-        return self
+    @classmethod
+    def of(cls, declared: Mapping[str, Any]) -> Sources:
+        """The sources that a valid declaration means."""
+        return cls(
+            {
+                name: Project({n: _type(t) for n, t in project["identifiers"].items()})
+                for name, project in declared["projects"].items()
+            },
+            {
+                name: Source(**{**source, "origins": tuple(source.get("origins", ()))})
+                for name, source in declared["sources"].items()
+            },
+        )
 
     @cached_property
     def _by_key(self) -> Mapping[str, tuple[str, Source]]:
@@ -148,25 +130,24 @@ class Sources(_Strict):
         """Every origin that some source allows."""
         return tuple(sorted({o for source in self.sources.values() for o in source.origins}))
 
+    @property
+    def hard_types(self) -> Mapping[str, frozenset[str]]:
+        """The hard identifier types of every project."""
+        return {name: project.hard_types for name, project in self.projects.items()}
+
     def named(self, write_key: str) -> tuple[str, Source, Project]:
         """Name, source and project of a write key. Raises `UnknownSource`."""
         found = self._by_key.get(write_key)
         if found is None:
-            raise UnknownSource(
-                "Unauthorized Access: no source has this ID, see sources.toml", "source.id"
-            )
+            raise UnknownSource("Unauthorized Access: no source has this ID", "source.id")
         name, source = found
         return name, source, self.projects[source.project]
 
 
-def load(path: Path) -> Sources:
-    """The sources that a file declares. Raises `SourcesError` naming file and field."""
-    try:
-        return Sources.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SourcesError(f"{path}: {error}") from error
-    except ValidationError as error:
-        lines = (
-            f"{path}: {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()
-        )
-        raise SourcesError("\n".join(lines)) from error
+def deployed(path: Path) -> Sources:
+    """The sources of a deployment, whose file was validated before."""
+    return Sources.of(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def _type(declared: Mapping[str, Any]) -> IdentifierType:
+    return IdentifierType(**{**declared, "spellings": tuple(declared.get("spellings", ()))})

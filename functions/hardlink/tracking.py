@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from hardlink import clock, commands, events, instants
 from hardlink.call import Call, NewId
@@ -35,8 +35,7 @@ class Verdict:
         return {name: value for name, value in shown.items() if name in ("id", "status") or value}
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """An event that was understood. `happened`: its time on the device's clock, if it says one."""
 
     number: int

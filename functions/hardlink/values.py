@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from hardlink.errors import Invalid
 
@@ -20,8 +19,7 @@ _INLINE_VALUE = 1024
 _INLINE_TOTAL = 96 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """One value and when it was set (microseconds). `spilled`: it stands in an item of its own, `json` is empty."""
 
     time: int

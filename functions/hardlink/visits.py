@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 
 from hardlink import clock, layout
 from hardlink.call import Call, NewId
@@ -91,11 +90,11 @@ class Visits:
             key = layout.head(call.space, named)
             record = layout.read_record(self._store.get([key])[0])
             if record.state.rev:
-                session = replace(fresh, profile=named, denied=record.denied)
+                session = fresh._replace(profile=named, denied=record.denied)
                 self._write(call, session, Check(key, Rev(record.state.rev)))
                 return session
         adopted = named if named and call.source.static_profile_id else profile(self._new_id())
-        session = replace(fresh, profile=adopted)
+        session = fresh._replace(profile=adopted)
         record = Record(State(rev=1), call.now)
         self._write(
             call,

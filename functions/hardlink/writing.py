@@ -22,7 +22,7 @@ _DIGITS = 14
 @cache
 def declared() -> Sources:
     """The sources of this deployment."""
-    return sources.load(Path(os.environ["HARDLINK_SOURCES"]))
+    return sources.deployed(Path(os.environ["HARDLINK_SOURCES"]))
 
 
 @cache

@@ -1,0 +1,119 @@
+"""Validates `sources.toml` before anything is deployed or started: an error names the file, the field, and the mend."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from hardlink.nodes import PROFILE
+from hardlink.sources import Policy, Sources
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+WriteKey = Annotated[str, Field(min_length=4, max_length=256, pattern=r"^[\x21-\x7e]+$")]
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_RESERVED = {PROFILE, "session", "cookie"}
+
+
+class SourcesError(Exception):
+    """`sources.toml` can't be used: each line names the file, the field, and what is wrong."""
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IdentifierType(_Declared):
+    """See `sources.IdentifierType`."""
+
+    kind: Literal["hard", "soft"]
+    spellings: tuple[str, ...] = ()
+    email: bool = False
+    most: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _hard_has_its_cap(self) -> IdentifierType:
+        if self.kind == "hard" and self.most is not None:
+            raise ValueError("a customer has one value of a hard type: leave out most")
+        return self
+
+
+class Project(_Declared):
+    """See `sources.Project`."""
+
+    identifiers: Mapping[str, IdentifierType]
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Project:
+        seen: dict[str, str] = {}
+        for name, type_ in self.identifiers.items():
+            if not _TYPE.fullmatch(name) or name.lower() in _RESERVED:
+                raise ValueError(f"identifier type {name!r} is reserved or malformed: rename it")
+            for spelling in (name, *type_.spellings):
+                if seen.setdefault(spelling.lower(), name) != name:
+                    first = seen[spelling.lower()]
+                    raise ValueError(f"{spelling!r} is a spelling of {first!r} and of {name!r}")
+        if not any(type_.kind == "hard" for type_ in self.identifiers.values()):
+            raise ValueError("a project needs a hard identifier type")
+        return self
+
+
+class Source(_Declared):
+    """See `sources.Source`."""
+
+    write_key: WriteKey
+    project: Name
+    origins: tuple[str, ...] = ()
+    policy: Policy = "move"
+    retention_days: Annotated[int, Field(ge=1, le=36500)] | None = None
+    static_profile_id: bool = False
+
+    @field_validator("origins")
+    @classmethod
+    def _exact(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no exact origin: scheme, host, port; no path, no *"
+                )
+        return origins
+
+
+class Declaration(_Declared):
+    """The whole file."""
+
+    projects: Mapping[Name, Project]
+    sources: Mapping[Name, Source]
+
+    @model_validator(mode="after")
+    def _refer_to_each_other(self) -> Declaration:
+        keys: dict[str, str] = {}
+        for name, source in self.sources.items():
+            if source.project not in self.projects:
+                raise ValueError(f"sources.{name}.project: there is no project {source.project!r}")
+            if keys.setdefault(source.write_key, name) != name:
+                other = keys[source.write_key]
+                raise ValueError(f"sources.{name}.write_key: also the key of {other!r}")
+        return self
+
+
+def load(path: Path) -> Sources:
+    """The sources that a file declares. Raises `SourcesError` naming file and field."""
+    try:
+        return validated(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SourcesError(f"{path}: {error}") from error
+    except ValidationError as error:
+        where = (".".join(map(str, e["loc"])) or "file" for e in error.errors())
+        lines = (f"{path}: {w}: {e['msg']}" for w, e in zip(where, error.errors(), strict=True))
+        raise SourcesError("\n".join(lines)) from error
+
+
+def validated(declared: Mapping[str, Any]) -> Sources:
+    """The sources that a parsed file declares. Raises pydantic's `ValidationError`."""
+    return Sources.of(Declaration.model_validate(declared).model_dump())

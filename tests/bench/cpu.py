@@ -1,0 +1,113 @@
+"""CPU of one `track` call with one event, through the handler, over that of its two boto3 calls alone."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from infra import plan
+from tests.bench.stub import answer_at_once
+
+CALLS = 400
+ROUNDS = 15
+_SESSION = {
+    "session": {"S": "demo/6f1c0d2e-8a53-4a4e-9d56-0c5f8d1f2b11"},
+    "item": {"S": "#"},
+    "profile": {"S": "9b2f6d0c-3f3e-4a77-8a57-0b8f0e0e5d11"},
+    "source": {"S": "demo"},
+    "created": {"N": "1795319438632000"},
+    "latest": {"N": "9000000000000000"},
+    "seen": {"N": "1795319438632000"},
+}
+_ANSWERS: dict[str, dict[str, Any]] = {"GetItem": {"Item": _SESSION}, "PutItem": {}}
+_BODY = {
+    "source": {"id": "demo"},
+    "session": {"id": "6f1c0d2e-8a53-4a4e-9d56-0c5f8d1f2b11"},
+    "events": [{"type": "page-view", "properties": {"pageTitle": "My Page", "price": 34.43}}],
+}
+_CALL = {
+    "version": "2.0",
+    "routeKey": "POST /track",
+    "headers": {"content-type": "application/json"},
+    "requestContext": {"requestId": "JKJaXmPLvHcESHA="},
+    "body": json.dumps(_BODY),
+    "isBase64Encoded": False,
+}
+
+
+def environment() -> dict[str, str]:
+    """What the stack sets, for a fresh process."""
+    return {
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "HARDLINK_SESSIONS_TABLE": "sessions",
+        "HARDLINK_CUSTOMERS_TABLE": "customers",
+        "HARDLINK_SOURCES": str(plan.SOURCES),
+        "HARDLINK_HARD_TYPES": '{"demo": ["registered"]}',
+    }
+
+
+def measure() -> tuple[float, float]:
+    """Microseconds of CPU: the two calls alone, and the handler."""
+    os.environ.update(environment())
+    bare, handler = _bare(), _handler()
+    with contextlib.redirect_stdout(io.StringIO()):
+        rounds = [(_cpu(bare), _cpu(handler)) for _ in range(ROUNDS)]
+    return statistics.median(r[0] for r in rounds), statistics.median(r[1] for r in rounds)
+
+
+def _bare() -> Callable[[], object]:
+    import boto3  # noqa: PLC0415 - the baseline is what a plain function would import
+
+    client = boto3.client("dynamodb")
+    answer_at_once(client, _ANSWERS)
+    key = {"session": _SESSION["session"], "item": _SESSION["item"]}
+    item = {
+        **key,
+        "type": {"S": "page-view"},
+        "received": {"N": "1795319438632000"},
+        "source": {"S": "demo"},
+        "body": {"S": '{"properties":{"pageTitle":"My Page","price":34.43},"context":{}}'},
+    }
+
+    def call() -> None:
+        client.get_item(TableName="sessions", Key=key, ConsistentRead=True)
+        client.put_item(
+            TableName="sessions",
+            Item=item,
+            ConditionExpression="attribute_not_exists(#i)",
+            ExpressionAttributeNames={"#i": "item"},
+        )
+
+    return call
+
+
+def _handler() -> Callable[[], object]:
+    from hardlink.tables import tables  # noqa: PLC0415 - needs the environment
+    from track.handler import handler  # noqa: PLC0415
+
+    answer_at_once(tables()._client, _ANSWERS)
+    return lambda: handler(_CALL, None)
+
+
+def _cpu(call: Callable[[], object]) -> float:
+    call()
+    start = time.process_time()
+    for _ in range(CALLS):
+        call()
+    return (time.process_time() - start) / CALLS * 1e6
+
+
+if __name__ == "__main__":
+    alone, through = measure()
+    sys.stderr.write(
+        f"{alone:.0f} us alone, {through:.0f} us through the handler: {through / alone:.2f}\n"
+    )
