@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 import zlib
@@ -80,7 +79,7 @@ class Request:
                 if self._event.get("isBase64Encoded")
                 else body.encode()
             )
-        except (binascii.Error, UnicodeEncodeError) as error:
+        except ValueError as error:
             raise Invalid("the body can't be decoded: send UTF-8", code="bad_json") from error
         if (self.header("content-encoding") or "").strip().lower() == "gzip":
             raw = _unzipped(raw)

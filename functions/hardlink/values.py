@@ -63,22 +63,21 @@ def check(names: Mapping[str, object], field: str) -> None:
     if len(names) > MOST_NAMES:
         raise Invalid(f"{len(names)} names: at most {MOST_NAMES} are taken", field)
     for name, value in names.items():
-        check_name(name, field)
+        check_name(name, f"{field}.{_shown(name)}")
         if size(value) > MOST_BYTES:
             raise Invalid(f"larger than {MOST_BYTES} bytes: shorten it", f"{field}.{name}")
 
 
 def check_name(name: str, field: str) -> None:
-    """Seed 004: "Only use ASCII characters for events and attributes naming." Raises `Invalid`."""
+    """Seed 004: "Only use ASCII characters for events and attributes naming." Raises `Invalid` naming `field`."""
     if not name or not name.isascii() or not name.isprintable():
-        shown = name.encode("ascii", "backslashreplace").decode()[:LONGEST_NAME]
-        raise Invalid(
-            "a name has printable ASCII characters only, and at least one", f"{field}.{shown}"
-        )
+        raise Invalid("a name has printable ASCII characters only, and at least one", field)
     if len(name) > LONGEST_NAME:
-        raise Invalid(
-            f"a name has at most {LONGEST_NAME} characters", f"{field}.{name[:LONGEST_NAME]}"
-        )
+        raise Invalid(f"a name has at most {LONGEST_NAME} characters", field)
+
+
+def _shown(name: str) -> str:
+    return name.encode("ascii", "backslashreplace").decode()[:LONGEST_NAME]
 
 
 def said(kind: Kind, names: Mapping[str, object], time: int) -> dict[Name, Value]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 
 class _Body:
@@ -22,7 +22,7 @@ def answer_at_once(client: Any, answers: dict[str, dict[str, Any]]) -> None:
     def respond(request: Any, **_: object) -> AWSResponse:
         operation = request.headers["X-Amz-Target"].decode().split(".")[-1]
         content = json.dumps(answers[operation]).encode()
-        headers = {"content-type": "application/x-amz-json-1.0"}
+        headers = HTTPHeaders.from_dict({"content-type": "application/x-amz-json-1.0"})
         return AWSResponse(request.url, 200, headers, _Body(content))
 
     client.meta.events.register("before-send.dynamodb", respond)

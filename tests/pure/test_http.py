@@ -1,0 +1,170 @@
+"""Between API Gateway and the library."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from hardlink import http
+from hardlink.errors import Busy, Invalid, Refused, TooLarge, Unauthorized
+from hardlink.http import Answer, Request, entrypoint
+from hardlink.keys import ServerKeys
+
+
+def request(body: str | None = "{}", **event: Any) -> Request:
+    return Request(
+        {
+            "routeKey": "POST /track",
+            "requestContext": {"requestId": "r1"},
+            "headers": {},
+            "body": body,
+            **event,
+        }
+    )
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
+def test_a_body_is_json_whatever_its_content_type(content_type: str | None) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+    assert request('{"a":1}', headers=headers).json == {"a": 1}
+
+
+def test_a_body_that_api_gateway_encoded_is_decoded() -> None:
+    encoded = base64.b64encode(b'{"a":1}').decode()
+    assert request(encoded, isBase64Encoded=True).json == {"a": 1}
+
+
+def test_a_zipped_body_is_unzipped() -> None:
+    encoded = base64.b64encode(gzip.compress(b'{"a":1}')).decode()
+    zipped = request(encoded, isBase64Encoded=True, headers={"content-encoding": "gzip"})
+    assert zipped.json == {"a": 1}
+
+
+def test_a_zip_bomb_is_too_large() -> None:
+    bomb = base64.b64encode(gzip.compress(b" " * 50_000_000)).decode()
+    with pytest.raises(TooLarge):
+        _ = request(bomb, isBase64Encoded=True, headers={"content-encoding": "gzip"}).json
+
+
+def test_a_body_above_5_mib_is_too_large() -> None:
+    with pytest.raises(TooLarge, match="5242880 bytes"):
+        _ = request('"' + "x" * 5_242_880 + '"').json
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, "", "{", "[object Object]", "NaN", "[1e999]", "[-Infinity]", "[" * 100_000, "1" * 5000],
+)
+def test_what_is_no_json_is_a_clear_error(body: str | None) -> None:
+    with pytest.raises(Invalid, match="the body is no JSON") as invalid:
+        _ = request(body).json
+    assert (invalid.value.status, invalid.value.code) == (400, "bad_json")
+
+
+@pytest.mark.parametrize("raw", [b"no gzip at all", gzip.compress(b'{"a":1}')[:-9]])
+def test_a_broken_zip_is_a_clear_error(raw: bytes) -> None:
+    event = {"isBase64Encoded": True, "headers": {"content-encoding": "gzip"}}
+    with pytest.raises(Invalid, match="gzip"):
+        _ = request(base64.b64encode(raw).decode(), **event).json
+
+
+def test_a_body_that_is_no_base64_is_a_clear_error() -> None:
+    with pytest.raises(Invalid, match="UTF-8"):
+        _ = request("é!", isBase64Encoded=True).json
+
+
+def respond(error: Exception | None = None) -> dict[str, Any]:
+    @entrypoint
+    def handler(_request: Request) -> Answer:
+        if error:
+            raise error
+        return Answer({"ok": True})
+
+    return handler(request()._event, None)
+
+
+def test_an_answer_is_json_and_can_be_quoted() -> None:
+    answer = respond()
+    assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"ok": True})
+    assert answer["headers"]["x-request-id"] == "r1"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(Invalid("m", "f"), 400), (Refused("m", "f"), 409), (Busy("m", "f"), 503)],
+)
+def test_an_error_is_an_answer_with_code_message_and_field(error: Any, status: int) -> None:
+    answer = respond(error)
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"])["error"] == {
+        "code": error.code,
+        "message": "m",
+        "field": "f",
+    }
+
+
+def test_busy_says_when_to_come_again() -> None:
+    assert respond(Busy("m"))["headers"]["retry-after"] == "1"
+
+
+def test_a_fault_of_ours_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        respond(ZeroDivisionError())
+
+
+def test_the_log_holds_nothing_that_a_caller_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    event = request('{"secret":"gordon"}', headers={"authorization": "Bearer k"})._event
+
+    @entrypoint
+    def handler(read: Request) -> Answer:
+        return Answer({"read": read.json})
+
+    handler(event, None)
+    logged = capsys.readouterr().out
+    assert "gordon" not in logged
+    assert "Bearer" not in logged
+    assert http.logger.service == "hardlink"
+
+
+# -- server keys --------------------------------------------------------------------------------
+
+
+class Vault:
+    """Keys that are fetched, and how often."""
+
+    def __init__(self) -> None:
+        self.keys = {"shop": ["key-1"], "other": ["key-2"]}
+        self.fetched = 0
+
+    def __call__(self) -> dict[str, list[str]]:
+        self.fetched += 1
+        return self.keys
+
+
+def test_a_server_key_reads_its_own_project() -> None:
+    keys = ServerKeys(Vault(), lambda: 0)
+    assert keys.project("Bearer key-1") == "shop"
+    assert keys.project("bearer key-2") == "other"
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "key-1", "Basic key-1", "Bearer", "Bearer  ", "Bearer demo"]
+)
+def test_anything_else_reads_nothing(header: str | None) -> None:
+    with pytest.raises(Unauthorized):
+        ServerKeys(Vault(), lambda: 0).project(header)
+
+
+def test_keys_are_fetched_again_after_five_minutes() -> None:
+    now, vault = [0], Vault()
+    keys = ServerKeys(vault, lambda: now[0])
+    keys.project("Bearer key-1")
+    vault.keys = {"shop": ["key-3"]}
+    assert keys.project("Bearer key-1") == "shop"
+    now[0] = 5 * 60 * 1_000_000
+    assert keys.project("Bearer key-3") == "shop"
+    assert vault.fetched == 2

@@ -1,0 +1,146 @@
+"""`sources.toml`: what is declared is what is used, and an error names the file and the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hardlink import declaration, sources
+from hardlink.declaration import SourcesError
+from hardlink.errors import Invalid, UnknownSource
+from hardlink.nodes import Node
+from hardlink.sources import Project
+from infra import plan
+
+VALID = """
+[projects.shop.identifiers]
+registered = { kind = "hard", spellings = ["ecommerceId", "customerId"] }
+loyalty = { kind = "hard" }
+email = { kind = "soft", email = true, most = 3 }
+
+[sources.web]
+write_key = "web-key"
+project = "shop"
+origins = ["https://shop.example"]
+policy = "split"
+retention_days = 395
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "sources.toml"
+    path.write_text(VALID)
+    return path
+
+
+@pytest.fixture
+def project(written: Path) -> Project:
+    return declaration.load(written).projects["shop"]
+
+
+def test_what_is_deployed_is_what_was_validated(written: Path) -> None:
+    assert sources.deployed(written) == declaration.load(written)
+
+
+def test_the_file_that_is_shipped_is_valid() -> None:
+    demo = declaration.load(plan.SOURCES)
+    assert {name: source.policy for name, source in demo.sources.items()} == {
+        "demo": "move",
+        "demo-split": "split",
+        "demo-refuse": "refuse",
+    }
+    assert {source.project for source in demo.sources.values()} == {"demo"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        pytest.param('policy = "split"', 'policy = "merge"', "sources.web.policy", id="policy"),
+        pytest.param('project = "shop"', 'project = "x"', "sources.web.project", id="project"),
+        pytest.param("retention_days = 395", "retention_days = 0", "retention_days", id="days"),
+        pytest.param('"https://shop.example"', '"*"', "sources.web.origins", id="any origin"),
+        pytest.param("shop.example", "shop.example/x", "sources.web.origins", id="a path"),
+        pytest.param('write_key = "web-key"', "", "sources.web.write_key", id="no key"),
+        pytest.param('"web-key"', '"k y"', "sources.web.write_key", id="a key with a space"),
+        pytest.param('policy = "split"', "polices = 1", "sources.web.polices", id="a slip"),
+        pytest.param('{ kind = "hard" }', '{ kind = "firm" }', "loyalty.kind", id="kind"),
+        pytest.param("most = 3", "most = 0", "email.most", id="cap"),
+        pytest.param('{ kind = "hard" }', '{ kind = "hard", most = 2 }', "loyalty", id="hard cap"),
+        pytest.param("loyalty =", "profile =", "'profile'", id="a reserved type"),
+        pytest.param(
+            '"customerId"', '"EMAIL"', "'email' is a spelling", id="one spelling of two types"
+        ),
+        pytest.param("[sources.web]", "[sources.web", "sources.toml", id="no TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_field(
+    written: Path, old: str, new: str, named: str
+) -> None:
+    assert old in VALID
+    written.write_text(VALID.replace(old, new))
+    with pytest.raises(SourcesError) as error:
+        declaration.load(written)
+    assert str(written) in str(error.value)
+    assert named in str(error.value)
+
+
+def test_two_sources_never_share_a_write_key(written: Path) -> None:
+    written.write_text(VALID + '[sources.app]\nwrite_key = "web-key"\nproject = "shop"\n')
+    with pytest.raises(SourcesError, match=r"sources\.app\.write_key: also the key of 'web'"):
+        declaration.load(written)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourcesError, match="nowhere"):
+        declaration.load(tmp_path / "nowhere.toml")
+
+
+def test_a_write_key_finds_its_source(written: Path) -> None:
+    name, source, _ = declaration.load(written).named("web-key")
+    assert (name, source.policy) == ("web", "split")
+
+
+def test_an_unknown_write_key_is_unauthorized(written: Path) -> None:
+    with pytest.raises(UnknownSource, match="Unauthorized Access") as unknown:
+        declaration.load(written).named("other")
+    assert unknown.value.status == 401
+
+
+# -- rule 7: spellings and normal forms ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelling", ["registered", "REGISTERED", "ecommerceid", " customerId "])
+def test_a_type_in_each_spelling(project: Project, spelling: str) -> None:
+    assert project.identifier(spelling, "Gordon", "f") == Node("registered", "Gordon")
+
+
+def test_an_undeclared_type_is_an_error_that_names_it(project: Project) -> None:
+    with pytest.raises(Invalid, match="'phone' is not declared: use one of registered") as invalid:
+        project.resolve({"phone": "1234"})
+    assert invalid.value.field == "ids.phone"
+
+
+def test_values_are_case_sensitive_unless_the_type_is_an_email(project: Project) -> None:
+    found = project.resolve({"email": " Gordon@BlackMesa.com ", "registered": "Gordon"})
+    assert found == (Node("registered", "Gordon"), Node("email", "gordon@blackmesa.com"))
+
+
+def test_identifiers_come_in_the_order_of_the_declaration(project: Project) -> None:
+    found = project.resolve({"email": "a@b.c", "loyalty": "l", "registered": "r"})
+    assert [node.type for node in found] == ["registered", "loyalty", "email"]
+
+
+def test_nulls_are_left_out(project: Project) -> None:
+    assert project.resolve({"registered": None}) == ()
+
+
+def test_two_values_of_one_type_in_two_spellings_are_refused(project: Project) -> None:
+    with pytest.raises(Invalid, match="two values"):
+        project.resolve({"registered": "a", "customerId": "b"})
+
+
+def test_caps_and_hard_types_are_the_declared_ones(project: Project) -> None:
+    assert dict(project.caps) == {"email": 3}
+    assert project.hard_types == {"registered", "loyalty"}
