@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -54,15 +55,17 @@ def insert(store: Store, space: str, session: str, found: Sequence[StoredEvent])
     The pieces of a large event are written before it, so that nobody ever reads half of one.
     """
     written = [_write(space, session, event) for event in found]
-    for key, item in (piece for event in written for piece in event.pieces):
-        store.write([Put(key, item)])
+    for event in written:
+        if event.pieces and store.get([event.head[0]]) == [None]:
+            for key, item in event.pieces:
+                store.write([Put(key, item)])
     return store.insert([event.head for event in written])
 
 
 def read(store: Store, key: Key, item: Item) -> StoredEvent:
     """What `insert` wrote."""
     _, time, id_ = key.item.split("/", 2)
-    text = str(item["body"]) if "body" in item else "".join(_pieces(store, key))
+    text = str(item["body"]) if "body" in item else "".join(_pieces(store, key, item))
     return StoredEvent(
         id=id_,
         type=str(item["type"]),
@@ -87,12 +90,15 @@ def _write(space: str, session: str, event: StoredEvent) -> _Written:
     if len(text) <= _PIECE:
         return _Written((key, item | lifetime | {"body": text}))
     parts = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     pieces = [
-        (layout.piece(key, number), {"body": part, **lifetime}) for number, part in enumerate(parts)
+        (layout.piece(key, digest, number), {"body": part, **lifetime})
+        for number, part in enumerate(parts)
     ]
-    return _Written((key, item | lifetime | {"pieces": len(parts)}), pieces)
+    return _Written((key, item | lifetime | {"pieces": len(parts), "digest": digest}), pieces)
 
 
-def _pieces(store: Store, key: Key) -> Iterator[str]:
-    first, last = layout.pieces(key)
-    return (str(item["body"]) for _, item in store.scan(key.table, key.partition, first, last))
+def _pieces(store: Store, key: Key, item: Item) -> Iterator[str]:
+    numbers = range(int(item["pieces"]))
+    keys = [layout.piece(key, str(item["digest"]), number) for number in numbers]
+    return (str(found["body"]) for found in store.get(keys) if found)

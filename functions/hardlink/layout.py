@@ -126,14 +126,12 @@ def event(project: str, session_id: str, time: int, id_: str) -> Key:
     return Key("sessions", f"{project}/{session_id}", f"e/{time:016d}/{id_}")
 
 
-def piece(of: Key, number: int) -> Key:
-    """The key of one piece of an event larger than an item: outside the range that a timeline reads."""
-    return of._replace(item=f"x/{of.item[2:]}/{number:03d}")
+def piece(of: Key, digest: str, number: int) -> Key:
+    """The key of one piece of an event larger than an item: outside the range that a timeline reads.
 
-
-def pieces(of: Key) -> tuple[str, str]:
-    """First and last sort key of the pieces of an event."""
-    return f"x/{of.item[2:]}/", f"x/{of.item[2:]}/{LAST}"
+    `digest`: of the whole content, so that another event of this ID and time never overwrites it.
+    """
+    return of._replace(item=f"x/{of.item[2:]}/{digest}/{number:03d}")
 
 
 def project_of(partition: str) -> tuple[str, str]:

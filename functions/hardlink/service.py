@@ -53,7 +53,7 @@ class Service:
         session_id = command.session_id or self._new_id()
         session = self._visits.find(call.space, session_id)
         if session is None and (batch.saves_session or ids):
-            session = self._visits.open(call, session_id, command.profile, batch.happened)
+            session = self._visits.open(call, session_id, command.profile, happened=batch.happened)
         if session is None:
             return {
                 "session": {"id": session_id},
@@ -65,7 +65,7 @@ class Service:
             batch.drop(OPTED_OUT)
             warnings.append(OPTED_OUT)
         elif ids:
-            warnings += self._linked(call, session, ids, min(batch.happened, default=None)).warnings
+            warnings += self._linked(call, session, ids, batch.earliest).warnings
         stored = self._tracking.store(call, session, command, batch)
         answer = {**_visitor(session), "results": _shown(batch), "warnings": warnings}
         return answer | ({"debug": debug(session, stored)} if batch.debugger else {})
@@ -107,9 +107,9 @@ class Service:
 
     def _about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
         """Identify where there are IDs, then say the values: one transaction."""
-        told = [instants.parse(command.time, "time")] if command.time is not None else []
+        told = None if command.time is None else instants.parse(command.time, "time")
         session = self._visits.open(
-            call, command.session_id or self._new_id(), command.profile, told
+            call, command.session_id or self._new_id(), command.profile, told=told
         )
         answer = _visitor(session)
         if session.denied:

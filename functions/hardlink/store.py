@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as Unreachable
 from botocore.loaders import Loader
 
 from hardlink.errors import Busy
@@ -256,7 +257,7 @@ class Tables:
                     raise ConditionFailed from error
                 if not _passing(error):
                     raise
-            except HTTPClientError as error:
+            except (HTTPClientError, Unreachable) as error:
                 if attempt >= _TRIES // 2:
                     raise _busy() from error
             _pause(attempt)

@@ -188,6 +188,7 @@ class Timeline:
         """The newest events of all stretches: read the latest, stop when no unread one can hold a newer event."""
         waiting = sorted(_clipped(stretches, wanted), key=lambda s: s.bound, reverse=True)
         found: list[Found] = []
+        total = len(waiting)
         size = sum(1 for s in waiting[:_AT_ONCE] if s.bound >= waiting[0].seen)
         while waiting:
             floor = found[wanted.limit - 1].event.time if len(found) >= wanted.limit else -1
@@ -198,7 +199,7 @@ class Timeline:
             for some in self._threads.map(lambda s: list(self._read(space, s, wanted)), wave):
                 found += some
             found = sorted(found, key=lambda one: one.place, reverse=True)[: wanted.limit]
-            size = min(2 * size, _AT_ONCE)
+            size = _wave(wanted.limit, len(found), total - len(waiting))
         return found
 
     def _read(self, space: str, stretch: Stretch, wanted: Wanted) -> Iterator[Found]:
@@ -220,6 +221,13 @@ class Timeline:
             left -= 1
             if not left:
                 return
+
+
+def _wave(limit: int, found: int, read: int) -> int:
+    """How many stretches to read at once: as many as should hold what is missing, if they hold what others held."""
+    if found >= limit:
+        return _AT_ONCE
+    return min(-(-(limit - found) * read // max(found, 1)), _AT_ONCE)
 
 
 def cursor(place_: Place) -> str:

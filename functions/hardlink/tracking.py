@@ -55,9 +55,14 @@ class Batch:
             self.verdicts.append(self._judge(number, body))
 
     @property
-    def happened(self) -> list[int]:
-        """The times that the device says, on its own clock."""
-        return [parsed.happened for parsed in self.parsed if parsed.happened is not None]
+    def happened(self) -> list[int | None]:
+        """When each event happened on the device's own clock, where the device says so."""
+        return [parsed.happened for parsed in self.parsed]
+
+    @property
+    def earliest(self) -> int | None:
+        """The earliest time that the device says, on its own clock."""
+        return min((time for time in self.happened if time is not None), default=None)
 
     @property
     def saves_session(self) -> bool:

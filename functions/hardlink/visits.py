@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 
 from hardlink import clock, layout
@@ -32,24 +32,25 @@ class Visits:
         return layout.read_session(key, item) if item else None
 
     def open(
-        self, call: Call, id_: str, named_profile: object, happened: Iterable[int] = ()
+        self,
+        call: Call,
+        id_: str,
+        named_profile: object,
+        *,
+        happened: Sequence[int | None] = (),
+        told: int | None = None,
     ) -> Session:
         """The session of a call, made if it is not known (rule 1): a known session's profile wins.
 
-        `happened`: the times of the events that come with it, on the device's clock.
+        `happened`: the times of the events that come with it, on the device's clock (`None`: now). `told`: the
+        device's time of the call itself.
         """
-        times = list(happened)
         for _ in range(TRIES):
             found = self.find(call.space, id_)
             if found:
                 return found
-            offset = clock.offset(call.now, call.sent, times)
-            seen = max((clock.corrected(time, offset) for time in times), default=call.now)
-            fresh = Session(
-                id_, profile(""), call.name, call.now, seen + AHEAD if times else seen, seen, offset
-            )
             try:
-                return self._create(call, fresh, named_profile)
+                return self._create(call, _fresh(call, id_, happened, told), named_profile)
             except ConditionFailed:
                 continue
         raise contended()
@@ -116,3 +117,12 @@ class Visits:
                 profile_action,
             ]
         )
+
+
+def _fresh(call: Call, id_: str, happened: Sequence[int | None], told: int | None) -> Session:
+    times = [time for time in (*happened, told) if time is not None]
+    offset = clock.offset(call.now, call.sent, times)
+    dated = (call.now if time is None else clock.corrected(time, offset) for time in happened)
+    seen = max(dated, default=call.now)
+    latest = seen + AHEAD if happened else seen
+    return Session(id_, profile(""), call.name, call.now, latest, seen, offset)

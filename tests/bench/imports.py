@@ -34,9 +34,3 @@ def _seconds(statement: str) -> float:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, statement)
     return used.ru_utime + used.ru_stime
-
-
-if __name__ == "__main__":
-    found = measure()
-    for name in FUNCTIONS:
-        print(f"{name}: {found[name] * 1000:.0f} ms, {found[name] / found['bare']:.2f} x bare")

@@ -19,9 +19,10 @@ NOON = 1_795_348_800 * SECOND
 
 
 NOBODY = [
-    *["undefined", "null", "none", "nil", "nan", "0", "-1", "true", "false", "anonymous", "guest", "unknown", "id", "user", "email"],
-    *["distinct_id", "not_authenticated", "UNDEFINED", "Guest", "00000000-0000-0000-0000-000000000000"],
-    *("", "  ", " null ", "[object Object]", "\u3000", "\uff4e\uff55\uff4c\uff4c"),
+    *("undefined", "null", "none", "nil", "nan", "0", "-1", "true", "false", "anonymous", "guest"),
+    *("unknown", "id", "user", "email", "distinct_id", "not_authenticated", "UNDEFINED", "Guest"),
+    *("00000000-0000-0000-0000-000000000000", "", "  ", " null ", "[object Object]"),
+    *("\u3000", "\uff4e\uff55\uff4c\uff4c"),
 ]
 
 

@@ -1,0 +1,65 @@
+"""`make bench`: every budget, measured beside a bare baseline in the same run, and how far it is kept."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.bench import cpu, imports, requests
+from tests.engines import dynamodb_local, tables
+
+
+def main() -> None:
+    """Print one line a budget. What a budget allows stands behind it; nothing here fails on time."""
+    os.environ.update(cpu.environment())
+    rows = [*_imports(), *_cpu(), *_requests()]
+    width = max(len(what) for what, _, _ in rows)
+    print(f"\n{'what'.ljust(width)}  {'measured'.ljust(44)}  budget")
+    for what, measured, budget in rows:
+        print(f"{what.ljust(width)}  {measured.ljust(44)}  {budget}")
+
+
+Row = tuple[str, str, str]
+
+
+def _imports() -> Iterator[Row]:
+    found = imports.measure()
+    for name in imports.FUNCTIONS:
+        ratio = found[name] / found["bare"]
+        measured = f"{ratio:.2f} x bare client ({found[name] * 1000:.0f} ms of CPU)"
+        yield f"import and set-up of {name}", measured, "1.3 x"
+
+
+def _cpu() -> Iterator[Row]:
+    alone, through = cpu.measure()
+    measured = f"{through / alone:.2f} x two boto3 calls ({through:.0f} us)"
+    yield "CPU of one track call, one event", measured, "1.3 x"
+
+
+def _requests() -> Iterator[Row]:
+    with (
+        dynamodb_local.running() as endpoint,
+        tables.dynamodb_local(endpoint) as clients,
+        tables.new(clients) as engine,
+    ):
+        asked, consumed = requests.steady_track(engine)
+        yield "requests of a steady track call", _shown(asked), "1 consistent read, 1 write"
+        yield "write units of its event of 1 KB", f"{consumed['PutItem']:g}", "1"
+        for events in requests.EVENTS:
+            made = requests.association(engine, events)
+            writes = {n: c for n, c in made.items() if n in ("TransactWriteItems", "PutItem")}
+            what = f"writes of one association, {events} events"
+            yield what, _shown(Counter(writes)), "equal"
+        for sessions in requests.SESSIONS:
+            what = f"newest 50 events, {sessions} sessions of 10"
+            budget = f"1 partition, {min(sessions, 6)} sessions that matter"
+            yield what, _shown(requests.newest(engine, sessions)), budget
+
+
+def _shown(found: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(found.items()))
+
+
+if __name__ == "__main__":
+    main()

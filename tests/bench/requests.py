@@ -1,0 +1,83 @@
+"""How many requests and units the hot paths cost, counted on DynamoDB Local."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.engines.tables import Engine
+from tests.world import World
+
+EVENTS = (10, 1_000, 10_000)
+SESSIONS = (1, 10, 100, 500)
+_KILOBYTE = "x" * 640
+"""With keys, times and names the item comes to a little under a kilobyte."""
+
+
+@contextmanager
+def units(engine: Engine) -> Iterator[Counter[str]]:
+    """Capacity units that the requests inside the block consume, by operation."""
+    found: Counter[str] = Counter()
+
+    def ask(params: dict[str, Any], **_: object) -> dict[str, Any]:
+        return {**params, "ReturnConsumedCapacity": "TOTAL"}
+
+    def count(model: Any, parsed: dict[str, Any], **_: object) -> None:
+        consumed = parsed.get("ConsumedCapacity", {})
+        some = consumed if isinstance(consumed, list) else [consumed]
+        found[model.name] += sum(one.get("CapacityUnits", 0) for one in some)
+
+    events = engine.client.meta.events
+    events.register("provide-client-params.dynamodb.*", ask)
+    events.register("after-call.dynamodb", count)
+    try:
+        yield found
+    finally:
+        events.unregister("provide-client-params.dynamodb.*", ask)
+        events.unregister("after-call.dynamodb", count)
+
+
+def steady_track(engine: Engine) -> tuple[Counter[str], Counter[str]]:
+    """Requests and units of one `track` call in the middle of a visit, with one event of about 1 KB."""
+    world = engine.world()
+    world.track("steady")
+    with engine.counted() as requests, units(engine) as consumed:
+        world.track("steady", {"type": "view", "properties": {"text": _KILOBYTE}})
+    return requests, consumed
+
+
+def association(engine: Engine, events: int) -> Counter[str]:
+    """Requests with which one association brings a session with so many events to its customer."""
+    world = engine.world()
+    session = f"with-{events}"
+    _fill(world, session, events)
+    world.drain()
+    world.identify(session, ids={"registered": f"customer-{events}"})
+    with engine.counted() as requests:
+        world.drain()
+    return Counter({n: c for n, c in requests.items() if n not in ("GetRecords", "DescribeTable")})
+
+
+def newest(engine: Engine, sessions: int) -> Counter[str]:
+    """Requests that read the newest 50 events of a customer with so many sessions of 10 events, hours apart."""
+    world = engine.world()
+    customer = f"with-{sessions}-sessions"
+    for number in range(sessions):
+        session = f"{customer}-{number}"
+        world.clock.pass_(3_600_000_000)
+        world.track(session, *({"type": "view"} for _ in range(10)))
+        world.identify(session, ids={"registered": customer})
+    world.drain()
+    with engine.counted() as requests:
+        page = world.reading.customer_events("shop", "registered", customer, lambda _: None)
+    if len(page["events"]) != min(50, 10 * sessions):
+        raise AssertionError(f"{len(page['events'])} events were read")
+    return requests
+
+
+def _fill(world: World, session: str, events: int) -> None:
+    for start in range(0, events, 500):
+        some = min(500, events - start)
+        world.track(session, *({"type": "view", "properties": {"n": n}} for n in range(some)))
