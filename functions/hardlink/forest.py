@@ -28,6 +28,6 @@ def history(store: Store, space: str, node: Node) -> list[Entry]:
 def rows(store: Store, space: str, node: Node, prefix: str) -> list[tuple[str, layout.Item]]:
     """The items of one kind under a node: sort key and item."""
     found = store.scan(
-        "customers", layout.head(space, node).partition, prefix, prefix + layout.LAST
+        "customers", layout.head(space, node).partition, prefix, layout.after(prefix)
     )
     return [(key.item, item) for key, item in found]

@@ -18,7 +18,6 @@ SORT = "item"
 HEAD = "#"
 EXPIRES = "expires"
 """The TTL attribute, in seconds, as DynamoDB wants it."""
-LAST = "\uffff"
 
 
 class Key(NamedTuple):
@@ -132,6 +131,11 @@ def piece(of: Key, digest: str, number: int) -> Key:
     `digest`: of the whole content, so that another event of this ID and time never overwrites it.
     """
     return of._replace(item=f"x/{of.item[2:]}/{digest}/{number:03d}")
+
+
+def after(prefix: str) -> str:
+    """A sort key behind every one that begins with this prefix, which ends in `/`, and before any other."""
+    return prefix.removesuffix("/") + "0"  # the character after the slash
 
 
 def project_of(partition: str) -> tuple[str, str]:

@@ -70,7 +70,7 @@ class Timeline:
         node = identifier
         for hop in range(_DEEPEST):
             partition = layout.head(space, node).partition
-            found = list(self._store.scan("customers", partition, layout.HEAD, "s/" + layout.LAST))
+            found = list(self._store.scan("customers", partition, layout.HEAD, layout.after("s/")))
             customer = Customer.of(space, node, found)
             state = customer.record.state
             onward = (state.owner or state.link) if hop == 0 else state.link
@@ -205,7 +205,7 @@ class Timeline:
     def _read(self, space: str, stretch: Stretch, wanted: Wanted) -> Iterator[Found]:
         """The newest events of one stretch, as many as are wanted."""
         partition = layout.session(space, stretch.session).partition
-        first, last = f"e/{stretch.start:016d}/", f"e/{stretch.end - 1:016d}/{layout.LAST}"
+        first, last = f"e/{stretch.start:016d}/", f"e/{stretch.end:016d}"
         page = wanted.limit if wanted.type is None else max(wanted.limit, 200)
         now = self._clock()
         left = wanted.limit

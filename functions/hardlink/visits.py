@@ -8,10 +8,11 @@ from contextlib import suppress
 from hardlink import clock, layout
 from hardlink.call import Call, NewId
 from hardlink.contention import TRIES, contended
+from hardlink.errors import Invalid
 from hardlink.identifiers import checked
 from hardlink.instants import MINUTE
 from hardlink.layout import Record, Session
-from hardlink.nodes import State, profile
+from hardlink.nodes import Node, State, profile
 from hardlink.port import Absent, Action, Below, Check, ConditionFailed, Patch, Put, Rev, Store
 
 AHEAD = 30 * MINUTE
@@ -86,7 +87,7 @@ class Visits:
             )
 
     def _create(self, call: Call, fresh: Session, named_profile: object) -> Session:
-        named = None if named_profile is None else profile(checked(named_profile, "profile.id"))
+        named = _named(call, named_profile)
         if named:
             key = layout.head(call.space, named)
             record = layout.read_record(self._store.get([key])[0])
@@ -117,6 +118,18 @@ class Visits:
                 profile_action,
             ]
         )
+
+
+def _named(call: Call, profile_id: object) -> Node | None:
+    """The profile that a call names. Raises `Invalid` only where callers make them up; else it is an unknown one."""
+    if profile_id is None:
+        return None
+    try:
+        return profile(checked(profile_id, "profile.id"))
+    except Invalid:
+        if call.source.static_profile_id:
+            raise
+        return None
 
 
 def _fresh(call: Call, id_: str, happened: Sequence[int | None], told: int | None) -> Session:
