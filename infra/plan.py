@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,13 +10,27 @@ from typing import Literal
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
 SOURCES = ROOT / "infra" / "sources.toml"
+REQUIREMENTS = ROOT / "requirements.txt"
 
-Access = Literal["write", "read"]
+Action = Literal[
+    "BatchGetItem",
+    "ConditionCheckItem",
+    "DeleteItem",
+    "GetItem",
+    "PartiQLInsert",
+    "PutItem",
+    "Query",
+    "UpdateItem",
+]
+"""Everything that the store does, as IAM names it. A transaction needs what its actions need."""
+
+Access = Mapping[str, tuple[Action, ...]]
+"""What a function may do, by table. Whatever is not named is forbidden; nobody may scan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A DynamoDB table: on demand, new and old keys on its stream, TTL on `expires`."""
+    """A DynamoDB table: on demand, keys only on its stream, TTL on `expires`."""
 
     name: str
     partition: str
@@ -25,12 +40,19 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function: `functions/<name>/handler.py`. `access`: what it may do with the tables."""
+    """A Lambda function: `functions/<name>/handler.py`.
+
+    `access`: what its own code path does with the tables, and no more. `server_keys`: may read them.
+    `hard_types`: is told which identifier types are hard, and needs no more of `sources.toml`.
+    `timeout` in seconds; `memory` in MB, which is also its share of a processor.
+    """
 
     name: str
     access: Access
     server_keys: bool = False
+    hard_types: bool = False
     timeout: int = 10
+    memory: int = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +71,52 @@ class Route:
 
 TABLES = (Table("sessions", "session"), Table("customers", "customer"))
 
+_OPEN: tuple[Action, ...] = ("GetItem", "PutItem")
+"""Find a session, or make it."""
+_LINK: tuple[Action, ...] = (
+    "GetItem",
+    "BatchGetItem",
+    "Query",
+    "PutItem",
+    "DeleteItem",
+    "ConditionCheckItem",
+)
+"""Read nodes and histories, write a link: an identifier that changes hands is deleted where it was."""
+
 FUNCTIONS_BY_NAME = {
     function.name: function
     for function in (
-        Function("track", "write", timeout=20),
-        Function("identify", "write"),
-        Function("update", "write"),
-        Function("anonymize", "write"),
-        Function("consent", "write"),
-        Function("customers", "write", server_keys=True, timeout=20),
-        Function("health", "read"),
-        Function("associate", "write", timeout=60),
+        Function(
+            "track",
+            {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+            timeout=20,
+        ),
+        Function("identify", {"sessions": _OPEN, "customers": _LINK}),
+        Function("update", {"sessions": _OPEN, "customers": _LINK}),
+        Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
+        Function(
+            "consent",
+            {
+                "sessions": (*_OPEN, "BatchGetItem", "UpdateItem"),
+                "customers": ("GetItem", "Query", "PutItem", "ConditionCheckItem"),
+            },
+        ),
+        Function(
+            "customers",
+            {
+                "sessions": ("GetItem", "BatchGetItem", "Query"),
+                "customers": (*_LINK, "UpdateItem"),  # undo marks the entries that it takes back
+            },
+            server_keys=True,
+            timeout=20,
+        ),
+        Function("health", {"sessions": ("GetItem",)}),
+        Function(
+            "associate",
+            {"sessions": ("GetItem", "BatchGetItem", "UpdateItem"), "customers": _LINK},
+            hard_types=True,
+            timeout=60,
+        ),
     )
 }
 
@@ -88,3 +145,14 @@ STREAM_RETRIES = 10
 STREAM_MAX_AGE = 24 * 3600
 STREAM_FILTER = {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}}
 """Only changes of a session or a node reach `associate`: events never do."""
+STREAM_WINDOW = 1
+"""Seconds to gather a batch in: a visitor's first calls come together."""
+STREAM_PARALLEL = 4
+"""Batches of one shard at a time; the order of one item's changes is kept."""
+
+THROTTLE_RATE = 1000
+THROTTLE_BURST = 2000
+"""Requests a second in the long run, and at once: the whole API answers 429 beyond."""
+LOG_RETENTION = "ONE_MONTH"
+QUEUE_DAYS = 14
+"""For so long a stream record that failed waits to be looked at: the most that SQS keeps."""

@@ -11,5 +11,5 @@ TRIES = 25
 def contended() -> Busy:
     """The answer when others were always quicker."""
     return Busy(
-        "too many calls change the same visitor at once: nothing was changed, send the call again"
+        "too many calls change the same visitor at once: nothing is promised, send the call again"
     )

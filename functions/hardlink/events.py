@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from hardlink import layout
 from hardlink.instants import SECOND, iso
 from hardlink.layout import EXPIRES, Item, Key
 from hardlink.port import Put, Store
-from hardlink.values import dump
+from hardlink.values import dump, size
 
 _PIECE = 90_000
 """Characters of one piece: at most four bytes each, and an item ends at 400 KB."""
+
+
+ANSWERED = 2_500_000
+"""Bytes of the events of one answer: Lambda answers 6 MB, in which quotes may take twice their room."""
 
 
 class StoredEvent(NamedTuple):
@@ -75,6 +80,12 @@ def read(store: Store, key: Key, item: Item) -> StoredEvent:
         body=json.loads(text),
         expires=int(item[EXPIRES]) if EXPIRES in item else None,
     )
+
+
+def fitting(found: Iterable[StoredEvent]) -> int:
+    """How many of these events one answer holds."""
+    bytes_so_far = accumulate(size(event.body) for event in found)
+    return sum(1 for so_far in bytes_so_far if so_far <= ANSWERED)
 
 
 def expired(item: Item, now: int) -> bool:

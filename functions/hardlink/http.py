@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import math
 import zlib
@@ -14,9 +15,14 @@ from aws_lambda_powertools.logging import Logger
 
 from hardlink.errors import Busy, HardlinkError, Invalid, TooLarge
 from hardlink.nodes import NOTHING
+from hardlink.values import dump
 
 MOST_BYTES = 5 * 1024 * 1024
 """Largest body: what seed 004 allows one customer (255 values of 16 KB) fits; Lambda itself takes 6 MB."""
+
+MOST_ANSWERED = 6_200_000
+"""Bytes of an answer as Lambda counts them: 6 MB, with room for what is around the body."""
+_LARGE = 1_000_000
 
 Event = Mapping[str, Any]
 LambdaHandler = Callable[[Event, object], dict[str, Any]]
@@ -95,25 +101,30 @@ def entrypoint(handle: Callable[[Request], Answer]) -> LambdaHandler:
     def handler(event: Event, _context: object) -> dict[str, Any]:
         request = Request(event)
         try:
-            answer = handle(request)
+            response = _response(handle(request), request)
         except HardlinkError as error:
-            answer = Answer(error.body(), error.status, _RETRY if isinstance(error, Busy) else {})
-        logger.info("answered", route=request.route, status=answer.status, request_id=request.id)
-        return _response(answer, request.id)
+            retry = _RETRY if isinstance(error, Busy) else {}
+            response = _response(Answer(error.body(), error.status, retry), request)
+        status = response["statusCode"]
+        logger.info("answered", route=request.route, status=status, request_id=request.id)
+        return response
 
     return handler
 
 
-def _response(answer: Answer, request_id: str) -> dict[str, Any]:
-    return {
-        "statusCode": answer.status,
-        "headers": {
-            "content-type": "application/json",
-            "x-request-id": request_id,
-            **answer.headers,
-        },
-        "body": json.dumps(answer.body, separators=(",", ":")),
-    }
+def _response(answer: Answer, request: Request) -> dict[str, Any]:
+    body = dump(answer.body)
+    headers = {"content-type": "application/json", "x-request-id": request.id, **answer.headers}
+    response = {"statusCode": answer.status, "headers": headers, "body": body}
+    if len(body) < _LARGE:
+        return response
+    if "gzip" in (request.header("accept-encoding") or ""):
+        headers["content-encoding"] = "gzip"
+        body = base64.b64encode(gzip.compress(body.encode(), 1)).decode()
+        response |= {"body": body, "isBase64Encoded": True}
+    if len(json.dumps(body, ensure_ascii=False).encode()) > MOST_ANSWERED:
+        raise TooLarge("the answer is too large: ask for less, or send Accept-Encoding: gzip")
+    return response
 
 
 def _finite(text: str) -> float:

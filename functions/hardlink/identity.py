@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from hardlink.errors import Refused
+from hardlink.instants import END
 from hardlink.nodes import NOTHING, Entry, Node, Span, State, owner, spans
 
 Policy = Literal["move", "split", "refuse"]
@@ -77,14 +78,14 @@ def decide(claim: Claim, facts: Facts, histories: Histories | None = None) -> De
     named = [*claim.ids, claim.profile] if claim.profile else claim.ids
     if missing := [node for node in named if node not in facts]:
         raise Unread(missing)
-    draft = _Draft(facts, claim.hard_types, claim.caps, claim.said)
+    draft = _Draft(facts, claim.hard_types, claim.said, claim, histories or {})
     hard = [node for node in claim.ids if node.type in claim.hard_types]
     soft = [node for node in claim.ids if node.type not in claim.hard_types]
     customer = _known_customer(draft, hard) if hard else _soft_customer(draft, soft)
-    if hard:
+    if customer.type in claim.hard_types:
         _bring_along(draft, soft, customer)
     if claim.profile:
-        _relink(draft, claim, claim.profile, customer, histories or {})
+        _relink(draft, claim, claim.profile, customer)
     return draft.decision(customer)
 
 
@@ -95,14 +96,17 @@ def undo(
 
     Raises `Refused` where nothing is linked, `Unread` where facts or histories are missing.
     """
-    newest = _newest(_chain(profile, histories, hard_types))
+    chain = _chain(profile, histories, hard_types)
+    newest = _newest(chain)
     if newest is None:
         raise Refused("nothing is linked here that could be undone", code="nothing_to_undo")
     if missing := [node for node in newest.nodes if node not in histories]:
         raise Unread(missing, history=True)
-    if missing := [node for node in newest.nodes if node not in facts]:
+    if missing := [node for node in (*chain, *newest.nodes) if node not in facts]:
         raise Unread(missing)
-    draft = _Draft(facts, hard_types, {}, now)
+    draft = _Draft(facts, hard_types, now)
+    for node in chain:
+        draft.state(node)  # what chose the evidence must not change either
     for node in newest.nodes:
         draft.take_back(node, newest.evidence, histories[node])
     return draft.decision(profile)
@@ -110,12 +114,12 @@ def undo(
 
 def roots(found: Sequence[Span], facts: Facts, hard_types: frozenset[str]) -> tuple[Span, ...]:
     """Spans followed to the roots, neighbours joined. Raises `Unread`."""
-    return _Draft(facts, hard_types, {}, 0).roots(found)
+    return _Draft(facts, hard_types, 0).roots(found)
 
 
 def look_up(node: Node, facts: Facts, hard_types: frozenset[str]) -> Node | None:
     """The customer that an identifier finds, `None` when nobody is known by it. Raises `Unread`."""
-    return _Draft(facts, hard_types, {}, 0).look_up(node)
+    return _Draft(facts, hard_types, 0).look_up(node)
 
 
 def _known_customer(draft: _Draft, hard: Sequence[Node]) -> Node:
@@ -135,14 +139,13 @@ def _known_customer(draft: _Draft, hard: Sequence[Node]) -> Node:
 
 
 def _bring_along(draft: _Draft, soft: Sequence[Node], customer: Node) -> None:
-    """Soft identifiers belong to the customer they are sent with."""
+    """Soft identifiers belong to the customer they are sent with, and so does who was known by them alone."""
     for node in soft:
         found = draft.look_up(node)
         if found == customer:
             continue
         if found and found.type in draft.hard_types:
             draft.own(node, customer)
-            draft.warn(node)
             continue
         for member in dict.fromkeys((found or node, node)):
             draft.own(member, customer)
@@ -150,62 +153,56 @@ def _bring_along(draft: _Draft, soft: Sequence[Node], customer: Node) -> None:
 
 
 def _soft_customer(draft: _Draft, soft: Sequence[Node]) -> Node:
-    """The customer that owns the first of these that is known, else a new one, known by the first alone."""
+    """The customer that owns these identifiers: one with a hard ID first, else one known by them, else a new one."""
     found = {node: draft.look_up(node) for node in soft}
-    customer = next((root for root in found.values() if root), soft[0])
+    known = [root for root in found.values() if root]
+    customer = next((r for r in known if r.type in draft.hard_types), (known or soft)[0])
     draft.know(customer)
+    if customer.type in draft.hard_types:
+        return customer
     for node, root in found.items():
-        if customer in (root, node):
-            continue
-        draft.own(node, customer)
-        if root:
-            draft.warn(node)
-        elif customer.type in draft.hard_types:
-            draft.link_once(node, customer)
+        if root is None:
+            draft.own(node, customer)
+        elif root != customer:
+            draft.warnings.append(
+                f"ids.{node.type}: another customer is known by it; send both with a hard ID to join them"
+            )
     return customer
 
 
-def _relink(
-    draft: _Draft, claim: Claim, profile: Node, customer: Node, histories: Histories
-) -> None:
+def _relink(draft: _Draft, claim: Claim, profile: Node, customer: Node) -> None:
     """What being identified as `customer` does to the link of a profile."""
     state = draft.state(profile)
+    if claim.timed and claim.said <= state.undone:
+        draft.supersede("a link was undone")
+        return
     if claim.timed and state.links and claim.said <= state.said:
-        _relink_late(draft, claim, profile, customer, histories)
+        _relink_late(draft, claim, profile, customer)
         return
     current = draft.root(state.link) if state.link else None
     if current == customer:
         return
     rule = _rule(claim, current, customer)
     said = max(claim.said, state.said + 1)
-    draft.link(
-        profile, NewEntry(rule, said, customer, begins=_begins(claim, rule)), newest=customer
-    )
+    entry = NewEntry(rule, said, customer, begins=_begins(claim, rule))
+    draft.link(profile, entry, newest=customer)
 
 
-def _relink_late(
-    draft: _Draft, claim: Claim, profile: Node, customer: Node, histories: Histories
-) -> None:
+def _relink_late(draft: _Draft, claim: Claim, profile: Node, customer: Node) -> None:
     """A claim that was said before the newest link: it takes its place in the history, what came later stands."""
-    if profile not in histories:
-        raise Unread([profile], history=True)
-    history = histories[profile]
-    if any(e.said == claim.said and e.link and draft.root(e.link) == customer for e in history):
-        return
+    history = draft.history(profile)
     before = spans(history)
-    current = draft.root(before[-1].target) if before else None
+    then = next((span for span in before if span.start <= claim.said < span.end), None)
+    current = draft.root(then.target) if then else None
+    if current == customer:
+        return
     rule = _rule(claim, current, customer)
     entry = NewEntry(rule, claim.said, customer, begins=_begins(claim, rule))
-    after = spans(
-        [*history, Entry(MOST_LINKS, rule, "", 0, claim.said, "", (), customer, entry.begins)]
-    )
-    at_the_time = next((span for span in before if span.start <= claim.said < span.end), None)
-    if at_the_time and draft.root(at_the_time.target) == customer:
-        return
-    if draft.roots(before) == draft.roots(after):
-        draft.warnings.append(
-            "superseded: this visitor was identified again at a later time, which stands"
-        )
+    trial = Entry(END, rule, "", 0, claim.said, "", (), customer, entry.begins)
+    after = spans([*history, trial])
+    replaced = any(e.rule == "known" and e.said >= claim.said and not e.undone for e in history)
+    if replaced or draft.roots(before) == draft.roots(after):
+        draft.supersede("this visitor was identified")
     else:
         draft.link(profile, entry, newest=after[-1].target)
 
@@ -232,33 +229,43 @@ def _refused() -> Refused:
     )
 
 
-def _chain(profile: Node, histories: Histories, hard_types: frozenset[str]) -> list[Entry]:
-    """Every entry that a profile's newest span hangs on: its own, and those of the soft identifier between."""
+def _chain(
+    profile: Node, histories: Histories, hard_types: frozenset[str]
+) -> dict[Node, Sequence[Entry]]:
+    """The histories that a profile's customer hangs on: its own, and that of the soft identifier between."""
     if profile not in histories:
         raise Unread([profile], history=True)
-    softs = [
-        span.target for span in spans(histories[profile])[-1:] if span.target.type not in hard_types
-    ]
-    if missing := [node for node in softs if node not in histories]:
+    last = spans(histories[profile])[-1:]
+    nodes = [profile, *(span.target for span in last if span.target.type not in hard_types)]
+    if missing := [node for node in nodes if node not in histories]:
         raise Unread(missing, history=True)
-    return [entry for node in (profile, *softs) for entry in histories[node]]
+    return {node: histories[node] for node in nodes}
 
 
-def _newest(entries: Iterable[Entry]) -> Entry | None:
-    live = [entry for entry in entries if entry.link and not entry.undone]
-    return max(live, key=lambda entry: (entry.at, entry.rev), default=None)
+def _newest(chain: Mapping[Node, Sequence[Entry]]) -> Entry | None:
+    """The link that came last: of one node by its revisions, of two by the clock."""
+    live = [[e for e in entries if e.link and not e.undone] for entries in chain.values()]
+    newest = [max(entries, key=lambda e: e.rev) for entries in live if entries]
+    return max(newest, key=lambda e: e.at, default=None)
 
 
 class _Draft:
     """The states of nodes as a decision changes them, and what it read on the way."""
 
     def __init__(
-        self, facts: Facts, hard_types: frozenset[str], caps: Mapping[str, int], said: int
+        self,
+        facts: Facts,
+        hard_types: frozenset[str],
+        said: int,
+        claim: Claim | None = None,
+        histories: Histories = NOTHING,
     ) -> None:
         self.hard_types = hard_types
         self.warnings: list[str] = []
         self._facts = facts
-        self._caps = caps
+        self._histories = histories
+        self._caps: Mapping[str, int] = claim.caps if claim else NOTHING
+        self._timed = bool(claim and claim.timed)
         self._said = said
         self._read: set[Node] = set()
         self._states: dict[Node, State] = {}
@@ -266,6 +273,12 @@ class _Draft:
         self._owned: list[tuple[Node, Node | None, Node | None]] = []
         self._children: list[tuple[Node, Node]] = []
         self._undone: list[tuple[Node, Entry]] = []
+
+    def history(self, node: Node) -> Sequence[Entry]:
+        """A node's link history."""
+        if node not in self._histories:
+            raise Unread([node], history=True)
+        return self._histories[node]
 
     def state(self, node: Node) -> State:
         if node not in self._facts:
@@ -289,10 +302,13 @@ class _Draft:
         return tuple(joined)
 
     def look_up(self, node: Node) -> Node | None:
-        """The customer that an identifier finds."""
+        """The customer that an identifier finds, at the time of a claim that says its time."""
         state = self.state(node)
-        if state.owner:
-            return self.root(state.owner)
+        found = state.owner
+        if self._timed and self._said < state.owner_said:
+            found = owner(entry for entry in self.history(node) if entry.said <= self._said)
+        if found:
+            return self.root(found)
         return self.root(node) if state.known else None
 
     def know(self, node: Node) -> None:
@@ -318,18 +334,34 @@ class _Draft:
         self._add(node, NewEntry("claim", self._said, owner=root))
 
     def own(self, node: Node, customer: Node) -> None:
-        """From now on a look-up of this soft identifier finds `customer`."""
-        if node == customer:
+        """From now on a look-up of this soft identifier finds `customer`, unless a later word says otherwise."""
+        state = self.state(node)
+        if customer in (node, state.owner):
             return
-        before = self.state(node).owner
-        self._states[node] = self.state(node)._replace(owner=customer)
-        self._add(node, NewEntry("own", self._said, owner=customer))
-        self._hand_over(node, before, customer)
+        if self._timed and self._said <= max(state.owner_said, state.undone):
+            self.supersede(f"{node.type!r} changed hands")
+            return
+        if state.owner and state.owner.type in self.hard_types:
+            self.warnings.append(
+                f"ids.{node.type}: it belonged to another customer; from now on it finds this one, "
+                "no history was moved"
+            )
+        said = max(self._said, state.owner_said + 1)
+        self._states[node] = state._replace(owner=customer)
+        self._add(node, NewEntry("own", said, owner=customer))
+        self._hand_over(node, state.owner, customer)
 
     def link_once(self, soft: Node, customer: Node) -> None:
         """A soft identifier links to a hard one once, with all that was known by it alone."""
-        if self.state(soft).link is None:
-            self.link(soft, NewEntry("known", self._said, customer), newest=customer)
+        state = self.state(soft)
+        if state.link or (self._timed and self._said <= state.undone):
+            return
+        said = max(self._said, state.said + 1, state.owner_said)
+        self.link(soft, NewEntry("known", said, customer), newest=customer)
+
+    def supersede(self, what: str) -> None:
+        """Say that a claim came too late."""
+        self.warnings.append(f"superseded: {what} at a later time, which stands")
 
     def link(self, node: Node, entry: NewEntry, *, newest: Node) -> None:
         """Add a link to a node's history, after which `newest` is the target of its newest span."""
@@ -355,6 +387,7 @@ class _Draft:
         self._states[node] = self.state(node)._replace(
             owner=after,
             link=found[-1].target if found else None,
+            undone=self._said,
         )
         self._undone += [(node, entry) for entry in gone]
         if before == after:
@@ -363,11 +396,6 @@ class _Draft:
             self._forget_alias(node, before)
         else:
             self._hand_over(node, before, after)
-
-    def warn(self, node: Node) -> None:
-        self.warnings.append(
-            f"ids.{node.type}: it belonged to another customer; from now on it finds this one, no history was moved"
-        )
 
     def decision(self, customer: Node) -> Decision:
         return Decision(
@@ -391,11 +419,14 @@ class _Draft:
         return node.type in self.hard_types and state.known and state.owner is None
 
     def _add(self, node: Node, entry: NewEntry) -> None:
-        """One entry a node and command: what it says of owner and link stands together."""
+        """One entry a node and command: what it says of owner and link stands together, at one time."""
         before = self._entries.get(node)
         if before:
-            entry = entry._replace(owner=entry.owner or before.owner)
+            said = max(entry.said, before.said)
+            entry = entry._replace(owner=entry.owner or before.owner, said=said)
         self._entries[node] = entry
+        if entry.owner:
+            self._states[node] = self.state(node)._replace(owner_said=entry.said)
 
     def _hand_over(self, node: Node, before: Node | None, after: Node | None) -> None:
         """Move an identifier from one customer's list to another's, and count it where its type has a cap."""

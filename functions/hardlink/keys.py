@@ -10,8 +10,9 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
-from hardlink.errors import Unauthorized
+from hardlink.errors import Busy, Unauthorized
 from hardlink.instants import MINUTE
 
 _KEPT = 5 * MINUTE
@@ -44,7 +45,13 @@ class ServerKeys:
 
     def _current(self) -> Keys:
         if self._clock() >= self._until:
-            self._keys = self._fetch()
+            try:
+                self._keys = self._fetch()
+            except (BotoCoreError, ClientError) as error:
+                if not self._keys:
+                    raise Busy(
+                        "the server keys can't be read just now: send the call again"
+                    ) from error
             self._until = self._clock() + _KEPT
         return self._keys
 

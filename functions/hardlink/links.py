@@ -210,7 +210,9 @@ def _with_values(
 ) -> list[Action]:
     """The actions of a decision, and those that write what is new of these values to its root."""
     record = read.records[root]
-    changed = values.news(record.values, said)
+    known = [r.values for node, r in read.records.items() if node != root]
+    unsaid = {n: v for n, v in said.items() if not any(_says(other, n, v) for other in known)}
+    changed = values.news(record.values, unsaid)
     if not changed:
         return list(actions)
     values.check_room([*record.values, *(name for name in changed if name not in record.values)])
@@ -224,6 +226,16 @@ def _with_values(
     others = [action for action in actions if action.key != head]
     pieces = [_spill(call.space, root, name, changed[name]) for name in spilled]
     return [_put(call.space, root, full, call.now), *others, *pieces]
+
+
+def _says(known: Values, name: Name, value: values.Value) -> bool:
+    """Whether a node between says this already: a command that is sent again after a link says nothing new."""
+    found = known.get(name)
+    return (
+        found is not None
+        and found.time == value.time
+        and (found.spilled or found.json == value.json)
+    )
 
 
 def _spill(space: str, root: Node, name: Name, value: values.Value) -> Put:

@@ -35,19 +35,21 @@ def profile(value: str) -> Node:
 
 
 class State(NamedTuple):
-    """What is said of a node now. `State()` is a node that nobody mentioned yet.
+    """What is said of a node now. `State()` is a node that nobody mentioned yet. Times are microseconds.
 
     `rev` grows by one with every write. `known`: a customer of its own (a root), not merely an alias.
-    `owner`: the customer that a look-up of this identifier finds, where that is another node.
-    `link`: target of the newest span; `said`: the latest time (microseconds) at which a link was said.
-    `links`: entries ever written. `ids`: hard identifiers of this root, by type. `counts`: soft ones of capped types.
+    `owner`: the customer that a look-up of this identifier finds, where that is another node, since `owner_said`.
+    `link`: target of the newest span; `said`: the latest time at which a link was said, `undone`: or was taken back.
+    `links`: links ever written. `ids`: hard identifiers of this root, by type. `counts`: soft ones of capped types.
     """
 
     rev: int = 0
     known: bool = False
     owner: Node | None = None
+    owner_said: int = 0
     link: Node | None = None
     said: int = 0
+    undone: int = 0
     links: int = 0
     ids: Mapping[str, str] = NOTHING
     counts: Mapping[str, int] = NOTHING
@@ -104,6 +106,6 @@ def spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
 
 
 def owner(entries: Iterable[Entry]) -> Node | None:
-    """Whom a look-up finds after a history: the newest owner that was not undone."""
+    """Whom a look-up finds after a history: the owner that was said last and not undone."""
     live = [entry for entry in entries if entry.owner and not entry.undone]
-    return max(live, key=lambda entry: entry.rev).owner if live else None
+    return max(live, key=lambda e: (e.said, e.rev)).owner if live else None

@@ -177,8 +177,9 @@ class Timeline:
 
     def _page(self, space: str, stretches: Sequence[Stretch], wanted: Wanted) -> dict[str, Any]:
         found = self._newest(space, stretches, replace(wanted, limit=wanted.limit + 1))
-        page = found[: wanted.limit]
-        more = len(found) > wanted.limit
+        wanted_here = found[: wanted.limit]
+        page = found[: max(1, events.fitting([one.event for one in wanted_here]))]
+        more = len(found) > len(page)
         return {
             "events": [one.shown() for one in page],
             "cursor": cursor(page[-1].place) if more else None,

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from hardlink import clock, commands, events, instants
+from hardlink import clock, commands, events, instants, values
 from hardlink.call import Call, NewId
 from hardlink.commands import Event, Track
-from hardlink.errors import Invalid
+from hardlink.errors import Invalid, TooLarge
 from hardlink.events import StoredEvent
 from hardlink.instants import DAY, SECOND, iso
 from hardlink.layout import Session
@@ -17,6 +17,10 @@ from hardlink.port import Store
 from hardlink.visits import Visits
 
 Status = Literal["stored", "duplicate", "rejected", "dropped"]
+MOST_INHERITED = 5 * 1024 * 1024
+"""Bytes that a payload's context and properties may come to in all of its events."""
+MOST_CONTEXT = 256 * 1024
+"""Bytes of an event's context."""
 _SECONDS_A_DAY = 24 * 3600
 
 
@@ -51,6 +55,8 @@ class Batch:
         self._command = command
         self.verdicts: list[Verdict] = []
         self.parsed: list[Parsed] = []
+        values.check(command.properties, "properties")
+        _check_shared(command)
         for number, body in enumerate(command.events):
             self.verdicts.append(self._judge(number, body))
 
@@ -116,10 +122,10 @@ class Tracking:
         for parsed in batch.parsed:
             event = self._event(call, session, command, parsed)
             batch.verdicts[parsed.number].id = event.id
-            if refusal := _unstorable(call, event):
-                batch.verdicts[parsed.number] = Verdict(
-                    event.id, "rejected", *refusal(parsed.number)
-                )
+            if refused := _unstorable(call, event):
+                reason, part = refused
+                field = f"events[{parsed.number}].{part}"
+                batch.verdicts[parsed.number] = Verdict(event.id, "rejected", reason, field)
             elif new.setdefault((event.time, event.id), (parsed, event))[0] is not parsed:
                 batch.verdicts[parsed.number].status = "duplicate"
         if not new:
@@ -156,26 +162,42 @@ class Tracking:
         )
 
 
+def _check_shared(command: Track) -> None:
+    """Hold what every event of a payload inherits to what one call may carry. Raises `TooLarge`."""
+    shared = values.size(command.context) + values.size(command.properties)
+    if shared * len(command.events) > MOST_INHERITED:
+        raise TooLarge(
+            f"context and properties are kept with every event, and would come to more than "
+            f"{MOST_INHERITED} bytes: send fewer events a call",
+            "context",
+        )
+
+
 def debug(session: Session, stored: list[StoredEvent]) -> dict[str, Any]:
-    """What `options.debugger` asks for: what was made of the call."""
+    """What `options.debugger` asks for: what was made of the call; events that are too large to show are left out."""
     return {
         "session": {
             "id": session.id,
             "profile": session.profile.value,
             "clock_offset": session.offset / SECOND,
         },
-        "events": [event.shown(session.id, session.profile.value) for event in stored],
+        "events": [
+            event.shown(session.id, session.profile.value)
+            for event in stored[: events.fitting(stored)]
+        ],
     }
 
 
-def _unstorable(call: Call, event: StoredEvent) -> Any:
+def _unstorable(call: Call, event: StoredEvent) -> tuple[str, str] | None:
+    """Why an event can't be stored, and which part of it is at fault."""
     if event.expires is not None and event.expires * SECOND <= call.now:
-        return lambda number: ("older than this source keeps events", f"events[{number}].time")
+        return "older than this source keeps events", "time"
     if event.time > call.now + DAY:
-        return lambda number: (
-            f"more than a day in the future: it is {iso(call.now)}",
-            f"events[{number}].time",
-        )
+        return f"more than a day in the future: it is {iso(call.now)}", "time"
+    if len(event.body["properties"]) > values.MOST_NAMES:
+        return f"with the payload's, more than {values.MOST_NAMES} names", "properties"
+    if values.size(event.body["context"]) > MOST_CONTEXT:
+        return f"larger than {MOST_CONTEXT} bytes: shorten it", "context"
     return None
 
 

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from hardlink import http
 from hardlink.errors import Busy, Invalid, Refused, TooLarge, Unauthorized
@@ -139,9 +140,12 @@ class Vault:
     def __init__(self) -> None:
         self.keys = {"shop": ["key-1"], "other": ["key-2"]}
         self.fetched = 0
+        self.fails = False
 
     def __call__(self) -> dict[str, list[str]]:
         self.fetched += 1
+        if self.fails:
+            raise EndpointConnectionError(endpoint_url="it")
         return self.keys
 
 
@@ -168,3 +172,41 @@ def test_keys_are_fetched_again_after_five_minutes() -> None:
     now[0] = 5 * 60 * 1_000_000
     assert keys.project("Bearer key-3") == "shop"
     assert vault.fetched == 2
+
+
+def test_keys_outlast_a_moment_without_secrets_manager() -> None:
+    now, vault = [0], Vault()
+    keys = ServerKeys(vault, lambda: now[0])
+    keys.project("Bearer key-1")
+    now[0] = 5 * 60 * 1_000_000
+    vault.fails = True
+    assert keys.project("Bearer key-1") == "shop"
+
+
+def test_without_any_keys_a_reader_is_told_to_come_again() -> None:
+    vault = Vault()
+    vault.fails = True
+    with pytest.raises(Busy):
+        ServerKeys(vault, lambda: 0).project("Bearer key-1")
+
+
+def large(accepts: str | None) -> dict[str, Any]:
+    @entrypoint
+    def handler(_request: Request) -> Answer:
+        return Answer({"text": "x" * 7_000_000})
+
+    headers = {} if accepts is None else {"accept-encoding": accepts}
+    return handler(request(headers=headers)._event, None)
+
+
+def test_a_large_answer_is_zipped_for_whoever_takes_it() -> None:
+    answer = large("gzip, br")
+    assert answer["headers"]["content-encoding"] == "gzip"
+    unzipped = gzip.decompress(base64.b64decode(answer["body"]))
+    assert len(json.loads(unzipped)["text"]) == 7_000_000
+
+
+def test_an_answer_that_lambda_could_not_give_is_a_clear_error() -> None:
+    answer = large(None)
+    assert answer["statusCode"] == 413
+    assert "Accept-Encoding" in json.loads(answer["body"])["error"]["message"]

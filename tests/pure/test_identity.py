@@ -134,7 +134,7 @@ def test_a_soft_identifier_sent_alone_finds_its_owner_and_links_straight_to_it()
 
 def test_a_soft_identifier_sent_with_a_hard_one_belongs_to_it() -> None:
     decision = decided({}, A, X)
-    assert decision.states[X] == State(owner=A, link=A, said=NOW, links=1)
+    assert decision.states[X] == State(owner=A, owner_said=NOW, link=A, said=NOW, links=1)
     assert decision.owned == ((X, None, A),)
     assert decision.states[P].link == A
 
@@ -172,12 +172,33 @@ def test_of_several_soft_identifiers_sent_alone_the_first_known_one_says_who_it_
     assert decision.states[X].link == A
 
 
-def test_two_soft_customers_sent_together_change_owner_and_move_no_history() -> None:
+def test_two_soft_customers_sent_together_stay_two_until_a_hard_one_joins_them() -> None:
     decision = decided({X: ROOT, Y: ROOT}, X, Y)
     assert decision.customer == X
-    assert decision.states[Y].owner == X
-    assert decision.states[Y].link is None
-    assert decision.warnings
+    assert Y not in decision.states
+    assert "hard ID" in decision.warnings[0]
+    joined = decided({X: ROOT, Y: ROOT}, A, X, Y)
+    assert joined.states[X].link == joined.states[Y].link == A
+
+
+def test_who_was_known_by_a_soft_identifier_comes_along_with_one_that_has_a_hard_one() -> None:
+    decision = decided({X: ROOT, Y: State(rev=1, owner=A, link=A), A: ROOT}, X, Y)
+    assert decision.customer == A
+    assert decision.states[X].link == A
+
+
+def test_a_late_word_takes_no_identifier_back() -> None:
+    facts = {X: State(rev=2, owner=B, owner_said=20, link=B), A: ROOT, B: ROOT}
+    history = {X: [entry(1, B, said=20, owner=B)]}
+    decision = decided(facts, A, X, said=10, timed=True, histories=history)
+    assert X not in decision.states
+    assert "superseded" in decision.warnings[0]
+
+
+def test_a_late_word_finds_the_owner_of_its_time() -> None:
+    facts = {X: State(rev=2, owner=B, owner_said=20, link=A), A: ROOT, B: ROOT}
+    history = {X: [entry(1, A, said=5, owner=A), entry(2, said=20, owner=B)]}
+    assert decided(facts, X, said=10, timed=True, histories=history).customer == A
 
 
 def test_a_cap_refuses_one_value_too_many() -> None:
@@ -286,8 +307,10 @@ def test_a_late_claim_under_refuse_is_refused() -> None:
 
 def test_a_claim_that_was_undone_and_is_sent_again_changes_nothing() -> None:
     history = {P: [entry(2, A, said=10, undone=11)]}
-    facts = {P: State(rev=3, said=10, links=1), A: ROOT}
-    assert not decided(facts, A, said=10, timed=True, histories=history).entries
+    facts = {P: State(rev=3, said=10, undone=11, links=1), A: ROOT}
+    decision = decided(facts, A, said=10, timed=True, histories=history)
+    assert not decision.entries
+    assert "superseded" in decision.warnings[0]
 
 
 def test_without_a_time_a_claim_is_newer_than_all_before() -> None:

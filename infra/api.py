@@ -1,0 +1,108 @@
+"""The HTTP API: the plan's routes, CORS for exactly the origins that sources name, throttled, with an access log."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_apigatewayv2 as gateway
+from aws_cdk import aws_logs as logs
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from hardlink.sources import Sources
+from infra import plan
+from infra.findings import acknowledge
+from infra.functions import Functions
+
+LOGGED = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTime",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "protocol": "$context.protocol",
+    "latency": "$context.responseLatency",
+    "integrationLatency": "$context.integrationLatency",
+    "integrationError": "$context.integrationErrorMessage",
+    "responseLength": "$context.responseLength",
+}
+"""The route, not the path, which may name a customer; and no address of a visitor."""
+
+
+class Api(Construct):
+    """API Gateway v2 with its default stage. `url`: where it answers, without a slash at the end."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, functions: Functions, sources: Sources, keep: bool
+    ) -> None:
+        super().__init__(scope, id_)
+        self._http = gateway.HttpApi(
+            self,
+            "Http",
+            description="Hardlink: customer identity and event tracking",
+            create_default_stage=False,
+            cors_preflight=_cors(sources),
+        )
+        self._route_to(functions)
+        self._stage(keep=keep)
+
+    @property
+    def url(self) -> str:
+        """`https://<id>.execute-api.<region>.amazonaws.com`."""
+        return self._http.api_endpoint
+
+    def _route_to(self, functions: Functions) -> None:
+        to = {
+            name: HttpLambdaIntegration(name.capitalize(), functions[name])
+            for name in dict.fromkeys(route.function for route in plan.ROUTES)
+        }
+        for route in plan.ROUTES:
+            for made in self._http.add_routes(
+                path=route.path,
+                methods=[gateway.HttpMethod[route.method]],
+                integration=to[route.function],
+            ):
+                acknowledge(made, "APIG4", _why_no_authorizer(route))
+
+    def _stage(self, *, keep: bool) -> None:
+        log = logs.LogGroup(
+            self,
+            "AccessLog",
+            retention=logs.RetentionDays[plan.LOG_RETENTION],
+            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
+        )
+        gateway.CfnStage(
+            self,
+            "Stage",
+            api_id=self._http.api_id,
+            stage_name="$default",
+            auto_deploy=True,
+            access_log_settings=gateway.CfnStage.AccessLogSettingsProperty(
+                destination_arn=log.log_group_arn, format=json.dumps(LOGGED)
+            ),
+            default_route_settings=gateway.CfnStage.RouteSettingsProperty(
+                throttling_rate_limit=plan.THROTTLE_RATE,
+                throttling_burst_limit=plan.THROTTLE_BURST,
+                detailed_metrics_enabled=True,
+            ),
+        )
+
+
+def _cors(sources: Sources) -> gateway.CorsPreflightOptions | None:
+    if not sources.origins:
+        return None
+    return gateway.CorsPreflightOptions(
+        allow_origins=list(sources.origins),
+        allow_credentials=True,
+        allow_headers=list(plan.CORS_HEADERS),
+        allow_methods=[gateway.CorsHttpMethod[method] for method in plan.CORS_METHODS],
+        max_age=Duration.seconds(plan.CORS_MAX_AGE),
+    )
+
+
+def _why_no_authorizer(route: plan.Route) -> str:
+    if plan.FUNCTIONS_BY_NAME[route.function].server_keys:
+        return "the function itself demands a server key, compared in constant time"
+    if route.function == "health":
+        return "says whether the service answers, and nothing else, to whoever asks"
+    return "visitors have no account: the function demands a source's public write key and origin"

@@ -1,0 +1,96 @@
+"""The way from both tables' streams to `associate`, and where a record ends up that it can't carry out."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra import plan
+from infra.findings import acknowledge
+from infra.tables import Tables
+
+Mapping = lambda_.CfnEventSourceMapping
+
+
+class Association(Construct):
+    """An event source mapping for each table, and the queue of what failed to the end."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, tables: Tables, associate: lambda_.Function
+    ) -> None:
+        super().__init__(scope, id_)
+        self._associate = associate
+        self._failed = sqs.Queue(
+            self,
+            "Failed",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(plan.QUEUE_DAYS),
+        )
+        acknowledge(
+            self._failed, "SQS3", "it is where others' failures end: it has none of its own"
+        )
+        streams = [_stream(tables[name]) for name in tables]
+        permission = self._permission(streams)
+        for name, stream in zip(tables, streams, strict=True):
+            self._map(name.capitalize(), stream).node.add_dependency(permission)
+
+    @property
+    def failed(self) -> sqs.Queue:
+        """What failed: where in the stream it stands, until somebody looks."""
+        return self._failed
+
+    def _permission(self, streams: list[str]) -> iam.Policy:
+        """What Lambda itself does in the function's name, and checks when a mapping is made."""
+        reading = ("DescribeStream", "GetRecords", "GetShardIterator")
+        role = self._associate.role
+        policy = iam.Policy(
+            self,
+            "Permission",
+            roles=[role] if role else None,
+            statements=[
+                _allow([f"dynamodb:{action}" for action in reading], streams),
+                _allow(["dynamodb:ListStreams"], ["*"]),
+                _allow(["sqs:SendMessage"], [self._failed.queue_arn]),
+            ],
+        )
+        acknowledge(policy, "IAM5[Resource::*]", "to list streams knows no resources: names only")
+        return policy
+
+    def _map(self, id_: str, stream: str) -> Mapping:
+        return Mapping(
+            self,
+            id_,
+            function_name=self._associate.function_arn,
+            event_source_arn=stream,
+            starting_position="TRIM_HORIZON",
+            filter_criteria=Mapping.FilterCriteriaProperty(
+                filters=[Mapping.FilterProperty(pattern=json.dumps(plan.STREAM_FILTER))]
+            ),
+            batch_size=plan.STREAM_BATCH,
+            maximum_batching_window_in_seconds=plan.STREAM_WINDOW,
+            parallelization_factor=plan.STREAM_PARALLEL,
+            function_response_types=["ReportBatchItemFailures"],
+            bisect_batch_on_function_error=True,
+            maximum_retry_attempts=plan.STREAM_RETRIES,
+            maximum_record_age_in_seconds=plan.STREAM_MAX_AGE,
+            destination_config=Mapping.DestinationConfigProperty(
+                on_failure=Mapping.OnFailureProperty(destination=self._failed.queue_arn)
+            ),
+        )
+
+
+def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=actions, resources=resources)
+
+
+def _stream(table: dynamodb.Table) -> str:
+    if table.table_stream_arn is None:
+        raise ValueError(f"{table.node.path} has no stream")
+    return table.table_stream_arn

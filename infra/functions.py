@@ -1,0 +1,123 @@
+"""The Lambda functions: one code asset, one layer, and for each function a role that may do what it does, no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from hardlink.sources import Sources
+from infra import assets, plan
+from infra.findings import acknowledge
+from infra.server_keys import ServerKeys
+from infra.tables import Tables
+
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+ARCHITECTURE = lambda_.Architecture.ARM_64
+IN_LAMBDA = "/var/task/sources.toml"
+
+
+class Functions(Construct):
+    """The functions of `plan.FUNCTIONS_BY_NAME`, by name."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        tables: Tables,
+        server_keys: ServerKeys,
+        sources: Sources,
+        keep: bool,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._tables = tables
+        self._server_keys = server_keys
+        self._sources = sources
+        self._keep = keep
+        self._code = _asset(assets.code())
+        self._layer = lambda_.LayerVersion(
+            self,
+            "Dependencies",
+            code=_asset(assets.layer()),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+        )
+        self._by_name = {f.name: self._function(f) for f in plan.FUNCTIONS_BY_NAME.values()}
+
+    def __getitem__(self, name: str) -> lambda_.Function:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def _function(self, function: plan.Function) -> lambda_.Function:
+        scope = Construct(self, function.name.capitalize())
+        log = logs.LogGroup(
+            scope,
+            "Log",
+            retention=logs.RetentionDays[plan.LOG_RETENTION],
+            removal_policy=RemovalPolicy.RETAIN if self._keep else RemovalPolicy.DESTROY,
+        )
+        made = lambda_.Function(
+            scope,
+            "Function",
+            runtime=RUNTIME,
+            architecture=ARCHITECTURE,
+            handler=f"{function.name}.handler.handler",
+            code=self._code,
+            layers=[self._layer],
+            role=self._role(scope, function, log),
+            memory_size=function.memory,
+            timeout=Duration.seconds(function.timeout),
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=log,
+            logging_format=lambda_.LoggingFormat.JSON,
+            environment=self._environment(function),
+        )
+        acknowledge(made, "L1", "Python 3.13 is what the layer's wheels are built and tested for")
+        return made
+
+    def _role(self, scope: Construct, function: plan.Function, log: logs.LogGroup) -> iam.Role:
+        role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log.grant_write(role)
+        for table, actions in function.access.items():
+            role.add_to_policy(
+                iam.PolicyStatement(
+                    actions=[f"dynamodb:{action}" for action in actions],
+                    resources=[self._tables[table].table_arn],
+                )
+            )
+        if function.server_keys:
+            role.add_to_policy(self._server_keys.reading())
+        acknowledge(role, "IAM5[Resource::*]", "X-Ray knows no resources: traces are sent to `*`")
+        return role
+
+    def _environment(self, function: plan.Function) -> dict[str, str]:
+        environment = {
+            **{
+                f"HARDLINK_{name.upper()}_TABLE": self._tables[name].table_name
+                for name in self._tables
+            },
+            "HARDLINK_SOURCES": IN_LAMBDA,
+            "POWERTOOLS_SERVICE_NAME": "hardlink",
+            "POWERTOOLS_LOG_LEVEL": "INFO",
+        }
+        if function.server_keys:
+            keys = Stack.of(self).to_json_string(self._server_keys.arns)
+            environment["HARDLINK_SERVER_KEYS"] = keys
+        if function.hard_types:
+            hard = {name: sorted(types) for name, types in self._sources.hard_types.items()}
+            environment["HARDLINK_HARD_TYPES"] = json.dumps(hard)
+        return environment
+
+
+def _asset(folder: Path) -> lambda_.Code:
+    """A folder to upload, without what Python may have left there since it was built."""
+    return lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__"])

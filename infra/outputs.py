@@ -1,0 +1,70 @@
+"""What you need once it is deployed: the URL, the keys, and a snippet to paste into a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from string import Template
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from hardlink.sources import Source, Sources
+
+_SNIPPET = Template("""\
+<script>
+(() => {
+  const source = {id: $key}
+  const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), n => n.toString(36)).join("-")
+  const session = {id: localStorage.hardlink ||= random()}
+  window.track = (type, properties = {}) => fetch("$url/track", {
+    method: "POST",
+    keepalive: true, // arrives though the visitor leaves the page
+    body: JSON.stringify({source, session, events: [{id: random(), type, properties}]}),
+  })
+  track("page-view", {url: location.href, title: document.title})
+})()
+</script>""")
+"""It sends text, so that browsers ask for no preflight."""
+
+
+def snippet(url: str, write_key: str) -> str:
+    """HTML that tracks a page view, and offers `track(type, properties)` for more."""
+    return _SNIPPET.substitute(url=url, key=json.dumps(write_key).replace("<", "\\u003c"))
+
+
+class Outputs(Construct):
+    """The outputs of a stack, under names of their own. `server_keys`: the secret's name of each project."""
+
+    def __init__(
+        self,
+        scope: Stack,
+        id_: str,
+        *,
+        url: str,
+        sources: Sources,
+        server_keys: Mapping[str, str],
+        failed: str,
+    ) -> None:
+        super().__init__(scope, id_)
+        write_keys = {name: source.write_key for name, source in sources.sources.items()}
+        self._put("Url", url, "where the API answers")
+        self._put("WriteKeys", json.dumps(write_keys), "of each source: public, may send")
+        self._put(
+            "ServerKeys",
+            scope.to_json_string(dict(server_keys)),
+            "of each project, the secret that holds its server key: aws secretsmanager "
+            "get-secret-value --secret-id <name> --query SecretString --output text",
+        )
+        self._put("Failed", failed, "the queue of what could not be associated: empty, as a rule")
+        if source := _in_browsers(sources):
+            self._put("Snippet", snippet(url, source.write_key), "paste it into your pages")
+
+    def _put(self, name: str, value: str, description: str) -> None:
+        output = CfnOutput(self, name, value=value, description=description)
+        output.override_logical_id(name)
+
+
+def _in_browsers(sources: Sources) -> Source | None:
+    """The first source that pages may call from."""
+    return next((source for source in sources.sources.values() if source.origins), None)

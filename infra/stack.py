@@ -1,0 +1,72 @@
+"""Hardlink in one stack: this file only composes."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from aws_cdk import App, Stack, Tags, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from hardlink import declaration
+from hardlink.sources import Sources
+from infra import plan
+from infra.api import Api
+from infra.association import Association
+from infra.functions import Functions
+from infra.outputs import Outputs
+from infra.server_keys import ServerKeys
+from infra.tables import Tables
+
+Stage = Literal["dev", "prod"]
+
+
+class NoStage(Exception):
+    """The context names a stage that there is none of."""
+
+
+class Hardlink(Stack):
+    """One deployment. `keep`: its data outlives mistakes, and the stack itself."""
+
+    def __init__(self, scope: App, id_: str, *, declared: Sources, keep: bool) -> None:
+        super().__init__(
+            scope,
+            id_,
+            description="Hardlink: customer identity and event tracking for web shops",
+            termination_protection=keep,
+            suppress_template_indentation=True,  # CloudFormation takes 51,200 bytes without a bucket
+        )
+        tables = Tables(self, "Tables", keep=keep)
+        server_keys = ServerKeys(self, "ServerKeys", declared.projects)
+        functions = Functions(
+            self,
+            "Functions",
+            tables=tables,
+            server_keys=server_keys,
+            sources=declared,
+            keep=keep,
+        )
+        api = Api(self, "Api", functions=functions, sources=declared, keep=keep)
+        association = Association(
+            self, "Association", tables=tables, associate=functions["associate"]
+        )
+        Outputs(
+            self,
+            "Outputs",
+            url=api.url,
+            sources=declared,
+            server_keys=server_keys.names,
+            failed=association.failed.queue_url,
+        )
+
+
+def compose(app: App) -> Hardlink:
+    """The stack of the stage that the context names (`-c stage=prod`), under cdk-nag's eyes."""
+    stage = app.node.try_get_context("stage") or "dev"
+    if stage not in get_args(Stage):
+        raise NoStage(f"there is no stage {stage!r}: use one of {', '.join(get_args(Stage))}")
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    declared = declaration.load(plan.SOURCES)
+    stack = Hardlink(app, f"hardlink-{stage}", declared=declared, keep=stage == "prod")
+    Tags.of(stack).add("service", "hardlink")
+    Tags.of(stack).add("stage", stage)
+    return stack

@@ -1,0 +1,31 @@
+"""What every test may use: the engines, and a machine that no test can leave for a real AWS account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.engines import ENVIRONMENT, MISLEADING, Unavailable, dynamodb_local
+
+pytest_plugins = ["tests.groups"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_real_account() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in MISLEADING:
+            patch.delenv(name, raising=False)
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_endpoint() -> Iterator[str]:
+    """DynamoDB Local, empty at first, for all tests of the run: use tables of your own."""
+    try:
+        with dynamodb_local.running() as endpoint:
+            yield endpoint
+    except Unavailable as error:
+        pytest.skip(f"DynamoDB Local: {error}")

@@ -1,0 +1,71 @@
+"""The HTTP API as it is deployed."""
+
+from __future__ import annotations
+
+import json
+
+from infra import plan
+from tests.deploy.template import Template, said
+
+
+def test_the_routes_are_those_of_the_plan_each_with_its_function(dev: Template) -> None:
+    integrations = {
+        name: said(integration["IntegrationUri"])
+        for name, integration in dev.properties("ApiGatewayV2::Integration").items()
+    }
+    routes = {
+        route["RouteKey"]: integrations[said(route["Target"]).removeprefix("integrations/")]
+        for route in dev.properties("ApiGatewayV2::Route").values()
+    }
+    assert routes == {
+        route.key: f"Functions{route.function.capitalize()}Function.Arn" for route in plan.ROUTES
+    }
+
+
+def test_the_api_may_call_each_function_for_its_routes_only(dev: Template) -> None:
+    allowed = {
+        (said(permission["FunctionName"]), said(permission["SourceArn"]).partition("/*/*")[2])
+        for permission in dev.properties("Lambda::Permission").values()
+        if permission["Principal"] == "apigateway.amazonaws.com"
+    }
+    assert allowed == {
+        (f"Functions{route.function.capitalize()}Function.Arn", route.path) for route in plan.ROUTES
+    }
+    assert len(dev.properties("Lambda::Permission")) == len(plan.ROUTES)
+
+
+def test_functions_are_handed_payload_2(dev: Template) -> None:
+    versions = {
+        i["PayloadFormatVersion"] for i in dev.properties("ApiGatewayV2::Integration").values()
+    }
+    assert versions == {"2.0"}
+
+
+def test_browsers_may_call_from_exact_origins_with_credentials(dev: Template) -> None:
+    (api,) = dev.properties("ApiGatewayV2::Api").values()
+    assert api["ProtocolType"] == "HTTP"
+    assert api["CorsConfiguration"] == {
+        "AllowCredentials": True,
+        "AllowHeaders": ["authorization", "content-type", "x-sdk", "x-timestamp"],
+        "AllowMethods": ["GET", "POST"],
+        "AllowOrigins": ["http://127.0.0.1:8787", "http://localhost:8787"],
+        "MaxAge": 7200,
+    }
+
+
+def test_the_default_stage_is_throttled(dev: Template) -> None:
+    (stage,) = dev.properties("ApiGatewayV2::Stage").values()
+    assert stage["StageName"] == "$default"
+    assert stage["AutoDeploy"] is True
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 1000
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == 2000
+
+
+def test_the_access_log_is_json_that_names_no_visitor_and_no_customer(dev: Template) -> None:
+    (stage,) = dev.properties("ApiGatewayV2::Stage").values()
+    settings = stage["AccessLogSettings"]
+    logged = json.loads(settings["Format"])
+    assert said(settings["DestinationArn"]) == "ApiAccessLog.Arn"
+    assert logged["requestId"] == "$context.requestId"
+    assert logged["route"] == "$context.routeKey"
+    assert not any("path" in v.lower() or "identity" in v.lower() for v in logged.values())

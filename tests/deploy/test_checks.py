@@ -1,0 +1,70 @@
+"""The checks that the stack must pass, and that they can fail: cdk-nag and cfn-lint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from aws_cdk import App
+from cfnlint.api import ManualArgs, lint
+
+from infra.stack import NoStage, compose
+from tests.deploy.template import Template
+
+REGIONS = ["eu-central-1"]
+NOISE = ["W3005"]
+"""The CDK states dependencies that CloudFormation could find itself."""
+BYTES_WITHOUT_A_BUCKET = 51_200
+
+
+def faults(text: str) -> list[str]:
+    """What cfn-lint has against a template."""
+    config = ManualArgs(regions=REGIONS, ignore_checks=NOISE)
+    return [str(match) for match in lint(text, config=config)]
+
+
+def test_cdk_nag_finds_nothing(dev: Template, prod: Template) -> None:
+    assert dev.findings() == set()
+    assert prod.findings() == set()
+
+
+def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(dev: Template) -> None:
+    rules = {
+        (path.split("/")[0], path.rsplit("/", 1)[-1].split("--")[0], rule.split("::", 1)[1])
+        for path, accepted in dev.accepted().items()
+        for rule in accepted
+    }
+    assert rules == {
+        ("ServerKeys", "demo", "AwsSolutions-SMG4"),
+        ("Functions", "Role", "AwsSolutions-IAM5[Resource::*]"),
+        ("Functions", "Function", "AwsSolutions-L1"),
+        ("Api", "GET", "AwsSolutions-APIG4"),
+        ("Api", "POST", "AwsSolutions-APIG4"),
+        ("Association", "Failed", "AwsSolutions-SQS3"),
+        ("Association", "Permission", "AwsSolutions-IAM5[Resource::*]"),
+    }
+    assert all(len(r) > 20 for accepted in dev.accepted().values() for r in accepted.values())
+
+
+def test_cfn_lint_accepts_the_templates(dev: Template, prod: Template) -> None:
+    assert faults(dev.text) == []
+    assert faults(prod.text) == []
+
+
+def test_cfn_lint_catches_a_template_that_is_wrong(dev: Template) -> None:
+    assert faults(dev.text.replace('"python3.13"', '"python9.9"'))
+
+
+def test_the_template_is_small_enough_to_be_sent_without_a_bucket(prod: Template) -> None:
+    assert len(prod.text.encode()) < BYTES_WITHOUT_A_BUCKET
+
+
+def test_a_stage_that_there_is_none_of_is_an_error_that_says_which_there_are(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(NoStage, match="'staging': use one of dev, prod"):
+        compose(App(outdir=str(tmp_path), context={"stage": "staging"}))
+
+
+def test_without_a_stage_it_is_development(dev: Template) -> None:
+    assert dev.stack == "hardlink-dev"

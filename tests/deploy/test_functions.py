@@ -1,0 +1,171 @@
+"""The functions as they are deployed, and what each may do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from infra import plan
+from tests.deploy.template import Template, said, synthesized
+
+FUNCTIONS = [
+    "track",
+    "identify",
+    "update",
+    "anonymize",
+    "consent",
+    "customers",
+    "health",
+    "associate",
+]
+LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
+TABLES: Mapping[str, tuple[set[str], set[str]]] = {
+    "track": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
+    "identify": ({"GetItem", "PutItem"}, LINK),
+    "update": ({"GetItem", "PutItem"}, LINK),
+    "anonymize": ({"GetItem", "PutItem"}, {"PutItem"}),
+    "consent": (
+        {"GetItem", "PutItem", "BatchGetItem", "UpdateItem"},
+        {"GetItem", "Query", "PutItem", "ConditionCheckItem"},
+    ),
+    "customers": ({"GetItem", "BatchGetItem", "Query"}, LINK | {"UpdateItem"}),
+    "health": ({"GetItem"}, set()),
+    "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),
+}
+"""What each may do with sessions, and with customers: said here once more, so that a change is seen twice."""
+
+
+def expected(function: str) -> set[tuple[str, str]]:
+    """Everything that a function may do."""
+    sessions, customers = TABLES[function]
+    allowed = {
+        *((f"dynamodb:{action}", "TablesSessions.Arn") for action in sessions),
+        *((f"dynamodb:{action}", "TablesCustomers.Arn") for action in customers),
+        ("logs:CreateLogStream", f"Functions{function.capitalize()}Log.Arn"),
+        ("logs:PutLogEvents", f"Functions{function.capitalize()}Log.Arn"),
+        ("xray:PutTraceSegments", "*"),
+        ("xray:PutTelemetryRecords", "*"),
+    }
+    if function == "customers":
+        allowed.add(("secretsmanager:GetSecretValue", "ServerKeysdemo"))
+    if function == "associate":
+        allowed |= {
+            (f"dynamodb:{action}", f"{table}.StreamArn")
+            for action in ("DescribeStream", "GetRecords", "GetShardIterator")
+            for table in ("TablesSessions", "TablesCustomers")
+        }
+        allowed |= {("dynamodb:ListStreams", "*"), ("sqs:SendMessage", "AssociationFailed.Arn")}
+    return allowed
+
+
+def function(template: Template, name: str) -> dict[str, Any]:
+    """The properties of a function."""
+    return template.properties("Lambda::Function")[f"Functions{name.capitalize()}Function"]
+
+
+def test_every_function_of_the_plan_is_deployed_and_no_other(dev: Template) -> None:
+    handlers = {f["Handler"] for f in dev.properties("Lambda::Function").values()}
+    assert handlers == {f"{name}.handler.handler" for name in FUNCTIONS}
+    assert set(FUNCTIONS) == set(plan.FUNCTIONS_BY_NAME)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_it_runs_python_3_13_on_arm_traced_with_its_own_memory_and_timeout(
+    dev: Template, name: str
+) -> None:
+    found = function(dev, name)
+    assert found["Runtime"] == "python3.13"
+    assert found["Architectures"] == ["arm64"]
+    assert found["TracingConfig"] == {"Mode": "Active"}
+    assert found["MemorySize"] == plan.FUNCTIONS_BY_NAME[name].memory
+    assert found["Timeout"] == plan.FUNCTIONS_BY_NAME[name].timeout
+    assert [said(layer) for layer in found["Layers"]] == ["FunctionsDependencies"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_it_logs_json_to_a_group_of_its_own_that_forgets(dev: Template, name: str) -> None:
+    logging = function(dev, name)["LoggingConfig"]
+    own = f"Functions{name.capitalize()}Log"
+    assert logging["LogFormat"] == "JSON"
+    assert said(logging["LogGroup"]) == own
+    assert dev.properties("Logs::LogGroup")[own]["RetentionInDays"] == 30
+
+
+def test_every_log_group_forgets(dev: Template) -> None:
+    groups = dev.properties("Logs::LogGroup")
+    assert len(groups) == len(FUNCTIONS) + 1
+    assert {group["RetentionInDays"] for group in groups.values()} == {30}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_it_may_do_exactly_what_it_does(dev: Template, name: str) -> None:
+    assert dev.permissions(name) == expected(name)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_its_role_is_its_own_with_no_managed_policy(dev: Template, name: str) -> None:
+    role = f"Functions{name.capitalize()}Role"
+    found = dev.properties("IAM::Role")[role]
+    assert said(function(dev, name)["Role"]) == f"{role}.Arn"
+    assert found.keys() == {"AssumeRolePolicyDocument", "Tags"}
+    assert len(dev.properties("IAM::Role")) == len(FUNCTIONS)
+
+
+def test_every_statement_allows_and_every_policy_is_of_one_role(dev: Template) -> None:
+    for policy in dev.properties("IAM::Policy").values():
+        assert len(policy["Roles"]) == 1
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement.keys() == {"Action", "Effect", "Resource"}
+            assert statement["Effect"] == "Allow"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_its_environment_names_what_it_needs_and_no_more(dev: Template, name: str) -> None:
+    variables = function(dev, name)["Environment"]["Variables"]
+    more = {"customers": {"HARDLINK_SERVER_KEYS"}, "associate": {"HARDLINK_HARD_TYPES"}}
+    assert variables.keys() == more.get(name, set()) | {
+        "HARDLINK_SESSIONS_TABLE",
+        "HARDLINK_CUSTOMERS_TABLE",
+        "HARDLINK_SOURCES",
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_LOG_LEVEL",
+    }
+    assert said(variables["HARDLINK_SESSIONS_TABLE"]) == "TablesSessions"
+    assert said(variables["HARDLINK_CUSTOMERS_TABLE"]) == "TablesCustomers"
+    assert variables["HARDLINK_SOURCES"] == "/var/task/sources.toml"
+
+
+def test_associate_is_told_the_hard_types_of_every_project(dev: Template) -> None:
+    told = function(dev, "associate")["Environment"]["Variables"]["HARDLINK_HARD_TYPES"]
+    assert json.loads(told) == {"demo": ["registered"]}
+
+
+def test_a_permission_too_many_is_caught_by_this_test_and_by_cdk_nag(
+    layer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _grant(monkeypatch, "health", ("GetItem", "Scan"))
+    _grant(monkeypatch, "identify", ("GetItem", "PutItem", "*"))
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        synthesized(tmp_path, "dev")
+    template = Template(tmp_path, "hardlink-dev")
+    assert template.findings() == {
+        (
+            "AwsSolutions-IAM5[Action::dynamodb:*]",
+            "hardlink-dev/Functions/Identify/Role/DefaultPolicy/Resource",
+        )
+    }
+    assert template.permissions("health") - expected("health") == {
+        ("dynamodb:Scan", "TablesSessions.Arn")
+    }
+    assert template.permissions("track") == expected("track")
+
+
+def _grant(monkeypatch: pytest.MonkeyPatch, name: str, actions: tuple[str, ...]) -> None:
+    before = plan.FUNCTIONS_BY_NAME[name]
+    access = {**before.access, "sessions": cast("tuple[plan.Action, ...]", actions)}
+    monkeypatch.setitem(plan.FUNCTIONS_BY_NAME, name, replace(before, access=access))

@@ -1,0 +1,50 @@
+"""Keys and outputs: what a template tells everybody who may see it, and what it does not."""
+
+from __future__ import annotations
+
+import json
+
+from infra.outputs import snippet
+from tests.deploy.template import Template, said
+
+
+def test_every_project_has_a_secret_that_secrets_manager_makes_up(dev: Template) -> None:
+    (secret,) = dev.properties("SecretsManager::Secret").values()
+    assert secret["Name"] == "hardlink-dev/demo/server-key"
+    assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 43}
+
+
+def test_no_template_holds_a_secret(dev: Template, prod: Template) -> None:
+    for template in (dev, prod):
+        assert "SecretString" not in template.text.replace("GenerateSecretString", "").replace(
+            "--query SecretString", ""
+        )
+        assert "{{resolve" not in template.text
+
+
+def test_the_customers_function_is_told_where_the_keys_are(dev: Template) -> None:
+    function = dev.properties("Lambda::Function")["FunctionsCustomersFunction"]
+    told = said(function["Environment"]["Variables"]["HARDLINK_SERVER_KEYS"])
+    assert json.loads(told) == {"demo": "ServerKeysdemo"}  # a reference: the secret's ARN
+
+
+def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(dev: Template) -> None:
+    outputs = dev.outputs
+    assert outputs.keys() == {"Url", "WriteKeys", "ServerKeys", "Failed", "Snippet"}
+    assert said(outputs["Url"]) == "ApiHttp.ApiEndpoint"
+    assert json.loads(outputs["WriteKeys"])["demo-split"] == "demo-split"
+    assert json.loads(said(outputs["ServerKeys"])) == {"demo": "hardlink-dev/demo/server-key"}
+
+
+def test_the_snippet_is_ready_to_paste(dev: Template) -> None:
+    text = said(dev.outputs["Snippet"])
+    assert text == snippet("ApiHttp.ApiEndpoint", "demo")
+    assert text.startswith("<script>")
+    assert text.endswith("</script>")
+    assert 'fetch("ApiHttp.ApiEndpoint/track"' in text
+
+
+def test_no_write_key_ends_the_script_it_stands_in() -> None:
+    text = snippet("https://example.com", '</script>"')
+    assert text.count("</script>") == 1
+    assert r'{id: "\u003c/script>\""}' in text

@@ -1,0 +1,160 @@
+"""What each function really asks of DynamoDB, on a machine that allows everything, against what the stack allows it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from hardlink.tables import tables
+from infra import lambdas, moto_engine, plan
+from infra.gateway import Gateway, HttpRequest
+from infra.lambdas import Deployment
+
+KEY = "server-key-of-this-test"
+Asked = set[tuple[str, str]]
+"""Table and action, as IAM names it."""
+IN_CASE: Mapping[str, Asked] = {"customers": {("customers", "ConditionCheckItem")}}
+"""Allowed, and not seen here: undo holds still what it read, and mostly it changes all of that."""
+
+_ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
+
+
+class Shop:
+    """A shop's calls, and who asked what while they were carried out."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._gateway = Gateway(plan.ROUTES, self._invoke, ())
+        self._now = ""
+        self.asked: dict[str, Asked] = defaultdict(set)
+        tables()._client.meta.events.register("provide-client-params.dynamodb", self._record)
+
+    def write(self, path: str, session: str | None, **body: Any) -> dict[str, Any]:
+        """A call with a write key; the streams are delivered after it."""
+        visit = {} if session is None else {"session": {"id": session}}
+        sent = json.dumps({"source": {"id": "demo"}, **visit, **body}).encode()
+        return self._call(HttpRequest("POST", path, body=sent))
+
+    def read(self, path: str, method: str = "GET") -> dict[str, Any]:
+        """A call with a server key."""
+        return self._call(HttpRequest(method, path, [("authorization", f"Bearer {KEY}")]))
+
+    def _call(self, request: HttpRequest) -> dict[str, Any]:
+        response = self._gateway.answer(request)
+        assert response.status == 200, (request.target, response.body)
+        self._deliver()
+        answer: dict[str, Any] = json.loads(response.body)
+        return answer
+
+    def _deliver(self) -> None:
+        for table in plan.TABLES:
+            records = moto_engine.take_records(self._deployment.tables[table.name])
+            heads = [r for r in records if r["dynamodb"]["Keys"]["item"]["S"] == "#"]
+            if heads:
+                answer = self._invoke("associate", {"Records": heads})
+                assert answer == {"batchItemFailures": []}
+
+    def _invoke(self, function: str, event: dict[str, Any]) -> Any:
+        self._now = function
+        return self._deployment.invoke(function, event)
+
+    def _record(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        names = {real: name for name, real in self._deployment.tables.items()}
+        for table, action in _asked(model.name, params):
+            self.asked[self._now].add((names[table], action))
+
+
+def _asked(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Table and action of a request."""
+    match operation:
+        case "TransactWriteItems":
+            for item in params["TransactItems"]:
+                ((kind, request),) = item.items()
+                yield request["TableName"], _ACTIONS.get(kind, "ConditionCheckItem")
+        case "BatchGetItem":
+            yield from ((table, operation) for table in params["RequestItems"])
+        case "BatchExecuteStatement":
+            for statement in params["Statements"]:
+                assert statement["Statement"].startswith("INSERT INTO")
+                yield statement["Statement"].split('"')[1], "PartiQLInsert"
+        case _:
+            yield params["TableName"], operation
+
+
+def _call_everything(shop: Shop) -> None:
+    numbers = count(1)
+    shop.read("/health")
+    linkings: list[Callable[..., Any]] = [
+        lambda session, **body: shop.write("/identify", session, **body),
+        lambda session, **body: shop.write("/update", session, **body),
+        lambda session, **body: shop.write("/track", session, events=[{"type": "view"}], **body),
+    ]
+    for link in linkings:
+        n = next(numbers)
+        link(f"s{n}", ids={"email": f"{n}@example.com"})
+        link(f"s{n}", ids={"registered": f"r{n}", "email": f"{n}@example.com"})
+        link(f"s{n}", ids={"registered": f"other{n}", "email": f"{n}@example.com"})
+        link(f"t{n}", ids={"email": f"{n}@example.com"})
+    late = {"ids": {"registered": "late"}, "time": "2020-01-01T00:00:00Z"}
+    shop.write("/identify", "s1", **late)
+    shop.write("/update", "s2", **late)
+    past = {"type": "view", "time": "2020-01-01T00:00:00Z"}
+    shop.write("/track", "s3", ids={"registered": "late"}, events=[past])
+    visitor = shop.write("/track", "visit", events=[{"type": "view", "id": "1"}])["profile"]
+    shop.write("/track", "visit", events=[{"type": "view", "id": str(i)} for i in range(3)])
+    shop.write("/track", "again", profile=visitor, events=[{"type": "view"}])
+    shop.write("/identify", "again2", profile=visitor, ids={"email": "new@example.com"})
+    shop.write("/update", "again3", profile=visitor, properties={"a": "x" * 9000, "b": "x" * 9000})
+    soon = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    shop.write("/track", "visit", events=[{"type": "view", "time": soon}])
+    large = {f"p{i}": "x" * 16_000 for i in range(12)}
+    shop.write("/track", "visit", events=[{"type": "large", "properties": large}])
+    shop.write("/anonymize", "visit")
+    for tracking in ("denied", "granted"):
+        shop.write("/consent", "again", tracking=tracking)
+    shop.write("/consent", "fresh", tracking="denied")
+    shop.write("/consent", "fresh2", profile=visitor, tracking="granted")
+    nobody = shop.write("/track", "nobody", events=[{"type": "view"}])["profile"]["id"]
+    shop.write("/track", "nobody2", profile={"id": nobody}, events=[{"type": "view"}])
+    for path in (
+        *(f"/customers/registered/other{n}" for n in (1, 2, 3)),
+        "/customers/registered/other1/events",
+        f"/customers/profile/{nobody}",
+        "/customers/email/new@example.com",
+        "/sessions/s1",
+        "/sessions/visit/events",
+        "/tracking-user?email=1@example.com",
+    ):
+        shop.read(path)
+    for session in ("s1", "s2", "s3", "t1", "again"):
+        shop.read(f"/sessions/{session}/unlink", "POST")
+
+
+@pytest.fixture(scope="module")
+def asked() -> Mapping[str, Asked]:
+    """What each function asked for."""
+    with lambdas.deployed(plan.SOURCES, {"demo": KEY}) as deployment:
+        shop = Shop(deployment)
+        _call_everything(shop)
+        return shop.asked
+
+
+@pytest.mark.parametrize("name", plan.FUNCTIONS_BY_NAME)
+def test_a_function_may_do_all_that_it_does(asked: Mapping[str, Asked], name: str) -> None:
+    assert asked[name] - _allowed(name) == set()
+
+
+@pytest.mark.parametrize("name", plan.FUNCTIONS_BY_NAME)
+def test_a_function_does_all_that_it_may_do(asked: Mapping[str, Asked], name: str) -> None:
+    assert _allowed(name) - asked[name] == IN_CASE.get(name, set())
+
+
+def _allowed(name: str) -> Asked:
+    access = plan.FUNCTIONS_BY_NAME[name].access
+    return {(table, action) for table, actions in access.items() for action in actions}

@@ -1,0 +1,58 @@
+"""Both tables as they are deployed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deploy.template import Template
+
+KEYS = {"TablesSessions": "session", "TablesCustomers": "customer"}
+
+
+def test_the_tables_are_those_of_the_plan(dev: Template) -> None:
+    assert dev.properties("DynamoDB::Table").keys() == KEYS.keys()
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_table_has_its_keys_on_demand(dev: Template, name: str) -> None:
+    table = dev.properties("DynamoDB::Table")[name]
+    assert table["KeySchema"] == [
+        {"AttributeName": KEYS[name], "KeyType": "HASH"},
+        {"AttributeName": "item", "KeyType": "RANGE"},
+    ]
+    assert {a["AttributeType"] for a in table["AttributeDefinitions"]} == {"S"}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_its_stream_tells_keys_its_items_expire_it_can_be_restored_and_is_encrypted(
+    dev: Template, name: str
+) -> None:
+    table = dev.properties("DynamoDB::Table")[name]
+    assert table["StreamSpecification"] == {"StreamViewType": "KEYS_ONLY"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_in_production_it_outlives_mistakes_and_the_stack(prod: Template, name: str) -> None:
+    table = prod.resources("DynamoDB::Table")[name]
+    assert table["Properties"]["DeletionProtectionEnabled"] is True
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_in_development_it_goes_with_the_stack(dev: Template, name: str) -> None:
+    table = dev.resources("DynamoDB::Table")[name]
+    assert table["Properties"]["DeletionProtectionEnabled"] is False
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Delete"
+
+
+def test_the_stack_itself_is_protected_in_production_only(dev: Template, prod: Template) -> None:
+    def protected(template: Template) -> object:
+        properties = template.read("manifest.json")["artifacts"][template.stack]["properties"]
+        return properties.get("terminationProtection", False)
+
+    assert protected(prod) is True
+    assert protected(dev) is False

@@ -1,0 +1,158 @@
+"""Both tables on a real or imitated DynamoDB: a store, and what tests ask beside it (dump, stream, requests)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import botocore.session
+
+from hardlink.layout import HEAD, PARTITION, SORT, Item, Key, Table
+from hardlink.store import Tables, connect
+from infra import moto_engine
+from tests.memory import Dump
+from tests.world import Change, World
+
+TABLES: tuple[Table, Table] = ("sessions", "customers")
+MOTO, LOCAL = "moto", "dynamodb-local"
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Clients of an engine, `moto` or `dynamodb-local`: for its tables, and for their streams."""
+
+    kind: str
+    tables: Any
+    streams: Any
+
+
+@dataclass
+class Engine:
+    """A store on tables of its own."""
+
+    clients: Clients
+    names: dict[Table, str]
+    store: Tables = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = Tables(self.client, self.names)
+        self._iterators: dict[Table, str] = {}
+
+    @property
+    def client(self) -> Any:
+        """DynamoDB's."""
+        return self.clients.tables
+
+    @property
+    def real(self) -> bool:
+        """Whether this is Amazon's own engine."""
+        return self.clients.kind == LOCAL
+
+    def world(self) -> World:
+        """Service, association and reads on these tables."""
+        return World(self.store, self.taken, self.dump)
+
+    def dump(self) -> Dump:
+        """Every item of both tables."""
+        return {key: item for table in TABLES for key, item in self._items(table)}
+
+    def taken(self) -> list[Change]:
+        """The `#` records of both streams since the last call, those of each table in order."""
+        return [(table, key) for table in TABLES for key in self._records(table)]
+
+    @contextmanager
+    def counted(self) -> Iterator[Counter[str]]:
+        """Every request that is made inside the block, by operation; reads by consistency too."""
+        found: Counter[str] = Counter()
+
+        def count(model: Any, params: Any, **_: Any) -> None:
+            consistent = b'"ConsistentRead": true' in params["body"]
+            found[("Consistent" if consistent else "") + model.name] += 1
+
+        self.client.meta.events.register("before-call.dynamodb", count)
+        try:
+            yield found
+        finally:
+            self.client.meta.events.unregister("before-call.dynamodb", count)
+
+    def _items(self, table: Table) -> Iterator[tuple[Key, Item]]:
+        pages = self.client.get_paginator("scan").paginate(
+            TableName=self.names[table], ConsistentRead=True
+        )
+        for raw in (raw for page in pages for raw in page["Items"]):
+            item = {name: _value(value) for name, value in raw.items()}
+            yield Key(table, str(item.pop(PARTITION[table])), str(item.pop(SORT))), item
+
+    def _records(self, table: Table) -> Iterator[str]:
+        while True:
+            answer = self._page(self._iterators.get(table) or self._oldest(table))
+            if not answer["Records"]:
+                return
+            self._iterators[table] = answer["NextShardIterator"]
+            for keys in (record["dynamodb"]["Keys"] for record in answer["Records"]):
+                if keys[SORT]["S"] == HEAD:
+                    yield keys[PARTITION[table]]["S"]
+
+    def _page(self, iterator: str) -> Any:
+        try:
+            return self.clients.streams.get_records(ShardIterator=iterator)
+        except self.clients.streams.exceptions.TrimmedDataAccessException:
+            return {"Records": []}  # DynamoDB Local, when there never was a record
+
+    def _oldest(self, table: Table) -> str:
+        """The stream's iterator that begins with its first record (each stream has one shard here)."""
+        arn = self.client.describe_table(TableName=self.names[table])["Table"]["LatestStreamArn"]
+        (shard,) = self.clients.streams.describe_stream(StreamArn=arn)["StreamDescription"][
+            "Shards"
+        ]
+        answer = self.clients.streams.get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )
+        return str(answer["ShardIterator"])
+
+
+@contextmanager
+def moto() -> Iterator[Clients]:
+    """Moto, in this process, empty at first."""
+    with moto_engine.engine(), _connected(MOTO, None) as clients:
+        yield clients
+
+
+@contextmanager
+def dynamodb_local(endpoint: str) -> Iterator[Clients]:
+    """The engine that listens there."""
+    with _connected(LOCAL, endpoint) as clients:
+        yield clients
+
+
+@contextmanager
+def new(clients: Clients) -> Iterator[Engine]:
+    """Empty tables, for the length of the block."""
+    suffix = f"-{next(_numbers)}"
+    moto_engine.create_tables(clients.tables, suffix)
+    try:
+        yield Engine(clients, {table: table + suffix for table in TABLES})
+    finally:
+        for table in TABLES:
+            clients.tables.delete_table(TableName=table + suffix)
+
+
+@contextmanager
+def _connected(kind: str, endpoint: str | None) -> Iterator[Clients]:
+    streams = botocore.session.get_session().create_client("dynamodbstreams", endpoint_url=endpoint)
+    clients = Clients(kind, connect(endpoint), streams)
+    try:
+        yield clients
+    finally:
+        clients.tables.close()
+        clients.streams.close()
+
+
+def _value(raw: dict[str, Any]) -> str | int | bool:
+    ((kind, value),) = raw.items()
+    return int(value) if kind == "N" else bool(value) if kind == "BOOL" else str(value)

@@ -1,0 +1,125 @@
+"""The sample events work: each is carried out by its function, and the answers mean something."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import invoke, lambdas, plan
+
+FOLDER = plan.ROOT / "events"
+FILES = sorted(FOLDER.glob("*.json"))
+Run = Callable[[str], Any]
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Carries out a sample event by its name, on tables that are empty at first; answers the body."""
+    with lambdas.deployed(plan.SOURCES, {"demo": invoke.SERVER_KEY}) as deployment:
+
+        def carry_out(name: str) -> Any:
+            event = invoke.read(FOLDER / f"{name}.json")
+            answer = deployment.invoke(invoke.function_of(event), event)
+            return json.loads(answer["body"]) if "body" in answer else answer
+
+        yield carry_out
+
+
+def types(page: Any) -> list[str]:
+    return [event["type"] for event in page["events"]]
+
+
+def test_every_function_and_every_route_has_an_event() -> None:
+    events = [invoke.read(path) for path in FILES]
+    assert {invoke.function_of(event) for event in events} == set(plan.FUNCTIONS_BY_NAME)
+    assert {event["routeKey"] for event in events if "routeKey" in event} == {
+        r.key for r in plan.ROUTES
+    }
+    tables = {
+        name for event in events for r in event.get("Records", ()) for name in r["dynamodb"]["Keys"]
+    }
+    assert tables == {"item", *(table.partition for table in plan.TABLES)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_event_is_understood_on_its_own(path: Path) -> None:
+    event = invoke.read(path)
+    with lambdas.deployed(plan.SOURCES, {"demo": invoke.SERVER_KEY}) as deployment:
+        answer = deployment.invoke(invoke.function_of(event), event)
+    if "Records" in event:
+        assert answer == {"batchItemFailures": []}
+        return
+    nothing_there = event["requestContext"]["http"]["path"].startswith(
+        ("/customers", "/sessions", "/tracking")
+    )
+    assert answer["statusCode"] == (404 if nothing_there else 200)
+    assert event["rawPath"] == event["requestContext"]["http"]["path"]
+    assert event["routeKey"] == event["requestContext"]["routeKey"]
+
+
+def test_history_joins_the_customer(run: Run) -> None:
+    joined = ["product-in-basket", "consent-granted", "page-view"]
+    assert [r["status"] for r in run("track")["results"]] == ["stored"] * 3
+    assert run("session")["customer"] is None
+    assert run("identify-soft")["customer"] == {"type": "email", "value": "gordon@blackmesa.com"}
+    assert types(run("customer-events")) == []
+    assert run("associate-customers") == {"batchItemFailures": []}
+    assert types(run("customer-events")) == types(run("session-events")) == joined
+    assert run("identify")["customer"] == {"type": "registered", "value": "gordon-1998"}
+    run("associate-customers")
+    run("associate-sessions")
+    assert types(run("customer-events")) == joined
+    run("update")
+    customer = run("customer")
+    assert customer["customer"] == {"type": "registered", "value": "gordon-1998"}
+    assert customer["attributes"] == {
+        "company": "Blackmesa",
+        "email": "gordon@blackmesa.com",
+        "first_name": "Gordon",
+        "last_name": "Freeman",
+    }
+    assert customer["segments"] == ["newsletter"]
+    assert customer["identifiers"] == {
+        "registered": ["gordon-1998"],
+        "email": ["gordon@blackmesa.com"],
+        "user_id": ["user_id_123"],
+    }
+    assert run("tracking-user")["session"] == run("session")["session"]
+
+
+def test_undo(run: Run) -> None:
+    for name in ("track", "identify-soft", "identify"):
+        run(name)
+    assert run("session")["customer"] == {"type": "registered", "value": "gordon-1998"}
+    assert run("unlink")["customer"] == {"type": "email", "value": "gordon@blackmesa.com"}
+    assert run("unlink")["customer"] is None
+
+
+def test_the_full_payload(run: Run) -> None:
+    answer = run("track-full")
+    assert [r["status"] for r in answer["results"]] == ["dropped", "stored", "stored"]
+    assert answer["profile"]["id"] != "bf0c8c8d3387-3ee63fc6-490a-4fd8bfb3"
+
+
+def test_opting_out_and_starting_anew(run: Run) -> None:
+    run("track")
+    assert run("consent")["tracking"] == "denied"
+    assert [r["status"] for r in run("track")["results"]] == ["dropped"] * 3
+    assert run("anonymize")["session"]["id"] != run("session")["session"]["id"]
+
+
+def test_health(run: Run) -> None:
+    assert run("health") == {"status": "ok"}
+
+
+def test_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["track", "identify-soft", "associate-customers", "customer-events"]
+    assert invoke.main([str(FOLDER / f"{name}.json") for name in names]) == 0
+    said = capsys.readouterr().out
+    assert "track.json -> track: 200" in said
+    assert "product-in-basket" in said
+    assert invoke.main([]) == 2

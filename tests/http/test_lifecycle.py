@@ -1,0 +1,137 @@
+"""The local service starts, refuses what it cannot do, and ends in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from infra import local
+from tests.http.service import KEY, ROOT, SOURCES, free_port, fresh, running
+
+
+def start(**variables: str) -> subprocess.CompletedProcess[str]:
+    """A service that is expected to end at once."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "infra.local"],
+        cwd=ROOT,
+        env={**os.environ, "PORT": str(free_port()), **variables},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_order(tmp_path: Path, number: int) -> None:
+    with running(tmp_path / "log") as service:
+        client = service.client
+        session, who = fresh(), fresh()
+        client.track(session, "a")
+        client.identify(session, {"registered": who})
+        assert service.end(number) == 0
+        assert "Traceback" not in service.log.read_text()
+        assert not local.key_file(client.port).exists()
+
+
+def test_calls_in_flight_are_finished(tmp_path: Path) -> None:
+    events = b",".join(b'{"type":"e%d"}' % n for n in range(500))
+    body = b'{"source":{"id":"web-key"},"session":{"id":"a-1"},"events":[%s]}' % events
+    with running(tmp_path / "log") as service:
+        answers: list[int] = []
+        calls = [
+            threading.Thread(
+                target=lambda: answers.append(service.client.send("POST", "/track", body).status)
+            )
+            for _ in range(4)
+        ]
+        for call in calls:
+            call.start()
+        time.sleep(0.1)
+        assert service.end() == 0
+        for call in calls:
+            call.join()
+        assert len(answers) == 4  # a call that came too late is told so
+        assert {200} <= set(answers) <= {200, 503}
+
+
+def test_it_starts_again_on_the_same_port_and_is_empty(tmp_path: Path) -> None:
+    port = free_port()
+    for _ in range(2):
+        with running(tmp_path / "log", port) as service:
+            assert service.client.get("sessions", "a-1").status == 404
+            service.client.track("a-1", "a")
+            assert service.end() == 0
+
+
+def test_it_says_what_to_try(tmp_path: Path) -> None:
+    with running(tmp_path / "log") as service:
+        path = local.key_file(service.client.port)
+        assert path.read_text() == KEY
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        said = service.log.read_text()
+        assert f"http://127.0.0.1:{service.client.port}" in said
+        for word in ("web-key", "split-key", "refuse", KEY, "make walk", "curl ", "fetch("):
+            assert word in said
+        service.end()
+
+
+def test_without_a_key_it_makes_one(tmp_path: Path) -> None:
+    with running(tmp_path / "log", HARDLINK_SERVER_KEY="") as service:
+        key = local.key_file(service.client.port).read_text()
+        assert len(key) >= 32
+        assert key != KEY
+        assert service.client.get("sessions", "nobody", key=key).status == 404
+        assert service.client.get("sessions", "nobody", key=KEY).status == 401
+
+
+def test_a_port_in_use_says_what_to_do() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ended = start(PORT=str(taken.getsockname()[1]))
+    assert ended.returncode == 1
+    assert "is in use" in ended.stderr
+    assert "PORT=" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("port", ["x", "0", "65536", "-1"])
+def test_a_port_that_is_none(port: str) -> None:
+    ended = start(PORT=port)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+    assert "no port" in ended.stderr
+
+
+def test_sources_that_can_not_be_used_are_named(tmp_path: Path) -> None:
+    bad = tmp_path / "sources.toml"
+    bad.write_text(SOURCES.read_text().replace('policy = "move"', 'policy = "merge"'))
+    ended = start(HARDLINK_SOURCES=str(bad))
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+    assert f"{bad}: sources.web.policy" in ended.stderr
+    missing = start(HARDLINK_SOURCES=str(tmp_path / "none.toml"))
+    assert (missing.returncode, "Traceback" in missing.stderr) == (1, False)
+    assert "none.toml" in missing.stderr
+
+
+def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
+    with running(tmp_path / "log") as service:
+        addresses = {
+            info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+        }
+        for address in addresses - {"127.0.0.1"}:
+            if str(address).startswith("127."):
+                continue
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                assert probe.connect_ex((address, service.client.port)) != 0
+        service.end()

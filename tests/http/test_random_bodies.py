@@ -1,0 +1,297 @@
+"""Ten thousand bodies that nobody would send: each gets a JSON answer, and every event of an accepted one a verdict."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+
+from infra import lambdas, plan
+from infra.gateway import Gateway, HttpRequest
+from tests.http.service import KEY, SOURCES, Client, exchange
+
+MANY = 10_000
+SOME = 500
+SEED = 20_260_101
+AT_ONCE = 2_500
+"""Bodies on one set of tables: moto is quick while they are small."""
+VERDICTS = {"stored", "duplicate", "rejected", "dropped"}
+PATHS = sorted(
+    {route.path for route in plan.ROUTES if route.method == "POST" and "{" not in route.path}
+)
+STATUS = {200, 400, 401, 403, 409, 413}
+SEEDS: list[dict[str, Any]] = [
+    {"events": [{"type": "a", "properties": {"p": 1}}, {"type": "b"}]},
+    {
+        "profile": {"id": "p-1"},
+        "context": {"c": {"d": 1}},
+        "properties": {"x": [1, 2]},
+        "events": [{"type": "a"}],
+    },
+    {
+        "events": [
+            {
+                "type": "a",
+                "id": "e-1",
+                "time": 1767322800,
+                "tags": ["t"],
+                "options": {"debugger": True},
+            }
+        ]
+    },
+    {
+        "events": [{"type": "a", "time": "2026-01-01", "context": {"a": {"b": []}}}],
+        "ids": {"registered": "r-1"},
+    },
+    {"events": [{"type": "a"}] * 5, "options": {"saveEvent": False, "saveSession": False}},
+    {
+        "ids": {"registered": "r-1", "email": "a@b.c"},
+        "properties": {"n": 1},
+        "segments": ["s"],
+        "time": 1,
+    },
+    {
+        "ids": {"customerId": "r-2", "loyalty": 12},
+        "segments": {"s": True},
+        "traits": {"t": None},
+        "token": "t",
+    },
+    {"properties": {"first_name": "G", "n": 1.5}, "time": "2026-01-01T00:00:00Z"},
+    {"tracking": "denied"},
+    {"tracking": "granted", "erase": False, "profile": None},
+]
+NOISE: list[Any] = [
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1,
+        1.5,
+        -0.0,
+        1e308,
+        10**30,
+        -(10**30),
+        2**53,
+        1767322800,
+        "",
+        " ",
+        "a",
+        "x" * 300,
+    ),
+    *(
+        "null",
+        "undefined",
+        "\x00",
+        "\ud800",
+        "😀",
+        "é" * 200,
+        "2026-01-01",
+        "{}",
+        "[]",
+        "a/b",
+        "\uffff",
+        "#",
+        "=",
+    ),
+    *(
+        [],
+        {},
+        [[]],
+        [None],
+        {"": None},
+        {"id": None},
+        {"id": ""},
+        {"id": "s-1"},
+        {"type": "a"},
+        ["a"] * 300,
+    ),
+    *(
+        {"a": {"b": {"c": [1, {"d": None}]}}},
+        {"registered": "r-1"},
+        {"email": "x@y.z"},
+        {"phone": 1},
+        {"é": 1},
+    ),
+    *(
+        {str(n): n for n in range(256)},
+        "x" * 17_000,
+        [{"type": "a"}, 1, None, {"type": ""}],
+        "denied",
+        "granted",
+    ),
+]
+KEYS = [
+    *(
+        "source",
+        "session",
+        "profile",
+        "context",
+        "properties",
+        "events",
+        "options",
+        "ids",
+        "segments",
+        "traits",
+    ),
+    *(
+        "time",
+        "token",
+        "tracking",
+        "erase",
+        "id",
+        "type",
+        "tags",
+        "debugger",
+        "save",
+        "saveSession",
+        "insert",
+    ),
+]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place inside a JSON value."""
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    for name, one in inner:
+        yield (*path, name)
+        yield from places(one, (*path, name))
+
+
+def mutated(rng: random.Random, body: dict[str, Any]) -> Any:
+    """A valid body with a few things wrong."""
+    body = copy.deepcopy(body)
+    for _ in range(rng.choice((0, 1, 1, 1, 2, 3, 6))):
+        *path, last = rng.choice(list(places(body)) or [("events",)])
+        holder: Any = body
+        for name in path:
+            holder = holder[name]
+        what = rng.random()
+        if what < 0.15:
+            del holder[last]
+        elif what < 0.75 or not isinstance(holder, dict):
+            holder[last] = copy.deepcopy(rng.choice(NOISE))
+        else:
+            holder[rng.choice(KEYS)] = copy.deepcopy(rng.choice(NOISE))
+    return body
+
+
+def some_body(rng: random.Random) -> Any:
+    if rng.random() < 0.1:
+        return copy.deepcopy(rng.choice(NOISE))
+    session = rng.choice(("s-1", "s-2", "s-3", f"s-{rng.random()}"))
+    source = rng.choice(
+        ("web-key", "web-key", "split-key", "refuse-key", "static-key", "month-key")
+    )
+    return mutated(rng, {"source": {"id": source}, "session": {"id": session}, **rng.choice(SEEDS)})
+
+
+def on_the_wire(rng: random.Random, text: bytes) -> tuple[bytes, dict[str, str]]:
+    """Bytes and headers: mostly as they should be."""
+    what = rng.random()
+    headers = dict(
+        [
+            rng.choice(
+                (("content-type", "application/json"), ("content-type", "text/plain"), ("x-a", "b"))
+            )
+        ]
+    )
+    if what < 0.03:
+        return rng.randbytes(rng.randrange(60)), headers
+    if what < 0.06:
+        return text[: rng.randrange(len(text) + 1)], headers
+    if what < 0.09 and text:
+        place = rng.randrange(len(text))
+        return text[:place] + rng.randbytes(rng.randrange(1, 4)) + text[place + 1 :], headers
+    if what < 0.14:
+        return gzip.compress(text), {**headers, "content-encoding": "gzip"}
+    if what < 0.16:
+        return text, {**headers, "content-encoding": "gzip"}
+    if what < 0.20:
+        return text, {
+            **headers,
+            "x-timestamp": rng.choice(("1767322800000", "x", "-1", "9" * 30, "")),
+        }
+    if what < 0.23:
+        return text, {
+            **headers,
+            "origin": rng.choice(("https://shop.example", "null", "https://evil.example")),
+        }
+    return text, headers
+
+
+def judge(path: str, sent: bytes, headers: dict[str, str], status: int, answer: bytes) -> None:
+    """What must hold of any answer."""
+    said = f"{path} {headers} {sent[:2000]!r} -> {status} {answer[:500]!r}"
+    assert status in STATUS, said
+    found = json.loads(answer)
+    if status != 200:
+        assert found["error"]["code"], said
+        assert found["error"]["message"], said
+        assert isinstance(found["error"].get("field", ""), str), said
+        return
+    assert "error" not in found, said
+    if path == "/track":
+        asked = json.loads(gzip.decompress(sent) if headers.get("content-encoding") else sent)
+        verdicts = found["results"]
+        assert len(verdicts) == len(asked.get("events") or []), said
+        assert {verdict["status"] for verdict in verdicts} <= VERDICTS, said
+        for event, verdict in zip(asked.get("events") or [], verdicts, strict=True):
+            assert verdict["status"] not in ("rejected", "dropped") or verdict["reason"], said
+            assert verdict["status"] == "rejected" or isinstance(event, dict), said
+            if isinstance(event, dict) and isinstance(event.get("id"), str) and event["id"].strip():
+                assert verdict["id"] in (event["id"].strip(), event["id"][:256]), said
+
+
+def carry_out(
+    rng: random.Random, number: int, send: Callable[..., tuple[int, bytes]]
+) -> Counter[tuple[str, int]]:
+    seen: Counter[tuple[str, int]] = Counter()
+    for _ in range(number):
+        path = rng.choice(PATHS)
+        body, headers = on_the_wire(rng, json.dumps(some_body(rng)).encode())
+        status, answer = send(path, body, headers)
+        judge(path, body, headers, status, answer)
+        seen[path, status] += 1
+    return seen
+
+
+@pytest.mark.parametrize("part", range(MANY // AT_ONCE))
+def test_random_bodies(part: int) -> None:
+    """In this process, through the gateway: a socket would add nothing but time."""
+    with lambdas.deployed(SOURCES, {"shop": KEY, "other": f"{KEY}-other"}) as deployment:
+        gateway = Gateway(plan.ROUTES, deployment.invoke, deployment.sources.origins)
+
+        def send(path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+            response = gateway.answer(HttpRequest("POST", path, tuple(headers.items()), body))
+            return response.status, response.body
+
+        seen = carry_out(random.Random(SEED + part), AT_ONCE, send)
+    for path in PATHS:  # bodies that are all refused would prove little
+        assert seen[path, 200] > 20, seen
+        assert seen[path, 400] > 20, seen
+
+
+def test_random_bodies_over_a_socket(shop: Client) -> None:
+    connection = HTTPConnection("127.0.0.1", shop.port, timeout=30)
+
+    def send(path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        reply = exchange(connection, "POST", path, body, headers)
+        return reply.status, reply.body
+
+    carry_out(random.Random(SEED - 1), SOME, send)
+    connection.close()
