@@ -96,6 +96,7 @@ def _cors(sources: Sources) -> gateway.CorsPreflightOptions | None:
         allow_credentials=True,
         allow_headers=list(plan.CORS_HEADERS),
         allow_methods=[gateway.CorsHttpMethod[method] for method in plan.CORS_METHODS],
+        expose_headers=list(plan.CORS_EXPOSED),
         max_age=Duration.seconds(plan.CORS_MAX_AGE),
     )
 

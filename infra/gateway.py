@@ -114,6 +114,7 @@ class Gateway:
         return (
             ("access-control-allow-origin", origin),
             ("access-control-allow-credentials", "true"),
+            ("access-control-expose-headers", ",".join(plan.CORS_EXPOSED)),
             ("vary", "origin"),
         )
 

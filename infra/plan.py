@@ -137,6 +137,8 @@ ROUTES = (
 
 CORS_HEADERS = ("authorization", "content-type", "x-sdk", "x-timestamp")
 CORS_METHODS = ("GET", "POST")
+CORS_EXPOSED = ("retry-after", "x-request-id")
+"""Headers of an answer that a page may read: when to come again, and what to quote."""
 CORS_MAX_AGE = 7200
 """Seconds for which a browser may remember a preflight: the longest that Chromium honours."""
 
