@@ -91,6 +91,11 @@ FUNCTIONS_BY_NAME = {
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
             timeout=20,
         ),
+        Function(
+            "xo",
+            {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+            timeout=20,
+        ),
         Function("identify", {"sessions": _OPEN, "customers": _LINK}),
         Function("update", {"sessions": _OPEN, "customers": _LINK}),
         Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
@@ -133,6 +138,7 @@ ROUTES = (
     Route("POST", "/sessions/{id}/unlink", "customers"),
     Route("GET", "/tracking-user", "customers"),
     Route("GET", "/health", "health"),
+    Route("POST", "/{trackerKey}", "xo"),
 )
 
 CORS_HEADERS = ("authorization", "content-type", "x-sdk", "x-timestamp")

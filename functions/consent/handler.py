@@ -13,4 +13,4 @@ service = writing.service()
 def handler(request: Request) -> Answer:
     """See `Service.consent`."""
     command = commands.read(Consent, request.json)
-    return Answer(service.consent(writing.call(request, command), command))
+    return Answer(service.consent(writing.call(request, command.write_key), command))

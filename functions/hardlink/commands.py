@@ -81,14 +81,25 @@ class Sent:
 
 @dataclass(eq=False, repr=False)
 class Track(Sent):
-    """`POST /track`: the tracker payload of seed 002, plus `ids`. `events` are validated one by one, by `event`."""
+    """`POST /track`: the tracker payload of seed 002, plus what it says of its visitor (`ids`, `segments`, `traits`).
+
+    `events` are validated one by one, by `event`. `same_as`: another session ID that this visitor sends as well.
+    """
 
     profile: Any
+    same_as: Any
     context: Properties
     properties: Properties
     events: Sequence[Any]
     options: Options
     ids: Properties
+    segments: Mapping[str, bool]
+    traits: Properties
+
+    @property
+    def other_session_id(self) -> str | None:
+        """The visitor's other session, if there is one. Raises `Invalid`."""
+        return None if self.same_as is None else checked(self.same_as, "same_as.id")
 
 
 @dataclass(eq=False, repr=False)
@@ -130,8 +141,13 @@ def read(command: type[_C], body: object) -> _C:
     found = command(**_validated(_COMMANDS[command], body, ""))
     if isinstance(found, Track) and len(found.events) > MOST_EVENTS:
         raise TooLarge(f"{len(found.events)} events: send at most {MOST_EVENTS} a call", "events")
+    if isinstance(found, Track | Identify):
+        values.check(found.segments, "segments")
+        values.check(found.traits, "traits")
     if isinstance(found, Identify):
-        _check_values(found)
+        values.check(found.properties, "properties")
+        if found.time is not None:
+            instants.parse(found.time, "time")
     return found
 
 
@@ -149,14 +165,6 @@ def event(body: object, number: int) -> Event:
 def event_id(found: Event, number: int) -> str | None:
     """The ID that the client gave an event. Raises `Invalid`."""
     return None if found.id in (None, "") else checked(found.id, f"events[{number}].id")
-
-
-def _check_values(command: Identify) -> None:
-    values.check(command.properties, "properties")
-    values.check(command.segments, "segments")
-    values.check(command.traits, "traits")
-    if command.time is not None:
-        instants.parse(command.time, "time")
 
 
 def _validated(validator: SchemaValidator, body: object, prefix: str) -> dict[str, Any]:
@@ -235,14 +243,15 @@ _OPTIONS = _field(
     Options,
 )
 _SENT = {"source": _REFERENCE, "session": _REFERENCE}
+_SEGMENTS = _field(
+    schema.no_info_before_validator_function(_labels, schema.dict_schema(_TEXT, _BOOL)), dict
+)
 _SAID = {
     **_SENT,
     "profile": _REFERENCE,
     "ids": _PROPERTIES,
     "properties": _PROPERTIES,
-    "segments": _field(
-        schema.no_info_before_validator_function(_labels, schema.dict_schema(_TEXT, _BOOL)), dict
-    ),
+    "segments": _SEGMENTS,
     "traits": _PROPERTIES,
     "time": _ANYTHING,
     "token": _ANYTHING,
@@ -255,6 +264,9 @@ _TRACK = {
     "events": _field(schema.list_schema(_ANY), list),
     "options": _OPTIONS,
     "ids": _PROPERTIES,
+    "segments": _SEGMENTS,
+    "traits": _PROPERTIES,
+    "same_as": _REFERENCE,
 }
 _CONSENT = {
     **_SENT,

@@ -26,7 +26,7 @@ _LARGE = 1_000_000
 
 Event = Mapping[str, Any]
 LambdaHandler = Callable[[Event, object], dict[str, Any]]
-_RETRY = {"retry-after": "1"}
+ErrorAnswer = Callable[[HardlinkError], "Answer"]
 logger = Logger(service="hardlink")
 
 
@@ -94,8 +94,18 @@ class Request:
         return raw
 
 
-def entrypoint(handle: Callable[[Request], Answer]) -> LambdaHandler:
-    """A Lambda handler: one log line a call without personal data, every error an answer that says what to do."""
+def native_error(error: HardlinkError) -> Answer:
+    """An error as the native calls answer it."""
+    return Answer(error.body(), error.status)
+
+
+def entrypoint(
+    handle: Callable[[Request], Answer], error_answer: ErrorAnswer = native_error
+) -> LambdaHandler:
+    """A Lambda handler: one log line a call without personal data, every error an answer that says what to do.
+
+    `error_answer`: an error in the words of the client's own system.
+    """
 
     @wraps(handle)
     def handler(event: Event, _context: object) -> dict[str, Any]:
@@ -103,8 +113,9 @@ def entrypoint(handle: Callable[[Request], Answer]) -> LambdaHandler:
         try:
             response = _response(handle(request), request)
         except HardlinkError as error:
-            retry = _RETRY if isinstance(error, Busy) else {}
-            response = _response(Answer(error.body(), error.status, retry), request)
+            response = _response(error_answer(error), request)
+            if isinstance(error, Busy):
+                response["headers"]["retry-after"] = "1"
         status = response["statusCode"]
         logger.info("answered", route=request.route, status=status, request_id=request.id)
         return response

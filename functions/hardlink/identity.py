@@ -192,9 +192,15 @@ def _relink_late(draft: _Draft, claim: Claim, profile: Node, customer: Node) -> 
     """A claim that was said before the newest link: it takes its place in the history, what came later stands."""
     history = draft.history(profile)
     before = spans(history)
-    then = next((span for span in before if span.start <= claim.said < span.end), None)
-    current = draft.root(then.target) if then else None
+    stands = next((s.target for s in before if s.start <= claim.said < s.end), None)
+    if stands and draft.root(stands) == customer:
+        return
+    said_before = spans(entry for entry in history if entry.said <= claim.said)
+    current = draft.root(said_before[-1].target) if said_before else None
     if current == customer:
+        return  # it said nothing new then, and moves nothing back now
+    if any(e.said == claim.said and e.link and draft.root(e.link) == customer for e in history):
+        draft.supersede("this visitor was identified")  # sent again: it has its place already
         return
     rule = _rule(claim, current, customer)
     entry = NewEntry(rule, claim.said, customer, begins=_begins(claim, rule))
@@ -305,7 +311,8 @@ class _Draft:
         """The customer that an identifier finds, at the time of a claim that says its time."""
         state = self.state(node)
         found = state.owner
-        if self._timed and self._said < state.owner_said:
+        is_soft = node.type not in self.hard_types  # whose a hard one is was never otherwise
+        if is_soft and self._timed and self._said < state.owner_said:
             found = owner(entry for entry in self.history(node) if entry.said <= self._said)
         if found:
             return self.root(found)
@@ -327,6 +334,9 @@ class _Draft:
             )
         if node.type in ids:
             return
+        if self._timed and self._said <= self.state(node).undone:
+            self.supersede(f"{node.type!r} was unlinked")
+            return
         self._states[root] = self.state(root)._replace(
             ids={**self.state(root).ids, node.type: node.value}
         )
@@ -341,7 +351,8 @@ class _Draft:
         if self._timed and self._said <= max(state.owner_said, state.undone):
             self.supersede(f"{node.type!r} changed hands")
             return
-        if state.owner and state.owner.type in self.hard_types:
+        before = self.root(state.owner) if state.owner else None
+        if before and before.type in self.hard_types and before != customer:
             self.warnings.append(
                 f"ids.{node.type}: it belonged to another customer; from now on it finds this one, "
                 "no history was moved"

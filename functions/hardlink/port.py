@@ -104,4 +104,4 @@ class Store(Protocol):
         """All of these or none, at most 100, each on a key of its own. Raises `ConditionFailed`."""
 
     def insert(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
-        """Add items that nobody may overwrite, on keys of their own: `True` where it was added, `False` where one was."""
+        """Add items that nobody may overwrite, on keys of their own: `False` where one was there already."""

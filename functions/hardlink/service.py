@@ -52,8 +52,11 @@ class Service:
         batch = Batch(command)
         session_id = command.session_id or self._new_id()
         session = self._visits.find(call.space, session_id)
-        if session is None and (batch.saves_session or ids):
-            session = self._visits.open(call, session_id, command.profile, happened=batch.happened)
+        other = self._other(call, command, session_id)
+        told = ids or command.segments or command.traits
+        if session is None and (batch.saves_session or told):
+            named = other.profile.value if other else command.profile
+            session = self._visits.open(call, session_id, named, happened=batch.happened)
         if session is None:
             return {
                 "session": {"id": session_id},
@@ -64,8 +67,8 @@ class Service:
         if session.denied:
             batch.drop(OPTED_OUT)
             warnings.append(OPTED_OUT)
-        elif ids:
-            warnings += self._linked(call, session, ids, batch.earliest).warnings
+        elif told:
+            warnings += self._told(call, session, other, ids, command, batch.earliest)
         stored = self._tracking.store(call, session, command, batch)
         answer = {**_visitor(session), "results": _shown(batch), "warnings": warnings}
         return answer | ({"debug": debug(session, stored)} if batch.debugger else {})
@@ -122,14 +125,34 @@ class Service:
         decision = self._links.identify(call, self._claim(call, session.profile, ids, time), said)
         return {**answer, "customer": _named(decision, ids), "warnings": list(decision.warnings)}
 
-    def _linked(
-        self, call: Call, session: Session, ids: tuple[Node, ...], happened: int | None
-    ) -> Decision:
-        """Link the visitor of events that carry IDs, from the first of them on."""
-        time = (
-            None if happened is None else min(clock.corrected(happened, session.offset), call.now)
-        )
-        return self._links.identify(call, self._claim(call, session.profile, ids, time), {})
+    def _told(
+        self,
+        call: Call,
+        session: Session,
+        other: Session | None,
+        ids: tuple[Node, ...],
+        command: Track,
+        happened: int | None,
+    ) -> list[str]:
+        """What events say of their visitor, from the first of them on; answers warnings."""
+        time = None
+        if happened is not None:
+            time = min(clock.corrected(happened, session.offset), call.now)
+        said = _said(command, call, time)
+        if not ids:
+            self._links.say(call, session.profile, said, call.project.hard_types)
+            return []
+        warnings: list[str] = []
+        profiles = [session.profile, *([other.profile] if other else [])]
+        for profile in dict.fromkeys(profiles):
+            claim = self._claim(call, profile, ids, time)
+            warnings += self._links.identify(call, claim, said).warnings
+        return warnings
+
+    def _other(self, call: Call, command: Track, session_id: str) -> Session | None:
+        """The other session of a visitor who sends two."""
+        other = command.other_session_id
+        return self._visits.find(call.space, other) if other and other != session_id else None
 
     def _claim(
         self, call: Call, profile: Node | None, ids: tuple[Node, ...], time: int | None
@@ -151,10 +174,11 @@ class Service:
         return min(clock.corrected(instants.parse(told, "time"), offset), call.now)
 
 
-def _said(command: Identify, call: Call, time: int | None) -> dict[Name, Value]:
+def _said(command: Identify | Track, call: Call, time: int | None) -> dict[Name, Value]:
     when = call.now if time is None else time
+    properties = command.properties if isinstance(command, Identify) else {}
     return {
-        **values.said("attributes", command.properties, when),
+        **values.said("attributes", properties, when),
         **values.said("segments", command.segments, when),
         **values.said("traits", command.traits, when),
     }

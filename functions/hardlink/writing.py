@@ -8,7 +8,6 @@ from pathlib import Path
 
 from hardlink import sources
 from hardlink.call import Call
-from hardlink.commands import Sent
 from hardlink.errors import Forbidden
 from hardlink.http import Request
 from hardlink.service import Service
@@ -31,9 +30,9 @@ def service() -> Service:
     return Service(tables(), declared(), clock)
 
 
-def call(request: Request, command: Sent) -> Call:
+def call(request: Request, write_key: str) -> Call:
     """Who calls. Raises `UnknownSource`, and `Forbidden` where a browser calls from another site."""
-    found = service().call(command.write_key, evidence=request.id, sent=_sent(request))
+    found = service().call(write_key, evidence=request.id, sent=_sent(request))
     origin = request.header("origin")
     if origin is not None and origin not in found.source.origins:
         raise Forbidden(

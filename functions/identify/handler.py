@@ -13,4 +13,4 @@ service = writing.service()
 def handler(request: Request) -> Answer:
     """See `Service.identify`."""
     command = commands.read(Identify, request.json)
-    return Answer(service.identify(writing.call(request, command), command))
+    return Answer(service.identify(writing.call(request, command.write_key), command))

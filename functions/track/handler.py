@@ -13,4 +13,4 @@ service = writing.service()
 def handler(request: Request) -> Answer:
     """See `Service.track`."""
     command = commands.read(Track, request.json)
-    return Answer(service.track(writing.call(request, command), command))
+    return Answer(service.track(writing.call(request, command.write_key), command))

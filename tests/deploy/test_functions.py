@@ -22,6 +22,7 @@ FUNCTIONS = [
     "customers",
     "health",
     "associate",
+    "xo",
 ]
 LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
@@ -35,6 +36,7 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     ),
     "customers": ({"GetItem", "BatchGetItem", "Query"}, LINK | {"UpdateItem"}),
     "health": ({"GetItem"}, set()),
+    "xo": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),
 }
 """What each may do with sessions, and with customers: said here once more, so that a change is seen twice."""

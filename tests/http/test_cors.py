@@ -88,7 +88,7 @@ def test_an_origin_that_only_another_source_allows_is_403(shop: Client) -> None:
 
 
 def test_a_page_may_read_errors(shop: Client) -> None:
-    for path, status in (("/track", 400), ("/nothing", 404)):
+    for path, status in (("/track", 400), ("/no/thing", 404)):
         reply = shop.send("POST", path, b"{", {"origin": ALLOWED})
         assert reply.status == status
         assert reply.headers["access-control-allow-origin"] == ALLOWED

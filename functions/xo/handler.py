@@ -1,0 +1,40 @@
+"""POST /{trackerKey}: Attraqt XO's activities."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hardlink import commands, writing
+from hardlink.call import Call
+from hardlink.commands import Track
+from hardlink.errors import Invalid, Refused
+from hardlink.http import Answer, Request, entrypoint
+from hardlink.service import OPTED_OUT
+from xo import dialect
+from xo.dialect import Fault, Visit
+
+service = writing.service()
+
+
+@partial(entrypoint, error_answer=dialect.error_answer)
+def handler(request: Request) -> Answer:
+    """Every activity becomes an event of its session; who they say the user is links the session."""
+    call = writing.call(request, dialect.tracker_key(request.path("trackerKey")))
+    visits, faults = dialect.visits(request.json)
+    dropped = False
+    for visit in visits:
+        found, is_dropped = _track(call, visit)
+        faults += found
+        dropped = dropped or is_dropped
+    return dialect.answer(sorted(faults), OPTED_OUT if dropped else None)
+
+
+def _track(call: Call, visit: Visit) -> tuple[list[Fault], bool]:
+    """Store a visit's activities; an identity that can't be one is named, and they are stored without it."""
+    try:
+        results = service.track(call, commands.read(Track, visit.body))["results"]
+    except (Invalid, Refused) as error:
+        rest = dialect.without(visit, error) if isinstance(error, Invalid) else None
+        found, dropped = _track(call, rest) if rest else ([], False)
+        return [*dialect.faults(visit, error), *found], dropped
+    return list(dialect.rejected(visit, results)), any(r["status"] == "dropped" for r in results)

@@ -1,0 +1,30 @@
+"""One local service for all client tests, and the npm clients, installed when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients import npm
+from tests.engines import Unavailable
+from tests.http.service import Client, running
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of the service. At its end the service prints no traceback."""
+    with running(tmp_path_factory.mktemp("service") / "log.txt") as service:
+        yield service.client
+        service.end()
+        assert "Traceback" not in service.log.read_text()
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The folder in which the npm clients are installed."""
+    try:
+        return npm.installed()
+    except Unavailable as error:
+        pytest.skip(str(error))

@@ -1,0 +1,56 @@
+"""The npm clients: installed as `package-lock.json` says, once for every version of it, and run with Node.js."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.engines import Unavailable, tools
+from tests.engines.dynamodb_local import CACHE
+
+HERE = Path(__file__).parent
+_FILES = ("package.json", "package-lock.json")
+_LAST_WORDS = 2000
+_LONGEST = 60
+
+
+def installed(cache: Path = CACHE) -> Path:
+    """The folder that holds `node_modules`. Raises `Unavailable`."""
+    digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in _FILES)).hexdigest()
+    home = cache / f"clients-{digest[:16]}"
+    if not home.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=cache) as scratch:
+            folder = Path(scratch) / "clients"
+            folder.mkdir()
+            for name in _FILES:
+                shutil.copy(HERE / name, folder)
+            _install(folder)
+            with suppress(OSError):  # somebody else was quicker
+                folder.rename(home)
+    return home
+
+
+def run(packages: Path, script: str, **settings: Any) -> Any:
+    """Run one of the scripts beside this file with the clients at hand; answers the JSON that it prints last."""
+    text = (HERE / f"{script}.cjs").read_text(encoding="utf-8")
+    command = [*tools.node(), "-e", text, json.dumps(settings)]
+    done = subprocess.run(
+        command, cwd=packages, capture_output=True, text=True, timeout=_LONGEST, check=False
+    )
+    assert done.returncode == 0, done.stderr[-_LAST_WORDS:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _install(folder: Path) -> None:
+    command = [*tools.npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()[-_LAST_WORDS:]
+        raise Unavailable(f"npm ci of the clients failed: {said or done.returncode}")
