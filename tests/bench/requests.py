@@ -60,21 +60,22 @@ def association(engine: Engine, events: int) -> Counter[str]:
     return Counter({n: c for n, c in requests.items() if n not in ("GetRecords", "DescribeTable")})
 
 
-def newest(engine: Engine, sessions: int) -> Counter[str]:
-    """Requests that read the newest 50 events of a customer with so many sessions of 10 events, hours apart."""
+def newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:
+    """Requests that read the newest 50 events of a customer, as sessions of 10 events come, hours apart."""
     world = engine.world()
-    customer = f"with-{sessions}-sessions"
-    for number in range(sessions):
-        session = f"{customer}-{number}"
+    for number in range(1, max(SESSIONS) + 1):
         world.clock.pass_(3_600_000_000)
-        world.track(session, *({"type": "view"} for _ in range(10)))
-        world.identify(session, ids={"registered": customer})
-    world.drain()
-    with engine.counted() as requests:
-        page = world.reading.customer_events("shop", "registered", customer, lambda _: None)
-    if len(page["events"]) != min(50, 10 * sessions):
-        raise AssertionError(f"{len(page['events'])} events were read")
-    return requests
+        events = ({"type": "view"} for _ in range(10))
+        world.track(f"visit-{number}", *events, ids={"registered": "regular"})
+        world.drain()
+        if number in SESSIONS:
+            with engine.counted() as requests:
+                page = world.reading.customer_events(
+                    "shop", "registered", "regular", lambda _: None
+                )
+            if len(page["events"]) != min(50, 10 * number):
+                raise AssertionError(f"{len(page['events'])} events were read")
+            yield number, requests
 
 
 def _fill(world: World, session: str, events: int) -> None:
