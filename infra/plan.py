@@ -115,7 +115,7 @@ FUNCTIONS_BY_NAME = {
             server_keys=True,
             timeout=20,
         ),
-        Function("health", {"sessions": ("GetItem",)}),
+        Function("health", {"sessions": ("GetItem",), "customers": ("GetItem",)}),
         Function(
             "associate",
             {"sessions": ("GetItem", "BatchGetItem", "UpdateItem"), "customers": _LINK},

@@ -25,9 +25,18 @@ ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
     "GET /sessions/{id}/events": lambda space, r: reading.session_events(
         space, r.path("id"), r.query
     ),
-    "POST /sessions/{id}/unlink": lambda space, r: reading.unlink(space, r.path("id")),
+    "POST /sessions/{id}/unlink": lambda space, r: reading.unlink(
+        space, r.path("id"), _evidence(r)
+    ),
     "GET /tracking-user": lambda space, r: reading.tracking_user(space, r.query),
 }
+
+
+def _evidence(request: Request) -> str | None:
+    """Which link to take back, if the call says so."""
+    body = request.json if request.has_body else None
+    evidence = body.get("evidence") if isinstance(body, dict) else None
+    return None if evidence is None else str(evidence)
 
 
 @entrypoint

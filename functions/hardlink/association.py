@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hardlink import forest, identity, layout
-from hardlink.contention import TRIES, contended
+from hardlink.contention import attempts
 from hardlink.instants import END
 from hardlink.layout import Contribution, Item, Key, Record, Session, SessionRow, Table
 from hardlink.nodes import PROFILE, Node, spans
@@ -85,7 +85,7 @@ class Association:
             self._rehome(space, layout.read_session(key, item).profile, only=id_)
 
     def _rehome(self, space: str, node: Node, only: str | None = None) -> None:
-        for _ in range(TRIES):
+        for _ in attempts():
             plan = self._plan(space, node)
             if plan is None:
                 return
@@ -96,7 +96,6 @@ class Association:
             except ConditionFailed:
                 continue
             return
-        raise contended()
 
     def _plan(self, space: str, node: Node) -> _Plan | None:
         """Reads in this order: the node, its history, the soft nodes between, then where it is at home."""

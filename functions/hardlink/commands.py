@@ -16,7 +16,7 @@ from pydantic_core.core_schema import CoreSchema
 
 from hardlink import instants, values
 from hardlink.errors import Invalid, TooLarge
-from hardlink.identifiers import checked
+from hardlink.identifiers import checked, formed
 
 MOST_EVENTS = 500
 """Events of one call."""
@@ -159,12 +159,14 @@ def event(body: object, number: int) -> Event:
     found = Event(**_validated(_EVENT, body, f"{field}."))
     values.check_name(found.type, f"{field}.type")
     values.check(found.properties, f"{field}.properties")
+    if found.tags and values.size(found.tags) > values.MOST_BYTES:
+        raise Invalid(f"larger than {values.MOST_BYTES} bytes: shorten them", f"{field}.tags")
     return found
 
 
 def event_id(found: Event, number: int) -> str | None:
     """The ID that the client gave an event. Raises `Invalid`."""
-    return None if found.id in (None, "") else checked(found.id, f"events[{number}].id")
+    return None if found.id in (None, "") else formed(found.id, f"events[{number}].id")
 
 
 def _validated(validator: SchemaValidator, body: object, prefix: str) -> dict[str, Any]:

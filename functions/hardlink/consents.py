@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hardlink import forest, layout, values
 from hardlink.call import Call
-from hardlink.contention import TRIES, contended
+from hardlink.contention import attempts
 from hardlink.layout import Session
 from hardlink.nodes import Node
 from hardlink.port import Action, Check, ConditionFailed, Patch, Present, Put, Rev, Store
@@ -22,14 +22,13 @@ class Consents:
         The profile comes first: a session that is opened meanwhile copies its consent from there, or fails and
         reads again; one that was opened before is found among the profile's sessions.
         """
-        for _ in range(TRIES):
+        for _ in attempts():
             try:
                 rev = self._set_profile(call, session.profile, denied=denied)
                 self._set_sessions(call, session.profile, rev, denied=denied)
             except ConditionFailed:
                 continue
             return
-        raise contended()
 
     def _set_profile(self, call: Call, profile: Node, *, denied: bool) -> int:
         """Writes the profile if it says something else, and answers its `rev`. Raises `ConditionFailed`."""

@@ -17,6 +17,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 WriteKey = Annotated[str, Field(min_length=4, max_length=256, pattern=r"^[\x21-\x7e]+$")]
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+MOST_TYPES = 8
+"""Identifier types of a project: one call may send one of each, and all of it is one transaction."""
 _RESERVED = {PROFILE, "session", "cookie"}
 
 
@@ -58,6 +60,10 @@ class Project(_Declared):
                 if seen.setdefault(spelling.lower(), name) != name:
                     first = seen[spelling.lower()]
                     raise ValueError(f"{spelling!r} is a spelling of {first!r} and of {name!r}")
+        if len(self.identifiers) > MOST_TYPES:
+            raise ValueError(
+                f"{len(self.identifiers)} identifier types: declare at most {MOST_TYPES}"
+            )
         if not any(type_.kind == "hard" for type_ in self.identifiers.values()):
             raise ValueError("a project needs a hard identifier type")
         return self

@@ -20,6 +20,8 @@ from hardlink.values import dump
 MOST_BYTES = 5 * 1024 * 1024
 """Largest body: what seed 004 allows one customer (255 values of 16 KB) fits; Lambda itself takes 6 MB."""
 
+DEEPEST = 64
+"""Levels of objects and lists in a body: what is stored can always be read and answered."""
 MOST_ANSWERED = 6_200_000
 """Bytes of an answer as Lambda counts them: 6 MB, with room for what is around the body."""
 _LARGE = 1_000_000
@@ -68,13 +70,22 @@ class Request:
         value = (self._event.get("queryStringParameters") or {}).get(name)
         return None if value is None else str(value)
 
+    @property
+    def has_body(self) -> bool:
+        """Whether anything was sent."""
+        return bool(self._event.get("body"))
+
     @cached_property
     def json(self) -> object:
         """The body as JSON, whatever its Content-Type, unzipped where it is zipped. Raises `Invalid`, `TooLarge`."""
+        raw = self._bytes
         try:
-            return json.loads(self._bytes, parse_constant=_finite, parse_float=_finite)
+            found: object = json.loads(raw, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise Invalid(f"the body is no JSON: {_reason(error)}", code="bad_json") from error
+        if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(found) > DEEPEST:
+            raise Invalid(f"nested deeper than {DEEPEST} levels: flatten it", code="bad_json")
+        return found
 
     @property
     def _bytes(self) -> bytes:
@@ -146,16 +157,29 @@ def _finite(text: str) -> float:
 
 
 def _unzipped(raw: bytes) -> bytes:
-    unzip = zlib.decompressobj(wbits=31)
-    try:
-        found = unzip.decompress(raw, MOST_BYTES + 1)
-    except zlib.error as error:
-        raise Invalid("the body is said to be gzip, and is not", code="bad_json") from error
-    if unzip.unconsumed_tail:
-        raise _too_large()
-    if not unzip.eof:
-        raise Invalid("the gzip body ends too early", code="bad_json")
+    """A gzip body, of one member or of several."""
+    found = b""
+    while raw:
+        unzip = zlib.decompressobj(wbits=31)
+        try:
+            found += unzip.decompress(raw, MOST_BYTES + 1 - len(found))
+        except zlib.error as error:
+            raise Invalid("the body is said to be gzip, and is not", code="bad_json") from error
+        if unzip.unconsumed_tail or len(found) > MOST_BYTES:
+            raise _too_large()
+        if not unzip.eof:
+            raise Invalid("the gzip body ends too early", code="bad_json")
+        raw = unzip.unused_data
     return found
+
+
+def _depth(value: object) -> int:
+    """How many levels of objects and lists there are, without a call for each."""
+    depth, level = 0, [value]
+    while level := [v for v in level if isinstance(v, list | dict)]:
+        depth += 1
+        level = [i for v in level for i in (v.values() if isinstance(v, dict) else v)]
+    return depth
 
 
 def _too_large() -> TooLarge:

@@ -23,24 +23,40 @@ _NOBODY = frozenset(
             "0",
             "-1",
             "n/a",
-            "(not set)",
+            "notset",
         ),
         *("anonymous", "guest", "unknown", "id", "user", "email", "distinct_id"),
-        *("not_authenticated", "[object object]", "[]", "{}"),
+        *("not_authenticated", "[objectobject]"),
     }
 )
-_ZEROS = re.compile(r"[0\-]+")
+_ZEROS = re.compile(r"[0\-.]+")
+_AROUND = "{}()<>[] \t\"'"
+_UNSEEN = {"Cf", "Cc", "Zs", "Zl", "Zp"}
+_FILLERS = "\u115f\u1160\u3164\uffa0"
+"""Letters by their category, blank to the eye."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def identifies_nobody(value: str) -> bool:
     """Whether a value is a placeholder that many visitors would share (`undefined`, `0`, an all-zero UUID)."""
-    folded = unicodedata.normalize("NFKC", value).strip().casefold()
-    return not folded or folded in _NOBODY or _ZEROS.fullmatch(folded) is not None
+    seen = (c for c in unicodedata.normalize("NFKC", value) if c not in _FILLERS)
+    folded = "".join(c for c in seen if unicodedata.category(c) not in _UNSEEN).casefold()
+    return any(
+        not text or text in _NOBODY or _ZEROS.fullmatch(text) is not None
+        for text in (folded, folded.strip(_AROUND))
+    )
 
 
 def checked(value: object, field: str) -> str:
-    """An ID as text, trimmed. Raises `Invalid` naming `field` where it can't be an ID or identifies nobody."""
+    """An ID of somebody, trimmed. Raises `Invalid` naming `field` where it can't be one or identifies nobody."""
+    text = formed(value, field)
+    if identifies_nobody(text):
+        raise Invalid("this value identifies nobody: leave it out, or send the real ID", field)
+    return text
+
+
+def formed(value: object, field: str) -> str:
+    """An ID of anything as text, trimmed. Raises `Invalid` naming `field` where it can't be one."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Invalid("an ID is a text or a whole number", field)
     text = str(value).strip()
@@ -48,6 +64,4 @@ def checked(value: object, field: str) -> str:
         raise Invalid("an ID has no control characters", field)
     if len(text.encode()) > MOST_BYTES:
         raise Invalid(f"an ID has at most {MOST_BYTES} bytes", field)
-    if identifies_nobody(text):
-        raise Invalid("this value identifies nobody: leave it out, or send the real ID", field)
     return text

@@ -13,6 +13,8 @@ from hardlink.instants import END
 from hardlink.nodes import NOTHING, Entry, Node, Span, State, owner, spans
 
 Policy = Literal["move", "split", "refuse"]
+MOST_SOFT_LINKS = 40
+"""Links of one profile to soft identifiers: a re-homing holds them all still in one transaction of 100 actions."""
 MOST_LINKS = 200
 """Entries in one profile's history: where more customers than this log in, the device identifies nobody."""
 
@@ -90,14 +92,24 @@ def decide(claim: Claim, facts: Facts, histories: Histories | None = None) -> De
 
 
 def undo(
-    profile: Node, facts: Facts, histories: Histories, hard_types: frozenset[str], now: int
+    profile: Node,
+    facts: Facts,
+    histories: Histories,
+    hard_types: frozenset[str],
+    now: int,
+    evidence: str | None = None,
 ) -> Decision:
     """Takes back the newest link of a profile, with everything that the same command linked.
 
-    Raises `Refused` where nothing is linked, `Unread` where facts or histories are missing.
+    `evidence`: of the link that is meant; where it was taken back already, nothing changes. Raises `Refused` where
+    nothing is linked or another link is the newest, `Unread` where facts or histories are missing.
     """
     chain = _chain(profile, histories, hard_types)
+    if any(e.evidence == evidence and e.undone for entries in chain.values() for e in entries):
+        return Decision(profile)
     newest = _newest(chain)
+    if newest and evidence not in (None, newest.evidence):
+        raise Refused("this is not the newest link: take back the newer ones first", "evidence")
     if newest is None:
         raise Refused("nothing is linked here that could be undone", code="nothing_to_undo")
     if missing := [node for node in newest.nodes if node not in histories]:
@@ -192,25 +204,24 @@ def _relink_late(draft: _Draft, claim: Claim, profile: Node, customer: Node) -> 
     """A claim that was said before the newest link: it takes its place in the history, what came later stands."""
     history = draft.history(profile)
     before = spans(history)
-    stands = next((s.target for s in before if s.start <= claim.said < s.end), None)
-    if stands and draft.root(stands) == customer:
-        return
     said_before = spans(entry for entry in history if entry.said <= claim.said)
     current = draft.root(said_before[-1].target) if said_before else None
     if current == customer:
         return  # it said nothing new then, and moves nothing back now
-    if any(e.said == claim.said and e.link and draft.root(e.link) == customer for e in history):
-        draft.supersede("this visitor was identified")  # sent again: it has its place already
-        return
     rule = _rule(claim, current, customer)
     entry = NewEntry(rule, claim.said, customer, begins=_begins(claim, rule))
     trial = Entry(END, rule, "", 0, claim.said, "", (), customer, entry.begins)
     after = spans([*history, trial])
+    placed = any(
+        e.said == claim.said and e.link and draft.root(e.link) == customer for e in history
+    )
     replaced = any(e.rule == "known" and e.said >= claim.said and not e.undone for e in history)
-    if replaced or draft.roots(before) == draft.roots(after):
-        draft.supersede("this visitor was identified")
-    else:
+    if not (placed or replaced) and draft.roots(before) != draft.roots(after):
         draft.link(profile, entry, newest=after[-1].target)
+    elif not any(
+        s.start <= claim.said < s.end and s.target == customer for s in draft.roots(before)
+    ):
+        draft.supersede("this visitor was identified")
 
 
 def _rule(claim: Claim, current: Node | None, customer: Node) -> str:
@@ -316,7 +327,7 @@ class _Draft:
             found = owner(entry for entry in self.history(node) if entry.said <= self._said)
         if found:
             return self.root(found)
-        return self.root(node) if state.known else None
+        return self.root(node) if state.known or state.link else None
 
     def know(self, node: Node) -> None:
         state = self.state(node)
@@ -377,16 +388,23 @@ class _Draft:
     def link(self, node: Node, entry: NewEntry, *, newest: Node) -> None:
         """Add a link to a node's history, after which `newest` is the target of its newest span."""
         state = self.state(node)
-        if state.links >= MOST_LINKS:
+        is_soft = entry.link is not None and entry.link.type not in self.hard_types
+        if state.links >= MOST_LINKS or (is_soft and state.soft_links >= MOST_SOFT_LINKS):
+            most = MOST_SOFT_LINKS if is_soft else MOST_LINKS
             raise Refused(
-                f"{MOST_LINKS} links are kept for one visitor, and all are used: call anonymize first",
+                f"{most} such links are kept for one visitor, and all are used: call anonymize first",
                 "session.id",
                 code="too_many_links",
             )
         said = max(state.said, entry.said)
-        self._states[node] = state._replace(links=state.links + 1, said=said, link=newest)
+        self._states[node] = state._replace(
+            links=state.links + 1,
+            soft_links=state.soft_links + is_soft,
+            said=said,
+            link=newest,
+        )
         self._add(node, entry)
-        if entry.link and entry.link.type not in self.hard_types:
+        if entry.link and is_soft:
             self._children.append((entry.link, node))
 
     def take_back(self, node: Node, evidence: str, history: Sequence[Entry]) -> None:

@@ -13,9 +13,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hardlink.errors import Busy, Unauthorized
-from hardlink.instants import MINUTE
+from hardlink.instants import MINUTE, SECOND
 
 _KEPT = 5 * MINUTE
+_FRESH = 10 * SECOND
 Keys = Mapping[str, list[str]]
 
 
@@ -26,25 +27,30 @@ class ServerKeys:
         self._fetch = fetch
         self._clock = clock
         self._keys: Keys = {}
-        self._until = 0
+        self._fetched = -_KEPT
 
     def project(self, authorization: str | None) -> str:
         """The project that an `Authorization: Bearer <server key>` may read. Raises `Unauthorized`."""
         scheme, _, given = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not given.strip():
             raise Unauthorized("send a server key: Authorization: Bearer <key>")
+        found = self._owner(given.strip()) or self._owner(given.strip(), at_most=_FRESH)
+        if found is None:
+            raise Unauthorized("this is no server key; a write key can't read")
+        return found
+
+    def _owner(self, given: str, at_most: int = _KEPT) -> str | None:
+        """Whose key it is, by keys that are at most so old: a key that was rotated a moment ago is valid too."""
         matches = [
             project
-            for project, keys in self._current().items()
+            for project, keys in self._current(at_most).items()
             for key in keys
-            if hmac.compare_digest(key.encode(), given.strip().encode())
+            if hmac.compare_digest(key.encode(), given.encode())
         ]
-        if not matches:
-            raise Unauthorized("this is no server key; a write key can't read")
-        return matches[0]
+        return matches[0] if matches else None
 
-    def _current(self) -> Keys:
-        if self._clock() >= self._until:
+    def _current(self, at_most: int) -> Keys:
+        if self._clock() >= self._fetched + at_most:
             try:
                 self._keys = self._fetch()
             except (BotoCoreError, ClientError) as error:
@@ -52,7 +58,7 @@ class ServerKeys:
                     raise Busy(
                         "the server keys can't be read just now: send the call again"
                     ) from error
-            self._until = self._clock() + _KEPT
+            self._fetched = self._clock()
         return self._keys
 
 

@@ -193,6 +193,7 @@ def write_record(record: Record) -> Item:
         "said": s.said or None,
         "undone": s.undone or None,
         "links": s.links or None,
+        "soft_links": s.soft_links or None,
         "ids": values.dump(dict(s.ids)) if s.ids else None,
         "counts": values.dump(dict(s.counts)) if s.counts else None,
         "values": values.pack(record.values) if record.values else None,
@@ -214,6 +215,7 @@ def read_record(item: Item | None) -> Record:
         said=int(item.get("said", 0)),
         undone=int(item.get("undone", 0)),
         links=int(item.get("links", 0)),
+        soft_links=int(item.get("soft_links", 0)),
         ids=json.loads(str(item.get("ids", "{}"))),
         counts=json.loads(str(item.get("counts", "{}"))),
     )

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from hardlink import forest, identity, layout, values
 from hardlink.call import Call
-from hardlink.contention import TRIES, contended
+from hardlink.contention import attempts
 from hardlink.identity import Claim, Decision, Unread
 from hardlink.layout import Record
 from hardlink.nodes import Entry, Node, State
 from hardlink.port import Action, Check, ConditionFailed, Delete, Patch, Present, Put, Rev, Store
 from hardlink.values import Name, Values
 
-_SPILLS_AT_ONCE = 60
+_SPILLS_AT_ONCE = 30
 _BYTES_AT_ONCE = 2_000_000
 """A transaction holds 100 actions and 4 MB: a command with more values than this is written in several."""
 
@@ -47,6 +47,7 @@ class Links:
         def attempt(read: _Read) -> tuple[Decision, list[Action]]:
             decision = identity.decide(claim, read.facts, read.histories)
             actions = self._changes(call, decision, read)
+            _check_room(read.records[decision.customer], said)
             return decision, _with_values(
                 call, decision.customer, decision.states, read, first, actions
             )
@@ -58,34 +59,53 @@ class Links:
             self._say(call, decision.customer, portion)
         return decision
 
+    def rehearse(self, call: Call, claim: Claim, said: Values) -> None:
+        """Raise what `identify` would for a visitor who is not known yet, and write nothing."""
+
+        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
+            decision = identity.decide(claim._replace(profile=None), read.facts, read.histories)
+            _check_room(read.records[decision.customer], said)
+            return decision, []
+
+        self._carry_out(call.space, attempt, claim.ids)
+
     def say(self, call: Call, profile: Node, said: Values, hard_types: frozenset[str]) -> None:
         """Say these values about whoever is behind a profile: its root when it is linked, else itself (rule 9)."""
         for portion in _portions(said):
 
             def attempt(read: _Read, portion: Values = portion) -> tuple[Decision, list[Action]]:
                 root = _root(profile, hard_types, read)
+                _check_room(read.records[root], said)
                 return Decision(root), _with_values(call, root, {}, read, portion, [])
 
             self._carry_out(call.space, attempt, [profile])
 
     def undo(
-        self, call_space: str, profile: Node, hard_types: frozenset[str], now: int
+        self,
+        space: str,
+        profile: Node,
+        hard_types: frozenset[str],
+        now: int,
+        evidence: str | None = None,
     ) -> Decision:
-        """Take back the newest link of a profile (rule 11). Raises `Refused` where nothing is linked."""
+        """Take back the newest link of a profile (rule 11); of this evidence, and so only once, where it is named.
+
+        Raises `Refused` where nothing is linked, or where the evidence is not that of the newest link.
+        """
 
         def attempt(read: _Read) -> tuple[Decision, list[Action]]:
-            decision = identity.undo(profile, read.facts, read.histories, hard_types, now)
+            decision = identity.undo(profile, read.facts, read.histories, hard_types, now, evidence)
             marks: list[Action] = [
-                Patch(layout.entry(call_space, node, entry.rev), {"undone": now}, Present())
+                Patch(layout.entry(space, node, entry.rev), {"undone": now}, Present())
                 for node, entry in decision.undone
             ]
             return decision, [
-                *_states(call_space, decision, read),
-                *_owned(call_space, decision),
+                *_states(space, decision, read),
+                *_owned(space, decision),
                 *marks,
             ]
 
-        return self._carry_out(call_space, attempt, [profile])
+        return self._carry_out(space, attempt, [profile])
 
     def _carry_out(
         self,
@@ -93,7 +113,7 @@ class Links:
         attempt: Callable[[_Read], tuple[Decision, list[Action]]],
         first: Iterable[Node],
     ) -> Decision:
-        for _ in range(TRIES):
+        for _ in attempts():
             read = _Read(forest.records(self._store, space, first))
             decision, actions = self._decided(space, attempt, read)
             if all(isinstance(action, Check) for action in actions):
@@ -103,7 +123,7 @@ class Links:
             except ConditionFailed:
                 continue
             return decision
-        raise contended()
+        raise AssertionError("attempts end in an answer or an error")
 
     def _decided(
         self, space: str, attempt: Callable[[_Read], tuple[Decision, list[Action]]], read: _Read
@@ -215,7 +235,6 @@ def _with_values(
     changed = values.news(record.values, unsaid)
     if not changed:
         return list(actions)
-    values.check_room([*record.values, *(name for name in changed if name not in record.values)])
     spilled = values.spill(record.values, changed)
     kept = {
         name: v._replace(json="", spilled=True) if name in spilled else v
@@ -226,6 +245,11 @@ def _with_values(
     others = [action for action in actions if action.key != head]
     pieces = [_spill(call.space, root, name, changed[name]) for name in spilled]
     return [_put(call.space, root, full, call.now), *others, *pieces]
+
+
+def _check_room(record: Record, said: Values) -> None:
+    """Whether all that a command says has room, before any of it is written. Raises `Invalid`."""
+    values.check_room([*record.values, *(name for name in said if name not in record.values)])
 
 
 def _says(known: Values, name: Name, value: values.Value) -> bool:

@@ -40,7 +40,8 @@ class State(NamedTuple):
     `rev` grows by one with every write. `known`: a customer of its own (a root), not merely an alias.
     `owner`: the customer that a look-up of this identifier finds, where that is another node, since `owner_said`.
     `link`: target of the newest span; `said`: the latest time at which a link was said, `undone`: or was taken back.
-    `links`: links ever written. `ids`: hard identifiers of this root, by type. `counts`: soft ones of capped types.
+    `links`: links ever written, `soft_links`: those to soft nodes. `ids`: hard identifiers of this root, by type.
+    `counts`: its soft ones of capped types.
     """
 
     rev: int = 0
@@ -51,6 +52,7 @@ class State(NamedTuple):
     said: int = 0
     undone: int = 0
     links: int = 0
+    soft_links: int = 0
     ids: Mapping[str, str] = NOTHING
     counts: Mapping[str, int] = NOTHING
 

@@ -40,18 +40,23 @@ class Reading:
 
     def session(self, space: str, id_: str) -> dict[str, Any]:
         """`GET /sessions/{id}`. Raises `NotFound`."""
-        return self._timeline.why(space, self._timeline.session(space, id_))
+        return self._timeline.why(space, self._timeline.session(space, checked(id_, "id")))
 
     def session_events(self, space: str, id_: str, query: Query) -> dict[str, Any]:
         """`GET /sessions/{id}/events`. Raises `NotFound`."""
         wanted = _wanted(query)
-        return self._timeline.session_events(space, self._timeline.session(space, id_), wanted)
+        return self._timeline.session_events(
+            space, self._timeline.session(space, checked(id_, "id")), wanted
+        )
 
-    def unlink(self, space: str, id_: str) -> dict[str, Any]:
-        """`POST /sessions/{id}/unlink`: take back the newest link. Raises `NotFound`, `Refused`."""
-        session = self._timeline.session(space, id_)
+    def unlink(self, space: str, id_: str, evidence: str | None = None) -> dict[str, Any]:
+        """`POST /sessions/{id}/unlink`: take back the newest link. Raises `NotFound`, `Refused`.
+
+        `evidence`: of the link that is meant, as `why` shows it; sent again, the call changes nothing then.
+        """
+        session = self._timeline.session(space, checked(id_, "id"))
         hard = self._sources.projects[space].hard_types
-        self._links.undo(space, session.profile, hard, self._clock())
+        self._links.undo(space, session.profile, hard, self._clock(), evidence)
         return self._timeline.why(space, session)
 
     def tracking_user(self, space: str, query: Query) -> dict[str, Any]:
@@ -60,7 +65,7 @@ class Reading:
         if (email is None) == (customer_id is None):
             raise Invalid("send either email or customer_id", "email")
         if email is not None:
-            node = self._node(space, "email", email)
+            node = self._sources.projects[space].identifier("email", email, "email")
         else:
             project = self._sources.projects[space]
             hard = next(name for name, type_ in project.identifiers.items() if type_.kind == "hard")
@@ -71,7 +76,7 @@ class Reading:
     def _node(self, space: str, type_: str, value: str) -> Node:
         if type_ == PROFILE:
             return profile(checked(value, "value"))
-        return self._sources.projects[space].identifier(type_, value, "type")
+        return self._sources.projects[space].identifier(type_, value, "value", type_field="type")
 
 
 def _wanted(query: Query) -> Wanted:
@@ -94,8 +99,9 @@ def _limit(text: str | None) -> int:
 
 
 def _number(text: str) -> str | float:
-    """A query parameter that is a UNIX time is one."""
+    """A query parameter that is a UNIX time is one; eight digits are a date that somebody wrote without dashes."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    return text if text.isdigit() and len(text) == len("20261122") else number

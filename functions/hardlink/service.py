@@ -56,12 +56,18 @@ class Service:
         told = ids or command.segments or command.traits
         if session is None and (batch.saves_session or told):
             named = other.profile.value if other else command.profile
+            if ids:
+                self._links.rehearse(
+                    call, self._claim(call, None, ids, None), _said(command, call, None)
+                )
             session = self._visits.open(call, session_id, named, happened=batch.happened)
         if session is None:
+            known = self._visits.known_profile(call, command.profile)
             return {
                 "session": {"id": session_id},
-                "profile": {"id": None},
+                "profile": {"id": known.value if known else None},
                 "results": _shown(batch),
+                "warnings": [],
             }
         warnings: list[str] = []
         if session.denied:
@@ -111,9 +117,14 @@ class Service:
     def _about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
         """Identify where there are IDs, then say the values: one transaction."""
         told = None if command.time is None else instants.parse(command.time, "time")
-        session = self._visits.open(
-            call, command.session_id or self._new_id(), command.profile, told=told
-        )
+        session = self._visits.find(call.space, command.session_id) if command.session_id else None
+        if session is None and ids:
+            self._links.rehearse(
+                call, self._claim(call, None, ids, None), _said(command, call, None)
+            )
+        if session is None:
+            id_ = command.session_id or self._new_id()
+            session = self._visits.open(call, id_, command.profile, told=told)
         answer = _visitor(session)
         if session.denied:
             return {**answer, "customer": None, "warnings": [OPTED_OUT]}
@@ -137,7 +148,7 @@ class Service:
         """What events say of their visitor, from the first of them on; answers warnings."""
         time = None
         if happened is not None:
-            time = min(clock.corrected(happened, session.offset), call.now)
+            time = _bounded(clock.corrected(happened, session.offset), call)
         said = _said(command, call, time)
         if not ids:
             self._links.say(call, session.profile, said, call.project.hard_types)
@@ -171,7 +182,7 @@ class Service:
         """When a command was said, on the server's clock, if the caller says so; never in the future."""
         if told is None:
             return None
-        return min(clock.corrected(instants.parse(told, "time"), offset), call.now)
+        return _bounded(clock.corrected(instants.parse(told, "time"), offset), call)
 
 
 def _said(command: Identify | Track, call: Call, time: int | None) -> dict[Name, Value]:
@@ -196,3 +207,8 @@ def _visitor(session: Session) -> Answer:
 
 def _shown(batch: Batch) -> list[Mapping[str, str | None]]:
     return [verdict.shown() for verdict in batch.verdicts]
+
+
+def _bounded(time: int, call: Call) -> int:
+    """When something was said: never in the future, and never before all time."""
+    return max(0, min(time, call.now))

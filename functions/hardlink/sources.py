@@ -57,13 +57,16 @@ class Project:
         """The types of which a customer has one each."""
         return frozenset(name for name, type_ in self.identifiers.items() if type_.kind == "hard")
 
-    def identifier(self, type_: str, value: object, field: str) -> Node:
-        """The node that a caller means by `type_` and `value`. Raises `Invalid` naming `field`."""
+    def identifier(
+        self, type_: str, value: object, field: str, *, type_field: str | None = None
+    ) -> Node:
+        """The node that a caller means by `type_` and `value`. Raises `Invalid` naming the field at fault."""
         name = self._by_spelling.get(type_.strip().lower())
         if name is None:
             known = ", ".join(self.identifiers)
             raise Invalid(
-                f"identifier type {type_[:64]!r} is not declared: use one of {known}", field
+                f"identifier type {type_[:64]!r} is not declared: use one of {known}",
+                type_field or field,
             )
         text = checked(value, field)
         return Node(name, text.lower() if self.identifiers[name].email else text)

@@ -11,7 +11,7 @@ from hardlink.call import Call, NewId
 from hardlink.commands import Event, Track
 from hardlink.errors import Invalid, TooLarge
 from hardlink.events import StoredEvent
-from hardlink.instants import DAY, SECOND, iso
+from hardlink.instants import DAY, END, SECOND, iso
 from hardlink.layout import Session
 from hardlink.port import Store
 from hardlink.visits import Visits
@@ -190,6 +190,8 @@ def debug(session: Session, stored: list[StoredEvent]) -> dict[str, Any]:
 
 def _unstorable(call: Call, event: StoredEvent) -> tuple[str, str] | None:
     """Why an event can't be stored, and which part of it is at fault."""
+    if not 0 <= event.time < END:
+        return "with the device's clock corrected, before 1970 or after 2286", "time"
     if event.expires is not None and event.expires * SECOND <= call.now:
         return "older than this source keeps events", "time"
     if event.time > call.now + DAY:

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 from hardlink import clock, layout
 from hardlink.call import Call, NewId
-from hardlink.contention import TRIES, contended
+from hardlink.contention import attempts
 from hardlink.errors import Invalid
 from hardlink.identifiers import checked
-from hardlink.instants import MINUTE
+from hardlink.instants import DAY, MINUTE
 from hardlink.layout import Record, Session
 from hardlink.nodes import Node, State, profile
 from hardlink.port import Absent, Action, Below, Check, ConditionFailed, Patch, Put, Rev, Store
@@ -46,7 +46,7 @@ class Visits:
         `happened`: the times of the events that come with it, on the device's clock (`None`: now). `told`: the
         device's time of the call itself.
         """
-        for _ in range(TRIES):
+        for _ in attempts():
             found = self.find(call.space, id_)
             if found:
                 return found
@@ -54,7 +54,7 @@ class Visits:
                 return self._create(call, _fresh(call, id_, happened, told), named_profile)
             except ConditionFailed:
                 continue
-        raise contended()
+        raise AssertionError("attempts end in an answer or an error")
 
     def begin_anew(self, call: Call, *, denied: bool) -> Session:
         """A new session of a new profile (rule 5); somebody who opted out stays so."""
@@ -75,6 +75,14 @@ class Visits:
         )
         return fresh
 
+    def known_profile(self, call: Call, named_profile: object) -> Node | None:
+        """The profile that a call names, if there is one."""
+        named = _named(call, named_profile)
+        return named if named and self._record(call, named).state.rev else None
+
+    def _record(self, call: Call, node: Node) -> Record:
+        return layout.read_record(self._store.get([layout.head(call.space, node)])[0])
+
     def expect(self, call: Call, session: Session, time: int) -> None:
         """Raise the upper bound of a session's event times, before an event beyond it is written."""
         if time <= session.latest:
@@ -90,9 +98,11 @@ class Visits:
         named = _named(call, named_profile)
         if named:
             key = layout.head(call.space, named)
-            record = layout.read_record(self._store.get([key])[0])
+            record = self._record(call, named)
             if record.state.rev:
                 session = fresh._replace(profile=named, denied=record.denied)
+                if session.denied:
+                    return session  # who opted out is recognised, and not recorded
                 self._write(call, session, Check(key, Rev(record.state.rev)))
                 return session
         adopted = named if named and call.source.static_profile_id else profile(self._new_id())
@@ -136,6 +146,6 @@ def _fresh(call: Call, id_: str, happened: Sequence[int | None], told: int | Non
     times = [time for time in (*happened, told) if time is not None]
     offset = clock.offset(call.now, call.sent, times)
     dated = (call.now if time is None else clock.corrected(time, offset) for time in happened)
-    seen = max(dated, default=call.now)
+    seen = max((min(time, call.now + DAY) for time in dated), default=call.now)
     latest = seen + AHEAD if happened else seen
     return Session(id_, profile(""), call.name, call.now, latest, seen, offset)

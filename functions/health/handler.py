@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from hardlink import layout
 from hardlink.http import Answer, Request, entrypoint
+from hardlink.nodes import profile
 from hardlink.tables import tables
 
 store = tables()
-_PROBE = layout.session("health", "probe")
+_PROBES = (layout.session("health", "probe"), layout.head("health", profile("probe")))
 
 
 @entrypoint
 def handler(_request: Request) -> Answer:
     """200 when calls can be carried out, 503 when the tables don't answer."""
-    store.get([_PROBE])
+    for probe in _PROBES:
+        store.get([probe])
     return Answer({"status": "ok"})

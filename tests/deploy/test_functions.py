@@ -35,7 +35,7 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
         {"GetItem", "Query", "PutItem", "ConditionCheckItem"},
     ),
     "customers": ({"GetItem", "BatchGetItem", "Query"}, LINK | {"UpdateItem"}),
-    "health": ({"GetItem"}, set()),
+    "health": ({"GetItem"}, {"GetItem"}),
     "xo": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),
 }

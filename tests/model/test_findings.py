@@ -181,3 +181,74 @@ def test_an_identifier_that_two_others_lead_to_the_same_customer_is_written_once
     world.identify("S4", ids={"registered": "A", "phone": "1"})
     world.check()
     assert world.customer("phone=1")["customer"]["value"] == "A"
+
+
+def test_a_late_identify_takes_no_hard_identifier_from_the_customer_who_has_it() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"registered": "A", "loyalty": "L"}, time=moment(50))
+    world.identify("S2", ids={"registered": "B"}, time=moment(20))
+    answer = world.identify("S2", ids={"registered": "B", "loyalty": "L"}, time=moment(30))
+    assert answer == "identifier_conflict"
+    world.check()
+
+
+def test_a_hard_identifier_that_was_unlinked_stays_so_when_the_identify_is_resent() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"registered": "A", "loyalty": "L"}, time=moment(50))
+    world.at(101).unlink("S1")
+    before = world.tables.dump()
+    world.identify("S1", ids={"registered": "A", "loyalty": "L"}, time=moment(50))
+    assert world.tables.dump() == before
+
+
+def test_the_answer_says_that_an_email_changed_hands_which_came_with_a_soft_identifier() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"email": "e@x.com", "user_id": "7"})
+    world.at(101).identify("S1", ids={"user_id": "7", "registered": "A"})
+    answer = world.at(102).identify("S2", ids={"email": "e@x.com", "registered": "B"})
+    assert isinstance(answer, dict)
+    assert "it belonged to another customer" in answer["warnings"][0]
+
+
+def test_of_two_links_said_at_once_the_later_to_arrive_stands_when_the_first_is_resent() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"registered": "A"}, time=moment(50))
+    world.identify("S1", ids={"registered": "B"}, time=moment(50))
+    world.identify("S1", ids={"registered": "A"}, time=moment(50))
+    assert world.whose("S1") == "registered=B"
+
+
+def test_what_said_nothing_new_splits_nothing_when_it_is_resent_after_a_move() -> None:
+    world = World().at(100)
+    world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(2))
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(4))
+    world.identify("S1", source="move", ids={"registered": "B"}, time=moment(6))
+    before = world.tables.dump()
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(4))
+    assert world.tables.dump() == before
+
+
+def test_a_late_identify_by_an_email_finds_the_customer_that_the_email_leads_to() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"email": "e@x.com", "registered": "A"}, time=moment(9))
+    world.update(None, ids={"email": "e@x.com"}, properties={"plan": "gold"}, time=moment(6))
+    before = world.tables.dump()
+    world.update(None, ids={"email": "e@x.com"}, properties={"plan": "gold"}, time=moment(6))
+    assert world.tables.dump() == before
+    world.unlink("S1")
+    assert world.customer("registered=A")["attributes"] == {"plan": "gold"}
+
+
+def test_a_late_identify_that_splits_does_so_though_its_customer_came_back_later() -> None:
+    world = World().at(100)
+    world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
+    world.identify("S1", ids={"registered": "A"}, time=moment(2))
+    world.identify("S1", ids={"registered": "B"}, time=moment(6))
+    world.identify("S1", source="split", ids={"registered": "B"}, time=moment(4))
+    world.identify("S1", ids={"registered": "C"}, time=moment(8))
+    before = world.tables.dump()
+    world.identify("S1", source="split", ids={"registered": "B"}, time=moment(4))
+    assert world.tables.dump() == before
+    world.check()
+    assert world.events("registered=A") == ["v1"]

@@ -1,16 +1,21 @@
-"""The protocol broken on purpose, in one place at a time: the exploration of interleavings has to notice each."""
+"""The library broken on purpose, in one place at a time: the exploration of interleavings has to notice each break
+of the protocol, and the random histories each break of a rule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 import pytest
 
-from hardlink import association, consents, identity, layout, links, visits
+from hardlink import association, consents, identity, layout, links, nodes, timeline, visits
+from hardlink.errors import HardlinkError
 from hardlink.layout import Key
-from hardlink.nodes import PROFILE
+from hardlink.nodes import PROFILE, Entry
 from hardlink.port import Action, AtMost, Check, Condition, Delete, Put, Rev
+from tests import invariants
+from tests.model.test_histories import EXAMPLES, histories
 from tests.model.test_interleavings import CASES, tried
 
 Patching = Callable[[pytest.MonkeyPatch], None]
@@ -128,3 +133,150 @@ def test_a_broken_protocol_is_noticed(
     mutation(monkeypatch)
     with pytest.raises(AssertionError, match="after "):
         tried(BY_NAME[case])
+
+
+def _spans_never_begin(patch: pytest.MonkeyPatch) -> None:
+    whole = nodes.spans
+
+    def mutated(entries: Iterable[Entry]) -> tuple[nodes.Span, ...]:
+        return whole(entry._replace(begins=False) for entry in entries)
+
+    for module in (nodes, identity, association, timeline, invariants):
+        patch.setattr(module, "spans", mutated)
+
+
+def _spans_in_order_of_arrival(patch: pytest.MonkeyPatch) -> None:
+    whole = nodes.spans
+
+    def mutated(entries: Iterable[Entry]) -> tuple[nodes.Span, ...]:
+        return whole(entry._replace(said=entry.rev) for entry in entries)
+
+    for module in (nodes, identity, association, timeline, invariants):
+        patch.setattr(module, "spans", mutated)
+
+
+def _owners_ignore_time(patch: pytest.MonkeyPatch) -> None:
+    """An older word takes an identifier back."""
+    whole = identity._Draft.own
+
+    def mutated(draft: Any, *args: Any) -> None:
+        timed, draft._timed = draft._timed, False
+        whole(draft, *args)
+        draft._timed = timed
+
+    patch.setattr(identity._Draft, "own", mutated)
+
+
+def _look_ups_ignore_time(patch: pytest.MonkeyPatch) -> None:
+    whole = identity._Draft.look_up
+
+    def mutated(draft: Any, node: Any) -> Any:
+        timed, draft._timed = draft._timed, False
+        found = whole(draft, node)
+        draft._timed = timed
+        return found
+
+    patch.setattr(identity._Draft, "look_up", mutated)
+
+
+def _values_are_copied_to_the_root(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(links, "_says", lambda *_: False)
+
+
+def _undo_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A claim that was said before an undo stands again when it is resent."""
+    whole = identity._Draft.take_back
+
+    def mutated(draft: Any, node: Any, *args: Any) -> None:
+        whole(draft, node, *args)
+        draft._states[node] = draft._states[node]._replace(undone=0)
+
+    patch.setattr(identity._Draft, "take_back", mutated)
+
+
+def _the_known_are_split(patch: pytest.MonkeyPatch) -> None:
+    """Who was known by a soft identifier alone is treated as somebody else than the hard one."""
+    whole = identity._rule
+    patch.setattr(
+        identity,
+        "_rule",
+        lambda claim, current, customer: (
+            claim.policy
+            if whole(claim, current, customer) == "known"
+            else whole(claim, current, customer)
+        ),
+    )
+
+
+def _history_moves_with_the_owner(patch: pytest.MonkeyPatch) -> None:
+    """A soft identifier that changes hands takes along who was identified by it."""
+    whole = identity._Draft.own
+
+    def mutated(draft: Any, node: Any, customer: Any) -> None:
+        whole(draft, node, customer)
+        state = draft.state(node)
+        if state.link and state.link != customer and customer.type in draft.hard_types:
+            draft.link(node, identity.NewEntry("known", draft._said, customer), newest=customer)
+
+    patch.setattr(identity._Draft, "own", mutated)
+
+
+def _caps_are_not_counted_down(patch: pytest.MonkeyPatch) -> None:
+    whole = identity._Draft._count
+
+    def mutated(draft: Any, node: Any, customer: Any, step: int) -> None:
+        if step > 0:
+            whole(draft, node, customer, step)
+
+    patch.setattr(identity._Draft, "_count", mutated)
+
+
+def _customers_merge(patch: pytest.MonkeyPatch) -> None:
+    """Of two customers in one call the first is taken."""
+
+    def mutated(draft: Any, hard: Any) -> Any:
+        root = draft.look_up(hard[0]) or hard[0]
+        draft.know(root)
+        return root
+
+    patch.setattr(identity, "_known_customer", mutated)
+
+
+def _late_claims_come_last(patch: pytest.MonkeyPatch) -> None:
+    """A late claim is taken as if it were said now."""
+
+    def mutated(draft: Any, claim: Any, profile: Any, customer: Any) -> None:
+        identity._relink(draft, claim._replace(timed=False), profile, customer)
+
+    patch.setattr(identity, "_relink_late", mutated)
+
+
+def _opting_out_forgets_other_sessions(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(consents.Consents, "_set_sessions", lambda *_, **__: None)
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        _undo_marks_the_profile_alone,
+        _spans_never_begin,
+        _spans_in_order_of_arrival,
+        _owners_ignore_time,
+        _look_ups_ignore_time,
+        _values_are_copied_to_the_root,
+        _undo_is_forgotten,
+        _the_known_are_split,
+        _history_moves_with_the_owner,
+        _caps_are_not_counted_down,
+        _customers_merge,
+        _late_claims_come_last,
+        _opting_out_forgets_other_sessions,
+        _homes_are_forgotten,
+        _children_are_forgotten,
+        _farewells_come_first,
+    ],
+)
+def test_a_broken_rule_is_noticed(mutation: Patching, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation(monkeypatch)
+    with pytest.raises((AssertionError, HardlinkError)):
+        histories(EXAMPLES, shrink=False)

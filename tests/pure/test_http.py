@@ -66,6 +66,28 @@ def test_what_is_no_json_is_a_clear_error(body: str | None) -> None:
     assert (invalid.value.status, invalid.value.code) == (400, "bad_json")
 
 
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+def test_64_levels_are_taken_and_65_are_too_deep() -> None:
+    assert request(nested(64)).json
+    with pytest.raises(Invalid, match="deeper than 64 levels"):
+        _ = request(nested(65)).json
+    with pytest.raises(Invalid, match="deeper than 64 levels"):
+        _ = request('{"a":' * 500 + "1" + "}" * 500).json
+
+
+def test_many_shallow_lists_are_not_deep() -> None:
+    assert request("[" + ",".join(["[]"] * 1000) + "]").json
+
+
+def test_a_body_zipped_in_two_members_is_read_whole() -> None:
+    two = gzip.compress(b'{"a":') + gzip.compress(b"1}")
+    event = {"isBase64Encoded": True, "headers": {"content-encoding": "gzip"}}
+    assert request(base64.b64encode(two).decode(), **event).json == {"a": 1}
+
+
 @pytest.mark.parametrize("raw", [b"no gzip at all", gzip.compress(b'{"a":1}')[:-9]])
 def test_a_broken_zip_is_a_clear_error(raw: bytes) -> None:
     event = {"isBase64Encoded": True, "headers": {"content-encoding": "gzip"}}
@@ -172,6 +194,24 @@ def test_keys_are_fetched_again_after_five_minutes() -> None:
     now[0] = 5 * 60 * 1_000_000
     assert keys.project("Bearer key-3") == "shop"
     assert vault.fetched == 2
+
+
+def test_a_key_that_was_rotated_a_moment_ago_is_valid() -> None:
+    now, vault = [0], Vault()
+    keys = ServerKeys(vault, lambda: now[0])
+    keys.project("Bearer key-1")
+    vault.keys = {"shop": ["key-3"]}
+    now[0] = 10 * 1_000_000
+    assert keys.project("Bearer key-3") == "shop"
+
+
+def test_wrong_keys_do_not_fetch_each_time() -> None:
+    vault = Vault()
+    keys = ServerKeys(vault, lambda: 0)
+    for _ in range(5):
+        with pytest.raises(Unauthorized):
+            keys.project("Bearer wrong")
+    assert vault.fetched == 1
 
 
 def test_keys_outlast_a_moment_without_secrets_manager() -> None:

@@ -335,8 +335,15 @@ def test_a_decision_asks_for_the_nodes_it_misses() -> None:
 
 def test_the_number_of_links_is_capped() -> None:
     full = State(rev=9, link=A, said=10, links=identity.MOST_LINKS)
-    with pytest.raises(Refused, match="200 links"):
+    with pytest.raises(Refused, match="200 such links"):
         decided({P: full, A: ROOT}, B)
+
+
+def test_the_number_of_links_to_soft_identifiers_fits_a_transaction() -> None:
+    full = State(rev=9, link=Y, said=10, links=40, soft_links=identity.MOST_SOFT_LINKS)
+    with pytest.raises(Refused, match="40 such links"):
+        decided({P: full, Y: ROOT}, X)
+    assert decided({P: full, Y: ROOT, A: ROOT}, A).states[P].link == A
 
 
 # -- rule 11: undo ------------------------------------------------------------------------------
@@ -402,6 +409,18 @@ def test_undo_finds_the_link_of_the_soft_identifier_between() -> None:
     decision = undone(facts, histories)
     assert P not in decision.states
     assert decision.states[X].link is None
+
+
+def test_undo_of_a_link_that_is_named_is_done_once() -> None:
+    history = [entry(2, A), entry(3, B, undone=9)]
+    again = undo(P, Everything({P: linked(A)}), {P: history}, HARD, NOW, "e3")
+    assert not again.states
+    assert not again.undone
+
+
+def test_undo_of_a_link_that_is_not_the_newest_is_refused() -> None:
+    with pytest.raises(Refused, match="not the newest"):
+        undo(P, Everything({P: linked(B)}), {P: [entry(2, A), entry(3, B)]}, HARD, NOW, "e2")
 
 
 def test_undo_where_nothing_is_linked_is_refused() -> None:

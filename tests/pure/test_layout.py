@@ -28,7 +28,17 @@ def test_a_session_comes_back() -> None:
     [
         Record(State(rev=1), 5),
         Record(
-            State(4, known=True, owner=A, link=X, said=7, links=2, ids={"l": "1"}, counts={"e": 3}),
+            State(
+                4,
+                known=True,
+                owner=A,
+                link=X,
+                said=7,
+                links=2,
+                soft_links=1,
+                ids={"l": "1"},
+                counts={"e": 3},
+            ),
             5,
             {("traits", "t"): Value(3, "1"), ("consents", "c"): Value(4, "", spilled=True)},
             denied=True,

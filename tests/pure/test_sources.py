@@ -86,6 +86,13 @@ def test_a_mistake_is_named_with_file_and_field(
     assert named in str(error.value)
 
 
+def test_a_project_has_at_most_8_types(written: Path) -> None:
+    many = "".join(f'soft{n} = {{ kind = "soft" }}\n' for n in range(6))
+    written.write_text(VALID.replace("[sources.web]", f"{many}\n[sources.web]"))
+    with pytest.raises(SourcesError, match="9 identifier types"):
+        declaration.load(written)
+
+
 def test_two_sources_never_share_a_write_key(written: Path) -> None:
     written.write_text(VALID + '[sources.app]\nwrite_key = "web-key"\nproject = "shop"\n')
     with pytest.raises(SourcesError, match=r"sources\.app\.write_key: also the key of 'web'"):

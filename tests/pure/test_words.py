@@ -10,7 +10,7 @@ from hardlink import clock, commands, instants
 from hardlink.commands import Consent, Identify, Sent, Track
 from hardlink.errors import Invalid, TooLarge
 from hardlink.identifiers import checked
-from hardlink.instants import HOUR, SECOND
+from hardlink.instants import DAY, HOUR, SECOND
 
 NOON = 1_795_348_800 * SECOND
 
@@ -22,6 +22,8 @@ NOBODY = [
     *("undefined", "null", "none", "nil", "nan", "0", "-1", "true", "false", "anonymous", "guest"),
     *("unknown", "id", "user", "email", "distinct_id", "not_authenticated", "UNDEFINED", "Guest"),
     *("00000000-0000-0000-0000-000000000000", "", "  ", " null ", "[object Object]"),
+    *("\u200b", "\u2060", "\u00ad", "\u3164", "undefined\u200b", "(null)", "<null>", "0.0"),
+    *("{00000000-0000-0000-0000-000000000000}", "[]", "{}", "n/a", "(not set)"),
     *("\u3000", "\uff4e\uff55\uff4c\uff4c"),
 ]
 
@@ -40,6 +42,12 @@ def test_a_value_that_identifies_somebody_is_taken(value: str) -> None:
 
 def test_a_whole_number_is_an_id() -> None:
     assert checked(42, "f") == "42"
+
+
+@pytest.mark.parametrize("value", [0, "email", "null", 7])
+def test_an_event_needs_no_name_of_its_own(value: object) -> None:
+    found = commands.event({"type": "a", "id": value}, 0)
+    assert commands.event_id(found, 0) == str(value)
 
 
 @pytest.mark.parametrize("value", [True, 1.5, [], {}, "a\x00b", "\ud83d", "x" * 257, "é" * 129])
@@ -91,6 +99,8 @@ def test_microseconds_survive() -> None:
         pytest.param(None, [NOON - 1], 0, id="without a sending time a clock behind can't be told"),
         pytest.param(None, [NOON + HOUR], -HOUR, id="no event happened after it was received"),
         pytest.param(None, [], 0, id="nothing said, nothing corrected"),
+        pytest.param(None, [NOON, NOON + 400 * DAY], 0, id="one odd time is no wrong clock"),
+        pytest.param(None, [NOON + 400 * DAY], -400 * DAY, id="a clock that is a year ahead"),
         pytest.param(NOON - HOUR, [], HOUR, id="a clock that is an hour behind"),
         pytest.param(NOON + HOUR, [], -HOUR, id="a clock that is an hour ahead"),
         pytest.param(NOON - SECOND, [], 0, id="a second on the way is no wrong clock"),
@@ -181,6 +191,7 @@ def test_segments_come_as_labels_or_as_whether_each_holds() -> None:
         ({"type": 5}, "events[3].type"),
         ({"type": "größe"}, "events[3].type"),
         ({"type": "a", "tags": "x"}, "events[3].tags"),
+        ({"type": "a", "tags": ["x" * 17000]}, "events[3].tags"),
         ({"type": "a", "properties": {"b": "x" * 17000}}, "events[3].properties.b"),
         ({"type": "a", "options": {"save": 7}}, "events[3].options.save"),
     ],

@@ -1,0 +1,353 @@
+"""The rules of identity once more, as plainly as they can be said: one list of words, and everything else asked of it.
+
+Shares nothing with the library. Nothing here is quick, stored, or partly done; times are plain numbers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+ALWAYS = -1
+"""Before any time: where the first stretch of a history begins."""
+
+
+class Name(NamedTuple):
+    """A profile, or an identifier."""
+
+    type: str
+    value: str
+
+
+class Refusal(Exception):
+    """The call changes nothing."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+@dataclass
+class Word:
+    """What one command said of one name: whom it belongs to (`link`), or whom it finds from now on (`owner`)."""
+
+    of: Name
+    command: int
+    said: int
+    link: Name | None = None
+    begins: bool = False
+    upgrade: bool = False
+    owner: Name | None = None
+    undone: bool = False
+
+
+class Claim(NamedTuple):
+    """Who is behind a profile, by whose word, and when that was said (`timed`: by the client)."""
+
+    profile: Name | None
+    ids: Sequence[Name]
+    policy: str
+    said: int
+    timed: bool
+
+
+@dataclass
+class Reference:
+    """All that was said in one project. `order`: its identifier types, the preferred first."""
+
+    hard: frozenset[str]
+    order: Sequence[str]
+    caps: Mapping[str, int]
+    sessions: dict[str, Name] = field(default_factory=dict)
+    denied: set[Name] = field(default_factory=set)
+    events: dict[str, set[tuple[int, str]]] = field(default_factory=lambda: defaultdict(set))
+    words: list[Word] = field(default_factory=list)
+    known: set[Name] = field(default_factory=set)
+    undone: dict[Name, int] = field(default_factory=dict)
+    values: dict[Name, dict[tuple[str, str], tuple[int, object]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    commands: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    # -- what is said ---------------------------------------------------------------------------------------------
+
+    def open(self, session: str, named: Name | None, made: Name) -> Name:
+        """The profile of a session; `made`: the one that is new if one has to be."""
+        if session not in self.sessions:
+            known = named in self.sessions.values()
+            self.sessions[session] = named if named and known else made
+        return self.sessions[session]
+
+    def claim(self, claim: Claim) -> Name:
+        """Identify a profile, or only say that identifiers belong together; answers the customer."""
+        self.commands += 1
+        words, known = len(self.words), set(self.known)
+        try:
+            customer = self._customer(claim)
+            if customer.type in self.hard:
+                self._bring(claim, customer)
+            if claim.profile:
+                self._identify(claim, claim.profile, customer)
+        except Refusal:
+            del self.words[words:]
+            self.known = known
+            raise
+        return customer
+
+    def undo(self, profile: Name, now: int) -> None:
+        """Take back what the newest command said that linked this profile, or the soft identifier above it."""
+        blocks = self._blocks(profile)
+        above = [blocks[-1][1]] if blocks else []
+        newest = [w for w in self.words if w.of in (profile, *above) and w.link and not w.undone]
+        if not newest:
+            raise Refusal("nothing_to_undo")
+        for word in self.words:
+            if word.command == newest[-1].command:
+                word.undone = True
+                self.undone[word.of] = now
+
+    def say(self, name: Name, kind: str, values: Mapping[str, object], time: int) -> None:
+        """Values of a customer or profile: of each, the one set last stands."""
+        for key, value in values.items():
+            old = self.values[name].get((kind, key))
+            if old is None or old[0] < time or (old[0] == time and repr(old[1]) < repr(value)):
+                self.values[name][kind, key] = (time, value)
+
+    def consent(self, profile: Name, tracking: str, now: int) -> None:
+        """Opt out or in: what was so already is not said anew."""
+        before = self.values[profile].get(("consents", "tracking"))
+        if before is None or before[1] != tracking or (profile in self.denied) != _out(tracking):
+            self.values[profile]["consents", "tracking"] = (now, tracking)
+        self.denied = self.denied | {profile} if _out(tracking) else self.denied - {profile}
+
+    # -- what is so -----------------------------------------------------------------------------------------------
+
+    def owner(self, name: Name, at: int | None = None) -> Name | None:
+        """Whom a name finds, by the word said last (up to a time)."""
+        said = [w for w in self.words if w.of == name and w.owner and not w.undone]
+        said = [w for w in said if at is None or w.said <= at]
+        return sorted(said, key=lambda w: w.said)[-1].owner if said else None
+
+    def root(self, name: Name) -> Name:
+        """Where a link to this name ends."""
+        links = [w.link for w in self.words if w.of == name and w.link and not w.undone]
+        return links[-1] if links and name.type not in self.hard and links[-1] else name
+
+    def whose(self, profile: Name, time: int) -> Name | None:
+        """Whose what a profile did at a time is."""
+        roots = [self.root(name) for start, name in self._blocks(profile) if start <= time]
+        return roots[-1] if roots else None
+
+    def customer(self, session: str) -> Name | None:
+        """Whose the next event of a session will be."""
+        blocks = self._blocks(self.sessions[session])
+        return self.root(blocks[-1][1]) if blocks else None
+
+    def answers(self, name: Name) -> Name | None:
+        """The customer that a reader of this identifier or profile is shown."""
+        if name.type == "profile":
+            if name not in self.sessions.values():
+                return None
+            blocks = self._blocks(name)
+            return self.root(blocks[-1][1]) if blocks else name
+        return self._find(name)
+
+    def chain(self, session: str) -> list[Name]:
+        """A session's profile, and what its newest link leads to."""
+        profile = self.sessions[session]
+        return [
+            profile,
+            *(n for _, name in self._blocks(profile)[-1:] for n in (name, self.root(name))),
+        ]
+
+    def timeline(self, root: Name) -> list[tuple[int, str, str]]:
+        """Time, ID and session of every event of a customer, or of a profile that is nobody's; the newest first."""
+        found = (
+            (time, id_, session)
+            for session, profile in self.sessions.items()
+            for time, id_ in self.events[session]
+            if (self.whose(profile, time) or profile) == root
+        )
+        return sorted(found, reverse=True)
+
+    def visits(self, root: Name) -> set[str]:
+        """The sessions that a customer was behind at some time."""
+        return {
+            session
+            for session, profile in self.sessions.items()
+            if root in ({self.root(name) for _, name in self._blocks(profile)} or {profile})
+        }
+
+    def identifiers(self, root: Name) -> set[Name]:
+        """What finds a customer, what brought it history, and what is found through that."""
+        below = {root} | {word.of for word in self.words if self._is_below(word.of, root)}
+        finding = {word.of for word in self.words if word.owner and self.owner(word.of) in below}
+        return {name for name in below | finding if name.type != "profile"}
+
+    def facts(self, root: Name) -> dict[tuple[str, str], object]:
+        """Of every attribute and consent the value set last, by the customer or whoever turned out to be it."""
+        found: dict[tuple[str, str], tuple[int, str, object]] = {}
+        for name, values in self.values.items():
+            for key, (time, value) in values.items():
+                mine = name == root or (
+                    self.whose(name, time) == root
+                    if name.type == "profile"
+                    else self._is_below(name, root)
+                )
+                if mine and (key not in found or (time, repr(value)) > found[key][:2]):
+                    found[key] = (time, repr(value), value)
+        return {key: value for key, (_, _, value) in found.items()}
+
+    # -- one claim ------------------------------------------------------------------------------------------------
+
+    def _customer(self, claim: Claim) -> Name:
+        ids = sorted(claim.ids, key=lambda name: self.order.index(name.type))
+        hard = [name for name in ids if name.type in self.hard]
+        return self._by_hard(claim, hard) if hard else self._by_soft(claim, ids)
+
+    def _by_hard(self, claim: Claim, hard: Sequence[Name]) -> Name:
+        found = {customer for name in hard if (customer := self._find(name))}
+        if len(found) > 1:
+            raise Refusal("identifier_conflict")
+        customer = next(iter(found), hard[0])
+        self.known.add(customer)
+        for name in hard:
+            same_type = {n for n in self._aliases(customer) if n.type == name.type}
+            if same_type - {name}:
+                raise Refusal("identifier_conflict")
+            if not same_type and self._is_undone(name, claim):
+                self.warnings.append("superseded")
+            elif not same_type:
+                self.words.append(Word(name, self.commands, claim.said, owner=customer))
+        return customer
+
+    def _by_soft(self, claim: Claim, soft: Sequence[Name]) -> Name:
+        at = claim.said if claim.timed else None
+        found = {name: self._find(name, at) for name in soft}
+        known = [customer for customer in found.values() if customer]
+        hard = [customer for customer in known if customer.type in self.hard]
+        customer = (hard or known or list(soft))[0]
+        self.known.add(customer)
+        for name, other in found.items():
+            if hard or other == customer:
+                continue
+            if other:
+                self.warnings.append("separate")
+            else:
+                self._own(claim, name, customer)
+        return customer
+
+    def _bring(self, claim: Claim, customer: Name) -> None:
+        """Soft identifiers come to a hard customer, and so does who was known by them alone."""
+        for name in sorted(claim.ids, key=lambda name: self.order.index(name.type)):
+            if name.type in self.hard:
+                continue
+            found = self._find(name, claim.said if claim.timed else None)
+            if found == customer:
+                continue
+            if found and found.type in self.hard:
+                self._own(claim, name, customer)
+                continue
+            for one in {found or name: 0, name: 0}:
+                self._own(claim, one, customer)
+                if self.root(one) == one and not self._is_undone(one, claim):
+                    self.words.append(Word(one, self.commands, claim.said, link=customer))
+
+    def _own(self, claim: Claim, name: Name, customer: Name) -> None:
+        before = self.owner(name)
+        if customer in (name, before):
+            return
+        ever = [w.said for w in self.words if w.of == name and w.owner]
+        if claim.timed and any(claim.said <= said for said in ever):
+            self.warnings.append("superseded")
+            return
+        if self._is_undone(name, claim):
+            self.warnings.append("superseded")
+            return
+        if before and self.root(before).type in self.hard and self.root(before) != customer:
+            self.warnings.append("owner")
+        self.words.append(Word(name, self.commands, claim.said, owner=customer))
+        others = [n for n in {w.of for w in self.words} if self.owner(n) == customer]
+        if sum(1 for n in others if n.type == name.type) > self.caps.get(name.type, len(others)):
+            raise Refusal("too_many_identifiers")
+
+    def _identify(self, claim: Claim, profile: Name, customer: Name) -> None:
+        if self._is_undone(profile, claim):
+            self.warnings.append("superseded")
+            return
+        then = self._blocks(profile, claim.said)
+        current = self.root(then[-1][1]) if then else None
+        if current == customer:
+            return
+        upgrade = bool(current and current.type not in self.hard and customer.type in self.hard)
+        if current and not upgrade and claim.policy == "refuse":
+            raise Refusal("another_customer")
+        before = self._stretches(profile)
+        splits = claim.policy == "split" and not upgrade
+        word = Word(profile, self.commands, claim.said, customer, splits, upgrade)
+        same_before = any(
+            w.of == profile and w.link and w.said == claim.said and self.root(w.link) == customer
+            for w in self.words
+        )
+        upgraded_later = any(
+            w.of == profile and w.upgrade and not w.undone and w.said >= claim.said
+            for w in self.words
+        )
+        self.words.append(word)
+        if same_before or upgraded_later or self._stretches(profile) == before:
+            self.words.pop()
+            if self.whose(profile, claim.said) != customer:
+                self.warnings.append("superseded")
+
+    # -- asked of the words ---------------------------------------------------------------------------------------
+
+    def _find(self, name: Name, at: int | None = None) -> Name | None:
+        owner = self.owner(name, at)
+        if owner:
+            return self.root(owner)
+        root = self.root(name)
+        return root if name in self.known or root != name else None
+
+    def _aliases(self, customer: Name) -> set[Name]:
+        hard = {word.of for word in self.words if word.of.type in self.hard}
+        return {customer} | {name for name in hard if self.owner(name) == customer}
+
+    def _is_undone(self, name: Name, claim: Claim) -> bool:
+        return claim.timed and name in self.undone and claim.said <= self.undone[name]
+
+    def _is_below(self, name: Name, root: Name) -> bool:
+        return name.type != "profile" and name != root and self.root(name) == root
+
+    def _blocks(self, profile: Name, until: int | None = None) -> list[tuple[int, Name]]:
+        """A profile's links as they were said, one block for each that began anew: of each, the last one stands."""
+        links = [w for w in self.words if w.of == profile and w.link and not w.undone]
+        links = [w for w in links if until is None or w.said <= until]
+        blocks: list[tuple[int, Name]] = []
+        for word in sorted(links, key=lambda w: w.said):
+            start = blocks[-1][0] if blocks else ALWAYS
+            if word.begins and blocks and word.said > start:
+                start = word.said
+            elif blocks:
+                blocks.pop()
+            assert word.link
+            blocks.append((start, word.link))
+        return blocks
+
+    def _stretches(self, profile: Name) -> list[tuple[int, Name]]:
+        """Since when which customer, changes only."""
+        return list(_changes((start, self.root(name)) for start, name in self._blocks(profile)))
+
+
+def _changes(found: Iterator[tuple[int, Name]]) -> Iterator[tuple[int, Name]]:
+    last: Name | None = None
+    for start, root in found:
+        if root != last:
+            yield start, root
+        last = root
+
+
+def _out(tracking: str) -> bool:
+    return tracking == "denied"
