@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from hardlink import forest, identity, layout, values
 from hardlink.call import Call
 from hardlink.contention import attempts
-from hardlink.identity import Claim, Decision, Unread
+from hardlink.draft import Decision, NewEntry, Unread
+from hardlink.identity import Claim
 from hardlink.layout import Record
 from hardlink.nodes import Entry, Node, State
 from hardlink.port import Action, Check, ConditionFailed, Delete, Patch, Present, Put, Rev, Store
@@ -205,7 +206,7 @@ def _owned(space: str, decision: Decision) -> Iterator[Action]:
             yield Put(layout.identifier(space, after, node), {})
 
 
-def _entry(call: Call, new: identity.NewEntry, rev: int, nodes: tuple[Node, ...]) -> Entry:
+def _entry(call: Call, new: NewEntry, rev: int, nodes: tuple[Node, ...]) -> Entry:
     return Entry(
         rev=rev,
         rule=new.rule,

@@ -9,8 +9,9 @@ from hardlink import clock, instants, values
 from hardlink.call import Call, NewId, new_id
 from hardlink.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.consents import Consents
+from hardlink.draft import Decision
 from hardlink.errors import Invalid
-from hardlink.identity import Claim, Decision
+from hardlink.identity import Claim
 from hardlink.layout import Session
 from hardlink.links import Links
 from hardlink.nodes import Node

@@ -10,6 +10,7 @@ from typing import Any, Self
 import pytest
 
 from hardlink import association, consents, identity, layout, links, nodes, timeline, visits
+from hardlink import draft as draft_module
 from hardlink.errors import HardlinkError
 from hardlink.layout import Key
 from hardlink.nodes import PROFILE, Entry
@@ -86,8 +87,8 @@ def _undo_marks_the_profile_alone(patch: pytest.MonkeyPatch) -> None:
         if node.type == PROFILE:
             whole(draft, node, *args)
 
-    whole = identity._Draft.take_back
-    patch.setattr(identity._Draft, "take_back", only_profiles)
+    whole = draft_module.Draft.take_back
+    patch.setattr(draft_module.Draft, "take_back", only_profiles)
 
 
 def _links_overwrite(patch: pytest.MonkeyPatch) -> None:
@@ -97,10 +98,10 @@ def _links_overwrite(patch: pytest.MonkeyPatch) -> None:
 
 
 def _children_are_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(identity._Draft, "decision", _childless(identity._Draft.decision))
+    patch.setattr(draft_module.Draft, "decision", _childless(draft_module.Draft.decision))
 
 
-def _childless(whole: Callable[..., identity.Decision]) -> Callable[..., identity.Decision]:
+def _childless(whole: Callable[..., draft_module.Decision]) -> Callable[..., draft_module.Decision]:
     return lambda *args: whole(*args)._replace(children=())
 
 
@@ -157,18 +158,18 @@ def _spans_in_order_of_arrival(patch: pytest.MonkeyPatch) -> None:
 
 def _owners_ignore_time(patch: pytest.MonkeyPatch) -> None:
     """An older word takes an identifier back."""
-    whole = identity._Draft.own
+    whole = draft_module.Draft.own
 
     def mutated(draft: Any, *args: Any) -> None:
         timed, draft._timed = draft._timed, False
         whole(draft, *args)
         draft._timed = timed
 
-    patch.setattr(identity._Draft, "own", mutated)
+    patch.setattr(draft_module.Draft, "own", mutated)
 
 
 def _look_ups_ignore_time(patch: pytest.MonkeyPatch) -> None:
-    whole = identity._Draft.look_up
+    whole = draft_module.Draft.look_up
 
     def mutated(draft: Any, node: Any) -> Any:
         timed, draft._timed = draft._timed, False
@@ -176,7 +177,7 @@ def _look_ups_ignore_time(patch: pytest.MonkeyPatch) -> None:
         draft._timed = timed
         return found
 
-    patch.setattr(identity._Draft, "look_up", mutated)
+    patch.setattr(draft_module.Draft, "look_up", mutated)
 
 
 def _values_are_copied_to_the_root(patch: pytest.MonkeyPatch) -> None:
@@ -185,13 +186,13 @@ def _values_are_copied_to_the_root(patch: pytest.MonkeyPatch) -> None:
 
 def _undo_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A claim that was said before an undo stands again when it is resent."""
-    whole = identity._Draft.take_back
+    whole = draft_module.Draft.take_back
 
     def mutated(draft: Any, node: Any, *args: Any) -> None:
         whole(draft, node, *args)
         draft._states[node] = draft._states[node]._replace(undone=0)
 
-    patch.setattr(identity._Draft, "take_back", mutated)
+    patch.setattr(draft_module.Draft, "take_back", mutated)
 
 
 def _the_known_are_split(patch: pytest.MonkeyPatch) -> None:
@@ -210,25 +211,25 @@ def _the_known_are_split(patch: pytest.MonkeyPatch) -> None:
 
 def _history_moves_with_the_owner(patch: pytest.MonkeyPatch) -> None:
     """A soft identifier that changes hands takes along who was identified by it."""
-    whole = identity._Draft.own
+    whole = draft_module.Draft.own
 
     def mutated(draft: Any, node: Any, customer: Any) -> None:
         whole(draft, node, customer)
         state = draft.state(node)
         if state.link and state.link != customer and customer.type in draft.hard_types:
-            draft.link(node, identity.NewEntry("known", draft._said, customer), newest=customer)
+            draft.link(node, draft_module.NewEntry("known", draft._said, customer), newest=customer)
 
-    patch.setattr(identity._Draft, "own", mutated)
+    patch.setattr(draft_module.Draft, "own", mutated)
 
 
 def _caps_are_not_counted_down(patch: pytest.MonkeyPatch) -> None:
-    whole = identity._Draft._count
+    whole = draft_module.Draft._count
 
     def mutated(draft: Any, node: Any, customer: Any, step: int) -> None:
         if step > 0:
             whole(draft, node, customer, step)
 
-    patch.setattr(identity._Draft, "_count", mutated)
+    patch.setattr(draft_module.Draft, "_count", mutated)
 
 
 def _customers_merge(patch: pytest.MonkeyPatch) -> None:

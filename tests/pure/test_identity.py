@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from hardlink import identity
+from hardlink.draft import MOST_LINKS, MOST_SOFT_LINKS, Decision, Unread
 from hardlink.errors import Refused
-from hardlink.identity import Claim, Decision, Policy, Unread, decide, look_up, undo
+from hardlink.identity import Claim, Policy, decide, look_up, undo
 from hardlink.nodes import Entry, Node, Span, State, owner, profile, spans
 
 HARD = frozenset({"registered", "loyalty"})
@@ -334,13 +335,13 @@ def test_a_decision_asks_for_the_nodes_it_misses() -> None:
 
 
 def test_the_number_of_links_is_capped() -> None:
-    full = State(rev=9, link=A, said=10, links=identity.MOST_LINKS)
+    full = State(rev=9, link=A, said=10, links=MOST_LINKS)
     with pytest.raises(Refused, match="200 such links"):
         decided({P: full, A: ROOT}, B)
 
 
 def test_the_number_of_links_to_soft_identifiers_fits_a_transaction() -> None:
-    full = State(rev=9, link=Y, said=10, links=40, soft_links=identity.MOST_SOFT_LINKS)
+    full = State(rev=9, link=Y, said=10, links=40, soft_links=MOST_SOFT_LINKS)
     with pytest.raises(Refused, match="40 such links"):
         decided({P: full, Y: ROOT}, X)
     assert decided({P: full, Y: ROOT, A: ROOT}, A).states[P].link == A

@@ -9,8 +9,8 @@ from botocore.exceptions import ReadTimeoutError
 
 from hardlink import commands
 from hardlink.commands import Track
+from hardlink.draft import MOST_SOFT_LINKS
 from hardlink.errors import Invalid, NotFound, Refused
-from hardlink.identity import MOST_SOFT_LINKS
 from hardlink.instants import DAY, iso
 from tests.engines.tables import Engine
 from tests.world import SPACE, START, World
