@@ -96,6 +96,15 @@ FUNCTIONS_BY_NAME = {
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
             timeout=20,
         ),
+        Function(
+            "helloretail",
+            {
+                "sessions": (*_OPEN, "UpdateItem"),
+                # its calls say no time, so none is late and looks into a history
+                "customers": tuple(action for action in _LINK if action != "Query"),
+            },
+            timeout=20,
+        ),
         Function("identify", {"sessions": _OPEN, "customers": _LINK}),
         Function("update", {"sessions": _OPEN, "customers": _LINK}),
         Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
@@ -139,6 +148,8 @@ ROUTES = (
     Route("GET", "/tracking-user", "customers"),
     Route("GET", "/health", "health"),
     Route("POST", "/{trackerKey}", "xo"),
+    Route("POST", "/serve/trackingUser", "helloretail"),
+    Route("POST", "/serve/collect/{kind}", "helloretail"),
 )
 
 CORS_HEADERS = ("authorization", "content-type", "x-sdk", "x-timestamp")

@@ -84,10 +84,12 @@ class Track(Sent):
     """`POST /track`: the tracker payload of seed 002, plus what it says of its visitor (`ids`, `segments`, `traits`).
 
     `events` are validated one by one, by `event`. `same_as`: another session ID that this visitor sends as well.
+    `stays`: soft `ids` are said of whoever is logged in here, and find nobody else.
     """
 
     profile: Any
     same_as: Any
+    stays: bool
     context: Properties
     properties: Properties
     events: Sequence[Any]
@@ -269,6 +271,7 @@ _TRACK = {
     "segments": _SEGMENTS,
     "traits": _PROPERTIES,
     "same_as": _REFERENCE,
+    "stays": _option("stays", default=False),
 }
 _CONSENT = {
     **_SENT,

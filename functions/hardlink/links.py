@@ -60,6 +60,15 @@ class Links:
             self._say(call, decision.customer, portion)
         return decision
 
+    def root(self, call: Call, profile: Node) -> Node:
+        """Whoever is behind a profile now: its customer, or itself."""
+        read = _Read(forest.records(self._store, call.space, [profile]))
+        while True:
+            try:
+                return _root(profile, call.project.hard_types, read)
+            except Unread as missing:
+                read.records.update(forest.records(self._store, call.space, missing.nodes))
+
     def rehearse(self, call: Call, claim: Claim, said: Values) -> None:
         """Raise what `identify` would for a visitor who is not known yet, and write nothing."""
 

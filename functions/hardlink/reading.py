@@ -68,8 +68,7 @@ class Reading:
             node = self._sources.projects[space].identifier("email", email, "email")
         else:
             project = self._sources.projects[space]
-            hard = next(name for name, type_ in project.identifiers.items() if type_.kind == "hard")
-            node = project.identifier(hard, customer_id, "customer_id")
+            node = project.identifier(project.first_hard, customer_id, "customer_id")
         session, found = self._timeline.latest_session(self._timeline.customer(space, node))
         return {"session": {"id": session}, "profile": {"id": found}}
 

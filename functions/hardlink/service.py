@@ -154,6 +154,9 @@ class Service:
         if not ids:
             self._links.say(call, session.profile, said, call.project.hard_types)
             return []
+        if command.stays:
+            root = self._links.root(call, session.profile)
+            ids = (root, *ids) if root.type in call.project.hard_types else ids
         warnings: list[str] = []
         profiles = [session.profile, *([other.profile] if other else [])]
         for profile in dict.fromkeys(profiles):

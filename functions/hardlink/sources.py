@@ -57,6 +57,16 @@ class Project:
         """The types of which a customer has one each."""
         return frozenset(name for name, type_ in self.identifiers.items() if type_.kind == "hard")
 
+    @property
+    def first_hard(self) -> str:
+        """The hard type that comes first: what others call the customer ID."""
+        return next(name for name in self.identifiers if name in self.hard_types)
+
+    @property
+    def email(self) -> str | None:
+        """The type of e-mail addresses, if there is one."""
+        return next((name for name, type_ in self.identifiers.items() if type_.email), None)
+
     def identifier(
         self, type_: str, value: object, field: str, *, type_field: str | None = None
     ) -> Node:

@@ -23,6 +23,7 @@ FUNCTIONS = [
     "health",
     "associate",
     "xo",
+    "helloretail",
 ]
 LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
@@ -36,6 +37,7 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     ),
     "customers": ({"GetItem", "BatchGetItem", "Query"}, LINK | {"UpdateItem"}),
     "health": ({"GetItem"}, {"GetItem"}),
+    "helloretail": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
     "xo": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),
 }

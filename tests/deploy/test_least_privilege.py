@@ -50,6 +50,12 @@ class Shop:
         }
         return self._call(HttpRequest("POST", "/demo", body=json.dumps([one] * times).encode()))
 
+    def collect(self, kind: str, session: str, **body: Any) -> dict[str, Any]:
+        """A Hello Retail call; the streams are delivered after it."""
+        sent = {"websiteUuid": "demo", "trackingUserId": session, **body}
+        path = f"/serve/collect/{kind}"
+        return self._call(HttpRequest("POST", path, body=json.dumps(sent).encode()))
+
     def read(self, path: str, method: str = "GET") -> dict[str, Any]:
         """A call with a server key."""
         return self._call(HttpRequest(method, path, [("authorization", f"Bearer {KEY}")]))
@@ -104,6 +110,11 @@ def _call_everything(shop: Shop) -> None:
         lambda session, **body: shop.write("/update", session, **body),
         lambda session, **body: shop.write("/track", session, events=[{"type": "view"}], **body),
         lambda session, ids: shop.activity(session, **ids),
+        lambda session, ids: shop.collect(
+            "conversion",
+            session,
+            **{{"registered": "customerId"}.get(name, name): value for name, value in ids.items()},
+        ),
     ]
     for link in linkings:
         n = next(numbers)
@@ -122,6 +133,9 @@ def _call_everything(shop: Shop) -> None:
     shop.write("/identify", "again2", profile=visitor, ids={"email": "new@example.com"})
     shop.write("/update", "again3", profile=visitor, properties={"a": "x" * 9000, "b": "x" * 9000})
     shop.activity("s4", times=3)
+    shop.collect("customer", "s6", customerId="6")
+    shop.collect("pageview", "s6", url="https://shop.example/1")
+    shop.collect("cart", "s5", email="5@example.com", productNumbers=["1"])
     shop.activity("s4", ecommerceid="another")
     soon = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
     shop.write("/track", "visit", events=[{"type": "view", "time": soon}])
