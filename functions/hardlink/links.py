@@ -70,10 +70,10 @@ class Links:
                 read.records.update(forest.records(self._store, call.space, missing.nodes))
 
     def rehearse(self, call: Call, claim: Claim, said: Values) -> None:
-        """Raise what `identify` would for a visitor who is not known yet, and write nothing."""
+        """Raise what `identify` would, and write nothing."""
 
         def attempt(read: _Read) -> tuple[Decision, list[Action]]:
-            decision = identity.decide(claim._replace(profile=None), read.facts, read.histories)
+            decision = identity.decide(claim, read.facts, read.histories)
             _check_room(read.records[decision.customer], said)
             return decision, []
 

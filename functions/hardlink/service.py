@@ -57,11 +57,15 @@ class Service:
         told = ids or command.segments or command.traits
         if session is None and (batch.saves_session or told):
             named = other.profile.value if other else command.profile
-            if ids:
-                self._links.rehearse(
-                    call, self._claim(call, None, ids, None), _said(command, call, None)
-                )
-            session = self._visits.open(call, session_id, named, happened=batch.happened)
+            session = self._visits.open(
+                call,
+                session_id,
+                named,
+                happened=batch.happened,
+                rehearse=lambda fresh: self._rehearse(
+                    call, fresh, ids, command, self._happened_at(call, batch.earliest, fresh)
+                ),
+            )
         if session is None:
             known = self._visits.known_profile(call, command.profile)
             return {
@@ -119,13 +123,16 @@ class Service:
         """Identify where there are IDs, then say the values: one transaction."""
         told = None if command.time is None else instants.parse(command.time, "time")
         session = self._visits.find(call.space, command.session_id) if command.session_id else None
-        if session is None and ids:
-            self._links.rehearse(
-                call, self._claim(call, None, ids, None), _said(command, call, None)
-            )
         if session is None:
-            id_ = command.session_id or self._new_id()
-            session = self._visits.open(call, id_, command.profile, told=told)
+            session = self._visits.open(
+                call,
+                command.session_id or self._new_id(),
+                command.profile,
+                told=told,
+                rehearse=lambda fresh: self._rehearse(
+                    call, fresh, ids, command, self._said_at(call, command.time, fresh.offset)
+                ),
+            )
         answer = _visitor(session)
         if session.denied:
             return {**answer, "customer": None, "warnings": [OPTED_OUT]}
@@ -147,9 +154,7 @@ class Service:
         happened: int | None,
     ) -> list[str]:
         """What events say of their visitor, from the first of them on; answers warnings."""
-        time = None
-        if happened is not None:
-            time = _bounded(clock.corrected(happened, session.offset), call)
+        time = self._happened_at(call, happened, session)
         said = _said(command, call, time)
         if not ids:
             self._links.say(call, session.profile, said, call.project.hard_types)
@@ -168,6 +173,25 @@ class Service:
         """The other session of a visitor who sends two."""
         other = command.other_session_id
         return self._visits.find(call.space, other) if other and other != session_id else None
+
+    def _rehearse(
+        self,
+        call: Call,
+        fresh: Session,
+        ids: tuple[Node, ...],
+        command: Track | Identify,
+        time: int | None,
+    ) -> None:
+        """Before a session is made: what is refused leaves nothing behind."""
+        if ids:
+            claim = self._claim(call, fresh.profile, ids, time)
+            self._links.rehearse(call, claim, _said(command, call, time))
+
+    def _happened_at(self, call: Call, happened: int | None, session: Session) -> int | None:
+        """When the first of a call's events happened, on the server's clock, if one says so; never in the future."""
+        if happened is None:
+            return None
+        return _bounded(clock.corrected(happened, session.offset), call)
 
     def _claim(
         self, call: Call, profile: Node | None, ids: tuple[Node, ...], time: int | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from hardlink import clock, layout
 from hardlink.call import Call, NewId
@@ -17,6 +18,13 @@ from hardlink.port import Absent, Action, Below, Check, ConditionFailed, Patch, 
 
 AHEAD = 30 * MINUTE
 """How far `latest` is raised beyond an event, so that a visit raises it once or twice."""
+
+
+class _Placed(NamedTuple):
+    """A session to be made, and what its profile needs for that."""
+
+    session: Session
+    profile: Action
 
 
 class Visits:
@@ -40,18 +48,23 @@ class Visits:
         *,
         happened: Sequence[int | None] = (),
         told: int | None = None,
+        rehearse: Callable[[Session], None] = lambda _: None,
     ) -> Session:
         """The session of a call, made if it is not known (rule 1): a known session's profile wins.
 
         `happened`: the times of the events that come with it, on the device's clock (`None`: now). `told`: the
-        device's time of the call itself.
+        device's time of the call itself. `rehearse`: raises if what follows would be refused; then none is made.
         """
         for _ in attempts():
             found = self.find(call.space, id_)
             if found:
                 return found
             try:
-                return self._create(call, _fresh(call, id_, happened, told), named_profile)
+                fresh = self._placed(call, _fresh(call, id_, happened, told), named_profile)
+                if not fresh.session.denied:  # who opted out is recognised, and not recorded
+                    rehearse(fresh.session)
+                    self._write(call, fresh.session, fresh.profile)
+                return fresh.session
             except ConditionFailed:
                 continue
         raise AssertionError("attempts end in an answer or an error")
@@ -94,26 +107,18 @@ class Visits:
                 [Patch(key, {"latest": latest, "seen": time}, Below("latest", latest))]
             )
 
-    def _create(self, call: Call, fresh: Session, named_profile: object) -> Session:
+    def _placed(self, call: Call, fresh: Session, named_profile: object) -> _Placed:
+        """A new session on the profile that the call names, else on a new one."""
         named = _named(call, named_profile)
         if named:
-            key = layout.head(call.space, named)
             record = self._record(call, named)
             if record.state.rev:
-                session = fresh._replace(profile=named, denied=record.denied)
-                if session.denied:
-                    return session  # who opted out is recognised, and not recorded
-                self._write(call, session, Check(key, Rev(record.state.rev)))
-                return session
+                unchanged = Check(layout.head(call.space, named), Rev(record.state.rev))
+                return _Placed(fresh._replace(profile=named, denied=record.denied), unchanged)
         adopted = named if named and call.source.static_profile_id else profile(self._new_id())
-        session = fresh._replace(profile=adopted)
-        record = Record(State(rev=1), call.now)
-        self._write(
-            call,
-            session,
-            Put(layout.head(call.space, adopted), layout.write_record(record), Absent()),
-        )
-        return session
+        item = layout.write_record(Record(State(rev=1), call.now))
+        made = Put(layout.head(call.space, adopted), item, Absent())
+        return _Placed(fresh._replace(profile=adopted), made)
 
     def _write(self, call: Call, session: Session, profile_action: Action) -> None:
         self._store.write(

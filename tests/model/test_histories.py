@@ -18,7 +18,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -39,8 +39,10 @@ from tests.model.schedules import Crash
 from tests.model.world import CAP, HARD, MONDAY, SPACE, Outcome, World, moment
 
 SOAK = float(os.environ.get("HARDLINK_SOAK") or 0)
-EXAMPLES = int(os.environ.get("HARDLINK_EXAMPLES") or 250)
+EXAMPLES = int(os.environ.get("HARDLINK_EXAMPLES") or 200)
 SHRINK = not os.environ.get("HARDLINK_AS_FOUND")
+SEED = 20261122
+"""Of the histories that every run tries; their order of names needs PYTHONHASHSEED=0, as `make test` sets it."""
 STEPS = int(os.environ.get("HARDLINK_STEPS") or 50)
 ORDER = ("registered", "loyalty", "user_id", "email", "phone")
 VALUES = {
@@ -323,7 +325,7 @@ class Histories(RuleBasedStateMachine):
             known = Name("profile", named) if named else None
             assert isinstance(outcome, str) or known in self.reference.denied
             assert sent.session not in self.reference.sessions
-            return known if known in self.reference.denied else None
+            return known if known in self.reference.sessions.values() else None
         actual = Name(*self.world.profile(sent.session))
         profile = self.reference.open(
             sent.session, Name("profile", named) if named else None, actual
@@ -414,9 +416,12 @@ class Histories(RuleBasedStateMachine):
             explored["resent, calm" if calm else "resent"] += 1
 
     def _is_placed(self, sent: Sent) -> bool:
-        """Whether nothing was unsaid or late since; without IDs, whether it stands where it would be said again."""
+        """Whether nothing was unsaid or late since; without IDs, whether it stands where it would be said again.
+
+        Soft identifiers alone mean whoever they find by now: what was learned of them since may add a link.
+        """
         if sent.body["ids"]:
-            return sent.day == self.disturbed
+            return sent.day == self.disturbed and not HARD[SPACE].isdisjoint(sent.body["ids"])
         if sent.kind == "track":
             return True
         assert sent.session
@@ -574,13 +579,13 @@ def _difference(before: Dump, after: Dump) -> str:
 
 def histories(examples: int, *, chance: bool = False, shrink: bool = True) -> None:
     """Try so many, the same ones each time unless by chance. Raises what shows that one went wrong."""
+    machine = Histories if chance else seed(SEED)(Histories)
     run_state_machine_as_test(
-        Histories,
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=STEPS,
             deadline=None,
-            derandomize=not chance,
             database=None,
             suppress_health_check=list(HealthCheck),
             phases=[Phase.generate, *([Phase.shrink] if shrink else [])],

@@ -159,3 +159,32 @@ def test_a_time_that_correction_moves_out_of_the_calendar_is_rejected(world: Wor
     command = commands.read(Track, body)
     results = world.service.track(call, command)["results"]
     assert [verdict["status"] for verdict in results] == ["rejected", "stored"]
+
+
+def test_who_opted_out_is_told_so_whatever_else_is_wrong(world: World) -> None:
+    profile = world.track("s1", view("a"))["profile"]
+    world.consent("s1", "denied")
+    world.identify("s2", ids={"registered": "a"})
+    world.identify("s3", ids={"loyalty": "l"})
+    both = {"registered": "a", "loyalty": "l"}
+    assert "opted out" in world.identify("new", ids=both, profile=profile)["warnings"][0]
+
+
+def test_a_refused_login_of_a_known_visitor_opens_no_session(world: World) -> None:
+    profile = world.identify("s1", "refuse", ids={"registered": "a"})["profile"]
+    with pytest.raises(Refused):
+        world.identify("new", "refuse", ids={"registered": "b"}, profile=profile)
+    with pytest.raises(NotFound):
+        world.session("new")
+
+
+def test_a_word_that_is_sent_again_after_a_login_says_nothing_of_the_customer(world: World) -> None:
+    ids, early = {"email": "x@y.z"}, iso(START - DAY)
+    world.identify("s1", ids=ids, properties={"city": "Rome"}, time=early)
+    world.identify("s1", ids={**ids, "registered": "a"})
+    world.identify("s1", ids=ids, properties={"city": "Rome"}, time=early)
+    world.settle()
+    assert world.customer("a")["attributes"] == {"city": "Rome"}
+    world.reading.unlink(SPACE, "s1")
+    world.settle()
+    assert world.customer("a")["attributes"] == {}
