@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as schema
 
-from hardlink.errors import HardlinkError, Invalid
+from hardlink.errors import HardlinkError, Invalid, UnknownSource
 from hardlink.http import Answer
 from hardlink.values import dump
 
@@ -115,10 +115,10 @@ def without(visit: Visit, error: Invalid) -> Visit | None:
 
 
 def error_answer(error: HardlinkError) -> Answer:
-    """An error as XO's API answers it."""
-    if error.status == 401:  # noqa: PLR2004
-        return Answer(_error(401, "Unknown tracker key"), 401)
-    status = 422 if error.status == 400 else error.status  # noqa: PLR2004
+    """An error as XO's API answers it: an unknown key in its own words, what is malformed as 422."""
+    if isinstance(error, UnknownSource):
+        return Answer(_error(error.status, "Unknown tracker key"), error.status)
+    status = 422 if isinstance(error, Invalid) else error.status
     message = f"{error.field}: {error.message}" if error.field else error.message
     return Answer(_error(status, message), status)
 
