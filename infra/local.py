@@ -118,7 +118,7 @@ def _welcome(number: int, sources: Sources, keys: Mapping[str, str]) -> str:
     name, source = next(iter(sources.sources.items()))
     other_port = "" if number == PORT else f"PORT={number} "
     listed = [
-        f"  {s.write_key:<14} project {s.project}, a second login: {s.policy}"
+        f"  {s.write_key:<14} project {s.project}, a second login: {s.policy or 'as its client has it'}"
         for s in sources.sources.values()
     ]
     event = f'{{"source":{{"id":"{source.write_key}"}},"session":{{"id":"visit-1"}},"events":[{{"type":"page-view"}}]}}'

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from uuid import uuid4
 
-from hardlink.sources import Project, Source
+from hardlink.sources import Policy, Project, Source
 
 NewId = Callable[[], str]
 
@@ -20,7 +20,8 @@ class Call(NamedTuple):
     """One call of a source.
 
     `now`: when it was received, microseconds. `evidence`: the ID under which every change that it makes is explained.
-    `sent`: the device's clock when it was sent, where the client says so (Tracardi's `x-timestamp`).
+    `policy`: what a second login on one profile does: the source's, else that of the client's own system. `sent`: the
+    device's clock when it was sent, where the client says so (Tracardi's `x-timestamp`).
     """
 
     name: str
@@ -28,6 +29,7 @@ class Call(NamedTuple):
     project: Project
     now: int
     evidence: str
+    policy: Policy = "move"
     sent: int | None = None
 
     @property

@@ -16,7 +16,8 @@ from pydantic_core.core_schema import CoreSchema
 
 from hardlink import instants, values
 from hardlink.errors import Invalid, TooLarge
-from hardlink.identifiers import checked, formed
+from hardlink.identifiers import OWN, formed, of_session
+from hardlink.nodes import Node
 
 MOST_EVENTS = 500
 """Events of one call."""
@@ -76,7 +77,7 @@ class Sent:
     @property
     def session_id(self) -> str | None:
         """The session that the client made up, if it sent one. Raises `Invalid`."""
-        return None if self.session is None else checked(self.session, "session.id")
+        return None if self.session is None else of_session(self.session, "session.id")
 
 
 @dataclass(eq=False, repr=False)
@@ -84,12 +85,14 @@ class Track(Sent):
     """`POST /track`: the tracker payload of seed 002, plus what it says of its visitor (`ids`, `segments`, `traits`).
 
     `events` are validated one by one, by `event`. `same_as`: another session ID that this visitor sends as well.
-    `stays`: soft `ids` are said of whoever is logged in here, and find nobody else.
+    `stays`: soft `ids` are said of whoever is logged in here, and find nobody else. `no_device`: the shop's backend
+    says what the customer with these `ids` did, in no session: it is kept under the customer's own.
     """
 
     profile: Any
     same_as: Any
     stays: bool
+    no_device: bool
     context: Properties
     properties: Properties
     events: Sequence[Any]
@@ -98,10 +101,18 @@ class Track(Sent):
     segments: Mapping[str, bool]
     traits: Properties
 
+    def own_session_id(self, ids: Sequence[Node]) -> str | None:
+        """The customer's own session, for what happened on no device. Raises `Invalid`."""
+        if not self.no_device or self.session is not None:
+            return None
+        if not ids:
+            raise Invalid("say whose events these are: send at least one identifier", "ids")
+        return f"{OWN}{ids[0]}"
+
     @property
     def other_session_id(self) -> str | None:
         """The visitor's other session, if there is one. Raises `Invalid`."""
-        return None if self.same_as is None else checked(self.same_as, "same_as.id")
+        return None if self.same_as is None else of_session(self.same_as, "same_as.id")
 
 
 @dataclass(eq=False, repr=False)
@@ -272,6 +283,7 @@ _TRACK = {
     "traits": _PROPERTIES,
     "same_as": _REFERENCE,
     "stays": _option("stays", default=False),
+    "no_device": _option("no_device", default=False),
 }
 _CONSENT = {
     **_SENT,

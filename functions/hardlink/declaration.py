@@ -75,7 +75,7 @@ class Source(_Declared):
     write_key: WriteKey
     project: Name
     origins: tuple[str, ...] = ()
-    policy: Policy = "move"
+    policy: Policy | None = None
     retention_days: Annotated[int, Field(ge=1, le=36500)] | None = None
     static_profile_id: bool = False
 

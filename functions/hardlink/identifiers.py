@@ -10,6 +10,9 @@ from hardlink.errors import Invalid
 MOST_BYTES = 256
 """Longest identifier, session or event ID in bytes of UTF-8 (DynamoDB sort keys end at 1,024)."""
 
+OWN = "@"
+"""A session ID that begins so is a customer's own: of events that happened on no device. No client may send one."""
+
 _NOBODY = frozenset(
     {
         *(
@@ -52,6 +55,14 @@ def checked(value: object, field: str) -> str:
     text = formed(value, field)
     if identifies_nobody(text):
         raise Invalid("this value identifies nobody: leave it out, or send the real ID", field)
+    return text
+
+
+def of_session(value: object, field: str) -> str:
+    """A session ID as a client makes it up. Raises `Invalid` where it can't be one, or is a customer's own."""
+    text = checked(value, field)
+    if text.startswith(OWN):
+        raise Invalid(f"a session ID does not begin with {OWN}: make another one up", field)
     return text
 
 

@@ -16,7 +16,7 @@ from hardlink.layout import Session
 from hardlink.links import Links
 from hardlink.nodes import Node
 from hardlink.port import Store
-from hardlink.sources import Sources
+from hardlink.sources import Policy, Sources
 from hardlink.tracking import Batch, Tracking, debug
 from hardlink.values import Name, Value
 from hardlink.visits import Visits
@@ -39,10 +39,28 @@ class Service:
         self._tracking = Tracking(store, self._visits, new_id)
         self._consents = Consents(store)
 
-    def call(self, write_key: str, *, evidence: str | None = None, sent: int | None = None) -> Call:
-        """A call of the source with this write key, received now. Raises `UnknownSource`."""
+    def call(
+        self,
+        write_key: str,
+        *,
+        policy: Policy = "move",
+        evidence: str | None = None,
+        sent: int | None = None,
+    ) -> Call:
+        """A call of the source with this write key, received now; `policy`: where the source declares none.
+
+        Raises `UnknownSource`.
+        """
         name, source, project = self._sources.named(write_key)
-        return Call(name, source, project, self._clock(), evidence or self._new_id(), sent)
+        return Call(
+            name,
+            source,
+            project,
+            self._clock(),
+            evidence or self._new_id(),
+            source.policy or policy,
+            sent,
+        )
 
     def track(self, call: Call, command: Track) -> Answer:
         """Store events under a session; with `ids`, link its visitor first.
@@ -51,7 +69,10 @@ class Service:
         """
         ids = call.project.resolve(command.ids)
         batch = Batch(command)
-        session_id = command.session_id or self._new_id()
+        own = command.own_session_id(ids)
+        if own:
+            call = call._replace(policy="split")  # what was said of one customer stays with them
+        session_id = own or command.session_id or self._new_id()
         session = self._visits.find(call.space, session_id)
         other = self._other(call, command, session_id)
         told = ids or command.segments or command.traits
@@ -200,7 +221,7 @@ class Service:
             profile=profile,
             ids=ids,
             hard_types=call.project.hard_types,
-            policy=call.source.policy,
+            policy=call.policy,
             said=call.now if time is None else time,
             timed=time is not None,
             caps=call.project.caps,

@@ -101,14 +101,15 @@ class Source:
     """A site or backend that may send.
 
     `write_key` is public: it may send, never read. `origins`: exact origins that browsers may call from.
-    `policy`: what a second login on one profile does. `retention_days`: how long events are kept.
+    `policy`: what a second login on one profile does; none: what the client's own system does (Exponea's splits, all
+    others move). `retention_days`: how long events are kept.
     `static_profile_id`: adopt profile IDs that callers make up (Tracardi's option of the same name).
     """
 
     write_key: str
     project: str
     origins: tuple[str, ...] = ()
-    policy: Policy = "move"
+    policy: Policy | None = None
     retention_days: int | None = None
     static_profile_id: bool = False
 

@@ -11,7 +11,7 @@ from hardlink.call import Call
 from hardlink.errors import Forbidden
 from hardlink.http import Request
 from hardlink.service import Service
-from hardlink.sources import Sources
+from hardlink.sources import Policy, Sources
 from hardlink.tables import clock, tables
 
 _DIGITS = 14
@@ -30,9 +30,12 @@ def service() -> Service:
     return Service(tables(), declared(), clock)
 
 
-def call(request: Request, write_key: str) -> Call:
-    """Who calls. Raises `UnknownSource`, and `Forbidden` where a browser calls from another site."""
-    found = service().call(write_key, evidence=request.id, sent=_sent(request))
+def call(request: Request, write_key: str, policy: Policy = "move") -> Call:
+    """Who calls; `policy`: of their system, where the source declares none.
+
+    Raises `UnknownSource`, and `Forbidden` where a browser calls from another site.
+    """
+    found = service().call(write_key, policy=policy, evidence=request.id, sent=_sent(request))
     origin = request.header("origin")
     if origin is not None and origin not in found.source.origins:
         raise Forbidden(

@@ -47,7 +47,7 @@ def test_what_is_deployed_is_what_was_validated(written: Path) -> None:
 def test_the_file_that_is_shipped_is_valid() -> None:
     demo = declaration.load(plan.SOURCES)
     assert {name: source.policy for name, source in demo.sources.items()} == {
-        "demo": "move",
+        "demo": None,
         "demo-split": "split",
         "demo-refuse": "refuse",
     }

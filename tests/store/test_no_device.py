@@ -1,0 +1,65 @@
+"""What a shop's backend says of a customer who is on no device: kept under the customer's own session."""
+
+from __future__ import annotations
+
+import pytest
+
+from hardlink.errors import Invalid
+from tests.world import World
+
+WHEN = {"id": "order-1", "time": "2026-10-01T12:00:00Z", "type": "purchase"}
+
+
+def types(world: World, type_: str, value: str) -> list[str]:
+    world.settle()
+    return [event["type"] for event in world.events(value, type_)]
+
+
+def test_it_is_the_customers_at_once_and_needs_no_session(world: World) -> None:
+    world.track("phone", {"type": "view"}, ids={"registered": "gordon"})
+    answer = world.track(None, WHEN, ids={"registered": "gordon"}, no_device=True)
+    assert [result["status"] for result in answer["results"]] == ["stored"]
+    assert sorted(types(world, "registered", "gordon")) == ["purchase", "view"]
+
+
+def test_sent_again_it_is_a_duplicate_and_all_of_it_is_one_session(world: World) -> None:
+    for _ in range(2):
+        answer = world.track(None, WHEN, ids={"registered": "gordon"}, no_device=True)
+    assert [result["status"] for result in answer["results"]] == ["duplicate"]
+    world.track(None, {"type": "refund"}, ids={"registered": "gordon"}, no_device=True)
+    assert types(world, "registered", "gordon") == ["refund", "purchase"]
+    assert world.sessions("gordon") == {"@registered=gordon"}
+
+
+@pytest.mark.parametrize("source", ["move", "split", "refuse"])
+def test_an_address_that_changes_hands_takes_no_history_along(world: World, source: str) -> None:
+    world.identify("laptop", source, ids={"registered": "gordon", "email": "family@x.org"})
+    world.track(
+        None, {"type": "opened"}, source=source, ids={"email": "family@x.org"}, no_device=True
+    )
+    world.identify("phone", source, ids={"registered": "alyx", "email": "family@x.org"})
+    world.track(
+        None, {"type": "clicked"}, source=source, ids={"email": "family@x.org"}, no_device=True
+    )
+    assert types(world, "registered", "gordon") == ["opened"]
+    assert types(world, "registered", "alyx") == ["clicked"]
+
+
+def test_it_says_whose_events_they_are(world: World) -> None:
+    with pytest.raises(Invalid, match="whose events") as raised:
+        world.track(None, no_device=True)
+    assert raised.value.field == "ids"
+
+
+@pytest.mark.parametrize("call", ["track", "identify", "update", "anonymize"])
+def test_nobody_may_send_a_customers_own_session(world: World, call: str) -> None:
+    world.track(None, WHEN, ids={"registered": "gordon"}, no_device=True)
+    more = {} if call in ("track", "anonymize") else {"ids": {"registered": "mallory"}}
+    with pytest.raises(Invalid, match="begin with @") as raised:
+        getattr(world, call)("@registered=gordon", **more)
+    assert raised.value.field == "session.id"
+
+
+def test_with_a_session_it_is_an_event_like_any_other(world: World) -> None:
+    answer = world.track("phone", WHEN, ids={"registered": "gordon"}, no_device=True)
+    assert answer["session"] == {"id": "phone"}
