@@ -34,7 +34,11 @@ class ServerKeys:
         scheme, _, given = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not given.strip():
             raise Unauthorized("send a server key: Authorization: Bearer <key>")
-        found = self._owner(given.strip()) or self._owner(given.strip(), at_most=_FRESH)
+        return self.owner(given.strip())
+
+    def owner(self, key: str) -> str:
+        """The project that a server key may read. Raises `Unauthorized`."""
+        found = self._owner(key) or self._owner(key, at_most=_FRESH)
         if found is None:
             raise Unauthorized("this is no server key; a write key can't read")
         return found
