@@ -82,11 +82,12 @@ class Sent:
 
 @dataclass(eq=False, repr=False)
 class Track(Sent):
-    """`POST /track`: the tracker payload of seed 002, plus what it says of its visitor (`ids`, `segments`, `traits`).
+    """`POST /track`: the tracker payload of seed 002, plus what it says of its visitor.
 
-    `events` are validated one by one, by `event`. `same_as`: another session ID that this visitor sends as well.
+    That is `ids`, `segments`, `traits` and `consents`. `events` are validated one by one, by `event`. `same_as`: another session ID that this visitor sends as well.
     `stays`: soft `ids` are said of whoever is logged in here, and find nobody else. `no_device`: the shop's backend
-    says what the customer with these `ids` did, in no session: it is kept under the customer's own.
+    says what the customer with these `ids` did, in no session: it is kept under the customer's own. `jitter`: who
+    sends these events again measures their times anew, and may be off by so many microseconds; no caller says that.
     """
 
     profile: Any
@@ -100,6 +101,8 @@ class Track(Sent):
     ids: Properties
     segments: Mapping[str, bool]
     traits: Properties
+    consents: Properties
+    jitter: int = 0
 
     def own_session_id(self, ids: Sequence[Node]) -> str | None:
         """The customer's own session, for what happened on no device. Raises `Invalid`."""
@@ -124,6 +127,7 @@ class Identify(Sent):
     properties: Properties
     segments: Mapping[str, bool]
     traits: Properties
+    consents: Properties
     time: Any
     token: Any
 
@@ -157,6 +161,7 @@ def read(command: type[_C], body: object) -> _C:
     if isinstance(found, Track | Identify):
         values.check(found.segments, "segments")
         values.check(found.traits, "traits")
+        values.check(found.consents, "consents")
     if isinstance(found, Identify):
         values.check(found.properties, "properties")
         if found.time is not None:
@@ -268,6 +273,7 @@ _SAID = {
     "properties": _PROPERTIES,
     "segments": _SEGMENTS,
     "traits": _PROPERTIES,
+    "consents": _PROPERTIES,
     "time": _ANYTHING,
     "token": _ANYTHING,
 }
@@ -281,6 +287,7 @@ _TRACK = {
     "ids": _PROPERTIES,
     "segments": _SEGMENTS,
     "traits": _PROPERTIES,
+    "consents": _PROPERTIES,
     "same_as": _REFERENCE,
     "stays": _option("stays", default=False),
     "no_device": _option("no_device", default=False),

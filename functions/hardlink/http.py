@@ -70,6 +70,11 @@ class Request:
         value = (self._event.get("queryStringParameters") or {}).get(name)
         return None if value is None else str(value)
 
+    def cookie(self, name: str) -> str | None:
+        """A cookie that the browser sent along."""
+        pairs = (cookie.partition("=") for cookie in self._event.get("cookies") or ())
+        return next((value for found, _, value in pairs if found.strip() == name), None)
+
     @property
     def has_body(self) -> bool:
         """Whether anything was sent."""

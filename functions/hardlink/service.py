@@ -75,7 +75,7 @@ class Service:
         session_id = own or command.session_id or self._new_id()
         session = self._visits.find(call.space, session_id)
         other = self._other(call, command, session_id)
-        told = ids or command.segments or command.traits
+        told = ids or command.segments or command.traits or command.consents
         if session is None and (batch.saves_session or told):
             named = other.profile.value if other else command.profile
             session = self._visits.open(
@@ -241,6 +241,7 @@ def _said(command: Identify | Track, call: Call, time: int | None) -> dict[Name,
         **values.said("attributes", properties, when),
         **values.said("segments", command.segments, when),
         **values.said("traits", command.traits, when),
+        **values.said("consents", command.consents, when),
     }
 
 

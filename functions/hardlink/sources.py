@@ -67,6 +67,10 @@ class Project:
         """The type of e-mail addresses, if there is one."""
         return next((name for name, type_ in self.identifiers.items() if type_.email), None)
 
+    def declares(self, type_: str) -> bool:
+        """Whether a type, in any spelling, is one of this project's."""
+        return type_.strip().lower() in self._by_spelling
+
     def identifier(
         self, type_: str, value: object, field: str, *, type_field: str | None = None
     ) -> Node:

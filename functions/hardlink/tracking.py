@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from hardlink import clock, commands, events, instants, values
+from hardlink import clock, commands, events, instants, layout, values
 from hardlink.call import Call, NewId
 from hardlink.commands import Event, Track
 from hardlink.errors import Invalid, TooLarge
@@ -128,6 +128,8 @@ class Tracking:
                 batch.verdicts[parsed.number] = Verdict(event.id, "rejected", reason, field)
             elif new.setdefault((event.time, event.id), (parsed, event))[0] is not parsed:
                 batch.verdicts[parsed.number].status = "duplicate"
+        for place in self._stored_before(call, session, command, list(new)):
+            batch.verdicts[new.pop(place)[0].number].status = "duplicate"
         if not new:
             return []
         self._visits.expect(call, session, max(time for time, _ in new))
@@ -136,6 +138,25 @@ class Tracking:
         for (parsed, _), is_new in zip(new.values(), added, strict=True):
             batch.verdicts[parsed.number].status = "stored" if is_new else "duplicate"
         return stored
+
+    def _stored_before(
+        self, call: Call, session: Session, command: Track, places: Sequence[tuple[int, str]]
+    ) -> list[tuple[int, str]]:
+        """Which of these events are stored already, with a time that is a little off."""
+        if not (command.jitter and places):
+            return []
+        times = [time for time, _ in places]
+        first, last = min(times) - command.jitter, max(times) + command.jitter
+        partition = layout.session(call.space, session.id).partition
+        scan = self._store.scan(
+            "sessions", partition, f"e/{max(0, first):016d}/", f"e/{last + 1:016d}"
+        )
+        known = [(int(time), id_) for _, time, id_ in (key.item.split("/", 2) for key, _ in scan)]
+        return [
+            (time, id_)
+            for time, id_ in places
+            if any(id_ == other and abs(time - at) <= command.jitter for at, other in known)
+        ]
 
     def _event(self, call: Call, session: Session, command: Track, parsed: Parsed) -> StoredEvent:
         event = parsed.event
