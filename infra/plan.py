@@ -57,11 +57,16 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the HTTP API, as API Gateway writes it, and the function behind it."""
+    """A route of the HTTP API, as API Gateway writes it, and the function behind it.
+
+    `throttled`: beyond the API's rate it answers 429. Exponea's web SDK drops what is answered 429, and keeps what is
+    answered 503, as API Gateway does when a function has no room: its route is held back by that alone.
+    """
 
     method: str
     path: str
     function: str
+    throttled: bool = True
 
     @property
     def key(self) -> str:
@@ -103,6 +108,12 @@ FUNCTIONS_BY_NAME = {
                 # its calls say no time, so none is late and looks into a history
                 "customers": tuple(action for action in _LINK if action != "Query"),
             },
+            timeout=20,
+        ),
+        Function(
+            "exponea",
+            {"sessions": (*_OPEN, "Query", "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+            server_keys=True,
             timeout=20,
         ),
         Function("identify", {"sessions": _OPEN, "customers": _LINK}),
@@ -150,6 +161,15 @@ ROUTES = (
     Route("POST", "/{trackerKey}", "xo"),
     Route("POST", "/serve/trackingUser", "helloretail"),
     Route("POST", "/serve/collect/{kind}", "helloretail"),
+    Route("POST", "/bulk", "exponea", throttled=False),
+    Route("GET", "/track/v2/projects/{token}/system/time", "exponea"),
+    Route("POST", "/track/v2/projects/{token}/{call+}", "exponea"),
+    Route("GET", "/track/u/v1/system/time", "exponea"),
+    Route("POST", "/track/u/v1/{call+}", "exponea"),
+    Route("POST", "/managed-tags/show", "exponea"),
+    Route("GET", "/webxp/projects/{token}/bundle", "exponea"),
+    Route("GET", "/webxp/streams/{token}/bundle", "exponea"),
+    Route("POST", "/webxp/projects/{token}/cookies/{cookie}/link-ids", "exponea"),
 )
 
 CORS_HEADERS = ("authorization", "content-type", "x-sdk", "x-timestamp")
@@ -172,6 +192,9 @@ STREAM_PARALLEL = 4
 THROTTLE_RATE = 1000
 THROTTLE_BURST = 2000
 """Requests a second in the long run, and at once: the whole API answers 429 beyond."""
+UNTHROTTLED_RATE = 10_000
+UNTHROTTLED_BURST = 5_000
+"""What AWS allows an account and region unless asked for more."""
 LOG_RETENTION = "ONE_MONTH"
 QUEUE_DAYS = 14
 """For so long a stream record that failed waits to be looked at: the most that SQS keeps."""

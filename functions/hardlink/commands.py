@@ -84,10 +84,11 @@ class Sent:
 class Track(Sent):
     """`POST /track`: the tracker payload of seed 002, plus what it says of its visitor.
 
-    That is `ids`, `segments`, `traits` and `consents`. `events` are validated one by one, by `event`. `same_as`: another session ID that this visitor sends as well.
-    `stays`: soft `ids` are said of whoever is logged in here, and find nobody else. `no_device`: the shop's backend
-    says what the customer with these `ids` did, in no session: it is kept under the customer's own. `jitter`: who
-    sends these events again measures their times anew, and may be off by so many microseconds; no caller says that.
+    That is `ids`, `segments`, `traits` and `consents`. `events` are validated one by one, by `event`. `same_as`:
+    another session ID that this visitor sends as well. `stays`: soft `ids` are said of whoever is logged in here, and
+    find nobody else. `no_device`: the shop's backend says what the customer with these `ids` did, in no session: it is
+    kept under the customer's own. `jitter`: who sends these events again measures their times anew, and may be off by
+    so many microseconds; no caller says that.
     """
 
     profile: Any

@@ -70,6 +70,11 @@ class Request:
         value = (self._event.get("queryStringParameters") or {}).get(name)
         return None if value is None else str(value)
 
+    @property
+    def address(self) -> str:
+        """Where it came from."""
+        return str(self._event["requestContext"]["http"]["sourceIp"])
+
     def cookie(self, name: str) -> str | None:
         """A cookie that the browser sent along."""
         pairs = (cookie.partition("=") for cookie in self._event.get("cookies") or ())

@@ -60,6 +60,8 @@ def test_the_default_stage_is_throttled(dev: Template) -> None:
     assert stage["AutoDeploy"] is True
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 1000
     assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == 2000
+    assert stage["RouteSettings"].keys() == {"POST /bulk"}  # its client drops what is answered 429
+    assert stage["RouteSettings"]["POST /bulk"]["ThrottlingRateLimit"] == 10_000
 
 
 def test_the_access_log_is_json_that_names_no_visitor_and_no_customer(dev: Template) -> None:

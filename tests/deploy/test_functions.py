@@ -24,8 +24,11 @@ FUNCTIONS = [
     "associate",
     "xo",
     "helloretail",
+    "exponea",
 ]
 LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
+READS = {"customers", "exponea"}
+"""Those that know the server keys."""
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "track": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "identify": ({"GetItem", "PutItem"}, LINK),
@@ -39,6 +42,7 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "health": ({"GetItem"}, {"GetItem"}),
     "helloretail": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
     "xo": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
+    "exponea": ({"GetItem", "PutItem", "Query", "UpdateItem", "PartiQLInsert"}, LINK),
     "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),
 }
 """What each may do with sessions, and with customers: said here once more, so that a change is seen twice."""
@@ -55,7 +59,7 @@ def expected(function: str) -> set[tuple[str, str]]:
         ("xray:PutTraceSegments", "*"),
         ("xray:PutTelemetryRecords", "*"),
     }
-    if function == "customers":
+    if function in READS:
         allowed.add(("secretsmanager:GetSecretValue", "ServerKeysdemo"))
     if function == "associate":
         allowed |= {
@@ -131,7 +135,10 @@ def test_every_statement_allows_and_every_policy_is_of_one_role(dev: Template) -
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_its_environment_names_what_it_needs_and_no_more(dev: Template, name: str) -> None:
     variables = function(dev, name)["Environment"]["Variables"]
-    more = {"customers": {"HARDLINK_SERVER_KEYS"}, "associate": {"HARDLINK_HARD_TYPES"}}
+    more = {
+        **{key: {"HARDLINK_SERVER_KEYS"} for key in READS},
+        "associate": {"HARDLINK_HARD_TYPES"},
+    }
     assert variables.keys() == more.get(name, set()) | {
         "HARDLINK_SESSIONS_TABLE",
         "HARDLINK_CUSTOMERS_TABLE",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -55,6 +57,13 @@ class Shop:
         sent = {"websiteUuid": "demo", "trackingUserId": session, **body}
         path = f"/serve/collect/{kind}"
         return self._call(HttpRequest("POST", path, body=json.dumps(sent).encode()))
+
+    def commands(self, *commands: dict[str, Any]) -> dict[str, Any]:
+        """An Exponea batch; the streams are delivered after it."""
+        key = base64.b64encode(f"id:{KEY}".encode()).decode()
+        path, headers = "/track/v2/projects/demo/batch", [("authorization", f"Basic {key}")]
+        sent = json.dumps({"commands": commands}).encode()
+        return self._call(HttpRequest("POST", path, headers, sent))
 
     def read(self, path: str, method: str = "GET") -> dict[str, Any]:
         """A call with a server key."""
@@ -116,6 +125,11 @@ def _call_everything(shop: Shop) -> None:
             **{{"registered": "customerId"}.get(name, name): value for name, value in ids.items()},
         ),
     ]
+    linkings.append(
+        lambda session, ids: shop.commands(
+            {"name": "customers", "data": {"customer_ids": {"cookie": session, **ids}}}
+        )
+    )
     for link in linkings:
         n = next(numbers)
         link(f"s{n}", ids={"email": f"{n}@example.com"})
@@ -133,6 +147,11 @@ def _call_everything(shop: Shop) -> None:
     shop.write("/identify", "again2", profile=visitor, ids={"email": "new@example.com"})
     shop.write("/update", "again3", profile=visitor, properties={"a": "x" * 9000, "b": "x" * 9000})
     shop.activity("s4", times=3)
+    old = {"cookie": "s4", "registered": "late"}
+    seen = {"event_type": "view", "customer_ids": old, "timestamp": 1577836800}
+    shop.commands(*[{"name": "customers/events", "data": seen}] * 3)
+    soon_seen = {**seen, "timestamp": time.time() + 7200, "age": 5}
+    shop.commands({"name": "customers/events", "data": soon_seen})
     shop.collect("customer", "s6", customerId="6")
     shop.collect("pageview", "s6", url="https://shop.example/1")
     shop.collect("cart", "s5", email="5@example.com", productNumbers=["1"])

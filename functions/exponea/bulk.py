@@ -1,0 +1,114 @@
+"""`/bulk`, the web SDK's one call: which cookie its commands are said under, and the commands about the SDK itself.
+
+Source: Exponea's web SDK 3.15.0 and its snippet, recorded in a browser.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from exponea import dialect
+from exponea.answers import Verdict, seconds
+from exponea.dialect import COOKIE, Copies, Step, Wire
+from hardlink.errors import Invalid
+from hardlink.values import dump
+
+_THREE_YEARS = 3 * 365 * 24 * 3600
+_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]{1,128}", re.ASCII)
+_VALUE = re.compile(r"[\w!#$%&'()*+./:<=>?@\[\]^`{|}~-]{1,256}", re.ASCII)
+IDS = "system/ids"
+_CLOCK_GRAIN = 0.02
+_FAR = 1e12
+"""Seconds: no clock is further."""
+Found = Sequence[Wire | Invalid]
+
+
+def cookie(found: Found, sent: str | None, browser: Iterable[str | None], fresh: str) -> str | None:
+    """The cookie for commands that name none: the one that the call itself sets or sends, else a new one.
+
+    A new one is handed out only where it is asked for. `sent`: the browser's `xnpe_` cookie. `browser`: what else tells
+    it from others; a bulk that it sends again, as the answer was lost, gets the same new cookie. `fresh`: a random one.
+    """
+    asked = [wire for wire in found if isinstance(wire, Wire) and wire.name == IDS]
+    if not asked:
+        return sent
+    named = asked[0].data.get(COOKIE)
+    if isinstance(named, str) and named.strip():
+        return named
+    return sent or _first_visit(found, browser) or fresh
+
+
+def set_cookie(token: str, value: str) -> dict[str, str]:
+    """The header that keeps the cookie on the API's domain, for browsers that forget what a script sets."""
+    name = f"xnpe_{token}"
+    if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        return {}
+    flags = "Path=/; Secure; HttpOnly; SameSite=None"
+    return {"set-cookie": f"{name}={value}; Max-Age={_THREE_YEARS}; {flags}"}
+
+
+def token(found: Found) -> str | None:
+    """The project token that a bulk is about."""
+    named = (
+        wire.data.get("company_id") or wire.data.get("project_id")
+        for wire in found
+        if isinstance(wire, Wire)
+    )
+    return next((text for text in named if isinstance(text, str)), None)
+
+
+def understood(
+    wire: Wire, token: str | None, now: int, copies: Copies, handed_out: str | None
+) -> Iterator[Verdict | Step]:
+    """What a command says; a command about the SDK itself is answered. Raises `Invalid`."""
+    answer = _SYSTEM.get(wire.name)
+    if answer is None:
+        yield dialect.step(wire, dialect.token(wire.data), now, copies, handed_out)
+        return
+    yield answer(now, handed_out, wire.data)
+    ids = wire.data.get("customer")
+    if wire.name == IDS and token and isinstance(ids, Mapping) and any(ids.values()):
+        started = wire._replace(name="crm/customers", data={"ids": {**ids, COOKIE: handed_out}})
+        yield dialect.step(started, token, now, copies)
+
+
+def _ids(_: int, handed_out: str | None, data: Mapping[str, Any]) -> Verdict:
+    """The cookie, and the IDs that the call itself carried: a write key reads no others."""
+    given = data.get("customer")
+    ids = dict(given) if isinstance(given, Mapping) else {}
+    return Verdict(more={"data": {**ids, COOKIE: handed_out}})
+
+
+_SYSTEM: Mapping[str, Callable[[int, str | None, Mapping[str, Any]], Verdict]] = {
+    IDS: _ids,
+    "system/time": lambda now, _, __: Verdict(more={"time": seconds(now)}),
+    "system/tracking": lambda _, __, ___: Verdict(more={"data": []}),
+    "system/push-notifications-vapid-key": lambda _, __, ___: Verdict(
+        taken=False, told=("web push is not offered",)
+    ),
+}
+
+
+def _first_visit(found: Found, browser: Iterable[str | None]) -> str | None:
+    """A cookie made of when the first thing happened on the device's clock, which is the same however often it is sent.
+
+    The SDK reads its clock anew for every sending (`clientTS`, `age`); what is left when one is taken from the other
+    may be off by a millisecond or two.
+    """
+    told = [wire.data for wire in found if isinstance(wire, Wire)]
+    now = next((data["clientTS"] for data in told if _is_number(data.get("clientTS"))), None)
+    first = next((data for data in told if _is_number(data.get("age"))), None)
+    if now is None or first is None:
+        return None
+    happened = round((now - first["age"]) / _CLOCK_GRAIN)
+    content = dump([happened, first.get("properties"), *browser])
+    digest = hashlib.sha256(content.encode(errors="surrogatepass")).digest()
+    return str(UUID(bytes=digest[:16], version=4))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _FAR

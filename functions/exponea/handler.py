@@ -1,0 +1,172 @@
+"""Exponea's tracking calls: the web SDK's `/bulk`, the tracking API, and what its SDKs ask for beside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+
+from exponea import answers, bulk, credentials, dialect
+from exponea.answers import Verdict
+from exponea.carrying import answered
+from exponea.dialect import Copies, Step, Wire
+from hardlink import keys, writing
+from hardlink.call import Call, new_id
+from hardlink.errors import Invalid, NotFound, UnknownSource
+from hardlink.http import Answer, Request, entrypoint
+from hardlink.keys import ServerKeys
+from hardlink.sources import Policy
+from hardlink.tables import clock
+
+service = writing.service()
+POLICY: Policy = "split"
+"""What happened up to a second login stays with the first customer ("cookie stealing")."""
+
+
+@cache
+def _server_keys() -> ServerKeys:
+    """Made when it is needed: the web SDK has no private key."""
+    return ServerKeys(keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), clock)
+
+
+def _bulk(request: Request) -> Answer:
+    """`POST /bulk`: exactly one result for every command."""
+    start = clock()
+    found = dialect.commands(request.json)
+    token = bulk.token(found)
+    calls = cache(lambda named: writing.call(request, named, POLICY))
+    if token is not None:
+        calls(token)
+    sent = request.cookie(f"xnpe_{token}") or request.cookie("__exponea_etc__")
+    browser = (token, request.address, request.header("user-agent"), request.header("referer"))
+    cookie = bulk.cookie(found, sent, browser, new_id())
+    copies: Copies = {}
+    verdicts = answered(
+        service, calls, found, lambda wire: bulk.understood(wire, token, start, copies, cookie)
+    )
+    headers = bulk.set_cookie(token, cookie) if token and cookie else {}
+    return Answer(answers.bulk(verdicts, start, clock()), headers=headers)
+
+
+def _batch(request: Request) -> Answer:
+    """Up to 50 commands of the tracking API."""
+    start = clock()
+    call, token = _allowed(request), _token(request)
+    copies: Copies = {}
+
+    def understood(wire: Wire) -> Iterator[Verdict | Step]:
+        if wire.name == "system/time":
+            yield Verdict(more={"time": answers.seconds(clock())})
+        else:
+            yield dialect.step(wire, token, start, copies)
+
+    verdicts = answered(service, lambda _: call, dialect.commands(request.json), understood)
+    return Answer(answers.batch(verdicts, start, clock()))
+
+
+def _single(name: str) -> Callable[[Request], Answer]:
+    """A call of the tracking API that says what one command of a batch says."""
+
+    def carried_out(request: Request) -> Answer:
+        call = _allowed(request)
+        return _said(call, _token(request), dialect.single(name, request.json))
+
+    return carried_out
+
+
+def _said(call: Call, token: str, wire: Wire) -> Answer:
+    [verdict] = answered(
+        service, lambda _: call, [wire], lambda one: [dialect.step(one, token, call.now, {})]
+    )
+    return answers.single(verdict)
+
+
+def _time(request: Request) -> Answer:
+    _allowed(request)
+    return answers.single(Verdict(more={"time": answers.seconds(clock())}))
+
+
+def _link_ids(request: Request) -> Answer:
+    """The web SDK tells the customer's IDs for the cookie in the path."""
+    call = writing.call(request, _token(request), POLICY)
+    body = request.json
+    ids = body.get("external_ids") if isinstance(body, Mapping) else None
+    if not isinstance(ids, Mapping):
+        raise Invalid("send the IDs to link", "external_ids")
+    named = {"ids": {**ids, dialect.COOKIE: request.path("cookie")}}
+    return _said(call, _token(request), Wire(0, "customers", named))
+
+
+def _bundle(request: Request) -> Answer:
+    """What a project shows on the page: nothing, as campaigns are not offered."""
+    writing.call(request, _token(request))
+    nothing: list[str] = []
+    lists = dict.fromkeys(("constantManagedTags", "webLayers", "experiments"), nothing)
+    return Answer({"success": True, **lists, "vars": {}})
+
+
+def _managed_tags(request: Request) -> Answer:
+    body = request.json
+    ids = body.get("customer_ids") if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping) or not isinstance(ids, Mapping) or not ids:
+        return Answer({"success": False, "errors": {"customer_ids": [dialect.NO_ID]}}, 400)
+    writing.call(request, dialect.token(body))
+    return Answer({"success": True, "data": []})
+
+
+def _token(request: Request) -> str:
+    """The project token in the path, or the stream ID in the query: the source's write key. Raises `UnknownSource`."""
+    found = request.query("stream_id") if "/track/u/v1/" in request.route else request.path("token")
+    if not found:
+        raise UnknownSource("send the write key of a source as stream_id", "stream_id")
+    return found
+
+
+def _allowed(request: Request) -> Call:
+    """Who calls the tracking API, with a key that may. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
+    token = _token(request)
+    call = writing.call(request, token, POLICY)
+    authorization = request.header("authorization")
+    of_stream = "/track/u/v1/" in request.route
+    if of_stream and (authorization or "bearer").lower().startswith("bearer"):
+        return (
+            call  # a stream's ID is its key; its customers' tokens say nothing that is trusted here
+        )
+    given = credentials.given(authorization, request.query("access_token"))
+    credentials.may_write(given, token, writing.declared(), _server_keys())
+    return call
+
+
+_CALLS: Mapping[str, Callable[[Request], Answer]] = {
+    "customers": _single("customers"),
+    "customers/events": _single("customers/events"),
+    "campaigns/clicks": _single("campaigns/clicks"),
+    "batch": _batch,
+    "system/time": _time,
+}
+
+
+def _tracking(request: Request) -> Answer:
+    call = _CALLS.get(request.path("call"))
+    if call is None:
+        raise NotFound(f"there is no such call: use one of {', '.join(_CALLS)}")
+    return call(request)
+
+
+ROUTES: Mapping[str, Callable[[Request], Answer]] = {
+    "POST /bulk": _bulk,
+    "GET /track/v2/projects/{token}/system/time": _time,
+    "POST /track/v2/projects/{token}/{call+}": _tracking,
+    "GET /track/u/v1/system/time": _time,
+    "POST /track/u/v1/{call+}": _tracking,
+    "POST /managed-tags/show": _managed_tags,
+    "GET /webxp/projects/{token}/bundle": _bundle,
+    "GET /webxp/streams/{token}/bundle": _bundle,
+    "POST /webxp/projects/{token}/cookies/{cookie}/link-ids": _link_ids,
+}
+
+
+@partial(entrypoint, error_answer=answers.error_answer)
+def handler(request: Request) -> Answer:
+    """See `ROUTES`."""
+    return ROUTES[request.route](request)
