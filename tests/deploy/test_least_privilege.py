@@ -147,7 +147,9 @@ def _call_everything(shop: Shop) -> None:
     shop.write("/identify", "again2", profile=visitor, ids={"email": "new@example.com"})
     shop.write("/update", "again3", profile=visitor, properties={"a": "x" * 9000, "b": "x" * 9000})
     shop.activity("s4", times=3)
-    old = {"cookie": "s4", "registered": "late"}
+    known = {"cookie": "s7", "registered": "early"}
+    shop.commands({"name": "customers", "data": {"customer_ids": known}})
+    old = {"cookie": "s7", "registered": "late"}
     seen = {"event_type": "view", "customer_ids": old, "timestamp": 1577836800}
     shop.commands(*[{"name": "customers/events", "data": seen}] * 3)
     soon_seen = {**seen, "timestamp": time.time() + 7200, "age": 5}
