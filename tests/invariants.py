@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from hardlink import layout
 from hardlink.instants import END
-from hardlink.layout import HEAD, Contribution, Item, Key, Record, Session, SessionRow
+from hardlink.layout import HEAD, Contribution, Item, Joined, Key, Record, Session, SessionRow
 from hardlink.nodes import PROFILE, Entry, Node, owner, spans
 
 Dump: TypeAlias = Mapping[Key, Item]
@@ -285,7 +285,18 @@ def _contribution(world: World, node: Node, intervals: Iterable[Interval]) -> Co
             if any(start <= value.time < end for start, end in found)
         },
         tuple(sorted(Node.parse(rest) for whose, rest in world.rows.get("i", {}) if whose == node)),
+        _joined(world, node) if found[0][0] == 0 else None,
     )
+
+
+def _joined(world: World, node: Node) -> Joined | None:
+    """The link that was said first, if it stands, and was the first of all under a policy that splits."""
+    live = [entry for entry in world.histories.get(node, []) if entry.link and not entry.undone]
+    if not live:
+        return None
+    first = sorted(live, key=lambda entry: (entry.said, entry.rev))[0]
+    tells = first.begins and first.rule == "first"
+    return Joined(first.said, first.at, first.source) if tells else None
 
 
 def _every_event_is_somewhere_once(world: World) -> Iterator[str]:

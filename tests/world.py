@@ -125,8 +125,9 @@ class World:
         return self.reading.customer(SPACE, type_, value)
 
     def timeline(self, value: str, type_: str = "registered", **query: str) -> list[str]:
-        """The IDs of a customer's events, newest first: all of them, page by page."""
-        return [event["id"] for event in self.events(value, type_, **query)]
+        """The IDs of a customer's events that were sent, newest first: all of them, page by page."""
+        sent = (e["id"] for e in self.events(value, type_, **query))
+        return [id_ for id_ in sent if not id_.startswith("!")]
 
     def events(self, value: str, type_: str = "registered", **query: str) -> list[Answer]:
         """A customer's events, newest first: all of them, page by page."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hardlink import forest, identity, layout
 from hardlink.contention import attempts
 from hardlink.instants import END
-from hardlink.layout import Contribution, Item, Key, Record, Session, SessionRow, Table
-from hardlink.nodes import PROFILE, Node, spans
+from hardlink.layout import Contribution, Item, Joined, Key, Record, Session, SessionRow, Table
+from hardlink.nodes import PROFILE, Node, joined, spans
 from hardlink.port import (
     MOST_ACTIONS,
     Action,
@@ -43,6 +43,7 @@ class _Plan:
     wanted: Intervals
     homes: frozenset[Node]
     identifiers: tuple[Node, ...]
+    joined: Joined | None
 
     @property
     def current(self) -> Node | None:
@@ -102,7 +103,8 @@ class Association:
         record = forest.records(self._store, space, [node])[node]
         if not record.state.rev:
             return None
-        found = spans(forest.history(self._store, space, node))
+        history = forest.history(self._store, space, node)
+        found, first = spans(history), joined(history)
         hard = self._hard_types.get(space, frozenset())
         between = forest.records(
             self._store, space, {s.target for s in found if s.target.type not in hard}
@@ -122,6 +124,7 @@ class Association:
             wanted=wanted,
             homes=frozenset(Node.parse(name.removeprefix("h/")) for name, _ in homes),
             identifiers=tuple(Node.parse(name.removeprefix("i/")) for name, _ in owned),
+            joined=Joined(first.said, first.at, first.source) if first else None,
         )
 
     def _differences(self, plan: _Plan, only: str | None) -> Iterator[Action]:
@@ -174,7 +177,13 @@ def _contributions(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action
             if any(a <= v.time < b for a, b in intervals)
         }
         item = layout.write_contribution(
-            Contribution(plan.node, tuple(intervals), values, plan.identifiers)
+            Contribution(
+                plan.node,
+                tuple(intervals),
+                values,
+                plan.identifiers,
+                plan.joined if intervals[0][0] == 0 else None,
+            )
         )
         if existing.get(key) != item:
             yield Put(key, item)

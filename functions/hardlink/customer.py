@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hardlink import layout
 from hardlink.instants import END
-from hardlink.layout import Contribution, Item, Key, Record, SessionRow
+from hardlink.layout import Contribution, Item, Joined, Key, Record, SessionRow
 from hardlink.nodes import PROFILE, Node
 from hardlink.port import Store
 from hardlink.values import KINDS, Name, Value
@@ -83,6 +83,12 @@ class Customer:
                 if value.newer_than(newest[name][0] if name in newest else None):
                     newest[name] = (value, node)
         return _shown(_unspilled(store, self.space, newest))
+
+    def joined(self) -> Iterator[tuple[Node, Joined]]:
+        """Visitors whose history was brought here when this customer was known already, and when that was."""
+        for c in self.contributions:
+            if c.joined and c.node.type == PROFILE and c.joined.at > self.record.created:
+                yield c.node, c.joined
 
     def stretches(self) -> list[Stretch]:
         """Every session and stretch of time whose events are this customer's."""

@@ -61,6 +61,14 @@ class SessionRow(NamedTuple):
     seen: int
 
 
+class Joined(NamedTuple):
+    """When a visitor's whole history was brought to a customer: said, and written (see `nodes.joined`)."""
+
+    said: int
+    at: int
+    source: str
+
+
 class Contribution(NamedTuple):
     """`p/<node>` under a root: the values of a node and the half-open intervals of time in which it belongs here."""
 
@@ -68,6 +76,7 @@ class Contribution(NamedTuple):
     intervals: tuple[tuple[int, int], ...]
     values: Values
     identifiers: tuple[Node, ...] = ()
+    joined: Joined | None = None
 
 
 def head(project: str, node: Node) -> Key:
@@ -293,6 +302,8 @@ def write_contribution(c: Contribution) -> Item:
         item["values"] = values.pack(c.values)
     if c.identifiers:
         item["identifiers"] = values.dump([str(node) for node in c.identifiers])
+    if c.joined:
+        item["joined"] = values.dump(c.joined)
     return item
 
 
@@ -304,7 +315,13 @@ def read_contribution(key: Key, item: Item) -> Contribution:
         intervals=tuple((start, end) for start, end in intervals),
         values=values.unpack(_text(item.get("values"))),
         identifiers=tuple(map(Node.parse, json.loads(str(item.get("identifiers", "[]"))))),
+        joined=Joined(*json.loads(str(item["joined"]))) if "joined" in item else None,
     )
+
+
+def event_time(key: Key) -> int:
+    """The time in an event's key."""
+    return int(key.item.split("/", 2)[1])
 
 
 def _node(text: Attribute | None) -> Node | None:

@@ -107,6 +107,16 @@ def spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
     )
 
 
+def joined(entries: Iterable[Entry]) -> Entry | None:
+    """The link that brought the whole history along, where the policy was one that lets history stay otherwise.
+
+    With such a policy it is worth telling: a later link brings nothing along.
+    """
+    live = [entry for entry in entries if entry.link and not entry.undone]
+    first = min(live, key=lambda e: (e.said, e.rev), default=None)
+    return first if first and first.begins and first.rule == "first" else None
+
+
 def owner(entries: Iterable[Entry]) -> Node | None:
     """Whom a look-up finds after a history: the owner that was said last and not undone."""
     live = [entry for entry in entries if entry.owner and not entry.undone]

@@ -86,6 +86,7 @@ def _wanted(query: Query) -> Wanted:
         since=0 if since is None else instants.parse(_number(since), "since"),
         until=END if until is None else instants.parse(_number(until), "until"),
         before=None if cursor is None else place(cursor),
+        derived=True,
     )
 
 

@@ -7,14 +7,16 @@ import binascii
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 from typing import Any
 
-from hardlink import events, forest, layout
+from hardlink import derived, events, forest, layout
 from hardlink.customer import Customer, Stretch
 from hardlink.errors import Invalid, NotFound
 from hardlink.events import StoredEvent
+from hardlink.identifiers import OWN
 from hardlink.instants import END, iso
-from hardlink.layout import Session, SessionRow
+from hardlink.layout import Item, Key, Session, SessionRow
 from hardlink.nodes import PROFILE, Entry, Node, spans
 from hardlink.port import Store
 
@@ -24,6 +26,8 @@ _AT_ONCE = 16
 _EXACT = 25
 """Sessions whose `last_seen` is read from their events; for older ones it is right to half an hour."""
 _DEEPEST = 3
+_MANY = 200
+"""Items of one request, where most of them are passed over."""
 
 Place = tuple[int, str, str]
 """Where an event stands in a timeline: time, ID, session."""
@@ -31,13 +35,21 @@ Place = tuple[int, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events a reader asks for. Times in microseconds; `until` is not included; `before`: where to go on."""
+    """Which events a reader asks for. Times in microseconds; `until` is not included; `before`: where to go on.
+
+    `derived`: with those that nobody sent (see `derived`).
+    """
 
     limit: int = 50
     type: str | None = None
     since: int = 0
     until: int = END
     before: Place | None = None
+    derived: bool = False
+
+    def takes(self, type_: str, place: Place) -> bool:
+        """Whether an event is one of them, where its session may hold it."""
+        return self.type in (None, type_) and (self.before is None or place < self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,10 @@ class Found:
     def shown(self) -> dict[str, Any]:
         """As it is answered."""
         return self.event.shown(self.stretch.session, self.stretch.profile)
+
+
+_STARTS = Wanted(limit=1, type=derived.START, derived=True)
+"""A customer's visits, one by one."""
 
 
 class Timeline:
@@ -103,7 +119,10 @@ class Timeline:
 
     def events(self, customer: Customer, wanted: Wanted) -> dict[str, Any]:
         """`GET /customers/{type}/{value}/events`: newest first, and a cursor where there are more."""
-        return self._page(customer.space, customer.stretches(), wanted)
+        stretches = customer.stretches()
+        wanted = replace(wanted, limit=wanted.limit + 1)
+        found = self._newest(customer.space, stretches, wanted, _merges(customer, wanted))
+        return _page(self._with_first(customer.space, stretches, wanted, found), wanted)
 
     def session(self, space: str, id_: str) -> Session:
         """A session. Raises `NotFound`."""
@@ -115,7 +134,8 @@ class Timeline:
 
     def session_events(self, space: str, session: Session, wanted: Wanted) -> dict[str, Any]:
         """`GET /sessions/{id}/events`."""
-        return self._page(space, [_whole(session)], wanted)
+        wanted = replace(wanted, limit=wanted.limit + 1)
+        return _page(self._newest(space, [_whole(session)], wanted), wanted)
 
     def why(self, space: str, session: Session) -> dict[str, Any]:
         """`GET /sessions/{id}`: whose it is, and every link that made it so or once did, newest first."""
@@ -175,20 +195,37 @@ class Timeline:
                 s = layout.read_session(key, item)
                 yield SessionRow(s.id, s.profile, s.created, s.latest, s.seen)
 
-    def _page(self, space: str, stretches: Sequence[Stretch], wanted: Wanted) -> dict[str, Any]:
-        found = self._newest(space, stretches, replace(wanted, limit=wanted.limit + 1))
-        wanted_here = found[: wanted.limit]
-        page = found[: max(1, events.fitting([one.event for one in wanted_here]))]
-        more = len(found) > len(page)
-        return {
-            "events": [one.shown() for one in page],
-            "cursor": cursor(page[-1].place) if more else None,
-        }
+    def _with_first(
+        self, space: str, stretches: Sequence[Stretch], wanted: Wanted, found: list[Found]
+    ) -> list[Found]:
+        """With the customer's first session, where the first of all its visits is among these events."""
+        if not wanted.derived or wanted.type not in (None, derived.FIRST):
+            return found
+        starts = [one for one in found if one.event.type == derived.START]
+        earlier = replace(_STARTS, before=starts[-1].place if starts else None)
+        if wanted.type is None:
+            if not starts or self._newest(space, stretches, earlier):
+                return found
+        else:
+            while older := self._newest(space, stretches, earlier):
+                starts, earlier = older, replace(earlier, before=older[-1].place)
+        first = [replace(one, event=derived.first_session(one.event)) for one in starts[-1:]]
+        here = [one for one in first if wanted.takes(derived.FIRST, one.place)]
+        return sorted([*found, *here], key=lambda one: one.place, reverse=True)[: wanted.limit]
 
-    def _newest(self, space: str, stretches: Sequence[Stretch], wanted: Wanted) -> list[Found]:
-        """The newest events of all stretches: read the latest, stop when no unread one can hold a newer event."""
+    def _newest(
+        self,
+        space: str,
+        stretches: Sequence[Stretch],
+        wanted: Wanted,
+        beside: Sequence[Found] = (),
+    ) -> list[Found]:
+        """The newest events of all stretches: read the latest, stop when no unread one can hold a newer event.
+
+        `beside`: events that lie in no stretch.
+        """
         waiting = sorted(_clipped(stretches, wanted), key=lambda s: s.bound, reverse=True)
-        found: list[Found] = []
+        found = sorted(beside, key=lambda one: one.place, reverse=True)[: wanted.limit]
         total = len(waiting)
         size = sum(1 for s in waiting[:_AT_ONCE] if s.bound >= waiting[0].seen)
         while waiting:
@@ -205,23 +242,88 @@ class Timeline:
 
     def _read(self, space: str, stretch: Stretch, wanted: Wanted) -> Iterator[Found]:
         """The newest events of one stretch, as many as are wanted."""
-        partition = layout.session(space, stretch.session).partition
-        first, last = f"e/{stretch.start:016d}/", f"e/{stretch.end:016d}"
-        page = wanted.limit if wanted.type is None else max(wanted.limit, 200)
+        visits = wanted.derived and (wanted.type is None or wanted.type in derived.VISITS)
+        read = self._with_visits if visits else self._stored
+        found = (
+            one
+            for one in (Found(event, stretch) for event in read(space, stretch, wanted))
+            if wanted.takes(one.event.type, one.place)
+        )
+        return islice(found, wanted.limit)
+
+    def _stored(self, space: str, stretch: Stretch, wanted: Wanted) -> Iterator[StoredEvent]:
+        page = wanted.limit if wanted.type is None else max(wanted.limit, _MANY)
+        for key, item in self._items(space, stretch.session, stretch.start, stretch.end, page):
+            if wanted.type in (None, item["type"]):
+                yield events.read(self._store, key, item)
+
+    def _with_visits(self, space: str, stretch: Stretch, wanted: Wanted) -> Iterator[StoredEvent]:
+        """With the visits that session pings make; those before the stretch say whether one began in it."""
+        session, start, end = stretch.session, stretch.start, stretch.end
+        page = wanted.limit if wanted.type is None else max(wanted.limit, _MANY)
+        items = self._items(space, session, max(0, start - derived.SILENCE), end, page)
+        stored = (
+            events.read(self._store, key, item)
+            for key, item in items
+            if layout.event_time(key) >= start or item["type"] == derived.PING
+        )
+        found = derived.with_visits(
+            stored, self._clock(), lambda ping: self._next_ping(space, session, ping, end)
+        )
+        for event in takewhile(lambda one: one.time >= start, found):
+            if event.time < end:
+                yield event
+
+    def _next_ping(self, space: str, session: str, ping: int, end: int) -> int | None:
+        """When the first ping after the stretch was sent, if it is of the same visit."""
+        until = ping + derived.SILENCE + 1
+        times = [
+            layout.event_time(key)
+            for key, item in self._items(space, session, end, until, _MANY)
+            if item["type"] == derived.PING
+        ]
+        return min(times, default=None)
+
+    def _items(
+        self, space: str, session: str, start: int, end: int, page: int
+    ) -> Iterator[tuple[Key, Item]]:
+        """The events of a session from `start` up to, not including, `end`, newest first."""
+        if start >= end:
+            return
         now = self._clock()
-        left = wanted.limit
+        partition = layout.session(space, session).partition
+        first, last = f"e/{start:016d}/", f"e/{end:016d}"
         for key, item in self._store.scan(
             "sessions", partition, first, last, newest_first=True, page=page
         ):
-            if events.expired(item, now) or wanted.type not in (None, item["type"]):
-                continue
-            one = Found(events.read(self._store, key, item), stretch)
-            if wanted.before and one.place >= wanted.before:
-                continue
-            yield one
-            left -= 1
-            if not left:
-                return
+            if not events.expired(item, now):
+                yield key, item
+
+
+def _page(found: Sequence[Found], wanted: Wanted) -> dict[str, Any]:
+    """One page; `wanted` asks for one event more than it holds, to see whether there is another."""
+    page = found[: wanted.limit - 1]
+    page = page[: max(1, events.fitting([one.event for one in page]))]
+    more = len(found) > len(page)
+    return {
+        "events": [one.shown() for one in page],
+        "cursor": cursor(page[-1].place) if more else None,
+    }
+
+
+def _merges(customer: Customer, wanted: Wanted) -> list[Found]:
+    """When visitors joined, whom this customer was known to before."""
+    if not wanted.derived or wanted.type not in (None, derived.MERGE):
+        return []
+    found = []
+    for profile, joined in customer.joined():
+        own = (row for row in customer.sessions if not row.session.startswith(OWN))
+        sessions = [row for row in own if row.profile == profile]
+        if sessions and wanted.since <= joined.said < wanted.until:
+            row = min(sessions, key=lambda row: (row.created, row.session))
+            stretch = Stretch(row.session, profile.value, 0, END, END, END)
+            found.append(Found(derived.merge(joined.said, profile.value, joined.source), stretch))
+    return [one for one in found if wanted.takes(derived.MERGE, one.place)]
 
 
 def _wave(limit: int, found: int, read: int) -> int:
@@ -255,12 +357,14 @@ def _whole(session: Session) -> Stretch:
 
 def _clipped(stretches: Sequence[Stretch], wanted: Wanted) -> Iterator[Stretch]:
     """The parts of stretches in which wanted events may lie."""
+    later = derived.AFTERWARDS if wanted.derived else 0
     until = min(wanted.until, wanted.before[0] + 1) if wanted.before else wanted.until
     for s in stretches:
         start, end = max(s.start, wanted.since), min(s.end, until)
-        if start < end and s.bound >= start:
+        bound = s.bound + later
+        if start < end and bound >= start:
             yield replace(
-                s, start=start, end=end, bound=min(s.bound, end - 1), seen=min(s.seen, end - 1)
+                s, start=start, end=end, bound=min(bound, end - 1), seen=min(s.seen, end - 1)
             )
 
 

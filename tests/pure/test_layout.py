@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardlink import layout
-from hardlink.layout import Contribution, Key, Record, Session, SessionRow
+from hardlink.layout import Contribution, Joined, Key, Record, Session, SessionRow
 from hardlink.nodes import Entry, Node, State, profile
 from hardlink.values import Value
 
@@ -69,7 +69,9 @@ def test_rows_under_a_root_come_back() -> None:
     row = SessionRow("s/1", P, 1, 3, 2)
     key = layout.session_row("shop", A, row.session)
     assert layout.read_session_row(key, layout.write_session_row(row)) == row
-    given = Contribution(P, ((0, 5), (9, 12)), {("attributes", "a"): Value(1, "2")}, (X,))
+    given = Contribution(
+        P, ((0, 5), (9, 12)), {("attributes", "a"): Value(1, "2")}, (X,), Joined(3, 4, "web")
+    )
     key = layout.contribution("shop", A, P)
     assert layout.read_contribution(key, layout.write_contribution(given)) == given
 
