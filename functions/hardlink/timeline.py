@@ -13,6 +13,7 @@ from hardlink import events, forest, layout
 from hardlink.customer import Customer, Stretch
 from hardlink.errors import Invalid, NotFound
 from hardlink.events import StoredEvent
+from hardlink.identifiers import OWN
 from hardlink.instants import END, iso
 from hardlink.layout import Session, SessionRow
 from hardlink.nodes import PROFILE, Entry, Node, spans
@@ -97,6 +98,7 @@ class Timeline:
                 {"id": row.session, "profile": row.profile.value, "last_seen": iso(last)}
                 for row, last in sessions
             ],
+            "visits": sum(not row.session.startswith(OWN) for row, _ in sessions),
             "first_seen": iso(min([created, *seen])),
             "last_seen": iso(max(seen, default=created)),
         }

@@ -50,6 +50,7 @@ def test_the_file_that_is_shipped_is_valid() -> None:
         "demo": None,
         "demo-split": "split",
         "demo-refuse": "refuse",
+        "demo-tracardi": None,
     }
     assert {source.project for source in demo.sources.values()} == {"demo"}
 

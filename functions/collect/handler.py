@@ -1,0 +1,29 @@
+"""GET and POST /collect/{event_type}/{source_id}[/{session_id}], /redirect/{redirect_id}[/{session_id}]: Tracardi's."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from collect import dialect
+from hardlink import writing
+from hardlink.http import Answer, Request, entrypoint
+from track.tracardi import answers, calls
+
+
+@partial(entrypoint, error_answer=answers.invalid)
+def handler(request: Request) -> Answer:
+    """An event that is told by a URL; for a redirect, on to where it leads."""
+    if "/redirect/" in request.route:
+        return _redirect(request)
+    return calls.carry_out(request, dialect.collected(request))
+
+
+def _redirect(request: Request) -> Answer:
+    """Where it leads is the source's own declaration, never the caller's word."""
+    write_key, redirect = dialect.redirect(request, writing.declared().redirects)
+    call = writing.call(request, write_key)
+    session = dialect.session(request)
+    known = session if session and calls.service.knows(call, session) else None
+    sent, warnings = dialect.followed(request, write_key, redirect, known)
+    found = calls.carry_out(request, sent)
+    return dialect.onward(found, redirect, warnings)
