@@ -118,7 +118,11 @@ FUNCTIONS_BY_NAME = {
         ),
         Function(
             "collect",
-            {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
+            {
+                "sessions": (*_OPEN, "UpdateItem"),
+                # as above: an event that a URL tells happens now
+                "customers": tuple(action for action in _LINK if action != "Query"),
+            },
             timeout=20,
         ),
         Function("identify", {"sessions": _OPEN, "customers": _LINK}),

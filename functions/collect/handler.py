@@ -9,13 +9,15 @@ from hardlink import writing
 from hardlink.http import Answer, Request, entrypoint
 from track.tracardi import answers, calls
 
+service = writing.service()
+
 
 @partial(entrypoint, error_answer=answers.invalid)
 def handler(request: Request) -> Answer:
     """An event that is told by a URL; for a redirect, on to where it leads."""
     if "/redirect/" in request.route:
         return _redirect(request)
-    return calls.carry_out(request, dialect.collected(request))
+    return calls.carry_out(service, request, dialect.collected(request))
 
 
 def _redirect(request: Request) -> Answer:
@@ -23,7 +25,7 @@ def _redirect(request: Request) -> Answer:
     write_key, redirect = dialect.redirect(request, writing.declared().redirects)
     call = writing.call(request, write_key)
     session = dialect.session(request)
-    known = session if session and calls.service.knows(call, session) else None
+    known = session if session and service.knows(call, session) else None
     sent, warnings = dialect.followed(request, write_key, redirect, known)
-    found = calls.carry_out(request, sent)
+    found = calls.carry_out(service, request, sent)
     return dialect.onward(found, redirect, warnings)

@@ -11,6 +11,8 @@ from hardlink.errors import Invalid
 from hardlink.http import Answer, Request, entrypoint
 from track.tracardi import answers, calls, payload
 
+service = writing.service()
+
 
 @partial(entrypoint, error_answer=answers.error_answer)
 def handler(request: Request) -> Answer:
@@ -27,8 +29,8 @@ def _track(request: Request) -> Answer:
     if source is None or not source.tracardi:
         command = commands.read(Track, sent)
         call = writing.call(request, command.write_key)
-        return answers.answer(calls.service.track(call, command), call.evidence)
+        return answers.answer(service.track(call, command), call.evidence)
     try:
-        return calls.carry_out(request, sent)
+        return calls.carry_out(service, request, sent)
     except Invalid as error:
         return answers.invalid(error)

@@ -10,13 +10,12 @@ from hardlink.call import Call
 from hardlink.commands import Track
 from hardlink.errors import HardlinkError, Invalid, Refused
 from hardlink.http import Answer, Request
+from hardlink.service import Service
 from track.tracardi import answers, payload
 from track.tracardi.payload import Step
 
-service = writing.service()
 
-
-def carry_out(request: Request, sent: Mapping[str, Any]) -> Answer:
+def carry_out(service: Service, request: Request, sent: Mapping[str, Any]) -> Answer:
     """Store a payload's events, and what they say of their visitor where the source's clients are Tracardi's."""
     command = commands.read(Track, sent)
     call = writing.call(request, command.write_key)
@@ -30,7 +29,7 @@ def carry_out(request: Request, sent: Mapping[str, Any]) -> Answer:
     parts: list[tuple[int, Mapping[str, Any]]] = []
     for step in payload.steps(shared, command, call.project):
         at_its_place = call._replace(now=call.now + step.first)
-        found, why_not = _track(at_its_place, _following(step, parts))
+        found, why_not = _track(service, at_its_place, _following(step, parts))
         parts.append((step.first, found))
         warnings += [*step.meaning.warnings, *why_not]
     found = answers.joined(parts, warnings)
@@ -39,7 +38,7 @@ def carry_out(request: Request, sent: Mapping[str, Any]) -> Answer:
     return answers.tracardis(answers.answer(found, call.evidence))
 
 
-def _track(call: Call, step: Step) -> tuple[Mapping[str, Any], list[str]]:
+def _track(service: Service, call: Call, step: Step) -> tuple[Mapping[str, Any], list[str]]:
     """Store a step's events; what they say of their visitor is left out where it can't be said, and why is answered."""
     try:
         return service.track(call, commands.read(Track, step.body)), []
@@ -48,7 +47,7 @@ def _track(call: Call, step: Step) -> tuple[Mapping[str, Any], list[str]]:
             raise
         says_values = bool(step.meaning.attributes or step.meaning.consents)
         with_ids = says_values and isinstance(error, Invalid)
-        found, more = _track(call, payload.lighter(step, with_ids=with_ids))
+        found, more = _track(service, call, payload.lighter(step, with_ids=with_ids))
         return found, [_said(error), *more]
 
 
