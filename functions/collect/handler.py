@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from time import perf_counter
 
 from collect import dialect
 from hardlink import writing
@@ -15,8 +16,12 @@ service = writing.service()
 @partial(entrypoint, error_answer=answers.invalid)
 def handler(request: Request) -> Answer:
     """An event that is told by a URL; for a redirect, on to where it leads."""
-    if "/redirect/" in request.route:
-        return _redirect(request)
+    began = perf_counter()
+    found = _redirect(request) if "/redirect/" in request.route else _collect(request)
+    return answers.timed(found, perf_counter() - began)
+
+
+def _collect(request: Request) -> Answer:
     return calls.carry_out(service, request, dialect.collected(request))
 
 

@@ -437,6 +437,7 @@ def test_an_event_that_a_url_tells(
     target = f"/collect/{event}/{KEY}" + (f"/{session}" if with_session else "")
     reply = shop.send(method, target + path, body, {"content-type": type_} if type_ else {})
     assert reply.status == 200
+    assert "x-process-time" in reply.headers
     kept = session if with_session else "@tracardi"
     assert reply.json["session"] == {"id": kept}
     assert bool(reply.json["profile"]["id"]) is with_session
