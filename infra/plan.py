@@ -116,6 +116,15 @@ FUNCTIONS_BY_NAME = {
             server_keys=True,
             timeout=20,
         ),
+        Function(
+            "collect",
+            {
+                "sessions": (*_OPEN, "UpdateItem"),
+                # as above: an event that a URL tells happens now
+                "customers": tuple(action for action in _LINK if action != "Query"),
+            },
+            timeout=20,
+        ),
         Function("identify", {"sessions": _OPEN, "customers": _LINK}),
         Function("update", {"sessions": _OPEN, "customers": _LINK}),
         Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
@@ -147,6 +156,7 @@ FUNCTIONS_BY_NAME = {
 
 ROUTES = (
     Route("POST", "/track", "track"),
+    Route("PUT", "/track", "track"),
     Route("POST", "/identify", "identify"),
     Route("POST", "/update", "update"),
     Route("POST", "/anonymize", "anonymize"),
@@ -159,6 +169,16 @@ ROUTES = (
     Route("GET", "/tracking-user", "customers"),
     Route("GET", "/health", "health"),
     Route("POST", "/{trackerKey}", "xo"),
+    *(
+        Route(method, path, "collect")
+        for path in (
+            "/collect/{event_type}/{source_id}",
+            "/collect/{event_type}/{source_id}/{session_id}",
+            "/redirect/{redirect_id}",
+            "/redirect/{redirect_id}/{session_id}",
+        )
+        for method in ("GET", "POST")
+    ),
     Route("POST", "/serve/trackingUser", "helloretail"),
     Route("POST", "/serve/collect/{kind}", "helloretail"),
     Route("POST", "/bulk", "exponea", throttled=False),

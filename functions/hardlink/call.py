@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from uuid import uuid4
 
+from hardlink.instants import DAY, SECOND
 from hardlink.sources import Policy, Project, Source
 
 NewId = Callable[[], str]
@@ -36,3 +37,8 @@ class Call(NamedTuple):
     def space(self) -> str:
         """The name of the project, in which identities are unique."""
         return self.source.project
+
+    def expires(self, time: int) -> int | None:
+        """When an event of this time is past its retention: seconds, as DynamoDB wants them."""
+        days = self.source.retention_days
+        return None if days is None else (time + days * DAY) // SECOND

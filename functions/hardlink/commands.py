@@ -21,6 +21,8 @@ from hardlink.nodes import Node
 
 MOST_EVENTS = 500
 """Events of one call."""
+TRACKING = "tracking"
+"""The consent that decides whether anything is stored: only `/consent` says it."""
 
 Properties = Mapping[str, Any]
 _C = TypeVar("_C", bound="Sent")
@@ -84,17 +86,21 @@ class Sent:
 class Track(Sent):
     """`POST /track`: the tracker payload of seed 002, plus what it says of its visitor.
 
-    That is `ids`, `segments`, `traits` and `consents`. `events` are validated one by one, by `event`. `same_as`:
-    another session ID that this visitor sends as well. `stays`: soft `ids` are said of whoever is logged in here, and
-    find nobody else. `no_device`: the shop's backend says what the customer with these `ids` did, in no session: it is
-    kept under the customer's own. `jitter`: who sends these events again measures their times anew, and may be off by
-    so many microseconds; no caller says that.
+    That is `ids`, `segments`, `traits`, `attributes` and `consents`. `events` are validated one by one, by `event`.
+    `same_as`: another session ID that this visitor sends as well. `stays`: soft `ids` are said of whoever is logged in
+    here, and find nobody else. `no_device`: the shop's backend says what the customer with these `ids` did, in no
+    session: it is kept under the customer's own. `profile_less`: nobody's events, kept under the source's own session.
+    `referred`: a profile that a link from another site passes on: where it is known, a new session joins it rather
+    than `profile`. `jitter`: who sends these events again measures their times anew, and may be off by so many
+    microseconds; no caller says that.
     """
 
     profile: Any
     same_as: Any
     stays: bool
     no_device: bool
+    profile_less: bool
+    referred: Any
     context: Properties
     properties: Properties
     events: Sequence[Any]
@@ -102,8 +108,14 @@ class Track(Sent):
     ids: Properties
     segments: Mapping[str, bool]
     traits: Properties
+    attributes: Properties
     consents: Properties
     jitter: int = 0
+
+    @property
+    def says_values(self) -> bool:
+        """Whether anything is said about the visitor beside who it is."""
+        return bool(self.segments or self.traits or self.attributes or self.consents)
 
     def own_session_id(self, ids: Sequence[Node]) -> str | None:
         """The customer's own session, for what happened on no device. Raises `Invalid`."""
@@ -163,6 +175,8 @@ def read(command: type[_C], body: object) -> _C:
         values.check(found.segments, "segments")
         values.check(found.traits, "traits")
         values.check(found.consents, "consents")
+    if isinstance(found, Track):
+        values.check(found.attributes, "attributes")
     if isinstance(found, Identify):
         values.check(found.properties, "properties")
         if found.time is not None:
@@ -288,10 +302,13 @@ _TRACK = {
     "ids": _PROPERTIES,
     "segments": _SEGMENTS,
     "traits": _PROPERTIES,
-    "consents": _PROPERTIES,
     "same_as": _REFERENCE,
     "stays": _option("stays", default=False),
     "no_device": _option("no_device", default=False),
+    "profile_less": _option("profile_less", default=False),
+    "referred": _REFERENCE,
+    "attributes": _PROPERTIES,
+    "consents": _PROPERTIES,
 }
 _CONSENT = {
     **_SENT,

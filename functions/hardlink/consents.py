@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hardlink import forest, layout, values
 from hardlink.call import Call
+from hardlink.commands import TRACKING
 from hardlink.contention import attempts
 from hardlink.layout import Session
 from hardlink.nodes import Node
@@ -33,9 +34,9 @@ class Consents:
     def _set_profile(self, call: Call, profile: Node, *, denied: bool) -> int:
         """Writes the profile if it says something else, and answers its `rev`. Raises `ConditionFailed`."""
         record = forest.records(self._store, call.space, [profile])[profile]
-        told = values.said("consents", {"tracking": "denied" if denied else "granted"}, call.now)
-        before = record.values.get(("consents", "tracking"))
-        if record.denied == denied and before and before.json == told["consents", "tracking"].json:
+        told = values.said("consents", {TRACKING: "denied" if denied else "granted"}, call.now)
+        before = record.values.get(("consents", TRACKING))
+        if record.denied == denied and before and before.json == told["consents", TRACKING].json:
             return record.state.rev
         rev = record.state.rev + 1
         fresh = record._replace(

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from hardlink import commands
+from hardlink.errors import Invalid
 from hardlink.nodes import PROFILE
 from hardlink.sources import Policy, Sources
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 WriteKey = Annotated[str, Field(min_length=4, max_length=256, pattern=r"^[\x21-\x7e]+$")]
+RedirectId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?([/?#][\x21-\x7e]*)?")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 MOST_TYPES = 8
 """Identifier types of a project: one call may send one of each, and all of it is one transaction."""
@@ -69,6 +74,29 @@ class Project(_Declared):
         return self
 
 
+class Redirect(_Declared):
+    """See `sources.Redirect`."""
+
+    url: str
+    event_type: str
+    properties: Mapping[str, str] = {}
+
+    @field_validator("url")
+    @classmethod
+    def _whole(cls, url: str) -> str:
+        if not _URL.fullmatch(url):
+            raise ValueError(f"{url!r} is no whole URL: https://host/path")
+        return url
+
+    @model_validator(mode="after")
+    def _is_an_event(self) -> Redirect:
+        try:
+            commands.event({"type": self.event_type, "properties": self.properties}, 0)
+        except Invalid as error:
+            raise ValueError(f"{error.field}: {error.message}") from error
+        return self
+
+
 class Source(_Declared):
     """See `sources.Source`."""
 
@@ -78,6 +106,8 @@ class Source(_Declared):
     policy: Policy | None = None
     retention_days: Annotated[int, Field(ge=1, le=36500)] | None = None
     static_profile_id: bool = False
+    tracardi: bool = False
+    redirects: Mapping[RedirectId, Redirect] = {}
 
     @field_validator("origins")
     @classmethod
@@ -105,6 +135,9 @@ class Declaration(_Declared):
             if keys.setdefault(source.write_key, name) != name:
                 other = keys[source.write_key]
                 raise ValueError(f"sources.{name}.write_key: also the key of {other!r}")
+        ids = Counter(id_ for source in self.sources.values() for id_ in source.redirects)
+        if twice := [id_ for id_, count in ids.items() if count > 1]:
+            raise ValueError(f"redirects.{twice[0]}: two sources have it; rename one")
         return self
 
 

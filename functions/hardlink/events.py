@@ -67,6 +67,12 @@ def insert(store: Store, space: str, session: str, found: Sequence[StoredEvent])
     return store.insert([event.head for event in written])
 
 
+def put(space: str, session: str, event: StoredEvent) -> Put:
+    """The action that stores a small event, among others of one transaction."""
+    key, item = _write(space, session, event).head
+    return Put(key, item)
+
+
 def read(store: Store, key: Key, item: Item) -> StoredEvent:
     """What `insert` wrote."""
     _, time, id_ = key.item.split("/", 2)

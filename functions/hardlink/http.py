@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from functools import cached_property, wraps
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.logging import Logger
 
@@ -35,7 +36,7 @@ logger = Logger(service="hardlink")
 class Answer(NamedTuple):
     """What is answered: JSON, and a status."""
 
-    body: Mapping[str, Any]
+    body: Any
     status: int = 200
     headers: Mapping[str, str] = NOTHING
 
@@ -75,10 +76,25 @@ class Request:
         """Where it came from."""
         return str(self._event["requestContext"]["http"]["sourceIp"])
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every query parameter, decoded: a list where it is there more than once."""
+        return _fields(str(self._event.get("rawQueryString", "")))
+
     def cookie(self, name: str) -> str | None:
         """A cookie that the browser sent along."""
         pairs = (cookie.partition("=") for cookie in self._event.get("cookies") or ())
         return next((value for found, _, value in pairs if found.strip() == name), None)
+
+    @property
+    def fields(self) -> object:
+        """The body as JSON, or the fields of a form; an empty one has none. Raises `Invalid`, `TooLarge`."""
+        if not self.has_body:
+            return {}
+        type_ = (self.header("content-type") or "").partition(";")[0].strip().lower()
+        if type_ == "application/x-www-form-urlencoded":
+            return _fields(self._bytes.decode(errors="replace"))
+        return self.json
 
     @property
     def has_body(self) -> bool:
@@ -164,6 +180,13 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:32]} is no JSON number that can be kept")
     return number
+
+
+def _fields(text: str) -> dict[str, Any]:
+    found: dict[str, list[str]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        found.setdefault(name, []).append(value)
+    return {name: some if len(some) > 1 else some[0] for name, some in found.items()}
 
 
 def _unzipped(raw: bytes) -> bytes:

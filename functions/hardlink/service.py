@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hardlink import clock, instants, values
@@ -11,6 +12,7 @@ from hardlink.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.consents import Consents
 from hardlink.draft import Decision
 from hardlink.errors import Invalid
+from hardlink.identifiers import OWN
 from hardlink.identity import Claim
 from hardlink.layout import Session
 from hardlink.links import Links
@@ -69,20 +71,22 @@ class Service:
         """
         ids = call.project.resolve(command.ids)
         batch = Batch(command)
+        if command.profile_less:
+            return self._of_nobody(call, command, batch)
         own = command.own_session_id(ids)
         if own:
             call = call._replace(policy="split")  # what was said of one customer stays with them
         session_id = own or command.session_id or self._new_id()
         session = self._visits.find(call.space, session_id)
         other = self._other(call, command, session_id)
-        told = ids or command.segments or command.traits or command.consents
+        told = bool(ids) or command.says_values
         if session is None and (batch.saves_session or told):
-            named = other.profile.value if other else command.profile
             session = self._visits.open(
                 call,
                 session_id,
-                named,
+                other.profile.value if other else self._named_profile(call, command),
                 happened=batch.happened,
+                quiet=bool(own) or not batch.begins_visit,
                 rehearse=lambda fresh: self._rehearse(
                     call, fresh, ids, command, self._happened_at(call, batch.earliest, fresh)
                 ),
@@ -104,6 +108,10 @@ class Service:
         stored = self._tracking.store(call, session, command, batch)
         answer = {**_visitor(session), "results": _shown(batch), "warnings": warnings}
         return answer | ({"debug": debug(session, stored)} if batch.debugger else {})
+
+    def knows(self, call: Call, session_id: str) -> bool:
+        """Whether there is such a session."""
+        return self._visits.find(call.space, session_id) is not None
 
     def identify(self, call: Call, command: Identify) -> Answer:
         """Say who a session's visitor is, and something about them. Raises `Refused` where a rule forbids it."""
@@ -136,7 +144,8 @@ class Service:
                 "erasing is not offered yet: leave erase out, and nothing is stored from now on",
                 "erase",
             )
-        session = self._visits.open(call, command.session_id or self._new_id(), command.profile)
+        id_ = command.session_id or self._new_id()
+        session = self._visits.open(call, id_, command.profile, quiet=True)
         self._consents.set(call, session, denied=command.tracking == "denied")
         return {**_visitor(session), "tracking": command.tracking}
 
@@ -190,6 +199,40 @@ class Service:
             warnings += self._links.identify(call, claim, said).warnings
         return warnings
 
+    def _of_nobody(self, call: Call, command: Track, batch: Batch) -> Answer:
+        """Store events that are no visitor's under the source's own session, which nobody is ever linked to.
+
+        They keep the session that they name in their context; whoever opted out there is not recorded here either.
+        """
+        if command.ids or command.says_values or command.no_device:
+            raise Invalid("this says whose events they are: leave profile_less out", "profile_less")
+        named = command.session_id
+        sent_with = self._visits.find(call.space, named) if named else None
+        warnings: list[str] = []
+        if sent_with and sent_with.denied:
+            batch.drop(OPTED_OUT)
+            warnings.append(OPTED_OUT)
+        own_id = f"{OWN}{call.name}"
+        if batch.parsed:
+            # many devices send these, so none of their clocks is the session's
+            own = self._visits.open(call._replace(sent=None), own_id, None, quiet=True)
+            context = {"session": {"id": named}} if named else {}
+            kept = replace(command, context={**context, **command.context})
+            self._tracking.store(call, own, kept, batch)
+        return {
+            "session": {"id": named or own_id},
+            "profile": {"id": None},
+            "results": _shown(batch),
+            "warnings": warnings,
+            # whose profile it is nobody learns, who could join it
+            **({"debug": {"session": {"id": own_id}}} if batch.debugger else {}),
+        }
+
+    def _named_profile(self, call: Call, command: Track) -> object:
+        """The profile that a new session joins: the one that was passed on to it, else the one that it names."""
+        passed = command.referred and self._visits.known_profile(call, command.referred)
+        return passed.value if passed else command.profile
+
     def _other(self, call: Call, command: Track, session_id: str) -> Session | None:
         """The other session of a visitor who sends two."""
         other = command.other_session_id
@@ -236,9 +279,9 @@ class Service:
 
 def _said(command: Identify | Track, call: Call, time: int | None) -> dict[Name, Value]:
     when = call.now if time is None else time
-    properties = command.properties if isinstance(command, Identify) else {}
+    attributes = command.attributes if isinstance(command, Track) else command.properties
     return {
-        **values.said("attributes", properties, when),
+        **values.said("attributes", attributes, when),
         **values.said("segments", command.segments, when),
         **values.said("traits", command.traits, when),
         **values.said("consents", command.consents, when),

@@ -69,13 +69,17 @@ class Project:
 
     def declares(self, type_: str) -> bool:
         """Whether a type, in any spelling, is one of this project's."""
-        return type_.strip().lower() in self._by_spelling
+        return self.type_of(type_) is not None
+
+    def type_of(self, spelling: str) -> str | None:
+        """The identifier type of this name or spelling, if one is declared."""
+        return self._by_spelling.get(spelling.strip().lower())
 
     def identifier(
         self, type_: str, value: object, field: str, *, type_field: str | None = None
     ) -> Node:
         """The node that a caller means by `type_` and `value`. Raises `Invalid` naming the field at fault."""
-        name = self._by_spelling.get(type_.strip().lower())
+        name = self.type_of(type_)
         if name is None:
             known = ", ".join(self.identifiers)
             raise Invalid(
@@ -101,6 +105,15 @@ class Project:
 
 
 @dataclass(frozen=True)
+class Redirect:
+    """A link that counts who follows it: an event of `event_type` with these `properties`, then on to `url`."""
+
+    url: str
+    event_type: str
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Source:
     """A site or backend that may send.
 
@@ -108,6 +121,7 @@ class Source:
     `policy`: what a second login on one profile does; none: what the client's own system does (Exponea's splits, all
     others move). `retention_days`: how long events are kept.
     `static_profile_id`: adopt profile IDs that callers make up (Tracardi's option of the same name).
+    `tracardi`: its clients are Tracardi's, and are answered as Tracardi does. `redirects`: by their IDs.
     """
 
     write_key: str
@@ -116,6 +130,13 @@ class Source:
     policy: Policy | None = None
     retention_days: int | None = None
     static_profile_id: bool = False
+    tracardi: bool = False
+    redirects: Mapping[str, Redirect] = field(default_factory=dict)
+
+    @property
+    def system_events(self) -> bool:
+        """Whether a visit begins with events of its own."""
+        return self.tracardi
 
 
 @dataclass(frozen=True)
@@ -133,10 +154,7 @@ class Sources:
                 name: Project({n: _type(t) for n, t in project["identifiers"].items()})
                 for name, project in declared["projects"].items()
             },
-            {
-                name: Source(**{**source, "origins": tuple(source.get("origins", ()))})
-                for name, source in declared["sources"].items()
-            },
+            {name: _source(source) for name, source in declared["sources"].items()},
         )
 
     @cached_property
@@ -153,6 +171,17 @@ class Sources:
         """The hard identifier types of every project."""
         return {name: project.hard_types for name, project in self.projects.items()}
 
+    @cached_property
+    def redirects(self) -> Mapping[str, tuple[str, Redirect]]:
+        """Every redirect by its ID, with the write key of its source."""
+        sources = self.sources.values()
+        return {id_: (s.write_key, found) for s in sources for id_, found in s.redirects.items()}
+
+    def find(self, write_key: str) -> Source | None:
+        """The source with this write key."""
+        found = self._by_key.get(write_key)
+        return found[1] if found else None
+
     def named(self, write_key: str) -> tuple[str, Source, Project]:
         """Name, source and project of a write key. Raises `UnknownSource`."""
         found = self._by_key.get(write_key)
@@ -165,6 +194,12 @@ class Sources:
 def deployed(path: Path) -> Sources:
     """The sources of a deployment, whose file was validated before."""
     return Sources.of(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def _source(declared: Mapping[str, Any]) -> Source:
+    origins = tuple(declared.get("origins", ()))
+    redirects = {id_: Redirect(**found) for id_, found in declared.get("redirects", {}).items()}
+    return Source(**{**declared, "origins": origins, "redirects": redirects})
 
 
 def _type(declared: Mapping[str, Any]) -> IdentifierType:

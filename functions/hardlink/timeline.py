@@ -113,6 +113,7 @@ class Timeline:
                 {"id": row.session, "profile": row.profile.value, "last_seen": iso(last)}
                 for row, last in sessions
             ],
+            "visits": sum(not row.session.startswith(OWN) for row, _ in sessions),
             "first_seen": iso(min([created, *seen])),
             "last_seen": iso(max(seen, default=created)),
         }

@@ -21,7 +21,6 @@ MOST_INHERITED = 5 * 1024 * 1024
 """Bytes that a payload's context and properties may come to in all of its events."""
 MOST_CONTEXT = 256 * 1024
 """Bytes of an event's context."""
-_SECONDS_A_DAY = 24 * 3600
 
 
 @dataclass(slots=True)
@@ -73,8 +72,15 @@ class Batch:
     @property
     def saves_session(self) -> bool:
         """Whether this call opens a session: an event to store needs one, else the options may say no."""
-        if self.parsed:
-            return True
+        return bool(self.parsed) or self._wants_session
+
+    @property
+    def begins_visit(self) -> bool:
+        """Whether a session that this call opens begins with events of its own: the options may say no."""
+        return self._command.options.saves and self._wants_session
+
+    @property
+    def _wants_session(self) -> bool:
         asked = [_save_session(body) for body in self._command.events]
         return self._command.options.save_session and (not asked or any(asked))
 
@@ -163,7 +169,6 @@ class Tracking:
         time = call.now + parsed.number  # in the payload's order where the device names no time
         if parsed.happened is not None:
             time = clock.corrected(parsed.happened, session.offset)
-        days = call.source.retention_days
         body: dict[str, Any] = {
             "properties": {**command.properties, **event.properties},
             "context": _over(command.context, event.context),
@@ -179,7 +184,7 @@ class Tracking:
             received=call.now,
             source=call.name,
             body=body,
-            expires=None if days is None else time // SECOND + days * _SECONDS_A_DAY,
+            expires=call.expires(time),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from hardlink import clock, layout
+from hardlink import beginnings, clock, events, layout
 from hardlink.call import Call, NewId
 from hardlink.contention import attempts
 from hardlink.errors import Invalid
@@ -49,11 +49,13 @@ class Visits:
         happened: Sequence[int | None] = (),
         told: int | None = None,
         rehearse: Callable[[Session], None] = lambda _: None,
+        quiet: bool = False,
     ) -> Session:
         """The session of a call, made if it is not known (rule 1): a known session's profile wins.
 
         `happened`: the times of the events that come with it, on the device's clock (`None`: now). `told`: the
         device's time of the call itself. `rehearse`: raises if what follows would be refused; then none is made.
+        `quiet`: it begins no visit, and so with no events of its own.
         """
         for _ in attempts():
             found = self.find(call.space, id_)
@@ -61,10 +63,10 @@ class Visits:
                 return found
             try:
                 fresh = self._placed(call, _fresh(call, id_, happened, told), named_profile)
-                if not fresh.session.denied:  # who opted out is recognised, and not recorded
-                    rehearse(fresh.session)
-                    self._write(call, fresh.session, fresh.profile)
-                return fresh.session
+                if fresh.session.denied:
+                    return fresh.session  # who opted out is recognised, and not recorded
+                rehearse(fresh.session)
+                return self._write(call, fresh.session, fresh.profile, quiet=quiet)
             except ConditionFailed:
                 continue
         raise AssertionError("attempts end in an answer or an error")
@@ -81,12 +83,8 @@ class Visits:
             denied=denied,
         )
         record = Record(State(rev=1), call.now, denied=denied)
-        self._write(
-            call,
-            fresh,
-            Put(layout.head(call.space, fresh.profile), layout.write_record(record), Absent()),
-        )
-        return fresh
+        made = Put(layout.head(call.space, fresh.profile), layout.write_record(record), Absent())
+        return self._write(call, fresh, made, quiet=denied)
 
     def known_profile(self, call: Call, named_profile: object) -> Node | None:
         """The profile that a call names, if there is one."""
@@ -120,7 +118,14 @@ class Visits:
         made = Put(layout.head(call.space, adopted), item, Absent())
         return _Placed(fresh._replace(profile=adopted), made)
 
-    def _write(self, call: Call, session: Session, profile_action: Action) -> None:
+    def _write(
+        self, call: Call, session: Session, profile_action: Action, *, quiet: bool
+    ) -> Session:
+        begins: list[Action] = []
+        if call.source.system_events and not quiet:
+            session = beginnings.raised(session)
+            found = beginnings.of(call, session, new_profile=isinstance(profile_action, Put))
+            begins = [events.put(call.space, session.id, event) for event in found]
         self._store.write(
             [
                 Put(
@@ -131,8 +136,10 @@ class Visits:
                     {"created": session.created},
                 ),
                 profile_action,
+                *begins,
             ]
         )
+        return session
 
 
 def _named(call: Call, profile_id: object) -> Node | None:

@@ -42,6 +42,7 @@ def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(dev: Templa
         ("Functions", "Function", "AwsSolutions-L1"),
         ("Api", "GET", "AwsSolutions-APIG4"),
         ("Api", "POST", "AwsSolutions-APIG4"),
+        ("Api", "PUT", "AwsSolutions-APIG4"),
         ("Association", "Failed", "AwsSolutions-SQS3"),
         ("Association", "Permission", "AwsSolutions-IAM5[Resource::*]"),
     }

@@ -25,6 +25,7 @@ FUNCTIONS = [
     "xo",
     "helloretail",
     "exponea",
+    "collect",
 ]
 LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
 READS = {"customers", "exponea"}
@@ -41,6 +42,7 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "customers": ({"GetItem", "BatchGetItem", "Query"}, LINK | {"UpdateItem"}),
     "health": ({"GetItem"}, {"GetItem"}),
     "helloretail": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
+    "collect": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
     "xo": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "exponea": ({"GetItem", "PutItem", "Query", "UpdateItem", "PartiQLInsert"}, LINK),
     "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),

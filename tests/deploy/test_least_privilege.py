@@ -52,6 +52,11 @@ class Shop:
         }
         return self._call(HttpRequest("POST", "/demo", body=json.dumps([one] * times).encode()))
 
+    def webhook(self, session: str | None, **properties: str) -> dict[str, Any]:
+        """A call of Tracardi's webhook bridge; the streams are delivered after it."""
+        path = "/collect/sign-in/demo-tracardi" + (f"/{session}" if session else "")
+        return self._call(HttpRequest("POST", path, body=json.dumps(properties).encode()))
+
     def collect(self, kind: str, session: str, **body: Any) -> dict[str, Any]:
         """A Hello Retail call; the streams are delivered after it."""
         sent = {"websiteUuid": "demo", "trackingUserId": session, **body}
@@ -130,6 +135,12 @@ def _call_everything(shop: Shop) -> None:
             {"name": "customers", "data": {"customer_ids": {"cookie": session, **ids}}}
         )
     )
+    linkings.append(
+        lambda session, ids: shop.webhook(
+            session,
+            **{{"registered": "pk"}.get(name, name): value for name, value in ids.items()},
+        )
+    )
     for link in linkings:
         n = next(numbers)
         link(f"s{n}", ids={"email": f"{n}@example.com"})
@@ -147,6 +158,8 @@ def _call_everything(shop: Shop) -> None:
     shop.write("/identify", "again2", profile=visitor, ids={"email": "new@example.com"})
     shop.write("/update", "again3", profile=visitor, properties={"a": "x" * 9000, "b": "x" * 9000})
     shop.activity("s4", times=3)
+    for _ in range(2):
+        shop.webhook(None)
     known = {"cookie": "s7", "registered": "early"}
     shop.commands({"name": "customers", "data": {"customer_ids": known}})
     old = {"cookie": "s7", "registered": "late"}

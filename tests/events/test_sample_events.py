@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def test_each_event_is_understood_on_its_own(path: Path) -> None:
     nothing_there = event["requestContext"]["http"]["path"].startswith(
         ("/customers", "/sessions", "/tracking")
     )
-    assert answer["statusCode"] == (404 if nothing_there else 200)
+    leads_on = event["requestContext"]["http"]["path"].startswith("/redirect")
+    assert answer["statusCode"] == (404 if nothing_there else 307 if leads_on else 200)
     assert event["rawPath"] == event["requestContext"]["http"]["path"]
     assert event["routeKey"] == event["requestContext"]["routeKey"]
 
@@ -110,6 +112,20 @@ def test_opting_out_and_starting_anew(run: Run) -> None:
     assert run("consent")["tracking"] == "denied"
     assert [r["status"] for r in run("track")["results"]] == ["dropped"] * 3
     assert run("anonymize")["session"]["id"] != run("session")["session"]["id"]
+
+
+def test_what_a_url_tells_is_an_event_of_the_visitor_it_names_or_of_nobody(run: Run) -> None:
+    run("collect-get")
+    names = ("collect-session-get", "collect-session-post", "redirect-get", "redirect-session-post")
+    for name in names:
+        assert [r["status"] for r in run(name)["results"]] == ["stored"]
+    told = Counter(types(run("session-events")))
+    begun = ("profile-created", "session-opened", "visit-started")
+    assert told == {"page-view": 2, "link-clicked": 2, **dict.fromkeys(begun, 1)}
+
+
+def test_put_is_answered_with_nothing(run: Run) -> None:
+    assert run("track-put") is None
 
 
 def test_health(run: Run) -> None:

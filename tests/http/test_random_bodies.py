@@ -25,7 +25,7 @@ AT_ONCE = 2_500
 """Bodies on one set of tables: moto is quick while they are small."""
 VERDICTS = {"stored", "duplicate", "rejected", "dropped"}
 NATIVE = ("track", "identify", "update", "anonymize", "consent")
-PATHS = sorted(route.path for route in plan.ROUTES if route.function in NATIVE)
+PATHS = sorted({route.path for route in plan.ROUTES if route.function in NATIVE})
 STATUS = {200, 400, 401, 403, 409, 413}
 SEEDS: list[dict[str, Any]] = [
     {"events": [{"type": "a", "properties": {"p": 1}}, {"type": "b"}]},

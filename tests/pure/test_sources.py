@@ -28,6 +28,9 @@ retention_days = 395
 """
 
 
+REDIRECT = 'redirects.r = { url = "%s", event_type = "click" }'
+
+
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     path = tmp_path / "sources.toml"
@@ -50,6 +53,7 @@ def test_the_file_that_is_shipped_is_valid() -> None:
         "demo": None,
         "demo-split": "split",
         "demo-refuse": "refuse",
+        "demo-tracardi": None,
     }
     assert {source.project for source in demo.sources.values()} == {"demo"}
 
@@ -68,6 +72,32 @@ def test_the_file_that_is_shipped_is_valid() -> None:
         pytest.param('{ kind = "hard" }', '{ kind = "firm" }', "loyalty.kind", id="kind"),
         pytest.param("most = 3", "most = 0", "email.most", id="cap"),
         pytest.param('{ kind = "hard" }', '{ kind = "hard", most = 2 }', "loyalty", id="hard cap"),
+        pytest.param('policy = "split"', REDIRECT % "//x.example", "redirects.r.url", id="no URL"),
+        pytest.param(
+            'policy = "split"', REDIRECT % "javascript:alert(1)", "redirects.r.url", id="a script"
+        ),
+        pytest.param(
+            'policy = "split"', REDIRECT % "https://x.example@evil.example", "r.url", id="userinfo"
+        ),
+        pytest.param(
+            'policy = "split"',
+            REDIRECT % "https://x.example/\\r\\nset-cookie: a",
+            "r.url",
+            id="CRLF",
+        ),
+        pytest.param(
+            'policy = "split"',
+            'redirects.r = { url = "https://x.example", event_type = "" }',
+            "redirects.r",
+            id="a redirect that is no event",
+        ),
+        pytest.param(
+            "retention_days = 395",
+            f"{REDIRECT % 'https://x.example'}\n[sources.two]\nwrite_key = 'two-key'\n"
+            f"project = 'shop'\n{REDIRECT % 'https://x.example'}",
+            "redirects.r: two sources",
+            id="one redirect of two sources",
+        ),
         pytest.param("loyalty =", "profile =", "'profile'", id="a reserved type"),
         pytest.param(
             '"customerId"', '"EMAIL"', "'email' is a spelling", id="one spelling of two types"
