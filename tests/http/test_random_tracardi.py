@@ -10,8 +10,9 @@ from typing import Any
 
 from infra import lambdas, plan
 from infra.gateway import Gateway, HttpRequest
+from tests.http.noise import mutated, on_the_wire
 from tests.http.service import KEY, SOURCES
-from tests.http.test_random_bodies import VERDICTS, mutated, on_the_wire
+from tests.http.test_random_bodies import VERDICTS
 
 MANY = 600
 SEED = 20_261_122
