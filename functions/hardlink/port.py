@@ -100,6 +100,15 @@ class Store(Protocol):
         Pages are fetched as they are asked for; `page` is how many items one of them should hold.
         """
 
+    def scan_all(
+        self, table: Table, partitions: str, kinds: Sequence[str]
+    ) -> Iterator[tuple[Key, Item]]:
+        """Every item whose partition key begins with `partitions`, and its sort key with one of `kinds`; in no order.
+
+        It reads the whole table, whatever it answers, page by page as they are asked for. Each item is read
+        consistently, all of them at no one moment: what is written meanwhile is among them or is not.
+        """
+
     def write(self, actions: Sequence[Action]) -> None:
         """All of these or none, at most 100, each on a key of its own. Raises `ConditionFailed`."""
 

@@ -54,7 +54,7 @@ def test_each_event_is_understood_on_its_own(path: Path) -> None:
         assert answer == {"batchItemFailures": []}
         return
     nothing_there = event["requestContext"]["http"]["path"].startswith(
-        ("/customers", "/sessions", "/tracking")
+        ("/customers", "/sessions", "/tracking", "/data/v2/projects/demo/customers/export-one")
     )
     assert answer["statusCode"] == (404 if nothing_there else 200)
     assert event["rawPath"] == event["requestContext"]["http"]["path"]
@@ -110,6 +110,23 @@ def test_opting_out_and_starting_anew(run: Run) -> None:
     assert run("consent")["tracking"] == "denied"
     assert [r["status"] for r in run("track")["results"]] == ["dropped"] * 3
     assert run("anonymize")["session"]["id"] != run("session")["session"]["id"]
+
+
+def test_exponeas_data_calls(run: Run) -> None:
+    for name in ("track", "identify-soft", "associate-customers"):
+        run(name)
+    found = run("exponea-export-one")
+    assert found["ids"]["email"] == ["gordon@blackmesa.com"]
+    assert [event["type"] for event in found["events"]] == [
+        "page-view",
+        "consent-granted",
+        "product-in-basket",
+    ]
+    columns = [field.get("id") for field in run("exponea-export")["fields"]]
+    assert columns[:5] == ["registered", "email", "user_id", "order", "cookie"]
+    (row,) = run("exponea-export")["data"]
+    assert row[:5] == [None, found["ids"]["email"], None, None, found["ids"]["cookie"]]
+    assert run("exponea-consent-categories") == {"success": True, "results": []}
 
 
 def test_health(run: Run) -> None:
