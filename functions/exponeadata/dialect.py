@@ -6,7 +6,9 @@ and the mobile clients' `fetchConsents` read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pydantic_core import SchemaValidator, ValidationError
@@ -117,7 +119,7 @@ def columns(body: object, project: Project) -> Columns:
     listed: Sequence[Values] = asked.get("list") or ()
     if not listed:
         raise Invalid("say which attributes: an empty list exports nothing", "attributes.list")
-    ids = [_type(one["id"], project) for one in listed if one["type"] == "id"]
+    ids = [_type(one["id"], project, "attributes.list") for one in listed if one["type"] == "id"]
     properties = [one["property"] for one in listed if one["type"] == "property"]
     return Columns(ids, properties)
 
@@ -230,7 +232,7 @@ def _value(asked: Values, view: _View) -> object:
         case "property":
             return view.values["attributes"].get(asked["property"])
         case "id":
-            return _id(view.ids, _type(asked["id"], view.project), view.project)
+            return _id(view.ids, _type(asked["id"], view.project, "id"), view.project)
         case "consent":
             return _consent(view.values["consents"].get(asked["category"]), asked, view.now)
         case computed:
@@ -254,10 +256,28 @@ def _consent(given: object, asked: Values, now: int) -> object:
 
 
 def _is_valid(given: Values, now: int) -> bool:
-    until = given.get("valid_until")
-    if isinstance(until, int | float) and until * SECOND <= now:
-        return False
-    return given.get("action") == "accept"
+    return given.get("action") == "accept" and now < _end(given.get("valid_until"))
+
+
+def _end(until: object) -> float:
+    """When a consent ends, in microseconds: never if it does not say; long ago where nobody can tell."""
+    match until:
+        case None | "unlimited":
+            return math.inf
+        case bool():
+            return 0
+        case int() | float():
+            return until * SECOND
+        case _:
+            return _told_end(str(until))
+
+
+def _told_end(text: str) -> float:
+    with suppress(ValueError):
+        return float(text) * SECOND
+    with suppress(Invalid):
+        return instants.parse(text, "valid_until")
+    return 0
 
 
 def _row(
@@ -288,9 +308,9 @@ def _field(type_: str) -> str:
     return f"customer_ids.{type_[:64]}"
 
 
-def _type(given: str, project: Project) -> str:
-    """A type as the project calls it. Raises `Invalid`."""
-    return COOKIE if given == COOKIE else project.named_type(given, "id")
+def _type(given: str, project: Project, field: str) -> str:
+    """A type as the project calls it. Raises `Invalid` naming `field`."""
+    return COOKIE if given == COOKIE else project.named_type(given, field)
 
 
 def _validated(validator: SchemaValidator, body: object) -> dict[str, Any]:
@@ -313,7 +333,7 @@ def _required(of: schema.CoreSchema) -> schema.TypedDictField:
 
 _TEXT = schema.str_schema(strict=True)
 _ANY = schema.any_schema()
-_COUNT = schema.int_schema(strict=True, ge=0)
+_COUNT = schema.int_schema(strict=True, ge=0, le=2**31 - 1)
 _IDS = {"customer_ids": _required(schema.dict_schema(_TEXT, _ANY))}
 _WHO = SchemaValidator(schema.typed_dict_schema(_IDS))
 _ATTRIBUTES = SchemaValidator(

@@ -188,6 +188,13 @@ def _call_everything(shop: Shop) -> None:
         "/tracking-user?email=1@example.com",
     ):
         shop.read(path)
+    _read_everything(shop)
+    for session in ("s1", "s2", "s3", "t1", "again"):
+        shop.read(f"/sessions/{session}/unlink", "POST")
+
+
+def _read_everything(shop: Shop) -> None:
+    """Exponea's data calls."""
     whole = {"customer_ids": {"cookie": "visit"}}
     shop.data("customers/export-one", **whole)
     shop.data("customers/attributes", **whole, attributes=[])
@@ -196,8 +203,6 @@ def _call_everything(shop: Shop) -> None:
         shop.write("/update", session, properties={f"p{n}": "x" * 9000 for n in range(texts)})
     shop.data("customers/export", format="native_json")
     shop.data("consent/categories")
-    for session in ("s1", "s2", "s3", "t1", "again"):
-        shop.read(f"/sessions/{session}/unlink", "POST")
 
 
 @pytest.fixture(scope="module")
