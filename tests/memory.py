@@ -95,7 +95,7 @@ class MemoryStore:
 
     def scan_all(
         self, table: Table, partitions: str, kinds: Sequence[str]
-    ) -> Iterator[tuple[Key, Item]]:
+    ) -> Iterator[list[tuple[Key, Item]]]:
         if not partitions or not kinds or not all(kinds):
             raise Rejected("a filter that begins with nothing")
         after: Key | None = None
@@ -104,9 +104,11 @@ class MemoryStore:
             with self._lock:
                 rest = [row for row in self._everything(table) if after is None or row[0] > after]
                 page = list(_one_page(rest, None))
-            for key, item in page:
-                if key.partition.startswith(partitions) and key.item.startswith(tuple(kinds)):
-                    yield key, dict(item)
+            yield [
+                (key, dict(item))
+                for key, item in page
+                if key.partition.startswith(partitions) and key.item.startswith(tuple(kinds))
+            ]
             if len(page) == len(rest):
                 return
             after = page[-1][0]

@@ -113,19 +113,25 @@ class Exports:
             stream = reversed(_last(stream, end, reading))
         return list(answer.held(islice(stream, asked.skip, end)))
 
-    def everyone(self, space: str, hint: str) -> list[Customer]:
-        """Every customer of a project, anonymous ones too, in the order in which they came.
+    def everyone(self, space: str, answer: Budget) -> list[tuple[Customer, Mapping[str, Any]]]:
+        """Every customer of a project and its values, anonymous ones too, in the order in which they came.
 
         The only reader of a whole table: it takes as long as the table is large. Raises `TooLarge`.
         """
-        budget = self.budget(MOST_HELD, hint)
+        reading = self.budget(MOST_HELD, answer.hint)
         found: dict[str, list[tuple[Key, Item]]] = defaultdict(list)
-        for key, item in self._store.scan_all("customers", f"{space}/", _KINDS):
-            budget.spend(_size(key, item))
-            found[key.partition].append((key, item))
+        for page in self._store.scan_all("customers", f"{space}/", _KINDS):
+            reading.spend(sum(_size(key, item) for key, item in page))
+            for key, item in page:
+                found[key.partition].append((key, item))
         customers = (_root(space, partition, rows) for partition, rows in found.items())
-        known = (customer for customer in customers if customer)
-        return sorted(known, key=lambda customer: (customer.record.created, customer.root))
+        known = [customer for customer in customers if customer]
+        known.sort(key=lambda customer: (customer.record.created, customer.root))
+        return [(customer, self._values(customer, reading)) for customer in known]
+
+    def _values(self, customer: Customer, reading: Budget) -> Mapping[str, Any]:
+        reading.spend(0)  # a customer with large values is a read of its own
+        return self.values(customer)
 
     def _nodes(
         self, space: str, identifiers: Iterable[Node], session: str | None

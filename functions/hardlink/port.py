@@ -102,11 +102,11 @@ class Store(Protocol):
 
     def scan_all(
         self, table: Table, partitions: str, kinds: Sequence[str]
-    ) -> Iterator[tuple[Key, Item]]:
+    ) -> Iterator[list[tuple[Key, Item]]]:
         """Every item whose partition key begins with `partitions`, and its sort key with one of `kinds`; in no order.
 
-        It reads the whole table, whatever it answers, page by page as they are asked for. Each item is read
-        consistently, all of them at no one moment: what is written meanwhile is among them or is not.
+        It reads the whole table, whatever it answers: a page a request, many of them empty, as they are asked for.
+        Each page is read consistently, all of them at no one moment: what is written meanwhile may be seen or not.
         """
 
     def write(self, actions: Sequence[Action]) -> None:

@@ -122,11 +122,12 @@ class Tables:
         }
         if page:
             request["Limit"] = page
-        return self._pages("query", table, request)
+        for found in self._pages("query", table, request):
+            yield from found
 
     def scan_all(
         self, table: Table, partitions: str, kinds: Sequence[str]
-    ) -> Iterator[tuple[Key, Item]]:
+    ) -> Iterator[list[tuple[Key, Item]]]:
         """See `Store.scan_all`: one Scan a megabyte of the table."""
         marks = {f":{number}": kind for number, kind in enumerate(kinds)}
         either = " OR ".join(f"begins_with(#s, {mark})" for mark in marks)
@@ -159,11 +160,10 @@ class Tables:
 
     def _pages(
         self, operation: str, table: Table, request: dict[str, Any]
-    ) -> Iterator[tuple[Key, Item]]:
+    ) -> Iterator[list[tuple[Key, Item]]]:
         while True:
             answer = self._call(operation, request)
-            for raw in answer["Items"]:
-                yield self._read(table, raw)
+            yield [self._read(table, raw) for raw in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -283,7 +283,7 @@ class _Stepped:
 
     def scan_all(
         self, table: Table, partitions: str, kinds: Sequence[str]
-    ) -> Iterator[tuple[Key, Item]]:
+    ) -> Iterator[list[tuple[Key, Item]]]:
         return iter(self._answered(lambda: list(self.store.scan_all(table, partitions, kinds))))
 
     def write(self, actions: Sequence[Action]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from hardlink.customer import Customer
 from hardlink.errors import Invalid, NotFound, TooLarge
 from hardlink.exports import LONGEST, Asked, Exports
 from hardlink.instants import SECOND
@@ -24,9 +25,16 @@ def exports(world: World) -> Exports:
     return Exports(world.store, world.clock)
 
 
+def everyone(world: World, space: str = SPACE, hint: str = "") -> list[Customer]:
+    reads = exports(world)
+    found = reads.everyone(space, reads.budget(ROOMY, hint))
+    assert all(values == reads.values(customer) for customer, values in found)
+    return [customer for customer, _ in found]
+
+
 def roots(world: World, space: str = SPACE) -> list[Node]:
     world.settle()
-    return [customer.root for customer in exports(world).everyone(space, "")]
+    return [customer.root for customer in everyone(world, space)]
 
 
 def numbers(world: World, asked: Asked = EVERYTHING, most: int = ROOMY) -> list[int]:
@@ -69,9 +77,9 @@ def test_everybody_reads_as_a_look_up_of_each_does(world: World) -> None:
     world.identify("laptop", ids={"email": "g@x.org"}, properties={"from": "soft"})
     world.settle()
     reads = exports(world)
-    everyone = reads.everyone(SPACE, "")
-    assert len(everyone) == 2
-    for customer in everyone:
+    found = everyone(world)
+    assert len(found) == 2
+    for customer in found:
         alone = reads.customer(SPACE, [customer.root])
         assert reads.values(customer) == reads.values(alone)
         assert (customer.identifiers, customer.devices) == (alone.identifiers, alone.devices)
@@ -85,7 +93,7 @@ def test_a_project_whose_name_begins_alike_is_another(world: World) -> None:
         elsewhere = World(world.store, list, dict, world.clock, world.sources)
         elsewhere.identify(f"s-{space}", "k", ids={"registered": f"of-{space}"})
     for space in (SPACE, f"{SPACE}-2", SPACE[:-1]):
-        found = exports(world).everyone(space, "")
+        found = everyone(world, space)
         assert [c.root for c in found if c.root.type == "registered"] == [
             Node("registered", f"of-{space}")
         ]
@@ -107,10 +115,11 @@ def test_more_customers_than_there_is_room_for_are_an_error(
     for n in range(30):
         world.update(f"s{n}", properties={f"p{m}": "x" * 1000 for m in range(60)})
     with pytest.raises(TooLarge, match="one by one"):
-        exports(world).everyone(SPACE, "ask for them one by one")
+        everyone(world, hint="ask for them one by one")
 
 
-def test_a_table_that_takes_too_long_to_read_is_an_error() -> None:
+@pytest.mark.parametrize("space", [SPACE, "nobody"])
+def test_a_table_that_takes_too_long_to_read_is_an_error_whoever_is_in_it(space: str) -> None:
     def slow(request: str, _: Sequence[Key]) -> None:
         if request == "scan_all":
             world.clock.pass_(LONGEST)
@@ -118,7 +127,19 @@ def test_a_table_that_takes_too_long_to_read_is_an_error() -> None:
     world = in_memory(MemoryStore(slow))
     world.track("s")
     with pytest.raises(TooLarge, match="can be read for one answer: ask for less"):
-        exports(world).everyone(SPACE, "ask for less")
+        everyone(world, space, hint="ask for less")
+
+
+def test_large_values_that_take_too_long_to_read_are_an_error() -> None:
+    def slow(request: str, keys: Sequence[Key]) -> None:
+        if any(key.item.startswith("v/") for key in keys):
+            world.clock.pass_(LONGEST)
+
+    world = in_memory(MemoryStore(slow))
+    for n in range(2):
+        world.update(f"s{n}", properties={"a": "x" * 3000, "b": "x" * 3000})
+    with pytest.raises(TooLarge, match="can be read for one answer: ask for less"):
+        everyone(world, hint="ask for less")
 
 
 # -- one customer -------------------------------------------------------------------------------------------------
