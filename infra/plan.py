@@ -20,12 +20,13 @@ Action = Literal[
     "PartiQLInsert",
     "PutItem",
     "Query",
+    "Scan",
     "UpdateItem",
 ]
 """Everything that the store does, as IAM names it. A transaction needs what its actions need."""
 
 Access = Mapping[str, tuple[Action, ...]]
-"""What a function may do, by table. Whatever is not named is forbidden; nobody may scan."""
+"""What a function may do, by table. Whatever is not named is forbidden; only who answers all customers may scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,15 @@ FUNCTIONS_BY_NAME = {
             server_keys=True,
             timeout=20,
         ),
+        Function(
+            "exponeadata",
+            {
+                "sessions": ("GetItem", "BatchGetItem", "Query"),
+                "customers": ("GetItem", "BatchGetItem", "Query", "Scan"),
+            },
+            server_keys=True,
+            timeout=29,  # as long as API Gateway waits: an export reads the whole table
+        ),
         Function("health", {"sessions": ("GetItem",), "customers": ("GetItem",)}),
         Function(
             "associate",
@@ -179,6 +189,8 @@ ROUTES = (
         )
         for method in ("GET", "POST")
     ),
+    Route("POST", "/data/v2/projects/{token}/customers/{call}", "exponeadata"),
+    Route("POST", "/data/v2/projects/{token}/consent/categories", "exponeadata"),
     Route("POST", "/serve/trackingUser", "helloretail"),
     Route("POST", "/serve/collect/{kind}", "helloretail"),
     Route("POST", "/bulk", "exponea", throttled=False),

@@ -55,8 +55,8 @@ class MemoryStore:
     """`hardlink.port.Store` in memory.
 
     `changes`: the streams of both tables, in order: a record for every write that changed a `#` item.
-    `before`: called before every request with its name (`get`, `scan`, `write`, `insert`) and its keys; it may raise
-    (a crash) or use the store itself (somebody else was quicker), for which it is not called again.
+    `before`: called before every request with its name (`get`, `scan`, `scan_all`, `write`, `insert`) and its keys; it
+    may raise (a crash) or use the store itself (somebody else was quicker), for which it is not called again.
     A scan is one request a page, an insert is one request for every 25 items, as on DynamoDB.
     """
 
@@ -92,6 +92,26 @@ class MemoryStore:
         if first.encode() > last.encode():
             raise Rejected("the upper bound of BETWEEN is below the lower one")
         return self._pages(low, high, page, newest_first=newest_first)
+
+    def scan_all(
+        self, table: Table, partitions: str, kinds: Sequence[str]
+    ) -> Iterator[list[tuple[Key, Item]]]:
+        if not partitions or not kinds or not all(kinds):
+            raise Rejected("a filter that begins with nothing")
+        after: Key | None = None
+        while True:
+            self._announce("scan_all", [])
+            with self._lock:
+                rest = [row for row in self._everything(table) if after is None or row[0] > after]
+                page = list(_one_page(rest, None))
+            yield [
+                (key, dict(item))
+                for key, item in page
+                if key.partition.startswith(partitions) and key.item.startswith(tuple(kinds))
+            ]
+            if len(page) == len(rest):
+                return
+            after = page[-1][0]
 
     def write(self, actions: Sequence[Action]) -> None:
         _check_actions(actions)
@@ -182,6 +202,18 @@ class MemoryStore:
         chosen = (n for n in rows if first <= n.encode() <= last and n != after)
         names = sorted(chosen, key=str.encode, reverse=newest_first)
         return [(low._replace(item=name), dict(rows[name])) for name in names]
+
+    def _everything(self, table: Table) -> list[tuple[Key, Item]]:
+        """A whole table, in an order that stays."""
+        return sorted(
+            (
+                (Key(table, partition, name), item)
+                for (where, partition), rows in self._partitions.items()
+                for name, item in rows.items()
+                if where == table
+            ),
+            key=lambda row: row[0],
+        )
 
     def _insert(self, key: Key, item: Item) -> bool:
         if self._find(key) is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardlink import layout
+from hardlink.identifiers import OWN
 from hardlink.instants import END
 from hardlink.layout import Contribution, Item, Joined, Key, Record, SessionRow
 from hardlink.nodes import PROFILE, Node
@@ -73,6 +74,17 @@ class Customer:
             if node.type != PROFILE:
                 by_type.setdefault(node.type, []).append(node.value)
         return by_type
+
+    @property
+    def devices(self) -> list[str]:
+        """The sessions whose next event will be this customer's, the oldest first; not the customer's own."""
+        current = {stretch.session for stretch in self.stretches() if stretch.end == END}
+        rows = sorted(self.sessions, key=lambda row: (row.created, row.session))
+        return [
+            row.session
+            for row in rows
+            if row.session in current and not row.session.startswith(OWN)
+        ]
 
     def values(self, store: Store) -> Mapping[str, Any]:
         """Attributes, segments, traits and consents: of every name the value set last."""

@@ -50,10 +50,27 @@ class IdentifierType(_Declared):
         return self
 
 
+class ConsentCategory(_Declared):
+    """See `sources.ConsentCategory`."""
+
+    id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")]
+    legitimate_interest: bool = False
+    translations: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+
+
 class Project(_Declared):
     """See `sources.Project`."""
 
     identifiers: Mapping[str, IdentifierType]
+    consent_categories: tuple[ConsentCategory, ...] = ()
+
+    @field_validator("consent_categories")
+    @classmethod
+    def _each_once(cls, found: tuple[ConsentCategory, ...]) -> tuple[ConsentCategory, ...]:
+        ids = [category.id for category in found]
+        if twice := next((id_ for id_ in ids if ids.count(id_) > 1), None):
+            raise ValueError(f"category {twice!r} is declared twice")
+        return found
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Project:

@@ -100,6 +100,15 @@ class Store(Protocol):
         Pages are fetched as they are asked for; `page` is how many items one of them should hold.
         """
 
+    def scan_all(
+        self, table: Table, partitions: str, kinds: Sequence[str]
+    ) -> Iterator[list[tuple[Key, Item]]]:
+        """Every item whose partition key begins with `partitions`, and its sort key with one of `kinds`; in no order.
+
+        It reads the whole table, whatever it answers: a page a request, many of them empty, as they are asked for.
+        Each page is read consistently, all of them at no one moment: what is written meanwhile may be seen or not.
+        """
+
     def write(self, actions: Sequence[Action]) -> None:
         """All of these or none, at most 100, each on a key of its own. Raises `ConditionFailed`."""
 

@@ -34,10 +34,26 @@ class IdentifierType:
 
 
 @dataclass(frozen=True)
+class ConsentCategory:
+    """What a customer may consent to.
+
+    `legitimate_interest`: the shop may do it without being asked. `translations`: by language, texts by their name.
+    """
+
+    id: str
+    legitimate_interest: bool = False
+    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Project:
-    """The space in which identities are unique: its identifier types, in order of preference."""
+    """The space in which identities are unique: its identifier types, in order of preference.
+
+    `consent_categories`: what its customers may consent to, as Exponea's mobile clients ask for it.
+    """
 
     identifiers: Mapping[str, IdentifierType]
+    consent_categories: tuple[ConsentCategory, ...] = ()
 
     @cached_property
     def _by_spelling(self) -> Mapping[str, str]:
@@ -79,15 +95,19 @@ class Project:
         self, type_: str, value: object, field: str, *, type_field: str | None = None
     ) -> Node:
         """The node that a caller means by `type_` and `value`. Raises `Invalid` naming the field at fault."""
+        name = self.named_type(type_, type_field or field)
+        text = checked(value, field)
+        return Node(name, text.lower() if self.identifiers[name].email else text)
+
+    def named_type(self, type_: str, field: str) -> str:
+        """A type as it is declared, from any of its spellings. Raises `Invalid` naming `field`."""
         name = self.type_of(type_)
         if name is None:
             known = ", ".join(self.identifiers)
             raise Invalid(
-                f"identifier type {type_[:64]!r} is not declared: use one of {known}",
-                type_field or field,
+                f"identifier type {type_[:64]!r} is not declared: use one of {known}", field
             )
-        text = checked(value, field)
-        return Node(name, text.lower() if self.identifiers[name].email else text)
+        return name
 
     def resolve(self, ids: Mapping[str, object]) -> tuple[Node, ...]:
         """The nodes of a call's `ids`, in order of preference; nulls are left out.
@@ -151,7 +171,10 @@ class Sources:
         """The sources that a valid declaration means."""
         return cls(
             {
-                name: Project({n: _type(t) for n, t in project["identifiers"].items()})
+                name: Project(
+                    {n: _type(t) for n, t in project["identifiers"].items()},
+                    tuple(ConsentCategory(**c) for c in project.get("consent_categories", ())),
+                )
                 for name, project in declared["projects"].items()
             },
             {name: _source(source) for name, source in declared["sources"].items()},

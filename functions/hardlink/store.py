@@ -122,13 +122,23 @@ class Tables:
         }
         if page:
             request["Limit"] = page
-        while True:
-            answer = self._call("query", request)
-            for raw in answer["Items"]:
-                yield self._read(table, raw)
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        for found in self._pages("query", table, request):
+            yield from found
+
+    def scan_all(
+        self, table: Table, partitions: str, kinds: Sequence[str]
+    ) -> Iterator[list[tuple[Key, Item]]]:
+        """See `Store.scan_all`: one Scan a megabyte of the table."""
+        marks = {f":{number}": kind for number, kind in enumerate(kinds)}
+        either = " OR ".join(f"begins_with(#s, {mark})" for mark in marks)
+        request: dict[str, Any] = {
+            "TableName": self._names[table],
+            "FilterExpression": f"begins_with(#p, :p) AND ({either})",
+            "ExpressionAttributeNames": {"#p": PARTITION[table], "#s": SORT},
+            "ExpressionAttributeValues": _encode({":p": partitions, **marks}),
+            "ConsistentRead": True,
+        }
+        return self._pages("scan", table, request)
 
     def write(self, actions: Sequence[Action]) -> None:
         """See `Store.write`: a single action is a plain write, at half a transaction's price."""
@@ -147,6 +157,16 @@ class Tables:
         return [
             added for some in _chunks(items, _INSERT_AT_ONCE) for added in self._insert_batch(some)
         ]
+
+    def _pages(
+        self, operation: str, table: Table, request: dict[str, Any]
+    ) -> Iterator[list[tuple[Key, Item]]]:
+        while True:
+            answer = self._call(operation, request)
+            yield [self._read(table, raw) for raw in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _get_one(self, key: Key) -> Item | None:
         request = {"TableName": self._names[key.table], "Key": _key(key), "ConsistentRead": True}

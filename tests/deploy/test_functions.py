@@ -26,9 +26,10 @@ FUNCTIONS = [
     "helloretail",
     "exponea",
     "collect",
+    "exponeadata",
 ]
 LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
-READS = {"customers", "exponea"}
+READS = {"customers", "exponea", "exponeadata"}
 """Those that know the server keys."""
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "track": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
@@ -46,6 +47,10 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "xo": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "exponea": ({"GetItem", "PutItem", "Query", "UpdateItem", "PartiQLInsert"}, LINK),
     "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),
+    "exponeadata": (
+        {"GetItem", "BatchGetItem", "Query"},
+        {"GetItem", "BatchGetItem", "Query", "Scan"},
+    ),
 }
 """What each may do with sessions, and with customers: said here once more, so that a change is seen twice."""
 
@@ -151,6 +156,16 @@ def test_its_environment_names_what_it_needs_and_no_more(dev: Template, name: st
     assert said(variables["HARDLINK_SESSIONS_TABLE"]) == "TablesSessions"
     assert said(variables["HARDLINK_CUSTOMERS_TABLE"]) == "TablesCustomers"
     assert variables["HARDLINK_SOURCES"] == "/var/task/sources.toml"
+
+
+def test_who_answers_all_customers_alone_may_scan() -> None:
+    scanning = [
+        (f.name, table)
+        for f in plan.FUNCTIONS_BY_NAME.values()
+        for table, actions in f.access.items()
+        if "Scan" in actions
+    ]
+    assert scanning == [("exponeadata", "customers")]
 
 
 def test_associate_is_told_the_hard_types_of_every_project(dev: Template) -> None:

@@ -74,6 +74,13 @@ class Shop:
         """A call with a server key."""
         return self._call(HttpRequest(method, path, [("authorization", f"Bearer {KEY}")]))
 
+    def data(self, call: str, **body: Any) -> dict[str, Any]:
+        """One of Exponea's data calls, with a private key."""
+        key = base64.b64encode(f"any:{KEY}".encode()).decode()
+        path = f"/data/v2/projects/demo/{call}"
+        sent = json.dumps(body).encode()
+        return self._call(HttpRequest("POST", path, [("authorization", f"Basic {key}")], sent))
+
     def _call(self, request: HttpRequest) -> dict[str, Any]:
         response = self._gateway.answer(request)
         assert response.status == 200, (request.target, response.body)
@@ -194,8 +201,21 @@ def _call_everything(shop: Shop) -> None:
         "/tracking-user?email=1@example.com",
     ):
         shop.read(path)
+    _read_everything(shop)
     for session in ("s1", "s2", "s3", "t1", "again"):
         shop.read(f"/sessions/{session}/unlink", "POST")
+
+
+def _read_everything(shop: Shop) -> None:
+    """Exponea's data calls."""
+    whole = {"customer_ids": {"cookie": "visit"}}
+    shop.data("customers/export-one", **whole)
+    shop.data("customers/attributes", **whole, attributes=[])
+    shop.data("customers/events", **whole, event_types=["large"])
+    for session, texts in (("one-text", 1), ("two-texts", 2)):
+        shop.write("/update", session, properties={f"p{n}": "x" * 9000 for n in range(texts)})
+    shop.data("customers/export", format="native_json")
+    shop.data("consent/categories")
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def test_each_event_is_understood_on_its_own(path: Path) -> None:
         assert answer == {"batchItemFailures": []}
         return
     nothing_there = event["requestContext"]["http"]["path"].startswith(
-        ("/customers", "/sessions", "/tracking")
+        ("/customers", "/sessions", "/tracking", "/data/v2/projects/demo/customers/export-one")
     )
     leads_on = event["requestContext"]["http"]["path"].startswith("/redirect")
     assert answer["statusCode"] == (404 if nothing_there else 307 if leads_on else 200)
@@ -126,6 +126,23 @@ def test_what_a_url_tells_is_an_event_of_the_visitor_it_names_or_of_nobody(run: 
 
 def test_put_is_answered_with_nothing(run: Run) -> None:
     assert run("track-put") is None
+
+
+def test_exponeas_data_calls(run: Run) -> None:
+    for name in ("track", "identify-soft", "associate-customers"):
+        run(name)
+    found = run("exponea-export-one")
+    assert found["ids"]["email"] == ["gordon@blackmesa.com"]
+    assert [event["type"] for event in found["events"]] == [
+        "page-view",
+        "consent-granted",
+        "product-in-basket",
+    ]
+    columns = [field.get("id") for field in run("exponea-export")["fields"]]
+    assert columns[:5] == ["registered", "email", "user_id", "order", "cookie"]
+    (row,) = run("exponea-export")["data"]
+    assert row[:5] == [None, found["ids"]["email"], None, None, found["ids"]["cookie"]]
+    assert run("exponea-consent-categories") == {"success": True, "results": []}
 
 
 def test_health(run: Run) -> None:

@@ -281,6 +281,11 @@ class _Stepped:
             self._answered(lambda: list(self.store.scan(table, partition, first, last, **options)))
         )
 
+    def scan_all(
+        self, table: Table, partitions: str, kinds: Sequence[str]
+    ) -> Iterator[list[tuple[Key, Item]]]:
+        return iter(self._answered(lambda: list(self.store.scan_all(table, partitions, kinds))))
+
     def write(self, actions: Sequence[Action]) -> None:
         self._answered(lambda: self.store.write(actions))
 

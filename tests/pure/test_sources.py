@@ -116,6 +116,47 @@ def test_a_mistake_is_named_with_file_and_field(
     assert named in str(error.value)
 
 
+CATEGORIES = """
+[[projects.shop.consent_categories]]
+id = "newsletter"
+translations = { "en" = { name = "Newsletter" } }
+
+[[projects.shop.consent_categories]]
+id = "personalisation"
+legitimate_interest = true
+"""
+
+
+def test_consent_categories_are_declared_in_order(written: Path) -> None:
+    written.write_text(VALID + CATEGORIES)
+    found = declaration.load(written)
+    assert found == sources.deployed(written)
+    newsletter, personalisation = found.projects["shop"].consent_categories
+    assert (newsletter.id, newsletter.legitimate_interest) == ("newsletter", False)
+    assert newsletter.translations == {"en": {"name": "Newsletter"}}
+    assert (personalisation.id, personalisation.legitimate_interest) == ("personalisation", True)
+    assert personalisation.translations == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        pytest.param(
+            '"personalisation"', '"newsletter"', "'newsletter' is declared twice", id="twice"
+        ),
+        pytest.param('id = "newsletter"', "", "consent_categories.0.id", id="no ID"),
+        pytest.param("true", '"maybe"', "legitimate_interest", id="neither true nor false"),
+    ],
+)
+def test_a_mistake_in_a_consent_category_is_named(
+    written: Path, old: str, new: str, named: str
+) -> None:
+    written.write_text(VALID + CATEGORIES.replace(old, new))
+    with pytest.raises(SourcesError) as error:
+        declaration.load(written)
+    assert named in str(error.value)
+
+
 def test_a_project_has_at_most_8_types(written: Path) -> None:
     many = "".join(f'soft{n} = {{ kind = "soft" }}\n' for n in range(6))
     written.write_text(VALID.replace("[sources.web]", f"{many}\n[sources.web]"))

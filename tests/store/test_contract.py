@@ -131,6 +131,56 @@ def test_scan_reads_nothing_until_it_is_asked(store: Store) -> None:
     assert [place.item for place, _ in found] == ["a"]
 
 
+# -- scan_all -----------------------------------------------------------------------------------------------------
+
+
+def everywhere(store: Store, partitions: str, *kinds: str) -> list[tuple[str, str]]:
+    pages = store.scan_all("sessions", partitions, kinds)
+    return sorted((place.partition, place.item) for page in pages for place, _ in page)
+
+
+def test_scan_all_answers_the_kinds_asked_for_of_every_partition_that_begins_so(
+    store: Store,
+) -> None:
+    store.insert([(key(item, p), {}) for p in ("shop/a", "shop/b") for item in ("#", "m/1", "l/1")])
+    store.write([Put(Key("customers", "shop/a", "#"), {"in": "customers"})])
+    both = [("shop/a", "#"), ("shop/a", "m/1"), ("shop/b", "#"), ("shop/b", "m/1")]
+    assert everywhere(store, "shop/", "#", "m/") == both
+    assert everywhere(store, "shop/b", "#") == [("shop/b", "#")]
+    assert everywhere(store, "nobody/", "#") == []
+
+
+def test_scan_all_answers_nothing_of_a_project_whose_name_begins_alike(store: Store) -> None:
+    for partition in ("shop/a", "shop-2/a", "sho/a", "shopx", "other/shop/a"):
+        store.write([Put(key("#", partition), {"is": partition})])
+    (found,) = (row for page in store.scan_all("sessions", "shop/", ["#"]) for row in page)
+    assert found == (key("#", "shop/a"), {"is": "shop/a"})
+
+
+def test_scan_all_reads_beyond_a_megabyte_and_past_pages_of_which_it_wants_nothing(
+    store: Store,
+) -> None:
+    text = "x" * 300_000
+    for number in range(10):
+        partition = f"{'shop' if number in (1, 8) else 'other'}/{number}"
+        store.write([Put(key("#", partition), {"text": text})])
+    assert everywhere(store, "shop/", "#") == [("shop/1", "#"), ("shop/8", "#")]
+
+
+def test_scan_all_answers_empty_pages_too_so_that_its_reader_may_stop(store: Store) -> None:
+    for number in range(10):
+        store.write([Put(key("#", f"other/{number}"), {"text": "x" * 300_000})])
+    pages = list(store.scan_all("sessions", "shop/", ["#"]))
+    assert pages == [[]] * len(pages)
+    assert len(pages) > 1
+
+
+def test_scan_all_reads_nothing_until_it_is_asked(store: Store) -> None:
+    found = store.scan_all("sessions", "shop/", ["#"])
+    store.write([Put(key("#"), {})])
+    assert [place.partition for page in found for place, _ in page] == [HERE]
+
+
 # -- write: conditions --------------------------------------------------------------------------------------------
 
 NONE: Item | None = None
