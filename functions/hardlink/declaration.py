@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -49,6 +50,18 @@ class Project(_Declared):
     """See `sources.Project`."""
 
     identifiers: Mapping[str, IdentifierType]
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_there(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+            raise ValueError(
+                f"there is no time zone {name!r}: write Europe/Berlin, or UTC"
+            ) from error
+        return name
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Project:

@@ -88,7 +88,7 @@ class Request:
     @cached_property
     def json(self) -> object:
         """The body as JSON, whatever its Content-Type, unzipped where it is zipped. Raises `Invalid`, `TooLarge`."""
-        raw = self._bytes
+        raw = self.raw
         try:
             found: object = json.loads(raw, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError) as error:
@@ -98,7 +98,8 @@ class Request:
         return found
 
     @property
-    def _bytes(self) -> bytes:
+    def raw(self) -> bytes:
+        """The body, unzipped where it is said to be zipped. Raises `Invalid`, `TooLarge`."""
         body = self._event.get("body") or ""
         try:
             raw = (

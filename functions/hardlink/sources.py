@@ -35,9 +35,13 @@ class IdentifierType:
 
 @dataclass(frozen=True)
 class Project:
-    """The space in which identities are unique: its identifier types, in order of preference."""
+    """The space in which identities are unique: its identifier types, in order of preference.
+
+    `time_zone`: of dates that name none, in what the shop's own systems write (its order feed).
+    """
 
     identifiers: Mapping[str, IdentifierType]
+    time_zone: str = "UTC"
 
     @cached_property
     def _by_spelling(self) -> Mapping[str, str]:
@@ -130,7 +134,10 @@ class Sources:
         """The sources that a valid declaration means."""
         return cls(
             {
-                name: Project({n: _type(t) for n, t in project["identifiers"].items()})
+                name: Project(
+                    {n: _type(t) for n, t in project["identifiers"].items()},
+                    project.get("time_zone", "UTC"),
+                )
                 for name, project in declared["projects"].items()
             },
             {
