@@ -36,8 +36,9 @@ def purchase(row: Mapping[str, Any], project: Project) -> tuple[Purchase, list[s
             or "neither a customerId nor an email: nobody can be told to have ordered"
         )
         raise Invalid(why, "customerId")
-    kept = {name: found[name] for name in ("total", "products") if name in found}
-    properties: dict[str, Any] = {**kept, "orderNumber": said.number}
+    kept = ("total", "products")
+    properties: dict[str, Any] = {name: found[name] for name in found if name in kept}
+    properties["orderNumber"] = said.number
     values.check(properties, "order")
     return Purchase(said, ids, properties), warnings
 

@@ -58,7 +58,7 @@ class Shop:
             {"batchItemFailures": []},
             {"batchItemFailures": [{"itemIdentifier": "m1"}]},
         )
-        return answer == {"batchItemFailures": []}
+        return bool(answer == {"batchItemFailures": []})
 
     def summary(self, name: str = "orders.csv") -> dict[str, Any]:
         """What became of a file."""
