@@ -21,7 +21,8 @@ class Claim(NamedTuple):
 
     `ids`: in order of preference. `hard_types`: the project's. `said`: when it was said, microseconds;
     `timed`: the client named that time, so it may be late. `caps`: most values of a type for one customer.
-    `stranger`: only a profile that has no customer with a hard identifier yet is linked, else the claim is refused.
+    `stranger`: what proves who somebody is; with `refuse` it takes nobody from a customer, not even from before they
+    were one.
     """
 
     profile: Node | None
@@ -154,12 +155,10 @@ def _relink(draft: Draft, claim: Claim, profile: Node, customer: Node) -> None:
     if claim.timed and claim.said <= state.undone:
         draft.supersede("a link was undone")
         return
-    current = draft.root(state.link) if state.link else None
-    if claim.stranger and current and current.type in claim.hard_types and current != customer:
-        raise _refused()
     if claim.timed and state.links and claim.said <= state.said and not claim.stranger:
         _relink_late(draft, claim, profile, customer)
         return
+    current = draft.root(state.link) if state.link else None
     if current == customer:
         return
     rule = _rule(claim, current, customer)

@@ -118,6 +118,17 @@ def _asked(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str
             yield params["TableName"], operation
 
 
+def _tell_orders(shop: Shop) -> None:
+    now = datetime.now(UTC)
+    for days in (1, 0, 2):  # the last one is late, and another customer has its address by now
+        at = (now - timedelta(days=days)).isoformat()
+        shop.order(f"o{days}", at, customerId=f"o{days}", email="o@example.com")
+    for number in ("o3", "o4"):
+        shop.order(number, now.isoformat(), customerId="o3")
+    shop.order("o5", (now + timedelta(hours=2)).isoformat(), customerId="o3")
+    shop.collect("conversion", "s8", orderNumber="o3", total=1)
+
+
 def _call_everything(shop: Shop) -> None:
     numbers = count(1)
     shop.read("/health")
@@ -165,14 +176,7 @@ def _call_everything(shop: Shop) -> None:
     shop.collect("pageview", "s6", url="https://shop.example/1")
     shop.collect("cart", "s5", email="5@example.com", productNumbers=["1"])
     shop.activity("s4", ecommerceid="another")
-    now = datetime.now(UTC)
-    for days in (1, 0, 2):  # the last one is late, and another customer has its address by now
-        at = (now - timedelta(days=days)).isoformat()
-        shop.order(f"o{days}", at, customerId=f"o{days}", email="o@example.com")
-    for number in ("o3", "o4"):
-        shop.order(number, now.isoformat(), customerId="o3")
-    shop.order("o5", (now + timedelta(hours=2)).isoformat(), customerId="o3")
-    shop.collect("conversion", "s8", orderNumber="o3", total=1)
+    _tell_orders(shop)
     soon = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
     shop.write("/track", "visit", events=[{"type": "view", "time": soon}])
     shop.activity("s4", at=soon)

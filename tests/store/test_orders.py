@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -244,3 +244,50 @@ def test_more_visitors_than_can_be_right_are_kept_all_the_same(store_world: Worl
     assert convert(store_world, "phone") == "stored"
     assert store_world.order("7", ids=IDS, total=TOTAL).status == "stored"
     assert types(store_world) == ["conversion"]
+
+
+class Interrupted:
+    """A store's requests, before one of which somebody else is quicker."""
+
+    def __init__(self, when: Callable[[str, str], bool]) -> None:
+        self.then: Callable[[], object] | None = None
+        self._when = when
+
+    def __call__(self, name: str, keys: Sequence[layout.Key]) -> None:
+        if self.then and any(self._when(name, key.item) for key in keys):
+            then, self.then = self.then, None
+            then()
+
+
+@pytest.mark.parametrize("first", ["tracked", "told"])
+def test_who_writes_an_order_a_moment_before_is_seen(first: str) -> None:
+    before = Interrupted(lambda name, item: name == "write" and item == "o")
+    world = worlds.in_memory(MemoryStore(before))
+    world.track("phone", {"type": "view"})
+    steps: dict[str, Callable[[], object]] = {
+        "tracked": lambda: convert(world, "phone"),
+        "told": lambda: world.order("7", ids=IDS, total=TOTAL),
+    }
+    other = "told" if first == "tracked" else "tracked"
+    before.then = steps[other]
+    steps[first]()
+    assert before.then is None
+    assert sorted(types(world)) == ["conversion", "view"]
+
+
+@pytest.mark.parametrize("source", ["move", "split", "refuse"])
+def test_who_logs_in_a_moment_before_stays_who_they_are(source: str) -> None:
+    before = Interrupted(lambda name, item: name == "write")
+    world = worlds.in_memory(MemoryStore(before))
+    convert(world, "phone", source=source)
+    world.identify("other", ids=IDS)
+
+    def log_in() -> object:
+        return world.identify("phone", source, ids={"registered": "alyx"})
+
+    before.then = log_in
+    assert world.order("7", ids=IDS, total=TOTAL).status == "stored"
+    assert before.then is None
+    assert types(world) == ["conversion"]
+    assert types(world, "alyx") == ["conversion"]
+    assert world.sessions("gordon") == {"other", "@registered=gordon"}
