@@ -45,6 +45,8 @@ class Outputs(Construct):
         sources: Sources,
         server_keys: Mapping[str, str],
         failed: str,
+        feeds: str,
+        failed_feeds: str,
     ) -> None:
         super().__init__(scope, id_)
         write_keys = {name: source.write_key for name, source in sources.sources.items()}
@@ -57,6 +59,8 @@ class Outputs(Construct):
             "get-secret-value --secret-id <name> --query SecretString --output text",
         )
         self._put("Failed", failed, "the queue of what could not be associated: empty, as a rule")
+        self._put("Feeds", feeds, "order feeds: aws s3 cp <file> <this><project>/")
+        self._put("FailedFeeds", failed_feeds, "the queue of feeds that could not be imported")
         if source := _in_browsers(sources):
             self._put("Snippet", snippet(url, source.write_key), "paste it into your pages")
 

@@ -126,6 +126,13 @@ FUNCTIONS_BY_NAME = {
             },
             timeout=20,
         ),
+        Function(
+            "orders",
+            {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
+            server_keys=True,
+            timeout=900,  # the most there is: a large file takes several runs
+            memory=1769,  # one whole processor
+        ),
         Function("identify", {"sessions": _OPEN, "customers": _LINK}),
         Function("update", {"sessions": _OPEN, "customers": _LINK}),
         Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
@@ -191,6 +198,7 @@ ROUTES = (
     ),
     Route("POST", "/data/v2/projects/{token}/customers/{call}", "exponeadata"),
     Route("POST", "/data/v2/projects/{token}/consent/categories", "exponeadata"),
+    Route("POST", "/orders", "orders"),
     Route("POST", "/serve/trackingUser", "helloretail"),
     Route("POST", "/serve/collect/{kind}", "helloretail"),
     Route("POST", "/bulk", "exponea", throttled=False),
@@ -220,6 +228,14 @@ STREAM_WINDOW = 1
 """Seconds to gather a batch in: a visitor's first calls come together."""
 STREAM_PARALLEL = 4
 """Batches of one shard at a time; the order of one item's changes is kept."""
+
+FEEDS, RESULTS = "feeds/", "results/"
+"""Where a shop's order feeds lie in the bucket, by project, and what became of them."""
+FEED_DAYS = 30
+"""For so long feeds and results are kept: they hold personal data, and the tables have it."""
+FEED_RUNS = 50
+"""Runs of a quarter of an hour that one file may take before it counts as failed."""
+FEEDS_AT_ONCE = 2
 
 THROTTLE_RATE = 1000
 THROTTLE_BURST = 2000

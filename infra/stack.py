@@ -12,6 +12,7 @@ from hardlink.sources import Sources
 from infra import plan
 from infra.api import Api
 from infra.association import Association
+from infra.feeds import Feeds
 from infra.functions import Functions
 from infra.outputs import Outputs
 from infra.server_keys import ServerKeys
@@ -33,7 +34,7 @@ class Hardlink(Stack):
             id_,
             description="Hardlink: customer identity and event tracking for web shops",
             termination_protection=keep,
-            suppress_template_indentation=True,  # CloudFormation takes 51,200 bytes without a bucket
+            suppress_template_indentation=True,
         )
         tables = Tables(self, "Tables", keep=keep)
         server_keys = ServerKeys(self, "ServerKeys", declared.projects)
@@ -49,6 +50,7 @@ class Hardlink(Stack):
         association = Association(
             self, "Association", tables=tables, associate=functions["associate"]
         )
+        feeds = Feeds(self, "Feeds", orders=functions["orders"], keep=keep)
         Outputs(
             self,
             "Outputs",
@@ -56,6 +58,8 @@ class Hardlink(Stack):
             sources=declared,
             server_keys=server_keys.names,
             failed=association.failed.queue_url,
+            feeds=f"s3://{feeds.name}/{plan.FEEDS}",
+            failed_feeds=feeds.failed.queue_url,
         )
 
 

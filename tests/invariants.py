@@ -15,6 +15,7 @@ from hardlink import layout
 from hardlink.instants import END
 from hardlink.layout import HEAD, Contribution, Item, Joined, Key, Record, Session, SessionRow
 from hardlink.nodes import PROFILE, Entry, Node, owner, spans
+from hardlink.orders import Order
 
 Dump: TypeAlias = Mapping[Key, Item]
 HardTypes: TypeAlias = Mapping[str, frozenset[str]]
@@ -62,6 +63,7 @@ class World:
     """Rows under nodes by kind (`s/`, `p/`, `h/`, ...): the node and the rest of the sort key."""
     pieces: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     cut: dict[tuple[str, str], int] = field(default_factory=dict)
+    orders: list[Order] = field(default_factory=list)
 
     @cached_property
     def homes(self) -> dict[Node, dict[Node, list[Interval]]]:
@@ -121,6 +123,8 @@ def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
         world.events[id_].append((int(time), event))
         if "pieces" in item:
             world.cut[id_, rest] = int(item["pieces"])
+    elif kind == "o":
+        world.orders.append(layout.read_order(key, item))
     elif kind == "x":
         world.pieces[id_, rest.rsplit("/", 2)[0]] += 1
 
@@ -156,6 +160,18 @@ def _always(world: World) -> Iterator[str]:
     missing = _children(world) - world.rows.get("c", {}).keys()
     yield from (f"{soft} doesn't know that {child} links to it" for soft, child in sorted(missing))
     yield from _sessions_hold(world)
+    yield from _orders_hold(world)
+
+
+def _orders_hold(world: World) -> Iterator[str]:
+    """An order and the events that stand for it are there together, one for each visitor who tracked it."""
+    for order in world.orders:
+        for kept in order.kept:
+            if (kept.said.time, kept.event) not in world.events[kept.session]:
+                yield f"order {order.number} misses its event of session {kept.session}"
+        profiles = [kept.profile for kept in order.kept]
+        if len(profiles) != len(set(profiles)) or not profiles:
+            yield f"order {order.number} is kept under {profiles}"
 
 
 def _head_agrees(world: World, node: Node, record: Record) -> Iterator[str]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeVar
 
-from hardlink import commands
+from hardlink import commands, orders
 from hardlink.association import Association
 from hardlink.commands import Anonymize, Consent, Identify, Sent, Track, Update
 from hardlink.instants import SECOND
 from hardlink.layout import Table
+from hardlink.ordering import Outcome, Purchase
 from hardlink.port import Store
 from hardlink.reading import Reading
 from hardlink.service import Service
@@ -117,6 +118,20 @@ class World:
         """`POST /consent`."""
         command = self._command(Consent, source, session, {"tracking": tracking})
         return self.service.consent(self.service.call(source), command)
+
+    def order(
+        self, number: str, *, ids: Mapping[str, Any], time: int | None = None, **more: Any
+    ) -> Outcome:
+        """An order as the shop's own feed tells it; placed a moment ago."""
+        call = self.service.call("move")
+        said = orders.said(
+            number,
+            time or call.now - SECOND,
+            more.get("total"),
+            more.get("email", ids.get("email")),
+        )
+        properties = {"orderNumber": number, "total": more.get("total")}
+        return self.service.order(call, Purchase(said, call.project.resolve(ids), properties))
 
     # -- what a reader sees ---------------------------------------------------------------------------------------
 

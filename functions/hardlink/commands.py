@@ -14,10 +14,11 @@ from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as schema
 from pydantic_core.core_schema import CoreSchema
 
-from hardlink import instants, values
+from hardlink import instants, orders, values
 from hardlink.errors import Invalid, TooLarge
 from hardlink.identifiers import OWN, formed, of_session
 from hardlink.nodes import Node
+from hardlink.orders import Said
 
 MOST_EVENTS = 500
 """Events of one call."""
@@ -44,7 +45,10 @@ class Options(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One event of a tracker payload (seed 002). `time`: when it happened, on the device's clock."""
+    """One event of a tracker payload (seed 002). `time`: when it happened, on the device's clock.
+
+    `order`: the order that it is (`number`, `total?`, `email?`): it is stored once, however often it is sent.
+    """
 
     type: str
     id: Any
@@ -53,6 +57,7 @@ class Event(NamedTuple):
     context: Properties
     options: Options
     tags: Sequence[str]
+    order: Mapping[str, Any] | None = None
 
     @property
     def happened(self) -> object:
@@ -202,6 +207,14 @@ def event_id(found: Event, number: int) -> str | None:
     return None if found.id in (None, "") else formed(found.id, f"events[{number}].id")
 
 
+def event_order(found: Event, number: int) -> Said | None:
+    """The order that an event is, if it is one. Raises `Invalid`."""
+    if found.order is None:
+        return None
+    of, field = found.order, f"events[{number}].order"
+    return orders.said(of["number"], 0, of.get("total"), of.get("email"), f"{field}.number")
+
+
 def _validated(validator: SchemaValidator, body: object, prefix: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = validator.validate_python(body)
@@ -316,6 +329,13 @@ _CONSENT = {
     "tracking": _field(schema.literal_schema(["granted", "denied"])),
     "erase": _option("erase", default=False),
 }
+_ORDER = schema.typed_dict_schema(
+    {
+        "number": schema.typed_dict_field(_ANY),
+        "total": _field(schema.float_schema(allow_inf_nan=False), _nothing),
+        "email": _field(_TEXT, _nothing),
+    }
+)
 _EVENT = SchemaValidator(
     schema.typed_dict_schema(
         {
@@ -326,6 +346,7 @@ _EVENT = SchemaValidator(
             "context": _PROPERTIES,
             "options": _OPTIONS,
             "tags": _field(schema.list_schema(_TEXT), list),
+            "order": _field(_ORDER, _nothing),
         }
     )
 )

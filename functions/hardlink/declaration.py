@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -71,6 +72,19 @@ class Project(_Declared):
         if twice := next((id_ for id_ in ids if ids.count(id_) > 1), None):
             raise ValueError(f"category {twice!r} is declared twice")
         return found
+
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_there(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+            raise ValueError(
+                f"there is no time zone {name!r}: write Europe/Berlin, or UTC"
+            ) from error
+        return name
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Project:

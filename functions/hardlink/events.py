@@ -8,16 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from hardlink import layout
-from hardlink.instants import SECOND, iso
+from hardlink import layout, values
+from hardlink.instants import DAY, END, SECOND, iso
 from hardlink.layout import EXPIRES, Item, Key
-from hardlink.port import Put, Store
+from hardlink.port import Absent, Put, Store
 from hardlink.values import dump, size
 
 _PIECE = 90_000
 """Characters of one piece: at most four bytes each, and an item ends at 400 KB."""
 
-
+MOST_CONTEXT = 256 * 1024
+"""Bytes of an event's context."""
 ANSWERED = 2_500_000
 """Bytes of the events of one answer: Lambda answers 6 MB, in which quotes may take twice their room."""
 
@@ -59,18 +60,12 @@ def insert(store: Store, space: str, session: str, found: Sequence[StoredEvent])
 
     The pieces of a large event are written before it, so that nobody ever reads half of one.
     """
-    written = [_write(space, session, event) for event in found]
-    for event in written:
-        if event.pieces and store.get([event.head[0]]) == [None]:
-            for key, item in event.pieces:
-                store.write([Put(key, item)])
-    return store.insert([event.head for event in written])
+    return store.insert([_in_pieces(store, _write(space, session, event)) for event in found])
 
 
-def put(space: str, session: str, event: StoredEvent) -> Put:
-    """The action that stores a small event, among others of one transaction."""
-    key, item = _write(space, session, event).head
-    return Put(key, item)
+def put(store: Store, space: str, session: str, event: StoredEvent) -> Put:
+    """The action that stores an event, among others of one transaction."""
+    return Put(*_in_pieces(store, _write(space, session, event)), Absent())
 
 
 def read(store: Store, key: Key, item: Item) -> StoredEvent:
@@ -94,9 +89,32 @@ def fitting(found: Iterable[StoredEvent]) -> int:
     return sum(1 for so_far in bytes_so_far if so_far <= ANSWERED)
 
 
+def unstorable(event: StoredEvent, now: int) -> tuple[str, str] | None:
+    """Why an event can't be stored, and which part of it is at fault."""
+    if not 0 <= event.time < END:
+        return "with the device's clock corrected, before 1970 or after 2286", "time"
+    if event.expires is not None and event.expires * SECOND <= now:
+        return "older than this source keeps events", "time"
+    if event.time > now + DAY:
+        return f"more than a day in the future: it is {iso(now)}", "time"
+    if len(event.body["properties"]) > values.MOST_NAMES:
+        return f"with the payload's, more than {values.MOST_NAMES} names", "properties"
+    if size(event.body["context"]) > MOST_CONTEXT:
+        return f"larger than {MOST_CONTEXT} bytes: shorten it", "context"
+    return None
+
+
 def expired(item: Item, now: int) -> bool:
     """Whether an event is past its retention, though DynamoDB did not delete it yet."""
     return EXPIRES in item and int(item[EXPIRES]) * SECOND <= now
+
+
+def _in_pieces(store: Store, event: _Written) -> tuple[Key, Item]:
+    """Write the pieces of a large event; answers what makes it one."""
+    if event.pieces and store.get([event.head[0]]) == [None]:
+        for key, item in event.pieces:
+            store.write([Put(key, item)])
+    return event.head
 
 
 def _write(space: str, session: str, event: StoredEvent) -> _Written:

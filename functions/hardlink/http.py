@@ -93,7 +93,7 @@ class Request:
             return {}
         type_ = (self.header("content-type") or "").partition(";")[0].strip().lower()
         if type_ == "application/x-www-form-urlencoded":
-            return _fields(self._bytes.decode(errors="replace"))
+            return _fields(self.raw.decode(errors="replace"))
         return self.json
 
     @property
@@ -104,7 +104,7 @@ class Request:
     @cached_property
     def json(self) -> object:
         """The body as JSON, whatever its Content-Type, unzipped where it is zipped. Raises `Invalid`, `TooLarge`."""
-        raw = self._bytes
+        raw = self.raw
         try:
             found: object = json.loads(raw, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError) as error:
@@ -114,7 +114,8 @@ class Request:
         return found
 
     @property
-    def _bytes(self) -> bytes:
+    def raw(self) -> bytes:
+        """The body, unzipped where it is said to be zipped. Raises `Invalid`, `TooLarge`."""
         body = self._event.get("body") or ""
         try:
             raw = (

@@ -21,6 +21,8 @@ class Claim(NamedTuple):
 
     `ids`: in order of preference. `hard_types`: the project's. `said`: when it was said, microseconds;
     `timed`: the client named that time, so it may be late. `caps`: most values of a type for one customer.
+    `stranger`: what proves who somebody is; with `refuse` it takes nobody from a customer, not even from before they
+    were one.
     """
 
     profile: Node | None
@@ -30,6 +32,7 @@ class Claim(NamedTuple):
     said: int
     timed: bool = False
     caps: Mapping[str, int] = NOTHING
+    stranger: bool = False
 
 
 def decide(claim: Claim, facts: Facts, histories: Histories | None = None) -> Decision:
@@ -152,7 +155,7 @@ def _relink(draft: Draft, claim: Claim, profile: Node, customer: Node) -> None:
     if claim.timed and claim.said <= state.undone:
         draft.supersede("a link was undone")
         return
-    if claim.timed and state.links and claim.said <= state.said:
+    if claim.timed and state.links and claim.said <= state.said and not claim.stranger:
         _relink_late(draft, claim, profile, customer)
         return
     current = draft.root(state.link) if state.link else None

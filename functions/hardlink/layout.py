@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from hardlink import values
+from hardlink.identifiers import OWN
 from hardlink.nodes import NOTHING, Entry, Node, State
+from hardlink.orders import Kept, Order, Said, Told
 from hardlink.values import Name, Values
 
 Table = Literal["sessions", "customers"]
@@ -140,6 +142,11 @@ def piece(of: Key, digest: str, number: int) -> Key:
     `digest`: of the whole content, so that another event of this ID and time never overwrites it.
     """
     return of._replace(item=f"x/{of.item[2:]}/{digest}/{number:03d}")
+
+
+def order(project: str, number: str) -> Key:
+    """The key of what is known of an order: beside the sessions, under a name that no client may send for one."""
+    return Key("sessions", f"{project}/{OWN}order={number}", "o")
 
 
 def after(prefix: str) -> str:
@@ -322,6 +329,50 @@ def read_contribution(key: Key, item: Item) -> Contribution:
 def event_time(key: Key) -> int:
     """The time in an event's key."""
     return int(key.item.split("/", 2)[1])
+
+
+def write_order(order_: Order) -> Item:
+    """What is known of an order as an item."""
+    item: Item = {"rev": order_.rev}
+    if order_.kept:
+        item["kept"] = values.dump(
+            [
+                [k.profile.value, k.session, k.event, k.said.time, k.said.total, k.said.email]
+                + ([] if k.tracked else [False])
+                for k in order_.kept
+            ]
+        )
+    if order_.told:
+        ids, said, visitor = order_.told
+        named = visitor.value if visitor else None
+        item["told"] = values.dump(
+            [[str(node) for node in ids], said.time, said.total, said.email, named]
+        )
+    if order_.expires is not None:
+        item[EXPIRES] = order_.expires
+    return item
+
+
+def read_order(key: Key, item: Item | None) -> Order:
+    """What `write_order` wrote; an absent item is an order that nobody mentioned yet."""
+    number = project_of(key.partition)[1].partition("=")[2]
+    if item is None:
+        return Order(number)
+    kept = (
+        Kept(Node("profile", profile), session_, event_, Said(number, *said), *tracked)
+        for profile, session_, event_, *said in json.loads(str(item.get("kept", "[]")))
+        for said, tracked in [(said[:3], said[3:])]
+    )
+    told = None
+    if "told" in item:
+        ids, time, total, email, visitor = json.loads(str(item["told"]))
+        told = Told(
+            tuple(map(Node.parse, ids)),
+            Said(number, time, total, email),
+            Node("profile", visitor) if visitor else None,
+        )
+    expires = int(item[EXPIRES]) if EXPIRES in item else None
+    return Order(number, int(item["rev"]), tuple(kept), told, expires)
 
 
 def _node(text: Attribute | None) -> Node | None:

@@ -17,6 +17,7 @@ from hardlink.identity import Claim
 from hardlink.layout import Session
 from hardlink.links import Links
 from hardlink.nodes import Node
+from hardlink.ordering import Orders, Outcome, Purchase
 from hardlink.port import Store
 from hardlink.sources import Policy, Sources
 from hardlink.tracking import Batch, Tracking, debug
@@ -38,7 +39,8 @@ class Service:
         self._new_id = new_id
         self._visits = Visits(store, new_id)
         self._links = Links(store)
-        self._tracking = Tracking(store, self._visits, new_id)
+        self._orders = Orders(store, self._visits, self._links)
+        self._tracking = Tracking(store, self._visits, self._orders, new_id)
         self._consents = Consents(store)
 
     def call(
@@ -131,6 +133,13 @@ class Service:
             decision = self._links.identify(call, claim, _said(command, call, time))
             return {"customer": _named(decision, ids), "warnings": list(decision.warnings)}
         return self._about(call, command, ids)
+
+    def order(self, call: Call, told: Purchase) -> Outcome:
+        """What the shop itself tells of an order: once, however often it is told and whoever tracked it.
+
+        Raises `Invalid`, and `Refused` where a rule forbids it: then nothing changed.
+        """
+        return self._orders.tell(call, told)
 
     def anonymize(self, call: Call, command: Anonymize) -> Answer:
         """From now on this device is somebody else's (rule 5): a new session, a new profile; the old ones stay."""

@@ -49,11 +49,13 @@ class ConsentCategory:
 class Project:
     """The space in which identities are unique: its identifier types, in order of preference.
 
-    `consent_categories`: what its customers may consent to, as Exponea's mobile clients ask for it.
+    `consent_categories`: what its customers may consent to, as Exponea's mobile clients ask for it. `time_zone`: of
+    dates that name none, in what the shop's own systems write (its order feed).
     """
 
     identifiers: Mapping[str, IdentifierType]
     consent_categories: tuple[ConsentCategory, ...] = ()
+    time_zone: str = "UTC"
 
     @cached_property
     def _by_spelling(self) -> Mapping[str, str]:
@@ -174,6 +176,7 @@ class Sources:
                 name: Project(
                     {n: _type(t) for n, t in project["identifiers"].items()},
                     tuple(ConsentCategory(**c) for c in project.get("consent_categories", ())),
+                    project.get("time_zone", "UTC"),
                 )
                 for name, project in declared["projects"].items()
             },

@@ -160,13 +160,18 @@ class Timeline:
         }
 
     def latest_session(self, customer: Customer) -> tuple[str, str]:
-        """Session and profile of the most recent visit (seed 003: newsletter content). Raises `NotFound`."""
-        newest = self._newest(customer.space, customer.stretches(), Wanted(limit=1))
+        """Session and profile of the most recent visit (seed 003: newsletter content). Raises `NotFound`.
+
+        What a customer did on no device was no visit.
+        """
+        visits = [s for s in customer.stretches() if not s.session.startswith(OWN)]
+        newest = self._newest(customer.space, visits, Wanted(limit=1))
         if newest:
             return newest[0].stretch.session, newest[0].stretch.profile
-        if not customer.sessions:
+        rows = [row for row in customer.sessions if not row.session.startswith(OWN)]
+        if not rows:
             raise NotFound("this customer has no sessions")
-        row = max(customer.sessions, key=lambda row: (row.created, row.session))
+        row = max(rows, key=lambda row: (row.created, row.session))
         return row.session, row.profile.value
 
     def _sessions(self, customer: Customer) -> list[tuple[SessionRow, int]]:

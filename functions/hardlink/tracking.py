@@ -11,16 +11,16 @@ from hardlink.call import Call, NewId
 from hardlink.commands import Event, Track
 from hardlink.errors import Invalid, TooLarge
 from hardlink.events import StoredEvent
-from hardlink.instants import DAY, END, SECOND, iso
+from hardlink.instants import SECOND
 from hardlink.layout import Session
+from hardlink.ordering import Orders
+from hardlink.orders import Said, event_id
 from hardlink.port import Store
 from hardlink.visits import Visits
 
 Status = Literal["stored", "duplicate", "rejected", "dropped"]
 MOST_INHERITED = 5 * 1024 * 1024
 """Bytes that a payload's context and properties may come to in all of its events."""
-MOST_CONTEXT = 256 * 1024
-"""Bytes of an event's context."""
 
 
 @dataclass(slots=True)
@@ -39,12 +39,13 @@ class Verdict:
 
 
 class Parsed(NamedTuple):
-    """An event that was understood. `happened`: its time on the device's clock, if it says one."""
+    """An event that was understood. `happened`: its time on the device's clock, `order`: which it is, if it says so."""
 
     number: int
     event: Event
     id: str | None
     happened: int | None
+    order: Said | None = None
 
 
 class Batch:
@@ -101,6 +102,7 @@ class Batch:
         try:
             event = commands.event(body, number)
             id_ = commands.event_id(event, number)
+            order = commands.event_order(event, number)
             happened = None
             if event.happened is not None:
                 happened = instants.parse(event.happened, f"events[{number}].time")
@@ -108,16 +110,17 @@ class Batch:
             return Verdict(id_ or _given_id(body), "rejected", error.message, error.field)
         if not (self._command.options.saves and event.options.saves):
             return Verdict(id_, "dropped", "not saved: the options say so")
-        self.parsed.append(Parsed(number, event, id_, happened))
+        self.parsed.append(Parsed(number, event, id_, happened, order))
         return Verdict(id_, "stored")
 
 
 class Tracking:
     """Stores the events of a payload."""
 
-    def __init__(self, store: Store, visits: Visits, new_id: NewId) -> None:
+    def __init__(self, store: Store, visits: Visits, orders: Orders, new_id: NewId) -> None:
         self._store = store
         self._visits = visits
+        self._orders = orders
         self._new_id = new_id
 
     def store(
@@ -128,7 +131,7 @@ class Tracking:
         for parsed in batch.parsed:
             event = self._event(call, session, command, parsed)
             batch.verdicts[parsed.number].id = event.id
-            if refused := _unstorable(call, event):
+            if refused := events.unstorable(event, call.now):
                 reason, part = refused
                 field = f"events[{parsed.number}].{part}"
                 batch.verdicts[parsed.number] = Verdict(event.id, "rejected", reason, field)
@@ -139,11 +142,14 @@ class Tracking:
         if not new:
             return []
         self._visits.expect(call, session, max(time for time, _ in new))
-        stored = [event for _, event in new.values()]
-        added = events.insert(self._store, call.space, session.id, stored)
-        for (parsed, _), is_new in zip(new.values(), added, strict=True):
+        plain = [(parsed, event) for parsed, event in new.values() if parsed.order is None]
+        added = events.insert(self._store, call.space, session.id, [event for _, event in plain])
+        for (parsed, _), is_new in zip(plain, added, strict=True):
             batch.verdicts[parsed.number].status = "stored" if is_new else "duplicate"
-        return stored
+        for parsed, event in new.values():
+            if parsed.order and not self._orders.track(call, session, parsed.order, event):
+                batch.verdicts[parsed.number].status = "duplicate"
+        return [event for _, event in new.values()]
 
     def _stored_before(
         self, call: Call, session: Session, command: Track, places: Sequence[tuple[int, str]]
@@ -178,7 +184,7 @@ class Tracking:
         if parsed.happened is not None:
             body["sent_time"] = event.happened
         return StoredEvent(
-            id=parsed.id or self._new_id(),
+            id=parsed.id or (event_id(parsed.order.number) if parsed.order else self._new_id()),
             type=event.type,
             time=time,
             received=call.now,
@@ -212,21 +218,6 @@ def debug(session: Session, stored: list[StoredEvent]) -> dict[str, Any]:
             for event in stored[: events.fitting(stored)]
         ],
     }
-
-
-def _unstorable(call: Call, event: StoredEvent) -> tuple[str, str] | None:
-    """Why an event can't be stored, and which part of it is at fault."""
-    if not 0 <= event.time < END:
-        return "with the device's clock corrected, before 1970 or after 2286", "time"
-    if event.expires is not None and event.expires * SECOND <= call.now:
-        return "older than this source keeps events", "time"
-    if event.time > call.now + DAY:
-        return f"more than a day in the future: it is {iso(call.now)}", "time"
-    if len(event.body["properties"]) > values.MOST_NAMES:
-        return f"with the payload's, more than {values.MOST_NAMES} names", "properties"
-    if values.size(event.body["context"]) > MOST_CONTEXT:
-        return f"larger than {MOST_CONTEXT} bytes: shorten it", "context"
-    return None
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

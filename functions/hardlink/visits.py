@@ -125,7 +125,7 @@ class Visits:
         if call.source.system_events and not quiet:
             session = beginnings.raised(session)
             found = beginnings.of(call, session, new_profile=isinstance(profile_action, Put))
-            begins = [events.put(call.space, session.id, event) for event in found]
+            begins = [events.put(self._store, call.space, session.id, event) for event in found]
         self._store.write(
             [
                 Put(

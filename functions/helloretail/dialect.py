@@ -52,8 +52,30 @@ def command(kind_: str, said: Mapping[str, Any], project: Project) -> dict[str, 
         "ids": ids,
         "stays": "customerId" not in said,
         "traits": {"cart": _cart(said)} if kind_ == "cart" else {},
-        "events": [] if kind_ == "customer" else [{"type": kind_, "properties": properties}],
+        "events": []
+        if kind_ == "customer"
+        else [{"type": kind_, "properties": properties, **_order(said)}],
     }
+
+
+def _order(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Which order a conversion is, so that it counts once however often it is sent, and in the order feed as well."""
+    if "orderNumber" not in said:
+        return {}
+    known = {name: said[name] for name in ("total", "email") if name in said}
+    return {"order": {"number": said["orderNumber"], **known}}
+
+
+def without_order(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The command without saying which order it is: the activity is kept all the same."""
+    kept = [{**event, "order": None} for event in body["events"]]
+    return {**body, "events": kept}
+
+
+def order_fault(found: Mapping[str, Any]) -> str | None:
+    """Why an order's number can be none, if that is what is wrong."""
+    faults = (r for r in found["results"] if str(r.get("field", "")).endswith(".order.number"))
+    return next((f"orderNumber: {fault['reason']}" for fault in faults), None)
 
 
 def without_ids(body: Mapping[str, Any]) -> dict[str, Any]:

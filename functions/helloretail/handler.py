@@ -29,11 +29,17 @@ def handler(request: Request) -> Answer:
 
 
 def _collected(call: Call, body: dict[str, Any]) -> Answer:
-    """What was done is kept, though who did it can't be."""
+    """What was done is kept, though who did it can't be, or which order it was."""
+    warnings: list[str] = []
     try:
-        return dialect.answer(service.track(call, commands.read(Track, body)), [])
+        found = service.track(call, commands.read(Track, body))
     except Invalid as error:
         if not (error.field or "").startswith("ids.") or not body["events"]:
             raise
-        found = service.track(call, commands.read(Track, dialect.without_ids(body)))
-        return dialect.answer(found, [f"{error.field}: {error.message}"])
+        warnings.append(f"{error.field}: {error.message}")
+        body = dialect.without_ids(body)
+        found = service.track(call, commands.read(Track, body))
+    if fault := dialect.order_fault(found):
+        warnings.append(fault)
+        found = service.track(call, commands.read(Track, dialect.without_order(body)))
+    return dialect.answer(found, warnings)

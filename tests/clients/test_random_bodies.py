@@ -22,8 +22,8 @@ MANY = 600
 """Bodies for each function."""
 SEED = 20_261_122
 NATIVE = {"track", "identify", "update", "anonymize", "consent", "customers", "health", "associate"}
-ELSEWHERE = {"collect", "exponeadata"}
-"""In `tests/http/test_random_tracardi.py`, and in `test_exponea_data.py`."""
+ELSEWHERE = {"collect", "exponeadata", "orders"}
+"""In `tests/http/test_random_tracardi.py`, `test_exponea_data.py`, `tests/orders`."""
 CAPTURES = Path(__file__).parent / "captures"
 
 

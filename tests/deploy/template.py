@@ -78,13 +78,14 @@ class Template:
 
     def accepted(self) -> dict[str, dict[str, str]]:
         """The findings of cdk-nag that are accepted: by construct, the rule and the reason."""
-        entries = self.read(f"{self.stack}.metadata.json").items()
-        return {
-            path.removeprefix(f"/{self.stack}/"): entry["data"]
-            for path, found in entries
-            for entry in found
-            if entry["type"] == "aws:cdk:acknowledged-rules"
-        }
+        accepted: dict[str, dict[str, str]] = {}
+        for path, found in self.read(f"{self.stack}.metadata.json").items():
+            for entry in found:
+                if entry["type"] == "aws:cdk:acknowledged-rules":
+                    accepted.setdefault(path.removeprefix(f"/{self.stack}/"), {}).update(
+                        entry["data"]
+                    )
+        return accepted
 
     def findings(self) -> set[tuple[str, str]]:
         """What cdk-nag did find: rule and construct."""

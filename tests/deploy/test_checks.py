@@ -44,9 +44,26 @@ def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(dev: Templa
         ("Api", "POST", "AwsSolutions-APIG4"),
         ("Api", "PUT", "AwsSolutions-APIG4"),
         ("Association", "Failed", "AwsSolutions-SQS3"),
+        ("Feeds", "Failed", "AwsSolutions-SQS3"),
+        ("Feeds", "Bucket", "AwsSolutions-S1"),
+        *(
+            (
+                "Feeds",
+                "Permission",
+                f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/{prefix}/*]",
+            )
+            for bucket in _ids(dev, "S3::Bucket")
+            for prefix in ("feeds", "results")
+        ),
         ("Association", "Permission", "AwsSolutions-IAM5[Resource::*]"),
     }
     assert all(len(r) > 20 for accepted in dev.accepted().values() for r in accepted.values())
+
+
+def _ids(template: Template, type_: str) -> list[str]:
+    """Logical IDs, hash and all."""
+    resources = template.body["Resources"].items()
+    return [name for name, resource in resources if resource["Type"] == f"AWS::{type_}"]
 
 
 def test_cfn_lint_accepts_the_templates(dev: Template, prod: Template) -> None:

@@ -27,9 +27,10 @@ FUNCTIONS = [
     "exponea",
     "collect",
     "exponeadata",
+    "orders",
 ]
 LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
-READS = {"customers", "exponea", "exponeadata"}
+READS = {"customers", "exponea", "exponeadata", "orders"}
 """Those that know the server keys."""
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "track": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
@@ -44,6 +45,7 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "health": ({"GetItem"}, {"GetItem"}),
     "helloretail": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
     "collect": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
+    "orders": ({"GetItem", "PutItem", "UpdateItem"}, LINK),
     "xo": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "exponea": ({"GetItem", "PutItem", "Query", "UpdateItem", "PartiQLInsert"}, LINK),
     "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),
@@ -66,6 +68,16 @@ def expected(function: str) -> set[tuple[str, str]]:
         ("xray:PutTraceSegments", "*"),
         ("xray:PutTelemetryRecords", "*"),
     }
+    if function == "orders":
+        allowed |= {
+            ("s3:GetObject", "FeedsBucket.Arn/feeds/*"),
+            ("s3:GetObject", "FeedsBucket.Arn/results/*"),
+            ("s3:PutObject", "FeedsBucket.Arn/results/*"),
+            *(
+                (f"sqs:{action}", "FeedsWaiting.Arn")
+                for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+            ),
+        }
     if function in READS:
         allowed.add(("secretsmanager:GetSecretValue", "ServerKeysdemo"))
     if function == "associate":

@@ -81,6 +81,13 @@ class Shop:
         sent = json.dumps(body).encode()
         return self._call(HttpRequest("POST", path, [("authorization", f"Basic {key}")], sent))
 
+    def order(self, number: str, at: str, **ids: str) -> None:
+        """An order of the shop's feed; the streams are delivered after it."""
+        row = {"orderNumber": number, "date": at, "total": 1, **ids}
+        headers = [("authorization", f"Bearer {KEY}")]
+        answer = self._call(HttpRequest("POST", "/orders", headers, json.dumps([row]).encode()))
+        assert answer["rejected"] == 0
+
     def _call(self, request: HttpRequest) -> dict[str, Any]:
         response = self._gateway.answer(request)
         assert response.status == 200, (request.target, response.body)
@@ -121,6 +128,17 @@ def _asked(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str
                 yield statement["Statement"].split('"')[1], "PartiQLInsert"
         case _:
             yield params["TableName"], operation
+
+
+def _tell_orders(shop: Shop) -> None:
+    now = datetime.now(UTC)
+    for days in (1, 0, 2):  # the last one is late, and another customer has its address by now
+        at = (now - timedelta(days=days)).isoformat()
+        shop.order(f"o{days}", at, customerId=f"o{days}", email="o@example.com")
+    for number in ("o3", "o4"):
+        shop.order(number, now.isoformat(), customerId="o3")
+    shop.order("o5", (now + timedelta(hours=2)).isoformat(), customerId="o3")
+    shop.collect("conversion", "s8", orderNumber="o3", total=1)
 
 
 def _call_everything(shop: Shop) -> None:
@@ -178,6 +196,7 @@ def _call_everything(shop: Shop) -> None:
     shop.collect("pageview", "s6", url="https://shop.example/1")
     shop.collect("cart", "s5", email="5@example.com", productNumbers=["1"])
     shop.activity("s4", ecommerceid="another")
+    _tell_orders(shop)
     soon = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
     shop.write("/track", "visit", events=[{"type": "view", "time": soon}])
     shop.activity("s4", at=soon)

@@ -488,3 +488,18 @@ def test_a_look_up_finds_nobody_by_an_identifier_that_was_only_mentioned() -> No
 def test_a_look_up_follows_a_soft_owner_to_its_customer() -> None:
     facts = {Y: State(rev=1, owner=X), X: State(rev=2, known=True, link=A, owner=A)}
     assert look_up(Y, facts, HARD) == A
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("said_before", [10, NOW + 1])
+def test_only_a_stranger_is_linked_by_what_is_said_of_strangers_alone(
+    said_before: int, *, timed: bool
+) -> None:
+    """An order proves who somebody is, but takes nobody from the customer that they are."""
+    more: dict[str, Any] = {"policy": "refuse", "timed": timed, "stranger": True}
+    assert decided({A: ROOT}, A, **more).states[P].link == A
+    assert decided({A: ROOT, P: linked(A, said_before)}, A, **more).states == {}
+    known = decided({A: ROOT, X: ROOT, P: linked(X, said_before)}, A, **more)
+    assert (known.states[P].link, known.entries[P].begins) == (A, False)
+    with pytest.raises(Refused, match="another customer"):
+        decided({A: ROOT, B: ROOT, P: linked(B, said_before)}, A, **more)

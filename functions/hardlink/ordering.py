@@ -1,0 +1,230 @@
+"""Carries out what `orders` decides: an order is stored once, whoever says it first and however often it is said.
+
+The row of an order and the event that stands for it are one transaction, so neither is ever there without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple
+
+from hardlink import events, forest, layout, orders
+from hardlink.call import Call
+from hardlink.contention import attempts
+from hardlink.errors import Invalid, Refused
+from hardlink.events import StoredEvent
+from hardlink.identifiers import OWN
+from hardlink.identity import Claim
+from hardlink.layout import Session
+from hardlink.links import Links
+from hardlink.nodes import NOTHING, Node
+from hardlink.orders import Kept, Order, Said, Told, event_id
+from hardlink.port import Action, ConditionFailed, Put, Rev, Store
+from hardlink.visits import Visits
+
+EVENT = "conversion"
+"""The type of an event that is an order, as Hello Retail calls it."""
+
+ELSEWHERE = "also tracked by a visitor who is not known to be this customer: it is kept there too"
+
+
+class Purchase(NamedTuple):
+    """An order as the shop itself tells it. `ids`: whose it is; `properties`: of its event."""
+
+    said: Said
+    ids: tuple[Node, ...]
+    properties: Mapping[str, Any] = NOTHING
+
+
+class Outcome(NamedTuple):
+    """What became of an order: `stored`; `associated` with who tracked it; or `known` before."""
+
+    status: Literal["stored", "associated", "known"]
+    warnings: tuple[str, ...] = ()
+
+
+class Orders:
+    """Reads and writes orders."""
+
+    def __init__(self, store: Store, visits: Visits, links: Links) -> None:
+        self._store = store
+        self._visits = visits
+        self._links = links
+
+    def track(self, call: Call, session: Session, said: Said, event: StoredEvent) -> bool:
+        """Store a visitor's conversion; `False` where the order is there already."""
+        mine = Kept(session.profile, session.id, event.id, said._replace(time=event.time))
+        for _ in attempts():
+            order = self._read(call.space, said.number)
+            roots = self._roots(call, order, mine.profile)
+            step = orders.tracked(order, mine, roots, call.project.hard_types)
+            if step.do == "known":
+                return False
+            if step.do == "link" and order.told:
+                self._find_out(call, order, order.told, session.profile)
+                continue
+            if len(order.kept) >= orders.MOST_KEPT:
+                return events.insert(self._store, call.space, session.id, [event])[0]
+            stored = self._keep(call, order, mine, event)
+            if stored is not None:
+                return stored
+        raise AssertionError("attempts end in an answer or an error")
+
+    def tell(self, call: Call, told: Purchase) -> Outcome:
+        """Store an order that the shop tells of a customer, or associate whoever tracked it with them.
+
+        Raises `Refused` where a rule of identity forbids it, or it was told of another customer; `Invalid`.
+        """
+        said, ids = told.said, told.ids
+        for _ in attempts():
+            order = self._read(call.space, said.number)
+            if not orders.is_news(order, ids):
+                return Outcome("known")
+            if orders.is_another(order, ids, call.project.hard_types):
+                raise Refused(
+                    "this order was told of another customer before: it stays there",
+                    "orderNumber",
+                    code="another_customer",
+                )
+            outcome = self._told(call, order, told)
+            if outcome:
+                return outcome
+        raise AssertionError("attempts end in an answer or an error")
+
+    def _told(self, call: Call, order: Order, told: Purchase) -> Outcome | None:
+        """One attempt; nothing where others wrote meanwhile, so that another one is due."""
+        if not order.kept:
+            return self._store_told(call, order, told, ())
+        customer = self._links.identify(call, _claim(call, told), {}).customer
+        roots = self._roots(call, order)
+        step = orders.told(order, told.said, customer, roots, call.project.hard_types)
+        if step.visitor and self._associate(call, told, step.visitor.profile):
+            done, visitor = Outcome("associated"), step.visitor.profile
+        elif step.do == "known":
+            done, visitor = Outcome("known"), None
+        else:
+            return self._store_told(call, order, told, (ELSEWHERE,))
+        return done if self._mark(call.space, order, told, visitor) else None
+
+    def _store_told(
+        self, call: Call, order: Order, told: Purchase, warnings: tuple[str, ...]
+    ) -> Outcome | None:
+        said = told.said
+        event = StoredEvent(
+            id=event_id(said.number),
+            type=EVENT,
+            time=said.time,
+            received=call.now,
+            source=call.name,
+            body={"properties": told.properties, "context": {}},
+        )
+        if refused := events.unstorable(event, call.now):
+            raise Invalid(*refused)
+        session, more = self._own(call, told)
+        mine = Kept(session.profile, session.id, event.id, said, tracked=False)
+        fresh = order._replace(told=_told(order, told, None))
+        stored = self._keep(call, fresh, mine, event)
+        if stored is None:
+            return None
+        return Outcome("stored" if stored else "known", (*warnings, *more))
+
+    def _own(self, call: Call, told: Purchase) -> tuple[Session, tuple[str, ...]]:
+        """The customer's own session, for what happened on no device; what the caller may not expect."""
+        at = told.said.time
+        session = self._visits.open(
+            call,
+            f"{OWN}{told.ids[0]}",
+            None,
+            happened=[at],
+            rehearse=lambda fresh: self._links.rehearse(
+                call, _claim(call, told, fresh.profile), {}
+            ),
+        )
+        decision = self._links.identify(call, _claim(call, told, session.profile), {})
+        return session, decision.warnings
+
+    def _associate(self, call: Call, told: Purchase, visitor: Node) -> bool:
+        """Link who tracked an order with its customer; `False` for who has one, or denied being tracked."""
+        if forest.records(self._store, call.space, [visitor])[visitor].denied:
+            return False
+        claim = _claim(call, told, visitor)._replace(stranger=True, policy="refuse")
+        try:
+            customer = self._links.identify(call, claim, {}).customer
+        except Refused:
+            return False
+        return self._links.root(call, visitor) == customer  # not if it was unlinked since
+
+    def _find_out(self, call: Call, order: Order, told: Told, visitor: Node) -> None:
+        """Link who tracks an order that the shop told before; the order finds nobody else from then on."""
+        claim = Claim(
+            profile=visitor,
+            ids=told.ids[:1],
+            hard_types=call.project.hard_types,
+            policy="refuse",
+            said=call.now,
+            caps=call.project.caps,
+            stranger=True,
+        )
+        with suppress(Refused):
+            self._links.identify(call, claim, {})
+        self._write(call.space, order, order._replace(told=told._replace(visitor=visitor)))
+
+    def _mark(self, space: str, order: Order, told: Purchase, visitor: Node | None) -> bool:
+        """Note that the shop told an order of which an event is there already."""
+        fresh = order._replace(told=_told(order, told, visitor), expires=None)
+        return self._write(space, order, fresh)
+
+    def _keep(self, call: Call, order: Order, mine: Kept, event: StoredEvent) -> bool | None:
+        """Store an event and the row that names it; `False` where the event is there, nothing where others wrote."""
+        session = self._visits.find(call.space, mine.session)
+        if session:
+            self._visits.expect(call, session, event.time)
+        before = order.expires if order.rev else event.expires
+        expires = None if before is None or event.expires is None else max(before, event.expires)
+        put = events.put(self._store, call.space, mine.session, event)
+        fresh = order._replace(kept=(*order.kept, mine), expires=expires)
+        if self._write(call.space, order, fresh, put):
+            return True
+        return None if self._store.get([put.key]) == [None] else False
+
+    def _write(self, space: str, before: Order, after: Order, *more: Action) -> bool:
+        """Write an order, if nobody else did since it was read."""
+        fresh = after._replace(rev=before.rev + 1)
+        key = layout.order(space, before.number)
+        try:
+            self._store.write([Put(key, layout.write_order(fresh), Rev(before.rev)), *more])
+        except ConditionFailed:
+            return False
+        return True
+
+    def _read(self, space: str, number: str) -> Order:
+        key = layout.order(space, number)
+        return layout.read_order(key, self._store.get([key])[0])
+
+    def _roots(self, call: Call, order: Order, *more: Node) -> dict[Node, Node]:
+        """Whose the profiles are that an order is kept under; one that nobody else mentions need not be asked for."""
+        if not (order.kept or order.told):
+            return {profile: profile for profile in more}
+        profiles = dict.fromkeys([*(kept.profile for kept in order.kept), *more])
+        return {profile: self._links.root(call, profile) for profile in profiles}
+
+
+def _told(order: Order, told: Purchase, visitor: Node | None) -> Told:
+    """All that the shop told of an order so far."""
+    before = order.told
+    ids = (*told.ids, *(before.ids if before else ()))
+    return Told(tuple(dict.fromkeys(ids)), told.said, visitor or (before and before.visitor))
+
+
+def _claim(call: Call, told: Purchase, profile: Node | None = None) -> Claim:
+    """The shop says, as of the order's date: this is who ordered."""
+    return Claim(
+        profile=profile,
+        ids=told.ids,
+        hard_types=call.project.hard_types,
+        policy="split",  # an address that changes hands takes no earlier order along
+        said=min(told.said.time, call.now),
+        timed=True,
+        caps=call.project.caps,
+    )

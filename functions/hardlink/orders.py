@@ -1,0 +1,154 @@
+"""Orders, each known by its number (seed 003): which event is which order, and whose. Pure: no I/O.
+
+Numbers are easy to guess and write keys are public, so a number alone proves nothing: nobody is linked, and no other
+visitor's order is taken for told already, but for what is said of the order itself (an e-mail address, a total).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from hardlink.errors import Invalid
+from hardlink.identifiers import MOST_BYTES, checked
+from hardlink.instants import DAY
+from hardlink.nodes import PROFILE, Node
+
+MOST_KEPT = 50
+"""Events that are kept in view for one order: where more visitors name it, none of the others can be the right one."""
+_EVENT = "order="
+NEAR = 3 * DAY
+"""A conversion is tracked about when the order is placed: one of another day proves nothing."""
+
+
+class Said(NamedTuple):
+    """What somebody says of an order. `time`: microseconds; `total`: in hundredths."""
+
+    number: str
+    time: int
+    total: int | None = None
+    email: str | None = None
+
+
+class Kept(NamedTuple):
+    """An event that stands for an order: it is stored under this profile's session at `said.time`."""
+
+    profile: Node
+    session: str
+    event: str
+    said: Said
+    tracked: bool = True
+
+
+class Told(NamedTuple):
+    """What the shop itself told of an order: whose it is (`ids`, the hard one first).
+
+    `visitor`: the one who was found to be that customer by this order; it finds nobody else.
+    """
+
+    ids: tuple[Node, ...]
+    said: Said
+    visitor: Node | None = None
+
+
+class Order(NamedTuple):
+    """All that is known of an order. `rev`: +1 with every write; `expires`: seconds, as its events do."""
+
+    number: str
+    rev: int = 0
+    kept: tuple[Kept, ...] = ()
+    told: Told | None = None
+    expires: int | None = None
+
+
+class Step(NamedTuple):
+    """What is to be done about an order. `visitor`: who is to be linked to its customer."""
+
+    do: Literal["store", "known", "link"]
+    visitor: Kept | None = None
+
+
+STORE = Step("store")
+KNOWN = Step("known")
+Roots = Mapping[Node, Node]
+"""Whose each profile is by now: its customer, or itself."""
+
+
+def said(
+    number_: object, time: int, total: float | None, email: str | None, field: str = "orderNumber"
+) -> Said:
+    """What somebody says of an order, its number checked. Raises `Invalid` naming `field`."""
+    hundredths = None if total is None else round(total * 100)
+    return Said(number(number_, field), time, hundredths, (email or "").strip().lower() or None)
+
+
+def number(value: object, field: str) -> str:
+    """An order's number as text, trimmed. Raises `Invalid` naming `field` where it can't be one, or is many's."""
+    text = checked(value, field)
+    if len(text.encode()) > MOST_BYTES - len(_EVENT):
+        raise Invalid(f"an order number has at most {MOST_BYTES - len(_EVENT)} bytes", field)
+    return text
+
+
+def event_id(number_: str) -> str:
+    """The ID of an order's event."""
+    return _EVENT + number_
+
+
+def agree(one: Said, other: Said) -> bool | None:
+    """Whether two say the same of an order: the same address, or where one says none the same total."""
+    if one.email and other.email:
+        return one.email == other.email
+    if one.total is None or other.total is None:
+        return None
+    return one.total == other.total
+
+
+def tracked(order: Order, mine: Kept, roots: Roots, hard_types: frozenset[str]) -> Step:
+    """What a visitor's conversion is: a new event, one that is there already, or the proof of who the visitor is."""
+    whose = roots[mine.profile]
+    for kept in order.kept:
+        if kept.profile == mine.profile or _same(kept, mine.said, whose, roots):
+            return KNOWN
+    told = order.told
+    is_stranger = whose.type not in hard_types
+    if told and told.visitor is None and is_stranger and _proves(told.said, mine.said):
+        return Step("link", mine)
+    return STORE
+
+
+def told(
+    order: Order, said: Said, customer: Node, roots: Roots, hard_types: frozenset[str]
+) -> Step:
+    """What an order is that the shop tells of a customer."""
+    if any(_same(kept, said, customer, roots) for kept in order.kept):
+        return KNOWN
+    strangers = [k for k in order.kept if k.tracked and roots[k.profile].type not in hard_types]
+    proven = [kept for kept in strangers if _proves(said, kept.said)]
+    by_email = [kept for kept in proven if said.email and kept.said.email]
+    found = by_email or proven
+    return Step("link", found[0]) if len(found) == 1 else STORE
+
+
+def is_news(order: Order, ids: tuple[Node, ...]) -> bool:
+    """Whether the shop says more of an order than it did."""
+    return order.told is None or not set(ids) <= set(order.told.ids)
+
+
+def is_another(order: Order, ids: tuple[Node, ...], hard_types: frozenset[str]) -> bool:
+    """Whether the shop told this order of another customer before."""
+    before = {n.type: n.value for n in order.told.ids} if order.told else {}
+    return any(n.type in hard_types and before.get(n.type, n.value) != n.value for n in ids)
+
+
+def _same(kept: Kept, said: Said, whose: Node, roots: Roots) -> bool:
+    """Whether an event of a customer is the order that is said to be theirs: they may have two devices, or two tabs."""
+    return (
+        whose.type != PROFILE
+        and roots[kept.profile] == whose
+        and agree(kept.said, said) is not False
+    )
+
+
+def _proves(told_: Said, said: Said) -> bool:
+    return bool(agree(told_, said)) and abs(told_.time - said.time) <= NEAR

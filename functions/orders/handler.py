@@ -1,0 +1,94 @@
+"""POST /orders, and files under `feeds/<project>/` of the bucket: the shop's order feed."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections import Counter
+from functools import cache
+from itertools import chain, islice
+from typing import Any
+from urllib.parse import unquote_plus
+
+from hardlink import keys, writing
+from hardlink.errors import Busy, Invalid, TooLarge
+from hardlink.http import Answer, Request, entrypoint, logger
+from hardlink.tables import clock
+from orders import forms, importing
+from orders.bucket import Bucket, Gone
+from orders.telling import STATUSES, Telling
+
+MOST = 500
+"""Orders of one call: an answer is due in half a minute."""
+_SPARE = 60_000
+"""Milliseconds before a run's end in which no further rows are begun."""
+server_keys = keys.ServerKeys(keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), clock)
+bucket = cache(Bucket)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A call of the API, or messages about files."""
+    return imported(event, context) if "Records" in event else posted(event, context)
+
+
+@entrypoint
+def posted(request: Request) -> Answer:
+    """A verdict for every order of a feed that is small enough for a call."""
+    space = server_keys.project(request.header("authorization"))
+    rows = list(islice(forms.rows(io.BytesIO(request.raw)), MOST + 1))
+    if len(rows) > MOST:
+        raise TooLarge(f"more than {MOST} orders: send fewer a call, or a file into the bucket")
+    if rows and not rows[0].goes_on:
+        raise Invalid(str(rows[0].fault))
+    results = list(chain.from_iterable(_telling(space, request.id).results(rows)))
+    counts = Counter(result.status for result in results)
+    shown = [result.shown() for result in results]
+    return Answer({**{status: counts[status] for status in STATUSES}, "results": shown})
+
+
+def imported(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Each message names files of the bucket; one whose files are not done yet comes again."""
+    unfinished = [
+        {"itemIdentifier": message["messageId"]}
+        for message in event["Records"]
+        if not all(_import(record["s3"], context) for record in _told(message))
+    ]
+    return {"batchItemFailures": unfinished}
+
+
+def _told(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The files of a message; S3's test message, sent once, names none."""
+    found: list[dict[str, Any]] = json.loads(message["body"]).get("Records", [])
+    return found
+
+
+def _import(told: dict[str, Any], context: Any) -> bool:
+    """Import a file; answers whether nothing is left to do."""
+    key = unquote_plus(told["object"]["key"])
+    space, _, name = key.removeprefix(importing.FEEDS).partition("/")
+    version = f"{told['object'].get('eTag')}/{told['object'].get('sequencer')}"
+    if not name or key.endswith("/"):
+        return True
+    if space not in writing.declared().projects:
+        logger.error("a feed of a project that is not declared", project=space)
+        return True
+    found = bucket(told["bucket"]["name"])
+    try:
+        return importing.run(
+            found,
+            key,
+            version,
+            _telling(space, version),
+            lambda: context.get_remaining_time_in_millis() < _SPARE,
+        )
+    except Gone:
+        logger.warning("a feed was deleted or replaced before its end", project=space)
+        return True
+    except Busy:
+        return False
+
+
+def _telling(space: str, evidence: str) -> Telling:
+    project = writing.declared().projects[space]
+    return Telling(writing.service(), clock, space, project, evidence)

@@ -1,0 +1,142 @@
+"""The bucket of order feeds, and its way to `orders`: a queue, so that a large file comes again until it is done."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra import plan
+from infra.findings import acknowledge
+
+
+class Feeds(Construct):
+    """A bucket, the queue of its files, and the queue of those that failed."""
+
+    def __init__(self, scope: Construct, id_: str, *, orders: lambda_.Function, keep: bool) -> None:
+        super().__init__(scope, id_)
+        self.name = f"{Stack.of(self).stack_name}-feeds-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+        """Known beforehand: the queue allows this bucket before there is one."""
+        self.failed = self._queue("Failed", retention_period=Duration.days(plan.QUEUE_DAYS))
+        acknowledge(self.failed, "SQS3", "it is where others' failures end: it has none of its own")
+        self._waiting = self._queue(
+            "Waiting",
+            visibility_timeout=Duration.seconds(plan.FUNCTIONS_BY_NAME["orders"].timeout),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.failed, max_receive_count=plan.FEED_RUNS
+            ),
+        )
+        self._bucket = self._made(keep=keep)
+        self._bucket.node.add_dependency(self._allowed_to_send())
+        self._map(orders).node.add_dependency(self._permission(orders))
+
+    def _queue(self, id_: str, **more: Any) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            id_,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            **more,
+        )
+
+    def _made(self, *, keep: bool) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=self.name,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=Duration.days(plan.FEED_DAYS),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
+            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
+        )
+        acknowledge(
+            bucket, "S1", "the shop's own files: who put one there is in CloudTrail, if it is on"
+        )
+        # The CDK's own notifications would bring a function of theirs that may change any bucket's.
+        plain = _plain(bucket)
+        plain.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            queue_configurations=[
+                s3.CfnBucket.QueueConfigurationProperty(
+                    event="s3:ObjectCreated:*",
+                    queue=self._waiting.queue_arn,
+                    filter=s3.CfnBucket.NotificationFilterProperty(
+                        s3_key=s3.CfnBucket.S3KeyFilterProperty(
+                            rules=[s3.CfnBucket.FilterRuleProperty(name="prefix", value=plan.FEEDS)]
+                        )
+                    ),
+                )
+            ]
+        )
+        return bucket
+
+    def _allowed_to_send(self) -> Construct:
+        self._waiting.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sqs:SendMessage"],
+                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                resources=[self._waiting.queue_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                    "ArnEquals": {"aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{self.name}"},
+                },
+            )
+        )
+        return cast("Construct", self._waiting.node.find_child("Policy"))
+
+    def _permission(self, orders: lambda_.Function) -> iam.Policy:
+        """Read feeds, read and write results; and what Lambda does with the queue in the function's name."""
+        taking = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+        files = self._bucket.arn_for_objects
+        feeds, results = files(f"{plan.FEEDS}*"), files(f"{plan.RESULTS}*")
+        role = orders.role
+        policy = iam.Policy(
+            self,
+            "Permission",
+            roles=[role] if role else None,
+            statements=[
+                _allow(["s3:GetObject"], [feeds, results]),
+                _allow(["s3:PutObject"], [results]),
+                _allow([f"sqs:{action}" for action in taking], [self._waiting.queue_arn]),
+            ],
+        )
+        bucket = Stack.of(self).get_logical_id(_plain(self._bucket))
+        for prefix in (plan.FEEDS, plan.RESULTS):
+            acknowledge(
+                policy,
+                f"IAM5[Resource::<{bucket}.Arn>/{prefix}*]",
+                "every file below, and no other",
+            )
+        return policy
+
+    def _map(self, orders: lambda_.Function) -> lambda_.CfnEventSourceMapping:
+        return lambda_.CfnEventSourceMapping(
+            self,
+            "Mapping",
+            function_name=orders.function_arn,
+            event_source_arn=self._waiting.queue_arn,
+            batch_size=1,
+            function_response_types=["ReportBatchItemFailures"],
+            scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(
+                maximum_concurrency=plan.FEEDS_AT_ONCE
+            ),
+        )
+
+
+def _plain(bucket: s3.Bucket) -> s3.CfnBucket:
+    """The bucket as CloudFormation has it."""
+    return cast("s3.CfnBucket", bucket.node.default_child)
+
+
+def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=actions, resources=resources)
