@@ -133,6 +133,11 @@ FUNCTIONS_BY_NAME = {
             timeout=900,  # the most there is: a large file takes several runs
             memory=1769,  # one whole processor
         ),
+        Function(
+            "segment",
+            {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+            timeout=29,  # as long as API Gateway waits: its batches are large
+        ),
         Function("identify", {"sessions": _OPEN, "customers": _LINK}),
         Function("update", {"sessions": _OPEN, "customers": _LINK}),
         Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
@@ -210,9 +215,23 @@ ROUTES = (
     Route("GET", "/webxp/projects/{token}/bundle", "exponea"),
     Route("GET", "/webxp/streams/{token}/bundle", "exponea"),
     Route("POST", "/webxp/projects/{token}/cookies/{cookie}/link-ids", "exponea"),
+    Route("POST", "/v1/{call}", "segment"),
+    Route("POST", "/beacon/v1/batch", "segment"),
+    Route("POST", "/batch", "segment"),
+    Route("POST", "/batch/{proxy+}", "segment"),  # no route may end with a slash: /batch/ is found here
+    Route("GET", "/sourceConfig", "segment"),
+    Route("GET", "/sourceConfig/{proxy+}", "segment"),
 )
 
-CORS_HEADERS = ("authorization", "content-type", "x-sdk", "x-timestamp")
+CORS_HEADERS = (
+    "anonymousid",
+    "authorization",
+    "content-type",
+    "sentat",
+    "x-retry-count",
+    "x-sdk",
+    "x-timestamp",
+)
 CORS_METHODS = ("GET", "POST")
 CORS_EXPOSED = ("retry-after", "x-request-id")
 """Headers of an answer that a page may read: when to come again, and what to quote."""

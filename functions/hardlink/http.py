@@ -113,7 +113,7 @@ class Request:
             raise Invalid(f"nested deeper than {DEEPEST} levels: flatten it", code="bad_json")
         return found
 
-    @property
+    @cached_property
     def raw(self) -> bytes:
         """The body, unzipped where it is said to be zipped. Raises `Invalid`, `TooLarge`."""
         body = self._event.get("body") or ""

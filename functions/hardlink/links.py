@@ -69,6 +69,10 @@ class Links:
             except Unread as missing:
                 read.records.update(forest.records(self._store, call.space, missing.nodes))
 
+    def known(self, call: Call, node: Node) -> bool:
+        """Whether anything was ever said of a node."""
+        return forest.records(self._store, call.space, [node])[node].state.rev > 0
+
     def rehearse(self, call: Call, claim: Claim, said: Values) -> None:
         """Raise what `identify` would, and write nothing."""
 

@@ -11,7 +11,7 @@ from hardlink.call import Call, NewId, new_id
 from hardlink.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.consents import Consents
 from hardlink.draft import Decision
-from hardlink.errors import Invalid
+from hardlink.errors import Invalid, Refused
 from hardlink.identifiers import OWN
 from hardlink.identity import Claim
 from hardlink.layout import Session
@@ -77,7 +77,8 @@ class Service:
             return self._of_nobody(call, command, batch)
         own = command.own_session_id(ids)
         if own:
-            call = call._replace(policy="split")  # what was said of one customer stays with them
+            # what was said of one customer stays with them, and a backend's clock is nobody's device
+            call = call._replace(policy="split", sent=call.now)
         session_id = own or command.session_id or self._new_id()
         session = self._visits.find(call.space, session_id)
         other = self._other(call, command, session_id)
@@ -121,6 +122,23 @@ class Service:
         if not ids:
             raise Invalid("say who this is: send at least one identifier", "ids")
         return self._about(call, command, ids)
+
+    def alias(self, call: Call, command: Identify) -> Answer:
+        """Identify a session that the caller knows as an ID of its own, which may be a customer's: two never merge.
+
+        Raises `Refused` where it is one, of the type of the first of `ids`.
+        """
+        ids = call.project.resolve(command.ids)
+        if command.session_id is None or not ids:
+            raise Invalid("say which ID is whose: send session.id and ids", "session.id")
+        namesake = call.project.identifier(ids[0].type, command.session_id, "session.id")
+        if self._links.known(call, namesake):
+            raise Refused(
+                "this is a customer of its own already, and two customers never merge",
+                "session.id",
+                code="another_customer",
+            )
+        return self.identify(call, command)
 
     def update(self, call: Call, command: Update) -> Answer:
         """Say something about a session's visitor, or about the customer with these `ids`."""
