@@ -240,7 +240,9 @@ def _pattern(route: Route) -> re.Pattern[str]:
     parts: list[str] = []
     end = 0
     for parameter in _PARAMETER.finditer(route.path):
-        inside = ".*" if parameter[2] else "[^/]+"  # {proxy+} takes what follows the slash, if anything
+        inside = (
+            ".*" if parameter[2] else "[^/]+"
+        )  # {proxy+} takes what follows the slash, if anything
         parts += [re.escape(route.path[end : parameter.start()]), f"(?P<{parameter[1]}>{inside})"]
         end = parameter.end()
     return re.compile("".join([*parts, re.escape(route.path[end:])]))

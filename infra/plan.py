@@ -218,7 +218,9 @@ ROUTES = (
     Route("POST", "/v1/{call}", "segment"),
     Route("POST", "/beacon/v1/batch", "segment"),
     Route("POST", "/batch", "segment"),
-    Route("POST", "/batch/{proxy+}", "segment"),  # no route may end with a slash: /batch/ is found here
+    Route(
+        "POST", "/batch/{proxy+}", "segment"
+    ),  # no route may end with a slash: /batch/ is found here
     Route("GET", "/sourceConfig", "segment"),
     Route("GET", "/sourceConfig/{proxy+}", "segment"),
 )

@@ -1,6 +1,6 @@
-"""Segment's, RudderStack's and PostHog's calls: wire -> commands, results -> wire. What a command means is the library's.
+"""Segment's, RudderStack's and PostHog's calls: wire -> commands, results -> wire.
 
-Source: Segment's HTTP API (limits, answers), and what the clients of the three send.
+What a command means is the library's. Source: Segment's HTTP API (limits, answers), and what all their clients send.
 """
 
 from __future__ import annotations
@@ -59,7 +59,12 @@ def key(request: Request) -> str:
     """The write key: as a user without a password, else in the body, else in the query. Raises `UnknownSource`."""
     body = request.json if request.has_body else {}
     named = body if isinstance(body, Mapping) else {}
-    places = (_user(request), named.get("writeKey"), named.get("api_key"), request.query("writeKey"))
+    places = (
+        _user(request),
+        named.get("writeKey"),
+        named.get("api_key"),
+        request.query("writeKey"),
+    )
     for found in places:
         if isinstance(found, str) and found:
             return found.strip()
@@ -150,10 +155,14 @@ def _said(
 
 
 def _named(batch: Batch, fault: Fault) -> dict[str, Any]:
-    message = batch.messages[fault.index]
-    id_ = message.get("uuid" if batch.posthog else "messageId") if isinstance(message, Mapping) else None
+    message = batch.messages[fault.number]
+    id_ = (
+        message.get("uuid" if batch.posthog else "messageId")
+        if isinstance(message, Mapping)
+        else None
+    )
     shown = id_ if isinstance(id_, str | int) else None
-    named = {"index": fault.index, "messageId": shown, "field": fault.field}
+    named = {"index": fault.number, "messageId": shown, "field": fault.field}
     return {n: v for n, v in named.items() if v not in (None, "")} | {"message": fault.message}
 
 

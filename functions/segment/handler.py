@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from hardlink import commands, writing
 from hardlink.call import Call
@@ -70,12 +71,12 @@ def _carry_out(call: Call, one: Said, faults: list[Fault], warnings: list[str]) 
             faults += said.faults(rest, error)
             rest = said.without(rest, error)
         else:
-            faults += said.unstored(rest, found.get("results", ()))
+            faults += said.unstored(rest, found["results"]) if rest.command is Track else ()
             warnings += found["warnings"]
             return
 
 
-def _command(call: Call, one: Said) -> dict[str, object]:
+def _command(call: Call, one: Said) -> dict[str, Any]:
     if one.command is Track:
         return service.track(call, commands.read(Track, one.body))
     if one.command is Update:

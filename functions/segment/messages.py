@@ -72,9 +72,7 @@ def _event(item: Item, who: Visitor, kind: str, message: Mapping[str, Any]) -> S
     return item.event(who, event)
 
 
-def _group(
-    item: Item, who: Visitor, event: Mapping[str, Any], message: Mapping[str, Any]
-) -> Said:
+def _group(item: Item, who: Visitor, event: Mapping[str, Any], message: Mapping[str, Any]) -> Said:
     """The group stands in the event, with its own traits, and its ID with the customer."""
     if not given(message.get("groupId")):
         raise Invalid("send the ID of the group", "groupId")

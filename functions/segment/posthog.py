@@ -72,7 +72,7 @@ def _alias(item: Item, properties: Mapping[str, Any], time: object) -> list[Said
 
 
 def _group(item: Item, event: Mapping[str, Any], happened: Mapping[str, Any]) -> Said:
-    """What is said of a group is nobody's own: its clients make an ID up for it, and the event stays in that session."""
+    """A group's own traits are nobody's: clients make an ID up for them, and the event stays in that session."""
     said_ = event.get("properties", {})
     properties = {_GROUP.get(name, name): value for name, value in said_.items()}
     who = item.visitor(event.get("distinct_id"), None)

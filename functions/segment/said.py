@@ -13,7 +13,7 @@ from hardlink.errors import HardlinkError, Refused
 class Fault(NamedTuple):
     """What is wrong with one message of a call: its place in the batch, the field, and what to do."""
 
-    index: int
+    number: int
     field: str
     message: str
 
@@ -121,4 +121,3 @@ def _kind(numbered: tuple[int, Said]) -> Mapping[str, Any]:
         return {"number": number}
     visitor = {name: value for name, value in one.body.items() if name != "events"}
     return {"visitor": visitor, "wire": one.wire}
-

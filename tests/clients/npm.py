@@ -48,6 +48,17 @@ def run(packages: Path, script: str, **settings: Any) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def bundle(packages: Path, script: str) -> str:
+    """One of the scripts beside this file with all that it imports, as a shop's build hands it to browsers."""
+    entry = (HERE / f"{script}.mjs").read_text(encoding="utf-8")
+    command = [*tools.node(), "node_modules/esbuild/bin/esbuild", "--bundle", "--log-level=error"]
+    done = subprocess.run(
+        command, cwd=packages, input=entry, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-_LAST_WORDS:]
+    return done.stdout
+
+
 def _install(folder: Path) -> None:
     command = [*tools.npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -154,6 +154,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def allowing(origin: str, folder: Path) -> Path:
+    """The sources of the tests, with one more origin for their source `web`."""
+    text = SOURCES.read_text(encoding="utf-8")
+    before = 'origins = ["https://shop.example"'
+    assert text.count(before) == 1
+    changed = folder / SOURCES.name
+    changed.write_text(text.replace(before, f'origins = ["{origin}", "https://shop.example"'))
+    return changed
+
+
 @dataclass
 class Service:
     """A running service. `log`: what it printed, on both streams."""
