@@ -36,7 +36,7 @@ def posthog(url: str, key: str, session: str, customer: str) -> None:
 
 def failed(error: Exception, *_: object) -> None:
     """What a library could not send is printed."""
-    print(f"failed: {error}")
+    sys.stdout.write(f"failed: {error}\n")
 
 
 if __name__ == "__main__":

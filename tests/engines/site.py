@@ -56,7 +56,7 @@ class _Server(ThreadingHTTPServer):
 class _Connection(BaseHTTPRequestHandler):
     server: _Server
 
-    def do_GET(self) -> None:  # noqa: N802 (the name that the base class calls)
+    def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         page = self.server.site.pages.get(path)
         self.send_response(404 if page is None else 200)
