@@ -34,8 +34,9 @@ class Said(NamedTuple):
     @property
     def names(self) -> list[str]:
         """Everybody that it is about: commands that share one of these keep their order."""
-        session = self.body.get("session")
-        return [*([f"session={session}"] if session else []), *_pairs(self.body.get("ids", {}))]
+        session, ids = self.body.get("session"), self.body.get("ids", {})
+        found = [*([f"session={session}"] if session else []), *_pairs(ids)]
+        return [*found, *_pairs(dict.fromkeys(ids, session))] if self.renames else found
 
     @property
     def events(self) -> Sequence[Mapping[str, Any]]:
