@@ -46,7 +46,15 @@ def test_browsers_may_call_from_exact_origins_with_credentials(dev: Template) ->
     assert api["ProtocolType"] == "HTTP"
     assert api["CorsConfiguration"] == {
         "AllowCredentials": True,
-        "AllowHeaders": ["authorization", "content-type", "x-sdk", "x-timestamp"],
+        "AllowHeaders": [
+            "anonymousid",
+            "authorization",
+            "content-type",
+            "sentat",
+            "x-retry-count",
+            "x-sdk",
+            "x-timestamp",
+        ],
         "AllowMethods": ["GET", "POST"],
         "AllowOrigins": ["http://127.0.0.1:8787", "http://localhost:8787"],
         "ExposeHeaders": ["retry-after", "x-request-id"],

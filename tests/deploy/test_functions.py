@@ -28,6 +28,7 @@ FUNCTIONS = [
     "collect",
     "exponeadata",
     "orders",
+    "segment",
 ]
 LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
 READS = {"customers", "exponea", "exponeadata", "orders"}
@@ -46,6 +47,7 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "helloretail": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
     "collect": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
     "orders": ({"GetItem", "PutItem", "UpdateItem"}, LINK),
+    "segment": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "xo": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "exponea": ({"GetItem", "PutItem", "Query", "UpdateItem", "PartiQLInsert"}, LINK),
     "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),

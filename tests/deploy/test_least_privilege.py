@@ -70,6 +70,11 @@ class Shop:
         sent = json.dumps({"commands": commands}).encode()
         return self._call(HttpRequest("POST", path, headers, sent))
 
+    def messages(self, *batch: dict[str, Any]) -> dict[str, Any]:
+        """A batch of Segment's; the streams are delivered after it."""
+        sent = json.dumps({"writeKey": "demo", "batch": batch}).encode()
+        return self._call(HttpRequest("POST", "/v1/batch", body=sent))
+
     def read(self, path: str, method: str = "GET") -> dict[str, Any]:
         """A call with a server key."""
         return self._call(HttpRequest(method, path, [("authorization", f"Bearer {KEY}")]))
@@ -166,6 +171,16 @@ def _call_everything(shop: Shop) -> None:
             **{{"registered": "pk"}.get(name, name): value for name, value in ids.items()},
         )
     )
+    linkings.append(
+        lambda session, ids: shop.messages(
+            {
+                "type": "identify",
+                "anonymousId": session,
+                "userId": ids.get("registered", session),
+                "traits": {"email": ids["email"]},
+            }
+        )
+    )
     for link in linkings:
         n = next(numbers)
         link(f"s{n}", ids={"email": f"{n}@example.com"})
@@ -192,6 +207,13 @@ def _call_everything(shop: Shop) -> None:
     shop.commands(*[{"name": "customers/events", "data": seen}] * 3)
     soon_seen = {**seen, "timestamp": time.time() + 7200, "age": 5}
     shop.commands({"name": "customers/events", "data": soon_seen})
+    shop.messages(*[{"type": "page", "anonymousId": "s8"}] * 3)
+    again = {"type": "identify", "userId": "u8", "traits": {"email": "8@example.com"}}
+    shop.messages(*({**again, "anonymousId": session} for session in ("s8", "s9")))
+    ahead = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    for at in (ahead, "2020-01-01T00:00:00Z"):
+        said = {"type": "page", "anonymousId": "s8", "userId": at, "timestamp": at}
+        shop.messages(said)
     shop.collect("customer", "s6", customerId="6")
     shop.collect("pageview", "s6", url="https://shop.example/1")
     shop.collect("cart", "s5", email="5@example.com", productNumbers=["1"])

@@ -149,6 +149,19 @@ def test_health(run: Run) -> None:
     assert run("health") == {"status": "ok"}
 
 
+def test_segments_visitor_becomes_a_customer(run: Run) -> None:
+    assert run("segment-track") == run("rudderstack-beacon") == {"success": True, "status": 1}
+    run("segment-identify")
+    run("posthog-batch")
+    run("posthog-batch-no-slash")
+    customer = run("customer")
+    assert customer["customer"] == {"type": "registered", "value": "gordon-1998"}
+    assert customer["attributes"] == {"email": "gordon@blackmesa.com", "first_name": "Gordon"}
+    asked = run("rudderstack-source-config")
+    assert asked == run("rudderstack-source-config-no-slash")
+    assert asked["source"]["enabled"] is True
+
+
 def test_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     names = ["track", "identify-soft", "associate-customers", "customer-events"]
     assert invoke.main([str(FOLDER / f"{name}.json") for name in names]) == 0

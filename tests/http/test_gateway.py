@@ -125,6 +125,7 @@ def test_bodies_that_are_not_text_are_base64(
         ("POST", "/a/fixed/b", "fixed", None),
         ("GET", "/v1/a/b", "proxy", {"proxy": "a/b"}),
         ("DELETE", "/v1/a", "proxy", {"proxy": "a"}),
+        ("GET", "/v1/", "proxy", {"proxy": ""}),
         ("POST", "http://elsewhere/a/x/b", "echo", {"name": "x"}),
     ],
 )
@@ -135,7 +136,7 @@ def test_routes(method: str, target: str, function: str, parameters: dict[str, s
 
 
 @pytest.mark.parametrize(
-    "target", ["/", "/a/x", "/a//b", "/a/x/b/", "/A/x/b", "*", "", "//a/x/b", "/v1/", "/v1"]
+    "target", ["/", "/a/x", "/a//b", "/a/x/b/", "/A/x/b", "*", "", "//a/x/b", "/v1"]
 )
 def test_what_is_no_route(target: str) -> None:
     response = answer("POST", target)
