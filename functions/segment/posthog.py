@@ -17,6 +17,7 @@ from hardlink.sources import Project
 from segment.item import Item, Visitor, Wire, given, validated, without_addresses
 from segment.said import Fault, Said
 
+_IDENTIFIED = ("$process_person_profile", "$is_identified")
 _GROUP = {"$group_type": "groupType", "$group_key": "groupId", "$group_set": "traits"}
 
 
@@ -49,8 +50,8 @@ def _who(item: Item, event: Mapping[str, Any]) -> Visitor:
     properties = event.get("properties", {})
     id_ = event.get("distinct_id", properties.get("distinct_id"))
     device = properties.get("$device_id")
-    known = {properties.get(name, True) for name in ("$process_person_profile", "$is_identified")}
-    if False in known or (given(device) and device == id_):
+    unknown = any(properties.get(name) is False for name in _IDENTIFIED)
+    if unknown or (given(device) and device == id_):
         return item.visitor(id_, None)
     return item.visitor(device, id_)
 

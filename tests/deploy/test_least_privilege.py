@@ -146,6 +146,17 @@ def _tell_orders(shop: Shop) -> None:
     shop.collect("conversion", "s8", orderNumber="o3", total=1)
 
 
+def _say_everything(shop: Shop) -> None:
+    """Segment's messages."""
+    shop.messages(*[{"type": "page", "anonymousId": "s8"}] * 3)
+    again = {"type": "identify", "userId": "u8", "traits": {"email": "8@example.com"}}
+    shop.messages(*({**again, "anonymousId": session} for session in ("s8", "s9")))
+    ahead = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    for at in (ahead, "2020-01-01T00:00:00Z"):
+        said = {"type": "page", "anonymousId": "s8", "userId": at, "timestamp": at}
+        shop.messages(said)
+
+
 def _call_everything(shop: Shop) -> None:
     numbers = count(1)
     shop.read("/health")
@@ -207,13 +218,7 @@ def _call_everything(shop: Shop) -> None:
     shop.commands(*[{"name": "customers/events", "data": seen}] * 3)
     soon_seen = {**seen, "timestamp": time.time() + 7200, "age": 5}
     shop.commands({"name": "customers/events", "data": soon_seen})
-    shop.messages(*[{"type": "page", "anonymousId": "s8"}] * 3)
-    again = {"type": "identify", "userId": "u8", "traits": {"email": "8@example.com"}}
-    shop.messages(*({**again, "anonymousId": session} for session in ("s8", "s9")))
-    ahead = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
-    for at in (ahead, "2020-01-01T00:00:00Z"):
-        said = {"type": "page", "anonymousId": "s8", "userId": at, "timestamp": at}
-        shop.messages(said)
+    _say_everything(shop)
     shop.collect("customer", "s6", customerId="6")
     shop.collect("pageview", "s6", url="https://shop.example/1")
     shop.collect("cart", "s5", email="5@example.com", productNumbers=["1"])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from hardlink import commands
+from hardlink.commands import Track
 from hardlink.errors import Invalid
+from hardlink.instants import HOUR
 from tests.world import World
 
-WHEN = {"id": "order-1", "time": "2026-10-01T12:00:00Z", "type": "purchase"}
+WHEN = {"id": "order-1", "time": "2026-09-01T12:00:00Z", "type": "purchase"}
 
 
 def types(world: World, type_: str, value: str) -> list[str]:
@@ -63,3 +66,14 @@ def test_nobody_may_send_a_customers_own_session(world: World, call: str) -> Non
 def test_with_a_session_it_is_an_event_like_any_other(world: World) -> None:
     answer = world.track("phone", WHEN, ids={"registered": "gordon"}, no_device=True)
     assert answer["session"] == {"id": "phone"}
+
+
+def test_the_clock_of_one_backend_moves_no_events_of_another(world: World) -> None:
+    """The first to call is an hour behind, and says so: its device would be believed, a backend is not."""
+    body = {"ids": {"registered": "gordon"}, "no_device": True, "events": [WHEN]}
+    call = world.service.call("move")
+    wrong = call._replace(sent=call.now - HOUR)
+    world.service.track(wrong, commands.read(Track, body))
+    world.settle()
+    (event,) = world.events("gordon")
+    assert event["time"] == "2026-09-01T12:00:00.000000Z"
