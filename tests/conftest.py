@@ -8,7 +8,7 @@ import pytest
 
 from tests.engines import ENVIRONMENT, MISLEADING, Unavailable, dynamodb_local
 
-pytest_plugins = ["tests.groups"]
+pytest_plugins = ["tests.browsing", "tests.groups"]
 
 
 @pytest.fixture(scope="session", autouse=True)

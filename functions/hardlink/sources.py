@@ -140,8 +140,8 @@ class Source:
     """A site or backend that may send.
 
     `write_key` is public: it may send, never read. `origins`: exact origins that browsers may call from.
-    `policy`: what a second login on one profile does; none: what the client's own system does (Exponea's splits, all
-    others move). `retention_days`: how long events are kept.
+    `policy`: what a second login on one profile does; none: what the client's own system does (Exponea's and
+    Segment's split, all others move). `retention_days`: how long events are kept.
     `static_profile_id`: adopt profile IDs that callers make up (Tracardi's option of the same name).
     `tracardi`: its clients are Tracardi's, and are answered as Tracardi does. `redirects`: by their IDs.
     """

@@ -145,6 +145,25 @@ def test_segments_browser_library(shop: Client, packages: Path, site: Site, page
     assert seen["traits"] == {"groupId": f"{customer}-mesa"}
 
 
+def test_segments_browser_library_knows_its_visitor_again_until_they_log_out(
+    shop: Client, packages: Path, site: Site, page: Page
+) -> None:
+    customer, host = fresh("c"), f"127.0.0.1:{shop.port}/v1"
+    url = site.page("segment", npm.bundle(packages, "segment_page"))
+    sessions: list[str] = []
+    for script in ("analytics.identify(id)", "analytics.track('Back')"):
+        page.goto(url)
+        sessions.append(page.evaluate("([key, host]) => start(key, host)", [KEY, host]))
+        page.evaluate(f"id => {script}.then(() => null)", customer)
+    sessions.append(page.evaluate("logout()"))
+    page.evaluate("analytics.track('Somebody').then(() => null)")
+    before, back, after = sessions
+    assert before == back != after
+    eventually(lambda: types(shop, "sessions", after), ["Somebody"])
+    shop.settles("registered", customer, "Back")
+    assert customer_of(shop, after) is None
+
+
 def test_rudderstacks_browser_library(shop: Client, packages: Path, site: Site, page: Page) -> None:
     """SG-01, SG-08: it asks for the source's configuration before it starts."""
     customer = fresh("c")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from hardlink import commands
 from hardlink.call import Call
 from hardlink.commands import Identify, Track, Update
 from hardlink.errors import (
@@ -21,7 +25,8 @@ from hardlink.errors import (
     UnknownSource,
 )
 from hardlink.service import Service
-from segment import dialect, said
+from hardlink.values import dump
+from segment import dialect, messages, said
 from segment.carry import Carrier
 from segment.dialect import Batch
 from segment.said import Fault, Said
@@ -30,9 +35,9 @@ from tests.world import SOURCES, SPACE
 PROJECT = SOURCES.projects[SPACE]
 
 
-def read(*messages: Mapping[str, Any], posthog: bool = False) -> list[Said]:
+def read(*given_: Mapping[str, Any], posthog: bool = False) -> list[Said]:
     """What messages say; nothing is wrong with them."""
-    found, faults = dialect.said(Batch(messages, {}, posthog=posthog), PROJECT)
+    found, faults = dialect.said(Batch(given_, {}, posthog=posthog), PROJECT)
     assert faults == []
     return found
 
@@ -167,6 +172,68 @@ def test_whose_an_event_of_posthogs_is(
     assert (found.body.get("session"), found.body["ids"]) == (session, ids)
 
 
+_ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        "",
+        " ",
+        "x",
+        "null",
+        "@own",
+        "größe",
+        "\ud83d",
+        "x" * 300,
+        [],
+        {},
+        [{}],
+    ]
+)
+_VALUES = st.one_of(_ODD, st.dictionaries(st.sampled_from(["email", "größe", "a", ""]), _ODD))
+_NAMES = ["anonymousId", "userId", "previousId", "groupId", "event", "messageId", "timestamp"]
+_NAMES += ["originalTimestamp", "properties", "traits", "context", "name", "category"]
+_POSTHOGS = ["event", "distinct_id", "properties", "timestamp", "uuid", "$set"]
+_INSIDE = ["distinct_id", "alias", "$set", "$anon_distinct_id", "$device_id", "$is_identified"]
+_SPECIAL = ["$identify", "$create_alias", "$set", "$set_once", "$groupidentify", "a"]
+_MESSAGES = st.builds(
+    lambda kind, more: {"type": kind, **more},
+    st.sampled_from(messages.KINDS),
+    st.dictionaries(st.sampled_from(_NAMES), _VALUES),
+)
+_EVENTS = st.builds(
+    lambda more, inside, name: {**more, "properties": inside, "event": name},
+    st.dictionaries(st.sampled_from(_POSTHOGS), _VALUES),
+    st.dictionaries(st.sampled_from(_INSIDE), _VALUES),
+    st.one_of(_VALUES, st.sampled_from(_SPECIAL)),
+)
+
+
+@settings(max_examples=300, derandomize=True)
+@given(
+    st.one_of(
+        st.tuples(st.lists(_MESSAGES, max_size=4), st.just(value=False)),
+        st.tuples(st.lists(_EVENTS, max_size=4), st.just(value=True)),
+    )
+)
+def test_whatever_a_message_says_it_is_a_command_or_a_fault(
+    call: tuple[list[dict[str, Any]], bool],
+) -> None:
+    batch = Batch(call[0], {}, posthog=call[1])
+    found, faults = dialect.said(batch, PROJECT)
+    spoken_of = {number for one in found for number in one.numbers} | {f.number for f in faults}
+    silent = [batch.messages[n] for n in range(len(batch.messages)) if n not in spoken_of]
+    for message in silent:  # an alias of oneself is so already
+        assert "alias" in (message.get("type"), str(message.get("event")).removeprefix("$create_"))
+    for chain in said.chains(found):
+        for one in chain:
+            with suppress(HardlinkError):
+                commands.read(one.command, one.body)
+    dump(dialect.answer(batch, faults, []).body)
+
+
 # -- the order of commands ----------------------------------------------------------------------
 
 
@@ -179,7 +246,7 @@ def identify(session: str | None, user: str, **traits: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("messages", "chains"),
+    ("batch", "chains"),
     [
         pytest.param([track("s")] * 3, [[[0, 1, 2]]], id="one visitor's events are one command"),
         pytest.param(
@@ -226,9 +293,9 @@ def identify(session: str | None, user: str, **traits: str) -> dict[str, Any]:
     ],
 )
 def test_commands_that_share_somebody_keep_their_order(
-    messages: list[dict[str, Any]], chains: list[list[list[int]]]
+    batch: list[dict[str, Any]], chains: list[list[list[int]]]
 ) -> None:
-    found = said.chains(read(*messages))
+    found = said.chains(read(*batch))
     assert [[list(command.numbers) for command in chain] for chain in found] == chains
     for chain in found:
         for command in chain:
