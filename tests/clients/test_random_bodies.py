@@ -78,6 +78,22 @@ def is_hello_error(found: Any) -> None:
     assert found["error"]["message"]
 
 
+def is_segment(request: Request, sent: Any, found: Any) -> None:
+    if request.method == "GET":
+        assert found["source"]["enabled"] is True
+        return
+    assert found["success"] is True
+    for error in found.get("errors", ()):
+        assert error["message"]
+        assert error["index"] in range(len(sent["batch"]) if "batch" in request.path else 1)
+
+
+def is_segment_error(found: Any) -> None:
+    assert found["success"] is False
+    assert found["code"]
+    assert found["message"] == found["detail"]
+
+
 class Dialect(NamedTuple):
     """What a function is sent, and what must hold of its answers."""
 
@@ -130,6 +146,14 @@ DIALECTS: dict[str, Dialect] = {
         ],
         is_hello,
         is_hello_error,
+    ),
+    "segment": Dialect(
+        [
+            r._replace(headers={**r.headers, "authorization": "Basic d2ViLWtleTo="})
+            for r in recorded("segment_rudder_posthog", "segment_rudder_browser")
+        ],
+        is_segment,
+        is_segment_error,
     ),
 }
 
