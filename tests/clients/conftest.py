@@ -15,7 +15,7 @@ from tests.http.service import Client, allowing, running
 
 @pytest.fixture(scope="session")
 def shop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of the service, whose source `web` allows the site. At its end the service prints no traceback."""
+    """A client of the service, whose sources allow the site. At its end the service prints no traceback."""
     folder = tmp_path_factory.mktemp("service")
     sources = allowing(site.origin, folder)
     with running(folder / "log.txt", HARDLINK_SOURCES=str(sources)) as service:
