@@ -503,6 +503,7 @@ def test_who_opted_out_is_told(shop: Client) -> None:
 
 
 def test_ids_can_be_linked_to_a_cookie(shop: Client) -> None:
+    """EX-33."""
     cookie, gordon = fresh("cookie"), fresh("gordon")
     results(bulk(shop, event("before", {"cookie": cookie})))
     path = f"/webxp/projects/{TOKEN}/cookies/{cookie}/link-ids"

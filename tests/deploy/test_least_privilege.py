@@ -157,6 +157,17 @@ def _say_everything(shop: Shop) -> None:
         shop.messages(said)
 
 
+def _command_everything(shop: Shop) -> None:
+    """Exponea's commands."""
+    known = {"cookie": "s7", "registered": "early"}
+    shop.commands({"name": "customers", "data": {"customer_ids": known}})
+    old = {"cookie": "s7", "registered": "late"}
+    seen = {"event_type": "view", "customer_ids": old, "timestamp": 1577836800}
+    shop.commands(*[{"name": "customers/events", "data": seen}] * 3)
+    soon_seen = {**seen, "timestamp": time.time() + 7200, "age": 5}
+    shop.commands({"name": "customers/events", "data": soon_seen})
+
+
 def _call_everything(shop: Shop) -> None:
     numbers = count(1)
     shop.read("/health")
@@ -211,13 +222,7 @@ def _call_everything(shop: Shop) -> None:
     shop.activity("s4", times=3)
     for _ in range(2):
         shop.webhook(None)
-    known = {"cookie": "s7", "registered": "early"}
-    shop.commands({"name": "customers", "data": {"customer_ids": known}})
-    old = {"cookie": "s7", "registered": "late"}
-    seen = {"event_type": "view", "customer_ids": old, "timestamp": 1577836800}
-    shop.commands(*[{"name": "customers/events", "data": seen}] * 3)
-    soon_seen = {**seen, "timestamp": time.time() + 7200, "age": 5}
-    shop.commands({"name": "customers/events", "data": soon_seen})
+    _command_everything(shop)
     _say_everything(shop)
     shop.collect("customer", "s6", customerId="6")
     shop.collect("pageview", "s6", url="https://shop.example/1")
