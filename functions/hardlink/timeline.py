@@ -26,6 +26,8 @@ _AT_ONCE = 16
 _EXACT = 25
 """Sessions whose `last_seen` is read from their events; for older ones it is right to half an hour."""
 _DEEPEST = 3
+_MORE = 25
+"""Items beyond those wanted in one request: what came before says whether a visit ended or began."""
 _MANY = 200
 """Items of one request, where most of them are passed over."""
 
@@ -266,7 +268,7 @@ class Timeline:
     def _with_visits(self, space: str, stretch: Stretch, wanted: Wanted) -> Iterator[StoredEvent]:
         """With the visits that session pings make; those before the stretch say whether one began in it."""
         session, start, end = stretch.session, stretch.start, stretch.end
-        page = wanted.limit if wanted.type is None else max(wanted.limit, _MANY)
+        page = wanted.limit + _MORE if wanted.type is None else max(wanted.limit, _MANY)
         items = self._items(space, session, max(0, start - derived.SILENCE), end, page)
         stored = (
             events.read(self._store, key, item)
