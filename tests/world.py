@@ -114,9 +114,11 @@ class World:
         command = self._command(Anonymize, source, session, {})
         return self.service.anonymize(self.service.call(source), command)
 
-    def consent(self, session: str | None, tracking: str, source: str = "move") -> Answer:
+    def consent(
+        self, session: str | None, tracking: str, source: str = "move", **more: Any
+    ) -> Answer:
         """`POST /consent`."""
-        command = self._command(Consent, source, session, {"tracking": tracking})
+        command = self._command(Consent, source, session, {"tracking": tracking, **more})
         return self.service.consent(self.service.call(source), command)
 
     def order(

@@ -122,9 +122,14 @@ class Track(Sent):
         """Whether anything is said about the visitor beside who it is."""
         return bool(self.segments or self.traits or self.attributes or self.consents)
 
+    @property
+    def is_of_no_device(self) -> bool:
+        """Whether it is kept under the customer's own session."""
+        return self.no_device and self.session is None
+
     def own_session_id(self, ids: Sequence[Node]) -> str | None:
         """The customer's own session, for what happened on no device. Raises `Invalid`."""
-        if not self.no_device or self.session is not None:
+        if not self.is_of_no_device:
             return None
         if not ids:
             raise Invalid("say whose events these are: send at least one identifier", "ids")

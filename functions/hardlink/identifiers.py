@@ -11,7 +11,7 @@ MOST_BYTES = 256
 """Longest identifier, session or event ID in bytes of UTF-8 (DynamoDB sort keys end at 1,024)."""
 
 OWN = "@"
-"""A session ID that begins so is a customer's own: of events that happened on no device. No client may send one."""
+"""A session ID that begins so is a customer's own, and so is its profile: no client may send one, or join it."""
 
 _NOBODY = frozenset(
     {
@@ -59,10 +59,10 @@ def checked(value: object, field: str) -> str:
 
 
 def of_session(value: object, field: str) -> str:
-    """A session ID as a client makes it up. Raises `Invalid` where it can't be one, or is a customer's own."""
+    """The ID of a session or profile as a client knows it. Raises `Invalid` where it is none, or a customer's own."""
     text = checked(value, field)
     if text.startswith(OWN):
-        raise Invalid(f"a session ID does not begin with {OWN}: make another one up", field)
+        raise Invalid(f"this ID does not begin with {OWN}: make another one up", field)
     return text
 
 

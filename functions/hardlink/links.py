@@ -11,7 +11,7 @@ from hardlink.contention import attempts
 from hardlink.draft import Decision, NewEntry, Unread
 from hardlink.identity import Claim
 from hardlink.layout import Record
-from hardlink.nodes import Entry, Node, State
+from hardlink.nodes import Entry, Node, State, spans
 from hardlink.port import Action, Check, ConditionFailed, Delete, Patch, Present, Put, Rev, Store
 from hardlink.values import Name, Values
 
@@ -60,14 +60,16 @@ class Links:
             self._say(call, decision.customer, portion)
         return decision
 
-    def root(self, call: Call, profile: Node) -> Node:
-        """Whoever is behind a profile now: its customer, or itself."""
-        read = _Read(forest.records(self._store, call.space, [profile]))
-        while True:
-            try:
-                return _root(profile, call.project.hard_types, read)
-            except Unread as missing:
-                read.records.update(forest.records(self._store, call.space, missing.nodes))
+    def root(self, call: Call, profile: Node, said: int | None = None) -> Node:
+        """Whoever was behind a profile when something was said (`None`: now): its customer, or itself."""
+        found: list[Node] = []
+
+        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
+            found[:] = [_root(profile, call.project.hard_types, read, said)]
+            return Decision(profile), []
+
+        self._carry_out(call.space, attempt, [profile])
+        return found[0]
 
     def known(self, call: Call, node: Node) -> bool:
         """Whether anything was ever said of a node."""
@@ -83,13 +85,16 @@ class Links:
 
         self._carry_out(call.space, attempt, claim.ids)
 
-    def say(self, call: Call, profile: Node, said: Values, hard_types: frozenset[str]) -> None:
-        """Say these values about whoever is behind a profile: its root when it is linked, else itself (rule 9)."""
-        for portion in _portions(said):
+    def say(self, call: Call, profile: Node, values_said: Values, said: int | None) -> None:
+        """Say these values about whoever is behind a profile: its root when it is linked, else itself (rule 9).
+
+        `said`: when, if the client names a time: somebody else may be behind it by now.
+        """
+        for portion in _portions(values_said):
 
             def attempt(read: _Read, portion: Values = portion) -> tuple[Decision, list[Action]]:
-                root = _root(profile, hard_types, read)
-                _check_room(read.records[root], said)
+                root = _root(profile, call.project.hard_types, read, said)
+                _check_room(read.records[root], values_said)
                 return Decision(root), _with_values(call, root, {}, read, portion, [])
 
             self._carry_out(call.space, attempt, [profile])
@@ -180,8 +185,8 @@ class Links:
         )
 
 
-def _root(profile: Node, hard_types: frozenset[str], read: _Read) -> Node:
-    target = read.records[profile].state.link
+def _root(profile: Node, hard_types: frozenset[str], read: _Read, said: int | None) -> Node:
+    target = _target(profile, read, said)
     if target is None:
         return profile
     if target not in read.records:
@@ -190,6 +195,17 @@ def _root(profile: Node, hard_types: frozenset[str], read: _Read) -> Node:
     if root not in read.records:
         raise Unread([root])
     return root
+
+
+def _target(profile: Node, read: _Read, said: int | None) -> Node | None:
+    """Whom a profile linked to when something was said: its history is read only where its last link is later."""
+    state = read.records[profile].state
+    if said is None or state.link is None or said >= state.said:
+        return state.link
+    if profile not in read.histories:
+        raise Unread([profile], history=True)
+    found = spans(entry for entry in read.histories[profile] if entry.said <= said)
+    return found[-1].target if found else None
 
 
 def _states(space: str, decision: Decision, read: _Read, created: int = 0) -> list[Action]:

@@ -87,9 +87,9 @@ class Service:
             session = self._visits.open(
                 call,
                 session_id,
-                other.profile.value if other else self._named_profile(call, command),
+                self._named_profile(call, command, other),
                 happened=batch.happened,
-                quiet=bool(own) or not batch.begins_visit,
+                quiet=not batch.begins_visit,
                 rehearse=lambda fresh: self._rehearse(
                     call, fresh, ids, command, self._happened_at(call, batch.earliest, fresh)
                 ),
@@ -109,7 +109,10 @@ class Service:
         elif told:
             warnings += self._told(call, session, other, ids, command, batch.earliest)
         stored = self._tracking.store(call, session, command, batch)
-        answer = {**_visitor(session), "results": _shown(batch), "warnings": warnings}
+        visitor = (
+            _NOBODY if own else _visitor(session)
+        )  # a customer's own session is no caller's to join
+        answer = {**visitor, "results": _shown(batch), "warnings": warnings}
         return answer | ({"debug": debug(session, stored)} if batch.debugger else {})
 
     def knows(self, call: Call, session_id: str) -> bool:
@@ -196,7 +199,7 @@ class Service:
         time = self._said_at(call, command.time, session.offset)
         said = _said(command, call, time)
         if not ids:
-            self._links.say(call, session.profile, said, call.project.hard_types)
+            self._links.say(call, session.profile, said, time)
             return {**answer, "warnings": []}
         decision = self._links.identify(call, self._claim(call, session.profile, ids, time), said)
         return {**answer, "customer": _named(decision, ids), "warnings": list(decision.warnings)}
@@ -214,10 +217,10 @@ class Service:
         time = self._happened_at(call, happened, session)
         said = _said(command, call, time)
         if not ids:
-            self._links.say(call, session.profile, said, call.project.hard_types)
+            self._links.say(call, session.profile, said, time)
             return []
         if command.stays:
-            root = self._links.root(call, session.profile)
+            root = self._links.root(call, session.profile, time)
             ids = (root, *ids) if root.type in call.project.hard_types else ids
         warnings: list[str] = []
         profiles = [session.profile, *([other.profile] if other else [])]
@@ -240,6 +243,7 @@ class Service:
             batch.drop(OPTED_OUT)
             warnings.append(OPTED_OUT)
         own_id = f"{OWN}{call.name}"
+        batch.forget_orders()  # an order would make somebody of nobody
         if batch.parsed:
             # many devices send these, so none of their clocks is the session's
             own = self._visits.open(call._replace(sent=None), own_id, None, quiet=True)
@@ -255,8 +259,12 @@ class Service:
             **({"debug": {"session": {"id": own_id}}} if batch.debugger else {}),
         }
 
-    def _named_profile(self, call: Call, command: Track) -> object:
-        """The profile that a new session joins: the one that was passed on to it, else the one that it names."""
+    def _named_profile(self, call: Call, command: Track, other: Session | None) -> object:
+        """The profile that a new session joins: of its visitor's other session, passed on to it, or named by it."""
+        if command.is_of_no_device:
+            return None
+        if other:
+            return other.profile.value
         passed = command.referred and self._visits.known_profile(call, command.referred)
         return passed.value if passed else command.profile
 
@@ -319,6 +327,9 @@ def _named(decision: Decision, ids: tuple[Node, ...]) -> dict[str, str]:
     """The customer by an identifier that the call itself carried: a write key never reads another one."""
     shown = decision.customer if decision.customer in ids else ids[0]
     return {"type": shown.type, "value": shown.value}
+
+
+_NOBODY: Answer = {"session": {"id": None}, "profile": {"id": None}}
 
 
 def _visitor(session: Session) -> Answer:

@@ -91,6 +91,10 @@ class Batch:
         asked = (parsed.event.options.debugger for parsed in self.parsed)
         return self._command.options.debugger or any(asked)
 
+    def forget_orders(self) -> None:
+        """Orders are events like any other."""
+        self.parsed = [parsed._replace(order=None) for parsed in self.parsed]
+
     def drop(self, reason: str) -> None:
         """None of the events that would be stored is."""
         for parsed in self.parsed:

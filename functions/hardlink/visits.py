@@ -10,7 +10,7 @@ from hardlink import beginnings, clock, events, layout
 from hardlink.call import Call, NewId
 from hardlink.contention import attempts
 from hardlink.errors import Invalid
-from hardlink.identifiers import checked
+from hardlink.identifiers import OWN, of_session
 from hardlink.instants import DAY, MINUTE
 from hardlink.layout import Record, Session
 from hardlink.nodes import Node, State, profile
@@ -113,7 +113,8 @@ class Visits:
             if record.state.rev:
                 unchanged = Check(layout.head(call.space, named), Rev(record.state.rev))
                 return _Placed(fresh._replace(profile=named, denied=record.denied), unchanged)
-        adopted = named if named and call.source.static_profile_id else profile(self._new_id())
+        made_up = f"{OWN if fresh.id.startswith(OWN) else ''}{self._new_id()}"
+        adopted = named if named and call.source.static_profile_id else profile(made_up)
         item = layout.write_record(Record(State(rev=1), call.now))
         made = Put(layout.head(call.space, adopted), item, Absent())
         return _Placed(fresh._replace(profile=adopted), made)
@@ -122,6 +123,7 @@ class Visits:
         self, call: Call, session: Session, profile_action: Action, *, quiet: bool
     ) -> Session:
         begins: list[Action] = []
+        quiet = quiet or session.id.startswith(OWN)  # nobody visits there
         if call.source.system_events and not quiet:
             session = beginnings.raised(session)
             found = beginnings.of(call, session, new_profile=isinstance(profile_action, Put))
@@ -147,7 +149,7 @@ def _named(call: Call, profile_id: object) -> Node | None:
     if profile_id is None:
         return None
     try:
-        return profile(checked(profile_id, "profile.id"))
+        return profile(of_session(profile_id, "profile.id"))
     except Invalid:
         if call.source.static_profile_id:
             raise

@@ -141,9 +141,9 @@ class Reference:
         roots = [self.root(name) for start, name in self._blocks(profile) if start <= time]
         return roots[-1] if roots else None
 
-    def customer(self, session: str) -> Name | None:
-        """Whose the next event of a session will be."""
-        blocks = self._blocks(self.sessions[session])
+    def customer(self, session: str, at: int | None = None) -> Name | None:
+        """Whose the next event of a session will be, or would have been at a time."""
+        blocks = self._blocks(self.sessions[session], at)
         return self.root(blocks[-1][1]) if blocks else None
 
     def answers(self, name: Name) -> Name | None:

@@ -368,7 +368,8 @@ class Histories(RuleBasedStateMachine):
         said = now if sent.at is None else _micros(sent.at)
         ids = [Name(type_, value) for type_, value in sent.body["ids"].items()]
         opened = sent.session in reference.sessions
-        customer = reference.customer(sent.session) if sent.session and opened else None
+        at = None if sent.at is None else said
+        customer = reference.customer(sent.session, at) if sent.session and opened else None
         if ids:
             if said < self.latest:
                 self.disturbed += 1

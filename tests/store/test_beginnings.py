@@ -285,3 +285,17 @@ def test_a_new_session_joins_the_profile_that_is_passed_on(world: World) -> None
     assert world.track("s4", VIEW, profile=other, referred=first)["profile"] == first
     assert world.track("s5", VIEW, profile=other, referred="unknown")["profile"] == other
     assert world.track("s2", VIEW, referred=first)["profile"] == other
+
+
+def test_an_order_of_nobody_stays_nobodys(world: World) -> None:
+    """Neither with the right address nor with the right total does it make somebody of nobody."""
+    known = {"registered": "kate", "email": "k@x.com"}
+    world.order("1", ids=known, total=50.0)
+    for number in ("1", "2"):
+        order = {"number": number, "email": "k@x.com", "total": 50.0}
+        told = world.track(None, {"type": "conversion", "order": order}, profile_less=True)
+        assert [result["status"] for result in told["results"]] == ["stored"]
+    world.order("2", ids=known, total=50.0)
+    world.settle()
+    assert world.sessions("kate") == {"@registered=kate"}
+    assert len(world.timeline("kate")) == 2

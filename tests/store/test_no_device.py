@@ -77,3 +77,28 @@ def test_the_clock_of_one_backend_moves_no_events_of_another(world: World) -> No
     world.settle()
     (event,) = world.events("gordon")
     assert event["time"] == "2026-09-01T12:00:00.000000Z"
+
+
+def test_whose_profile_it_is_nobody_learns_and_nobody_can_join_it(world: World) -> None:
+    """With a public write key nobody takes over what the shop itself said of a customer."""
+    ids = {"registered": "gordon"}
+    world.track(None, WHEN, ids=ids, no_device=True)
+    answer = world.track(None, events=[], ids=ids, no_device=True)
+    assert answer["session"] == answer["profile"] == {"id": None}
+    profile = world.session("@registered=gordon")["profile"]["id"]
+    joined = world.identify("evil", profile={"id": profile}, ids={"registered": "mallory"})
+    assert joined["profile"]["id"] != profile
+    world.consent("evil2", "denied", profile={"id": profile})
+    again = world.track(None, {"type": "refund"}, ids=ids, no_device=True)
+    assert [result["status"] for result in again["results"]] == ["stored"]
+    assert types(world, "registered", "gordon") == ["refund", "purchase"]
+
+
+def test_nobody_makes_it_of_a_profile_of_theirs(world: World) -> None:
+    evil = world.track("evil")["profile"]
+    sent = {"profile": evil, "ids": {"registered": "gordon"}, "no_device": True}
+    world.track(None, {"type": "x"}, **sent)
+    world.identify("evil", ids={"registered": "mallory"})
+    world.track(None, WHEN, ids={"registered": "gordon"}, no_device=True)
+    assert types(world, "registered", "gordon") == ["x", "purchase"]
+    assert types(world, "registered", "mallory") == ["view"]
