@@ -15,6 +15,7 @@ from exponea import dialect
 from exponea.answers import Verdict, seconds
 from exponea.dialect import COOKIE, Copies, Step, Wire
 from hardlink.errors import Invalid
+from hardlink.identifiers import of_session
 from hardlink.values import dump
 
 _THREE_YEARS = 3 * 365 * 24 * 3600
@@ -22,24 +23,33 @@ _NAME = re.compile(r"[\w!#$%&'*+.^`|~-]{1,128}", re.ASCII)
 _VALUE = re.compile(r"[\w!#$%&'()*+./:<=>?@\[\]^`{|}~-]{1,256}", re.ASCII)
 IDS = "system/ids"
 _CLOCK_GRAIN = 0.02
+_CLOSE = 0.3
+"""Of a grain: nearer to the next one than 4 ms."""
 _FAR = 1e12
 """Seconds: no clock is further."""
 Found = Sequence[Wire | Invalid]
 
 
-def cookie(found: Found, sent: str | None, browser: Iterable[str | None], fresh: str) -> str | None:
+def cookies(found: Found, sent: str | None, browser: Iterable[str | None], fresh: str) -> list[str]:
     """The cookie for commands that name none: the one that the call itself sets or sends, else a new one.
 
     A new one is handed out only where it is asked for. `sent`: the browser's `xnpe_` cookie. `browser`: what else tells
-    it from others; a bulk that it sends again, as the answer was lost, gets the same new cookie. `fresh`: a random one.
+    it from others; a bulk that it sends again, as the answer was lost, gets the same new cookie: the first, or where
+    there is a second, that one if it is known. `fresh`: a random one.
     """
     asked = [wire for wire in found if isinstance(wire, Wire) and wire.name == IDS]
-    if not asked:
-        return sent
-    named = asked[0].data.get(COOKIE)
-    if isinstance(named, str) and named.strip():
-        return named
-    return sent or _first_visit(found, browser) or fresh
+    named = asked[0].data.get(COOKIE) if asked else None
+    usable = [one for one in (named, sent) if _is_usable(one)]
+    if usable or not asked:
+        return [str(one) for one in usable[:1]]
+    return _first_visit(found, browser) or [fresh]
+
+
+def _is_usable(cookie: object) -> bool:
+    try:
+        return isinstance(cookie, str) and bool(of_session(cookie, COOKIE))
+    except Invalid:
+        return False
 
 
 def set_cookie(token: str, value: str) -> dict[str, str]:
@@ -93,20 +103,29 @@ _SYSTEM: Mapping[str, Callable[[int, str | None, Mapping[str, Any]], Verdict]] =
 }
 
 
-def _first_visit(found: Found, browser: Iterable[str | None]) -> str | None:
+def _first_visit(found: Found, browser: Iterable[str | None]) -> list[str]:
     """A cookie made of when the first thing happened on the device's clock, which is the same however often it is sent.
 
     The SDK reads its clock anew for every sending (`clientTS`, `age`); what is left when one is taken from the other
-    may be off by a millisecond or two.
+    may be off by a millisecond or two: close to the next grain of time, its cookie comes second.
     """
     told = [wire.data for wire in found if isinstance(wire, Wire)]
     now = next((data["clientTS"] for data in told if _is_number(data.get("clientTS"))), None)
     first = next((data for data in told if _is_number(data.get("age"))), None)
     if now is None or first is None:
-        return None
-    happened = round((now - first["age"]) / _CLOCK_GRAIN)
-    content = dump([happened, first.get("properties"), *browser])
-    digest = hashlib.sha256(content.encode(errors="surrogatepass")).digest()
+        return []
+    happened = (now - first["age"]) / _CLOCK_GRAIN
+    nearest = round(happened)
+    beside = happened - nearest
+    grains = [nearest]
+    if abs(beside) > _CLOSE:
+        grains.append(nearest + (1 if beside > 0 else -1))
+    content = [first.get("properties"), *browser]
+    return [_made_of(grain, content) for grain in grains]
+
+
+def _made_of(grain: int, content: Sequence[object]) -> str:
+    digest = hashlib.sha256(dump([grain, *content]).encode(errors="surrogatepass")).digest()
     return str(UUID(bytes=digest[:16], version=4))
 
 

@@ -98,10 +98,10 @@ def _tracked(service: Service, call: Call, group: list[Step]) -> list[Verdict]:
     found = service.track(call, command)
     warnings = tuple(w for w in found["warnings"] if w != OPTED_OUT)
     return [
-        Verdict(told=warnings)
+        Verdict(told=(*one.told, *warnings))
         if result["status"] in ("stored", "duplicate")
         else Verdict(taken=False, told=(_reason(result),))
-        for result in found["results"]
+        for one, result in zip(group, found["results"], strict=True)
     ]
 
 

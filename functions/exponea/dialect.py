@@ -14,6 +14,7 @@ from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as schema
 
 from hardlink import instants
+from hardlink.commands import TRACKING as OPT_OUT
 from hardlink.errors import Invalid
 from hardlink.instants import SECOND, iso
 from hardlink.nodes import NOTHING
@@ -32,8 +33,11 @@ _NAMES = {
 }
 _RESENT_FROM = 4.0
 """Seconds: the web SDK sends a bulk again after five at the earliest, with the ages of its events grown by that."""
-_JITTER = 2 * SECOND
-"""An age is taken from when the call came in: by how much one sending may be slower than another."""
+_JITTER = SECOND
+"""An age is taken from when the call came in: by how much one sending may be slower than another.
+
+Wider, and of two alike that came late the second might be taken for the first.
+"""
 _DATED_JITTER = SECOND // 10
 """With the time of sending beside the age, both are of one clock."""
 Copies = dict[str, int]
@@ -43,7 +47,7 @@ class Step(NamedTuple):
     """What one command says. `number`: its place in the call; `cookie`: the session, if it names one.
 
     `event`: of a `Track` command, else `said` is the body of an `Update`. `consents` are told with an event;
-    `jitter`: by how many microseconds its time may be off (`Track.jitter`).
+    `jitter`: by how many microseconds its time may be off (`Track.jitter`). `told`: what its client should know.
     """
 
     number: int
@@ -54,6 +58,7 @@ class Step(NamedTuple):
     said: Mapping[str, Any] = NOTHING
     consents: Mapping[str, Any] = NOTHING
     jitter: int = 0
+    told: tuple[str, ...] = ()
 
 
 class Wire(NamedTuple):
@@ -190,8 +195,15 @@ def _event(one: Step, data: Mapping[str, Any], now: int, copies: Copies) -> Step
     if time is not None:
         stamp = None if data.get("age") is not None else data["timestamp"]
         event |= {"time": iso(time), "id": _id(one, event, stamp, copies)}
-    consents = _consents(properties, time or now) if event["type"] == "consent" else {}
-    return one._replace(event=event, consents=consents, jitter=_jitter(data))
+    found = one._replace(event=event, jitter=_jitter(data))
+    if event["type"] != "consent":
+        return found
+    consents = _consents(properties, time or now)
+    if OPT_OUT in consents:
+        return found._replace(
+            told=(f"properties.category: {OPT_OUT} is said by POST /consent alone",)
+        )
+    return found._replace(consents=consents)
 
 
 def _type(data: Mapping[str, Any]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 
 from exponea import answers, bulk, credentials, dialect
 from exponea.answers import Verdict
-from exponea.carrying import answered
+from exponea.carrying import Calls, answered
 from exponea.dialect import Copies, Step, Wire
 from hardlink import keys, writing
 from hardlink.call import Call, new_id
@@ -39,13 +39,23 @@ def _bulk(request: Request) -> Answer:
         calls(token)
     sent = request.cookie(f"xnpe_{token}") or request.cookie("__exponea_etc__")
     browser = (token, request.address, request.header("user-agent"), request.header("referer"))
-    cookie = bulk.cookie(found, sent, browser, new_id())
+    candidates = bulk.cookies(found, sent, browser, new_id())
+    cookie = _known(calls, token, candidates) if candidates else None
     copies: Copies = {}
     verdicts = answered(
         service, calls, found, lambda wire: bulk.understood(wire, token, start, copies, cookie)
     )
     headers = bulk.set_cookie(token, cookie) if token and cookie else {}
     return Answer(answers.bulk(verdicts, start, clock()), headers=headers)
+
+
+def _known(calls: Calls, token: str | None, candidates: Sequence[str]) -> str:
+    """The cookie that is known, if there is a choice; else the first."""
+    first, *others = candidates
+    for other in others:
+        if token and not service.knows(calls(token), first) and service.knows(calls(token), other):
+            return other
+    return first
 
 
 def _batch(request: Request) -> Answer:

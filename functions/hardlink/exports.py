@@ -147,7 +147,7 @@ class Exports:
         self, customer: Customer, types: Collection[str] | None, budget: Budget
     ) -> Iterator[Event]:
         """A customer's events of these types, newest first, page by page."""
-        wanted = Wanted(limit=MOST, type=_only(types))
+        wanted = Wanted(limit=MOST, type=_only(types), derived=True)
         while True:
             budget.spend(0)
             page = self._timeline.events(customer, wanted)

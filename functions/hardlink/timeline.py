@@ -215,6 +215,7 @@ class Timeline:
             if not starts or self._newest(space, stretches, earlier):
                 return found
         else:
+            earlier = replace(earlier, limit=MOST)
             while older := self._newest(space, stretches, earlier):
                 starts, earlier = older, replace(earlier, before=older[-1].place)
         first = [replace(one, event=derived.first_session(one.event)) for one in starts[-1:]]

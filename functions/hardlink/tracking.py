@@ -159,15 +159,13 @@ class Tracking:
         self, call: Call, session: Session, command: Track, places: Sequence[tuple[int, str]]
     ) -> list[tuple[int, str]]:
         """Which of these events are stored already, with a time that is a little off."""
-        if not (command.jitter and places):
+        if not command.jitter:
             return []
-        times = [time for time, _ in places]
-        first, last = min(times) - command.jitter, max(times) + command.jitter
         partition = layout.session(call.space, session.id).partition
-        scan = self._store.scan(
-            "sessions", partition, f"e/{max(0, first):016d}/", f"e/{last + 1:016d}"
-        )
-        known = [(int(time), id_) for _, time, id_ in (key.item.split("/", 2) for key, _ in scan)]
+        known: list[tuple[int, str]] = []
+        for first, last in _around([time for time, _ in places], command.jitter):
+            scan = self._store.scan("sessions", partition, f"e/{first:016d}/", f"e/{last + 1:016d}")
+            known += [(layout.event_time(key), key.item.split("/", 2)[2]) for key, _ in scan]
         return [
             (time, id_)
             for time, id_ in places
@@ -196,6 +194,18 @@ class Tracking:
             body=body,
             expires=call.expires(time),
         )
+
+
+def _around(times: Sequence[int], margin: int) -> list[tuple[int, int]]:
+    """From when to when to look, where what is looked for may lie so far beside these times."""
+    found: list[tuple[int, int]] = []
+    for time in sorted(times):
+        first, last = max(0, time - margin), time + margin
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+    return found
 
 
 def _check_shared(command: Track) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +10,9 @@ import pytest
 from hardlink import commands
 from hardlink.commands import Track
 from hardlink.instants import SECOND, iso
-from tests.world import World
+from hardlink.layout import Item, Key
+from tests.memory import MemoryStore
+from tests.world import World, in_memory
 
 WHEN = 1_790_000_000 * SECOND
 
@@ -62,3 +64,20 @@ def test_a_consent_is_told_with_an_event(world: World) -> None:
     world.update("tab", consents={"newsletter": {"action": "reject"}})
     world.settle()
     assert world.customer("gordon")["consents"] == {"newsletter": {"action": "reject"}}
+
+
+def test_only_what_lies_near_an_event_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However far apart the times of one call are."""
+    world = in_memory(store := MemoryStore())
+    sent(world, *(event(f"old{n}", n) for n in range(200)), jitter=0)
+    read: list[str] = []
+    scan = store.scan
+
+    def counted(*args: Any, **more: Any) -> Iterator[tuple[Key, Item]]:
+        for key, item in scan(*args, **more):
+            read.append(key.item)
+            yield key, item
+
+    monkeypatch.setattr(store, "scan", counted)
+    assert sent(world, event("old0"), event("old199", 199), jitter=SECOND) == ["duplicate"] * 2
+    assert len(read) <= 4
