@@ -143,7 +143,8 @@ def test_what_a_browser_signals_is_honoured_where_the_shop_says_so(
     with browser.new_context() as device:
         device.add_init_script(SIGNALS[signal])
         wire = shop.wire(device)
-        page = opened(device, shop.page(**{signal: True}, track={"visits": True}))
+        config: dict[str, Any] = {signal: True, "track": {"visits": True}}
+        page = opened(device, shop.page(**config))
         assert called(page, "hardlink.track('a')")["error"]["code"] == "opted_out"
         assert nothing(page, device)
         assert wire.calls == []
