@@ -1,3 +1,4 @@
+# make sdk: the SDK's served files, of its sources
 # make run: the local service   make walk: a visitor's life, against it   make test: all tests   make check: the quick ones
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +7,7 @@ export PYTHONPATH := functions
 export PYTHONHASHSEED := 0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: run walk test check bench synth clean
+.PHONY: run walk test check bench synth sdk clean
 
 run: $(VENV)/.local
 	@$(BIN)/python -m infra.local
@@ -28,6 +29,9 @@ bench: $(VENV)/.dev
 
 synth: $(VENV)/.dev
 	$(BIN)/python -m infra.app
+
+sdk: $(VENV)/.dev
+	@$(BIN)/python -m tests.browser.build
 
 clean:
 	rm -rf $(VENV) .cache cdk.out

@@ -117,6 +117,8 @@ def _why_no_authorizer(route: plan.Route) -> str:
         return "the function itself demands the project's public token, and the key that the call wants"
     if plan.FUNCTIONS_BY_NAME[route.function].server_keys:
         return "the function itself demands a server key, compared in constant time"
+    if route.function == "sdk":
+        return "a script that every visitor's page loads: it says nothing of anybody"
     if route.function == "health":
         return "says whether the service answers, and nothing else, to whoever asks"
     return "visitors have no account: the function demands a source's public write key and origin"

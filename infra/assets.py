@@ -26,18 +26,22 @@ _UNUSED = ("bin", "**/__pycache__", "**/tests", "*.dist-info/RECORD")
 """Of packages: commands, and what differs from one machine to the next."""
 
 
+_NOT_UPLOADED = ("__pycache__", "source", "*.d.ts", "tsconfig.json")
+"""Of the functions: what Python left, and what only the SDK's build and its users read."""
+
+
 class LayerError(Exception):
     """The dependencies can't be had: the message says why."""
 
 
 def code(cache: Path = CACHE) -> Path:
-    """A folder as Lambda will see it: the functions, their library, and `sources.toml`."""
+    """A folder as Lambda will see it: the functions, their library, what they serve, and `sources.toml`."""
     files = sorted(_files(plan.FUNCTIONS))
     parts = [(str(f.relative_to(plan.FUNCTIONS)).encode(), f.read_bytes()) for f in files]
     parts.append((b"sources.toml", plan.SOURCES.read_bytes()))
 
     def build(folder: Path) -> None:
-        ignore = shutil.ignore_patterns("__pycache__")
+        ignore = shutil.ignore_patterns(*_NOT_UPLOADED)
         shutil.copytree(plan.FUNCTIONS, folder, dirs_exist_ok=True, ignore=ignore)
         shutil.copyfile(plan.SOURCES, folder / "sources.toml")
 

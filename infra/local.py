@@ -12,12 +12,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from infra import lambdas, plan
 from infra.gateway import Gateway
 from infra.lambdas import Deployment, Sources, SourcesError
 from infra.server import Server
+from infra.snippet import snippet
 from infra.streams import Streams
 
 HOST = "127.0.0.1"
@@ -135,7 +137,7 @@ def _welcome(number: int, sources: Sources, keys: Mapping[str, str]) -> str:
         f"  curl {url}/track -d '{event}'",
         f"  curl {url}/sessions/visit-1/events -H 'Authorization: Bearer {keys[source.project]}'",
         f"or in a page of an origin that source {name!r} allows ({', '.join(source.origins) or 'none'}):",
-        f"  fetch('{url}/track', {{method: 'POST', credentials: 'include', body: JSON.stringify({event})}})",
+        indent(snippet(url, source.write_key), "  "),
         "",
         "Ctrl-C ends it.",
     ]

@@ -4,33 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from string import Template
 
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from hardlink.sources import Source, Sources
-
-_SNIPPET = Template("""\
-<script>
-(() => {
-  const source = {id: $key}
-  const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), n => n.toString(36)).join("-")
-  const session = {id: localStorage.hardlink ||= random()}
-  window.track = (type, properties = {}) => fetch("$url/track", {
-    method: "POST",
-    keepalive: true, // arrives though the visitor leaves the page
-    body: JSON.stringify({source, session, events: [{id: random(), type, properties}]}),
-  })
-  track("page-view", {url: location.href, title: document.title})
-})()
-</script>""")
-"""It sends text, so that browsers ask for no preflight."""
-
-
-def snippet(url: str, write_key: str) -> str:
-    """HTML that tracks a page view, and offers `track(type, properties)` for more."""
-    return _SNIPPET.substitute(url=url, key=json.dumps(write_key).replace("<", "\\u003c"))
+from hardlink.sources import Sources
+from infra.snippet import in_browsers, snippet
 
 
 class Outputs(Construct):
@@ -61,14 +40,9 @@ class Outputs(Construct):
         self._put("Failed", failed, "the queue of what could not be associated: empty, as a rule")
         self._put("Feeds", feeds, "order feeds: aws s3 cp <file> <this><project>/")
         self._put("FailedFeeds", failed_feeds, "the queue of feeds that could not be imported")
-        if source := _in_browsers(sources):
+        if source := in_browsers(sources):
             self._put("Snippet", snippet(url, source.write_key), "paste it into your pages")
 
     def _put(self, name: str, value: str, description: str) -> None:
         output = CfnOutput(self, name, value=value, description=description)
         output.override_logical_id(name)
-
-
-def _in_browsers(sources: Sources) -> Source | None:
-    """The first source that pages may call from."""
-    return next((source for source in sources.sources.values() if source.origins), None)

@@ -166,6 +166,8 @@ FUNCTIONS_BY_NAME = {
             server_keys=True,
             timeout=29,  # as long as API Gateway waits: an export reads the whole table
         ),
+        Function("sdk", {}),
+        Function("session", {}),
         Function("health", {"sessions": ("GetItem",), "customers": ("GetItem",)}),
         Function(
             "associate",
@@ -189,6 +191,9 @@ ROUTES = (
     Route("GET", "/sessions/{id}/events", "customers"),
     Route("POST", "/sessions/{id}/unlink", "customers"),
     Route("GET", "/tracking-user", "customers"),
+    Route("GET", "/sdk.js", "sdk"),
+    Route("GET", "/sdk.mjs", "sdk"),
+    Route("POST", "/session", "session"),
     Route("GET", "/health", "health"),
     Route("POST", "/{trackerKey}", "xo"),
     *(

@@ -13,4 +13,6 @@ service = writing.service()
 def handler(request: Request) -> Answer:
     """See `Service.anonymize`."""
     command = commands.read(Anonymize, request.json)
-    return Answer(service.anonymize(writing.call(request, command.write_key), command))
+    return Answer(
+        service.anonymize(writing.call(request, command.write_key, sent=command.sent), command)
+    )

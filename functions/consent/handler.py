@@ -13,4 +13,6 @@ service = writing.service()
 def handler(request: Request) -> Answer:
     """See `Service.consent`."""
     command = commands.read(Consent, request.json)
-    return Answer(service.consent(writing.call(request, command.write_key), command))
+    return Answer(
+        service.consent(writing.call(request, command.write_key, sent=command.sent), command)
+    )

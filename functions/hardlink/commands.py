@@ -7,7 +7,7 @@ The schemas are for pydantic's engine, without its models: importing those takes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic_core import SchemaValidator, ValidationError
@@ -69,10 +69,15 @@ class Event(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class Sent:
-    """What every write call says: its source, and the session if it has one."""
+    """What every write call says: its source, and the session if it has one.
+
+    `sent`: the device's clock when it sent the call, milliseconds. It stands in the body for browsers, which ask for
+    permission first where it stands in a header (Tracardi's `x-timestamp`).
+    """
 
     source: Any
     session: Any
+    sent: Any = field(default=None, kw_only=True)
 
     @property
     def write_key(self) -> str:
@@ -172,6 +177,17 @@ class Consent(Sent):
     profile: Any
     tracking: Literal["granted", "denied"]
     erase: bool
+
+
+@dataclass(eq=False, repr=False)
+class Keep(Sent):
+    """`POST /session`: keep the session's ID in a cookie, unless one is kept already.
+
+    `renew`: this one from now on. `forget`: none from now on.
+    """
+
+    renew: bool
+    forget: bool
 
 
 def read(command: type[_C], body: object) -> _C:
@@ -295,7 +311,7 @@ _OPTIONS = _field(
     ),
     Options,
 )
-_SENT = {"source": _REFERENCE, "session": _REFERENCE}
+_SENT = {"source": _REFERENCE, "session": _REFERENCE, "sent": _ANYTHING}
 _SEGMENTS = _field(
     schema.no_info_before_validator_function(_labels, schema.dict_schema(_TEXT, _BOOL)), dict
 )
@@ -341,6 +357,11 @@ _ORDER = schema.typed_dict_schema(
         "email": _field(_TEXT, _nothing),
     }
 )
+_KEEP = {
+    **_SENT,
+    "renew": _option("renew", default=False),
+    "forget": _option("forget", default=False),
+}
 _EVENT = SchemaValidator(
     schema.typed_dict_schema(
         {
@@ -363,5 +384,6 @@ _COMMANDS: dict[type[Sent], SchemaValidator] = {
         (Update, _SAID),
         (Anonymize, _SENT),
         (Consent, _CONSENT),
+        (Keep, _KEEP),
     )
 }

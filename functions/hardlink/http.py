@@ -41,6 +41,14 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = NOTHING
 
 
+class File(NamedTuple):
+    """What is answered as it is, whatever it is: its bytes."""
+
+    content: bytes
+    status: int = 200
+    headers: Mapping[str, str] = NOTHING
+
+
 class Request:
     """One HTTP request as API Gateway hands it over."""
 
@@ -138,7 +146,7 @@ def native_error(error: HardlinkError) -> Answer:
 
 
 def entrypoint(
-    handle: Callable[[Request], Answer], error_answer: ErrorAnswer = native_error
+    handle: Callable[[Request], Answer | File], error_answer: ErrorAnswer = native_error
 ) -> LambdaHandler:
     """A Lambda handler: one log line a call without personal data, every error an answer that says what to do.
 
@@ -161,7 +169,14 @@ def entrypoint(
     return handler
 
 
-def _response(answer: Answer, request: Request) -> dict[str, Any]:
+def _response(answer: Answer | File, request: Request) -> dict[str, Any]:
+    if isinstance(answer, File):
+        return {
+            "statusCode": answer.status,
+            "headers": {"x-request-id": request.id, **answer.headers},
+            "body": base64.b64encode(answer.content).decode(),
+            "isBase64Encoded": True,
+        }
     body = dump(answer.body)
     headers = {"content-type": "application/json", "x-request-id": request.id, **answer.headers}
     response = {"statusCode": answer.status, "headers": headers, "body": body}

@@ -30,12 +30,15 @@ def service() -> Service:
     return Service(tables(), declared(), clock)
 
 
-def call(request: Request, write_key: str, policy: Policy = "move") -> Call:
+def call(request: Request, write_key: str, policy: Policy = "move", *, sent: object = None) -> Call:
     """Who calls; `policy`: of their system, where the source declares none.
+
+    `sent`: the device's clock in the body, milliseconds; a header `x-timestamp` (Tracardi's) says it as well.
 
     Raises `UnknownSource`, and `Forbidden` where a browser calls from another site.
     """
-    found = service().call(write_key, policy=policy, evidence=request.id, sent=_sent(request))
+    told = _sent(request.header("x-timestamp") or sent)
+    found = service().call(write_key, policy=policy, evidence=request.id, sent=told)
     origin = request.header("origin")
     if origin is not None and origin not in found.source.origins:
         raise Forbidden(
@@ -44,7 +47,7 @@ def call(request: Request, write_key: str, policy: Policy = "move") -> Call:
     return found
 
 
-def _sent(request: Request) -> int | None:
-    """The device's clock in Tracardi's `x-timestamp`: milliseconds."""
-    text = request.header("x-timestamp") or ""
+def _sent(told: object) -> int | None:
+    """The device's clock when it sent the call, microseconds, from the milliseconds that it tells."""
+    text = str(told)
     return int(text) * 1000 if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None

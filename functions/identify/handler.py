@@ -13,4 +13,6 @@ service = writing.service()
 def handler(request: Request) -> Answer:
     """See `Service.identify`."""
     command = commands.read(Identify, request.json)
-    return Answer(service.identify(writing.call(request, command.write_key), command))
+    return Answer(
+        service.identify(writing.call(request, command.write_key, sent=command.sent), command)
+    )

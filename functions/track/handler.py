@@ -28,7 +28,7 @@ def _track(request: Request) -> Answer:
     source = writing.declared().find(payload.write_key(sent))
     if source is None or not source.tracardi:
         command = commands.read(Track, sent)
-        call = writing.call(request, command.write_key)
+        call = writing.call(request, command.write_key, sent=command.sent)
         return answers.answer(service.track(call, command), call.evidence)
     try:
         return calls.carry_out(service, request, sent)

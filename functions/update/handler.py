@@ -13,4 +13,6 @@ service = writing.service()
 def handler(request: Request) -> Answer:
     """See `Service.update`."""
     command = commands.read(Update, request.json)
-    return Answer(service.update(writing.call(request, command.write_key), command))
+    return Answer(
+        service.update(writing.call(request, command.write_key, sent=command.sent), command)
+    )

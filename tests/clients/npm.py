@@ -20,9 +20,9 @@ _LAST_WORDS = 2000
 _LONGEST = 60
 
 
-def installed(cache: Path = CACHE) -> Path:
-    """The folder that holds `node_modules`. Raises `Unavailable`."""
-    digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in _FILES)).hexdigest()
+def installed(cache: Path = CACHE, wanted: Path = HERE) -> Path:
+    """The folder that holds `node_modules`. `wanted`: where the lock file lies. Raises `Unavailable`."""
+    digest = hashlib.sha256(b"".join((wanted / name).read_bytes() for name in _FILES)).hexdigest()
     home = cache / f"clients-{digest[:16]}"
     if not home.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def installed(cache: Path = CACHE) -> Path:
             folder = Path(scratch) / "clients"
             folder.mkdir()
             for name in _FILES:
-                shutil.copy(HERE / name, folder)
+                shutil.copy(wanted / name, folder)
             _install(folder)
             with suppress(OSError):  # somebody else was quicker
                 folder.rename(home)

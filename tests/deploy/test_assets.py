@@ -18,12 +18,13 @@ def test_the_code_holds_every_handler_the_library_and_the_sources(dev: Template)
     for name in plan.FUNCTIONS_BY_NAME:
         assert (code / name / "handler.py").is_file()
     assert (code / "hardlink" / "store.py").is_file()
+    assert (code / "sdk" / "served" / "hardlink.js").is_file()
     assert (code / "sources.toml").read_bytes() == plan.SOURCES.read_bytes()
 
 
 def test_the_code_holds_nothing_that_python_compiled(dev: Template) -> None:
     found = [f for f in dev.asset("sources.toml").rglob("*") if f.is_file()]
-    assert {f.suffix for f in found} == {".py", ".toml"}
+    assert {f.suffix for f in found} == {".py", ".toml", ".js"}
 
 
 def test_the_layer_is_built_for_arm_and_python_3_13(dev: Template) -> None:

@@ -29,6 +29,8 @@ FUNCTIONS = [
     "exponeadata",
     "orders",
     "segment",
+    "sdk",
+    "session",
 ]
 LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
 READS = {"customers", "exponea", "exponeadata", "orders"}
@@ -44,6 +46,8 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     ),
     "customers": ({"GetItem", "BatchGetItem", "Query"}, LINK | {"UpdateItem"}),
     "health": ({"GetItem"}, {"GetItem"}),
+    "sdk": (set(), set()),
+    "session": (set(), set()),
     "helloretail": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
     "collect": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
     "orders": ({"GetItem", "PutItem", "UpdateItem"}, LINK),

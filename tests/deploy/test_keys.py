@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from textwrap import indent
 
-from infra.outputs import snippet
+from infra import plan
+from infra.snippet import snippet
 from tests.deploy.template import Template, said
 
 
@@ -43,10 +45,15 @@ def test_the_snippet_is_ready_to_paste(dev: Template) -> None:
     assert text == snippet("ApiHttp.ApiEndpoint", "demo")
     assert text.startswith("<script>")
     assert text.endswith("</script>")
-    assert 'fetch("ApiHttp.ApiEndpoint/track"' in text
+    assert 'src="ApiHttp.ApiEndpoint/sdk.js"' in text
+
+
+def test_the_readme_has_the_same_snippet() -> None:
+    text = (plan.ROOT / "README.md").read_text(encoding="utf-8")
+    assert indent(snippet("https://hardlink.shop.example", "demo"), "    ") in text
 
 
 def test_no_write_key_ends_the_script_it_stands_in() -> None:
     text = snippet("https://example.com", '</script>"')
-    assert text.count("</script>") == 1
-    assert r'{id: "\u003c/script>\""}' in text
+    assert text.count("</script>") == 2  # its own script's, and the SDK's
+    assert r'{token: "\u003c/script>\"", ' in text

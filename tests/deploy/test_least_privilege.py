@@ -171,6 +171,7 @@ def _command_everything(shop: Shop) -> None:
 def _call_everything(shop: Shop) -> None:
     numbers = count(1)
     shop.read("/health")
+    shop.write("/session", "s0")
     linkings: list[Callable[..., Any]] = [
         lambda session, **body: shop.write("/identify", session, **body),
         lambda session, **body: shop.write("/update", session, **body),

@@ -80,7 +80,15 @@ def test_it_says_what_to_try(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         said = service.log.read_text()
         assert f"http://127.0.0.1:{service.client.port}" in said
-        for word in ("web-key", "split-key", "refuse", KEY, "make walk", "curl ", "fetch("):
+        for word in (
+            "web-key",
+            "split-key",
+            "refuse",
+            KEY,
+            "make walk",
+            "curl ",
+            "hardlink.start(",
+        ):
             assert word in said
         service.end()
 

@@ -1,0 +1,28 @@
+"""GET /sdk.js and /sdk.mjs: what a shop's pages load. It needs nothing of what the other functions need."""
+
+from __future__ import annotations
+
+from hardlink.http import File, Request, entrypoint
+from sdk import scripts
+
+_HEADERS = {
+    "content-type": "text/javascript; charset=utf-8",
+    "cache-control": "public, max-age=3600, stale-while-revalidate=86400",
+    "cross-origin-resource-policy": "cross-origin",
+    "vary": "accept-encoding",
+    "x-content-type-options": "nosniff",
+}
+
+
+@entrypoint
+def handler(request: Request) -> File:
+    """The SDK with the vocabularies that `?with=` names; 304 where the browser has it already."""
+    script = scripts.script(
+        scripts.names(request.query("with")), module=request.route.endswith(".mjs")
+    )
+    headers = {**_HEADERS, "etag": script.etag}
+    if script.etag in (request.header("if-none-match") or ""):
+        return File(b"", 304, headers)
+    if "gzip" in (request.header("accept-encoding") or ""):
+        return File(script.gzipped, 200, {**headers, "content-encoding": "gzip"})
+    return File(script.content, 200, headers)

@@ -1,0 +1,36 @@
+"""What a shop pastes into its pages: said once, for the stack's outputs, the local service and the README."""
+
+from __future__ import annotations
+
+import json
+from string import Template
+
+from hardlink.sources import Source, Sources
+
+_SNIPPET = Template("""\
+<script>
+  // whatever is called before the SDK is there is carried out as soon as it is
+  window.hardlink ||= (q => {
+    const stub = path => new Proxy(() => {}, {
+      get: (_, name) => name === "q" ? q : name === "then" ? undefined : stub([...path, name]),
+      apply(_, __, args) {
+        const told = new Promise((resolve, reject) => q.push({path, args, resolve, reject}))
+        told.catch(() => {})
+        return told
+      },
+    })
+    return stub([])
+  })([])
+  hardlink.start({token: $key, target: "$url", track: {visits: true}})
+</script>
+<script async src="$url/sdk.js"></script>""")
+
+
+def snippet(url: str, write_key: str) -> str:
+    """HTML that loads the SDK and tracks page visits; `hardlink.track(type, properties)` tracks more."""
+    return _SNIPPET.substitute(url=url, key=json.dumps(write_key).replace("<", "\\u003c"))
+
+
+def in_browsers(sources: Sources) -> Source | None:
+    """The first source that pages may call from."""
+    return next((source for source in sources.sources.values() if source.origins), None)
