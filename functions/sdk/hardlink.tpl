@@ -1776,4 +1776,5 @@ once, as it has done all that it may. It fails where a field that it needs is em
 
 "Injects scripts" permits any host, as the host is yours: narrow it to your own, https://api.shop.example/sdk.js*
 
-With a session ID of your own the page's first visit may be said before it: the visitor's profile holds both sessions.
+With a session ID of your own: what the SDK tracks by itself as it starts, on a visitor's very first page, is said before it,
+and stays with a session before it. Where that counts, untick "Track page visits" and send them as events.
