@@ -1660,7 +1660,8 @@ scenarios:
     runCode({
       tagType: 'event', eventType: 'purchase', consent: 'none',
       identities: [{name: 'registered', value: 'gordon@blackmesa.com'}, {name: 'crm', value: ''}],
-      properties: [{name: 'total', value: 12}, {name: 'coupon', value: undefined}, {name: 'gift', value: false}]
+      properties: [{name: 'total', value: 12}, {name: 'coupon', value: undefined}, {name: 'gift', value: false},
+        {name: 'discount', value: 0 / 0}]
     });
     assertThat(said.map(call => call.path)).isEqualTo([['identify'], ['track']]);
     assertThat(said[0].args[0]).isEqualTo({registered: 'gordon@blackmesa.com'});
@@ -1722,6 +1723,8 @@ scenarios:
     runCode({
       tagType: 'start', url: 'https://api.shop.example', writeKey: 'web-key', consent: 'wait', followConsent: true
     });
+    decided('analytics_storage', false);
+    assertThat(said).isEqualTo([]);
     assertApi('injectScript').wasNotCalled();
     decided('analytics_storage', true);
     assertThat(said.map(call => call.path)).isEqualTo([['start'], ['optIn']]);

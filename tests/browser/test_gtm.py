@@ -344,7 +344,8 @@ def test_a_tag_that_asks_for_no_consent_follows_none() -> None:
 
 def test_only_a_start_tag_follows_the_consent() -> None:
     event = tag("event", eventType="x", **WAITING, followConsent=True)
-    assert page(GRANTED, event, DENIED).waiting == [["track", "x", {}]]
+    for visit in ([GRANTED, event, DENIED], [DENIED, event, GRANTED, DENIED]):
+        assert page(*visit).waiting == [["track", "x", {}]]
 
 
 # -- the template's sections --------------------------------------------------------------------------
