@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from hardlink.errors import Invalid
-from hardlink.identifiers import MOST_BYTES, checked
+from hardlink.identifiers import MOST_BYTES, checked, formed, identifies_nobody
 from hardlink.instants import DAY
 from hardlink.nodes import PROFILE, Node
 
@@ -19,6 +19,8 @@ MOST_KEPT = 50
 _EVENT = "order="
 NEAR = 3 * DAY
 """A conversion is tracked about when the order is placed: one of another day proves nothing."""
+MOST_TOTAL = 1e12
+"""Beyond this a total is none."""
 
 
 class Said(NamedTuple):
@@ -77,9 +79,11 @@ Roots = Mapping[Node, Node]
 def said(
     number_: object, time: int, total: float | None, email: str | None, field: str = "orderNumber"
 ) -> Said:
-    """What somebody says of an order, its number checked. Raises `Invalid` naming `field`."""
-    hundredths = None if total is None else round(total * 100)
-    return Said(number(number_, field), time, hundredths, (email or "").strip().lower() or None)
+    """What somebody says of an order. Raises `Invalid` naming `field`, or what stands beside it: `total`, `email`."""
+    beside = field.removesuffix(field.rpartition(".")[2])
+    hundredths = None if total is None else _hundredths(total, f"{beside}total")
+    address = None if email is None else email_address(email, f"{beside}email")
+    return Said(number(number_, field), time, hundredths, address)
 
 
 def number(value: object, field: str) -> str:
@@ -88,6 +92,21 @@ def number(value: object, field: str) -> str:
     if len(text.encode()) > MOST_BYTES - len(_EVENT):
         raise Invalid(f"an order number has at most {MOST_BYTES - len(_EVENT)} bytes", field)
     return text
+
+
+def email_address(value: object, field: str) -> str | None:
+    """An e-mail address that two may say alike; nothing for a placeholder. Raises `Invalid` naming `field`.
+
+    However many name one order, their addresses have to fit into its row.
+    """
+    text = formed(value, field)
+    return None if identifies_nobody(text) else text.lower()
+
+
+def _hundredths(total: float, field: str) -> int:
+    if not abs(total) <= MOST_TOTAL:
+        raise Invalid(f"a total is between -{MOST_TOTAL:.0f} and {MOST_TOTAL:.0f}", field)
+    return round(total * 100)
 
 
 def event_id(number_: str) -> str:

@@ -38,6 +38,9 @@ def read(kind_: str, body: object) -> dict[str, Any]:
         first = error.errors(include_url=False, include_input=False)[0]
         message = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
         raise Invalid(message, ".".join(map(str, first["loc"]))) from error
+    for name in _EVERY:
+        if not str(found[name]).strip():
+            raise Invalid("this is empty: send it with every call", name)
     return {name: value for name, value in found.items() if value not in (None, "")}
 
 
@@ -73,9 +76,12 @@ def without_order(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def order_fault(found: Mapping[str, Any]) -> str | None:
-    """Why an order's number can be none, if that is what is wrong."""
-    faults = (r for r in found["results"] if str(r.get("field", "")).endswith(".order.number"))
-    return next((f"orderNumber: {fault['reason']}" for fault in faults), None)
+    """Why this can be no order, if that is what is wrong: its number, its total or its address."""
+    for fault in found["results"]:
+        _, is_order, name = str(fault.get("field", "")).partition(".order.")
+        if is_order:
+            return f"{'orderNumber' if name == 'number' else name}: {fault['reason']}"
+    return None
 
 
 def without_ids(body: Mapping[str, Any]) -> dict[str, Any]:

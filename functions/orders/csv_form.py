@@ -22,9 +22,7 @@ def orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
     lines = _lines(text)
     header = next(lines, "")
     delimiter = max(_DELIMITERS, key=header.count)
-    columns = [
-        _NAMES.get(_spelled(name)) for name in next(csv.reader([header], delimiter=delimiter), [])
-    ]
+    columns = [_NAMES.get(_spelled(name)) for name in _named(header, delimiter)]
     if "orderNumber" not in columns:
         raise Broken("the first row names no column orderNumber")
     order: list[Found] = []
@@ -41,6 +39,13 @@ def orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
         else:
             order.append(row)
     yield from _together(order)
+
+
+def _named(header: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([header], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise Broken(f"the first row is no CSV: {error}") from error
 
 
 def _rows(lines: Iterator[str], delimiter: str, columns: list[str | None]) -> Iterator[Found | str]:

@@ -28,8 +28,9 @@ def purchase(row: Mapping[str, Any], project: Project) -> tuple[Purchase, list[s
     """An order, and what is wrong about whose it is though somebody is named. Raises `Invalid` naming the field."""
     found = _validated(row)
     time = _time(found.get("date"), project.time_zone)
-    said = orders.said(found.get("orderNumber"), time, found.get("total"), found.get("email"))
     ids, warnings = _whose(found, project)
+    email = _email(found, warnings)
+    said = orders.said(found.get("orderNumber"), time, found.get("total"), email)
     if not ids:
         why = (
             "; ".join(warnings)
@@ -61,6 +62,16 @@ def _whose(found: Mapping[str, Any], project: Project) -> tuple[tuple[Node, ...]
         except Invalid as error:
             warnings.append(f"{name}: {error.message}")
     return tuple(ids), warnings
+
+
+def _email(found: Mapping[str, Any], warnings: list[str]) -> str | None:
+    """The address as it proves who ordered; one that can't be an address is left out, and told once."""
+    try:
+        return orders.email_address(found["email"], "email") if "email" in found else None
+    except Invalid as error:
+        told = f"email: {error.message}"
+        warnings += [] if told in warnings else [told]
+        return None
 
 
 def _time(date: object, zone: str) -> int:

@@ -52,9 +52,18 @@ def imported(event: dict[str, Any], context: Any) -> dict[str, Any]:
     unfinished = [
         {"itemIdentifier": message["messageId"]}
         for message in event["Records"]
-        if not all(_import(record["s3"], context) for record in _told(message))
+        if not _is_done(message, context)
     ]
     return {"batchItemFailures": unfinished}
+
+
+def _is_done(message: dict[str, Any], context: Any) -> bool:
+    """Whether nothing is left to do about a message; what fails comes again, and keeps back no other message."""
+    try:
+        return all([_import(record["s3"], context) for record in _told(message)])
+    except Exception as error:  # noqa: BLE001 - of whatever kind
+        logger.error("a message about feeds failed", error=type(error).__name__)
+        return False
 
 
 def _told(message: dict[str, Any]) -> list[dict[str, Any]]:

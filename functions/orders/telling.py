@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from hardlink.call import Call
-from hardlink.errors import Invalid, Refused
+from hardlink.errors import Busy, HardlinkError
+from hardlink.http import logger
 from hardlink.service import Service
 from hardlink.sources import Project, Source
 from orders import dialect
@@ -19,6 +20,7 @@ AT_ONCE = 64
 _THREADS = 8
 NAME = "order-feed"
 """What the feed is called where a link is explained."""
+UNEXPECTED = "this row could not be carried out, for a reason that the log names: send it again"
 STATUSES = ("stored", "associated", "known", "rejected")
 
 
@@ -82,8 +84,13 @@ class Telling:
         try:
             told, warnings = dialect.purchase(row.order, self._project)
             outcome = self._service.order(self._call(row), told)
-        except (Invalid, Refused) as error:
+        except Busy:
+            raise
+        except HardlinkError as error:
             return Result(row.number, "rejected", order, error.message, error.field)
+        except Exception as error:  # noqa: BLE001 - the other rows of a file are not to blame
+            logger.error("a row of a feed failed", row=row.number, error=type(error).__name__)
+            return Result(row.number, "rejected", order, UNEXPECTED)
         return Result(row.number, outcome.status, order, warnings=(*warnings, *outcome.warnings))
 
     def _call(self, row: Row) -> Call:

@@ -32,7 +32,7 @@ def orders(stream: BinaryIO) -> Iterator[dict[str, Any] | str]:
             reader.parser.Parse(chunk, not chunk)
             if fed - reader.parser.CurrentByteIndex > MOST_CHARACTERS:
                 raise Broken(f"a tag has more than {MOST_CHARACTERS} bytes")
-        except (expat.ExpatError, ValueError) as error:
+        except (expat.ExpatError, ValueError, LookupError) as error:
             yield from reader.taken()
             raise Broken(f"the XML is broken: {error}") from error
         except Broken:
@@ -76,7 +76,7 @@ class _Reader:
             raise Broken(f"nested deeper than {_DEEPEST} elements")
         if len(self._path) == 2:  # noqa: PLR2004 - below the root
             self._order, self._weight = {"products": []}, 0
-        elif name == "product" and self._path[-2] == "products":
+        elif name == "product" and self._path[-2:-1] == ["products"]:
             self._order["products"].append({})
 
     def _end(self, _: str) -> None:

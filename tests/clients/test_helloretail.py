@@ -177,3 +177,21 @@ def test_who_opted_out_is_told_that_nothing_was_stored(shop: Client) -> None:
     answer = collect(shop, "pageview", user, url="https://shop.example/1")
     assert "opted out" in answer.json["warnings"][0]
     assert shop.get("sessions", user, "events").json["events"] == []
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+@pytest.mark.parametrize("field", ["websiteUuid", "trackingUserId"])
+def test_what_every_call_says_is_never_empty(shop: Client, field: str, blank: str) -> None:
+    reply = collect(shop, "pageview", fresh("hr"), **{field: blank})
+    assert (reply.status, reply.error["field"]) == (400, field)
+
+
+@pytest.mark.parametrize("wrong", [{"total": 1e308}, {"email": "e" * 450_000}], ids=["t", "e"])
+def test_a_conversion_that_is_no_order_is_kept_and_told(
+    shop: Client, wrong: dict[str, Any]
+) -> None:
+    user = fresh("hr")
+    answer = collect(shop, "conversion", user, **{"orderNumber": fresh(), **wrong})
+    assert answer.status == 200, answer.body
+    assert any(w.startswith(next(iter(wrong))) for w in answer.json["warnings"])
+    assert shop.session_types(user) == ["conversion"]

@@ -19,6 +19,7 @@ NOISE: list[Any] = [
         1.5,
         -0.0,
         1e308,
+        -1e308,
         10**30,
         -(10**30),
         2**53,
@@ -31,6 +32,8 @@ NOISE: list[Any] = [
     *(
         "null",
         "undefined",
+        "nan",
+        "Infinity",
         "\x00",
         "\ud800",
         "😀",
@@ -95,6 +98,11 @@ KEYS = [
         "save",
         "saveSession",
         "insert",
+        "order",
+        "number",
+        "total",
+        "email",
+        "consents",
     ),
 ]
 

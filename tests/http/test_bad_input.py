@@ -558,3 +558,20 @@ def test_paths_that_name_nothing(shop: Client, target: str) -> None:
     reply = shop.send("GET", target, None, {"authorization": f"Bearer {KEY}"})
     assert reply.status in (400, 404), reply.body
     assert reply.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("order", "field"),
+    [
+        ({"email": "e" * 450_000}, "email"),
+        ({"email": "e" * 404_000}, "email"),
+        ({"total": 1e308}, "total"),
+        ({"total": "Infinity"}, "total"),
+        ({"total": "nan"}, "total"),
+        ({"number": ""}, "number"),
+    ],
+    ids=lambda v: repr(v)[:30],
+)
+def test_what_is_no_order_is_named(shop: Client, order: dict[str, Any], field: str) -> None:
+    (result,) = shop.post("/track", event(order={"number": fresh(), **order})).json["results"]
+    assert (result["status"], result["field"]) == ("rejected", f"events[0].order.{field}")

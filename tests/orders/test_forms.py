@@ -218,3 +218,20 @@ def test_a_hundred_thousand_orders_take_no_more_memory_than_a_few(kind: str) -> 
         tracemalloc.stop()
     assert count == COUNT
     assert peak < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("<product/>", [], id="a root that is called like a line"),
+        pytest.param(
+            '<?xml version="1.0" encoding="nope"?><orders/>',
+            ["unknown encoding: nope"],
+            id="an encoding that nobody knows",
+        ),
+        pytest.param("a" * 200_000, ["the first row is no CSV"], id="a column without an end"),
+    ],
+)
+def test_no_file_is_too_odd_to_be_answered(text: str, found: list[str]) -> None:
+    assert len(faults(text)) == len(found)
+    assert all(part in str(fault) for part, fault in zip(found, faults(text), strict=True))

@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from hardlink.errors import Busy
+from hardlink.service import Service
 from infra import lambdas, moto_engine, plan
 from infra.lambdas import Deployment
 from orders import bucket as files
@@ -181,6 +182,32 @@ def test_when_the_tables_are_busy_the_file_comes_again(
 
 def _busy(*_: object) -> None:
     raise Busy("busy")
+
+
+def test_a_row_that_fails_unexpectedly_stops_no_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out = Service.order
+
+    def order(service: Service, call: Any, told: Any) -> Any:
+        if told.said.number == "70":
+            raise RuntimeError("too large")
+        return carry_out(service, call, told)
+
+    monkeypatch.setattr(Service, "order", order)
+    assert shop.run(shop.put("feeds/demo/orders.csv", CSV))
+    assert shop.summary() == stored(COUNT - 1, rejected=1)
+    (rejected,) = shop.rows()
+    assert (rejected["row"], rejected["status"]) == (70, "rejected")
+    assert "too large" not in rejected["reason"]
+
+
+def test_a_message_that_fails_unexpectedly_keeps_back_no_other(shop: Shop) -> None:
+    bad = {"messageId": "m0", "body": "no JSON", "eventSource": "aws:sqs"}
+    good = {**shop.put("feeds/demo/orders.csv", CSV), "eventSource": "aws:sqs"}
+    answer = shop.deployment.handlers["orders"]({"Records": [bad, good]}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    assert shop.summary() == stored(COUNT)
 
 
 @pytest.mark.parametrize("key", ["feeds/nobody/orders.csv", "feeds/demo/", "feeds/orders.csv"])

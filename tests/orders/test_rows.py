@@ -81,3 +81,17 @@ def test_what_is_wrong_is_named(more: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as raised:
         said(**more)
     assert raised.value.field == field
+
+
+def test_an_address_that_is_none_is_left_out_and_told_once() -> None:
+    told, (warning,) = said(email="e" * 600_000)
+    assert (told.ids, told.said.email) == ((Node("registered", "9"),), None)
+    assert warning.startswith("email: ")
+
+
+def test_so_it_is_where_no_address_identifies_anybody() -> None:
+    told, (warning,) = dialect.purchase(
+        {**ROW, "email": "e" * 257}, Project({"registered": TYPES["registered"]})
+    )
+    assert told.said.email is None
+    assert warning.startswith("email: ")

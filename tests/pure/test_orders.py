@@ -222,3 +222,33 @@ def test_an_order_is_read_as_it_was_written(order: Order) -> None:
     )
     assert layout.read_order(key, layout.write_order(order)) == expected
     assert layout.read_order(key, None) == Order(order.number)
+
+
+@pytest.mark.parametrize(
+    ("total", "email", "wrong"),
+    [
+        pytest.param(1e308, None, "total", id="a total that is none"),
+        pytest.param(float("nan"), None, "total", id="nor is this"),
+        pytest.param(1, "e" * 257, "email", id="an address that has no room in the row"),
+        pytest.param(1, "a\x00@x.org", "email", id="nor one that nobody can type"),
+    ],
+)
+def test_what_can_not_be_said_of_an_order(total: float, email: str | None, wrong: str) -> None:
+    for field, beside in (("orderNumber", ""), ("events[0].order.number", "events[0].order.")):
+        with pytest.raises(Invalid) as raised:
+            orders.said("7", 0, total, email, field)
+        assert raised.value.field == f"{beside}{wrong}"
+
+
+def test_a_placeholder_is_no_address_that_proves_anything() -> None:
+    assert orders.said("7", 5, None, "undefined").email is None
+
+
+def test_as_many_as_are_kept_fit_into_a_row() -> None:
+    said = orders.said("x" * 250, 10**16, 1e12, "é" * 128)
+    most = tuple(
+        Kept(profile("é" * 128), "é" * 128, "order=" + "x" * 250, said)
+        for _ in range(orders.MOST_KEPT + 2)
+    )
+    item = layout.write_order(Order("x" * 250, 1, most))
+    assert sum(len(str(value).encode()) for value in item.values()) < 300_000
