@@ -22,7 +22,8 @@ class Claim(NamedTuple):
     `ids`: in order of preference. `hard_types`: the project's. `said`: when it was said, microseconds;
     `timed`: the client named that time, so it may be late. `caps`: most values of a type for one customer.
     `stranger`: what proves who somebody is; with `refuse` it takes nobody from a customer, not even from before they
-    were one.
+    were one. `own`: `profile` is this customer's own, of what happened on no device: it can be nobody else's, so it is
+    linked whatever was taken back.
     """
 
     profile: Node | None
@@ -33,6 +34,7 @@ class Claim(NamedTuple):
     timed: bool = False
     caps: Mapping[str, int] = NOTHING
     stranger: bool = False
+    own: bool = False
 
 
 def decide(claim: Claim, facts: Facts, histories: Histories | None = None) -> Decision:
@@ -152,12 +154,13 @@ def _soft_customer(draft: Draft, soft: Sequence[Node]) -> Node:
 def _relink(draft: Draft, claim: Claim, profile: Node, customer: Node) -> None:
     """What being identified as `customer` does to the link of a profile."""
     state = draft.state(profile)
-    if claim.timed and claim.said <= state.undone:
-        draft.supersede("a link was undone")
-        return
-    if claim.timed and state.links and claim.said <= state.said and not claim.stranger:
-        _relink_late(draft, claim, profile, customer)
-        return
+    if not (claim.own and state.link is None):
+        if claim.timed and claim.said <= state.undone:
+            draft.supersede("a link was undone")
+            return
+        if claim.timed and state.links and claim.said <= state.said and not claim.stranger:
+            _relink_late(draft, claim, profile, customer)
+            return
     current = draft.root(state.link) if state.link else None
     if current == customer:
         return

@@ -149,6 +149,11 @@ def order(project: str, number: str) -> Key:
     return Key("sessions", f"{project}/{OWN}order={number}", "o")
 
 
+def order_aside(project: str, number: str, profile: Node) -> Key:
+    """The key that says: this profile tracked an order of which the row has no room for more."""
+    return order(project, number)._replace(item=f"p/{profile.value}")
+
+
 def after(prefix: str) -> str:
     """A sort key behind every one that begins with this prefix, which ends in `/`, and before any other."""
     return prefix.removesuffix("/") + "0"  # the character after the slash

@@ -5,27 +5,29 @@ The row of an order and the event that stands for it are one transaction, so nei
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from hardlink import events, forest, layout, orders
+from hardlink import events, forest, identity, layout, orders
 from hardlink.call import Call
 from hardlink.contention import attempts
+from hardlink.draft import Facts, Unread
 from hardlink.errors import Invalid, Refused
 from hardlink.events import StoredEvent
 from hardlink.identifiers import OWN
 from hardlink.identity import Claim
 from hardlink.layout import Session
 from hardlink.links import Links
-from hardlink.nodes import NOTHING, Node
+from hardlink.nodes import NOTHING, Node, spans
 from hardlink.orders import Kept, Order, Said, Told, event_id
-from hardlink.port import Action, ConditionFailed, Put, Rev, Store
+from hardlink.port import Absent, Action, ConditionFailed, Put, Rev, Store
 from hardlink.visits import Visits
 
 EVENT = "conversion"
 """The type of an event that is an order, as Hello Retail calls it."""
 
+_Found = TypeVar("_Found")
 ELSEWHERE = "also tracked by a visitor who is not known to be this customer: it is kept there too"
 
 
@@ -65,7 +67,7 @@ class Orders:
                 self._find_out(call, order, order.told, session.profile)
                 continue
             if len(order.kept) >= orders.MOST_KEPT:
-                return events.insert(self._store, call.space, session.id, [event])[0]
+                return self._keep_aside(call, order, mine, event)
             stored = self._keep(call, order, mine, event)
             if stored is not None:
                 return stored
@@ -79,7 +81,7 @@ class Orders:
         said, ids = told.said, told.ids
         for _ in attempts():
             order = self._read(call.space, said.number)
-            if not orders.is_news(order, ids):
+            if not orders.is_news(order, ids) and self._has(call, order, ids[0]):
                 return Outcome("known")
             if orders.is_another(order, ids, call.project.hard_types):
                 raise Refused(
@@ -97,7 +99,7 @@ class Orders:
         if not order.kept:
             return self._store_told(call, order, told, ())
         customer = self._links.identify(call, _claim(call, told), {}).customer
-        roots = self._roots(call, order)
+        roots = {kept.profile: self._whose(call, kept) for kept in order.kept}
         step = orders.told(order, told.said, customer, roots, call.project.hard_types)
         if step.visitor and self._associate(call, told, step.visitor.profile):
             done, visitor = Outcome("associated"), step.visitor.profile
@@ -130,8 +132,12 @@ class Orders:
         return Outcome("stored" if stored else "known", (*warnings, *more))
 
     def _own(self, call: Call, told: Purchase) -> tuple[Session, tuple[str, ...]]:
-        """The customer's own session, for what happened on no device; what the caller may not expect."""
+        """The customer's own session, for what happened on no device; what the caller may not expect.
+
+        It is linked by itself: whoever was brought along by an address can be unlinked without it.
+        """
         at = told.said.time
+        first = told._replace(ids=told.ids[:1])
         session = self._visits.open(
             call,
             f"{OWN}{told.ids[0]}",
@@ -141,8 +147,13 @@ class Orders:
                 call, _claim(call, told, fresh.profile), {}
             ),
         )
-        decision = self._links.identify(call, _claim(call, told, session.profile), {})
-        return session, decision.warnings
+        warnings: tuple[str, ...] = ()
+        if first != told:
+            warnings = self._links.identify(call, _claim(call, told), {}).warnings
+        claim = _claim(call, first, session.profile)._replace(own=True)
+        own = call._replace(evidence=f"{call.evidence}/own")
+        decision = self._links.identify(own, claim, {})
+        return session, tuple(dict.fromkeys((*warnings, *decision.warnings)))
 
     def _associate(self, call: Call, told: Purchase, visitor: Node) -> bool:
         """Link who tracked an order with its customer; `False` for who has one, or denied being tracked."""
@@ -188,6 +199,17 @@ class Orders:
             return True
         return None if self._store.get([put.key]) == [None] else False
 
+    def _keep_aside(self, call: Call, order: Order, mine: Kept, event: StoredEvent) -> bool:
+        """Store an event that has no room in its order's row; `False` where its visitor has one there already."""
+        lifetime: layout.Item = {} if event.expires is None else {layout.EXPIRES: event.expires}
+        mark = layout.order_aside(call.space, order.number, mine.profile)
+        put = events.put(self._store, call.space, mine.session, event)
+        try:
+            self._store.write([Put(mark, {"time": event.time, **lifetime}, Absent()), put])
+        except ConditionFailed:
+            return False
+        return True
+
     def _write(self, space: str, before: Order, after: Order, *more: Action) -> bool:
         """Write an order, if nobody else did since it was read."""
         fresh = after._replace(rev=before.rev + 1)
@@ -201,6 +223,37 @@ class Orders:
     def _read(self, space: str, number: str) -> Order:
         key = layout.order(space, number)
         return layout.read_order(key, self._store.get([key])[0])
+
+    def _has(self, call: Call, order: Order, first: Node) -> bool:
+        """Whether the customer with this identifier has an order still: the visitor who brought it may be gone."""
+        customer = self._known(call, first)
+        return any(self._links.root(call, kept.profile) == customer for kept in order.kept)
+
+    def _known(self, call: Call, node: Node) -> Node | None:
+        """The customer that an identifier finds now."""
+        return self._decided(
+            call, [node], lambda facts: identity.look_up(node, facts, call.project.hard_types)
+        )
+
+    def _whose(self, call: Call, kept: Kept) -> Node:
+        """Whose an event is: its profile may have become somebody else's later, and left it where it was."""
+        hard_types = call.project.hard_types
+        found = spans(forest.history(self._store, call.space, kept.profile))
+        spanned = self._decided(call, [], lambda facts: identity.roots(found, facts, hard_types))
+        at = (span.target for span in spanned if span.start <= kept.said.time < span.end)
+        return next(at, kept.profile)
+
+    def _decided(
+        self, call: Call, first: Sequence[Node], decide: Callable[[Facts], _Found]
+    ) -> _Found:
+        """A decision, once the nodes that it asks for are read."""
+        facts = {n: r.state for n, r in forest.records(self._store, call.space, first).items()}
+        while True:
+            try:
+                return decide(facts)
+            except Unread as missing:
+                read = forest.records(self._store, call.space, missing.nodes)
+                facts |= {node: record.state for node, record in read.items()}
 
     def _roots(self, call: Call, order: Order, *more: Node) -> dict[Node, Node]:
         """Whose the profiles are that an order is kept under; one that nobody else mentions need not be asked for."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from hardlink.errors import Invalid
-from hardlink.identifiers import MOST_BYTES, checked, formed, identifies_nobody
+from hardlink.identifiers import MOST_BYTES, OWN, checked, formed, identifies_nobody
 from hardlink.instants import DAY
 from hardlink.nodes import PROFILE, Node
 
@@ -40,6 +40,11 @@ class Kept(NamedTuple):
     event: str
     said: Said
     tracked: bool = True
+
+    @property
+    def by_visitor(self) -> bool:
+        """Whether somebody tracked it who may turn out to be a customer: an own session is nobody else's for ever."""
+        return self.tracked and not self.session.startswith(OWN)
 
 
 class Told(NamedTuple):
@@ -130,7 +135,7 @@ def tracked(order: Order, mine: Kept, roots: Roots, hard_types: frozenset[str]) 
         if kept.profile == mine.profile or _same(kept, mine.said, whose, roots):
             return KNOWN
     told = order.told
-    is_stranger = whose.type not in hard_types
+    is_stranger = mine.by_visitor and whose.type not in hard_types
     if told and told.visitor is None and is_stranger and _proves(told.said, mine.said):
         return Step("link", mine)
     return STORE
@@ -142,7 +147,9 @@ def told(
     """What an order is that the shop tells of a customer."""
     if any(_same(kept, said, customer, roots) for kept in order.kept):
         return KNOWN
-    strangers = [k for k in order.kept if k.tracked and roots[k.profile].type not in hard_types]
+    if order.told and order.told.visitor:
+        return STORE  # it found somebody before: whoever was unlinked since stays so
+    strangers = [k for k in order.kept if k.by_visitor and roots[k.profile].type not in hard_types]
     proven = [kept for kept in strangers if _proves(said, kept.said)]
     by_email = [kept for kept in proven if said.email and kept.said.email]
     found = by_email or proven

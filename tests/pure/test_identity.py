@@ -503,3 +503,15 @@ def test_only_a_stranger_is_linked_by_what_is_said_of_strangers_alone(
     assert (known.states[P].link, known.entries[P].begins) == (A, False)
     with pytest.raises(Refused, match="another customer"):
         decided({A: ROOT, B: ROOT, P: linked(B, said_before)}, A, **more)
+
+
+def test_a_customers_own_profile_is_linked_whatever_was_taken_back() -> None:
+    """It is nobody else's: an order of before would stay nobody's for ever."""
+    undone = State(rev=3, links=1, said=NOW + 1, undone=NOW + 2)
+    history = {P: [entry(1, A, said=NOW, undone=NOW + 2)]}
+    taken_back = decided({P: undone}, A, timed=True, histories=history)
+    assert taken_back.warnings
+    assert P not in taken_back.entries
+    own = decided({P: undone}, A, timed=True, own=True, histories=history)
+    assert own.states[P].link == A
+    assert not own.warnings

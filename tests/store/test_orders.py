@@ -291,3 +291,75 @@ def test_who_logs_in_a_moment_before_stays_who_they_are(source: str) -> None:
     assert types(world) == ["conversion"]
     assert types(world, "alyx") == ["conversion"]
     assert world.sessions("gordon") == {"other", "@registered=gordon"}
+
+
+def test_what_is_no_visitors_is_never_a_customers_by_an_order(world: World) -> None:
+    """Whoever knows a number and an address could take everything that happened to nobody along."""
+    said = {"number": "7", "total": TOTAL, "email": "g@x.org"}
+    event = {"type": "conversion", "order": said}
+    world.track("mallory", {"type": "view", "id": "v1"}, profile_less=True)
+    world.order("8", ids=IDS, total=TOTAL)
+    for number in ("7", "8"):
+        world.track("mallory", {**event, "order": {**said, "number": number}}, profile_less=True)
+    assert world.order("7", ids=IDS, total=TOTAL).status == "stored"
+    assert types(world) == ["conversion", "conversion"]
+    assert world.sessions("gordon") == {"@registered=gordon"}
+
+
+def test_who_is_unlinked_leaves_the_customers_own_orders(world: World) -> None:
+    world.identify("phone", ids={"email": "g@x.org"})
+    world.track("phone", {"type": "view"})
+    world.order("7", ids=IDS, total=TOTAL)
+    assert types(world) == ["view", "conversion"]
+    world.unlink("phone")
+    assert types(world) == ["conversion"]
+    older = world.clock.now - 30 * DAY
+    assert world.order("8", ids=IDS, total=TOTAL, time=older).status == "stored"
+    assert types(world) == ["conversion", "conversion"]
+    assert world.session("phone")["customer"] != {"type": "registered", "value": "gordon"}
+
+
+def test_an_order_that_was_taken_away_is_told_anew(world: World) -> None:
+    convert(world, "phone")
+    when = world.clock.now
+    assert world.order("7", ids=IDS, total=TOTAL, time=when).status == "associated"
+    world.settle()
+    world.unlink("phone")
+    assert types(world) == []
+    assert world.order("7", ids=IDS, total=TOTAL, time=when).status == "stored"
+    assert types(world) == ["conversion"]
+    before = unchanged(world)
+    assert world.order("7", ids=IDS, total=TOTAL, time=when).status == "known"
+    assert unchanged(world) == before
+    assert world.session("phone")["customer"] is None
+
+
+def test_the_order_of_who_shared_a_device_is_known_still(world: World) -> None:
+    """The device is another customer's since, its earlier events are not: one purchase stays one."""
+    world.identify("phone", "split", ids={"registered": "gordon"})
+    convert(world, "phone", source="split")
+    when = world.clock.now
+    world.clock.pass_(DAY)
+    world.identify("phone", "split", ids={"registered": "alyx"})
+    for _ in range(2):
+        assert world.order("7", ids=IDS, total=TOTAL, time=when).status == "known"
+    assert types(world) == ["conversion"]
+
+
+def test_sent_again_it_counts_once_however_many_forged_it(store_world: World) -> None:
+    for number in range(50):
+        convert(store_world, f"m{number}", total=1)
+    assert convert(store_world, "phone") == "stored"
+    for _ in range(3):
+        store_world.clock.pass_(DAY)
+        assert convert(store_world, "phone") == "duplicate"
+    assert [e["id"] for e in store_world.session_events("phone")] == ["order=7"]
+    store_world.settle()
+
+
+def test_each_that_has_no_room_leaves_one_mark(store_world: World) -> None:
+    for number in range(51):
+        convert(store_world, f"m{number}", total=1)
+    marks = [key for key in store_world.dumped() if key.item.startswith("p/made-")]
+    rows = [key for key in marks if key.partition == layout.order(SPACE, "7").partition]
+    assert len(rows) == 1
