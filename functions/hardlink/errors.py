@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class HardlinkError(Exception):
     """An error that is answered as `{"error": {"code", "message", "field"?}}` with `status`."""
@@ -25,6 +27,14 @@ class HardlinkError(Exception):
 
 class Invalid(HardlinkError):
     """The call says something that cannot be: 400."""
+
+
+class NoRoom(Invalid):
+    """A customer keeps no more names: 400. `fields`: every one that is too many, the first one is `field`."""
+
+    def __init__(self, message: str, fields: Sequence[str]) -> None:
+        super().__init__(message, fields[0])
+        self.fields = tuple(fields)
 
 
 class TooLarge(HardlinkError):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from hardlink.errors import Invalid
+from hardlink.errors import Invalid, NoRoom
 
 Kind = Literal["attributes", "segments", "traits", "consents"]
 KINDS: tuple[Kind, ...] = ("attributes", "segments", "traits", "consents")
@@ -40,8 +40,14 @@ Values: TypeAlias = Mapping[Name, Value]
 
 
 def dump(value: object) -> str:
-    """Compact JSON; lone surrogates, which UTF-8 can't hold, stay as escapes."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Compact JSON; lone surrogates, which UTF-8 can't hold, stay as escapes.
+
+    Raises `Invalid` for a number that JSON has no word for: stored, it would make whatever holds it unreadable.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise Invalid("a number is finite: leave NaN and Infinity out") from error
     return text if text.isascii() or _encodable(text) else json.dumps(value, separators=(",", ":"))
 
 
@@ -64,7 +70,11 @@ def check(names: Mapping[str, object], field: str) -> None:
         raise Invalid(f"{len(names)} names: at most {MOST_NAMES} are taken", field)
     for name, value in names.items():
         check_name(name, f"{field}.{_shown(name)}")
-        if size(value) > MOST_BYTES:
+        try:
+            is_large = size(value) > MOST_BYTES
+        except Invalid as error:
+            raise Invalid(error.message, f"{field}.{name}") from error
+        if is_large:
             raise Invalid(f"larger than {MOST_BYTES} bytes: shorten it", f"{field}.{name}")
 
 
@@ -97,13 +107,15 @@ def _changes(old: Value | None, new: Value) -> bool:
 
 
 def check_room(values: Iterable[Name]) -> None:
-    """One customer keeps at most 255 names of a kind. Raises `Invalid` naming the first one too many."""
-    count = dict.fromkeys(KINDS, 0)
+    """One customer keeps at most 255 names of a kind. Raises `NoRoom` naming every one too many of a kind."""
+    names: dict[Kind, list[str]] = {}
     for kind, name in values:
-        count[kind] += 1
-        if count[kind] > MOST_NAMES:
+        names.setdefault(kind, []).append(name)
+    for kind, found in names.items():
+        if more := found[MOST_NAMES:]:
             field = {"attributes": "properties"}.get(kind, kind)
-            raise Invalid(f"the customer has {MOST_NAMES} {kind} already", f"{field}.{name}")
+            fields = [f"{field}.{name}" for name in more]
+            raise NoRoom(f"the customer has {MOST_NAMES} {kind} already", fields)
 
 
 def spill(old: Values, changed: Values) -> frozenset[Name]:

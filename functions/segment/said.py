@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from hardlink.commands import MOST_EVENTS, Identify, Track, Update
-from hardlink.errors import HardlinkError, Refused
+from hardlink.errors import HardlinkError, NoRoom, Refused
 
 
 class Fault(NamedTuple):
@@ -64,11 +64,12 @@ def chains(said: Sequence[Said]) -> list[list[Said]]:
 
 
 def without(said: Said, error: HardlinkError) -> Said | None:
-    """The command without the part that can't be: a value, or the e-mail address beside the customer's ID."""
+    """The command without the part that can't be: values, or the e-mail address beside the customer's ID."""
     part, _, name = (error.field or "").partition(".")
     found = said.body.get(part)
     if part in ("properties", "traits") and found:
-        rest = {n: value for n, value in found.items() if n != name} if name in found else {}
+        at_fault = {field.partition(".")[2] for field in _fields(error)}
+        rest = {n: v for n, v in found.items() if n not in at_fault} if name in found else {}
         return said._replace(body={**said.body, part: rest})
     first, *others = said.body.get("ids") or ("",)
     if others and (isinstance(error, Refused) or (part == "ids" and name != first)):
@@ -78,8 +79,11 @@ def without(said: Said, error: HardlinkError) -> Said | None:
 
 def faults(said: Said, error: HardlinkError) -> Iterator[Fault]:
     """What is wrong with every message of a command."""
-    field = error.field or ""
-    return (Fault(number, wire_field(said, field), error.message) for number in said.numbers)
+    return (
+        Fault(number, wire_field(said, field), error.message)
+        for number in said.numbers
+        for field in _fields(error)
+    )
 
 
 def unstored(said: Said, results: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
@@ -96,6 +100,11 @@ def wire_field(said: Said, field: str) -> str:
         if field == name or field.startswith(f"{name}."):
             return wire + field.removeprefix(name)
     return field
+
+
+def _fields(error: HardlinkError) -> Sequence[str]:
+    """Everything that an error names."""
+    return error.fields if isinstance(error, NoRoom) else (error.field or "",)
 
 
 def _pairs(ids: Mapping[str, Any]) -> Iterator[str]:

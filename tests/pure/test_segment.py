@@ -30,7 +30,7 @@ from segment import dialect, messages, said
 from segment.carry import Carrier
 from segment.dialect import Batch
 from segment.said import Fault, Said
-from tests.world import SOURCES, SPACE
+from tests.world import SOURCES, SPACE, in_memory
 
 PROJECT = SOURCES.projects[SPACE]
 
@@ -418,3 +418,25 @@ def test_an_error_in_the_words_of_every_client(
     answer = dialect.error_answer(error)
     told = {"success": False, "code": code, "message": "f: m", "detail": "f: m", "field": "f"}
     assert (answer.status, answer.body) == (status, told)
+
+
+def test_all_that_has_no_room_is_left_out_at_once() -> None:
+    world = in_memory()
+    known = {f"a{n}": n for n in range(250)}
+    world.identify("s", "split", ids={"registered": "k"}, properties=known)
+    traits = {f"b{n}": n for n in range(250)}
+    said_now = read({"type": "identify", "userId": "k", "anonymousId": "s", "traits": traits})
+    asked: list[int] = []
+    get = world.store.get
+
+    def counted(keys: Any) -> Any:
+        asked.append(len(keys))
+        return get(keys)
+
+    world.store.get = counted  # type: ignore[method-assign]
+    (outcome,) = Carrier(world.service).carry_out(world.service.call("split"), said_now)
+    assert [fault.field for fault in outcome.faults] == [f"traits.b{n}" for n in range(5, 250)]
+    assert len(asked) < 20
+    world.settle()
+    kept = world.customer("k")["attributes"]
+    assert kept == {**known, **{f"b{n}": n for n in range(5)}}

@@ -9,12 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardlink import values
-from hardlink.errors import Invalid
+from hardlink.errors import Invalid, NoRoom
 from hardlink.values import Name, Value
 
 COLOR: Name = ("attributes", "color")
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -105,3 +109,21 @@ def test_many_middling_values_leave_until_the_node_is_small_again() -> None:
     many: dict[Name, Value] = {("attributes", str(n)): Value(1, "x" * 1000) for n in range(255)}
     inline = [v for n, v in many.items() if n not in values.spill({}, many)]
     assert 0 < sum(len(v.json) for v in inline) <= 96 * 1024
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), [-float("inf")]], ids=repr)
+def test_what_is_no_json_is_named_and_never_stored(number: object) -> None:
+    with pytest.raises(Invalid) as raised:
+        values.check({"a": 1, "cart": {"total": number}}, "traits")
+    assert raised.value.field == "traits.cart"
+    with pytest.raises(Invalid, match="finite"):
+        values.said("traits", {"cart": number}, 1)
+
+
+def test_every_name_that_has_no_room_is_named_at_once() -> None:
+    known: list[values.Name] = [("attributes", f"a{n}") for n in range(254)]
+    values.check_room([*known, ("attributes", "b"), ("traits", "b")])
+    with pytest.raises(NoRoom) as raised:
+        values.check_room([*known, ("attributes", "b"), ("attributes", "c"), ("attributes", "d")])
+    assert raised.value.fields == ("properties.c", "properties.d")
+    assert raised.value.field == "properties.c"
