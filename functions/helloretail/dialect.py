@@ -129,7 +129,7 @@ _ID = schema.union_schema(
     custom_error_type="id",
     custom_error_message="Input should be a text or a whole number",
 )
-_NUMBER = schema.float_schema()
+_NUMBER = schema.float_schema(allow_inf_nan=False)
 _IDS_LIST = schema.list_schema(_ID)
 _LINE = schema.typed_dict_schema(
     {

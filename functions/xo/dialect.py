@@ -195,7 +195,7 @@ _VALUE = schema.union_schema(
         _TEXT,
         schema.bool_schema(strict=True),
         schema.int_schema(strict=True),
-        schema.float_schema(strict=True),
+        schema.float_schema(strict=True, allow_inf_nan=False),
         schema.list_schema(schema.any_schema()),
     ],
     custom_error_type="metadata_value",

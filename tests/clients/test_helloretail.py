@@ -194,4 +194,12 @@ def test_a_conversion_that_is_no_order_is_kept_and_told(
     answer = collect(shop, "conversion", user, **{"orderNumber": fresh(), **wrong})
     assert answer.status == 200, answer.body
     assert any(w.startswith(next(iter(wrong))) for w in answer.json["warnings"])
-    assert shop.session_types(user) == ["conversion"]
+    events = shop.get("sessions", user, "events").json["events"]
+    assert [event["type"] for event in events] == ["conversion"]
+
+
+@pytest.mark.parametrize("total", ["nan", "Infinity", "-inf"])
+@pytest.mark.parametrize("kind", ["cart", "conversion"])
+def test_a_total_is_finite(shop: Client, kind: str, total: str) -> None:
+    reply = collect(shop, kind, fresh("hr"), total=total, productNumbers=["1"])
+    assert (reply.status, reply.error["field"]) == (400, "total")
