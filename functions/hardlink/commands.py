@@ -201,6 +201,11 @@ def read(command: type[_C], body: object) -> _C:
         values.check(found.segments, "segments")
         values.check(found.traits, "traits")
         values.check(found.consents, "consents")
+        if TRACKING in found.consents:
+            raise Invalid(
+                "whether somebody is tracked is said by /consent: leave it out here",
+                f"consents.{TRACKING}",
+            )
     if isinstance(found, Track):
         values.check(found.attributes, "attributes")
     if isinstance(found, Identify):

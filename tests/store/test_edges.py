@@ -188,3 +188,20 @@ def test_a_word_that_is_sent_again_after_a_login_says_nothing_of_the_customer(wo
     world.reading.unlink(SPACE, "s1")
     world.settle()
     assert world.customer("a")["attributes"] == {}
+
+
+def test_the_consent_to_be_tracked_is_said_in_one_place(world: World) -> None:
+    """Said elsewhere it would show as granted while nothing is stored, or the other way round."""
+    world.identify("s", ids={"registered": "k"})
+    said = {"ids": {"registered": "k"}, "consents": {"tracking": "granted"}}
+    for tell in (
+        lambda: world.track("s", **said),
+        lambda: world.identify("s", **said),
+        lambda: world.update("s", **said),
+    ):
+        with pytest.raises(Invalid, match="/consent") as raised:
+            tell()
+        assert raised.value.field == "consents.tracking"
+    world.consent("s", "denied")
+    world.settle()
+    assert world.customer("k")["consents"] == {"tracking": "denied"}
