@@ -81,7 +81,7 @@ class Orders:
         said, ids = told.said, told.ids
         for _ in attempts():
             order = self._read(call.space, said.number)
-            if not orders.is_news(order, ids) and self._has(call, order, ids[0]):
+            if not orders.is_news(order, ids) and self._has(call, order):
                 return Outcome("known")
             if orders.is_another(order, ids, call.project.hard_types):
                 raise Refused(
@@ -184,7 +184,7 @@ class Orders:
     def _mark(self, space: str, order: Order, told: Purchase, visitor: Node | None) -> bool:
         """Note that the shop told an order of which an event is there already."""
         fresh = order._replace(told=_told(order, told, visitor), expires=None)
-        return self._write(space, order, fresh)
+        return fresh == order or self._write(space, order, fresh)
 
     def _keep(self, call: Call, order: Order, mine: Kept, event: StoredEvent) -> bool | None:
         """Store an event and the row that names it; `False` where the event is there, nothing where others wrote."""
@@ -224,9 +224,12 @@ class Orders:
         key = layout.order(space, number)
         return layout.read_order(key, self._store.get([key])[0])
 
-    def _has(self, call: Call, order: Order, first: Node) -> bool:
-        """Whether the customer with this identifier has an order still: the visitor who brought it may be gone."""
-        customer = self._known(call, first)
+    def _has(self, call: Call, order: Order) -> bool:
+        """Whether the customer of whom an order was told has it still: the visitor who brought it may be gone."""
+        ids = order.told.ids if order.told else ()
+        customer = self._known(
+            call, next((n for n in ids if n.type in call.project.hard_types), ids[0])
+        )
         return any(self._links.root(call, kept.profile) == customer for kept in order.kept)
 
     def _known(self, call: Call, node: Node) -> Node | None:

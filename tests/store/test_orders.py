@@ -363,3 +363,15 @@ def test_each_that_has_no_room_leaves_one_mark(store_world: World) -> None:
     marks = [key for key in store_world.dumped() if key.item.startswith("p/made-")]
     rows = [key for key in marks if key.partition == layout.order(SPACE, "7").partition]
     assert len(rows) == 1
+
+
+def test_an_address_that_changed_hands_takes_no_order_along(world: World) -> None:
+    when = world.clock.now
+    world.order("7", ids={"email": "g@x.org"}, time=when)
+    world.order("7", ids=IDS, time=when)
+    world.identify("laptop", ids={"registered": "alyx", "email": "g@x.org"})
+    before = unchanged(world)
+    for ids in ({"email": "g@x.org"}, IDS):
+        assert world.order("7", ids=ids, time=when).status == "known"
+    assert unchanged(world) == before
+    assert types(world) == ["conversion"]
