@@ -60,7 +60,7 @@ def imported(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _is_done(message: dict[str, Any], context: Any) -> bool:
     """Whether nothing is left to do about a message; what fails comes again, and keeps back no other message."""
     try:
-        return all([_import(record["s3"], context) for record in _told(message)])
+        return all(_import(record["s3"], context) for record in _told(message))
     except Exception as error:  # noqa: BLE001 - of whatever kind
         logger.error("a message about feeds failed", error=type(error).__name__)
         return False
