@@ -303,6 +303,7 @@ class Service:
             said=call.now if time is None else time,
             timed=time is not None,
             caps=call.project.caps,
+            own=profile is not None and profile.value.startswith(OWN),
         )
 
     def _said_at(self, call: Call, told: object, offset: int) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -193,12 +194,13 @@ def test_a_word_that_is_sent_again_after_a_login_says_nothing_of_the_customer(wo
 def test_the_consent_to_be_tracked_is_said_in_one_place(world: World) -> None:
     """Said elsewhere it would show as granted while nothing is stored, or the other way round."""
     world.identify("s", ids={"registered": "k"})
-    said = {"ids": {"registered": "k"}, "consents": {"tracking": "granted"}}
-    for tell in (
+    said: dict[str, Any] = {"ids": {"registered": "k"}, "consents": {"tracking": "granted"}}
+    tells: list[Callable[[], Any]] = [
         lambda: world.track("s", **said),
         lambda: world.identify("s", **said),
         lambda: world.update("s", **said),
-    ):
+    ]
+    for tell in tells:
         with pytest.raises(Invalid, match="/consent") as raised:
             tell()
         assert raised.value.field == "consents.tracking"
