@@ -1,7 +1,7 @@
 // One event, or the verdict on one that was not stored: a line that opens.
 
 import { h, show } from "./dom.js";
-import { brief, clock, isEmpty, pretty, raw, time } from "./format.js";
+import { brief, clock, isEmpty, pretty, raw, short, time } from "./format.js";
 import { customerLink, isDerived, isOwn, sessionLink } from "./names.js";
 
 /** @typedef {Record<string, any>} Entry an event as the service answers it */
@@ -19,13 +19,17 @@ export const mode = { raw: false };
  */
 export function line(entry, options = {}) {
   const body = h("div", { class: "body" });
-  const fill = () => show(body, mode.raw ? raw(stripped(entry)) : details(entry));
+  /** @type {HTMLDetailsElement} */
   const made = h("details", {
     class: `entry ${entry.status ?? "stored"}`,
     ontoggle: () => (made.open ? fill() : show(body)),
     onrefresh: () => made.open && fill(),
   }, summary(entry, options), body);
   return made;
+
+  function fill() {
+    show(body, mode.raw ? raw(stripped(entry)) : details(entry));
+  }
 }
 
 /** @param {ParentNode} root */
@@ -43,11 +47,14 @@ function summary(entry, { whose = false }) {
   return h("summary", {},
     time(entry.time && !whose ? entry.time : entry.received, clock),
     h("span", { class: `verdict ${status}` }, status),
-    h("span", { class: "type" }, entry.type ?? "no type", marks(entry)),
+    h("span", { class: "type" }, entry.type || "no type", marks(entry)),
     whose && h("span", { class: "whose" },
-      entry.customer ? customerLink(entry.customer) : sessionLink(entry.session)),
+      entry.customer ? named(entry.customer.type, entry.customer.value) : named("session", entry.session)),
     h("span", { class: "gist" }, gist));
 }
+
+/** @param {string} kind @param {string} value no link: it stands in what opens the line */
+const named = (kind, value) => [h("span", { class: "kind" }, kind), " ", short(value, 32)];
 
 /** @param {Entry} entry */
 function marks(entry) {
@@ -66,15 +73,15 @@ function gistOf(properties = {}) {
 /** @param {Entry} entry */
 function details(entry) {
   const refused = entry.status && entry.status !== "stored";
-  return h("div", { class: "details" },
-    refused && h("p", { class: "reason" }, entry.reason,
-      entry.field && h("span", {}, " Field: ", h("code", {}, entry.field))),
+  return h("div", {}, refused && h("p", { class: "reason" }, entry.reason,
+    entry.field && h("span", {}, " · field ", h("code", {}, entry.field))),
+  h("div", { class: "details" },
     SHOWN.filter((name) => !isEmpty(entry[name])).map((name) =>
-      h("section", {}, h("h4", {}, name), pretty(entry[name]))),
-    h("section", {}, h("h4", {}, "about"), h("dl", { class: "values" },
+      h("section", {}, h("p", { class: "caption" }, name), pretty(entry[name]))),
+    h("section", {}, h("p", { class: "caption" }, "about"), h("dl", { class: "values" },
       entry.customer && row("customer", customerLink(entry.customer)),
       ABOUT.filter((name) => !isEmpty(entry[name])).map((name) =>
-        row(name, name === "session" ? sessionLink(entry.session, 60) : pretty(entry[name]))))));
+        row(name, name === "session" ? sessionLink(entry.session, 60) : pretty(entry[name])))))));
 }
 
 /** @param {string} name @param {Node} value */

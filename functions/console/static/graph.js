@@ -12,12 +12,12 @@ const HEIGHT = 42;
 const GAP = 84;
 const STEP = 58;
 const EDGE = 8;
-const LETTERS = 22;
+const LETTERS = 20;
 
 /**
  * @param {GraphNode[]} nodes
  * @param {GraphEdge[]} edges
- * @param {(key: string) => void} select called with the key of a link that was chosen
+ * @param {(key: string, shown: boolean) => void} select called with the key of a link that was chosen
  */
 export function draw(nodes, edges, select) {
   const places = placed(nodes, edges);
@@ -70,14 +70,14 @@ function nodeOf(node, places) {
   ];
   const class_ = `node column-${node.column}${node.customer ? " customer-node" : ""}`;
   if (!node.href) return s("g", { class: class_ }, inside);
-  return s("a", { class: class_, href: node.href, "aria-label": `${node.kind} ${node.label}` }, inside);
+  return s("a", { class: class_, href: node.href }, inside);
 }
 
 /**
  * @param {GraphEdge} edge
  * @param {Places} places
  * @param {{at: number, of: number}} lane among edges between the same two nodes
- * @param {(key: string) => void} select
+ * @param {(key: string, shown: boolean) => void} select
  */
 function edgeOf(edge, places, lane, select) {
   const from = places.get(edge.from) ?? { x: 0, y: 0 };
@@ -87,11 +87,11 @@ function edgeOf(edge, places, lane, select) {
   const bend = Math.max(30, (x2 - x1) / 2);
   const line = `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
   if (!edge.text) return s("path", { class: `edge ${edge.style}`, d: line, "aria-hidden": true });
-  const chosen = () => select(edge.key);
+  const chosen = (/** @type {Event} */ event) => select(edge.key, event.type !== "focus");
   return s("g", {
     class: `edge ${edge.style}`, tabindex: 0, role: "button", "data-link": edge.key,
     "aria-label": edge.label, onclick: chosen, onfocus: chosen,
-    onkeydown: (/** @type {KeyboardEvent} */ event) => ["Enter", " "].includes(event.key) && chosen(),
+    onkeydown: (/** @type {KeyboardEvent} */ event) => ["Enter", " "].includes(event.key) && chosen(event),
   },
   s("path", { class: "reach", d: line }), s("path", { d: line }),
   s("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 6 }, edge.text));

@@ -18,6 +18,7 @@ const SESSIONS = 4;
 /** @type {Record<string, string>} */
 const RULES = {
   first: "first known: the whole history came along",
+  known: "known by one more identifier",
   move: "known as somebody else: the activity moved",
   split: "known as somebody else: a new span began",
 };
@@ -75,9 +76,9 @@ function graph(known, visitors, identifiers, context) {
 
   function render() {
     const links = [...new Map(known.flatMap((one) => one.why).map((link) => [keyOf(link), link])).values()];
-    const edges = [...sessionEdges(), ...links.map(linkEdge), ...identifierEdges(links)];
+    const edges = [...sessionEdges(), ...links.map((link) => linkEdge(link, links)), ...identifierEdges(links)];
     show(picture, draw(nodesOf(edges), edges, select));
-    show(list, links.length ? links.map(row) : h("li", { class: "dim" }, "No links: nobody said yet who this is."));
+    show(list, links.length ? links.map((link) => row(link, links)) : h("li", { class: "dim" }, "No links: nobody said yet who this is."));
   }
 
   /** @returns {GraphEdge[]} */
@@ -122,13 +123,14 @@ function graph(known, visitors, identifiers, context) {
     return { column: context.hard.has(type) ? 3 : 2, kind: type, label: value, href };
   }
 
-  /** @param {Link} link */
-  function row(link) {
+  /** @param {Link} link @param {Link[]} links */
+  function row(link, links) {
     const owner = known.find((one) => one.why.some((other) => keyOf(other) === keyOf(link)));
     const newest = owner?.why.find((one) => !one.undone);
     return h("li", { "data-link": keyOf(link), class: link.undone ? "undone" : "" },
       h("p", { class: "joins" }, nodeName(link.from), h("span", { class: "arrow" }, " → "), nodeName(link.to)),
-      h("p", { class: "rule" }, h("span", { class: "mark" }, link.rule), " ", RULES[link.rule] ?? ""),
+      h("p", { class: "rule" }, h("span", { class: "mark" }, link.rule), " ", RULES[link.rule] ?? "",
+        isPast(link, links) && !link.undone && h("span", { class: "dim" }, " · a later link took its place")),
       h("dl", { class: "facts" },
         fact("said", time(link.said)), fact("stored", time(link.at)),
         link.since && Date.parse(link.since) > 0 && fact("begins", time(link.since)),
@@ -162,20 +164,33 @@ function graph(known, visitors, identifiers, context) {
     }
   }
 
-  /** @param {string} key */
-  function select(key) {
+  /** @param {string} key @param {boolean} shown whether the list moves there */
+  function select(key, shown) {
     for (const one of [...list.children, ...picture.querySelectorAll(".edge")]) {
       const chosen = one.getAttribute("data-link") === key;
       one.classList.toggle("selected", chosen);
-      if (chosen && one.parentElement === list) one.scrollIntoView({ block: "nearest" });
+      if (chosen && shown && one.parentElement === list) one.scrollIntoView({ block: "nearest" });
     }
   }
 }
 
-/** @param {Link} link @returns {GraphEdge} */
-function linkEdge(link) {
-  const label = `${link.from} to ${link.to}, ${link.rule}${link.undone ? ", undone" : ""}`;
-  return { key: keyOf(link), from: link.from, to: link.to, style: link.undone ? "undone" : "link", text: link.rule, label };
+/** @param {Link} link @param {Link[]} links @returns {GraphEdge} */
+function linkEdge(link, links) {
+  const style = link.undone ? "undone" : isPast(link, links) ? "past" : "link";
+  const label = `${link.from} to ${link.to}: ${link.rule}${style === "link" ? "" : `, ${style}`}`;
+  return { key: keyOf(link), from: link.from, to: link.to, style, text: link.rule, label };
+}
+
+/**
+ * Whether another link took its place: one of the same node that was said later, and begins no span of its own.
+ * @param {Link} link
+ * @param {Link[]} links
+ */
+function isPast(link, links) {
+  const next = links
+    .filter((one) => one.from === link.from && !one.undone && one.said > link.said)
+    .sort((a, b) => (a.said < b.said ? -1 : 1))[0];
+  return next !== undefined && next.since === null;
 }
 
 /** @param {Link} link */

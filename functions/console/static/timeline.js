@@ -23,6 +23,7 @@ export function timeline(whose, { signal, fail }) {
   const types = h("datalist", { id: "types" });
   /** @type {Set<string>} */
   const known = new Set();
+  /** @type {string | null} */
   let cursor = null;
   let last = "";
   let asked = 0;
@@ -61,7 +62,7 @@ export function timeline(whose, { signal, fail }) {
     for (const event of events) {
       if (day(event.time) !== last) {
         last = day(event.time);
-        list.append(h("li", { class: "day" }, h("h3", {}, last)));
+        list.append(h("li", { class: "day" }, h("h2", {}, last)));
       }
       list.append(h("li", {}, line(event)));
       if (!known.has(event.type)) types.append(h("option", { value: event.type }));
