@@ -119,6 +119,10 @@ def _why_no_authorizer(route: plan.Route) -> str:
         return "the function itself demands a server key, compared in constant time"
     if route.function == "sdk":
         return "a script that every visitor's page loads: it says nothing of anybody"
+    if route.function == "console":
+        return (
+            "files that are the same for everybody: what they show is asked for with a server key"
+        )
     if route.function == "health":
         return "says whether the service answers, and nothing else, to whoever asks"
     return "visitors have no account: the function demands a source's public write key and origin"

@@ -132,6 +132,8 @@ def _welcome(number: int, sources: Sources, keys: Mapping[str, str]) -> str:
         "server keys (Authorization: Bearer <key>), secret:",
         *(f"  {key}  reads project {project}" for project, key in keys.items()),
         "",
+        f"the console, in a browser: {url}/console",
+        "",
         "try, in another terminal:",
         f"  {other_port}make walk",
         f"  curl {url}/track -d '{event}'",

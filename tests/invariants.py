@@ -64,6 +64,8 @@ class World:
     pieces: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     cut: dict[tuple[str, str], int] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
+    bounds: set[tuple[str, int]] = field(default_factory=set)
+    """Sessions, and until when they are looked at for new events."""
 
     @cached_property
     def homes(self) -> dict[Node, dict[Node, list[Interval]]]:
@@ -118,6 +120,8 @@ def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
     kind, _, rest = key.item.partition("/")
     if key.item == HEAD:
         world.sessions[id_] = layout.read_session(key, item)
+    elif kind == "s":
+        world.bounds.add((layout.recent_session(key), int(rest.partition("/")[0])))
     elif kind == "e":
         time, _, event = rest.partition("/")
         world.events[id_].append((int(time), event))
@@ -246,6 +250,8 @@ def _sessions_hold(world: World) -> Iterator[str]:
     for session in world.sessions.values():
         if session.profile not in world.nodes:
             yield f"session {session.id} is of {session.profile}, which isn't there"
+        if (session.id, session.latest) not in world.bounds:
+            yield f"nobody who looks on learns that {session.id} has events up to {session.latest}"
         latest = max((time for time, _ in world.events.get(session.id, [])), default=0)
         if latest > session.latest:
             yield f"session {session.id} has an event at {latest}, and says {session.latest}"

@@ -25,6 +25,9 @@ ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
     "GET /sessions/{id}/events": lambda space, r: reading.session_events(
         space, r.path("id"), r.query
     ),
+    "GET /sessions/{id}/verdicts": lambda space, r: reading.verdicts(space, r.path("id")),
+    "GET /live": lambda space, r: reading.live(space, r.query),
+    "GET /project": lambda space, _: reading.project(space),
     "POST /sessions/{id}/unlink": lambda space, r: reading.unlink(
         space, r.path("id"), _evidence(r)
     ),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from hardlink import values
 from hardlink.identifiers import OWN
@@ -81,6 +81,18 @@ class Contribution(NamedTuple):
     joined: Joined | None = None
 
 
+class Note(NamedTuple):
+    """`n/<time>/<evidence>` under a session: what a call did not store, and what it stored far behind its own time.
+
+    `source`: who called; `verdicts`: of the first of `refused` events; `late`: time and ID of the others.
+    """
+
+    source: str
+    verdicts: tuple[Mapping[str, Any], ...]
+    refused: int
+    late: tuple[tuple[int, str], ...] = ()
+
+
 def head(project: str, node: Node) -> Key:
     """The key of a node."""
     return Key("customers", f"{project}/{node}", HEAD)
@@ -152,6 +164,26 @@ def order(project: str, number: str) -> Key:
 def order_aside(project: str, number: str, profile: Node) -> Key:
     """The key that says: this profile tracked an order of which the row has no room for more."""
     return order(project, number)._replace(item=f"p/{profile.value}")
+
+
+def recent(project: str, latest: int, session_id: str) -> Key:
+    """The key that says: this session may hold events up to `latest`. In a partition that no session can have."""
+    return Key("sessions", f"{project}/{OWN}=recent", f"s/{latest:016d}/{session_id}")
+
+
+def recent_session(key: Key) -> str:
+    """The session that `recent` names."""
+    return key.item.split("/", 2)[2]
+
+
+def note(project: str, session_id: str, time: int, evidence: str) -> Key:
+    """The key of a note about a call."""
+    return Key("sessions", f"{project}/{session_id}", f"n/{time:016d}/{evidence}")
+
+
+def note_time(key: Key) -> int:
+    """When the call came that a note is about."""
+    return int(key.item.split("/", 2)[1])
 
 
 def after(prefix: str) -> str:
@@ -378,6 +410,26 @@ def read_order(key: Key, item: Item | None) -> Order:
         )
     expires = int(item[EXPIRES]) if EXPIRES in item else None
     return Order(number, int(item["rev"]), tuple(kept), told, expires)
+
+
+def write_note(found: Note) -> Item:
+    """A note as an item."""
+    item: Item = {"source": found.source, "refused": found.refused}
+    if found.verdicts:
+        item["verdicts"] = values.dump(found.verdicts)
+    if found.late:
+        item["late"] = values.dump(found.late)
+    return item
+
+
+def read_note(item: Item) -> Note:
+    """What `write_note` wrote."""
+    return Note(
+        source=str(item["source"]),
+        verdicts=tuple(json.loads(str(item.get("verdicts", "[]")))),
+        refused=int(item["refused"]),
+        late=tuple((time, id_) for time, id_ in json.loads(str(item.get("late", "[]")))),
+    )
 
 
 def _node(text: Attribute | None) -> Node | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hardlink import instants
+from hardlink import instants, recent
 from hardlink.errors import Invalid
 from hardlink.identifiers import checked
 from hardlink.instants import END
 from hardlink.links import Links
+from hardlink.live import Live
 from hardlink.nodes import PROFILE, Node, profile
 from hardlink.port import Store
 from hardlink.sources import Sources
@@ -25,7 +26,26 @@ class Reading:
         self._sources = sources
         self._clock = clock
         self._links = Links(store)
+        self._store = store
         self._timeline = Timeline(store, clock)
+        self._live = Live(store, clock)
+
+    def project(self, space: str) -> dict[str, Any]:
+        """`GET /project`: what the key is for, and by what its customers are known."""
+        types = self._sources.projects[space].identifiers
+        return {
+            "project": {"name": space},
+            "identifiers": [{"type": name, "kind": type_.kind} for name, type_ in types.items()],
+        }
+
+    def live(self, space: str, query: Query) -> dict[str, Any]:
+        """`GET /live`: what came in since the cursor `since`. Raises `Invalid`."""
+        return self._live.answer(space, query("since"))
+
+    def verdicts(self, space: str, id_: str) -> dict[str, Any]:
+        """`GET /sessions/{id}/verdicts`: which of its events were not stored, within a day. Raises `NotFound`."""
+        session = self._timeline.session(space, checked(id_, "id"))
+        return {"verdicts": recent.verdicts(self._store, space, session, self._clock())}
 
     def customer(self, space: str, type_: str, value: str) -> dict[str, Any]:
         """`GET /customers/{type}/{value}`; `type` may be `profile`. Raises `NotFound`."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from hardlink import clock, commands, events, instants, layout, values
+from hardlink import clock, commands, events, instants, layout, recent, values
 from hardlink.call import Call, NewId
 from hardlink.commands import Event, Track
 from hardlink.errors import Invalid, TooLarge
@@ -131,6 +131,36 @@ class Tracking:
         self, call: Call, session: Session, command: Track, batch: Batch
     ) -> list[StoredEvent]:
         """Store what can be stored, and give its verdict; answers the events as they were stored."""
+        kept = self._kept(call, session, command, batch)
+        self._note(call, session, command, batch, kept)
+        return [event for _, event in kept]
+
+    def _note(
+        self,
+        call: Call,
+        session: Session,
+        command: Track,
+        batch: Batch,
+        kept: Sequence[tuple[Parsed, StoredEvent]],
+    ) -> None:
+        """Leave word of what who looks on would not see; an ordinary call leaves none."""
+        late = [
+            (event.time, event.id)
+            for parsed, event in kept
+            if event.time < call.now - recent.LATE
+            and batch.verdicts[parsed.number].status == "stored"
+        ]
+        refused = [
+            {"type": _given_type(command.events[number]), **verdict.shown()}
+            for number, verdict in enumerate(batch.verdicts)
+            if verdict.status in ("rejected", "dropped")
+        ]
+        if (late or refused) and not session.denied:
+            recent.note(self._store, call, session, refused, late)
+
+    def _kept(
+        self, call: Call, session: Session, command: Track, batch: Batch
+    ) -> Sequence[tuple[Parsed, StoredEvent]]:
         new: dict[tuple[int, str], tuple[Parsed, StoredEvent]] = {}
         for parsed in batch.parsed:
             event = self._event(call, session, command, parsed)
@@ -153,7 +183,7 @@ class Tracking:
         for parsed, event in new.values():
             if parsed.order and not self._orders.track(call, session, parsed.order, event):
                 batch.verdicts[parsed.number].status = "duplicate"
-        return [event for _, event in new.values()]
+        return list(new.values())
 
     def _stored_before(
         self, call: Call, session: Session, command: Track, places: Sequence[tuple[int, str]]
@@ -253,3 +283,8 @@ def _save_session(body: object) -> bool:
 def _given_id(body: object) -> str | None:
     id_ = body.get("id") if isinstance(body, Mapping) else None
     return id_[:256] if isinstance(id_, str) else None
+
+
+def _given_type(body: object) -> str | None:
+    type_ = body.get("type") if isinstance(body, Mapping) else None
+    return type_[:256] if isinstance(type_, str) else None

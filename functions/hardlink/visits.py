@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from hardlink import beginnings, clock, events, layout
+from hardlink import beginnings, clock, events, layout, recent
 from hardlink.call import Call, NewId
 from hardlink.contention import attempts
 from hardlink.errors import Invalid
@@ -100,6 +100,7 @@ class Visits:
             return
         latest = time + AHEAD
         key = layout.session(call.space, session.id)
+        self._store.write([recent.bound(call.space, session.id, latest)])
         with suppress(ConditionFailed):  # somebody raised it further
             self._store.write(
                 [Patch(key, {"latest": latest, "seen": time}, Below("latest", latest))]
@@ -138,6 +139,7 @@ class Visits:
                     {"created": session.created},
                 ),
                 profile_action,
+                recent.bound(call.space, session.id, session.latest),
                 *begins,
             ]
         )

@@ -250,6 +250,9 @@ def _call_everything(shop: Shop) -> None:
         "/customers/email/new@example.com",
         "/sessions/s1",
         "/sessions/visit/events",
+        "/sessions/visit/verdicts",
+        "/live",
+        "/project",
         "/tracking-user?email=1@example.com",
     ):
         shop.read(path)

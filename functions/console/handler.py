@@ -1,0 +1,71 @@
+"""GET /console: files that are the same for everybody. What they show, they ask for with a server key."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from hardlink.errors import NotFound
+from hardlink.http import File, Request, entrypoint
+
+STATIC = Path(__file__).parent / "static"
+TYPES = {
+    ".css": "text/css;charset=utf-8",
+    ".html": "text/html;charset=utf-8",
+    ".js": "text/javascript;charset=utf-8",
+}
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "img-src https: data:",  # customers' photos
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",  # no text ever becomes markup
+        "trusted-types 'none'",
+    )
+)
+HEADERS = {
+    "cache-control": "public, no-cache",  # kept, and asked for anew by its ETag
+    "content-security-policy": POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Kept(NamedTuple):
+    """A file as it is answered."""
+
+    content: bytes
+    type: str
+    etag: str
+
+
+def _read(path: Path) -> Kept:
+    raw = path.read_bytes()
+    etag = f'"{hashlib.sha256(raw).hexdigest()[:32]}"'
+    return Kept(raw, TYPES[path.suffix], etag)
+
+
+FILES = {path.name: _read(path) for path in STATIC.iterdir()}
+
+
+@entrypoint
+def handler(request: Request) -> File:
+    """A file, or 304 where the browser has it already. Raises `NotFound`."""
+    name = "index.html" if request.route == "GET /console" else request.path("file")
+    file = FILES.get(name)
+    if file is None:
+        raise NotFound("the console has no such file")
+    headers = {**HEADERS, "content-type": file.type, "etag": file.etag}
+    known = (request.header("if-none-match") or "").split(",")
+    if file.etag in (tag.strip().removeprefix("W/") for tag in known):
+        return File(b"", 304, headers)
+    return File(file.content, 200, headers)

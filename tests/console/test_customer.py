@@ -1,0 +1,190 @@
+"""A customer's page, the graph behind it, and undo."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.console.test_live import expect_count
+from tests.http.service import Client, eventually, fresh
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+GORDON: Mapping[str, Any] = {
+    "first_name": "Gordon",
+    "last_name": "Freeman",
+    "company_name": "Black Mesa",
+    "email": "gordon@blackmesa.com",
+    "phone": "+421905123456",
+    "language": "en",
+    "domain": "shop.example",
+    "crowbars": {"owned": 2},
+}
+
+
+def known(shop: Client, session: str, customer: str, *types: str, **more: Any) -> None:
+    """A visitor who did this, and is this customer; association has come."""
+    shop.track(session, *types)
+    shop.identify(session, {"registered": customer}, **more)
+    eventually(lambda: len(shop.types("registered", customer)) >= len(types), wanted=True)
+
+
+def find(console: Page, value: str, type_: str = "") -> None:
+    console.get_by_label("Type of identifier").select_option(type_)
+    console.get_by_label("Identifier", exact=True).fill(value)
+    console.get_by_role("button", name="Look up").click()
+
+
+def test_the_special_attributes_and_all_others(console: Page, shop: Client) -> None:
+    customer = fresh("c")
+    more = {"segments": ["vip"], "traits": {"size": "L"}, "consents": {"newsletter": True}}
+    known(shop, fresh(), customer, "view", properties=GORDON, **more)
+    find(console, customer)
+    console.get_by_role("heading", name="Gordon Freeman").wait_for()
+    card = console.locator(".card").inner_text()
+    for text in ("Black Mesa", "+421905123456", "English (en)", "shop.example", customer):
+        assert text in card
+    assert console.get_by_role("link", name="gordon@blackmesa.com").is_visible()
+    aside = console.get_by_role("complementary").inner_text()
+    for text in ("crowbars", "owned", "vip", "size", "newsletter", "granted", customer):
+        assert text in aside
+
+
+@pytest.mark.parametrize(
+    ("type_", "by"),
+    [
+        ("", "email"),
+        ("", "registered"),
+        ("", "session"),
+        ("email", "email"),
+        ("session", "session"),
+        ("profile", "profile"),
+    ],
+)
+def test_somebody_is_found_by_any_identifier(
+    console: Page, shop: Client, type_: str, by: str
+) -> None:
+    ids = {"registered": fresh("c"), "email": f"{fresh()}@example.com"}
+    session = fresh()
+    shop.track(session, "view")
+    shop.identify(session, ids)
+    eventually(lambda: shop.types("registered", ids["registered"]), ["view"])
+    profile = shop.get("sessions", session).json["profile"]["id"]
+    find(console, {**ids, "session": session, "profile": profile}[by], type_)
+    heading = "Session" if by == "session" else ids.get(by, profile)
+    console.get_by_role("heading", name=heading).first.wait_for()
+    assert session in console.locator("main").inner_text() or by != "session"
+
+
+def test_nobody_is_found(console: Page) -> None:
+    find(console, fresh("nobody"))
+    console.get_by_text("Nobody is known by this.").wait_for()
+    console.goto(console.url.partition("#")[0] + "#/customers/registered/nobody-at-all")
+    console.get_by_text("nobody is known by this identifier").wait_for()
+
+
+def test_the_timeline_is_paged_and_filtered_by_type(console: Page, shop: Client) -> None:
+    customer, session = fresh("c"), fresh()
+    known(shop, session, customer, *(f"view-{n}" for n in range(70)))
+    find(console, customer)
+    types = console.locator(".timeline .entry .type")
+    expect_count(types, 50)
+    console.get_by_role("button", name="Older events").click()
+    expect_count(types, 70)
+    assert types.all_inner_texts() == [f"view-{n}" for n in reversed(range(70))]
+    console.get_by_label("Type of event").fill("view-3")
+    console.keyboard.press("Enter")
+    expect_count(types, 1)
+
+
+def test_derived_events_and_backend_sessions_are_shown_as_such(console: Page, shop: Client) -> None:
+    customer, session = fresh("c"), fresh()
+    shop.post(
+        "/bulk",
+        {
+            "commands": [
+                {
+                    "name": "crm/events",
+                    "data": {
+                        "customer_ids": {"cookie": session, "registered": customer},
+                        "project_id": "web-key",
+                        "type": "session_ping",
+                        "properties": {},
+                    },
+                }
+            ]
+        },
+    )
+    eventually(lambda: "session_start" in shop.types("registered", customer), wanted=True)
+    backend = {"source": {"id": "web-key"}, "no_device": True, "ids": {"registered": customer}}
+    shop.post("/track", {**backend, "events": [{"type": "invoice"}]})
+    find(console, customer)
+    start = console.locator(".entry").filter(has_text="session_start")
+    assert start.locator(".mark").inner_text() == "derived"
+    start.locator("summary").click()
+    assert start.get_by_text("derived_from").is_visible()
+    eventually(lambda: "invoice" in shop.types("registered", customer), wanted=True)
+    console.get_by_role("link", name="Sessions and devices").click()
+    console.get_by_text("1 session of 1 visitor").wait_for()
+    assert console.get_by_role("heading", name="On no device").is_visible()
+
+
+def test_a_link_is_explained_and_undone(console: Page, shop: Client) -> None:
+    """The second login moved this visitor's history; undoing it gives it back."""
+    first, second, session = fresh("first"), fresh("second"), fresh()
+    known(shop, session, first, "view")
+    shop.identify(session, {"registered": second})
+    eventually(lambda: shop.types("registered", second), ["view"])
+    find(console, second)
+    console.get_by_role("link", name="Identity graph").click()
+    graph = console.locator("svg.graph")
+    graph.wait_for()
+    assert graph.locator("g.edge.link").count() == 1
+    assert graph.locator("g.edge.past").count() == 1
+    names = graph.locator(".node title").all_text_contents()
+    assert f"session {session}" in names
+    assert {f"registered {first}", f"registered {second}"} <= set(names)
+    evidence = shop.get("sessions", session).json["why"][0]["evidence"]
+    row = console.locator(".links > li").filter(has_text=evidence)
+    assert "moved" in row.inner_text()
+    graph.locator("g.edge.link").focus()
+    console.keyboard.press("Enter")
+    assert row.get_attribute("class") == "selected"
+
+    row.get_by_role("button", name=re.compile("Undo")).click()
+    dialog = console.get_by_role("dialog", name="Undo this link?")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert shop.get("sessions", session).json["customer"]["value"] == second
+    row.get_by_role("button", name=re.compile("Undo")).click()
+    dialog.get_by_role("button", name="Undo").click()
+    console.get_by_text("The link was undone.").wait_for()
+    expect_count(graph.locator("g.edge.undone"), 1)
+    expect_count(graph.locator("g.edge.link"), 1)
+    assert "undone" in (row.get_attribute("class") or "")
+    eventually(lambda: shop.types("registered", first), ["view"])
+    assert shop.get("sessions", session).json["customer"]["value"] == first
+
+
+def test_a_session_says_what_was_not_stored(console: Page, shop: Client) -> None:
+    session = fresh()
+    shop.track(session, "good", "")
+    find(console, session, "session")
+    console.get_by_role("heading", name="Not stored within a day").wait_for()
+    assert console.locator(".verdict.rejected").count() == 1
+    console.get_by_text("nobody said yet who this is").wait_for()
+
+
+def test_export_and_erasure_are_offered_only_where_there_are_such_calls(
+    console: Page, shop: Client
+) -> None:
+    customer = fresh("c")
+    known(shop, fresh(), customer, "view")
+    there = "error" in shop.get("customers", "profile", "-", "export").json
+    with console.expect_response("**/customers/profile/-/export"):
+        find(console, customer)
+    console.get_by_role("heading", name=customer).wait_for()
+    expect_count(console.get_by_role("button", name="Erase"), int(there))

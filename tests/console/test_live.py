@@ -1,0 +1,191 @@
+"""The live list: what is sent appears, once, with its verdict."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.http.service import KEY, Client, fresh
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+STORED = "sessionStorage.getItem('hardlink-server-key')"
+
+
+def expect_count(found: Locator, count: int) -> None:
+    from playwright.sync_api import expect  # noqa: PLC0415 (not everybody has Playwright)
+
+    expect(found).to_have_count(count, timeout=20_000)
+
+
+def lines(console: Page, text: str) -> Locator:
+    return console.locator(".entries > li:visible").filter(has_text=text)
+
+
+def test_events_appear_as_they_come_with_their_verdicts(console: Page, shop: Client) -> None:
+    session, type_ = fresh(), fresh("view")
+    shop.track(session, type_)
+    expect_count(lines(console, type_), 1)
+    body = {
+        "source": {"id": "web-key"},
+        "session": {"id": session},
+        "events": [
+            {"type": f"{type_}-bad", "time": "yesterday"},
+            {"type": f"{type_}-unwanted", "options": {"saveEvent": False}},
+            {"type": f"{type_}-late", "time": "2026-01-01T00:00:00Z"},
+            {"type": f"{type_}-good", "properties": {"color": "red"}},
+        ],
+    }
+    shop.post("/track", body)
+    for name, verdict in (
+        ("bad", "rejected"),
+        ("unwanted", "dropped"),
+        ("late", "stored"),
+        ("good", "stored"),
+    ):
+        found = lines(console, f"{type_}-{name}")
+        expect_count(found, 1)
+        assert found.locator(".verdict").inner_text() == verdict
+    assert "this is no time" in lines(console, f"{type_}-bad").inner_text()
+    assert "color: red" in lines(console, f"{type_}-good").inner_text()
+
+
+def test_nothing_is_missed_and_nothing_appears_twice(console: Page, shop: Client) -> None:
+    type_ = fresh("many")
+    sessions = [fresh() for _ in range(20)]
+    for number in range(3):
+        for session in sessions:
+            shop.track(session, f"{type_}-{session}-{number}", f"{type_}-{session}-{number}-b")
+    expect_count(lines(console, type_), 120)
+    console.wait_for_timeout(4000)  # the service repeats what it answered just now
+    texts = console.locator(".entries > li .type").all_inner_texts()
+    assert sorted(text for text in texts if type_ in text) == sorted(
+        f"{type_}-{session}-{number}{tail}"
+        for session in sessions
+        for number in range(3)
+        for tail in ("", "-b")
+    )
+
+
+def test_while_it_is_paused_nothing_moves_and_nothing_is_lost(console: Page, shop: Client) -> None:
+    before, during = fresh("before"), fresh("during")
+    session = fresh()
+    shop.track(session, before)
+    expect_count(lines(console, before), 1)
+    console.keyboard.press("p")
+    shop.track(session, during)
+    console.get_by_role("button", name=re.compile(r"Go on \(1 new\)")).wait_for()
+    expect_count(lines(console, during), 0)
+    console.keyboard.press("p")
+    expect_count(lines(console, during), 1)
+
+
+def test_it_is_filtered_by_any_text_and_by_verdict(console: Page, shop: Client) -> None:
+    both, session = fresh("both"), fresh()
+    red, blue = f"red-{both}", f"blue-{both}"
+    shop.track(session, red, blue)
+    shop.post(
+        "/track",
+        {
+            "source": {"id": "web-key"},
+            "session": {"id": session},
+            "events": [{"type": f"{red}-bad", "time": "never"}],
+        },
+    )
+    expect_count(lines(console, both), 3)
+    console.keyboard.press("/")
+    console.keyboard.type(red.upper())
+    expect_count(lines(console, both), 2)
+    expect_count(lines(console, blue), 0)
+    console.get_by_label("Verdict").select_option("rejected")
+    expect_count(lines(console, both), 1)
+    after = fresh("red")
+    shop.track(session, after)  # what comes later is filtered too
+    console.get_by_label("Filter events").fill("")
+    console.get_by_label("Verdict").select_option("")
+    expect_count(lines(console, after), 1)
+
+
+def test_an_event_opens_pretty_or_raw(console: Page, shop: Client) -> None:
+    type_ = fresh("view")
+    shop.track(fresh(), type_, properties={"product": {"name": "crowbar", "price": 42.5}})
+    line = lines(console, type_)
+    line.locator("summary").focus()
+    console.keyboard.press("Enter")
+    assert line.locator("dt", has_text=re.compile("^price$")).is_visible()
+    console.locator("h1").click()
+    console.keyboard.press("r")
+    shown = json.loads(line.locator("pre").inner_text())
+    assert shown["properties"] == {"product": {"name": "crowbar", "price": 42.5}}
+    assert shown["type"] == type_
+
+
+def test_what_the_shops_own_systems_tell_is_shown_as_such(console: Page, shop: Client) -> None:
+    type_, customer = fresh("invoice"), fresh("c")
+    shop.post(
+        "/track",
+        {
+            "source": {"id": "web-key"},
+            "no_device": True,
+            "ids": {"registered": customer},
+            "events": [{"type": type_}],
+        },
+    )
+    found = lines(console, type_)
+    expect_count(found, 1)
+    assert found.locator(".mark").inner_text() == "backend"
+
+
+def test_a_wrong_key_is_told_and_not_kept(page: Page, url: str) -> None:
+    page.goto(url)
+    page.get_by_label("Server key").fill("wrong")
+    page.get_by_role("button", name="Open the console").click()
+    page.get_by_text("This is no server key of this service.").wait_for()
+    assert page.evaluate(STORED) is None
+
+
+def test_the_key_stays_in_this_tab(console: Page, url: str) -> None:
+    console.reload()
+    console.get_by_role("heading", name="Live").wait_for()
+    other = console.context.new_page()
+    other.goto(url)
+    other.get_by_label("Server key").wait_for()
+    assert KEY not in other.evaluate("JSON.stringify({...localStorage}) + document.cookie")
+    console.get_by_role("button", name="Forget key").click()
+    console.get_by_label("Server key").wait_for()
+    assert console.evaluate(STORED) is None
+    console.reload()
+    console.get_by_label("Server key").wait_for()
+
+
+def test_it_goes_on_when_the_service_answers_again(console: Page, shop: Client) -> None:
+    type_ = fresh("view")
+    console.route("**/live*", lambda route: route.abort())
+    console.get_by_text("Trying again").wait_for()
+    shop.track(fresh(), type_)
+    console.unroute("**/live*")
+    expect_count(lines(console, type_), 1)
+
+
+@pytest.mark.parametrize(("key", "heading"), [("gc", "Customers"), ("gl", "Live")])
+def test_the_keyboard_leads_everywhere(console: Page, key: str, heading: str) -> None:
+    for one in key:
+        console.keyboard.press(one)
+    console.get_by_role("heading", name=heading, exact=True).wait_for()
+
+
+def test_shortcuts_are_listed_and_the_theme_changes(console: Page) -> None:
+    console.keyboard.press("?")
+    dialog = console.get_by_role("dialog", name="Keyboard")
+    assert dialog.get_by_text("pause the live list").is_visible()
+    console.keyboard.press("Escape")
+    expect_count(dialog, 0)
+    grounds = set()
+    for _ in range(3):
+        console.keyboard.press("t")
+        grounds.add(console.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(grounds) == 2
