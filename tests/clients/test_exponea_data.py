@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -384,14 +386,13 @@ def test_a_consent_is_valid_until_it_ends_or_is_rejected(shop: Client) -> None:
         "over": {"action": "accept", "valid_until": now - 600, "timestamp": now - 900},
         "open": {"action": "accept", "valid_until": None, "timestamp": now},
         "no": {"action": "reject", "valid_until": "unlimited", "timestamp": now},
-        "tracking": "granted",
         "cookies": "denied",
     }
     ids = {"registered": name}
     shop.post("/update", {"source": {"id": TOKEN}, "ids": ids, "consents": consents})
     asked = [{"type": "consent", "category": category} for category in (*consents, "nothing")]
     found = data(shop, "attributes", ids, attributes=asked)["results"]
-    assert [one["value"] for one in found] == [True, True, False, True, False, True, False, False]
+    assert [one["value"] for one in found] == [True, True, False, True, False, False, False]
     modes = [
         {"type": "consent", "category": "over", "mode": mode}
         for mode in ("valid", "until", "timestamp", "message")
@@ -399,6 +400,22 @@ def test_a_consent_is_valid_until_it_ends_or_is_rejected(shop: Client) -> None:
     found = data(shop, "attributes", ids, attributes=modes)["results"]
     assert [one.get("value") for one in found[:3]] == [False, now - 600, now - 900]
     assert found[3] == {"success": False, "error": "mode: use one of valid, until, timestamp"}
+
+
+def _results(look: Callable[[], Any]) -> Any:
+    return look()["results"]
+
+
+def test_the_consent_to_be_tracked_is_read_as_the_visitor_said_it(shop: Client) -> None:
+    """EX-27."""
+    for said, value in (("granted", True), ("denied", False)):
+        session, ids = {"id": fresh()}, {"registered": fresh()}
+        source = {"source": {"id": TOKEN}, "session": session}
+        assert shop.post("/identify", {**source, "ids": ids}).status == 200
+        assert shop.post("/consent", {**source, "tracking": said}).status == 200
+        asked = [{"type": "consent", "category": "tracking"}]
+        look = partial(data, shop, "attributes", ids, attributes=asked)
+        eventually(partial(_results, look), [{"success": True, "value": value}])
 
 
 def test_a_consent_that_was_tracked_is_read(shop: Client) -> None:

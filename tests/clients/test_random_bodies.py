@@ -21,9 +21,21 @@ from tests.http.service import KEY, SOURCES
 MANY = 600
 """Bodies for each function."""
 SEED = 20_261_122
-NATIVE = {"track", "identify", "update", "anonymize", "consent", "customers", "health", "associate"}
+NATIVE = {
+    "track",
+    "identify",
+    "update",
+    "anonymize",
+    "consent",
+    "session",
+    "customers",
+    "health",
+    "associate",
+}
 ELSEWHERE = {"collect", "exponeadata", "orders"}
 """In `tests/http/test_random_tracardi.py`, `test_exponea_data.py`, `tests/orders`."""
+FILES = {"sdk", "console"}
+"""They answer files, whatever they are sent."""
 CAPTURES = Path(__file__).parent / "captures"
 
 
@@ -159,7 +171,7 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def test_every_function_of_a_dialect_is_here() -> None:
-    assert DIALECTS.keys() == plan.FUNCTIONS_BY_NAME.keys() - NATIVE - ELSEWHERE
+    assert DIALECTS.keys() == plan.FUNCTIONS_BY_NAME.keys() - NATIVE - ELSEWHERE - FILES
 
 
 def some(rng: random.Random, requests: list[Request]) -> tuple[Request, bytes, dict[str, str]]:

@@ -126,7 +126,7 @@ def test_derived_events_and_backend_sessions_are_shown_as_such(console: Page, sh
     start = console.locator(".entry").filter(has_text="session_start")
     assert start.locator(".mark").inner_text() == "derived"
     start.locator("summary").click()
-    assert start.get_by_text("derived_from").is_visible()
+    start.get_by_text("derived_from").wait_for()
     eventually(lambda: "invoice" in shop.types("registered", customer), wanted=True)
     console.get_by_role("link", name="Sessions and devices").click()
     console.get_by_text("1 session of 1 visitor").wait_for()

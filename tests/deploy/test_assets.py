@@ -24,7 +24,7 @@ def test_the_code_holds_every_handler_the_library_and_the_sources(dev: Template)
 
 def test_the_code_holds_nothing_that_python_compiled(dev: Template) -> None:
     found = [f for f in dev.asset("sources.toml").rglob("*") if f.is_file()]
-    assert {f.suffix for f in found} == {".py", ".toml", ".js"}
+    assert {f.suffix for f in found} == {".py", ".toml", ".js", ".css", ".html"}
 
 
 def test_the_layer_is_built_for_arm_and_python_3_13(dev: Template) -> None:

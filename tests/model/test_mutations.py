@@ -180,10 +180,6 @@ def _look_ups_ignore_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(draft_module.Draft, "look_up", mutated)
 
 
-def _values_are_copied_to_the_root(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(links, "_says", lambda *_: False)
-
-
 def _undo_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A claim that was said before an undo stands again when it is resent."""
     whole = draft_module.Draft.take_back
@@ -264,7 +260,6 @@ def _opting_out_forgets_other_sessions(patch: pytest.MonkeyPatch) -> None:
         _spans_in_order_of_arrival,
         _owners_ignore_time,
         _look_ups_ignore_time,
-        _values_are_copied_to_the_root,
         _undo_is_forgotten,
         _the_known_are_split,
         _history_moves_with_the_owner,

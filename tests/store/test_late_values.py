@@ -67,3 +67,15 @@ def test_a_soft_identifier_that_stays_is_of_who_was_logged_in_then(world: World)
     world.track("tab", event, source="split", ids={"email": "ann@x.org"}, stays=True)
     world.settle()
     assert world.customer("ann@x.org", "email")["customer"]["value"] == "ann"
+
+
+def test_what_was_said_of_an_address_stays_with_it_though_it_is_said_again(world: World) -> None:
+    """A command that is sent again after a login copies nothing to the customer, so undoing it is exact."""
+    ids = {"email": "ann@x.com"}
+    then = at(world, 20)
+    world.identify("tab", ids=ids, time=then, properties=PHONE)
+    world.identify("tab", ids={"registered": "ann", **ids})
+    world.identify("tab", ids=ids, time=then, properties=PHONE)
+    assert attributes(world, "ann") == PHONE
+    world.unlink("tab")
+    assert attributes(world, "ann") == {}

@@ -10,11 +10,11 @@ import pytest
 
 from hardlink import layout
 from hardlink.errors import NotFound, Refused
-from hardlink.instants import DAY
+from hardlink.instants import DAY, iso
 from tests import invariants
 from tests import world as worlds
 from tests.memory import MemoryStore
-from tests.world import SPACE, World
+from tests.world import SPACE, START, World
 
 TOTAL = 2185.85
 IDS = {"registered": "gordon", "email": "g@x.org"}
@@ -152,7 +152,7 @@ def test_the_newest_tracking_user_is_never_the_feeds_own_session(world: World) -
     world.settle()
     with pytest.raises(NotFound, match="no sessions"):
         world.reading.tracking_user(SPACE, {"email": "g@x.org"}.get)
-    world.track("phone", {"type": "view", "time": 1_700_000_000}, ids={"registered": "gordon"})
+    world.track("phone", {"type": "view", "time": iso(START - DAY)}, ids={"registered": "gordon"})
     world.settle()
     for query in ({"email": "g@x.org"}, {"customer_id": "gordon"}):
         assert world.reading.tracking_user(SPACE, query.get)["session"] == {"id": "phone"}
