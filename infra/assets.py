@@ -85,7 +85,7 @@ def _install(requirements: Path, target: Path, platform: Sequence[str]) -> None:
     )
     if ran.returncode:
         raise LayerError(
-            f"pip could not fetch the wheels of {requirements.name} for Lambda (Python 3.13, aarch64). "
+            f"pip could not fetch the wheels of {requirements.name} ({' '.join(platform)}). "
             "Is the network on, and the package index reachable that pip is configured for? pip said:\n"
             + "\n".join(ran.stderr.strip().splitlines()[-5:])
         )

@@ -99,18 +99,8 @@ class Service:
     def _with_curl(
         self, curl: str, method: str, path: str, text: str | None, headers: dict[str, str]
     ) -> tuple[int, Json]:
-        command = [
-            curl,
-            "-sS",
-            "--noproxy",
-            local.HOST,
-            "--max-time",
-            "60",
-            "-X",
-            method,
-            "-w",
-            _STATUS,
-        ]
+        command = [curl, "-sS", "--noproxy", local.HOST, "--max-time", "60"]
+        command += ["-X", method, "-w", _STATUS]
         for name, value in headers.items():
             command += ["-H", f"{name}: {value}"]
         if text:
