@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from infra import plan
@@ -48,12 +48,19 @@ def code(cache: Path = CACHE) -> Path:
     return _built(cache, "code", (part for pair in parts for part in pair), build)
 
 
-def layer(requirements: Path = plan.REQUIREMENTS, cache: Path = CACHE) -> Path:
-    """A folder with `python/`: the dependencies as Lambda needs them, whatever this machine is. Raises `LayerError`."""
+def layer(
+    requirements: Path = plan.REQUIREMENTS,
+    cache: Path = CACHE,
+    platform: Sequence[str] = PLATFORM,
+) -> Path:
+    """A folder with `python/`: the dependencies as Lambda needs them, whatever this machine is. Raises `LayerError`.
+
+    `platform`: pip's options for another one than Lambda's.
+    """
 
     def build(folder: Path) -> None:
         packages = folder / "python"
-        _install(requirements, packages)
+        _install(requirements, packages, platform)
         for pattern in _UNUSED:
             for found in list(packages.glob(pattern)):
                 shutil.rmtree(found) if found.is_dir() else found.unlink()
@@ -61,24 +68,24 @@ def layer(requirements: Path = plan.REQUIREMENTS, cache: Path = CACHE) -> Path:
             if service.is_dir() and service.name not in SERVICES:
                 shutil.rmtree(service)
 
-    recipe = [*PLATFORM, *_UNUSED, *SERVICES]
+    recipe = [*platform, *_UNUSED, *SERVICES]
     return _built(
         cache, "layer", [requirements.read_bytes(), *(part.encode() for part in recipe)], build
     )
 
 
-def _install(requirements: Path, target: Path) -> None:
+def _install(requirements: Path, target: Path, platform: Sequence[str]) -> None:
     """With pip as it is configured on this machine; it fetches, and runs nothing of what it fetches."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-input"]
     ran = subprocess.run(  # noqa: S603 - our own arguments
-        [*pip, "--target", str(target), *PLATFORM, "-r", str(requirements)],
+        [*pip, "--target", str(target), *platform, "-r", str(requirements)],
         capture_output=True,
         text=True,
         check=False,
     )
     if ran.returncode:
         raise LayerError(
-            f"pip could not fetch the wheels of {requirements.name} for Lambda (Python 3.13, aarch64). "
+            f"pip could not fetch the wheels of {requirements.name} ({' '.join(platform)}). "
             "Is the network on, and the package index reachable that pip is configured for? pip said:\n"
             + "\n".join(ran.stderr.strip().splitlines()[-5:])
         )

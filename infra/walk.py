@@ -1,5 +1,6 @@
 """A walk through a visitor's life, call by call, against the local service: `make run`, then `make walk` beside it.
 
+With `HARDLINK_URL` and `HARDLINK_SERVER_KEY` it goes through a deployed one, which has to have the demo's sources.
 Every step prints the curl command that it carries out, what came back, and checks that it is what should be.
 """
 
@@ -14,14 +15,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from infra import local
 
 _PATIENCE = 5.0
 """Seconds for which association, which is asynchronous, may take."""
+_MORE_PATIENCE = 60.0
+"""The same of a deployed service, whose functions have to start and whose streams gather records."""
 _STATUS = "\n%{http_code}"
 Json = Any
 
@@ -32,10 +36,11 @@ class Unexpected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The service walked through, at 127.0.0.1. `key`: its server key."""
+    """The service walked through. `url`: without a slash at the end; `key`: its server key."""
 
-    port: int
+    url: str
     key: str
+    patience: float = _PATIENCE
 
     def call(self, method: str, path: str, body: Json = None, *, reads: bool = False) -> Json:
         """A call that succeeds; prints it and its answer. `reads`: with the server key."""
@@ -53,7 +58,7 @@ class Service:
 
     def read(self, path: str, look: Callable[[Json], Any], wanted: Any) -> Json:
         """Read until it is so, as association is asynchronous; prints the command once, and the last answer."""
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + self.patience
         began = time.monotonic()
         status, answer = self._carry_out("GET", path, None, reads=True, shown=True)
         while (status != HTTPStatus.OK or look(answer) != wanted) and time.monotonic() < until:
@@ -84,7 +89,7 @@ class Service:
     def _command(self, method: str, path: str, text: str | None, *, reads: bool) -> str:
         """The command as one would type it."""
         parts = [f"$ curl -X {method}" if method != "GET" and text is None else "$ curl"]
-        parts.append(f"'http://{local.HOST}:{self.port}{path}'")
+        parts.append(f"'{self.url}{path}'")
         if reads:
             parts.append('-H "Authorization: Bearer $KEY"')
         if text:
@@ -94,14 +99,17 @@ class Service:
     def _with_curl(
         self, curl: str, method: str, path: str, text: str | None, headers: dict[str, str]
     ) -> tuple[int, Json]:
-        command = [curl, "-sS", "--noproxy", "*", "--max-time", "20", "-X", method, "-w", _STATUS]
+        command = [curl, "-sS", "--noproxy", local.HOST, "--max-time", "60"]
+        command += ["-X", method, "-w", _STATUS]
         for name, value in headers.items():
             command += ["-H", f"{name}: {value}"]
         if text:
             command += ["--data-binary", "@-"]
-        url = f"http://{local.HOST}:{self.port}{path}"
         ran = subprocess.run(  # noqa: S603 (our own arguments, no shell)
-            [*command, url], input=(text or "").encode(), capture_output=True, check=False
+            [*command, f"{self.url}{path}"],
+            input=(text or "").encode(),
+            capture_output=True,
+            check=False,
         )
         if ran.returncode:
             raise Unexpected(ran.stderr.decode().strip())
@@ -111,9 +119,11 @@ class Service:
     def _without_curl(
         self, method: str, path: str, text: str | None, headers: dict[str, str]
     ) -> tuple[int, Json]:
-        connection = HTTPConnection(local.HOST, self.port, timeout=20)
+        at = urlsplit(self.url)
+        kind = HTTPSConnection if at.scheme == "https" else HTTPConnection
+        connection = kind(at.hostname or "", at.port, timeout=60)
         try:
-            connection.request(method, path, text and text.encode(), headers)
+            connection.request(method, f"{at.path}{path}", text and text.encode(), headers)
             response = connection.getresponse()
             return response.status, json.loads(response.read())
         finally:
@@ -229,15 +239,29 @@ class Walk:
 def main() -> int:
     """Walk; answers the exit code, which is not 0 when something is not as it should be."""
     try:
-        number = local.port()
-        key = _key(number)
-        print(f"KEY={key}  # the server key: reads, and undoes; it never leaves your servers")
-        Walk(Service(number, key)).all()
-    except (Unexpected, local.Unusable, ConnectionError) as error:
+        service = _service()
+        print(
+            f"KEY={service.key}  # the server key: reads, and undoes; it never leaves your servers"
+        )
+        Walk(service).all()
+    except (Unexpected, local.Unusable, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print("\nThat was a visitor's life. Everything was as it should be.")
     return 0
+
+
+def _service() -> Service:
+    """The deployed service that HARDLINK_URL names, else the local one. Raises `Unexpected` and `local.Unusable`."""
+    if url := os.environ.get("HARDLINK_URL", "").rstrip("/"):
+        key = os.environ.get("HARDLINK_SERVER_KEY")
+        if not key or urlsplit(url).scheme not in ("http", "https"):
+            raise Unexpected(
+                "HARDLINK_URL takes an https:// URL, with HARDLINK_SERVER_KEY beside it"
+            )
+        return Service(url, key, _MORE_PATIENCE)
+    number = local.port()
+    return Service(f"http://{local.HOST}:{number}", _key(number))
 
 
 def _key(number: int) -> str:

@@ -23,6 +23,7 @@ SOURCES = Path(__file__).with_name("sources.toml")
 KEY = "server-key-of-the-tests"
 OTHER_KEY = f"{KEY}-other"
 """The key of the second project."""
+_OWN = "the client's own key"
 _READY = 60.0
 _DONE = 30.0
 """Seconds, on a machine that is busy with other things: nobody waits for so long where all is well."""
@@ -47,10 +48,19 @@ class Reply:
 
 
 class Client:
-    """Calls the service. Every call opens a connection of its own unless it is told to keep one."""
+    """Calls the service. Every call opens a connection of its own unless it is told to keep one.
 
-    def __init__(self, port: int) -> None:
+    `key`: the server key that it reads with; `patience`: seconds for which association may take; `prefix`: what stands
+    before every path.
+    """
+
+    def __init__(
+        self, port: int, key: str = KEY, patience: float = _DONE, prefix: str = ""
+    ) -> None:
         self.port = port
+        self.key = key
+        self.patience = patience
+        self._prefix = prefix
 
     def send(
         self,
@@ -60,11 +70,15 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Any request, byte by byte: without `headers` it has none beside `host` and `content-length`."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = self.connection()
         try:
-            return exchange(connection, method, path, body, headers)
+            return exchange(connection, method, f"{self._prefix}{path}", body, headers)
         finally:
             connection.close()
+
+    def connection(self) -> HTTPConnection:
+        """A connection, which opens as it is first used."""
+        return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def post(self, path: str, body: object, **headers: str) -> Reply:
         """A JSON body."""
@@ -73,16 +87,20 @@ class Client:
             "POST", path, json.dumps(body).encode(), {"content-type": "application/json", **named}
         )
 
-    def get(self, *path: str, key: str | None = KEY, **query: str | int) -> Reply:
-        """A read call: every part of the path is encoded."""
+    def get(self, *path: str, key: str | None = _OWN, **query: str | int) -> Reply:
+        """A read call: every part of the path is encoded. `key`: another one than its own, or none."""
         target = "".join(f"/{quote(part, safe='')}" for part in path)
-        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        headers = self._with(key)
         return self.send("GET", f"{target}?{urlencode(query)}" if query else target, None, headers)
 
-    def unlink(self, session: str, key: str | None = KEY) -> Reply:
+    def unlink(self, session: str, key: str | None = _OWN) -> Reply:
         """Undo the newest link of a session's profile."""
-        headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        return self.send("POST", f"/sessions/{quote(session, safe='')}/unlink", b"", headers)
+        target = f"/sessions/{quote(session, safe='')}/unlink"
+        return self.send("POST", target, b"", self._with(key))
+
+    def _with(self, key: str | None) -> dict[str, str]:
+        used = self.key if key == _OWN else key
+        return {} if used is None else {"authorization": f"Bearer {used}"}
 
     def track(self, session: str, *types: str, source: str = "web-key", **more: Any) -> Reply:
         """Events of these types under a session."""
@@ -111,7 +129,7 @@ class Client:
 
     def settles(self, type_: str, value: str, *types: str) -> None:
         """Wait until a customer has exactly these events, oldest first, and the rows stay so."""
-        eventually(lambda: self.types(type_, value), list(types))
+        eventually(lambda: self.types(type_, value), list(types), self.patience)
 
 
 def exchange(

@@ -51,6 +51,29 @@ def test_it_needs_no_curl(service: Service, tmp_path: Path) -> None:
     assert "$ curl" in walked.stdout
 
 
+@pytest.mark.parametrize("path", [os.environ.get("PATH", ""), ""], ids=["curl", "no curl"])
+def test_it_walks_wherever_a_service_is(service: Service, path: str) -> None:
+    url = f"http://127.0.0.1:{service.client.port}"
+    walked = walk(free_port(), HARDLINK_URL=f"{url}/", HARDLINK_SERVER_KEY=KEY, PATH=path)
+    assert (walked.returncode, walked.stderr) == (0, "")
+    assert f"$ curl '{url}/track'" in walked.stdout
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"HARDLINK_URL": "https://shop.example", "HARDLINK_SERVER_KEY": ""},
+        {"HARDLINK_URL": "shop.example", "HARDLINK_SERVER_KEY": KEY},
+    ],
+    ids=["no key", "no URL"],
+)
+def test_it_says_what_a_deployed_service_takes(variables: dict[str, str]) -> None:
+    walked = walk(free_port(), **variables)
+    assert walked.returncode == 1
+    assert "https:// URL, with HARDLINK_SERVER_KEY" in walked.stderr
+    assert "Traceback" not in walked.stderr
+
+
 def test_it_fails_when_an_answer_is_not_as_it_should_be(service: Service) -> None:
     walked = walk(service.client.port, HARDLINK_SERVER_KEY="wrong")
     assert walked.returncode == 1

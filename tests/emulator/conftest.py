@@ -1,0 +1,29 @@
+"""The stack, deployed to the emulator once for all tests of this folder, and a client of its HTTP API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.assets import LayerError
+from tests.emulator import deployment, ministack
+from tests.emulator.deployment import Api, Deployment
+from tests.engines import Unavailable
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The deployed stack."""
+    try:
+        template = deployment.synthesized(tmp_path_factory.mktemp("cdk.out"))
+        with ministack.running(tmp_path_factory.mktemp("ministack")) as emulator:
+            yield deployment.deployed(emulator, template)
+    except (LayerError, Unavailable) as error:
+        pytest.skip(f"MiniStack: {error}")
+
+
+@pytest.fixture(scope="session")
+def shop(stack: Deployment) -> Api:
+    """A client of its API."""
+    return Api(stack)

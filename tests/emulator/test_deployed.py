@@ -1,0 +1,129 @@
+"""What runs at the emulator is what would be uploaded, with the template's permissions and variables."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import assets, plan
+from tests.deploy.template import Template
+from tests.emulator.deployment import PLATFORM, Deployment
+from tests.emulator.substitutions import BATCH, DOCUMENTED, Change, substituted
+
+
+def files(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """A folder's files, but what Python has left there."""
+    found = [f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
+    return {f.relative_to(folder).as_posix(): f.read_bytes() for f in found}
+
+
+def uploaded(stack: Deployment, asset: Path) -> bytes:
+    return stack.uploaded[f"{asset.suffix.removeprefix('.')}.zip"]
+
+
+def test_every_resource_of_the_template_was_made(stack: Deployment) -> None:
+    assert stack.names.keys() == stack.template.body["Resources"].keys()
+
+
+def test_the_code_is_the_asset_byte_for_byte(stack: Deployment) -> None:
+    asset = stack.template.asset("sources.toml")
+    assert files(uploaded(stack, asset)) == content(asset)
+
+
+@pytest.mark.parametrize("name", plan.FUNCTIONS_BY_NAME)
+def test_a_function_runs_that_code_as_the_template_says(stack: Deployment, name: str) -> None:
+    archive = uploaded(stack, stack.template.asset("sources.toml"))
+    runs = stack.emulator.client("lambda").get_function_configuration(
+        FunctionName=stack.function(name)
+    )
+    said = stack.template.properties("Lambda::Function")[f"Functions{name.capitalize()}Function"]
+    assert runs["CodeSha256"] == base64.b64encode(hashlib.sha256(archive).digest()).decode()
+    assert runs["Role"].endswith(f"/{stack.name(f'Functions{name.capitalize()}Role')}")
+    assert runs["Environment"]["Variables"].keys() == said["Environment"]["Variables"].keys()
+    for setting in ("Handler", "Timeout", "MemorySize"):
+        assert runs[setting] == said[setting]
+    assert [layer["Arn"] for layer in runs["Layers"]] == [stack.name("FunctionsDependencies")]
+
+
+def test_the_layer_is_lambdas_but_for_what_is_compiled_for_the_machine(stack: Deployment) -> None:
+    asset = stack.template.asset("python")
+    here, there = files(uploaded(stack, asset)), content(asset)
+    assert here == content(assets.layer(platform=PLATFORM))
+    others = {name for name, _ in here.items() ^ there.items()}
+    compiled = {name for name in others if Path(name).suffix in (".so", ".pyd")}
+    assert {name.split("/")[1] for name in compiled} <= {"pydantic_core"}
+    for name in others - compiled:  # what its wheel says of itself
+        assert name.startswith("python/pydantic_core-")
+        assert ".dist-info/" in name
+
+
+def test_the_template_differs_in_what_is_documented_and_in_nothing_else(stack: Deployment) -> None:
+    functions = plan.FUNCTIONS_BY_NAME.values()
+    _, changes = substituted(stack.template.body)
+    inserting = [f for f in functions if "PartiQLInsert" in f.access.get("sessions", ())]
+    assert Counter(change.kind for change in changes) == {
+        "path": len(functions),
+        "secret": 2 * sum(function.server_keys for function in functions),
+        "cors": 1,
+        "partiql": len(inserting),
+    }
+    assert {change.kind for change in changes} == DOCUMENTED.keys()
+    assert all(_expected(stack.template, change) for change in changes)
+
+
+def _expected(template: Template, change: Change) -> bool:
+    """Whether a substitution is where one should be: a variable, or a policy of a function's role."""
+    _, name, *within = change.where
+    type_ = template.body["Resources"][name]["Type"]
+    match change.kind, type_, within[1:]:
+        case "path", "AWS::Lambda::Function", ["Environment", "Variables", "HARDLINK_SOURCES"]:
+            return True
+        case "secret", "AWS::Lambda::Function", ["Environment", "Variables", variable, *_]:
+            return bool(variable == "HARDLINK_SERVER_KEYS")
+        case "secret", "AWS::IAM::Policy", ["PolicyDocument", "Statement", _, "Resource"]:
+            return True
+        case "cors", "AWS::ApiGatewayV2::Api", ["CorsConfiguration"]:
+            return True
+        case "partiql", "AWS::IAM::Policy", ["PolicyDocument", "Statement"]:
+            return True
+    return False
+
+
+def test_what_is_not_substituted_stays_as_it_is() -> None:
+    body: dict[str, Any] = {
+        "Resources": {
+            "Secret": {"Type": "AWS::SecretsManager::Secret"},
+            "Other": {"Type": "AWS::SQS::Queue", "Keys": [{"Ref": "Secret"}, {"Ref": "Other"}]},
+            "Policy": {"Type": "AWS::IAM::Policy", "Statement": [{"Action": "dynamodb:PutItem"}]},
+            "Inserts": {"Type": "x", "Statement": [{"Action": ["dynamodb:PartiQLInsert"]}]},
+            "Path": {"Type": "x", "Paths": ["/var/task/a", "/opt/a"]},
+            "Api": {"Type": "x", "Cors": {"AllowOrigins": ["A"], "MaxAge": 1}, "Name": "A"},
+        }
+    }
+    before = repr(body)
+    after, changes = substituted(body)
+    assert repr(body) == before
+    assert after["Resources"] == {
+        "Secret": body["Resources"]["Secret"],
+        "Other": {
+            "Type": "AWS::SQS::Queue",
+            "Keys": [{"Fn::GetAtt": ["Secret", "Id"]}, {"Ref": "Other"}],
+        },
+        "Policy": body["Resources"]["Policy"],
+        "Inserts": {"Type": "x", "Statement": [{"Action": ["dynamodb:PartiQLInsert"]}, BATCH]},
+        "Path": {"Type": "x", "Paths": ["a", "/opt/a"]},
+        "Api": {"Type": "x", "Cors": {"allowOrigins": ["A"], "maxAge": 1}, "Name": "A"},
+    }
+    assert [change.kind for change in changes] == ["secret", "partiql", "path", "cors"]
