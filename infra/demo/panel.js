@@ -12,7 +12,7 @@ export function panel() {
   const state = h("span", { class: "state" });
   const body = h("div", { class: "inside" });
   const box = h("details", {}, h("summary", {}, h("span", { class: "dot", "aria-hidden": true }), h("span", {}, "Hardlink"), state), body);
-  box.open = read("panel", false, TAB);
+  box.open = read("panel", false, TAB) && matchMedia("(min-width: 861px)").matches; // it would hide a small page
   box.addEventListener("toggle", () => write("panel", box.open, TAB));
   let last = Promise.resolve();
   const again = () => {

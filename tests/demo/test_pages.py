@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,8 @@ import pytest
 from infra import plan
 from infra.shop import FILES
 from infra.snippet import snippet
-from tests.console.test_access import SIZES, violations
+from tests.console.test_access import SIZES, typed, violations
 from tests.demo.device import device
-from tests.engines import tools
 from tests.http.service import Client, fresh
 
 if TYPE_CHECKING:
@@ -45,7 +43,8 @@ def test_axe_finds_nothing(browser: Browser, url: str, checks: Path, theme: str,
         visitor.agree()
         visitor.look_at("Dusk lamp")
         visitor.take()
-        page.locator(".panel summary").click()  # it stays open from page to page
+        page.locator(".panel summary").click()
+        found["panel"] = violations(page, checks)
         for path in PAGES:
             visitor.go(path)
             found[path] = violations(page, checks)
@@ -60,14 +59,7 @@ def test_axe_finds_nothing(browser: Browser, url: str, checks: Path, theme: str,
 
 
 def test_its_scripts_hold_their_types(checks: Path) -> None:
-    command = [*tools.node(), str(checks / "node_modules/typescript/bin/tsc")]
-    done = subprocess.run(
-        [*command, "-p", str(Path(__file__).with_name("tsconfig.json"))],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+    typed(checks, Path(__file__).with_name("tsconfig.json"))
 
 
 @pytest.mark.parametrize("path", ["", "/", "/product/lamp", "/basket", "/order"])
@@ -127,3 +119,20 @@ def test_the_api_is_what_it_was(shop: Client) -> None:
     assert (posted.status, posted.headers["content-type"]) == (422, "application/json")
     assert shop.send("GET", "/demos").status == 404
     assert shop.send("GET", "/").status == 404
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_open_panel_keeps_nothing_from_being_clicked(
+    browser: Browser, url: str, size: str
+) -> None:
+    width, height = SIZES[size]
+    with device(browser, url, viewport={"width": width, "height": height}) as visitor:
+        visitor.agree()
+        visitor.look_at("Dusk lamp")
+        visitor.take()
+        visitor.page.locator(".panel summary").click()
+        visitor.page.get_by_role("link", name="See the basket").click()
+        for name in ("To the checkout", "Privacy choices", "s console"):
+            found = visitor.page.get_by_text(name)
+            found.evaluate("element => element.scrollIntoView({block: 'center'})")
+            found.click(trial=True, timeout=10_000)
