@@ -8,9 +8,9 @@ import json
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
@@ -59,27 +59,45 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What is sent back."""
+    """What is sent back. `noted`: whether its call is worth a line on the terminal."""
 
     status: int
     headers: Headers = field(default_factory=tuple)
     body: bytes = b""
+    noted: bool = True
+
+
+class Answering(Protocol):
+    """Whatever answers requests: the API, or what stands before it."""
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Carry out a request, whatever it is."""
 
 
 class Gateway:
-    """The routes of an API, and what stands before them. `invoke` calls a function by its name."""
+    """The routes of an API, and what stands before them. `invoke` calls a function by its name.
 
-    def __init__(self, routes: Iterable[Route], invoke: Invoke, origins: Iterable[str]) -> None:
+    `own`: the origins of pages that this machine serves itself. No source need name them.
+    """
+
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        invoke: Invoke,
+        origins: Iterable[str],
+        own: Iterable[str] = (),
+    ) -> None:
         self._routes = [(_pattern(route), route) for route in sorted(routes, key=_greed)]
         self._invoke = invoke
-        self._origins = frozenset(origins)
+        self._own = frozenset(own)
+        self._origins = self._own | frozenset(origins)
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Carry out a request, whatever it is."""
         cors = self._cors(request)
         if request.method == "OPTIONS":
             return HttpResponse(204, (*cors, *_preflight()) if cors else ())
-        response = self._carried_out(request)
+        response = self._carried_out(self._at_home(request))
         own = [(n, v) for n, v in response.headers if not n.startswith("access-control-")]
         return HttpResponse(response.status, (*own, *cors), response.body)
 
@@ -105,6 +123,16 @@ class Gateway:
             if match and route.method in (method, "ANY"):
                 return route, {name: unquote(value) for name, value in match.groupdict().items()}
         return None
+
+    def _at_home(self, request: HttpRequest) -> HttpRequest:
+        """A call of an own page comes from no other site, and so says no origin.
+
+        `own` is a fixed list: whatever `Host` a browser was made to send, a stranger's name is not on it.
+        """
+        if request.header("origin") not in self._own:
+            return request
+        named = tuple((n, v) for n, v in request.headers if n.lower() != "origin")
+        return replace(request, headers=named)
 
     def _cors(self, request: HttpRequest) -> Headers:
         """An allowed origin is answered exactly, with credentials: real clients send theirs. Any other gets nothing."""

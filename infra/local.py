@@ -19,6 +19,7 @@ from infra import lambdas, plan
 from infra.gateway import Gateway
 from infra.lambdas import Deployment, Sources, SourcesError
 from infra.server import Server
+from infra.shop import Shop
 from infra.snippet import snippet
 from infra.streams import Streams
 
@@ -81,9 +82,11 @@ def _running(number: int) -> Iterator[str]:
 
 
 def _listening(number: int, deployment: Deployment) -> Server:
-    gateway = Gateway(plan.ROUTES, deployment.invoke, deployment.sources.origins)
+    """The server: the demo shop before the API. Raises `Unusable`."""
+    own = [f"http://{name}:{number}" for name in (HOST, "localhost")]
+    api = Gateway(plan.ROUTES, deployment.invoke, deployment.sources.origins, own)
     try:
-        return Server((HOST, number), gateway)
+        return Server((HOST, number), Shop(api, own[0], deployment.sources))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             why = f"port {number} is in use, maybe by another Hardlink"
@@ -127,12 +130,14 @@ def _welcome(number: int, sources: Sources, keys: Mapping[str, str]) -> str:
     lines: list[Any] = [
         f"Hardlink listens on {url} (in memory: everything is gone when it ends)",
         "",
+        f"  a shop       {url}/demo     look around, put something in the basket, log in",
+        f"  the console  {url}/console  see how the anonymous part joined the customer",
+        f"  server key   {keys[source.project]}  the console asks for it",
+        "",
         "write keys (source.id), public:",
         *listed,
         "server keys (Authorization: Bearer <key>), secret:",
         *(f"  {key}  reads project {project}" for project, key in keys.items()),
-        "",
-        f"the console, in a browser: {url}/console",
         "",
         "try, in another terminal:",
         f"  {other_port}make walk",

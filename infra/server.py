@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket of this machine, in front of the gateway: keep-alive, chunked bodies, an orderly end."""
+"""HTTP/1.1 on a socket of this machine, in front of whatever answers: keep-alive, chunked bodies, an orderly end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from infra import gateway
-from infra.gateway import Gateway, HttpRequest, HttpResponse
+from infra.gateway import Answering, HttpRequest, HttpResponse
 
 _PATIENCE = 64 * 1024 * 1024
 """Bytes of a body too large that are read and thrown away, so that its sender gets to read the answer."""
@@ -32,9 +32,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True  # a browser keeps its connection open for long: nobody waits for it
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], gateway_: Gateway) -> None:
+    def __init__(self, address: tuple[str, int], answering: Answering) -> None:
         super().__init__(address, _Connection)
-        self.gateway = gateway_
+        self.answering = answering
         self._calls = 0
         self._changed = threading.Condition()
         self.ending = False
@@ -107,7 +107,11 @@ class _Connection(BaseHTTPRequestHandler):
             response = self._response()
             self._send(response)
         milliseconds = 1000 * (time.perf_counter() - began)
-        print(f"{self.command} {self.path} -> {response.status}, {milliseconds:.0f} ms", flush=True)
+        if response.noted:
+            print(
+                f"{self.command} {self.path} -> {response.status}, {milliseconds:.0f} ms",
+                flush=True,
+            )
 
     def _response(self) -> HttpResponse:
         if self.server.ending:
@@ -121,7 +125,7 @@ class _Connection(BaseHTTPRequestHandler):
         if body is None:
             self.close_connection = True
             return gateway.too_large()
-        return self.server.gateway.answer(
+        return self.server.answering.answer(
             HttpRequest(
                 method=self.command,
                 target=quote(self.path, safe=_VISIBLE, encoding="latin-1"),

@@ -42,7 +42,10 @@ def find(console: Page, value: str, type_: str = "") -> None:
 def test_the_special_attributes_and_all_others(console: Page, shop: Client) -> None:
     customer = fresh("c")
     more = {"segments": ["vip"], "traits": {"size": "L"}, "consents": {"newsletter": True}}
-    known(shop, fresh(), customer, "view", properties=GORDON, **more)
+    session = fresh()
+    known(shop, session, customer, "view", properties=GORDON, **more)
+    body = {"source": {"id": "web-key"}, "session": {"id": session}, "tracking": "granted"}
+    assert shop.post("/consent", body).status == 200
     find(console, customer)
     console.get_by_role("heading", name="Gordon Freeman").wait_for()
     card = console.locator(".card").inner_text()
@@ -50,8 +53,9 @@ def test_the_special_attributes_and_all_others(console: Page, shop: Client) -> N
         assert text in card
     assert console.get_by_role("link", name="gordon@blackmesa.com").is_visible()
     aside = console.get_by_role("complementary").inner_text()
-    for text in ("crowbars", "owned", "vip", "size", "newsletter", "granted", customer):
+    for text in ("crowbars", "owned", "vip", "size", "newsletter", "tracking", customer):
         assert text in aside
+    assert console.locator(".consent").all_inner_texts() == ["granted", "granted"]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +180,55 @@ def test_a_session_says_what_was_not_stored(console: Page, shop: Client) -> None
     console.get_by_role("heading", name="Not stored within a day").wait_for()
     assert console.locator(".verdict.rejected").count() == 1
     console.get_by_text("nobody said yet who this is").wait_for()
+
+
+@pytest.mark.parametrize(("width", "seen"), [(1280, 4), (390, 1)])
+def test_the_graph_shows_the_customer_on_any_screen(
+    console: Page, shop: Client, width: int, seen: int
+) -> None:
+    """All four columns where there is room; else it begins with the customer."""
+    customer = fresh("c")
+    known(shop, fresh(), customer, "view")
+    shop.identify(fresh(), {"registered": customer, "email": f"{customer}@example.com"})
+    eventually(lambda: len(shop.get("customers", "registered", customer).json["sessions"]), 2)
+    console.set_viewport_size({"width": width, "height": 800})
+    console.evaluate("at => { location.hash = at }", f"#/customers/registered/{customer}/graph")
+    console.locator("svg.graph").wait_for()
+    visible = """() => { const frame = document.querySelector('.picture').getBoundingClientRect()
+        return [0, 1, 2, 3].filter(column => { const node =
+            document.querySelector(`.column-${column} rect`)?.getBoundingClientRect()
+            return node && node.left >= frame.left && node.right <= frame.right }) }"""
+    console.wait_for_function(f"({visible})().includes(3)")
+    assert len(console.evaluate(visible)) >= seen
+
+
+def test_no_link_passes_behind_what_is_no_part_of_it(console: Page, shop: Client) -> None:
+    customer, mail = fresh("c"), f"{fresh()}@example.com"
+    for more in ({}, {"email": mail}):
+        session = fresh()
+        shop.track(session, "view")
+        shop.identify(session, {"registered": customer, **more})
+    eventually(lambda: shop.types("registered", customer), ["view", "view"])
+    find(console, customer)
+    console.get_by_role("link", name="Identity graph").click()
+    console.locator("svg.graph .column-2").wait_for()
+    tops = "(column) => [...document.querySelectorAll(`.column-${column} rect`)].map(r => r.y.baseVal.value)"
+    assert min(console.evaluate(tops, 2)) > max(console.evaluate(tops, 1))
+
+
+def test_a_line_says_first_what_is_the_events_own(console: Page, shop: Client) -> None:
+    customer, session = fresh("c"), fresh()
+    every = {"os": "Linux", "browser": "Chrome", "device": "Other", "location": "https://a.example"}
+    event = {"type": "view", "properties": {**every, "name": "Crowbar", "price": 42}}
+    shop.post(
+        "/track", {"source": {"id": "web-key"}, "session": {"id": session}, "events": [event]}
+    )
+    shop.identify(session, {"registered": customer})
+    eventually(lambda: shop.types("registered", customer), ["view"])
+    find(console, customer)
+    gist = console.locator(".entry .gist").first
+    gist.wait_for()
+    assert gist.inner_text().startswith("name: Crowbar · price: 42 · os: Linux")
 
 
 def test_export_and_erasure_are_offered_only_where_there_are_such_calls(

@@ -140,7 +140,8 @@ def exchange(
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """One request on an open connection."""
-    connection.putrequest(method, path, skip_accept_encoding=True)
+    named = "host" in (headers or {})
+    connection.putrequest(method, path, skip_host=named, skip_accept_encoding=True)
     for name, value in (headers or {}).items():
         connection.putheader(name, value)
     if body is not None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from infra import plan
-from tests.http.service import Client, Reply, fresh
+from tests.http.service import SOURCES, Client, Reply, fresh
 
 ALLOWED = "https://shop.example"
 STRANGERS = [
@@ -96,3 +96,38 @@ def test_a_page_may_read_errors(shop: Client) -> None:
 
 def test_calls_without_an_origin_get_no_cors(shop: Client) -> None:
     assert of_cors(shop.get("health", key=None)) == {}
+
+
+# What this machine serves itself: the demo shop and the console
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("source", ["web-key", "split-key"])
+def test_its_own_pages_may_call_though_no_source_names_them(
+    shop: Client, name: str, source: str
+) -> None:
+    origin = f"http://{name}:{shop.port}"
+    assert origin not in SOURCES.read_text()
+    reply = track(shop, origin, source)
+    assert (reply.status, reply.headers["access-control-allow-origin"]) == (200, origin)
+    assert preflight(shop, "/track", origin).headers["access-control-allow-origin"] == origin
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example:{}",
+        "https://127.0.0.1:{}",
+        "http://127.0.0.1",
+        "http://127.0.0.1:{}0",
+        "http://127.0.0.1:{}.evil.example",
+        "http://[::1]:{}",
+    ],
+)
+def test_what_only_looks_like_an_own_page_is_a_stranger(shop: Client, origin: str) -> None:
+    """A name that was made to lead here (DNS rebinding) is in `Host` as well: that proves nothing."""
+    said = origin.format(shop.port)
+    body = b'{"source": {"id": "web-key"}, "session": {"id": "s"}, "events": [{"type": "a"}]}'
+    headers = {"origin": said, "host": said.partition("//")[2]}
+    reply = shop.send("POST", "/track", body, headers)
+    assert (reply.status, of_cors(reply)) == (403, {})

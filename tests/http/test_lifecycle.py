@@ -80,6 +80,9 @@ def test_it_says_what_to_try(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         said = service.log.read_text()
         assert f"http://127.0.0.1:{service.client.port}" in said
+        first = said.splitlines()[:6]
+        for way in ("/demo ", "/console ", KEY):
+            assert any(way in line for line in first), way
         for word in (
             "web-key",
             "split-key",

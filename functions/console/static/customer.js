@@ -118,9 +118,9 @@ function known(found) {
 
 /** @param {[string, any]} entry @returns {[string, Node]} */
 function consent([name, value]) {
-  const yes = typeof value === "boolean" ? value : null;
-  if (yes === null) return [name, pretty(value)];
-  return [name, h("span", { class: `consent ${yes ? "granted" : "denied"}` }, yes ? "granted" : "denied")];
+  const said = typeof value === "boolean" ? (value ? "granted" : "denied") : value;
+  if (said !== "granted" && said !== "denied") return [name, pretty(value)];
+  return [name, h("span", { class: `consent ${said}` }, said)];
 }
 
 /** @param {string} title @param {Node} inside */

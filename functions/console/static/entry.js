@@ -7,6 +7,7 @@ import { customerLink, isDerived, isOwn, sessionLink } from "./names.js";
 /** @typedef {Record<string, any>} Entry an event as the service answers it */
 
 const SHOWN = ["properties", "context", "tags"];
+const OF_EVERY = ["os", "browser", "device", "location", "tracked_via"];
 const ABOUT = ["id", "time", "received", "sent_time", "source", "session", "profile", "derived_from"];
 
 /** Pretty or raw, for all that is open: the choice of this tab. */
@@ -64,9 +65,14 @@ function marks(entry) {
   ];
 }
 
-/** @param {Record<string, unknown> | undefined} properties */
+/**
+ * The first few properties. What the SDK says of every event comes last: it tells the least of this one.
+ * @param {Record<string, unknown> | undefined} properties
+ */
 function gistOf(properties = {}) {
-  return Object.entries(properties).slice(0, 6)
+  const all = Object.entries(properties);
+  const [own, common] = [false, true].map((every) => all.filter(([name]) => OF_EVERY.includes(name) === every));
+  return [...own, ...common].slice(0, 6)
     .map(([name, value]) => `${name}: ${brief(value)}`).join("  ·  ").slice(0, 300);
 }
 

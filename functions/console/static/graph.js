@@ -29,7 +29,8 @@ export function draw(nodes, edges, select) {
 }
 
 /**
- * Where each node stands: the first column from top to bottom, every other at the height of what leads to it.
+ * Where each node stands: the first column from top to bottom, every other at the height of what leads to it. What nothing
+ * leads to stands below all columns before it, so that no link passes behind it.
  * @param {GraphNode[]} nodes
  * @param {GraphEdge[]} edges
  * @returns {Places}
@@ -37,11 +38,12 @@ export function draw(nodes, edges, select) {
 export function placed(nodes, edges) {
   /** @type {Places} */
   const places = new Map();
+  let below = EDGE;
   const columns = [...new Set(nodes.map((node) => node.column))].sort((a, b) => a - b);
   columns.forEach((column, at) => {
     const wished = nodes
       .filter((node) => node.column === column)
-      .map((node, row) => ({ node, y: height(node.id) ?? EDGE + row * STEP }))
+      .map((node, row) => ({ node, y: height(node.id) ?? below + row * STEP }))
       .sort((a, b) => a.y - b.y);
     let free = EDGE;
     for (const { node, y } of wished) {
@@ -49,6 +51,7 @@ export function placed(nodes, edges) {
       places.set(node.id, { x: EDGE + at * (WIDTH + GAP), y: top });
       free = top + STEP;
     }
+    below = Math.max(below, free);
   });
   return places;
 

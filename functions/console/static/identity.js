@@ -72,6 +72,10 @@ function graph(known, visitors, identifiers, context) {
   const picture = h("div", { class: "picture", tabindex: 0, role: "group", "aria-label": "Identity graph; arrow keys scroll" });
   const list = h("ul", { class: "links", "aria-label": "Links" });
   render();
+  // where the screen is too narrow for all of it, the customer is seen first
+  requestAnimationFrame(() => {
+    picture.scrollLeft = picture.scrollWidth;
+  });
   return h("div", { class: "identity" }, picture, list);
 
   function render() {

@@ -30,7 +30,7 @@ export function searchForm(context) {
     placeholder: "E-mail, customer ID, session…", "aria-label": "Identifier", "data-find": true,
   });
   const type = h("select", { name: "type", "aria-label": "Type of identifier" },
-    h("option", { value: "" }, "Any identifier"),
+    h("option", { value: "" }, "Any type"),
     [...context.types.map((one) => one.type), "profile", "session"].map((name) => h("option", { value: name }, name)));
   const status = h("p", { class: "found", role: "status" });
   return h("form", { class: "search", role: "search", onsubmit: look }, type, value,
