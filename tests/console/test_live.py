@@ -116,7 +116,7 @@ def test_an_event_opens_pretty_or_raw(console: Page, shop: Client) -> None:
     line = lines(console, type_)
     line.locator("summary").focus()
     console.keyboard.press("Enter")
-    assert line.locator("dt", has_text=re.compile("^price$")).is_visible()
+    line.locator("dt", has_text=re.compile("^price$")).wait_for()
     console.locator("h1").click()
     console.keyboard.press("r")
     shown = json.loads(line.locator("pre").inner_text())
