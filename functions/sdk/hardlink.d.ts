@@ -76,6 +76,7 @@ export interface Config {
 /** Exponea's words, and Hardlink's own. */
 export interface Hardlink {
   readonly version: string
+  /** A second one changes what it says, and identifies its `customer`. */
   start(config: Config): void
   initialize(config: Config): void
   track(type: string, properties?: Properties | null, ok?: Ok<Verdict>, failed?: Failed, immediate?: boolean): Promise<Verdict>

@@ -808,8 +808,13 @@ const withoutSlash = url => url.slice(-1) === '/' ? withoutSlash(url.slice(0, -1
 
 const isThere = () => getType(copyFromWindow('hardlink.version')) === 'string';
 
+// Whether an SDK that is there has Attraqt's words: a page that loads it by itself may do without.
+const hasXo = () => getType(copyFromWindow('hardlink.xo.send')) === 'function';
+
 const say = (path, first, second) => {
   if (isThere()) {
+    if (path.indexOf('xo.') === 0 && !hasXo())
+      return fail('the page has loaded the SDK without the words of Attraqt: it has to load sdk.js?with=xo');
     callInWindow('hardlink.' + path, first, second);
     return;
   }
@@ -849,13 +854,18 @@ const ACTIONS = {
     const given = config(found.ids);
     const script = given.target + '/sdk.js?with=xo';
     if (!given.token) return fail('fill in the write key');
-    if (!isThere() && !queryPermission('inject_script', script))
+    const late = isThere() && !hasXo();
+    const load = late || !isThere();
+    if (load && !queryPermission('inject_script', script))
       return fail('the API URL is https://<host>, and the template has to be permitted to load <API URL>/sdk.js');
-    const load = !isThere();
+    const loaded = () => {
+      if (late) saySession(found);
+      succeed();
+    };
     say('start', given);
-    saySession(found);
+    if (!late) saySession(found);
     if (follows()) say('optIn');
-    if (load) injectScript(script, succeed, () => fail('the SDK could not be loaded from the API URL'), 'hardlink');
+    if (load) injectScript(script, loaded, () => fail('the SDK could not be loaded from the API URL'), 'hardlink');
     else succeed();
   },
 
@@ -1548,7 +1558,7 @@ ___WEB_PERMISSIONS___
                   },
                   {
                     "type": 8,
-                    "boolean": false
+                    "boolean": true
                   },
                   {
                     "type": 8,

@@ -29,7 +29,10 @@ _LAST_WORDS = 2000
 _LONGEST = 60
 
 Step = tuple[str, Any]
-"""`("tag", data)`, `("loaded", None)`, `("failed", None)`, `("sdk", None)`, `("consent", granted)`."""
+"""`("tag", data)`, `("loaded", None)`, `("failed", None)`, `("sdk", None)`, `("consent", granted)`.
+
+`("core", None)`: the page itself loaded the SDK without its vocabularies.
+"""
 
 
 class Page(NamedTuple):

@@ -178,9 +178,10 @@ const fresh = () => {
       apply: (_, __, args) => call(path.join("."), args),
     })
 
-  const load = () => {
-    const waiting = page.hardlink?.q || []
-    page.hardlink = sdk()
+  const load = found => {
+    const { q } = page.hardlink || {}
+    const waiting = Array.isArray(q) ? q : []
+    page.hardlink = found || sdk()
     const starts = ({ path }) => path[0] === "start"
     for (const { path, args, resolve, reject } of [...waiting.filter(starts), ...waiting.filter(one => !starts(one))]) {
       if (typeof resolve !== "function" || typeof reject !== "function") throw new Error("a call takes an answer")
@@ -198,6 +199,7 @@ const fresh = () => {
       template({ ...data, gtmOnSuccess, gtmOnFailure }, required)
     },
     sdk: load,
+    core: () => load(new Proxy(sdk(), { get: (found, name) => (name === "xo" ? undefined : found[name]) })),
     loaded() {
       load()
       for (const { success } of injected.splice(0)) success()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,12 +34,28 @@ FORBIDDEN = """
     Object.defineProperty(window, name, {get() { throw new DOMException('no', 'SecurityError') }})
 """
 FULL = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }"
+LATE = """
+  const gone = new Set(), {keys} = Object, {getItem, removeItem} = Storage.prototype
+  Object.keys = of => keys(of).filter(key => of !== localStorage || !gone.has(key))
+  Storage.prototype.getItem = function (key) { return gone.has(key) ? null : getItem.call(this, key) }
+  Storage.prototype.removeItem = function (key) {
+    if (!key.startsWith('hardlink.q.')) return removeItem.call(this, key)
+    gone.add(key)
+    setTimeout(() => { removeItem.call(this, key); gone.delete(key) }, 500)
+  }
+"""
+"""What a tab drops, the others see for some time more, as it is between a browser's processes, if not for as long."""
 
 
 def waiting(page: Page) -> list[str]:
     """The types of the events that wait in local storage, oldest first."""
     found = sorted((name, text) for name, text in kept(page).items() if ".q." in name)
     return [json.loads(text)["event"]["type"] for _, text in found]
+
+
+def known(page: Page) -> bool:
+    """Whether a page sees a session, its own or another tab's."""
+    return "hardlink.session" in kept(page)
 
 
 def sent_once(wire: Wire) -> None:
@@ -104,7 +121,29 @@ def test_it_comes_again_when_it_is_told_to(shop: Shop, device: BrowserContext) -
     assert waiting(page) == ["one", "two"]
     page.evaluate("localStorage.removeItem('hardlink.hold')")
     called(page, "hardlink.flush()")
-    assert shop.session_types(session(page)) == ["one", "two"]
+    settles(lambda: shop.session_types(session(page)), ["one", "two"])
+
+
+@pytest.mark.parametrize("days", [2, 36500])
+def test_a_wait_of_a_clock_that_was_wrong_is_none(
+    shop: Shop, device: BrowserContext, days: int
+) -> None:
+    page = opened(device, shop.page())
+    hold = f"${{Date.now() + {days} * 86400000}} 3 503"
+    page.evaluate(f"localStorage.setItem('hardlink.hold', `{hold}`)")
+    assert called(page, "hardlink.track('one')")["ok"]["status"] == "stored"
+
+
+def test_no_server_makes_it_wait_for_more_than_a_day(shop: Shop, device: BrowserContext) -> None:
+    page = opened(device, shop.page())
+    calls = answering(device, shop.url, [(503, {"retry-after": "9999999"})])
+    begins(page, "hardlink.track('one')")
+    becomes(page, lambda: bool(kept(page).get("hardlink.hold")))
+    until = float(kept(page)["hardlink.hold"].split()[0])
+    assert 86_000 < (until - page.evaluate("Date.now()")) / 1000 <= 86_400
+    called(page, "hardlink.flush()")
+    page.wait_for_timeout(200)
+    assert calls() == 1
 
 
 def test_a_slow_server_is_asked_again_and_stores_it_once(
@@ -212,16 +251,21 @@ def test_a_call_is_no_larger_than_a_browser_sends_for_a_page_that_is_gone(
 # Several tabs
 
 
+@pytest.mark.parametrize("storage", ["storage", "slow storage"])
 @pytest.mark.parametrize("locks", ["web locks", "a lease"])
 def test_tabs_share_a_session_and_send_nothing_twice(
-    shop: Shop, device: BrowserContext, locks: str
+    shop: Shop, device: BrowserContext, locks: str, storage: str
 ) -> None:
     if locks == "a lease":
         device.add_init_script(NO_LOCKS)
+    if storage == "slow storage":
+        device.add_init_script(LATE)
     url = shop.page()
     wire = shop.wire(device)
     tabs = [opened(device, url) for _ in range(3)]
-    assert len({session(tab) for tab in tabs}) == 1
+    visitor = session(tabs[0])
+    for tab in tabs:
+        becomes(tab, partial(known, tab))
     for tab in tabs:
         tab.evaluate(
             """() => { window.told = []
@@ -233,7 +277,21 @@ def test_tabs_share_a_session_and_send_nothing_twice(
         told = called(tab, "Promise.all(told).then(all => all.map(verdict => verdict.status))")
         assert told == {"ok": ["stored"] * 20}
     sent_once(wire)
-    assert len(shop.session_types(session(tabs[0]))) == 60
+    assert {session(tab) for tab in tabs} == {visitor}
+    assert len(shop.session_types(visitor)) == 60
+
+
+def test_tabs_that_are_opened_together_go_on_under_one_session(
+    shop: Shop, device: BrowserContext
+) -> None:
+    page = opened(device, shop.page(batch=60_000))
+    wire = shop.wire(device)
+    begins(page, "hardlink.track('a')")
+    page.evaluate("localStorage.setItem('hardlink.session', `${Date.now()}.of-another-tab`)")
+    called(page, "hardlink.track('b', {}, null, null, true)")
+    (body,) = wire.bodies("/track")
+    assert body["session"] == {"id": "of-another-tab"}
+    assert wire.types() == ["a", "b"]
 
 
 def test_logging_out_in_one_tab_logs_out_the_other(shop: Shop, device: BrowserContext) -> None:
@@ -242,7 +300,7 @@ def test_logging_out_in_one_tab_logs_out_the_other(shop: Shop, device: BrowserCo
     gordon, user = fresh("gordon"), fresh("user")
     called(other, f"hardlink.identify('{gordon}')")
     called(one, "hardlink.anonymize()")
-    assert session(other) == session(one)
+    shown(other, lambda: session(other), session(one))
     wire = shop.wire(device)
     called(other, f"hardlink.identify({{user_id: '{user}'}})")
     assert wire.bodies("/identify")[0]["ids"] == {"user_id": user}
@@ -253,9 +311,49 @@ def test_a_tab_sends_what_a_closed_one_left(shop: Shop, device: BrowserContext) 
     one, other = opened(device, url), opened(device, url)
     called(one, "hardlink.flush()")
     begins(one, "navigator.sendBeacon = () => false; hardlink.track('left')")
+    shown(other, lambda: waiting(other), ["left"])
     one.close()
-    called(other, "hardlink.flush()")
-    assert shop.session_types(session(other)) == ["left"]
+    begins(other, "hardlink.flush()")
+    settles(lambda: shop.session_types(session(other)), ["left"])
+    settles(lambda: waiting(other), [])
+
+
+@pytest.mark.parametrize("owner", ["gone", "asleep"])
+def test_what_a_tab_leaves_is_sent_by_one_other(
+    shop: Shop, device: BrowserContext, owner: str
+) -> None:
+    device.add_init_script(LATE)
+    url = shop.page(batch=60_000)
+    one, *others = tabs = [opened(device, url) for _ in range(3)]
+    for tab in tabs:
+        called(tab, "hardlink.flush()")
+    begins(one, "navigator.sendBeacon = () => false; hardlink.track('left')")
+    for tab in others:
+        shown(tab, partial(waiting, tab), ["left"])
+    if owner == "gone":
+        one.close()
+    wire = shop.wire(device)
+    others[0].wait_for_timeout(3000)
+    begins(others[0], "window.told = hardlink.flush()")
+    others[0].wait_for_timeout(300)
+    last = others[1] if owner == "gone" else one
+    called(last, "hardlink.flush()")
+    called(others[0], "told")
+    assert wire.types() == ["left"]
+
+
+def test_a_tab_that_goes_hands_over_its_own_though_another_sends(
+    shop: Shop, device: BrowserContext
+) -> None:
+    url = shop.page(batch=60_000)
+    one, other = opened(device, url), opened(device, url)
+    for tab in (one, other):
+        called(tab, "hardlink.flush()")
+    visitor = session(one)
+    begins(other, "navigator.locks.request('hardlink', () => new Promise(() => {}))")
+    begins(one, "hardlink.track('a', {}, null, null, true)")
+    one.goto("about:blank")
+    settles(lambda: shop.session_types(visitor), ["a"])
 
 
 def test_a_lease_of_a_tab_that_crashed_ends(shop: Shop, device: BrowserContext) -> None:

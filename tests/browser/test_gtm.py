@@ -244,6 +244,19 @@ def test_a_start_tag_fails_where_the_sdk_cannot_be_loaded() -> None:
     assert "could not be loaded" in found.logged[0][1]
 
 
+def test_a_page_that_loaded_the_sdk_without_attraqts_words_is_given_them() -> None:
+    before = tag("activity", action="view")
+    after = tag("activity", action="search")
+    found = page(("core", None), before, start(sessionId="s1"), ("loaded", None), after)
+    assert found.said == [
+        ["start", CONFIG],
+        ["xo.addUserIdentity", "sessionId", "s1"],
+        ["xo.send", {"action": "search", "target": {}}],
+    ]
+    assert found.outcomes == [["failure"], ["success"], ["success"]]
+    assert "sdk.js?with=xo" in found.logged[0][1]
+
+
 FAILURES: Mapping[str, tuple[Step, str]] = {
     "start without a key": (start(writeKey=" "), "write key"),
     "start without a URL": (start(url=None), "API URL"),

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.shop import Shop, becomes, begins, called, kept, opened, ready, session, settles
+from tests.browser.shop import (
+    Shop,
+    becomes,
+    begins,
+    called,
+    kept,
+    opened,
+    ready,
+    session,
+    settles,
+    shown,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -105,6 +116,52 @@ def test_a_no_that_was_said_offline_is_told_later(shop: Shop, device: BrowserCon
     assert shop.client.track(before, "later").json["results"][0]["status"] == "dropped"
 
 
+@pytest.mark.parametrize("how", ["twice", "with another tab open"])
+def test_a_no_is_told_however_often_it_is_heard(
+    shop: Shop, device: BrowserContext, how: str
+) -> None:
+    url = shop.page(retry=60_000)
+    page, other = opened(device, url), opened(device, url)
+    called(page, "hardlink.track('before')")
+    before = session(page)
+    device.set_offline(True)
+    begins(page, "window.told = hardlink.optOut()")
+    if how == "twice":
+        called(page, "hardlink.optOut()")
+    shown(
+        other,
+        lambda: called(other, "hardlink.track('b')").get("error", {}).get("code"),
+        "opted_out",
+    )
+    device.set_offline(False)
+    assert called(page, "told")["ok"]["tracking"] == "denied"
+    assert shop.client.track(before, "later").json["results"][0]["status"] == "dropped"
+
+
+def test_what_a_no_takes_back_is_no_error_of_the_page(shop: Shop, device: BrowserContext) -> None:
+    """Nobody listens to what the SDK says by itself; a promise of it that fails bothers nobody."""
+    page = opened(device, shop.page(consent="required", storage="server"))
+    begins(
+        page, "addEventListener('unhandledrejection', event => window.hit = event.reason.message)"
+    )
+    called(page, "hardlink.optOut()")
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.hit") is None
+
+
+def test_a_choice_that_is_forgotten_in_one_tab_is_no_no_in_others(
+    shop: Shop, device: BrowserContext
+) -> None:
+    url = shop.page(batch=60_000)
+    one, other = opened(device, url), opened(device, url)
+    called(one, "hardlink.optIn()")
+    begins(other, "window.told = hardlink.track('a')")
+    one.evaluate("localStorage.removeItem('hardlink.consent')")
+    shown(other, lambda: "hardlink.consent" in kept(other), wanted=False)
+    begins(other, "hardlink.flush()")
+    assert called(other, "told")["ok"]["status"] == "stored"
+
+
 def test_opting_in_again_begins_anew(shop: Shop, device: BrowserContext) -> None:
     page = opened(device, shop.page())
     called(page, "hardlink.track('before')")
@@ -175,6 +232,17 @@ def test_in_a_cookie_of_the_page(shop: Shop, device: BrowserContext) -> None:
     assert session(page) == before
     device.clear_cookies()
     assert session(page) != before  # whoever deletes it means it
+
+
+@pytest.mark.parametrize("value", ["%E0%A4", "garbage", "", ".", "9999999999999999.mine", "1."])
+def test_a_forged_cookie_is_no_session(shop: Shop, device: BrowserContext, value: str) -> None:
+    site = shop.site.origin
+    device.add_cookies([{"name": "hardlink_session", "value": value, "url": site}])
+    page = opened(device, shop.page(storage="cookie"))
+    assert called(page, "hardlink.track('a')")["ok"]["status"] == "stored"
+    (cookie,) = cookies(device)
+    assert cookie["value"].endswith(f".{session(page)}")
+    assert session(page) not in {"", "mine"}
 
 
 def test_for_13_months_at_most(shop: Shop, device: BrowserContext) -> None:

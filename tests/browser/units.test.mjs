@@ -21,7 +21,7 @@ const { mode } = await load("consent")
 const { device } = await load("device")
 const { now, uuid } = await load("ids")
 const { createStore } = await load("store")
-const { together, createQueue } = await load("queue")
+const { together, createQueue, isConsent, isLeft, isOwn, LEFT } = await load("queue")
 const { createLock } = await load("lock")
 const { backOff, retryAfter } = await load("delivery")
 
@@ -131,6 +131,28 @@ describe("what travels together", () => {
     assert.equal(names([identify, identify]), "i")
     assert.equal(names([item("a"), identify, item("b")]), "a")
   })
+})
+
+describe("whose an item is", () => {
+  const named = age => ({ name: `q.${(Date.now() - age).toFixed(3)}.another-tab` })
+  test("its tab's, for a while", () => assert.ok(!isLeft(named(0)) && !isLeft(named(LEFT - 1000))))
+  test("anybody's after that", () => assert.ok(isLeft(named(LEFT + 1000))))
+  test("anybody's where the clock was put back", () => assert.ok(isLeft(named(-LEFT - 1000))))
+  test("always this tab's, where it was said here", () => {
+    const queue = createQueue(stored())
+    queue.add({ path: "/track", session: "s", body: {} })
+    assert.ok(queue.items().every(isOwn) && !isOwn(named(0)))
+  })
+})
+
+test("what takes a consent back is not taken back", async () => {
+  const queue = createQueue(stored())
+  const told = queue.add({ path: "/track", session: "s", body: {} })
+  queue.add({ path: "/session", session: "s", body: { forget: true } })
+  queue.add({ path: "/consent", session: "s", body: { tracking: "denied" } })
+  queue.empty({ message: "no", code: "opted_out" })
+  await assert.rejects(told, { code: "opted_out" })
+  assert.ok(queue.items().length === 2 && queue.items().every(isConsent))
 })
 
 test("waiting times double up to five minutes, and differ", () => {

@@ -167,10 +167,23 @@ def test_a_link_is_explained_and_undone(console: Page, shop: Client) -> None:
     dialog.get_by_role("button", name="Undo").click()
     console.get_by_text("The link was undone.").wait_for()
     expect_count(graph.locator("g.edge.undone"), 1)
+    assert console.evaluate("document.activeElement.ariaLabel").startswith("Identity graph")
     expect_count(graph.locator("g.edge.link"), 1)
     assert "undone" in (row.get_attribute("class") or "")
     eventually(lambda: shop.types("registered", first), ["view"])
     assert shop.get("sessions", session).json["customer"]["value"] == first
+
+
+def test_a_service_that_does_not_answer_is_not_somebody_unknown(
+    console: Page, shop: Client
+) -> None:
+    customer = fresh("c")
+    known(shop, fresh(), customer, "view")
+    console.route("**/customers/registered/*", lambda route: route.abort())
+    console.evaluate("place => { location.hash = place }", f"#/customers/registered/{customer}")
+    console.get_by_role("heading", name="No answer").wait_for()
+    console.evaluate("() => { location.hash = '#/sessions/nobody' }")
+    console.get_by_role("heading", name="Not found").wait_for()
 
 
 def test_a_session_says_what_was_not_stored(console: Page, shop: Client) -> None:

@@ -115,9 +115,22 @@ def test_a_real_photo_is_shown(console: Page, shop: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["#/customers/%E0/x", "#/sessions/%", "#/<img>/x", "#/customers//x"]
+    "place",
+    ["#/customers/%E0/x", "#/sessions/%", "#/<img>/x", "#/customers//x", "#/constructor"],
 )
 def test_made_up_addresses_do_no_harm(console: Page, place: str) -> None:
     console.evaluate("place => { location.hash = place }", place)
     console.locator("main h1").wait_for()
     harmless(console)
+    assert "native code" not in console.title()
+
+
+@pytest.mark.parametrize("view", ["constructor", "__defineGetter__", "<img>"])
+def test_a_view_that_there_is_not_is_the_timeline(
+    console: Page, shop: Client, url: str, view: str
+) -> None:
+    customer = fresh("c")
+    known(shop, fresh(), customer, "view")
+    console.goto(f"{url}#/customers/registered/{customer}/{view}")
+    console.get_by_role("region", name="Timeline").wait_for()
+    assert console.title().startswith(customer)

@@ -11,7 +11,7 @@ import pytest
 from tests.http.service import KEY, Client, fresh
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Request
 
 STORED = "sessionStorage.getItem('hardlink-server-key')"
 
@@ -140,9 +140,10 @@ def test_what_the_shops_own_systems_tell_is_shown_as_such(console: Page, shop: C
     assert found.locator(".mark").inner_text() == "backend"
 
 
-def test_a_wrong_key_is_told_and_not_kept(page: Page, url: str) -> None:
+@pytest.mark.parametrize("key", ["wrong", "wröng", "two words"])
+def test_a_wrong_key_is_told_and_not_kept(page: Page, url: str, key: str) -> None:
     page.goto(url)
-    page.get_by_label("Server key").fill("wrong")
+    page.get_by_label("Server key").fill(key)
     page.get_by_role("button", name="Open the console").click()
     page.get_by_text("This is no server key of this service.").wait_for()
     assert page.evaluate(STORED) is None
@@ -160,6 +161,35 @@ def test_the_key_stays_in_this_tab(console: Page, url: str) -> None:
     assert console.evaluate(STORED) is None
     console.reload()
     console.get_by_label("Server key").wait_for()
+
+
+def test_the_key_is_sent_in_one_header_and_stands_in_no_address(
+    page: Page, shop: Client, url: str
+) -> None:
+    """Whatever is looked at: addresses are logged, and kept in a browser's history."""
+    seen: list[str] = []
+    headers: set[str] = set()
+
+    def asked(request: Request) -> None:
+        seen.extend((request.url, request.post_data or ""))
+        headers.update(name for name, text in request.headers.items() if KEY in text)
+
+    page.on("request", asked)
+    page.on("framenavigated", lambda frame: seen.append(frame.url))
+    page.goto(url)
+    page.get_by_label("Server key").fill(KEY)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Live").wait_for()
+    shop.track(session := fresh(), "view")
+    page.get_by_label("Identifier", exact=True).fill(session)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Session", exact=True).wait_for()
+    page.reload()
+    page.get_by_role("heading", name="Session", exact=True).wait_for()
+    kept = "JSON.stringify([{...localStorage}, document.cookie, history.state, name])"
+    seen.append(page.evaluate(kept))
+    assert headers == {"authorization"}
+    assert [text for text in seen if KEY in text] == []
 
 
 def test_it_goes_on_when_the_service_answers_again(console: Page, shop: Client) -> None:

@@ -49,7 +49,9 @@ function signIn(error) {
   });
   const form = h("form", { class: "sign-in", onsubmit: (/** @type {Event} */ event) => {
     event.preventDefault();
-    keep(input.value.trim());
+    const typed = input.value.trim();
+    if (!/^[!-~]+$/.test(typed)) return signIn(new Refused(401, "")); // no header can hold it
+    keep(typed);
     start();
   } },
   h("h1", {}, mark(), "Hardlink"),
@@ -120,7 +122,8 @@ function shell(project, types) {
     } catch (error) {
       if (signal.aborted || !(error instanceof Refused)) return;
       if (error.status === 401) fail(error);
-      else show(page, h("h1", { tabindex: -1 }, "Not found"), h("p", { class: "error", role: "alert" }, error.message));
+      else show(page, h("h1", { tabindex: -1 }, error.status === 404 ? "Not found" : "No answer"),
+        h("p", { class: "error", role: "alert" }, error.message));
     }
     if (!signal.aborted && document.activeElement === document.body) page.querySelector("h1")?.focus();
   }
@@ -151,8 +154,8 @@ function lookUp(page, context) {
 }
 
 /** @param {string[]} parts */
-function title([name, , value, id = value]) {
-  return { customers: id ?? "Customers", sessions: "Session" }[name] ?? "Live";
+function title([name, , value = "Customers"]) {
+  return new Map([["customers", value], ["sessions", "Session"]]).get(name) ?? "Live";
 }
 
 /** @param {string} text */

@@ -32,7 +32,7 @@ export async function customer(page, context, type, value, view = "timeline") {
     graph: () => graphOf(found, context),
     sessions: () => sessions(found),
   };
-  const shown = view in views ? /** @type {keyof typeof views} */ (view) : "timeline";
+  const shown = Object.hasOwn(views, view) ? /** @type {keyof typeof views} */ (view) : "timeline";
   show(page, h("div", { class: "customer" },
     card(found, context, type, value),
     h("div", { class: "main" },

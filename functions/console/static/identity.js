@@ -162,6 +162,7 @@ function graph(known, visitors, identifiers, context) {
       known = await Promise.all(known.map((one) =>
         one === owner ? after : get(["sessions", one.session.id], {}, context.signal)));
       render();
+      picture.focus(); // the button is gone
       context.tell("The link was undone. Timelines follow within seconds.");
     } catch (error) {
       if (error instanceof Refused) context.fail(error);

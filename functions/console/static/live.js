@@ -96,6 +96,8 @@ export function live(page, { signal, fail }) {
     pause.textContent = paused ? `Go on${waiting.length ? ` (${waiting.length} new)` : ""}` : "Pause";
     const shown = [...list.children].filter((item) => item instanceof HTMLElement && !item.hidden).length;
     const some = shown < count ? `${shown.toLocaleString("en")} of ${counted(count, "event")}` : counted(count, "event");
-    show(state, h("span", { class: paused ? "dot paused" : "dot" }), paused ? `Paused: ${some}` : some);
+    const text = paused ? `Paused: ${some}` : some;
+    if (text === state.textContent) return; // what is not new is not read out again
+    show(state, h("span", { class: paused ? "dot paused" : "dot" }), text);
   }
 }

@@ -28,7 +28,7 @@ async function isOffered() {
     await get(["customers", "profile", "-", "export"]);
     return true;
   } catch (error) {
-    return error instanceof Refused && error.code !== "" && error.status !== 401;
+    return error instanceof Refused && error.status === 404 && error.code !== "";
   }
 }
 

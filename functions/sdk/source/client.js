@@ -83,7 +83,7 @@ export const createClient = () => {
 
   const optOut = () =>
     promised(async () => {
-      const known = allowed() && visitor.known()
+      const known = consent() === "open" && visitor.known()
       const session = visitor.session()
       store.set("consent", "denied", true)
       closed()
@@ -105,12 +105,16 @@ export const createClient = () => {
     visitor.forget()
   }
 
-  /** @param {Config} given @param {() => void} visits what to do once this visitor may be tracked */
-  const start = ({ writeKey, token = writeKey, target, ...more }, visits) => {
+  /**
+   * @param {Config} given what is not said again stays as it is
+   * @param {() => void} visits what to do once this visitor may be tracked
+   * @returns {boolean | void} whether it was started before
+   */
+  const start = ({ writeKey, token = writeKey || config.token, target, ...more }, visits) => {
     if (!token || !target) throw failure(NOT_STARTED)
     const again = started()
     Object.assign(config, more, { token, target: target.replace(/\/+$/, "") })
-    if (again) return
+    if (again) return true
     begin = () => {
       begin = () => {}
       if (config.storage === "server" && !visitor.known())
@@ -127,7 +131,7 @@ export const createClient = () => {
     addEventListener("storage", ({ key, newValue }) => {
       if (key !== "hardlink.consent") return
       if (newValue === "granted") opened()
-      else closed()
+      else if (newValue) closed()
     })
   }
 

@@ -1,7 +1,7 @@
 // Sends what waits, in its order, until the service has it: by one tab at a time, again after a while where it must be.
 
-import { createLock } from "./lock.js"
-import { CALL, bytes, together } from "./queue.js"
+import { createLock, sleep } from "./lock.js"
+import { CALL, LEFT, bytes, isConsent, isLeft, isOwn, together } from "./queue.js"
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./queue.js").Queue} Queue */
@@ -10,6 +10,10 @@ import { CALL, bytes, together } from "./queue.js"
 
 /** Milliseconds between two attempts, at most. */
 const LONGEST = 300_000
+/** Milliseconds after which a tab sees what another one has dropped: browsers tell their processes of it later. */
+const SEEN = 1000
+/** Milliseconds: whoever says to come again later than that has, or had, a wrong clock. */
+const DAY = 86_400_000
 
 /** How long to wait before the next attempt, in milliseconds: twice as long every time, and never all at once. */
 export const backOff = (attempts, first, random = Math.random()) =>
@@ -32,7 +36,6 @@ export const createDelivery = ({ store, queue, visitor, config, allowed }) => {
   let running = null
   /** Names of the items that are being sent. @type {string[]} */
   let sent = []
-  let holding = false
   let timer = 0
 
   /** @param {Waiting[]} items */
@@ -48,9 +51,10 @@ export const createDelivery = ({ store, queue, visitor, config, allowed }) => {
     }),
   })
 
-  const next = () => {
-    const items = queue.items()
-    return allowed() ? items : items.filter(item => item.path === "/consent" || item.body.forget)
+  /** @param {(item: Waiting) => boolean} [wanted] */
+  const next = wanted => {
+    const items = config.token ? queue.items().filter(item => allowed() || isConsent(item)) : []
+    return wanted ? items.filter(wanted) : items
   }
 
   /** @param {Waiting[]} items */
@@ -71,6 +75,7 @@ export const createDelivery = ({ store, queue, visitor, config, allowed }) => {
 
   /** What the service said of each item. @param {Waiting[]} items @param {any} answer */
   const told = (items, { session, profile, results, ...more }) => {
+    visitor.first = ""
     if (profile) visitor.keepProfile(profile.id, items[0].session)
     items.forEach(({ name }, number) => {
       const verdict = results?.[number] || { session, profile, ...more }
@@ -79,11 +84,10 @@ export const createDelivery = ({ store, queue, visitor, config, allowed }) => {
     })
   }
 
-  /** The browser's cookie names another session: what waits under the new one is said under that. */
-  const moved = (from, to) => {
-    if (from !== visitor.session()) return
-    visitor.goOn(to)
-    for (const item of queue.items()) if (item.session === from) queue.change({ ...item, session: to })
+  /** What waits under a session is said under this browser's. @param {Waiting[]} items @param {string} from */
+  const moved = (items, from) => {
+    for (const item of items)
+      if (item.session === from) queue.change({ ...item, session: visitor.session() })
   }
 
   /** @param {Waiting[]} items @param {{status: number, answer: any}} refusal */
@@ -96,32 +100,55 @@ export const createDelivery = ({ store, queue, visitor, config, allowed }) => {
     } else for (const { name } of items) queue.settle(name, null, { ...error, status })
   }
 
-  const [until, attempts] = [0, 1].map(part => () => +(store.get("hold") || "").split(" ")[part] || 0)
+  /** After a failure: until when to wait, and how many attempts there were. @param {number} part */
+  const hold = part => +(store.get("hold") || "").split(" ")[part] || 0
 
-  /** @param {() => void} renew */
+  /** Milliseconds to the next attempt. */
+  const held = () => {
+    const left = hold(0) - Date.now()
+    return left > 0 && left <= DAY ? left : 0
+  }
+
+  /**
+   * This tab's own items, then those that others left. These stay for a while first, and the next tab waits for a while
+   * afterwards: what a tab has sent and dropped, others may see for some moments more, and would send again.
+   *
+   * @param {() => void} renew
+   */
   const deliver = async renew => {
-    holding = true
+    let others = false
+    moved(next(isOwn), visitor.first) // tabs that were opened together go on under one session
     try {
-      for (let items; (items = together(next())).length; ) {
-        if (until() > Date.now()) return later(until() - Date.now())
+      while (!held()) {
+        const items = together(next(item => isOwn(item) || (others && isLeft(item))))
+        if (!items.length) {
+          if (others || !next(isLeft).length) return
+          await sleep(SEEN)
+          others = true
+          continue
+        }
         renew()
         sent = items.map(({ name }) => name)
         const found = await post(items).catch(error => ({ status: 0, answer: {}, again: true, after: 0, error }))
         if (found.again) {
-          const wait = Math.max(found.after, backOff(attempts(), config.retry || 1000))
-          store.set("hold", `${Date.now() + wait} ${attempts() + 1} ${found.status}`)
+          const wait = Math.min(DAY, Math.max(found.after, backOff(hold(1), config.retry || 1000)))
+          store.set("hold", `${Date.now() + wait} ${hold(1) + 1} ${found.status}`)
           continue
         }
         store.drop("hold")
         if (found.status > 299) refused(items, found)
         else {
           told(items, found.answer)
-          if (items[0].path === "/session") moved(items[0].session, found.answer.session.id)
+          const [{ path, session }] = items
+          if (path === "/session" && session === visitor.session()) {
+            visitor.goOn(found.answer.session.id) // the browser's cookie may name another one
+            moved(queue.items(), session)
+          }
         }
       }
     } finally {
       sent = []
-      holding = false
+      if (others) await sleep(SEEN)
     }
   }
 
@@ -131,7 +158,7 @@ export const createDelivery = ({ store, queue, visitor, config, allowed }) => {
     timer = 0
     return (running ??= locked(deliver).finally(() => {
       running = null
-      if (!timer && next().length) later()
+      if (next().length) later(held() || (next(isOwn).length ? undefined : LEFT))
     }))
   }
 
@@ -142,9 +169,8 @@ export const createDelivery = ({ store, queue, visitor, config, allowed }) => {
 
   /** The page goes: hand the browser what it takes. What is not answered waits for the next page, which sends it again. */
   const leave = () => {
-    if (running && !holding) return // another tab sends
-    let items = next().filter(({ name }) => !sent.includes(name))
-    if (until() > Date.now() || items[0]?.path === "/session") return
+    let items = next(item => isOwn(item) && !sent.includes(item.name))
+    if (held() || items[0]?.path === "/session") return
     for (let some; (some = together(items)).length; items = items.slice(some.length)) {
       const { url, text } = call(some)
       if (!navigator.sendBeacon(url, text)) return

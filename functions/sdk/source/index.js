@@ -13,11 +13,13 @@ const visits = createVisits(client.config, words.track)
 
 /** @param {import("./client.js").Config} given */
 const start = given => {
-  const target = script ? new URL(script.src).origin : undefined
-  client.start({ target, ...given }, () => {
-    if (given.customer) words.identify(given.customer)
+  const identify = () => given.customer && words.identify(given.customer)
+  const target = client.config.target || (script ? new URL(script.src).origin : undefined)
+  const again = client.start({ target, ...given }, () => {
+    identify()
     visits()
   })
+  if (again) identify()
 }
 
 const hardlink = {
@@ -47,10 +49,13 @@ const page = /** @type {any} */ (self)
 const stub = page.hardlink
 if (typeof stub?.version !== "string") {
   page.hardlink = hardlink
-  for (const words of page.hardlinkWords || []) Object.assign(hardlink, words(client, hardlink))
+  const take = words => Object.assign(hardlink, words(client, hardlink))
+  const vocabularies = (page.hardlinkWords ||= [])
+  vocabularies.forEach(take)
+  vocabularies.push = take // of a script that comes later
   /** @type {Call[]} */
   const calls = stub?.q || []
-  const starts = ({ path }) => /start|initialize/.test(path[0])
+  const starts = ({ path }) => path[0] === "start" || path[0] === "initialize"
   for (const call of [...calls.filter(starts), ...calls.filter(call => !starts(call))]) carryOut(call)
   calls.push = call => (carryOut(call), 0)
 }

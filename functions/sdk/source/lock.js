@@ -8,7 +8,7 @@ import { uuid } from "./ids.js"
 const LEASE = 30_000
 
 /** @param {number} milliseconds */
-const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
+export const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
 
 /**
  * @param {Store} store

@@ -15,14 +15,26 @@ import { now, uuid } from "./ids.js"
  */
 
 /** @typedef {Item & {name: string, text: string}} Waiting */
+/** @typedef {{name: string}} Named `q.<time, milliseconds>.<the tab in which it was said>` */
 
 const MOST = 500
 /** Characters, which is what browsers count. */
 const MOST_TEXT = 256 * 1024
 /** Bytes of one call: browsers send 64 KB, and no more, for a page that is gone. */
 export const CALL = 60_000
-const QUEUE_FULL = { message: "the queue is full: the oldest gives way", code: "queue_full" }
+const QUEUE_FULL = { message: "the queue is full", code: "queue_full" }
 const TAB = uuid()
+/** Milliseconds after which another tab's item has waited for too long: that tab is gone, or asleep. */
+export const LEFT = 3000
+
+/** Whether it was said in this tab, which is the only one that is sure to know whether it was sent. @param {Named} item */
+export const isOwn = ({ name }) => name.endsWith(TAB)
+
+/** Whether its tab should have sent it long ago; clocks may be put back. @param {Named} item */
+export const isLeft = ({ name }) => Math.abs(Date.now() - parseFloat(name.slice(2))) > LEFT
+
+/** Whether it withdraws a consent, or gives one: that is told whatever happens. @param {Item} item */
+export const isConsent = ({ path, body }) => path === "/consent" || body.forget
 
 /** @param {string} text @returns {number} of UTF-8 */
 export const bytes = text => new Blob([text]).size
@@ -58,7 +70,11 @@ export const createQueue = store => {
     if (reason) promise?.reject(failure(reason))
     else promise?.resolve(verdict)
   }
-  if (channel) channel.onmessage = ({ data: [name, verdict, reason] }) => tell(name, verdict, reason)
+  if (channel)
+    channel.onmessage = ({ data: [name, verdict, reason] }) => {
+      store.drop(name) // which this tab's storage may not know yet
+      tell(name, verdict, reason)
+    }
 
   const queue = {
     /** Everything that waits, the oldest first. @returns {Waiting[]} */
@@ -74,13 +90,13 @@ export const createQueue = store => {
       }),
 
     /** @param {Item} item @param {number} [time] @returns {Promise<any>} its verdict */
-    async add(item, time = now()) {
+    add(item, time = now()) {
       const name = `q.${time.toFixed(3)}.${TAB}`
       const text = JSON.stringify(item)
       if (text.length > MOST_TEXT) throw failure({ message: "too large", code: "too_large" })
-      const always = item.path === "/consent" || item.body.forget // an opt-out is told though the page goes
-      store.set(name, text, always)
+      store.set(name, text, isConsent(item)) // an opt-out is told though the page goes
       const promise = new Promise((resolve, reject) => waiting.set(name, { resolve, reject }))
+      promise.catch(() => {})
       queue.bound()
       return promise
     },
@@ -109,7 +125,7 @@ export const createQueue = store => {
 
     /** @param {Reason} reason */
     empty(reason) {
-      for (const { name } of queue.items()) queue.settle(name, null, reason)
+      for (const item of queue.items()) if (!isConsent(item)) queue.settle(item.name, null, reason)
     },
   }
   return queue

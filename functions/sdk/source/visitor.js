@@ -27,13 +27,16 @@ export const createVisitor = (store, config, allowed) => {
     document.cookie = `${COOKIE}=${text};max-age=${seconds};path=/;samesite=lax${domain}${secure}`
   }
 
-  const cookie = () => document.cookie.match(`(?:^|; )${COOKIE}=([^;]*)`)?.[1]
+  const cookie = () => {
+    try {
+      return decodeURIComponent(document.cookie.match(`(?:^|; )${COOKIE}=([^;]*)`)?.[1] || "")
+    } catch {} // nothing of ours
+  }
 
   const read = () => {
-    const text = (inCookie() && decodeURIComponent(cookie() || "")) || store.get("session") || ""
-    const [made, ...id] = text.split(".")
+    const [made, ...id] = ((inCookie() && cookie()) || store.get("session") || "").split(".")
     const age = (Date.now() - +made) / 1000
-    return age < LIFETIME ? { made, id: id.join("."), left: Math.ceil(LIFETIME - age) } : null
+    return Math.abs(age) < LIFETIME ? { made, id: id.join("."), left: Math.ceil(LIFETIME - age) } : null
   }
 
   /** In one place only: a cookie that the visitor deletes does not come back. @param {string} value @param {number} seconds */
@@ -45,16 +48,20 @@ export const createVisitor = (store, config, allowed) => {
 
   /** @param {string} id */
   const write = id => {
+    visitor.first = ""
     keep(`${Date.now()}.${id}`, LIFETIME)
     return id
   }
 
   const visitor = {
+    /** The session that this tab made as there was none, until the service has heard of it. */
+    first: "",
+
     /** Whether there is one already. */
     known: () => !!read(),
 
     /** @returns {string} the session's ID, made where there is none */
-    session: () => read()?.id || visitor.begin(),
+    session: () => read()?.id || (visitor.first = visitor.begin()),
 
     /** Somebody else is here from now on. @param {string} [id] @returns {string} */
     begin: (id = uuid()) => (store.drop("profile"), write(id)),
