@@ -18,6 +18,7 @@ from hardlink.commands import TRACKING as OPT_OUT
 from hardlink.errors import Invalid
 from hardlink.instants import SECOND, iso
 from hardlink.nodes import NOTHING
+from hardlink.sources import Project
 from hardlink.values import dump
 
 MOST_COMMANDS = 50
@@ -141,9 +142,9 @@ def update(one: Step) -> dict[str, Any]:
     return {"session": _session(one), "ids": one.ids, **one.said}
 
 
-def without(one: Step, type_: str) -> Step | None:
+def without(one: Step, named: str, project: Project) -> Step | None:
     """A step without an identifier that can't be one, if somebody is left whom it is about."""
-    ids = {name: value for name, value in one.ids.items() if name[:64] != type_}
+    ids = {name: value for name, value in one.ids.items() if not project.means(name, named)}
     if len(ids) == len(one.ids) or (one.cookie is None and not ids):
         return None
     return one._replace(ids=ids)

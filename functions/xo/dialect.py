@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as schema
 
-from hardlink.errors import HardlinkError, Invalid, UnknownSource
+from hardlink.errors import HardlinkError, Invalid, OneTooMany, UnknownSource
 from hardlink.http import Answer
+from hardlink.sources import Project
 from hardlink.values import dump
 
 _SESSION = "sessionid"
@@ -106,11 +107,13 @@ def faults(visit: Visit, error: HardlinkError) -> Iterator[Fault]:
     return (Fault(number, field, error.message) for number in visit.numbers)
 
 
-def without(visit: Visit, error: Invalid) -> Visit | None:
+def without(visit: Visit, error: HardlinkError, project: Project) -> Visit | None:
     """The visit without the identity at fault, if it is one."""
+    if not isinstance(error, Invalid | OneTooMany):
+        return None
     ids: Mapping[str, str] = visit.body["ids"]
     name = (error.field or "").removeprefix("ids.")
-    rest = {repository: id_ for repository, id_ in ids.items() if repository[:64] != name}
+    rest = {name_: id_ for name_, id_ in ids.items() if not project.means(name_, name)}
     return visit._replace(body={**visit.body, "ids": rest}) if len(rest) < len(ids) else None
 
 

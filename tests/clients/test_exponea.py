@@ -346,6 +346,16 @@ def test_an_id_that_identifies_nobody_is_named_and_nothing_is_lost(shop: Client)
     assert shop.get("customers", "profile", profile).json["attributes"] == {"vip": True}
 
 
+def test_an_id_that_is_one_too_many_is_named_and_nothing_is_lost(shop: Client) -> None:
+    cookie, gordon = fresh("cookie"), fresh("gordon")
+    for type_ in ("one", "two", "three", "four"):
+        ids = {"cookie": cookie, "registered": gordon, "Device": fresh("device")}
+        [said] = results(bulk(shop, event(type_, ids)))
+    assert said["status"] == "ok"
+    assert "customer_ids.device" in said["warnings"][0]
+    shop.settles("registered", gordon, "one", "two", "three", "four")
+
+
 def test_the_newer_property_wins_whatever_comes_first(shop: Client) -> None:
     """EX-24: per property, by `update_timestamp`."""
     who = {"registered": fresh("gordon")}

@@ -85,7 +85,7 @@ def test_a_number_that_numbers_nothing_is_told_and_the_conversion_kept(shop: Cli
     for user in users:
         answer = convert(shop, user, "undefined", customerId="undefined").json
         assert [w.partition(":")[0] for w in answer["warnings"]] == [
-            "ids.registered",
+            "customerId",
             "orderNumber",
         ]
         assert len(shop.get("sessions", user, "events").json["events"]) == 1

@@ -220,6 +220,18 @@ def test_an_identity_that_can_be_none_is_named_and_the_activity_stored_without_i
     assert products(shop, "sessions", session) == ["1"]
 
 
+def test_an_identity_that_is_one_too_many_is_named_and_the_activity_stored_without_it(
+    shop: Client,
+) -> None:
+    session, customer = fresh(), fresh("c")
+    for product in ("1", "2", "3", "4"):
+        ids = {"ecommerceId": customer, "Device": fresh("device")}
+        reply = send(shop, [activity(session, product, ids=ids)])
+    assert (reply.status, reply.json["errors"][0]["field"]) == (422, "user.identities.device")
+    assert products(shop, "sessions", session) == ["1", "2", "3", "4"]
+    assert len(shop.get("customers", "registered", customer).json["identifiers"]["device"]) == 3
+
+
 @pytest.mark.parametrize("body", [None, 5, "x", [5], [[]], [None]])
 def test_what_is_no_activity_is_a_clear_error(shop: Client, body: object) -> None:
     reply = send(shop, body)
