@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from hardlink.errors import Busy
+from hardlink.service import Service
+from infra import lambdas, plan
+from infra.gateway import Gateway, HttpRequest
 from tests.clients import pip
 from tests.engines import Unavailable
-from tests.http.service import KEY, OTHER_KEY, Client, Reply, eventually, fresh
+from tests.http.service import KEY, OTHER_KEY, SOURCES, Client, Reply, eventually, fresh
 
 TOKEN = "PROJTOKEN"
 ORIGIN = "http://127.0.0.1:18005"
@@ -503,6 +507,33 @@ def test_one_bad_command_keeps_back_no_other(shop: Client) -> None:
     assert types(shop, cookie) == ["one", "four"]
 
 
+@pytest.mark.parametrize("command", [event("x", {"cookie": "c"}), customer({"cookie": "c"}, a=1)])
+def test_a_service_that_is_busy_answers_503_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch, command: dict[str, Any]
+) -> None:
+    """EX-29, EX-30: the web SDK and the mobile ones send again what is answered 5xx, and drop all else."""
+    for carry_out in ("track", "update"):
+        monkeypatch.setattr(Service, carry_out, _busy)
+    keys = {"shop": KEY, "other": OTHER_KEY}
+    single = {**command["data"], "customer_ids": {"cookie": "c"}}
+    name = command["name"].replace("crm/customers", "customers").replace("crm/", "customers/")
+    with lambdas.deployed(SOURCES, keys) as deployment:
+        gateway = Gateway(plan.ROUTES, deployment.invoke, deployment.sources.origins)
+        for path, body in (
+            ("/bulk", {"commands": [*start(time.time()), command]}),
+            (f"/track/v2/projects/{TOKEN}/batch", {"commands": [{"name": name, "data": single}]}),
+            (f"/track/v2/projects/{TOKEN}/{name}", single),
+        ):
+            sent = HttpRequest("POST", path, (("authorization", BASIC),), json.dumps(body).encode())
+            answer = gateway.answer(sent)
+            assert (answer.status, json.loads(answer.body)["success"]) == (503, False)
+            assert ("retry-after", "1") in answer.headers
+
+
+def _busy(*_: object) -> None:
+    raise Busy("busy: send the call again")
+
+
 def test_who_opted_out_is_told(shop: Client) -> None:
     cookie = fresh("cookie")
     denied = {"source": {"id": TOKEN}, "session": {"id": cookie}, "tracking": "denied"}
@@ -512,12 +543,39 @@ def test_who_opted_out_is_told(shop: Client) -> None:
     assert all("opted out" in r["errors"][0] for r in said)
 
 
-def test_ids_can_be_linked_to_a_cookie(shop: Client) -> None:
-    """EX-33."""
+@pytest.mark.parametrize("kind", ["projects", "streams"])
+def test_ids_can_be_linked_to_a_cookie(shop: Client, kind: str) -> None:
+    """EX-30, EX-33."""
     cookie, gordon = fresh("cookie"), fresh("gordon")
     results(bulk(shop, event("before", {"cookie": cookie})))
-    path = f"/webxp/projects/{TOKEN}/cookies/{cookie}/link-ids"
+    path = f"/webxp/{kind}/{TOKEN}/cookies/{cookie}/link-ids"
     reply = shop.post(path, {"external_ids": {"registered": gordon}}, origin=ORIGIN)
     assert reply.json == {"success": True, "errors": []}
     shop.settles("registered", gordon, "before")
-    assert shop.post(path, {}, origin=ORIGIN).status == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"/webxp/projects/{TOKEN}/cookies/c/link-ids", {}),
+        (f"/webxp/projects/{TOKEN}/cookies/c/link-ids", {"external_ids": {"nickname": "x"}}),
+        ("/webxp/projects/nobody/cookies/c/link-ids", {"external_ids": {"registered": "x"}}),
+        ("/managed-tags/show", {"company_id": "nobody", "customer_ids": {"cookie": "c"}}),
+    ],
+)
+def test_calls_beside_the_bulk_name_errors_by_field(shop: Client, path: str, body: object) -> None:
+    """EX-33: of anything else the web SDK makes an exception of its own, and never calls back."""
+    reply = shop.post(path, body, origin=ORIGIN)
+    assert (reply.status, reply.json["success"]) == (400, False)
+    (errors,) = reply.json["errors"].values()
+    assert all(isinstance(error, str) for error in errors)
+    assert errors
+
+
+@pytest.mark.parametrize("kind", ["projects", "streams"])
+def test_a_visitor_is_in_no_segment(shop: Client, kind: str) -> None:
+    """EX-33: a list for every category that `getSegments` may ask for."""
+    path = f"/webxp/{kind}/{TOKEN}/segments?cookie={fresh()}"
+    reply = shop.send("GET", path, None, {"origin": ORIGIN})
+    assert reply.json == {"discovery": [], "content": [], "merchandising": []}
+    assert shop.send("GET", path.replace(TOKEN, "nobody")).status == 400
