@@ -21,6 +21,10 @@ from hardlink.values import dump
 
 _SESSION = "sessionid"
 """The repository of session IDs as the SDK writes it; REST callers write `sessionId`."""
+_SESSIONS = {
+    "session.id": "user.identities.sessionId",
+    "same_as.id": "user.identities.sessionid",
+}
 _KEY = re.compile(r"[\x21-\x2e\x30-\x7e]{4,256}")
 _TITLES = {
     400: "Bad Request",
@@ -104,6 +108,7 @@ def rejected(visit: Visit, results: Sequence[Mapping[str, Any]]) -> Iterator[Fau
 def faults(visit: Visit, error: HardlinkError) -> Iterator[Fault]:
     """What is wrong with every activity of a visit."""
     field = (error.field or "").replace("ids.", "user.identities.")
+    field = _SESSIONS.get(field, field)
     return (Fault(number, field, error.message) for number in visit.numbers)
 
 

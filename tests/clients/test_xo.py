@@ -114,6 +114,16 @@ def test_two_spellings_of_the_session_are_one_visitor_and_the_chosen_one_is_curr
     assert len(profiles) == 1
 
 
+def test_both_spellings_are_one_visitor_from_the_first_activity_on(shop: Client) -> None:
+    """XO-05: on the next page the SDK knows the session that it made up alone."""
+    made_up, chosen = fresh(), fresh("mine")
+    send(shop, [activity(made_up, "1", ids={"sessionId": chosen})])
+    send(shop, [activity(made_up, "2")])
+    assert products(shop, "sessions", chosen) == ["1"]
+    profiles = {shop.get("sessions", s).json["profile"]["id"] for s in (made_up, chosen)}
+    assert len(profiles) == 1
+
+
 def test_two_visitors_who_turn_out_to_be_one_both_join_the_customer(shop: Client) -> None:
     made_up, chosen, customer = fresh(), fresh("mine"), fresh("c")
     send(shop, [activity(made_up, "1"), activity(chosen, "2")])
@@ -183,6 +193,11 @@ def test_a_wrong_tracker_key(shop: Client, key: str, status: int, body: dict[str
         ({"user": {}}, "user.identities"),
         ({"user": {"identities": {"sessionid": 5}}}, "user.identities.sessionid"),
         ({"user": {"identities": {}}}, "user.identities.sessionId"),
+        ({"user": {"identities": {"sessionid": "null"}}}, "user.identities.sessionId"),
+        (
+            {"user": {"identities": {"sessionId": "mine", "sessionid": "null"}}},
+            "user.identities.sessionid",
+        ),
         ({"user": {"identities": {"sessionid": "x"}, "segments": [1]}}, "user.segments.0"),
         ({"metadata": {"price": {"a": 1}}}, "metadata.price"),
         ({"opposite": "no"}, "opposite"),
