@@ -470,6 +470,18 @@ def test_a_mobile_sdks_event_that_is_sent_again_is_stored_once(shop: Client) -> 
     assert types(shop, cookie) == ["view"]
 
 
+def test_androids_campaign_click_names_nobody_and_is_kept(shop: Client) -> None:
+    """EX-30, EX-33: its body has no customer_ids."""
+    url = f"https://shop.example/?xnpe_cmp={fresh()}"
+    body = {"url": url, "age": 1.5, "properties": {"platform": "Android"}}
+    reply = v2(shop, "campaigns/clicks", body, f"Token {TOKEN}")
+    assert (reply.status, reply.json["success"]) == (200, True)
+    kept = shop.get("sessions", "@exponea", "events").json["events"]
+    [click] = [e["properties"] for e in kept if e["properties"].get("url") == url]
+    assert click == {"url": url, "status": "clicked", "platform": "Android"}
+    assert shop.get("sessions", "@exponea").json["customer"] is None
+
+
 def test_bad_calls(shop: Client) -> None:
     """EX-29."""
     assert v2(shop, "batch", {}).json == {"success": False, "message": "No commands"}
