@@ -279,6 +279,14 @@ def test_history_follows_to_the_login_and_stays_at_the_next_one(shop: Client) ->
     shop.settles("registered", alyx, "after")
 
 
+def test_a_number_identifies_as_well_as_a_text(shop: Client) -> None:
+    """EX-01, seed 004: identify takes a String, a Number or an Object."""
+    cookie, number = fresh("cookie"), time.time_ns()
+    results(bulk(shop, event("before", {"cookie": cookie})))
+    results(bulk(shop, customer({"cookie": cookie, "registered": number})))
+    shop.settles("registered", str(number), "before")
+
+
 def test_anonymize_leaves_the_old_profile_as_it_is(shop: Client) -> None:
     """EX-12."""
     old, new, gordon = fresh("old"), fresh("new"), fresh("gordon")

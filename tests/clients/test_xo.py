@@ -132,6 +132,14 @@ def test_two_visitors_who_turn_out_to_be_one_both_join_the_customer(shop: Client
     eventually(lambda: products(shop, "customers", "registered", customer), ["1", "2", "3"])
 
 
+def test_activities_of_one_call_keep_their_order_whoever_they_say_the_user_is(shop: Client) -> None:
+    session, customer = fresh(), fresh("c")
+    sent = [str(n) for n in range(8)]
+    send(shop, [activity(session, n, user={"segments": [n]}) for n in sent])
+    send(shop, activity(session, "8", ids={"ecommerceId": customer}))
+    assert products(shop, "sessions", session) == [*sent, "8"]
+
+
 def test_an_activity_that_is_sent_again_with_its_time_is_stored_once(shop: Client) -> None:
     session = fresh()
     twice = [activity(session, "1", timestamp="2026-11-22T10:00:00Z")]
