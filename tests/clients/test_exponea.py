@@ -508,6 +508,13 @@ def test_bad_calls(shop: Client) -> None:
     assert elsewhere.status == 403
 
 
+def test_older_clients_call_the_token_project_id(shop: Client) -> None:
+    cookie = fresh("cookie")
+    data = {"customer_ids": {"cookie": cookie}, "project_id": TOKEN, "type": "view"}
+    assert results(bulk(shop, {"name": "crm/events", "data": data})) == [{"status": "ok"}]
+    assert types(shop, cookie) == ["view"]
+
+
 def test_one_bad_command_keeps_back_no_other(shop: Client) -> None:
     cookie = fresh("cookie")
     ids = {"cookie": cookie}
