@@ -246,10 +246,11 @@ def test_a_bulk_that_is_sent_again_is_stored_once(shop: Client) -> None:
     assert types(shop, cookie) == ["add"] * 3
 
 
-def test_the_browsers_own_cookie_finds_who_lost_the_scripts(shop: Client) -> None:
+@pytest.mark.parametrize("name", [f"xnpe_{TOKEN}", "__exponea_etc__"])
+def test_the_browsers_own_cookie_finds_who_lost_the_scripts(shop: Client, name: str) -> None:
     cookie = fresh("cookie")
     results(bulk(shop, event("before", {"cookie": cookie})))
-    sent = f"other=1; xnpe_{TOKEN}={cookie}"
+    sent = f"other=1; {name}={cookie}"
     answer = results(bulk(shop, *start(time.time()), cookie=sent))
     assert answer[0]["data"] == {"cookie": cookie}
     assert set(types(shop, cookie)) == {"before", "session_ping", "page_visit"}
