@@ -214,6 +214,7 @@ ROUTES = (
     ),
     Route("POST", "/data/v2/projects/{token}/customers/{call}", "exponeadata"),
     Route("POST", "/data/v2/projects/{token}/consent/categories", "exponeadata"),
+    Route("POST", "/data/v2/streams/{token}/consent/categories", "exponeadata"),
     Route("POST", "/orders", "orders"),
     Route("POST", "/serve/trackingUser", "helloretail"),
     Route("POST", "/serve/collect/{kind}", "helloretail"),
@@ -223,9 +224,15 @@ ROUTES = (
     Route("GET", "/track/u/v1/system/time", "exponea"),
     Route("POST", "/track/u/v1/{call+}", "exponea"),
     Route("POST", "/managed-tags/show", "exponea"),
-    Route("GET", "/webxp/projects/{token}/bundle", "exponea"),
-    Route("GET", "/webxp/streams/{token}/bundle", "exponea"),
-    Route("POST", "/webxp/projects/{token}/cookies/{cookie}/link-ids", "exponea"),
+    *(
+        Route(method, f"/webxp/{kind}/{{token}}/{path}", "exponea")
+        for kind in ("projects", "streams")
+        for method, path in (
+            ("GET", "bundle"),
+            ("GET", "segments"),
+            ("POST", "cookies/{cookie}/link-ids"),
+        )
+    ),
     Route("POST", "/v1/{call}", "segment"),
     Route("POST", "/beacon/v1/batch", "segment"),
     Route("POST", "/batch", "segment"),

@@ -55,6 +55,15 @@ def error_answer(error: HardlinkError) -> Answer:
     return Answer(_failed(errors=[told]), error.status)
 
 
+def by_field(found: Answer) -> Answer:
+    """The answer with its errors by field, each a list of texts."""
+    errors = found.body.get("errors")
+    if found.status < _BAD_REQUEST or isinstance(errors, Mapping):
+        return found
+    told = errors or [found.body.get("error") or found.body.get("message")]
+    return found._replace(body={**found.body, "errors": {"_global": told}})
+
+
 def seconds(micros: int) -> float:
     """A point in time as Exponea has it: UNIX seconds."""
     return micros / SECOND

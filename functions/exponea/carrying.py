@@ -11,7 +11,7 @@ from exponea.dialect import Step, Wire
 from hardlink import commands
 from hardlink.call import Call
 from hardlink.commands import Track, Update
-from hardlink.errors import HardlinkError, Invalid, Refused, TooLarge
+from hardlink.errors import HardlinkError, Invalid, OneTooMany, Refused, TooLarge
 from hardlink.service import OPTED_OUT, Service
 
 Calls = Callable[[str], Call]
@@ -77,8 +77,9 @@ def _said(service: Service, call: Call, group: list[Step]) -> list[Verdict]:
         )
     except (Invalid, Refused, TooLarge) as error:
         told = _told(error)
-        bad_id = isinstance(error, Invalid) and (error.field or "").startswith("ids.")
-        rest = [dialect.without(one, (error.field or "")[4:]) for one in group] if bad_id else []
+        part, _, name = (error.field or "").partition(".")
+        bad_id = isinstance(error, Invalid | OneTooMany) and part == "ids"
+        rest = [dialect.without(one, name, call.project) for one in group] if bad_id else []
         left = [one for one in rest if one]
         if not left:
             return [Verdict(taken=False, told=(told,))] * len(group)

@@ -39,6 +39,14 @@ def given(authorization: str | None, access_token: str | None = None) -> Credent
             raise Unauthorized(_NO_KEY)
 
 
+def is_of_stream(authorization: str | None) -> bool:
+    """Whether a call about a stream has the key that it needs: the stream's ID is its key.
+
+    A customer's own token (`Bearer`) says nothing that is trusted here.
+    """
+    return (authorization or "bearer").lower().startswith("bearer")
+
+
 def may_write(found: Credentials, token: str, sources: Sources, keys: ServerKeys) -> None:
     """Whether this key may send to the project with this token. Raises `Unauthorized`, `UnknownSource`."""
     if found.kind == "private":

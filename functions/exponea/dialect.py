@@ -18,11 +18,13 @@ from hardlink.commands import TRACKING as OPT_OUT
 from hardlink.errors import Invalid
 from hardlink.instants import SECOND, iso
 from hardlink.nodes import NOTHING
+from hardlink.sources import Project
 from hardlink.values import dump
 
 MOST_COMMANDS = 50
 """Commands of one call."""
 NO_ID = "At least one id should be specified."
+_OF_NOBODY = "customer_ids: none are sent, so this is kept as nobody's event"
 COOKIE = "cookie"
 _NAMES = {
     "crm/customers": "customers",
@@ -59,6 +61,11 @@ class Step(NamedTuple):
     consents: Mapping[str, Any] = NOTHING
     jitter: int = 0
     told: tuple[str, ...] = ()
+
+    @property
+    def is_of_somebody(self) -> bool:
+        """Whether it names anybody. Android's campaign clicks don't: whose the link was its campaign knows."""
+        return self.cookie is not None or bool(self.ids)
 
 
 class Wire(NamedTuple):
@@ -108,12 +115,13 @@ def step(wire: Wire, project: str, now: int, copies: Copies, handed_out: str | N
     ids = {type_: value for type_, value in _ids(data).items() if value not in (None, "")}
     cookie = ids.pop(COOKIE, None)
     found = Step(wire.number, project, handed_out if cookie is None else _text(cookie), ids)
-    if found.cookie is None and not ids:
+    if kind == "campaigns/clicks":
+        data = {**data, "type": "campaign", "properties": _click(data)}
+        found = found if found.is_of_somebody else found._replace(told=(_OF_NOBODY,))
+    elif not found.is_of_somebody:
         raise Invalid(NO_ID)
     if kind == "customers":
         return found._replace(said=_said(data))
-    if kind == "campaigns/clicks":
-        data = {**data, "type": "campaign", "properties": _click(data)}
     return _event(found, data, now, copies)
 
 
@@ -127,6 +135,8 @@ def alike(one: Step) -> tuple[object, ...]:
 def track(steps: Sequence[Step]) -> dict[str, Any]:
     """Steps that are alike, as the body of a `Track` command."""
     first = steps[0]
+    if not first.is_of_somebody:
+        return {"profile_less": True, "events": [one.event for one in steps]}
     return {
         "session": _session(first),
         "no_device": first.cookie is None,
@@ -141,9 +151,9 @@ def update(one: Step) -> dict[str, Any]:
     return {"session": _session(one), "ids": one.ids, **one.said}
 
 
-def without(one: Step, type_: str) -> Step | None:
+def without(one: Step, named: str, project: Project) -> Step | None:
     """A step without an identifier that can't be one, if somebody is left whom it is about."""
-    ids = {name: value for name, value in one.ids.items() if name[:64] != type_}
+    ids = {name: value for name, value in one.ids.items() if not project.means(name, named)}
     if len(ids) == len(one.ids) or (one.cookie is None and not ids):
         return None
     return one._replace(ids=ids)

@@ -12,7 +12,7 @@ from exponea.carrying import Calls, answered
 from exponea.dialect import Copies, Step, Wire
 from hardlink import keys, writing
 from hardlink.call import Call, new_id
-from hardlink.errors import Invalid, NotFound, UnknownSource
+from hardlink.errors import Forbidden, Invalid, NotFound, Unauthorized, UnknownSource
 from hardlink.http import Answer, Request, entrypoint
 from hardlink.keys import ServerKeys
 from hardlink.sources import Policy
@@ -107,6 +107,13 @@ def _link_ids(request: Request) -> Answer:
     return _said(call, _token(request), Wire(0, "customers", named))
 
 
+def _segments(request: Request) -> Answer:
+    """The segments of a visitor, by the categories that a page or an app may ask for: none, as none are computed."""
+    writing.call(request, _token(request))
+    nothing: list[str] = []
+    return Answer(dict.fromkeys(("discovery", "content", "merchandising"), nothing))
+
+
 def _bundle(request: Request) -> Answer:
     """What a project shows on the page: nothing, as campaigns are not offered."""
     writing.call(request, _token(request))
@@ -137,11 +144,8 @@ def _allowed(request: Request) -> Call:
     token = _token(request)
     call = writing.call(request, token, POLICY)
     authorization = request.header("authorization")
-    of_stream = "/track/u/v1/" in request.route
-    if of_stream and (authorization or "bearer").lower().startswith("bearer"):
-        return (
-            call  # a stream's ID is its key; its customers' tokens say nothing that is trusted here
-        )
+    if "/track/u/v1/" in request.route and credentials.is_of_stream(authorization):
+        return call
     given = credentials.given(authorization, request.query("access_token"))
     credentials.may_write(given, token, writing.declared(), _server_keys())
     return call
@@ -163,16 +167,34 @@ def _tracking(request: Request) -> Answer:
     return call(request)
 
 
+def _by_field(call: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+    """A call of its own beside the web SDK's bulks, which reads the errors of such calls by field."""
+
+    def answered(request: Request) -> Answer:
+        try:
+            return answers.by_field(call(request))
+        except (Forbidden, Invalid, Unauthorized, UnknownSource) as error:
+            return answers.by_field(answers.error_answer(error))
+
+    return answered
+
+
 ROUTES: Mapping[str, Callable[[Request], Answer]] = {
     "POST /bulk": _bulk,
     "GET /track/v2/projects/{token}/system/time": _time,
     "POST /track/v2/projects/{token}/{call+}": _tracking,
     "GET /track/u/v1/system/time": _time,
     "POST /track/u/v1/{call+}": _tracking,
-    "POST /managed-tags/show": _managed_tags,
-    "GET /webxp/projects/{token}/bundle": _bundle,
-    "GET /webxp/streams/{token}/bundle": _bundle,
-    "POST /webxp/projects/{token}/cookies/{cookie}/link-ids": _link_ids,
+    "POST /managed-tags/show": _by_field(_managed_tags),
+    **{
+        f"{method} /webxp/{kind}/{{token}}/{path}": _by_field(call)
+        for kind in ("projects", "streams")
+        for method, path, call in (
+            ("GET", "bundle", _bundle),
+            ("GET", "segments", _segments),
+            ("POST", "cookies/{cookie}/link-ids", _link_ids),
+        )
+    },
 }
 
 

@@ -48,7 +48,9 @@ def _readable(request: Request) -> str:
 def _categories(request: Request) -> Answer:
     token, sources = request.path("token"), writing.declared()
     _, _, project = sources.named(token)
-    credentials.may_write(_given(request), token, sources, server_keys)
+    of_stream = "/streams/" in request.route
+    if not (of_stream and credentials.is_of_stream(request.header("authorization"))):
+        credentials.may_write(_given(request), token, sources, server_keys)
     return dialect.categories(project.consent_categories)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from hardlink.errors import Refused
+from hardlink.errors import OneTooMany, Refused
 from hardlink.nodes import NOTHING, Entry, Node, Span, State, owner, spans
 
 MOST_SOFT_LINKS = 40
@@ -269,10 +269,9 @@ class Draft:
         count = max(0, state.counts.get(node.type, 0) + step)
         most = self._caps.get(node.type)
         if step > 0 and most and count > most:
-            raise Refused(
+            raise OneTooMany(
                 f"the customer has {most} values of {node.type!r} already, and may have no more",
                 f"ids.{node.type}",
-                code="too_many_identifiers",
             )
         self._states[customer] = state._replace(counts={**state.counts, node.type: count})
 

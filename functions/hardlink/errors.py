@@ -79,6 +79,12 @@ class Refused(HardlinkError):
     code = "refused"
 
 
+class OneTooMany(Refused):
+    """A customer may have no more identifiers of the type that `field` names; without this one all else can be: 409."""
+
+    code = "too_many_identifiers"
+
+
 class Busy(HardlinkError):
     """The tables are too busy just now, and nothing is promised: 503, send it again."""
 

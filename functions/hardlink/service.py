@@ -102,6 +102,8 @@ class Service:
                 "results": _shown(batch),
                 "warnings": [],
             }
+        if other is None:
+            self._open_other(call, command, session)
         warnings: list[str] = []
         if session.denied:
             batch.drop(OPTED_OUT)
@@ -272,6 +274,12 @@ class Service:
         """The other session of a visitor who sends two."""
         other = command.other_session_id
         return self._visits.find(call.space, other) if other and other != session_id else None
+
+    def _open_other(self, call: Call, command: Track, session: Session) -> None:
+        """The other session of a visitor who sends two, on the profile of the first: it may come alone next time."""
+        other = command.other_session_id
+        if other and other != session.id:
+            self._visits.open(call, other, session.profile.value, quiet=True)
 
     def _rehearse(
         self,

@@ -93,6 +93,10 @@ class Project:
         """The identifier type of this name or spelling, if one is declared."""
         return self._by_spelling.get(spelling.strip().lower())
 
+    def means(self, spelling: str, named: str) -> bool:
+        """Whether an identifier that a caller spells so is the one that an error names."""
+        return named in (spelling[:64], self.type_of(spelling))
+
     def identifier(
         self, type_: str, value: object, field: str, *, type_field: str | None = None
     ) -> Node:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as schema
 
-from hardlink.errors import HardlinkError, Invalid, NotFound
+from hardlink.errors import HardlinkError, Invalid, NotFound, OneTooMany
 from hardlink.http import Answer
 from hardlink.sources import Project
 
@@ -84,9 +84,28 @@ def order_fault(found: Mapping[str, Any]) -> str | None:
     return None
 
 
-def without_ids(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The command without saying who it is: the activity is kept all the same."""
-    return {**body, "ids": {}}
+def without_id(
+    body: Mapping[str, Any], error: HardlinkError, project: Project
+) -> dict[str, Any] | None:
+    """The command without the ID that can't be one, if that is what is wrong and something is left to say.
+
+    An address alone finds nobody else: it is said of whoever is logged in.
+    """
+    type_ = (error.field or "").removeprefix("ids.")
+    ids = {name: value for name, value in body["ids"].items() if name != type_}
+    if len(ids) == len(body["ids"]) or not isinstance(error, Invalid | OneTooMany):
+        return None
+    stays = project.first_hard not in ids
+    return {**body, "ids": ids, "stays": stays} if body["events"] or not stays else None
+
+
+def named(error: HardlinkError, project: Project) -> HardlinkError:
+    """The error with its field as the caller wrote it."""
+    fields = {"session.id": "trackingUserId", f"ids.{project.first_hard}": "customerId"}
+    if project.email:
+        fields[f"ids.{project.email}"] = "email"
+    error.field = fields.get(error.field or "", error.field)
+    return error
 
 
 def answer(found: Mapping[str, Any], warnings: Sequence[str]) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 from hardlink import commands, writing
 from hardlink.call import Call
 from hardlink.commands import Track
-from hardlink.errors import Invalid
+from hardlink.errors import Invalid, Refused
 from hardlink.http import Answer, Request, entrypoint
 from helloretail import dialect
 
@@ -31,15 +31,23 @@ def handler(request: Request) -> Answer:
 def _collected(call: Call, body: dict[str, Any]) -> Answer:
     """What was done is kept, though who did it can't be, or which order it was."""
     warnings: list[str] = []
-    try:
-        found = service.track(call, commands.read(Track, body))
-    except Invalid as error:
-        if not (error.field or "").startswith("ids.") or not body["events"]:
-            raise
-        warnings.append(f"{error.field}: {error.message}")
-        body = dialect.without_ids(body)
-        found = service.track(call, commands.read(Track, body))
+    found, body = _tracked(call, body, warnings)
     if fault := dialect.order_fault(found):
         warnings.append(fault)
-        found = service.track(call, commands.read(Track, dialect.without_order(body)))
+        found, _ = _tracked(call, dialect.without_order(body), warnings)
     return dialect.answer(found, warnings)
+
+
+def _tracked(
+    call: Call, body: dict[str, Any], warnings: list[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What became of a command, and the command without the IDs that could not be any; `warnings` names them."""
+    try:
+        return service.track(call, commands.read(Track, body)), body
+    except (Invalid, Refused) as error:
+        rest = dialect.without_id(body, error, call.project)
+        named = dialect.named(error, call.project)
+        if rest is None:
+            raise named from None
+        warnings.append(f"{named.field}: {named.message}")
+        return _tracked(call, rest, warnings)

@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 
 from hardlink import keys, writing
 from hardlink.errors import Busy, Invalid, TooLarge
-from hardlink.http import Answer, Request, entrypoint, logger
+from hardlink.http import MOST_BYTES, Answer, Request, entrypoint, logger
 from hardlink.tables import clock
 from orders import forms, importing
 from orders.bucket import Bucket, Gone
@@ -36,15 +36,29 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def posted(request: Request) -> Answer:
     """A verdict for every order of a feed that is small enough for a call."""
     space = server_keys.project(request.header("authorization"))
-    rows = list(islice(forms.rows(io.BytesIO(request.raw)), MOST + 1))
+    rows = list(islice(forms.rows(io.BytesIO(_sent(request, space))), MOST + 1))
     if len(rows) > MOST:
-        raise TooLarge(f"more than {MOST} orders: send fewer a call, or a file into the bucket")
+        raise _too_large(f"more than {MOST} orders", space)
     if rows and not rows[0].goes_on:
         raise Invalid(str(rows[0].fault))
     results = list(chain.from_iterable(_telling(space, request.id).results(rows)))
     counts = Counter(result.status for result in results)
     shown = [result.shown() for result in results]
     return Answer({**{status: counts[status] for status in STATUSES}, "results": shown})
+
+
+def _sent(request: Request, space: str) -> bytes:
+    try:
+        return request.raw
+    except TooLarge as error:
+        raise _too_large(f"more than {MOST_BYTES} bytes", space) from error
+
+
+def _too_large(what: str, space: str) -> TooLarge:
+    return TooLarge(
+        f"{what}: send fewer a call, or put the file, whatever its size, into the stack's bucket "
+        f"under {importing.FEEDS}{space}/"
+    )
 
 
 def imported(event: dict[str, Any], context: Any) -> dict[str, Any]:

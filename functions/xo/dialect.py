@@ -14,12 +14,17 @@ from typing import Any, NamedTuple
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as schema
 
-from hardlink.errors import HardlinkError, Invalid, UnknownSource
+from hardlink.errors import HardlinkError, Invalid, OneTooMany, UnknownSource
 from hardlink.http import Answer
+from hardlink.sources import Project
 from hardlink.values import dump
 
 _SESSION = "sessionid"
 """The repository of session IDs as the SDK writes it; REST callers write `sessionId`."""
+_SESSIONS = {
+    "session.id": "user.identities.sessionId",
+    "same_as.id": "user.identities.sessionid",
+}
 _KEY = re.compile(r"[\x21-\x2e\x30-\x7e]{4,256}")
 _TITLES = {
     400: "Bad Request",
@@ -103,14 +108,17 @@ def rejected(visit: Visit, results: Sequence[Mapping[str, Any]]) -> Iterator[Fau
 def faults(visit: Visit, error: HardlinkError) -> Iterator[Fault]:
     """What is wrong with every activity of a visit."""
     field = (error.field or "").replace("ids.", "user.identities.")
+    field = _SESSIONS.get(field, field)
     return (Fault(number, field, error.message) for number in visit.numbers)
 
 
-def without(visit: Visit, error: Invalid) -> Visit | None:
+def without(visit: Visit, error: HardlinkError, project: Project) -> Visit | None:
     """The visit without the identity at fault, if it is one."""
+    if not isinstance(error, Invalid | OneTooMany):
+        return None
     ids: Mapping[str, str] = visit.body["ids"]
     name = (error.field or "").removeprefix("ids.")
-    rest = {repository: id_ for repository, id_ in ids.items() if repository[:64] != name}
+    rest = {name_: id_ for name_, id_ in ids.items() if not project.means(name_, name)}
     return visit._replace(body={**visit.body, "ids": rest}) if len(rest) < len(ids) else None
 
 

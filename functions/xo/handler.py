@@ -35,7 +35,7 @@ def _track(call: Call, visit: Visit) -> tuple[list[Fault], bool]:
     try:
         results = service.track(call, commands.read(Track, visit.body))["results"]
     except (Invalid, Refused) as error:
-        rest = dialect.without(visit, error) if isinstance(error, Invalid) else None
+        rest = dialect.without(visit, error, call.project)
         found, dropped = _track(call, rest) if rest else ([], False)
         return [*dialect.faults(visit, error), *found], dropped
     return list(dialect.rejected(visit, results)), any(r["status"] == "dropped" for r in results)

@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from hardlink.errors import Busy
+from hardlink.service import Service
+from infra import lambdas, plan
+from infra.gateway import Gateway, HttpRequest
 from tests.clients import pip
 from tests.engines import Unavailable
-from tests.http.service import KEY, OTHER_KEY, Client, Reply, eventually, fresh
+from tests.http.service import KEY, OTHER_KEY, SOURCES, Client, Reply, eventually, fresh
 
 TOKEN = "PROJTOKEN"
 ORIGIN = "http://127.0.0.1:18005"
@@ -220,30 +224,33 @@ def test_a_first_visit_is_kept_under_the_cookie_that_its_answer_hands_out(shop: 
 
 def test_a_first_bulk_whose_answer_was_lost_is_stored_once(shop: Client) -> None:
     now, agent = time.time(), fresh("browser")
-    first = results(bulk(shop, *start(now), user_agent=agent))
-    again = results(bulk(shop, *start(now + 5.012, 5.112), user_agent=agent))
+    first = results(bulk(shop, *start(now, 5.0), user_agent=agent))
+    waited = time.time() - now
+    again = results(bulk(shop, *start(now + waited + 0.002, 5.0 + waited), user_agent=agent))
     assert first[0]["data"] == again[0]["data"]
     assert [r["status"] for r in again] == ["ok"] * 4
+    assert types(shop, first[0]["data"]["cookie"]) == ["session_ping", "page_visit"]
 
 
 def test_a_bulk_that_is_sent_again_is_stored_once(shop: Client) -> None:
     """The recorded behaviour: the same events, older by as long as it waited."""
-    cookie = fresh("cookie")
+    cookie, began = fresh("cookie"), time.time()
     copies = [event("add", {"cookie": cookie}, age=3.9)] * 2  # of one product: both count
     results(bulk(shop, *copies))
-    for waited in (0.3, 0.6):
-        time.sleep(0.3)
-        again = [event("add", {"cookie": cookie}, age=3.9 + waited)] * 2
+    for _ in range(2):
+        time.sleep(0.2)
+        again = [event("add", {"cookie": cookie}, age=3.9 + time.time() - began)] * 2
         assert results(bulk(shop, *again)) == [{"status": "ok"}] * 2
         assert types(shop, cookie) == ["add", "add"]
     results(bulk(shop, event("add", {"cookie": cookie}, age=0.1)))
     assert types(shop, cookie) == ["add"] * 3
 
 
-def test_the_browsers_own_cookie_finds_who_lost_the_scripts(shop: Client) -> None:
+@pytest.mark.parametrize("name", [f"xnpe_{TOKEN}", "__exponea_etc__"])
+def test_the_browsers_own_cookie_finds_who_lost_the_scripts(shop: Client, name: str) -> None:
     cookie = fresh("cookie")
     results(bulk(shop, event("before", {"cookie": cookie})))
-    sent = f"other=1; xnpe_{TOKEN}={cookie}"
+    sent = f"other=1; {name}={cookie}"
     answer = results(bulk(shop, *start(time.time()), cookie=sent))
     assert answer[0]["data"] == {"cookie": cookie}
     assert set(types(shop, cookie)) == {"before", "session_ping", "page_visit"}
@@ -271,6 +278,14 @@ def test_history_follows_to_the_login_and_stays_at_the_next_one(shop: Client) ->
     results(bulk(shop, event("after", {"cookie": cookie, "registered": alyx})))
     shop.settles("registered", gordon, "before", "while")
     shop.settles("registered", alyx, "after")
+
+
+def test_a_number_identifies_as_well_as_a_text(shop: Client) -> None:
+    """EX-01, seed 004: identify takes a String, a Number or an Object."""
+    cookie, number = fresh("cookie"), time.time_ns()
+    results(bulk(shop, event("before", {"cookie": cookie})))
+    results(bulk(shop, customer({"cookie": cookie, "registered": number})))
+    shop.settles("registered", str(number), "before")
 
 
 def test_anonymize_leaves_the_old_profile_as_it_is(shop: Client) -> None:
@@ -344,6 +359,16 @@ def test_an_id_that_identifies_nobody_is_named_and_nothing_is_lost(shop: Client)
     assert types(shop, cookie) == ["kept"]
     profile = shop.get("sessions", cookie).json["profile"]["id"]
     assert shop.get("customers", "profile", profile).json["attributes"] == {"vip": True}
+
+
+def test_an_id_that_is_one_too_many_is_named_and_nothing_is_lost(shop: Client) -> None:
+    cookie, gordon = fresh("cookie"), fresh("gordon")
+    for type_ in ("one", "two", "three", "four"):
+        ids = {"cookie": cookie, "registered": gordon, "Device": fresh("device")}
+        [said] = results(bulk(shop, event(type_, ids)))
+    assert said["status"] == "ok"
+    assert "customer_ids.device" in said["warnings"][0]
+    shop.settles("registered", gordon, "one", "two", "three", "four")
 
 
 def test_the_newer_property_wins_whatever_comes_first(shop: Client) -> None:
@@ -454,6 +479,18 @@ def test_a_mobile_sdks_event_that_is_sent_again_is_stored_once(shop: Client) -> 
     assert types(shop, cookie) == ["view"]
 
 
+def test_androids_campaign_click_names_nobody_and_is_kept(shop: Client) -> None:
+    """EX-30, EX-33: its body has no customer_ids."""
+    url = f"https://shop.example/?xnpe_cmp={fresh()}"
+    body = {"url": url, "age": 1.5, "properties": {"platform": "Android"}}
+    reply = v2(shop, "campaigns/clicks", body, f"Token {TOKEN}")
+    assert (reply.status, reply.json["success"]) == (200, True)
+    kept = shop.get("sessions", "@exponea", "events").json["events"]
+    [click] = [e["properties"] for e in kept if e["properties"].get("url") == url]
+    assert click == {"url": url, "status": "clicked", "platform": "Android"}
+    assert shop.get("sessions", "@exponea").json["customer"] is None
+
+
 def test_bad_calls(shop: Client) -> None:
     """EX-29."""
     assert v2(shop, "batch", {}).json == {"success": False, "message": "No commands"}
@@ -470,6 +507,13 @@ def test_bad_calls(shop: Client) -> None:
     assert (nobody.status, nobody.json["error"]) == (400, "Invalid project id")
     elsewhere = bulk(shop, event("x", {"cookie": "c"}), origin="https://evil.example")
     assert elsewhere.status == 403
+
+
+def test_older_clients_call_the_token_project_id(shop: Client) -> None:
+    cookie = fresh("cookie")
+    data = {"customer_ids": {"cookie": cookie}, "project_id": TOKEN, "type": "view"}
+    assert results(bulk(shop, {"name": "crm/events", "data": data})) == [{"status": "ok"}]
+    assert types(shop, cookie) == ["view"]
 
 
 def test_one_bad_command_keeps_back_no_other(shop: Client) -> None:
@@ -493,6 +537,33 @@ def test_one_bad_command_keeps_back_no_other(shop: Client) -> None:
     assert types(shop, cookie) == ["one", "four"]
 
 
+@pytest.mark.parametrize("command", [event("x", {"cookie": "c"}), customer({"cookie": "c"}, a=1)])
+def test_a_service_that_is_busy_answers_503_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch, command: dict[str, Any]
+) -> None:
+    """EX-29, EX-30: the web SDK and the mobile ones send again what is answered 5xx, and drop all else."""
+    for carry_out in ("track", "update"):
+        monkeypatch.setattr(Service, carry_out, _busy)
+    keys = {"shop": KEY, "other": OTHER_KEY}
+    single = {**command["data"], "customer_ids": {"cookie": "c"}}
+    name = command["name"].replace("crm/customers", "customers").replace("crm/", "customers/")
+    with lambdas.deployed(SOURCES, keys) as deployment:
+        gateway = Gateway(plan.ROUTES, deployment.invoke, deployment.sources.origins)
+        for path, body in (
+            ("/bulk", {"commands": [*start(time.time()), command]}),
+            (f"/track/v2/projects/{TOKEN}/batch", {"commands": [{"name": name, "data": single}]}),
+            (f"/track/v2/projects/{TOKEN}/{name}", single),
+        ):
+            sent = HttpRequest("POST", path, (("authorization", BASIC),), json.dumps(body).encode())
+            answer = gateway.answer(sent)
+            assert (answer.status, json.loads(answer.body)["success"]) == (503, False)
+            assert ("retry-after", "1") in answer.headers
+
+
+def _busy(*_: object) -> None:
+    raise Busy("busy: send the call again")
+
+
 def test_who_opted_out_is_told(shop: Client) -> None:
     cookie = fresh("cookie")
     denied = {"source": {"id": TOKEN}, "session": {"id": cookie}, "tracking": "denied"}
@@ -502,12 +573,39 @@ def test_who_opted_out_is_told(shop: Client) -> None:
     assert all("opted out" in r["errors"][0] for r in said)
 
 
-def test_ids_can_be_linked_to_a_cookie(shop: Client) -> None:
-    """EX-33."""
+@pytest.mark.parametrize("kind", ["projects", "streams"])
+def test_ids_can_be_linked_to_a_cookie(shop: Client, kind: str) -> None:
+    """EX-30, EX-33."""
     cookie, gordon = fresh("cookie"), fresh("gordon")
     results(bulk(shop, event("before", {"cookie": cookie})))
-    path = f"/webxp/projects/{TOKEN}/cookies/{cookie}/link-ids"
+    path = f"/webxp/{kind}/{TOKEN}/cookies/{cookie}/link-ids"
     reply = shop.post(path, {"external_ids": {"registered": gordon}}, origin=ORIGIN)
     assert reply.json == {"success": True, "errors": []}
     shop.settles("registered", gordon, "before")
-    assert shop.post(path, {}, origin=ORIGIN).status == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"/webxp/projects/{TOKEN}/cookies/c/link-ids", {}),
+        (f"/webxp/projects/{TOKEN}/cookies/c/link-ids", {"external_ids": {"nickname": "x"}}),
+        ("/webxp/projects/nobody/cookies/c/link-ids", {"external_ids": {"registered": "x"}}),
+        ("/managed-tags/show", {"company_id": "nobody", "customer_ids": {"cookie": "c"}}),
+    ],
+)
+def test_calls_beside_the_bulk_name_errors_by_field(shop: Client, path: str, body: object) -> None:
+    """EX-33: of anything else the web SDK makes an exception of its own, and never calls back."""
+    reply = shop.post(path, body, origin=ORIGIN)
+    assert (reply.status, reply.json["success"]) == (400, False)
+    (errors,) = reply.json["errors"].values()
+    assert all(isinstance(error, str) for error in errors)
+    assert errors
+
+
+@pytest.mark.parametrize("kind", ["projects", "streams"])
+def test_a_visitor_is_in_no_segment(shop: Client, kind: str) -> None:
+    """EX-33: a list for every category that `getSegments` may ask for."""
+    path = f"/webxp/{kind}/{TOKEN}/segments?cookie={fresh()}"
+    reply = shop.send("GET", path, None, {"origin": ORIGIN})
+    assert reply.json == {"discovery": [], "content": [], "merchandising": []}
+    assert shop.send("GET", path.replace(TOKEN, "nobody")).status == 400

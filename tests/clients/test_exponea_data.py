@@ -458,8 +458,11 @@ def test_the_consent_categories_as_the_mobile_clients_read_them(
             },
         ],
     }
+    stream = shop.post("/data/v2/streams/web-key/consent/categories", None)
+    assert stream.json == reply.json
     reply = ask(shop, "consent/categories", token="other-key", authorization="Token other-key")
     assert reply.json == {"success": True, "results": []}
+    assert shop.post("/data/v2/streams/nobody/consent/categories", None).status == 400
 
 
 # -- export -------------------------------------------------------------------------------------------------------

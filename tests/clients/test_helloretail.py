@@ -131,6 +131,35 @@ def test_a_customer_id_that_names_nobody_is_told_and_the_conversion_kept(shop: C
     assert collect(shop, "customer", user, customerId="undefined").status == 400
 
 
+def test_an_address_that_can_be_none_keeps_the_customer_and_the_other_way_round(
+    shop: Client,
+) -> None:
+    """HR-03, HR-04: of two IDs the one that is right counts."""
+    first, second, third, customer, email = (*(fresh("hr") for _ in "123"), fresh("c"), fresh())
+    bought = {"customerId": customer, "email": "none"}
+    told = collect(shop, "conversion", first, **CONVERSION, **bought).json["warnings"]
+    assert [warning.partition(":")[0] for warning in told] == ["email"]
+    told = collect(shop, "customer", second, **bought).json["warnings"]
+    assert [warning.partition(":")[0] for warning in told] == ["email"]
+    bought = {"customerId": "guest", "email": f"{email}@x.y"}
+    told = collect(shop, "conversion", third, **CONVERSION, **bought).json["warnings"]
+    assert [warning.partition(":")[0] for warning in told] == ["customerId"]
+    for user in (first, second):
+        expected = {"type": "registered", "value": customer}
+        assert shop.get("sessions", user).json["customer"] == expected
+    assert shop.get("sessions", third).json["customer"]["type"] == "email"
+    refused = collect(shop, "customer", fresh("hr"), **bought)
+    assert (refused.status, refused.error["field"]) == (400, "customerId")
+
+
+def test_an_address_beside_a_bad_customer_id_moves_nobody(shop: Client) -> None:
+    user, customer, email = fresh("hr"), fresh("c"), f"{fresh()}@x.y"
+    collect(shop, "customer", fresh("hr"), customerId=fresh("other"), email=email)
+    collect(shop, "customer", user, customerId=customer)
+    collect(shop, "conversion", user, **CONVERSION, customerId="undefined", email=email)
+    assert shop.get("sessions", user).json["customer"]["value"] == customer
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "field"),
     [
@@ -141,7 +170,7 @@ def test_a_customer_id_that_names_nobody_is_told_and_the_conversion_kept(shop: C
         ("conversion", {"products": [1]}, "products.0"),
         ("conversion", {"products": [{"quantity": "x"}]}, "products.0.quantity"),
         ("pageview", {"trackingUserId": None}, "trackingUserId"),
-        ("pageview", {"trackingUserId": "undefined"}, "session.id"),
+        ("pageview", {"trackingUserId": "undefined"}, "trackingUserId"),
         ("pageview", {"websiteUuid": None}, "websiteUuid"),
         ("pageview", {"url": "x" * 17000}, "url"),
     ],

@@ -114,12 +114,30 @@ def test_two_spellings_of_the_session_are_one_visitor_and_the_chosen_one_is_curr
     assert len(profiles) == 1
 
 
+def test_both_spellings_are_one_visitor_from_the_first_activity_on(shop: Client) -> None:
+    """XO-05: on the next page the SDK knows the session that it made up alone."""
+    made_up, chosen = fresh(), fresh("mine")
+    send(shop, [activity(made_up, "1", ids={"sessionId": chosen})])
+    send(shop, [activity(made_up, "2")])
+    assert products(shop, "sessions", chosen) == ["1"]
+    profiles = {shop.get("sessions", s).json["profile"]["id"] for s in (made_up, chosen)}
+    assert len(profiles) == 1
+
+
 def test_two_visitors_who_turn_out_to_be_one_both_join_the_customer(shop: Client) -> None:
     made_up, chosen, customer = fresh(), fresh("mine"), fresh("c")
     send(shop, [activity(made_up, "1"), activity(chosen, "2")])
     ids = {"sessionId": chosen, "ecommerceId": customer}
     send(shop, [activity(made_up, "3", ids=ids)])
     eventually(lambda: products(shop, "customers", "registered", customer), ["1", "2", "3"])
+
+
+def test_activities_of_one_call_keep_their_order_whoever_they_say_the_user_is(shop: Client) -> None:
+    session, customer = fresh(), fresh("c")
+    sent = [str(n) for n in range(8)]
+    send(shop, [activity(session, n, user={"segments": [n]}) for n in sent])
+    send(shop, activity(session, "8", ids={"ecommerceId": customer}))
+    assert products(shop, "sessions", session) == [*sent, "8"]
 
 
 def test_an_activity_that_is_sent_again_with_its_time_is_stored_once(shop: Client) -> None:
@@ -183,6 +201,11 @@ def test_a_wrong_tracker_key(shop: Client, key: str, status: int, body: dict[str
         ({"user": {}}, "user.identities"),
         ({"user": {"identities": {"sessionid": 5}}}, "user.identities.sessionid"),
         ({"user": {"identities": {}}}, "user.identities.sessionId"),
+        ({"user": {"identities": {"sessionid": "null"}}}, "user.identities.sessionId"),
+        (
+            {"user": {"identities": {"sessionId": "mine", "sessionid": "null"}}},
+            "user.identities.sessionid",
+        ),
         ({"user": {"identities": {"sessionid": "x"}, "segments": [1]}}, "user.segments.0"),
         ({"metadata": {"price": {"a": 1}}}, "metadata.price"),
         ({"opposite": "no"}, "opposite"),
@@ -218,6 +241,18 @@ def test_an_identity_that_can_be_none_is_named_and_the_activity_stored_without_i
     reply = send(shop, [activity(session, "1", ids=ids)])
     assert (reply.status, reply.json["errors"][0]["field"]) == (422, field)
     assert products(shop, "sessions", session) == ["1"]
+
+
+def test_an_identity_that_is_one_too_many_is_named_and_the_activity_stored_without_it(
+    shop: Client,
+) -> None:
+    session, customer = fresh(), fresh("c")
+    for product in ("1", "2", "3", "4"):
+        ids = {"ecommerceId": customer, "Device": fresh("device")}
+        reply = send(shop, [activity(session, product, ids=ids)])
+    assert (reply.status, reply.json["errors"][0]["field"]) == (422, "user.identities.device")
+    assert products(shop, "sessions", session) == ["1", "2", "3", "4"]
+    assert len(shop.get("customers", "registered", customer).json["identifiers"]["device"]) == 3
 
 
 @pytest.mark.parametrize("body", [None, 5, "x", [5], [[]], [None]])

@@ -14,6 +14,7 @@ from exponea import answers, bulk, credentials, dialect
 from exponea.answers import Verdict
 from exponea.credentials import Credentials
 from exponea.dialect import Step, Wire
+from hardlink import declaration
 from hardlink.errors import (
     Busy,
     Forbidden,
@@ -24,8 +25,10 @@ from hardlink.errors import (
     UnknownSource,
 )
 from hardlink.instants import SECOND
+from infra import plan
 
 NOW = 1_795_319_534 * SECOND
+PROJECT = declaration.load(plan.SOURCES).projects["demo"]
 WHO = {"customer_ids": {"cookie": "c1"}}
 
 
@@ -219,10 +222,10 @@ def test_neighbours_of_one_visitor_go_together_and_all_else_alone() -> None:
 
 def test_without_an_identifier_somebody_must_be_left() -> None:
     both = step("customers", {"customer_ids": {"cookie": "c1", "registered": "0"}})
-    assert dialect.without(both, "registered") == both._replace(ids={})
-    assert dialect.without(both, "other") is None
+    assert dialect.without(both, "registered", PROJECT) == both._replace(ids={})
+    assert dialect.without(both, "other", PROJECT) is None
     alone = step("customers", {"customer_ids": {"registered": "0"}})
-    assert dialect.without(alone, "registered") is None
+    assert dialect.without(alone, "registered", PROJECT) is None
 
 
 # -- /bulk ------------------------------------------------------------------------------------------------------------
