@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.engines import ENVIRONMENT, MISLEADING, Unavailable, dynamodb_local
 
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 pytest_plugins = ["tests.browsing", "tests.groups"]
 
 
