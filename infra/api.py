@@ -48,6 +48,11 @@ class Api(Construct):
         self._stage(keep=keep)
 
     @property
+    def id(self) -> str:
+        """The ID of the API, by which its metrics are found."""
+        return self._http.api_id
+
+    @property
     def url(self) -> str:
         """`https://<id>.execute-api.<region>.amazonaws.com`."""
         return self._http.api_endpoint

@@ -10,6 +10,7 @@ from typing import Literal
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
 SOURCES = ROOT / "infra" / "sources.toml"
+STAGES = ROOT / "infra" / "stages.toml"
 REQUIREMENTS = ROOT / "requirements.txt"
 
 Action = Literal[
@@ -45,6 +46,7 @@ class Function:
 
     `access`: what its own code path does with the tables, and no more. `server_keys`: may read them.
     `hard_types`: is told which identifier types are hard, and needs no more of `sources.toml`.
+    `busy`: called for events, so that whatever it adds to a call is paid for a million times.
     `timeout` in seconds; `memory` in MB, which is also its share of a processor.
     """
 
@@ -52,6 +54,7 @@ class Function:
     access: Access
     server_keys: bool = False
     hard_types: bool = False
+    busy: bool = False
     timeout: int = 10
     memory: int = 1024
 
@@ -95,11 +98,13 @@ FUNCTIONS_BY_NAME = {
         Function(
             "track",
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+            busy=True,
             timeout=20,
         ),
         Function(
             "xo",
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+            busy=True,
             timeout=20,
         ),
         Function(
@@ -109,12 +114,14 @@ FUNCTIONS_BY_NAME = {
                 # its calls say no time, so none is late and looks into a history
                 "customers": tuple(action for action in _LINK if action != "Query"),
             },
+            busy=True,
             timeout=20,
         ),
         Function(
             "exponea",
             {"sessions": (*_OPEN, "Query", "UpdateItem", "PartiQLInsert"), "customers": _LINK},
             server_keys=True,
+            busy=True,
             timeout=20,
         ),
         Function(
@@ -124,6 +131,7 @@ FUNCTIONS_BY_NAME = {
                 # as above: an event that a URL tells happens now
                 "customers": tuple(action for action in _LINK if action != "Query"),
             },
+            busy=True,
             timeout=20,
         ),
         Function(
@@ -136,6 +144,7 @@ FUNCTIONS_BY_NAME = {
         Function(
             "segment",
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+            busy=True,
             timeout=29,  # as long as API Gateway waits: its batches are large
         ),
         Function("identify", {"sessions": _OPEN, "customers": _LINK}),
@@ -174,6 +183,7 @@ FUNCTIONS_BY_NAME = {
             "associate",
             {"sessions": ("GetItem", "BatchGetItem", "UpdateItem"), "customers": _LINK},
             hard_types=True,
+            busy=True,
             timeout=60,
         ),
     )
@@ -246,8 +256,8 @@ CORS_HEADERS = (
     "x-timestamp",
 )
 CORS_METHODS = ("GET", "POST")
-CORS_EXPOSED = ("retry-after", "x-request-id")
-"""Headers of an answer that a page may read: when to come again, and what to quote."""
+CORS_EXPOSED = ("apigw-requestid", "retry-after", "x-request-id")
+"""What a page may read of an answer: what to quote (the first one in all of them), and when to come again."""
 CORS_MAX_AGE = 7200
 """Seconds for which a browser may remember a preflight: the longest that Chromium honours."""
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 from aws_cdk import App, Stack, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from hardlink import declaration
 from hardlink.sources import Sources
-from infra import plan
+from infra import plan, stages
+from infra.alarms import Told
 from infra.api import Api
 from infra.association import Association
 from infra.feeds import Feeds
 from infra.functions import Functions
+from infra.monitoring import Monitoring
 from infra.outputs import Outputs
 from infra.server_keys import ServerKeys
+from infra.stages import Stage
 from infra.tables import Tables
-
-Stage = Literal["dev", "prod"]
 
 
 class NoStage(Exception):
@@ -28,7 +27,9 @@ class NoStage(Exception):
 class Hardlink(Stack):
     """One deployment. `keep`: its data outlives mistakes, and the stack itself."""
 
-    def __init__(self, scope: App, id_: str, *, declared: Sources, keep: bool) -> None:
+    def __init__(
+        self, scope: App, id_: str, *, declared: Sources, stage: Stage, keep: bool
+    ) -> None:
         super().__init__(
             scope,
             id_,
@@ -44,6 +45,7 @@ class Hardlink(Stack):
             tables=tables,
             server_keys=server_keys,
             sources=declared,
+            stage=stage,
             keep=keep,
         )
         api = Api(self, "Api", functions=functions, sources=declared, keep=keep)
@@ -51,6 +53,15 @@ class Hardlink(Stack):
             self, "Association", tables=tables, associate=functions["associate"]
         )
         feeds = Feeds(self, "Feeds", orders=functions["orders"], keep=keep)
+        told = Told(
+            scope=self,
+            api=api.id,
+            functions=[functions[name] for name in functions],
+            readers=[functions["associate"]],
+            tables=[tables[name] for name in tables],
+            failed=[association.failed, feeds.failed],
+        )
+        Monitoring(self, "Monitoring", told=told, stage=stage)
         Outputs(
             self,
             "Outputs",
@@ -63,14 +74,20 @@ class Hardlink(Stack):
         )
 
 
-def compose(app: App) -> Hardlink:
-    """The stack of the stage that the context names (`-c stage=prod`), under cdk-nag's eyes."""
+def compose(app: App, settings: Stage | None = None) -> Hardlink:
+    """The stack of the stage that the context names (`-c stage=prod`), under cdk-nag's eyes.
+
+    `settings`: instead of those of `stages.toml`. Raises `NoStage`, `StagesError`, `SourcesError`.
+    """
     stage = app.node.try_get_context("stage") or "dev"
-    if stage not in get_args(Stage):
-        raise NoStage(f"there is no stage {stage!r}: use one of {', '.join(get_args(Stage))}")
+    if stage not in stages.NAMES:
+        raise NoStage(f"there is no stage {stage!r}: use one of {', '.join(stages.NAMES)}")
+    settings = settings or stages.load(plan.STAGES, stage)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     declared = declaration.load(plan.SOURCES)
-    stack = Hardlink(app, f"hardlink-{stage}", declared=declared, keep=stage == "prod")
+    stack = Hardlink(
+        app, f"hardlink-{stage}", declared=declared, stage=settings, keep=stage == "prod"
+    )
     Tags.of(stack).add("service", "hardlink")
     Tags.of(stack).add("stage", stage)
     return stack
