@@ -77,7 +77,7 @@ class Api(Construct):
             retention=logs.RetentionDays[plan.LOG_RETENTION],
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
-        gateway.CfnStage(
+        self.stage = gateway.CfnStage(
             self,
             "Stage",
             api_id=self._http.api_id,
@@ -92,7 +92,8 @@ class Api(Construct):
                 detailed_metrics_enabled=True,
             ),
             route_settings={r.key: _unthrottled() for r in plan.ROUTES if not r.throttled},
-        ).node.add_dependency(self._http)
+        )
+        self.stage.node.add_dependency(self._http)
 
 
 def _cors(sources: Sources) -> gateway.CorsPreflightOptions | None:

@@ -21,6 +21,7 @@ class Outputs(Construct):
         id_: str,
         *,
         url: str,
+        target: str | None,
         sources: Sources,
         server_keys: Mapping[str, str],
         failed: str,
@@ -30,6 +31,8 @@ class Outputs(Construct):
         super().__init__(scope, id_)
         write_keys = {name: source.write_key for name, source in sources.sources.items()}
         self._put("Url", url, "where the API answers")
+        if target:
+            self._put("DnsTarget", target, "what the domain's DNS record points to")
         self._put("WriteKeys", json.dumps(write_keys), "of each source: public, may send")
         self._put(
             "ServerKeys",

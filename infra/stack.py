@@ -11,6 +11,7 @@ from infra import plan, stages
 from infra.alarms import Told
 from infra.api import Api
 from infra.association import Association
+from infra.edge import Edge
 from infra.feeds import Feeds
 from infra.functions import Functions
 from infra.monitoring import Monitoring
@@ -49,6 +50,7 @@ class Hardlink(Stack):
             keep=keep,
         )
         api = Api(self, "Api", functions=functions, sources=declared, keep=keep)
+        edge = _edge(self, api, stage)
         association = Association(
             self, "Association", tables=tables, associate=functions["associate"]
         )
@@ -65,13 +67,27 @@ class Hardlink(Stack):
         Outputs(
             self,
             "Outputs",
-            url=api.url,
+            url=edge.url if edge else api.url,
+            target=edge.target if edge else None,
             sources=declared,
             server_keys=server_keys.names,
             failed=association.failed.queue_url,
             feeds=f"s3://{feeds.name}/{plan.FEEDS}",
             failed_feeds=feeds.failed.queue_url,
         )
+
+
+def _edge(scope: Hardlink, api: Api, stage: Stage) -> Edge | None:
+    if not (stage.domain and stage.certificate):
+        return None
+    return Edge(
+        scope,
+        "Edge",
+        api=api,
+        domain=stage.domain,
+        certificate=stage.certificate,
+        caches=stage.cloudfront,
+    )
 
 
 def compose(app: App, settings: Stage | None = None) -> Hardlink:

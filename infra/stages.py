@@ -6,10 +6,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Name = Literal["dev", "prod"]
 NAMES: tuple[Name, ...] = get_args(Name)
+_Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
+_Certificate = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+$")
+]
 _Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)]
 
 
@@ -26,6 +30,7 @@ class Stage(_Declared):
 
     `log_level`: `INFO` has a line for every call, `WARNING` for those that fail. `traces`: X-Ray for `all` functions,
     or for those that no event waits for (`rare`). `alarm_email`: who is told, once the address confirmed.
+    `domain`: under which the API answers, with its `certificate` (an ARN of ACM); `cloudfront`: stands before it.
     """
 
     log_level: Literal["INFO", "WARNING"] = "INFO"
@@ -33,6 +38,19 @@ class Stage(_Declared):
     alarms: bool = False
     dashboard: bool = False
     alarm_email: _Email | None = None
+    domain: _Domain | None = None
+    certificate: _Certificate | None = None
+    cloudfront: bool = False
+
+    @model_validator(mode="after")
+    def _domain_is_whole(self) -> Stage:
+        if bool(self.domain) != bool(self.certificate):
+            raise ValueError("domain and certificate belong together: set both, or neither")
+        if self.cloudfront and not self.domain:
+            raise ValueError("cloudfront needs a domain, and its certificate")
+        if self.cloudfront and ":us-east-1:" not in str(self.certificate):
+            raise ValueError("certificate: CloudFront takes one of us-east-1 only")
+        return self
 
 
 class _Stages(_Declared):

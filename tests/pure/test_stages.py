@@ -35,6 +35,14 @@ def test_what_is_left_out_is_off(tmp_path: Path) -> None:
         ('[prod]\nlog_level = "DEBUG"', "prod.log_level: Input should be 'INFO' or 'WARNING'"),
         ("[prod]\nalarm = true", "prod.alarm: Extra inputs"),
         ('[prod]\nalarm_email = "ops"', "prod.alarm_email: String should match"),
+        ('[prod]\ndomain = "shop.example"', "prod: Value error, domain and certificate belong"),
+        ('[prod]\ndomain = "https://shop.example"', "prod.domain: String should match"),
+        ("[prod]\ncloudfront = true", "prod: Value error, cloudfront needs a domain"),
+        (
+            '[prod]\ncloudfront = true\ndomain = "shop.example"\n'
+            'certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/a"',
+            "CloudFront takes one of us-east-1 only",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_field(tmp_path: Path, text: str, said: str) -> None:
