@@ -87,7 +87,10 @@ class _Examination:
                 self._account.ask("lambda", "get_function_configuration", FunctionName=name)
             ]
         }
-        yield Finding("functions", symptoms.functions(found.keys(), plan.FUNCTIONS_BY_NAME.keys()))
+        yield Finding(
+            "functions",
+            symptoms.functions(found.keys() - {plan.FORWARD.name}, plan.FUNCTIONS_BY_NAME),
+        )
         for name, config in sorted(found.items()):
             yield Finding(f"function {name}", symptoms.function(config))
 

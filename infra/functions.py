@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from aws_cdk import Duration, RemovalPolicy, Stack
@@ -59,6 +59,19 @@ class Functions(Construct):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
+
+    def add(
+        self,
+        function: plan.Function,
+        environment: Mapping[str, str],
+        permission: iam.PolicyStatement,
+    ) -> lambda_.Function:
+        """One more function, which is told more and may do more."""
+        made = self._by_name[function.name] = self._function(function)
+        for name, value in environment.items():
+            made.add_environment(name, value)
+        made.add_to_role_policy(permission)
+        return made
 
     def _function(self, function: plan.Function) -> lambda_.Function:
         scope = Construct(self, function.name.capitalize())

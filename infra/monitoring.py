@@ -71,7 +71,7 @@ class Monitoring(Construct):
                 "Answered after (ms)", *(told.calls("Latency", p) for p in ("p50", "p95", "p99"))
             ),
             _graph(
-                "Events and links", *(told.own(n) for n in COUNTS if n != "association_failures")
+                "Events and links", *(told.own(n) for n in COUNTS if not n.endswith("_failures"))
             ),
             _graph("Rejected and failed (%)", told.rejected_share(), told.fault_share()),
             _graph(

@@ -189,6 +189,14 @@ FUNCTIONS_BY_NAME = {
     )
 }
 
+FORWARD = Function(
+    "forward",
+    {"sessions": ("BatchGetItem",), "customers": ("GetItem", "BatchGetItem")},
+    busy=True,
+    timeout=60,
+)
+"""Of a stage that tells onward what it stores, and of no other."""
+
 ROUTES = (
     Route("POST", "/track", "track"),
     Route("PUT", "/track", "track"),
@@ -264,8 +272,23 @@ CORS_MAX_AGE = 7200
 STREAM_BATCH = 100
 STREAM_RETRIES = 10
 STREAM_MAX_AGE = 24 * 3600
-STREAM_FILTER = {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}}
+Filter = Mapping[str, object]
+"""Which records of a stream reach a function, as Lambda's event filtering has it."""
+STREAM_FILTER: Filter = {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}}
 """Only changes of a session or a node reach `associate`: events never do."""
+FORWARD_FILTERS: Mapping[str, Filter] = {
+    "sessions": {
+        "eventName": ["INSERT"],
+        "dynamodb": {"Keys": {"item": {"S": [{"prefix": "e/"}]}}},
+    },
+    "customers": {
+        "eventName": ["INSERT", "MODIFY"],  # a link that is taken back is marked
+        "dynamodb": {"Keys": {"item": {"S": [{"prefix": "l/"}]}}},
+    },
+}
+"""What reaches `forward`: new events, and links. What is deleted is told to nobody."""
+FORWARD_DAYS = 90
+"""For so long the lines are kept in the bucket: read them into where they are wanted."""
 STREAM_WINDOW = 1
 """Seconds to gather a batch in: a visitor's first calls come together."""
 STREAM_PARALLEL = 4

@@ -10,9 +10,10 @@ from hardlink.sources import Sources
 from infra import plan, stages
 from infra.alarms import Told
 from infra.api import Api
-from infra.association import Association
+from infra.association import Reading
 from infra.edge import Edge
 from infra.feeds import Feeds
+from infra.forwarding import Forwarding
 from infra.functions import Functions
 from infra.monitoring import Monitoring
 from infra.outputs import Outputs
@@ -51,17 +52,31 @@ class Hardlink(Stack):
         )
         api = Api(self, "Api", functions=functions, sources=declared, keep=keep)
         edge = _edge(self, api, stage)
-        association = Association(
-            self, "Association", tables=tables, associate=functions["associate"]
+        both = dict.fromkeys(tables, plan.STREAM_FILTER)
+        association = Reading(
+            self,
+            "Association",
+            tables=tables,
+            function=functions["associate"],
+            filters=both,
+        )
+        forwarding = (
+            Forwarding(self, "Forwarding", tables=tables, functions=functions, keep=keep)
+            if stage.forward
+            else None
         )
         feeds = Feeds(self, "Feeds", orders=functions["orders"], keep=keep)
         told = Told(
             scope=self,
             api=api.id,
             functions=[functions[name] for name in functions],
-            readers=[functions["associate"]],
+            readers=[functions["associate"], *([forwarding.function] if forwarding else [])],
             tables=[tables[name] for name in tables],
-            failed=[association.failed, feeds.failed],
+            failed=[
+                association.failed,
+                feeds.failed,
+                *([forwarding.reading.failed] if forwarding else []),
+            ],
         )
         Monitoring(self, "Monitoring", told=told, stage=stage)
         Outputs(
@@ -74,6 +89,7 @@ class Hardlink(Stack):
             failed=association.failed.queue_url,
             feeds=f"s3://{feeds.name}/{plan.FEEDS}",
             failed_feeds=feeds.failed.queue_url,
+            forwarding=forwarding,
         )
 
 

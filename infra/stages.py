@@ -31,6 +31,7 @@ class Stage(_Declared):
     `log_level`: `INFO` has a line for every call, `WARNING` for those that fail. `traces`: X-Ray for `all` functions,
     or for those that no event waits for (`rare`). `alarm_email`: who is told, once the address confirmed.
     `domain`: under which the API answers, with its `certificate` (an ARN of ACM); `cloudfront`: stands before it.
+    `forward`: every stored event and every link is told onward, by Firehose into a bucket.
     """
 
     log_level: Literal["INFO", "WARNING"] = "INFO"
@@ -41,6 +42,7 @@ class Stage(_Declared):
     domain: _Domain | None = None
     certificate: _Certificate | None = None
     cloudfront: bool = False
+    forward: bool = False
 
     @model_validator(mode="after")
     def _domain_is_whole(self) -> Stage:

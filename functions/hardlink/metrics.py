@@ -18,6 +18,8 @@ Name = Literal[
     "links_made",
     "links_refused",
     "association_failures",
+    "forwarded",
+    "forward_failures",
 ]
 Duration = Literal["association_lag"]
 """In milliseconds: from a change that may move history to the rows that follow from it."""
