@@ -100,6 +100,7 @@ FUNCTIONS_BY_NAME = {
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
             busy=True,
             timeout=20,
+            memory=320,  # a call waits for the tables most of its time; the largest body takes 220
         ),
         Function(
             "xo",
@@ -185,6 +186,7 @@ FUNCTIONS_BY_NAME = {
             hard_types=True,
             busy=True,
             timeout=60,
+            memory=512,
         ),
     )
 }
@@ -309,5 +311,12 @@ UNTHROTTLED_RATE = 10_000
 UNTHROTTLED_BURST = 5_000
 """What AWS allows an account and region unless asked for more."""
 LOG_RETENTION = "ONE_MONTH"
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "error": "$context.integrationErrorMessage",
+}
+"""Of every call: each word has its price. The route, not the path, which may name a customer; no address of anybody."""
 QUEUE_DAYS = 14
 """For so long a stream record that failed waits to be looked at: the most that SQS keeps."""
