@@ -7,7 +7,7 @@ export PYTHONPATH := functions
 export PYTHONHASHSEED := 0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: run walk test check bench synth sdk clean
+.PHONY: run walk test check bench cost synth sdk clean
 
 run: $(VENV)/.local
 	@$(BIN)/python -m infra.local
@@ -26,6 +26,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
+
+cost: $(VENV)/.dev
+	@$(BIN)/python -m tests.bench.cost
 
 synth: $(VENV)/.dev
 	$(BIN)/python -m infra.app

@@ -16,6 +16,7 @@ from aws_cdk import App
 from hardlink.declaration import SourcesError
 from infra.assets import LayerError
 from infra.stack import NoStage, compose
+from infra.stages import StagesError
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
     app = App(context=context, outdir=os.environ.get("CDK_OUTDIR", str(plan.ROOT / "cdk.out")))
     try:
         compose(app)
-    except (LayerError, NoStage, SourcesError) as error:
+    except (LayerError, NoStage, SourcesError, StagesError) as error:
         sys.exit(str(error))
     print(app.synth().directory)
 

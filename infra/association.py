@@ -1,8 +1,9 @@
-"""The way from both tables' streams to `associate`, and where a record ends up that it can't carry out."""
+"""The way from both tables' streams to a function, and where a record ends up that it can't carry out."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
@@ -15,17 +16,26 @@ from infra import plan
 from infra.findings import acknowledge
 from infra.tables import Tables
 
-Mapping = lambda_.CfnEventSourceMapping
+SourceMapping = lambda_.CfnEventSourceMapping
 
 
-class Association(Construct):
-    """An event source mapping for each table, and the queue of what failed to the end."""
+class Reading(Construct):
+    """An event source mapping for each table, and the queue of what failed to the end.
+
+    `filters`: which records reach the function, by table.
+    """
 
     def __init__(
-        self, scope: Construct, id_: str, *, tables: Tables, associate: lambda_.Function
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        tables: Tables,
+        function: lambda_.Function,
+        filters: Mapping[str, plan.Filter],
     ) -> None:
         super().__init__(scope, id_)
-        self._associate = associate
+        self._function = function
         self._failed = sqs.Queue(
             self,
             "Failed",
@@ -39,7 +49,7 @@ class Association(Construct):
         streams = [_stream(tables[name]) for name in tables]
         permission = self._permission(streams)
         for name, stream in zip(tables, streams, strict=True):
-            self._map(name.capitalize(), stream).node.add_dependency(permission)
+            self._map(name.capitalize(), stream, filters[name]).node.add_dependency(permission)
 
     @property
     def failed(self) -> sqs.Queue:
@@ -49,7 +59,7 @@ class Association(Construct):
     def _permission(self, streams: list[str]) -> iam.Policy:
         """What Lambda itself does in the function's name, and checks when a mapping is made."""
         reading = ("DescribeStream", "GetRecords", "GetShardIterator")
-        role = self._associate.role
+        role = self._function.role
         policy = iam.Policy(
             self,
             "Permission",
@@ -63,15 +73,15 @@ class Association(Construct):
         acknowledge(policy, "IAM5[Resource::*]", "to list streams knows no resources: names only")
         return policy
 
-    def _map(self, id_: str, stream: str) -> Mapping:
-        return Mapping(
+    def _map(self, id_: str, stream: str, wanted: plan.Filter) -> SourceMapping:
+        return SourceMapping(
             self,
             id_,
-            function_name=self._associate.function_arn,
+            function_name=self._function.function_arn,
             event_source_arn=stream,
             starting_position="TRIM_HORIZON",
-            filter_criteria=Mapping.FilterCriteriaProperty(
-                filters=[Mapping.FilterProperty(pattern=json.dumps(plan.STREAM_FILTER))]
+            filter_criteria=SourceMapping.FilterCriteriaProperty(
+                filters=[SourceMapping.FilterProperty(pattern=json.dumps(wanted))]
             ),
             batch_size=plan.STREAM_BATCH,
             maximum_batching_window_in_seconds=plan.STREAM_WINDOW,
@@ -80,8 +90,8 @@ class Association(Construct):
             bisect_batch_on_function_error=True,
             maximum_retry_attempts=plan.STREAM_RETRIES,
             maximum_record_age_in_seconds=plan.STREAM_MAX_AGE,
-            destination_config=Mapping.DestinationConfigProperty(
-                on_failure=Mapping.OnFailureProperty(destination=self._failed.queue_arn)
+            destination_config=SourceMapping.DestinationConfigProperty(
+                on_failure=SourceMapping.OnFailureProperty(destination=self._failed.queue_arn)
             ),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from aws_cdk import Duration, RemovalPolicy, Stack
@@ -16,6 +16,7 @@ from hardlink.sources import Sources
 from infra import assets, plan
 from infra.findings import acknowledge
 from infra.server_keys import ServerKeys
+from infra.stages import Stage
 from infra.tables import Tables
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -34,9 +35,11 @@ class Functions(Construct):
         tables: Tables,
         server_keys: ServerKeys,
         sources: Sources,
+        stage: Stage,
         keep: bool,
     ) -> None:
         super().__init__(scope, id_)
+        self._stage = stage
         self._tables = tables
         self._server_keys = server_keys
         self._sources = sources
@@ -57,6 +60,19 @@ class Functions(Construct):
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
 
+    def add(
+        self,
+        function: plan.Function,
+        environment: Mapping[str, str],
+        permission: iam.PolicyStatement,
+    ) -> lambda_.Function:
+        """One more function, which is told more and may do more."""
+        made = self._by_name[function.name] = self._function(function)
+        for name, value in environment.items():
+            made.add_environment(name, value)
+        made.add_to_role_policy(permission)
+        return made
+
     def _function(self, function: plan.Function) -> lambda_.Function:
         scope = Construct(self, function.name.capitalize())
         log = logs.LogGroup(
@@ -76,9 +92,10 @@ class Functions(Construct):
             role=self._role(scope, function, log),
             memory_size=function.memory,
             timeout=Duration.seconds(function.timeout),
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=self._tracing(function),
             log_group=log,
             logging_format=lambda_.LoggingFormat.JSON,
+            system_log_level_v2=self._system_log_level(),
             environment=self._environment(function),
         )
         acknowledge(made, "L1", "Python 3.13 is what the layer's wheels are built and tested for")
@@ -96,8 +113,20 @@ class Functions(Construct):
             )
         if function.server_keys:
             role.add_to_policy(self._server_keys.reading())
-        acknowledge(role, "IAM5[Resource::*]", "X-Ray knows no resources: traces are sent to `*`")
+        if self._tracing(function) == lambda_.Tracing.ACTIVE:
+            acknowledge(
+                role, "IAM5[Resource::*]", "X-Ray knows no resources: traces are sent to `*`"
+            )
         return role
+
+    def _tracing(self, function: plan.Function) -> lambda_.Tracing:
+        """Lambda traces a call a second and a twentieth of the others, which nobody can change."""
+        traced = self._stage.traces == "all" or not function.busy
+        return lambda_.Tracing.ACTIVE if traced else lambda_.Tracing.DISABLED
+
+    def _system_log_level(self) -> lambda_.SystemLogLevel:
+        """Lambda's own lines at the start and the end of every call are INFO, and cost more than the call."""
+        return lambda_.SystemLogLevel[self._stage.log_level.replace("WARNING", "WARN")]
 
     def _environment(self, function: plan.Function) -> dict[str, str]:
         environment = {
@@ -106,8 +135,8 @@ class Functions(Construct):
                 for name in self._tables
             },
             "HARDLINK_SOURCES": IN_LAMBDA,
-            "POWERTOOLS_SERVICE_NAME": "hardlink",
-            "POWERTOOLS_LOG_LEVEL": "INFO",
+            "POWERTOOLS_SERVICE_NAME": Stack.of(self).stack_name,
+            "POWERTOOLS_LOG_LEVEL": self._stage.log_level,
         }
         if function.server_keys:
             keys = Stack.of(self).to_json_string(self._server_keys.arns)

@@ -9,6 +9,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from hardlink.sources import Sources
+from infra.forwarding import Forwarding
 from infra.snippet import in_browsers, snippet
 
 
@@ -21,15 +22,19 @@ class Outputs(Construct):
         id_: str,
         *,
         url: str,
+        target: str | None,
         sources: Sources,
         server_keys: Mapping[str, str],
         failed: str,
         feeds: str,
         failed_feeds: str,
+        forwarding: Forwarding | None,
     ) -> None:
         super().__init__(scope, id_)
         write_keys = {name: source.write_key for name, source in sources.sources.items()}
         self._put("Url", url, "where the API answers")
+        if target:
+            self._put("DnsTarget", target, "what the domain's DNS record points to")
         self._put("WriteKeys", json.dumps(write_keys), "of each source: public, may send")
         self._put(
             "ServerKeys",
@@ -40,6 +45,12 @@ class Outputs(Construct):
         self._put("Failed", failed, "the queue of what could not be associated: empty, as a rule")
         self._put("Feeds", feeds, "order feeds: aws s3 cp <file> <this><project>/")
         self._put("FailedFeeds", failed_feeds, "the queue of feeds that could not be imported")
+        if forwarding:
+            failed = forwarding.reading.failed.queue_url
+            self._put(
+                "Forwarded", f"s3://{forwarding.bucket}/told/", "events and links, by the day"
+            )
+            self._put("FailedForwarding", failed, "the queue of what could not be told onward")
         if source := in_browsers(sources):
             self._put("Snippet", snippet(url, source.write_key), "paste it into your pages")
 

@@ -10,6 +10,7 @@ from typing import Literal
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
 SOURCES = ROOT / "infra" / "sources.toml"
+STAGES = ROOT / "infra" / "stages.toml"
 REQUIREMENTS = ROOT / "requirements.txt"
 
 Action = Literal[
@@ -45,6 +46,7 @@ class Function:
 
     `access`: what its own code path does with the tables, and no more. `server_keys`: may read them.
     `hard_types`: is told which identifier types are hard, and needs no more of `sources.toml`.
+    `busy`: called for events, so that whatever it adds to a call is paid for a million times.
     `timeout` in seconds; `memory` in MB, which is also its share of a processor.
     """
 
@@ -52,6 +54,7 @@ class Function:
     access: Access
     server_keys: bool = False
     hard_types: bool = False
+    busy: bool = False
     timeout: int = 10
     memory: int = 1024
 
@@ -95,11 +98,14 @@ FUNCTIONS_BY_NAME = {
         Function(
             "track",
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+            busy=True,
             timeout=20,
+            memory=320,  # a call waits for the tables most of its time; the largest body takes 220
         ),
         Function(
             "xo",
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+            busy=True,
             timeout=20,
         ),
         Function(
@@ -109,12 +115,14 @@ FUNCTIONS_BY_NAME = {
                 # its calls say no time, so none is late and looks into a history
                 "customers": tuple(action for action in _LINK if action != "Query"),
             },
+            busy=True,
             timeout=20,
         ),
         Function(
             "exponea",
             {"sessions": (*_OPEN, "Query", "UpdateItem", "PartiQLInsert"), "customers": _LINK},
             server_keys=True,
+            busy=True,
             timeout=20,
         ),
         Function(
@@ -124,6 +132,7 @@ FUNCTIONS_BY_NAME = {
                 # as above: an event that a URL tells happens now
                 "customers": tuple(action for action in _LINK if action != "Query"),
             },
+            busy=True,
             timeout=20,
         ),
         Function(
@@ -136,6 +145,7 @@ FUNCTIONS_BY_NAME = {
         Function(
             "segment",
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+            busy=True,
             timeout=29,  # as long as API Gateway waits: its batches are large
         ),
         Function("identify", {"sessions": _OPEN, "customers": _LINK}),
@@ -174,10 +184,20 @@ FUNCTIONS_BY_NAME = {
             "associate",
             {"sessions": ("GetItem", "BatchGetItem", "UpdateItem"), "customers": _LINK},
             hard_types=True,
+            busy=True,
             timeout=60,
+            memory=512,
         ),
     )
 }
+
+FORWARD = Function(
+    "forward",
+    {"sessions": ("BatchGetItem",), "customers": ("GetItem", "BatchGetItem")},
+    busy=True,
+    timeout=60,
+)
+"""Of a stage that tells onward what it stores, and of no other."""
 
 ROUTES = (
     Route("POST", "/track", "track"),
@@ -253,16 +273,31 @@ CORS_HEADERS = (
     "x-timestamp",
 )
 CORS_METHODS = ("GET", "POST")
-CORS_EXPOSED = ("retry-after", "x-request-id")
-"""Headers of an answer that a page may read: when to come again, and what to quote."""
+CORS_EXPOSED = ("apigw-requestid", "retry-after", "x-request-id")
+"""What a page may read of an answer: what to quote (the first one in all of them), and when to come again."""
 CORS_MAX_AGE = 7200
 """Seconds for which a browser may remember a preflight: the longest that Chromium honours."""
 
 STREAM_BATCH = 100
 STREAM_RETRIES = 10
 STREAM_MAX_AGE = 24 * 3600
-STREAM_FILTER = {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}}
+Filter = Mapping[str, object]
+"""Which records of a stream reach a function, as Lambda's event filtering has it."""
+STREAM_FILTER: Filter = {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}}
 """Only changes of a session or a node reach `associate`: events never do."""
+FORWARD_FILTERS: Mapping[str, Filter] = {
+    "sessions": {
+        "eventName": ["INSERT"],
+        "dynamodb": {"Keys": {"item": {"S": [{"prefix": "e/"}]}}},
+    },
+    "customers": {
+        "eventName": ["INSERT", "MODIFY"],  # a link that is taken back is marked
+        "dynamodb": {"Keys": {"item": {"S": [{"prefix": "l/"}]}}},
+    },
+}
+"""What reaches `forward`: new events, and links. What is deleted is told to nobody."""
+FORWARD_DAYS = 90
+"""For so long the lines are kept in the bucket: read them into where they are wanted."""
 STREAM_WINDOW = 1
 """Seconds to gather a batch in: a visitor's first calls come together."""
 STREAM_PARALLEL = 4
@@ -283,5 +318,12 @@ UNTHROTTLED_RATE = 10_000
 UNTHROTTLED_BURST = 5_000
 """What AWS allows an account and region unless asked for more."""
 LOG_RETENTION = "ONE_MONTH"
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "error": "$context.integrationErrorMessage",
+}
+"""Of every call: each word has its price. The route, not the path, which may name a customer; no address of anybody."""
 QUEUE_DAYS = 14
 """For so long a stream record that failed waits to be looked at: the most that SQS keeps."""

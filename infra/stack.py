@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 from aws_cdk import App, Stack, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from hardlink import declaration
 from hardlink.sources import Sources
-from infra import plan
+from infra import plan, stages
+from infra.alarms import Told
 from infra.api import Api
-from infra.association import Association
+from infra.association import Reading
+from infra.edge import Edge
 from infra.feeds import Feeds
+from infra.forwarding import Forwarding
 from infra.functions import Functions
+from infra.monitoring import Monitoring
 from infra.outputs import Outputs
 from infra.server_keys import ServerKeys
+from infra.stages import Stage
 from infra.tables import Tables
-
-Stage = Literal["dev", "prod"]
 
 
 class NoStage(Exception):
@@ -28,7 +29,9 @@ class NoStage(Exception):
 class Hardlink(Stack):
     """One deployment. `keep`: its data outlives mistakes, and the stack itself."""
 
-    def __init__(self, scope: App, id_: str, *, declared: Sources, keep: bool) -> None:
+    def __init__(
+        self, scope: App, id_: str, *, declared: Sources, stage: Stage, keep: bool
+    ) -> None:
         super().__init__(
             scope,
             id_,
@@ -44,33 +47,79 @@ class Hardlink(Stack):
             tables=tables,
             server_keys=server_keys,
             sources=declared,
+            stage=stage,
             keep=keep,
         )
         api = Api(self, "Api", functions=functions, sources=declared, keep=keep)
-        association = Association(
-            self, "Association", tables=tables, associate=functions["associate"]
+        edge = _edge(self, api, stage)
+        both = dict.fromkeys(tables, plan.STREAM_FILTER)
+        association = Reading(
+            self,
+            "Association",
+            tables=tables,
+            function=functions["associate"],
+            filters=both,
+        )
+        forwarding = (
+            Forwarding(self, "Forwarding", tables=tables, functions=functions, keep=keep)
+            if stage.forward
+            else None
         )
         feeds = Feeds(self, "Feeds", orders=functions["orders"], keep=keep)
+        told = Told(
+            scope=self,
+            api=api.id,
+            functions=[functions[name] for name in functions],
+            readers=[functions["associate"], *([forwarding.function] if forwarding else [])],
+            tables=[tables[name] for name in tables],
+            failed=[
+                association.failed,
+                feeds.failed,
+                *([forwarding.reading.failed] if forwarding else []),
+            ],
+        )
+        Monitoring(self, "Monitoring", told=told, stage=stage)
         Outputs(
             self,
             "Outputs",
-            url=api.url,
+            url=edge.url if edge else api.url,
+            target=edge.target if edge else None,
             sources=declared,
             server_keys=server_keys.names,
             failed=association.failed.queue_url,
             feeds=f"s3://{feeds.name}/{plan.FEEDS}",
             failed_feeds=feeds.failed.queue_url,
+            forwarding=forwarding,
         )
 
 
-def compose(app: App) -> Hardlink:
-    """The stack of the stage that the context names (`-c stage=prod`), under cdk-nag's eyes."""
+def _edge(scope: Hardlink, api: Api, stage: Stage) -> Edge | None:
+    if not (stage.domain and stage.certificate):
+        return None
+    return Edge(
+        scope,
+        "Edge",
+        api=api,
+        domain=stage.domain,
+        certificate=stage.certificate,
+        caches=stage.cloudfront,
+    )
+
+
+def compose(app: App, settings: Stage | None = None) -> Hardlink:
+    """The stack of the stage that the context names (`-c stage=prod`), under cdk-nag's eyes.
+
+    `settings`: instead of those of `stages.toml`. Raises `NoStage`, `StagesError`, `SourcesError`.
+    """
     stage = app.node.try_get_context("stage") or "dev"
-    if stage not in get_args(Stage):
-        raise NoStage(f"there is no stage {stage!r}: use one of {', '.join(get_args(Stage))}")
+    if stage not in stages.NAMES:
+        raise NoStage(f"there is no stage {stage!r}: use one of {', '.join(stages.NAMES)}")
+    settings = settings or stages.load(plan.STAGES, stage)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     declared = declaration.load(plan.SOURCES)
-    stack = Hardlink(app, f"hardlink-{stage}", declared=declared, keep=stage == "prod")
+    stack = Hardlink(
+        app, f"hardlink-{stage}", declared=declared, stage=settings, keep=stage == "prod"
+    )
     Tags.of(stack).add("service", "hardlink")
     Tags.of(stack).add("stage", stage)
     return stack

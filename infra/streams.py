@@ -137,13 +137,16 @@ class Streams:
 
 def wanted(record: Record) -> bool:
     """Whether the plan's filter lets a record through to the function."""
-    return _matches(plan.STREAM_FILTER, record)
+    return matches(plan.STREAM_FILTER, record)
 
 
-def _matches(pattern: Any, value: Any) -> bool:
-    """Lambda's event filtering, as far as the plan uses it: nested objects, and lists of the values allowed."""
+def matches(pattern: Any, value: Any) -> bool:
+    """Lambda's event filtering, as far as the plan uses it: nested objects, lists of values or beginnings allowed."""
     if isinstance(pattern, Mapping):
         return isinstance(value, Mapping) and all(
-            _matches(inner, value.get(name)) for name, inner in pattern.items()
+            matches(inner, value.get(name)) for name, inner in pattern.items()
         )
-    return value in pattern
+    return any(
+        str(value).startswith(one["prefix"]) if isinstance(one, Mapping) else value == one
+        for one in pattern
+    )

@@ -10,10 +10,11 @@ from typing import Any, cast
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
+from hardlink import metrics
 from hardlink.association import Association
-from hardlink.http import logger
 from hardlink.layout import PARTITION, Table
-from hardlink.tables import tables
+from hardlink.log import logger, tell
+from hardlink.tables import clock, tables
 
 HARD_TYPES = {
     space: frozenset(types)
@@ -33,8 +34,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             try:
                 association.changed(*found)
             except Exception:
+                metrics.count("association_failures")
                 logger.exception("not associated", table=found[0], key=_hidden(found[1]))
                 raise
+            _measure(record)
             done.add(found)
 
     processor = BatchProcessor(
@@ -42,7 +45,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     with processor(event["Records"], associate, context):
         processor.process()
+    tell()
     return cast("dict[str, Any]", processor.response())
+
+
+def _measure(record: DynamoDBRecord) -> None:
+    """How long after the change its rows follow; DynamoDB says when that was to the second."""
+    changed = record.dynamodb.approximate_creation_date_time if record.dynamodb else None
+    if changed is not None:
+        metrics.took("association_lag", int(clock() / 1000 - changed * 1000))
 
 
 def _hidden(partition: str) -> str:

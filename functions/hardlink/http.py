@@ -12,9 +12,8 @@ from functools import cached_property, wraps
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from aws_lambda_powertools.logging import Logger
-
 from hardlink.errors import Busy, HardlinkError, Invalid, TooLarge
+from hardlink.log import logger, tell
 from hardlink.nodes import NOTHING
 from hardlink.values import dump
 
@@ -26,11 +25,12 @@ DEEPEST = 64
 MOST_ANSWERED = 6_200_000
 """Bytes of an answer as Lambda counts them: 6 MB, with room for what is around the body."""
 _LARGE = 1_000_000
+_ERRORS, _FAULTS = 400, 500
+"""From which status on an answer is the caller's error, and from which on ours."""
 
 Event = Mapping[str, Any]
 LambdaHandler = Callable[[Event, object], dict[str, Any]]
 ErrorAnswer = Callable[[HardlinkError], "Answer"]
-logger = Logger(service="hardlink")
 
 
 class Answer(NamedTuple):
@@ -148,25 +148,44 @@ def native_error(error: HardlinkError) -> Answer:
 def entrypoint(
     handle: Callable[[Request], Answer | File], error_answer: ErrorAnswer = native_error
 ) -> LambdaHandler:
-    """A Lambda handler: one log line a call without personal data, every error an answer that says what to do.
+    """A Lambda handler: every error is an answer that says what to do, and a line in the log that its ID finds.
 
-    `error_answer`: an error in the words of the client's own system.
+    `error_answer`: an error in the words of the client's own system. No line says anything that a caller sent.
     """
 
     @wraps(handle)
-    def handler(event: Event, _context: object) -> dict[str, Any]:
+    def handler(event: Event, context: object) -> dict[str, Any]:
         request = Request(event)
+        code = None
         try:
             response = _response(handle(request), request)
         except HardlinkError as error:
+            code = error.code
             response = _response(error_answer(error), request)
             if isinstance(error, Busy):
                 response["headers"]["retry-after"] = "1"
-        status = response["statusCode"]
-        logger.info("answered", route=request.route, status=status, request_id=request.id)
+        except Exception as error:
+            _log(request, context, "failed", 500, type(error).__name__)
+            raise  # Lambda logs where, and API Gateway answers 500 under the same ID
+        finally:
+            tell()
+        _log(request, context, "answered", response["statusCode"], code)
         return response
 
     return handler
+
+
+def _log(request: Request, context: object, what: str, status: int, code: str | None) -> None:
+    """A line that is found by the ID of the request, and by that of Lambda's own lines about it."""
+    line: dict[str, Any] = {"route": request.route, "status": status, "request_id": request.id}
+    if code:
+        line["code"] = code
+    if called := getattr(context, "aws_request_id", None):
+        line["function_request_id"] = called
+    write = logger.info if status < _ERRORS else logger.warning
+    if status >= _FAULTS:
+        write = logger.error
+    write(what, extra=line)
 
 
 def _response(answer: Answer | File, request: Request) -> dict[str, Any]:

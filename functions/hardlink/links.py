@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from hardlink import forest, identity, layout, values
+from hardlink import forest, identity, layout, metrics, values
 from hardlink.call import Call
 from hardlink.contention import attempts
 from hardlink.draft import Decision, NewEntry, Unread
+from hardlink.errors import Refused
 from hardlink.identity import Claim
 from hardlink.layout import Record
 from hardlink.nodes import Entry, Node, State, spans
@@ -53,9 +55,11 @@ class Links:
                 call, decision.customer, decision.states, read, first, actions
             )
 
-        decision = self._carry_out(
-            call.space, attempt, claim.ids + ((claim.profile,) if claim.profile else ())
-        )
+        with _counted():
+            decision = self._carry_out(
+                call.space, attempt, claim.ids + ((claim.profile,) if claim.profile else ())
+            )
+        metrics.count("links_made", len(decision.entries))
         for portion in rest:
             self._say(call, decision.customer, portion)
         return decision
@@ -83,7 +87,8 @@ class Links:
             _check_room(read.records[decision.customer], said)
             return decision, []
 
-        self._carry_out(call.space, attempt, claim.ids)
+        with _counted():
+            self._carry_out(call.space, attempt, claim.ids)
 
     def say(self, call: Call, profile: Node, values_said: Values, said: int | None) -> None:
         """Say these values about whoever is behind a profile: its root when it is linked, else itself (rule 9).
@@ -183,6 +188,16 @@ class Links:
             lambda read: (Decision(root), _with_values(call, root, {}, read, said, [])),
             [root],
         )
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    """Counts what a rule of identity refuses."""
+    try:
+        yield
+    except Refused:
+        metrics.count("links_refused")
+        raise
 
 
 def _root(profile: Node, hard_types: frozenset[str], read: _Read, said: int | None) -> Node:

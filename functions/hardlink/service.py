@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hardlink import clock, instants, values
+from hardlink import clock, instants, metrics, values
 from hardlink.call import Call, NewId, new_id
 from hardlink.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.consents import Consents
@@ -20,7 +21,7 @@ from hardlink.nodes import Node
 from hardlink.ordering import Orders, Outcome, Purchase
 from hardlink.port import Store
 from hardlink.sources import Policy, Sources
-from hardlink.tracking import Batch, Tracking, debug
+from hardlink.tracking import Batch, Status, Tracking, debug
 from hardlink.values import Name, Value
 from hardlink.visits import Visits
 
@@ -99,7 +100,7 @@ class Service:
             return {
                 "session": {"id": session_id},
                 "profile": {"id": known.value if known else None},
-                "results": _shown(batch),
+                "results": _results(batch),
                 "warnings": [],
             }
         if other is None:
@@ -114,7 +115,7 @@ class Service:
         visitor = (
             _NOBODY if own else _visitor(session)
         )  # a customer's own session is no caller's to join
-        answer = {**visitor, "results": _shown(batch), "warnings": warnings}
+        answer = {**visitor, "results": _results(batch), "warnings": warnings}
         return answer | ({"debug": debug(session, stored)} if batch.debugger else {})
 
     def knows(self, call: Call, session_id: str) -> bool:
@@ -162,7 +163,10 @@ class Service:
 
         Raises `Invalid`, and `Refused` where a rule forbids it: then nothing changed.
         """
-        return self._orders.tell(call, told)
+        outcome = self._orders.tell(call, told)
+        if outcome.status == "stored":
+            metrics.count("events_stored")
+        return outcome
 
     def anonymize(self, call: Call, command: Anonymize) -> Answer:
         """From now on this device is somebody else's (rule 5): a new session, a new profile; the old ones stay."""
@@ -255,7 +259,7 @@ class Service:
         return {
             "session": {"id": named or own_id},
             "profile": {"id": None},
-            "results": _shown(batch),
+            "results": _results(batch),
             "warnings": warnings,
             # whose profile it is nobody learns, who could join it
             **({"debug": {"session": {"id": own_id}}} if batch.debugger else {}),
@@ -338,6 +342,12 @@ def _named(decision: Decision, ids: tuple[Node, ...]) -> dict[str, str]:
     return {"type": shown.type, "value": shown.value}
 
 
+_COUNTED: Mapping[Status, metrics.Name] = {
+    "stored": "events_stored",
+    "duplicate": "events_duplicate",
+    "rejected": "events_rejected",
+    "dropped": "events_dropped",
+}
 _NOBODY: Answer = {"session": {"id": None}, "profile": {"id": None}}
 
 
@@ -345,7 +355,10 @@ def _visitor(session: Session) -> Answer:
     return {"session": {"id": session.id}, "profile": {"id": session.profile.value}}
 
 
-def _shown(batch: Batch) -> list[Mapping[str, str | None]]:
+def _results(batch: Batch) -> list[Mapping[str, str | None]]:
+    """The verdicts as they are answered, counted."""
+    for status, n in Counter(verdict.status for verdict in batch.verdicts).items():
+        metrics.count(_COUNTED[status], n)
     return [verdict.shown() for verdict in batch.verdicts]
 
 

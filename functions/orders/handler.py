@@ -13,7 +13,8 @@ from urllib.parse import unquote_plus
 
 from hardlink import keys, writing
 from hardlink.errors import Busy, Invalid, TooLarge
-from hardlink.http import MOST_BYTES, Answer, Request, entrypoint, logger
+from hardlink.http import MOST_BYTES, Answer, Request, entrypoint
+from hardlink.log import logger, tell
 from hardlink.tables import clock
 from orders import forms, importing
 from orders.bucket import Bucket, Gone
@@ -68,6 +69,7 @@ def imported(event: dict[str, Any], context: Any) -> dict[str, Any]:
         for message in event["Records"]
         if not _is_done(message, context)
     ]
+    tell()
     return {"batchItemFailures": unfinished}
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from hardlink.call import Call
 from hardlink.errors import Busy, HardlinkError
-from hardlink.http import logger
+from hardlink.log import logger
 from hardlink.service import Service
 from hardlink.sources import Project, Source
 from orders import dialect

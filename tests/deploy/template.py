@@ -11,6 +11,7 @@ from typing import Any
 from aws_cdk import App
 
 from infra.stack import compose
+from infra.stages import Stage
 
 _HASH = 8
 """Characters that the CDK adds to every logical ID."""
@@ -97,10 +98,10 @@ class Template:
         }
 
 
-def synthesized(folder: Path, stage: str) -> Template:
-    """The stack of a stage. Raises `RuntimeError` where a check fails."""
+def synthesized(folder: Path, stage: str, settings: Stage | None = None) -> Template:
+    """The stack of a stage, with other settings if there are any. Raises `RuntimeError` where a check fails."""
     app = App(outdir=str(folder), context={"stage": stage})
-    compose(app)
+    compose(app, settings)
     app.synth()
     return Template(folder, f"hardlink-{stage}")
 

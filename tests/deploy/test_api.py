@@ -57,7 +57,7 @@ def test_browsers_may_call_from_exact_origins_with_credentials(dev: Template) ->
         ],
         "AllowMethods": ["GET", "POST"],
         "AllowOrigins": ["http://127.0.0.1:8787", "http://localhost:8787"],
-        "ExposeHeaders": ["retry-after", "x-request-id"],
+        "ExposeHeaders": ["apigw-requestid", "retry-after", "x-request-id"],
         "MaxAge": 7200,
     }
 

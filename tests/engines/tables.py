@@ -24,11 +24,15 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class Clients:
-    """Clients of an engine, `moto` or `dynamodb-local`: for its tables, and for their streams."""
+    """Clients of an engine, `moto` or `dynamodb-local`: for its tables, and for their streams.
+
+    `patient` makes and deletes tables: an engine that was just started takes its time on a busy machine.
+    """
 
     kind: str
     tables: Any
     streams: Any
+    patient: Any
 
 
 @dataclass
@@ -134,23 +138,27 @@ def dynamodb_local(endpoint: str) -> Iterator[Clients]:
 def new(clients: Clients) -> Iterator[Engine]:
     """Empty tables, for the length of the block."""
     suffix = f"-{next(_numbers)}"
-    moto_engine.create_tables(clients.tables, suffix)
+    moto_engine.create_tables(clients.patient, suffix)
     try:
         yield Engine(clients, {table: table + suffix for table in TABLES})
     finally:
         for table in TABLES:
-            clients.tables.delete_table(TableName=table + suffix)
+            clients.patient.delete_table(TableName=table + suffix)
 
 
 @contextmanager
 def _connected(kind: str, endpoint: str | None) -> Iterator[Clients]:
-    streams = botocore.session.get_session().create_client("dynamodbstreams", endpoint_url=endpoint)
-    clients = Clients(kind, connect(endpoint), streams)
+    create = botocore.session.get_session().create_client
+    streams, patient = (
+        create(name, endpoint_url=endpoint) for name in ("dynamodbstreams", "dynamodb")
+    )
+    clients = Clients(kind, connect(endpoint), streams, patient)
     try:
         yield clients
     finally:
         clients.tables.close()
         clients.streams.close()
+        clients.patient.close()
 
 
 def _value(raw: dict[str, Any]) -> str | int | bool:

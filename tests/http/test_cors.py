@@ -46,7 +46,7 @@ def test_the_preflight_of_an_allowed_origin(shop: Client, path: str) -> None:
     assert of_cors(reply) == {
         "access-control-allow-origin": ALLOWED,
         "access-control-allow-credentials": "true",
-        "access-control-expose-headers": "retry-after,x-request-id",
+        "access-control-expose-headers": "apigw-requestid,retry-after,x-request-id",
         "access-control-allow-methods": ",".join(plan.CORS_METHODS),
         "access-control-allow-headers": ",".join(plan.CORS_HEADERS),
         "access-control-max-age": str(plan.CORS_MAX_AGE),
@@ -68,7 +68,7 @@ def test_a_call_from_an_allowed_origin(shop: Client, origin: str) -> None:
     assert of_cors(reply) == {
         "access-control-allow-origin": origin,
         "access-control-allow-credentials": "true",
-        "access-control-expose-headers": "retry-after,x-request-id",
+        "access-control-expose-headers": "apigw-requestid,retry-after,x-request-id",
         "vary": "origin",
     }
 

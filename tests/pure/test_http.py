@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from hardlink import http
+from hardlink import log
 from hardlink.errors import Busy, Invalid, Refused, TooLarge, Unauthorized
 from hardlink.http import Answer, Request, entrypoint
 from hardlink.keys import ServerKeys
@@ -150,7 +150,7 @@ def test_the_log_holds_nothing_that_a_caller_sent(capsys: pytest.CaptureFixture[
     logged = capsys.readouterr().out
     assert "gordon" not in logged
     assert "Bearer" not in logged
-    assert http.logger.service == "hardlink"
+    assert log.logger.service == "hardlink"
 
 
 # -- server keys --------------------------------------------------------------------------------

@@ -1,0 +1,67 @@
+"""What is told onward: a JSON document for every stored event and for every link, one line each. Pure.
+
+Both have `kind`, `project` and `key`, which is the same however often one is told: at least once; keep each key once.
+
+`event`: `session`, `profile`, `customer` (as far as association came, or null), and the event as its timeline has it:
+`id`, `type`, `time`, `received`, `source`, `properties`, `context`, ... `omitted` names what had no room.
+`link`: `node` is linked to `link` (null: to nobody) since `said`, by `rule`, at `at`, of `evidence`; a link that was
+taken back is told again, with `undone`. Times are ISO 8601, nodes are `type=value`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hardlink.events import StoredEvent
+from hardlink.instants import iso
+from hardlink.layout import Key, Session, project_of
+from hardlink.nodes import Entry
+from hardlink.values import dump
+
+MOST_BYTES = 1_000_000
+"""Of a line: Firehose takes 1,000 KiB."""
+_LARGE = ("properties", "context")
+
+
+def event(key: Key, session: Session, found: StoredEvent) -> dict[str, Any]:
+    """A stored event."""
+    customer = session.customer
+    return {
+        "kind": "event",
+        "project": project_of(key.partition)[0],
+        "key": f"{key.partition}/{found.time}/{found.id}",
+        "customer": {"type": customer.type, "value": customer.value} if customer else None,
+        **found.shown(session.id, session.profile.value),
+    }
+
+
+def link(key: Key, entry: Entry) -> dict[str, Any]:
+    """An entry of a node's link history."""
+    project, node = project_of(key.partition)
+    document = {
+        "kind": "link",
+        "project": project,
+        "key": f"{key.partition}/{entry.rev}",
+        "node": node,
+        "link": str(entry.link) if entry.link else None,
+        "owner": str(entry.owner) if entry.owner else None,
+        "begins": entry.begins,
+        "rule": entry.rule,
+        "evidence": entry.evidence,
+        "at": iso(entry.at),
+        "said": iso(entry.said),
+        "source": entry.source,
+    }
+    if not entry.undone:
+        return document
+    return {**document, "key": f"{document['key']}/undone", "undone": iso(entry.undone)}
+
+
+def line(document: Mapping[str, Any]) -> bytes:
+    """A document as it is sent; of one that has no room, all but its largest parts."""
+    whole = f"{dump(document)}\n".encode()
+    if len(whole) <= MOST_BYTES:
+        return whole
+    kept = {name: value for name, value in document.items() if name not in _LARGE}
+    return f"{dump({**kept, 'omitted': list(_LARGE)})}\n".encode()

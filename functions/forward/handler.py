@@ -1,0 +1,77 @@
+"""The stream function that tells onward: every stored event and every link, as it is in the tables by now.
+
+A record says only where to look. What is not there any more, or is of a session that was erased, is told to nobody.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from forward import documents
+from forward.firehose import Firehose
+from hardlink import events, layout, metrics
+from hardlink.layout import PARTITION, SORT, Item, Key
+from hardlink.log import logger, tell
+from hardlink.port import Store
+from hardlink.tables import tables
+
+firehose = cache(Firehose)
+Found = Mapping[Key, Item]
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Records whose line was not taken are answered, and come again."""
+    numbers = _wanted(event["Records"])
+    lines = list(_lines(tables(), list(numbers)))
+    refused = firehose(os.environ["HARDLINK_FORWARD_STREAM"]).put([line for _, line in lines])
+    failed = [numbers[lines[place][0]] for place in sorted(refused)]
+    metrics.count("forwarded", len(lines) - len(failed))
+    metrics.count("forward_failures", len(failed))
+    if failed:
+        logger.error("not forwarded", extra={"lines": len(failed)})
+    tell()
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+
+
+def _wanted(records: Sequence[Mapping[str, Any]]) -> dict[Key, str]:
+    """Where to look, and the number of the first record that says so."""
+    found: dict[Key, str] = {}
+    for record in records:
+        keys = record["dynamodb"]["Keys"]
+        table = next(table for table, name in PARTITION.items() if name in keys)
+        key = Key(table, keys[PARTITION[table]]["S"], keys[SORT]["S"])
+        if record["eventName"] != "REMOVE" and key.item.startswith(("e/", "l/")):
+            found.setdefault(key, record["dynamodb"]["SequenceNumber"])
+    return found
+
+
+def _lines(store: Store, keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
+    """The line of each key, as far as there is something to tell."""
+    found = _read(store, [*keys, *_heads(keys)])
+    for key in keys:
+        item = found.get(key)
+        if item is None:
+            continue
+        if key.table == "customers":
+            yield key, documents.line(documents.link(key, layout.read_entry(key, item)))
+            continue
+        head = key._replace(item=layout.HEAD)
+        if head in found and not found[head].get("erased"):
+            session = layout.read_session(head, found[head])
+            document = documents.event(key, session, events.read(store, key, item))
+            yield key, documents.line(document)
+
+
+def _heads(keys: Sequence[Key]) -> list[Key]:
+    """The sessions of events."""
+    return list(
+        dict.fromkeys(key._replace(item=layout.HEAD) for key in keys if key.table == "sessions")
+    )
+
+
+def _read(store: Store, keys: Sequence[Key]) -> Found:
+    items = store.get(keys) if keys else []
+    return {key: item for key, item in zip(keys, items, strict=True) if item is not None}

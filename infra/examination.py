@@ -1,0 +1,204 @@
+"""Asks AWS about every resource of a stack, and holds what it says against `symptoms`."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra import plan, symptoms
+from infra.symptoms import Finding, Said
+
+_TIMEOUT = 10.0
+
+
+class Account:
+    """An AWS account in one region, or an emulator of it."""
+
+    def __init__(self, region: str | None = None, endpoint_url: str | None = None) -> None:
+        self._session = boto3.Session(region_name=region)
+        self._endpoint = endpoint_url
+        self._clients: dict[str, Any] = {}
+
+    def ask(self, service: str, operation: str, **request: Any) -> Any:
+        """One request."""
+        return getattr(self._client(service), operation)(**request)
+
+    def pages(self, service: str, operation: str, found: str, **request: Any) -> list[Any]:
+        """Everything under the name `found` of all pages of an answer."""
+        paginator = self._client(service).get_paginator(operation)
+        return [one for page in paginator.paginate(**request) for one in page[found]]
+
+    def _client(self, service: str) -> Any:
+        if service not in self._clients:
+            create: Callable[..., Any] = self._session.client
+            self._clients[service] = create(service, endpoint_url=self._endpoint)
+        return self._clients[service]
+
+
+def examine(account: Account, stack: str, url: str | None = None) -> Iterator[Finding]:
+    """Every check of a stack. `url`: where its API answers, if not where its outputs say."""
+    try:
+        described = _stack(account, stack)
+    except (BotoCoreError, ClientError) as error:
+        yield Finding(f"stack {stack}", _unseen(error))
+        return
+    yield Finding(f"stack {stack}", symptoms.stack(described, stack))
+    if described is None:
+        return
+    examination = _Examination(account, stack, described)
+    for check in (
+        examination.functions,
+        examination.mappings,
+        examination.tables,
+        examination.queues,
+        examination.secrets,
+        lambda: examination.health(url),
+        examination.alarms,
+        examination.logs,
+    ):
+        try:
+            yield from check()
+        except (BotoCoreError, ClientError) as error:
+            yield Finding(check.__name__.replace("<lambda>", "health"), _unseen(error))
+
+
+class _Examination:
+    def __init__(self, account: Account, stack: str, described: Said) -> None:
+        self._account = account
+        self._stack = stack
+        self._outputs = {o["OutputKey"]: o["OutputValue"] for o in described.get("Outputs", ())}
+        found = account.pages(
+            "cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=stack
+        )
+        self._resources = [(r["ResourceType"], r["PhysicalResourceId"]) for r in found]
+
+    def functions(self) -> Iterator[Finding]:
+        """Those that the plan has, each ready."""
+        found = {
+            config["Handler"].partition(".")[0]: config
+            for name in self._all("Lambda::Function")
+            for config in [
+                self._account.ask("lambda", "get_function_configuration", FunctionName=name)
+            ]
+        }
+        yield Finding(
+            "functions",
+            symptoms.functions(found.keys() - {plan.FORWARD.name}, plan.FUNCTIONS_BY_NAME),
+        )
+        for name, config in sorted(found.items()):
+            yield Finding(f"function {name}", symptoms.function(config))
+
+    def mappings(self) -> Iterator[Finding]:
+        """Whatever brings records or messages to a function."""
+        for uuid in self._all("Lambda::EventSourceMapping"):
+            said = self._account.ask("lambda", "get_event_source_mapping", UUID=uuid)
+            yield Finding(f"mapping {_place(said)}", symptoms.mapping(said))
+
+    def tables(self) -> Iterator[Finding]:
+        """Both, and that their streams are read."""
+        streams: dict[str, str | None] = {}
+        for name in self._all("DynamoDB::Table"):
+            said = self._account.ask("dynamodb", "describe_table", TableName=name)["Table"]
+            streams[name] = said.get("LatestStreamArn")
+            yield Finding(f"table {name}", symptoms.table(said))
+            ttl = self._account.ask("dynamodb", "describe_time_to_live", TableName=name)
+            fault = symptoms.expiry(ttl["TimeToLiveDescription"], plan.TABLES[0].expires)
+            yield Finding(f"expiry of {name}", fault)
+            kept = self._account.ask("dynamodb", "describe_continuous_backups", TableName=name)
+            fault = symptoms.backup(kept["ContinuousBackupsDescription"])
+            yield Finding(f"backups of {name}", fault)
+        read = {
+            self._account.ask("lambda", "get_event_source_mapping", UUID=uuid)["EventSourceArn"]
+            for uuid in self._all("Lambda::EventSourceMapping")
+        }
+        yield Finding("streams", symptoms.sources(read, streams))
+
+    def queues(self) -> Iterator[Finding]:
+        """Those of what failed."""
+        for output, url in self._outputs.items():
+            if not output.startswith("Failed"):
+                continue
+            answer = self._account.ask(
+                "sqs",
+                "get_queue_attributes",
+                QueueUrl=url,
+                AttributeNames=["ApproximateNumberOfMessages"],
+            )
+            depth = int(answer["Attributes"]["ApproximateNumberOfMessages"])
+            yield Finding(f"queue {output}", symptoms.queue(depth, url))
+
+    def secrets(self) -> Iterator[Finding]:
+        """The server key of each project."""
+        for project, name in json.loads(self._outputs.get("ServerKeys", "{}")).items():
+            try:
+                answer = self._account.ask("secretsmanager", "get_secret_value", SecretId=name)
+                value = answer.get("SecretString")
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                    raise
+                value = None
+            yield Finding(f"server key of {project}", symptoms.secret(value, project))
+
+    def health(self, url: str | None) -> Iterator[Finding]:
+        """That the API answers."""
+        at = url or self._outputs.get("Url", "")
+        yield Finding(f"health of {at}", symptoms.health(_status(f"{at}/health")))
+
+    def alarms(self) -> Iterator[Finding]:
+        """Those of this stack."""
+        for said in self._account.pages(
+            "cloudwatch", "describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{self._stack}-"
+        ):
+            yield Finding(f"alarm {said['AlarmName']}", symptoms.alarm(said))
+
+    def logs(self) -> Iterator[Finding]:
+        """That every one forgets."""
+        for name in self._all("Logs::LogGroup"):
+            groups: list[Mapping[str, Any]] = self._account.pages(
+                "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name
+            )
+            said = next((group for group in groups if group["logGroupName"] == name), None)
+            yield Finding(f"log {name}", symptoms.log(said))
+
+    def _all(self, type_: str) -> list[str]:
+        """The resources of a type, by what AWS calls them."""
+        return [id_ for found, id_ in self._resources if found == f"AWS::{type_}"]
+
+
+def _stack(account: Account, name: str) -> Said | None:
+    try:
+        found: Said = account.ask("cloudformation", "describe_stacks", StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return found
+
+
+def _status(url: str) -> int | str:
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - the stack's own
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except (OSError, ValueError) as error:
+        return f"no answer ({error})"
+
+
+def _place(said: Said) -> str:
+    """`sessions -> associate`, as far as the names tell."""
+    source = str(said["EventSourceArn"]).split(":")[5].removeprefix("table/").partition("/")[0]
+    return f"{source} -> {str(said['FunctionArn']).rpartition(':')[2]}"
+
+
+def _unseen(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        return f"could not be looked at ({code} of {error.operation_name}): allow it to who looks"
+    return f"could not be looked at: {error}"

@@ -1,0 +1,75 @@
+"""What a stage has beyond the service itself: `stages.toml`, validated before anything is deployed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Name = Literal["dev", "prod"]
+NAMES: tuple[Name, ...] = get_args(Name)
+_Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
+_Certificate = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+$")
+]
+_Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)]
+
+
+class StagesError(Exception):
+    """`stages.toml` can't be used: each line names the file, the field, and what is wrong."""
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stage(_Declared):
+    """The settings of one stage.
+
+    `log_level`: `INFO` has a line for every call, `WARNING` for those that fail. `traces`: X-Ray for `all` functions,
+    or for those that no event waits for (`rare`). `alarm_email`: who is told, once the address confirmed.
+    `domain`: under which the API answers, with its `certificate` (an ARN of ACM); `cloudfront`: stands before it.
+    `forward`: every stored event and every link is told onward, by Firehose into a bucket.
+    """
+
+    log_level: Literal["INFO", "WARNING"] = "INFO"
+    traces: Literal["all", "rare"] = "all"
+    alarms: bool = False
+    dashboard: bool = False
+    alarm_email: _Email | None = None
+    domain: _Domain | None = None
+    certificate: _Certificate | None = None
+    cloudfront: bool = False
+    forward: bool = False
+
+    @model_validator(mode="after")
+    def _domain_is_whole(self) -> Stage:
+        if bool(self.domain) != bool(self.certificate):
+            raise ValueError("domain and certificate belong together: set both, or neither")
+        if self.cloudfront and not self.domain:
+            raise ValueError("cloudfront needs a domain, and its certificate")
+        if self.cloudfront and ":us-east-1:" not in str(self.certificate):
+            raise ValueError("certificate: CloudFront takes one of us-east-1 only")
+        return self
+
+
+class _Stages(_Declared):
+    dev: Stage = Stage()
+    prod: Stage = Stage()
+
+
+def load(path: Path, name: Name) -> Stage:
+    """The settings of a stage. Raises `StagesError` naming file and field."""
+    try:
+        declared = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = _Stages.model_validate(declared)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StagesError(f"{path}: {error}") from error
+    except ValidationError as error:
+        lines = (
+            f"{path}: {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()
+        )
+        raise StagesError("\n".join(lines)) from error
+    return found.dev if name == "dev" else found.prod

@@ -1,0 +1,284 @@
+"""`make cost`: the price of a million events, from what calls of the real handlers consume on DynamoDB Local.
+
+Counted here: requests, capacity units, CPU. Assumed, and said: how long DynamoDB takes to answer, what a visit is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import io
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+from unittest.mock import patch
+from uuid import uuid4
+
+from infra import plan, stages
+from tests.bench.cpu import environment
+from tests.bench.prices import Prices, Usage, billed, load, per_million, total
+from tests.bench.requests import units
+from tests.engines import dynamodb_local, tables
+from tests.engines.tables import Engine
+
+GOALS = {"single": 2.05, "batches of 10": 0.80}
+"""USD for a million events in the middle of a visit."""
+WAIT = 0.004
+"""Seconds that a request to DynamoDB waits, as AWS's own metrics have it for small items in the same region."""
+VISIT, LOGS_IN = 20, 20
+"""Events of a visit, and visits of which one logs in."""
+CALLS, VISITS = 300, 40
+_LINE = 26
+"""Bytes that CloudWatch adds to every line."""
+_PROPERTIES = {"pageTitle": "My Page", "price": 34.43, "currency": "EUR", "tags": ["a", "b"]}
+Handler = Callable[[dict[str, Any], object], Any]
+
+
+class Costs(NamedTuple):
+    """What was consumed by events in the middle of visits, and what one visit adds. `events`: by the size of a call."""
+
+    steady: Mapping[str, Usage]
+    visit: Usage
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table; answers the exit code: 0 where the goals are held."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.cost", description=__doc__)
+    parser.add_argument("--calls", type=int, default=CALLS, help="calls that are measured")
+    given = parser.parse_args(arguments)
+    prices = load()
+    costs = measure(given.calls)
+    print(f"USD for a million events; list prices of {prices.date}, {prices.region}, no free tier")
+    held = [_table(name, usage, costs.visit, prices) for name, usage in costs.steady.items()]
+    print(_ASSUMED)
+    print(_idle(prices))
+    return 0 if all(held) else 1
+
+
+def measure(calls: int = CALLS, endpoint: str | None = None) -> Costs:
+    """Drive the handlers on DynamoDB Local: the one that listens there, or one of its own."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, environment()))
+        at = endpoint or stack.enter_context(dynamodb_local.running())
+        clients = stack.enter_context(tables.dynamodb_local(at))
+        engine = stack.enter_context(tables.new(clients))
+        stack.enter_context(patch.dict(os.environ, _environment(engine, at)))
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        driver = _Driver(engine)
+        steady = {
+            "single": driver.steady(calls, 1),
+            "batches of 10": driver.steady(max(1, calls // 4), 10),
+        }
+        return Costs(steady, driver.visits(max(1, min(VISITS, calls))))
+
+
+def _environment(engine: Engine, endpoint: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        "HARDLINK_SESSIONS_TABLE": engine.names["sessions"],
+        "HARDLINK_CUSTOMERS_TABLE": engine.names["customers"],
+        "POWERTOOLS_LOG_LEVEL": "WARNING",
+    }
+
+
+class _Driver:
+    """Calls handlers as Lambda does, and counts."""
+
+    def __init__(self, engine: Engine) -> None:
+        from hardlink import tables as deployed  # noqa: PLC0415 - needs the environment
+        from hardlink import writing  # noqa: PLC0415
+
+        for cached in (deployed.tables, writing.declared, writing.service):
+            cached.cache_clear()
+        names = ("track", "identify", "associate")
+        self._handlers: dict[str, Handler] = {}
+        for name in names:
+            sys.modules.pop(f"{name}.handler", None)
+            self._handlers[name] = importlib.import_module(f"{name}.handler").handler
+        self._counted = Engine(
+            replace(engine.clients, tables=deployed.tables()._client),
+            engine.names,
+        )
+
+    def steady(self, calls: int, events: int) -> Usage:
+        """Calls of so many events in the middle of a visit."""
+        session = str(uuid4())
+        for _ in range(3):  # the first ones open the session and raise its bound
+            self._track(session, events)
+        self._taken()
+        return self._measured(lambda: [self._track(session, events) for _ in range(calls)])
+
+    def visits(self, visits: int) -> Usage:
+        """What one visit adds to its events: its session, its bound, its association, one log-in in twenty."""
+        plain = self._measured(lambda: [self._opened() for _ in range(visits)])
+        known = self._measured(lambda: [self._logged_in() for _ in range(visits)])
+        steady = self.steady(visits, 1)
+        opened = _minus(plain, steady).times(1 / visits)
+        logged_in = _minus(known, steady).times(1 / visits)
+        return (opened.times(LOGS_IN - 1) + logged_in).times(1 / LOGS_IN)
+
+    def _opened(self) -> Usage:
+        return self._track(str(uuid4()), 1) + self._associated()
+
+    def _logged_in(self) -> Usage:
+        session = str(uuid4())
+        body = {"session": {"id": session}, "ids": {"registered": session}}
+        used = self._track(session, 1) + self._associated()
+        return used + self._called("identify", "/identify", body) + self._associated()
+
+    def _track(self, session: str, events: int) -> Usage:
+        body = {
+            "session": {"id": session},
+            "events": [{"type": "page-view", "properties": _PROPERTIES}] * events,
+        }
+        return self._called("track", "/track", body)._replace(events=events)
+
+    def _called(self, function: str, path: str, body: dict[str, Any]) -> Usage:
+        request = {
+            "version": "2.0",
+            "routeKey": f"POST {path}",
+            "headers": {"content-type": "application/json"},
+            "requestContext": {"requestId": "JKJaXmPLvHcESHA=", "http": {"sourceIp": "192.0.2.1"}},
+            "body": json.dumps({"source": {"id": "demo"}, **body}),
+            "isBase64Encoded": False,
+        }
+        answer, used = self._timed(function, request)
+        if answer["statusCode"] != 200:
+            raise AssertionError(answer)
+        return used._replace(api=1, log=_log_line(f"POST {path}"))
+
+    def _associated(self) -> Usage:
+        """What the streams bring until nothing is left: a call for each table, as at the busiest to the quietest."""
+        used = Usage(0)
+        while batches := self._taken():
+            for records in batches:
+                _, more = self._timed("associate", {"Records": records})
+                used += more
+        return used
+
+    def _taken(self) -> list[list[dict[str, Any]]]:
+        changes = self._counted.taken()
+        return [
+            [_record(table, key) for changed, key in changes if changed == table]
+            for table in dict.fromkeys(table for table, _ in changes)
+        ]
+
+    def _timed(self, function: str, event: dict[str, Any]) -> tuple[Any, Usage]:
+        began = time.process_time()
+        with self._counted.counted() as asked:
+            answer = self._handlers[function](event, None)
+        cpu = time.process_time() - began
+        memory = plan.FUNCTIONS_BY_NAME[function].memory
+        waited = WAIT * sum(asked.values())
+        return answer, Usage(0, calls=1, gb_seconds=billed(cpu, waited, memory))
+
+    def _measured(self, run: Callable[[], list[Usage]]) -> Usage:
+        """The sum of calls, with the capacity that they consumed."""
+        with units(self._counted) as consumed, _inserted(self._counted) as inserted:
+            used = run()
+        whole = used[0]
+        for one in used[1:]:
+            whole += one
+        # of the quarter that other programs of this machine disturbed least: in Lambda there are none
+        typical = statistics.quantiles([one.gb_seconds for one in used] * 2, n=4)[0]
+        return whole._replace(
+            gb_seconds=typical * len(used),
+            reads=_some(consumed, reads=True),
+            writes=_some(consumed, reads=False) + inserted[0],
+        )
+
+
+@contextlib.contextmanager
+def _inserted(engine: Engine) -> Iterator[list[int]]:
+    """Write units of PartiQL inserts: DynamoDB Local tells of none; DynamoDB's are those of PutItem, one a kilobyte."""
+    found = [0]
+
+    def count(params: dict[str, Any], **_: object) -> None:
+        for statement in params["Statements"]:
+            size = len(json.dumps(statement["Parameters"]))  # a little more than the item itself
+            found[0] += math.ceil(size / 1024)
+
+    events = engine.client.meta.events
+    events.register("provide-client-params.dynamodb.BatchExecuteStatement", count)
+    try:
+        yield found
+    finally:
+        events.unregister("provide-client-params.dynamodb.BatchExecuteStatement", count)
+
+
+def _some(consumed: Counter[str], *, reads: bool) -> float:
+    reading = ("GetItem", "BatchGetItem", "Query")
+    return sum(found for name, found in consumed.items() if (name in reading) == reads)
+
+
+def _minus(whole: Usage, events: Usage) -> Usage:
+    """What a visit's calls consumed beyond those of as many events."""
+    return Usage(*(max(0.0, a - b) for a, b in zip(whole, events, strict=True)))._replace(events=0)
+
+
+def _record(table: str, key: str) -> dict[str, Any]:
+    partition = {"sessions": "session", "customers": "customer"}[table]
+    keys = {partition: {"S": key}, "item": {"S": "#"}}
+    return {
+        "eventName": "MODIFY",
+        "eventSource": "aws:dynamodb",
+        "dynamodb": {"Keys": keys, "SequenceNumber": str(uuid4().int)},
+    }
+
+
+def _log_line(route: str) -> int:
+    """Bytes of the access log's line for a call."""
+    said = {"$context.requestId": "JKJaXmPLvHcESHA=", "$context.routeKey": route}
+    said |= {"$context.status": "200", "$context.responseLatency": "12"}
+    line = {name: said.get(value, "-") for name, value in plan.ACCESS_LOG.items()}
+    return len(json.dumps(line, separators=(",", ":"))) + _LINE
+
+
+def _table(name: str, steady: Usage, visit: Usage, prices: Prices) -> bool:
+    found, goal = total(steady, prices), GOALS[name]
+    visits = total(steady.times(1 / steady.events) + visit.times(1 / VISIT), prices)
+    print(f"\n{name}")
+    for what, usd in per_million(steady, prices).items():
+        print(f"  {what:<26}{usd:8.3f}")
+    held = found <= goal
+    print(
+        f"  {'in the middle of a visit':<26}{found:8.3f}  goal {goal:.2f}: {'held' if held else 'MISSED'}"
+    )
+    print(f"  {'with its share of a visit':<26}{visits:8.3f}")
+    return held
+
+
+_ASSUMED = f"""
+Assumed: a request to DynamoDB waits {WAIT * 1000:g} ms. CPU is this machine's (not arm64), of the quarter of calls that
+it disturbed least, on the function's share of a processor. A visit has {VISIT} events, and one in {LOGS_IN} logs in;
+`associate` is called for each visit alone, as in a shop with few. Not in it: storage (an event of 1 KB: 0.25 USD a
+million and month), data transfer, cold starts."""
+
+
+def _idle(prices: Prices) -> str:
+    gigabyte, month = prices.gigabyte, prices.month
+    shipped = {name: stages.load(plan.STAGES, name) for name in stages.NAMES}
+    kept = gigabyte["table_month"] + gigabyte["backup_month"]
+    lines = [
+        "",
+        "Idle: 0 for requests, functions, tables, streams. What is kept or watched is paid by the month:",
+        f"  a server key {month['secret']:.2f} a project; tables and their backups {kept:.2f} a GB",
+    ]
+    for name, stage in shipped.items():
+        alarms = f"alarms {month['alarm_metric']:.2f} a metric" if stage.alarms else "no alarms"
+        board = f"a dashboard {month['dashboard']:.2f}" if stage.dashboard else "no dashboard"
+        lines.append(f"  {name}: {alarms}, {board}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

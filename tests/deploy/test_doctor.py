@@ -1,0 +1,324 @@
+"""The doctor: a stack on moto that is well, then each thing broken, and the line that says so."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, ClassVar, cast
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from infra import doctor, moto_engine, plan, symptoms
+from infra.examination import Account
+from infra.symptoms import Finding
+
+STACK = "hardlink-dev"
+KEY = f"{STACK}/demo/server-key"
+LOG = "log-of-track"
+Clients = Callable[[str], Any]
+
+
+class Deployed(Account):
+    """An account on moto, in which CloudFormation knows the stack: it answers here, all else does there."""
+
+    stack: ClassVar[dict[str, Any] | None] = None
+    resources: ClassVar[list[dict[str, str]]] = []
+
+    def ask(self, service: str, operation: str, **request: Any) -> Any:
+        if service != "cloudformation":
+            return super().ask(service, operation, **request)
+        if self.stack is None:
+            said = {"Error": {"Code": "ValidationError", "Message": "Stack does not exist"}}
+            raise ClientError(cast("Any", said), "DescribeStacks")
+        return {"Stacks": [self.stack]}
+
+    def pages(self, service: str, operation: str, found: str, **request: Any) -> list[Any]:
+        if service != "cloudformation":
+            return super().pages(service, operation, found, **request)
+        return self.resources
+
+
+def deploy(clients: Clients) -> Iterator[tuple[str, str]]:
+    """What the real stack has of each kind of resource: type and physical ID."""
+    role = clients("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    for name in plan.FUNCTIONS_BY_NAME:
+        clients("lambda").create_function(
+            FunctionName=f"{STACK}-{name}",
+            Handler=f"{name}.handler.handler",
+            Runtime="python3.13",
+            Role=role,
+            Code={"ZipFile": b"handler = None"},
+        )
+        yield "Lambda::Function", f"{STACK}-{name}"
+    for table in moto_engine.create_tables(clients("dynamodb"), f"-{STACK}").values():
+        clients("dynamodb").update_continuous_backups(
+            TableName=table,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
+        yield "DynamoDB::Table", table
+        described = clients("dynamodb").describe_table(TableName=table)["Table"]
+        mapping = clients("lambda").create_event_source_mapping(
+            FunctionName=f"{STACK}-associate",
+            EventSourceArn=described["LatestStreamArn"],
+            StartingPosition="TRIM_HORIZON",
+        )
+        yield "Lambda::EventSourceMapping", mapping["UUID"]
+    clients("secretsmanager").create_secret(Name=KEY, SecretString="key")
+    clients("logs").create_log_group(logGroupName=LOG)
+    clients("logs").put_retention_policy(logGroupName=LOG, retentionInDays=30)
+    yield "Logs::LogGroup", LOG
+
+
+class Health(BaseHTTPRequestHandler):
+    """An API that answers with the status of the day."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where it answers."""
+    monkeypatch.setattr(Health, "status", 200)
+    with HTTPServer(("127.0.0.1", 0), Health) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
+    """An account in which the stack is deployed, and well."""
+    with moto_engine.engine():
+
+        def clients(service: str) -> Any:
+            return cast("Any", boto3).client(service)
+
+        monkeypatch.setattr(doctor, "Account", Deployed)
+        resources = [
+            {"ResourceType": f"AWS::{type_}", "PhysicalResourceId": id_}
+            for type_, id_ in deploy(clients)
+        ]
+        monkeypatch.setattr(Deployed, "resources", resources)
+        outputs = {
+            "Url": "http://127.0.0.1:9",
+            "Failed": clients("sqs").create_queue(QueueName="failed")["QueueUrl"],
+            "ServerKeys": json.dumps({"demo": KEY}),
+        }
+        stack = {
+            "StackStatus": "CREATE_COMPLETE",
+            "Outputs": [{"OutputKey": n, "OutputValue": v} for n, v in outputs.items()],
+        }
+        monkeypatch.setattr(Deployed, "stack", stack)
+        yield clients
+
+
+def mapping(aws: Clients, table: str) -> str:
+    """The ID of the mapping of a table's stream."""
+    found = aws("lambda").list_event_source_mappings()["EventSourceMappings"]
+    return next(str(m["UUID"]) for m in found if f"table/{table}-" in m["EventSourceArn"])
+
+
+def disable_mapping(aws: Clients) -> None:
+    aws("lambda").update_event_source_mapping(UUID=mapping(aws, "sessions"), Enabled=False)
+
+
+def delete_mapping(aws: Clients) -> None:
+    aws("lambda").delete_event_source_mapping(UUID=mapping(aws, "customers"))
+
+
+def delete_function(aws: Clients) -> None:
+    aws("lambda").delete_function(FunctionName=f"{STACK}-track")
+
+
+def other_version(aws: Clients) -> None:
+    aws("lambda").update_function_configuration(
+        FunctionName=f"{STACK}-track", Handler="older.handler.handler"
+    )
+
+
+def stop_stream(aws: Clients) -> None:
+    aws("dynamodb").update_table(
+        TableName=f"sessions-{STACK}", StreamSpecification={"StreamEnabled": False}
+    )
+
+
+def stop_expiry(aws: Clients) -> None:
+    aws("dynamodb").update_time_to_live(
+        TableName=f"sessions-{STACK}",
+        TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires"},
+    )
+
+
+def stop_backups(aws: Clients) -> None:
+    aws("dynamodb").update_continuous_backups(
+        TableName=f"customers-{STACK}",
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False},
+    )
+
+
+def fail_a_record(aws: Clients) -> None:
+    aws("sqs").send_message(
+        QueueUrl=aws("sqs").get_queue_url(QueueName="failed")["QueueUrl"], MessageBody="{}"
+    )
+
+
+def empty_key(aws: Clients) -> None:
+    aws("secretsmanager").put_secret_value(SecretId=KEY, SecretString=" ")
+
+
+def delete_key(aws: Clients) -> None:
+    aws("secretsmanager").delete_secret(SecretId=KEY, ForceDeleteWithoutRecovery=True)
+
+
+def raise_alarm(aws: Clients) -> None:
+    name = f"{STACK}-Faults"
+    aws("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        AlarmDescription="Look at the logs.",
+        MetricName="m",
+        Namespace="n",
+        EvaluationPeriods=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=1,
+        Period=60,
+        Statistic="Sum",
+    )
+    aws("cloudwatch").set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="r")
+
+
+def never_forget(aws: Clients) -> None:
+    aws("logs").delete_retention_policy(logGroupName=LOG)
+
+
+def fail_health(_: Clients) -> None:
+    Health.status = 503
+
+
+BROKEN: list[tuple[Callable[[Clients], None], str, str]] = [
+    (disable_mapping, "mapping sessions-hardlink-dev -> ", "--enabled --uuid"),
+    (other_version, "functions: track missing; older too many", "cdk deploy"),
+    (stop_stream, "table sessions-hardlink-dev: its stream is not on", "cdk deploy"),
+    (stop_expiry, "expiry of sessions-hardlink-dev: TTL is not on for 'expires'", "cdk deploy"),
+    (stop_backups, "backups of customers-hardlink-dev: point-in-time", "cdk deploy"),
+    (fail_a_record, "queue Failed: 1 waiting", "receive-message --queue-url"),
+    (empty_key, "server key of demo: no value", "put-secret-value"),
+    (delete_key, "server key of demo: no value", "put-secret-value"),
+    (raise_alarm, "alarm hardlink-dev-Faults: in alarm since", "Look at the logs."),
+    (never_forget, f"log {LOG}", "put-retention-policy"),
+    (fail_health, "health of http://127.0.0.1", "503: the tables"),
+    (delete_function, "functions: could not be looked at", "ResourceNotFoundException"),
+    (delete_mapping, "", "ResourceNotFoundException"),
+]
+
+
+def test_a_stack_that_is_well(aws: Clients, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.main(["--stage", "dev", "--url", url]) == 0, capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "WRONG" not in said
+    for what in (f"stack {STACK}", "function track", "streams", "queue Failed", "log ", "health"):
+        assert f"ok     {what}" in said
+    assert "nothing wrong" in said
+
+
+@pytest.mark.parametrize(
+    ("break_it", "what", "todo"), BROKEN, ids=[row[0].__name__ for row in BROKEN]
+)
+def test_what_is_broken_is_said_with_what_to_do(
+    aws: Clients,
+    url: str,
+    capsys: pytest.CaptureFixture[str],
+    break_it: Callable[[Clients], None],
+    what: str,
+    todo: str,
+) -> None:
+    break_it(aws)
+    assert doctor.main(["--stage", "dev", "--url", url]) == 1
+    wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WRONG")]
+    assert any(line.startswith(f"WRONG  {what}") and todo in line for line in wrong), wrong
+
+
+def test_where_nothing_answers_the_outputs_are_asked(
+    aws: Clients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert doctor.main([]) == 1
+    (wrong,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("WRONG")]
+    assert wrong.startswith("WRONG  health of http://127.0.0.1:9: no answer")
+
+
+def test_without_a_stack_it_says_how_to_deploy_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "Account", Deployed)
+    assert doctor.main(["--stage", "prod"]) == 1
+    assert "cdk deploy -c stage=prod" in capsys.readouterr().out
+
+
+def test_an_account_that_does_not_answer_is_no_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert doctor.main(["--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1"]) == 1
+    assert "could not be looked at" in capsys.readouterr().out
+
+
+SINCE = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
+RULES: list[tuple[str, str | None, str | None]] = [
+    ("no stack", symptoms.stack(None, "hardlink-prod"), "cdk deploy -c stage=prod"),
+    ("a stack", symptoms.stack({"StackStatus": "UPDATE_COMPLETE"}, STACK), None),
+    ("under way", symptoms.stack({"StackStatus": "UPDATE_IN_PROGRESS"}, STACK), "wait"),
+    ("taken back", symptoms.stack({"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}, STACK), "failed"),
+    ("all functions", symptoms.functions({"a", "b"}, {"b", "a"}), None),
+    ("too many", symptoms.functions({"a", "b"}, {"a"}), "b too many"),
+    ("active", symptoms.function({"State": "Active", "LastUpdateStatus": "Successful"}), None),
+    ("asleep", symptoms.function({"State": "Inactive"}), None),
+    ("failed", symptoms.function({"State": "Failed", "StateReason": "no role"}), "no role"),
+    ("not updated", symptoms.function({"LastUpdateStatus": "Failed"}), "update failed"),
+    ("enabled", symptoms.mapping({"State": "Enabled", "LastProcessingResult": "OK"}), None),
+    (
+        "a problem",
+        symptoms.mapping(
+            {"State": "Enabled", "LastProcessingResult": "PROBLEM: Function call failed"}
+        ),
+        "Function call failed",
+    ),
+    ("read", symptoms.sources({"arn"}, {"sessions": "arn"}), None),
+    ("unread", symptoms.sources(set(), {"sessions": "arn"}), "stream of sessions"),
+    ("restoring", symptoms.table({"TableStatus": "ARCHIVED"}), "ARCHIVED"),
+    ("expiring", symptoms.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "e"), None),
+    ("other", symptoms.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "f"), "'f'"),
+    ("empty", symptoms.queue(0, "url"), None),
+    ("a key", symptoms.secret("key", "demo"), None),
+    ("healthy", symptoms.health(200), None),
+    ("500", symptoms.health(500), "500"),
+    ("quiet", symptoms.alarm({"StateValue": "OK"}), None),
+    ("no data", symptoms.alarm({"StateValue": "INSUFFICIENT_DATA"}), None),
+    (
+        "loud",
+        symptoms.alarm({"StateValue": "ALARM", "StateUpdatedTimestamp": SINCE}),
+        "since 2026-11-25 09:30",
+    ),
+    ("gone", symptoms.log(None), "gone"),
+    ("forgetful", symptoms.log({"retentionInDays": 30}), None),
+]
+
+
+@pytest.mark.parametrize(("fault", "said"), [r[1:] for r in RULES], ids=[r[0] for r in RULES])
+def test_symptoms(fault: str | None, said: str | None) -> None:
+    assert (fault is None) if said is None else said in (fault or "")
+
+
+def test_the_server_key_is_never_shown() -> None:
+    assert "hush" not in str(Finding("server key", symptoms.secret("hush", "demo")))

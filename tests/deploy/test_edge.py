@@ -1,0 +1,110 @@
+"""The API under the shop's own domain, with and without CloudFront; by default, neither."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.stages import Stage
+from tests.deploy.template import Template, said, synthesized
+
+DOMAIN = "hardlink.shop.example"
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-1111-2222-3333-444455556666"
+KINDS = (
+    "ApiGatewayV2::DomainName",
+    "ApiGatewayV2::ApiMapping",
+    "CloudFront::Distribution",
+    "CloudFront::CachePolicy",
+)
+
+
+@pytest.fixture(scope="module")
+def direct(layer: object, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """A domain on the API itself."""
+    stage = Stage(domain=DOMAIN, certificate=CERTIFICATE)
+    return synthesized(tmp_path_factory.mktemp("direct"), "dev", stage)
+
+
+@pytest.fixture(scope="module")
+def fronted(layer: object, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """A domain on CloudFront."""
+    stage = Stage(domain=DOMAIN, certificate=CERTIFICATE, cloudfront=True)
+    return synthesized(tmp_path_factory.mktemp("fronted"), "dev", stage)
+
+
+def test_by_default_there_is_neither(dev: Template, prod: Template) -> None:
+    for template in (dev, prod):
+        assert [kind for kind in KINDS if template.properties(kind)] == []
+        assert "DnsTarget" not in template.outputs
+
+
+def test_a_domain_leads_to_the_api(direct: Template) -> None:
+    assert direct.findings() == set()
+    (name,) = direct.properties("ApiGatewayV2::DomainName").values()
+    (held,) = name["DomainNameConfigurations"]
+    assert (name["DomainName"], held["CertificateArn"]) == (DOMAIN, CERTIFICATE)
+    assert held["SecurityPolicy"] == "TLS_1_2"
+    (mapping,) = direct.resources("ApiGatewayV2::ApiMapping").values()
+    assert said(mapping["Properties"]["ApiId"]) == "ApiHttp"
+    assert mapping["Properties"]["Stage"] == "$default"
+    assert "ApiStage" in [said({"Ref": d}) for d in mapping["DependsOn"]]
+    assert direct.properties("CloudFront::Distribution") == {}
+    assert said(direct.outputs["DnsTarget"]) == "EdgeDomain.RegionalDomainName"
+
+
+@pytest.mark.parametrize("stage", ["direct", "fronted"])
+def test_what_is_shown_and_pasted_names_the_domain(
+    stage: str, request: pytest.FixtureRequest
+) -> None:
+    outputs = request.getfixturevalue(stage).outputs
+    assert outputs["Url"] == f"https://{DOMAIN}"
+    assert f'target: "https://{DOMAIN}"' in outputs["Snippet"]
+
+
+def test_cloudfront_speaks_tls_1_2_and_later_on_both_sides(fronted: Template) -> None:
+    assert fronted.findings() == set()
+    (found,) = fronted.properties("CloudFront::Distribution").values()
+    config = found["DistributionConfig"]
+    assert config["Aliases"] == [DOMAIN]
+    assert config["ViewerCertificate"] == {
+        "AcmCertificateArn": CERTIFICATE,
+        "MinimumProtocolVersion": "TLSv1.2_2021",
+        "SslSupportMethod": "sni-only",
+    }
+    (origin,) = config["Origins"]
+    assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+    assert origin["CustomOriginConfig"]["OriginSSLProtocols"] == ["TLSv1.2"]
+
+
+def test_calls_go_through_as_they_are_and_are_never_kept(fronted: Template) -> None:
+    (found,) = fronted.properties("CloudFront::Distribution").values()
+    default = found["DistributionConfig"]["DefaultCacheBehavior"]
+    assert default["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # CachingDisabled
+    # AllViewerExceptHostHeader: cookies, queries and headers, so also Authorization and Origin
+    assert default["OriginRequestPolicyId"] == "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+    assert {"POST", "PUT", "OPTIONS", "GET"} <= set(default["AllowedMethods"])
+    assert default["ViewerProtocolPolicy"] == "https-only"
+
+
+def test_files_are_kept_as_their_headers_say_for_each_origin_and_vocabulary(
+    fronted: Template,
+) -> None:
+    (found,) = fronted.properties("CloudFront::Distribution").values()
+    behaviors = found["DistributionConfig"]["CacheBehaviors"]
+    assert {b["PathPattern"] for b in behaviors} == {
+        *("/sdk.js", "/sdk.mjs", "/console", "/console/*")
+    }
+    assert {said(b["CachePolicyId"]) for b in behaviors} == {"EdgeFiles"}
+    (policy,) = fronted.properties("CloudFront::CachePolicy").values()
+    config = policy["CachePolicyConfig"]
+    assert (config["MinTTL"], config["DefaultTTL"]) == (0, 0)
+    key = config["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert key["CookiesConfig"] == {"CookieBehavior": "none"}
+    assert key["HeadersConfig"]["Headers"] == ["Origin"]
+    assert key["QueryStringsConfig"]["QueryStrings"] == ["with"]
+
+
+def test_accepted_findings_have_a_reason(fronted: Template) -> None:
+    accepted = fronted.accepted()["Edge/Distribution"]
+    rules = {rule.rsplit("-", 1)[-1] for rule in accepted}
+    assert rules == {"CFR1", "CFR2", "CFR3"}
+    assert all(len(reason) > 20 for reason in accepted.values())

@@ -1,0 +1,36 @@
+"""A short run of `make cost`: what it counts is what calls consume, and it ends in a figure."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench import cost
+from tests.bench.prices import Usage
+
+
+def test_a_short_run_counts_what_calls_consume(dynamodb_local_endpoint: str) -> None:
+    costs = cost.measure(2, dynamodb_local_endpoint)
+    single, batch = costs.steady["single"], costs.steady["batches of 10"]
+    assert (single.events, single.api, single.calls) == (2, 2, 2)
+    assert (single.reads, single.writes) == (2, 2)  # one consistent read, one write a call
+    assert (batch.events, batch.reads, batch.writes) == (10, 1, 10)
+    assert single.gb_seconds > 0
+    assert costs.visit.writes > 3  # a session, its profile, its bound, ...
+    assert costs.visit.calls > 0  # ... and its association
+
+
+def test_the_figures_are_printed_with_their_goals(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used = Usage(1, api=1, calls=1, gb_seconds=0.005, reads=1, writes=1, log=100)
+    steady = {"single": used, "batches of 10": used._replace(events=10)}
+    costs = cost.Costs(steady, Usage(0, writes=8))
+    monkeypatch.setattr(cost, "measure", lambda _: costs)
+    assert cost.main([]) == 0
+    assert "goal 2.05: held" in capsys.readouterr().out
+    dear = cost.Costs({**steady, "single": used._replace(writes=2)}, costs.visit)
+    monkeypatch.setattr(cost, "measure", lambda _: dear)
+    assert cost.main([]) == 1
+    said = capsys.readouterr().out
+    assert "goal 2.05: MISSED" in said
+    assert "Idle: 0" in said
