@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from hardlink import forest, identity, layout
 from hardlink.contention import attempts
+from hardlink.errors import Busy
 from hardlink.instants import END
 from hardlink.layout import Contribution, Item, Joined, Key, Record, Session, SessionRow, Table
 from hardlink.nodes import PROFILE, Node, joined, spans
@@ -29,6 +30,12 @@ from hardlink.port import (
 )
 
 _BYTES_AT_ONCE = 3_000_000
+
+
+class Unhomed(ExceptionGroup[Exception]):
+    """Some nodes could not be re-homed, and why."""
+
+
 Intervals = Mapping[Node, list[tuple[int, int]]]
 
 
@@ -66,18 +73,35 @@ class Association:
         self._hard_types = hard_types
 
     def changed(self, table: Table, partition: str) -> None:
-        """Act on the change of a `#` item. Raises `Busy` when it must be tried again later."""
+        """Act on the change of a `#` item. Raises `Busy` when it must be tried again later.
+
+        A profile that can't be re-homed keeps none that comes after it from being so: then `Unhomed` is raised.
+        """
         space, rest = layout.project_of(partition)
         if table == "sessions":
             self._session(space, rest)
             return
-        node = Node.parse(rest)
+        failed: list[Exception] = []
+        for node in self._nodes(space, Node.parse(rest)):
+            try:
+                self._rehome(space, node)
+            except Busy:
+                raise
+            except Exception as error:  # noqa: BLE001 - told once all have had their turn
+                failed.append(error)
+        if failed:
+            raise Unhomed(
+                f"{len(failed)} of the nodes that {rest.partition('=')[0]!r} leads to", failed
+            )
+
+    def _nodes(self, space: str, node: Node) -> Iterator[Node]:
+        """The nodes whose rows depend on this one."""
         if node.type in self._hard_types.get(space, frozenset()):
             return
-        self._rehome(space, node)
+        yield node
         if node.type != PROFILE:
             for name, _ in forest.rows(self._store, space, node, "c/"):
-                self._rehome(space, Node(PROFILE, name.removeprefix("c/")))
+                yield Node(PROFILE, name.removeprefix("c/"))
 
     def _session(self, space: str, id_: str) -> None:
         key = layout.session(space, id_)
