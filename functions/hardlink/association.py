@@ -49,6 +49,7 @@ class _Plan:
     checks: list[Action]
     wanted: Intervals
     homes: frozenset[Node]
+    strays: frozenset[Node]
     identifiers: tuple[Node, ...]
     joined: Joined | None
 
@@ -62,7 +63,7 @@ class _Plan:
     @property
     def roots(self) -> list[Node]:
         """Every root that has rows of this node, may have, or shall have."""
-        return sorted({*self.wanted, *self.homes})
+        return sorted({*self.wanted, *self.homes, *self.strays})
 
 
 class Association:
@@ -84,7 +85,7 @@ class Association:
         failed: list[Exception] = []
         for node in self._nodes(space, Node.parse(rest)):
             try:
-                self._rehome(space, node)
+                self.rehome(space, node)
             except Busy:
                 raise
             except Exception as error:  # noqa: BLE001 - told once all have had their turn
@@ -93,6 +94,25 @@ class Association:
             raise Unhomed(
                 f"{len(failed)} of the nodes that {rest.partition('=')[0]!r} leads to", failed
             )
+
+    def rehome(
+        self, space: str, node: Node, *, only: str | None = None, strays: Iterable[Node] = ()
+    ) -> None:
+        """Bring the rows of one profile or soft identifier in line with its links. Raises `Busy`.
+
+        `only`: those of this session. `strays`: roots where rows of it lie of which it doesn't know.
+        """
+        for _ in attempts():
+            plan = self._plan(space, node, frozenset(strays))
+            if plan is None:
+                return
+            actions = list(self._differences(plan, only))
+            try:
+                for some in _batches(actions, MOST_ACTIONS - len(plan.checks)):
+                    self._store.write([*plan.checks, *some])
+            except ConditionFailed:
+                continue
+            return
 
     def _nodes(self, space: str, node: Node) -> Iterator[Node]:
         """The nodes whose rows depend on this one."""
@@ -107,22 +127,9 @@ class Association:
         key = layout.session(space, id_)
         item = self._store.get([key])[0]
         if item:
-            self._rehome(space, layout.read_session(key, item).profile, only=id_)
+            self.rehome(space, layout.read_session(key, item).profile, only=id_)
 
-    def _rehome(self, space: str, node: Node, only: str | None = None) -> None:
-        for _ in attempts():
-            plan = self._plan(space, node)
-            if plan is None:
-                return
-            actions = list(self._differences(plan, only))
-            try:
-                for some in _batches(actions, MOST_ACTIONS - len(plan.checks)):
-                    self._store.write([*plan.checks, *some])
-            except ConditionFailed:
-                continue
-            return
-
-    def _plan(self, space: str, node: Node) -> _Plan | None:
+    def _plan(self, space: str, node: Node, strays: frozenset[Node]) -> _Plan | None:
         """Reads in this order: the node, its history, the soft nodes between, then where it is at home."""
         record = forest.records(self._store, space, [node])[node]
         if not record.state.rev:
@@ -147,6 +154,7 @@ class Association:
             checks=[Check(layout.head(space, n), Rev(rev)) for n, rev in revs.items()],
             wanted=wanted,
             homes=frozenset(Node.parse(name.removeprefix("h/")) for name, _ in homes),
+            strays=strays,
             identifiers=tuple(Node.parse(name.removeprefix("i/")) for name, _ in owned),
             joined=Joined(first.said, first.at, first.source) if first else None,
         )
@@ -236,12 +244,11 @@ def _copy(key: Key, customer: Node | None) -> Action:
 
 
 def _farewells(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action]:
-    gone = sorted(plan.homes - plan.wanted.keys())
-    for root in gone:
+    for root in sorted((plan.homes | plan.strays) - plan.wanted.keys()):
         key = layout.contribution(plan.space, root, plan.node)
         if key in existing:
             yield Delete(key)
-    for root in gone:
+    for root in sorted(plan.homes - plan.wanted.keys()):
         yield Delete(layout.home(plan.space, plan.node, root))
 
 

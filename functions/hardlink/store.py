@@ -20,6 +20,7 @@ from botocore.loaders import Loader
 from hardlink.errors import Busy
 from hardlink.layout import PARTITION, SORT, Attribute, Item, Key, Table
 from hardlink.port import (
+    WHOLE,
     Absent,
     Action,
     AtMost,
@@ -28,6 +29,7 @@ from hardlink.port import (
     Condition,
     ConditionFailed,
     Delete,
+    Part,
     Patch,
     Present,
     Put,
@@ -126,17 +128,23 @@ class Tables:
             yield from found
 
     def scan_all(
-        self, table: Table, partitions: str, kinds: Sequence[str]
+        self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
     ) -> Iterator[list[tuple[Key, Item]]]:
         """See `Store.scan_all`: one Scan a megabyte of the table."""
         marks = {f":{number}": kind for number, kind in enumerate(kinds)}
         either = " OR ".join(f"begins_with(#s, {mark})" for mark in marks)
+        names, wanted = {"#s": SORT}, f"({either})"
+        if partitions:
+            names, wanted = names | {"#p": PARTITION[table]}, f"begins_with(#p, :p) AND {wanted}"
+            marks |= {":p": partitions}
         request: dict[str, Any] = {
             "TableName": self._names[table],
-            "FilterExpression": f"begins_with(#p, :p) AND ({either})",
-            "ExpressionAttributeNames": {"#p": PARTITION[table], "#s": SORT},
-            "ExpressionAttributeValues": _encode({":p": partitions, **marks}),
+            "FilterExpression": wanted,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": _encode({**marks}),
             "ConsistentRead": True,
+            "Segment": part.number,
+            "TotalSegments": part.of,
         }
         return self._pages("scan", table, request)
 
