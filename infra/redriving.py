@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hardlink import forest, layout
 from hardlink.association import Association
@@ -154,16 +154,9 @@ class _Witness:
         return self._store.get(keys)
 
     def scan(
-        self,
-        table: Table,
-        partition: str,
-        first: str,
-        last: str,
-        *,
-        newest_first: bool = False,
-        page: int | None = None,
+        self, table: Table, partition: str, first: str, last: str, **options: Any
     ) -> Iterator[tuple[Key, Item]]:
-        return self._store.scan(table, partition, first, last, newest_first=newest_first, page=page)
+        return self._store.scan(table, partition, first, last, **options)
 
     def scan_all(
         self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE

@@ -55,6 +55,8 @@ _PASSING = {
     "TransactionInProgressException",
 }
 """What DynamoDB says when the same request may succeed a moment later."""
+_SERVERS_FAULT = 500
+"""HTTP: from this status on it is so too, whoever on the way says it and in whichever words."""
 
 _T = TypeVar("_T")
 
@@ -333,7 +335,8 @@ def _passing(error: ClientError) -> bool:
     reasons = _reasons(error)
     if reasons:
         return reasons <= _PASSING
-    return error.response["Error"]["Code"] in _PASSING
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= _SERVERS_FAULT or error.response["Error"]["Code"] in _PASSING
 
 
 def _reasons(error: ClientError) -> set[str]:
