@@ -67,6 +67,7 @@ def test_nothing_that_was_promised_is_lost_or_broken(capsys: pytest.CaptureFixtu
     assert total["requests"] >= REQUESTS
     assert set(faults) == KINDS
     assert total["promised"] > 0
+    assert total["redriven"] > 0
 
 
 # -- the run sees what it is there to see: one safety less, and it says so -----------------------------------------

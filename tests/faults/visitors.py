@@ -33,8 +33,8 @@ class Promised:
     customers: dict[str, Node] = field(default_factory=dict)
     """Sessions whose visitor was last identified by a hard identifier."""
     sessions: set[str] = field(default_factory=set)
-    undone: set[str] = field(default_factory=set)
-    """Evidence of links that were taken back."""
+    undone: dict[str, str] = field(default_factory=dict)
+    """Evidence of links that were taken back -> the session in which that was asked for."""
 
 
 class Unanswered(Exception):
@@ -61,7 +61,7 @@ class Visitor:
     def act(self) -> None:
         """One call, sent until it is answered."""
         self.number += 1
-        calls = [self._track] * 12 + [self._identify] * 4 + [self._update] * 3
+        calls = [self._track] * 12 + [self.identify] * 4 + [self._update] * 3
         calls += [self._order, self._consent, self._anonymize, self._unlink]
         self.random.choice(calls)()
 
@@ -94,7 +94,8 @@ class Visitor:
             else:
                 raise AssertionError(f"{event['id']} is {verdict} for no reason")
 
-    def _identify(self) -> None:
+    def identify(self) -> None:
+        """Log in."""
         if self.links > _MOST_LINKS:
             return
         ids = dict(self._ids())
@@ -142,7 +143,7 @@ class Visitor:
         reading = self.world.reading
         done = self._answered(lambda: reading.unlink(SPACE, self.session, standing[0]))
         if done is not None:
-            self.promised.undone.add(standing[0])
+            self.promised.undone[standing[0]] = self.session
 
     def _why(self) -> list[dict[str, Any]]:
         self.world.track(self.session, source=self.policy, options={"save": False})
