@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +19,6 @@ import pytest
 from hardlink import store
 from hardlink.errors import Busy
 from hardlink.layout import Item, Key
-from hardlink.port import Action, Condition, Rev
 from hardlink.store import Tables
 from infra import plan
 from tests.faults import run, visitors
@@ -73,29 +71,6 @@ def test_nothing_that_was_promised_is_lost_or_broken(capsys: pytest.CaptureFixtu
 # -- the run sees what it is there to see: one safety less, and it says so -----------------------------------------
 
 
-def _no_revisions(patch: pytest.MonkeyPatch) -> None:
-    """Others' writes are overwritten."""
-    conditions = store._conditions
-
-    def without(when: Condition | None, names: dict[str, str], values: Item) -> dict[str, Any]:
-        found = conditions(when, names, values)
-        if not isinstance(when, Rev):
-            return found
-        anyway = {"ConditionExpression": "attribute_exists(#w) OR attribute_not_exists(#w)"}
-        kept = {n: v for n, v in found.items() if n != "ExpressionAttributeValues"}
-        return {**kept, **anyway}
-
-    write = Tables.write
-
-    def late(self: Tables, actions: Sequence[Action]) -> None:
-        time.sleep(0.05)  # somebody else comes in between
-        write(self, actions)
-
-    patch.setattr(store, "_conditions", without)
-    patch.setattr(Tables, "write", late)
-    patch.setattr(run, "WRITERS", 8)
-
-
 def _answered_before_the_write(patch: pytest.MonkeyPatch) -> None:
     """A write that fails is answered as if it had not."""
     insert = Tables.insert
@@ -134,7 +109,6 @@ def _records_that_fail_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "safety",
     [
-        _no_revisions,
         _answered_before_the_write,
         _inserted_by_half,
         _records_that_fail_are_forgotten,
