@@ -7,7 +7,7 @@ export PYTHONPATH := functions
 export PYTHONHASHSEED := 0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: run walk test check bench cost synth sdk clean
+.PHONY: run walk test check bench cost load synth sdk clean
 
 run: $(VENV)/.local
 	@$(BIN)/python -m infra.local
@@ -29,6 +29,9 @@ bench: $(VENV)/.dev
 
 cost: $(VENV)/.dev
 	@$(BIN)/python -m tests.bench.cost
+
+load: $(VENV)/.dev
+	$(BIN)/python -m tests.bench.load $(ARGS)
 
 synth: $(VENV)/.dev
 	$(BIN)/python -m infra.app

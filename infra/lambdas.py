@@ -84,7 +84,7 @@ def deployed(path: Path, server_keys: Mapping[str, str]) -> Iterator[Deployment]
         os.environ.update(_environment(found, path, names))
         for cached in (tables.tables, writing.declared, writing.service):
             cached.cache_clear()
-        handlers = {name: _handler(name) for name in plan.FUNCTIONS_BY_NAME}
+        handlers = {name: handler(name) for name in plan.FUNCTIONS_BY_NAME}
         yield Deployment(handlers, found, names)
 
 
@@ -105,7 +105,7 @@ def _environment(found: Sources, path: Path, names: Mapping[str, str]) -> dict[s
     }
 
 
-def _handler(function: str) -> Handler:
+def handler(function: str) -> Handler:
     """A function's handler, its module run anew."""
     path = plan.FUNCTIONS / function / "handler.py"
     spec = importlib.util.spec_from_file_location(f"function_{function}", path)

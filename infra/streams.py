@@ -1,4 +1,7 @@
-"""Lambda's part between a table's stream and `associate`: filter, batches, order, retries; nothing is ever skipped."""
+"""Lambda's part between a table's stream and `associate`: filter, batches, order, retries; nothing is ever skipped.
+
+A batch that fails at its first record, or whole, comes again in halves, until the record that fails is alone.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,7 @@ class Shard:
         self._retries = retries
         self._first_pause = first_pause
         self._waiting: list[Record] = []
+        self._size = plan.STREAM_BATCH
         self._tries = 0
 
     @property
@@ -50,15 +54,21 @@ class Shard:
         """Deliver one batch, if there is one; answers the seconds to wait before the next attempt."""
         with moto_engine.LOCK:  # else somebody could find neither of the two holding the records
             self._waiting += filter(wanted, moto_engine.take_records(self.table))
-        batch = self._waiting[: plan.STREAM_BATCH]
+        batch = self._waiting[: self._size]
         if not batch:
             return 0
         done = self._delivered(batch)
         del self._waiting[:done]
         if done == len(batch):
-            self._tries = 0
+            self._go_on()
             return 0
+        if not done and len(batch) > 1:
+            self._size = (len(batch) + 1) // 2  # bisected, which is no retry
+            return self._first_pause
         return self._again(progress=done > 0)
+
+    def _go_on(self) -> None:
+        self._size, self._tries = plan.STREAM_BATCH, 0
 
     def _delivered(self, batch: list[Record]) -> int:
         """How many records from the start of a batch are done."""
@@ -77,7 +87,7 @@ class Shard:
     def _again(self, *, progress: bool) -> float:
         self._tries = 1 if progress else self._tries + 1
         if self._tries > self._retries:
-            self._tries = 0
+            self._go_on()
             record = self._waiting.pop(0)
             self.failed.append(record)
             keys = record["dynamodb"]["Keys"]

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
+from zlib import crc32
 
 from hardlink.layout import HEAD, PARTITION, SORT, Attribute, Item, Key, Table
 from hardlink.port import (
     MOST_ACTIONS,
+    WHOLE,
     Absent,
     Action,
     AtMost,
@@ -19,6 +21,7 @@ from hardlink.port import (
     Condition,
     ConditionFailed,
     Delete,
+    Part,
     Patch,
     Present,
     Put,
@@ -94,15 +97,20 @@ class MemoryStore:
         return self._pages(low, high, page, newest_first=newest_first)
 
     def scan_all(
-        self, table: Table, partitions: str, kinds: Sequence[str]
+        self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
     ) -> Iterator[list[tuple[Key, Item]]]:
-        if not partitions or not kinds or not all(kinds):
+        if not kinds or not all(kinds):
             raise Rejected("a filter that begins with nothing")
         after: Key | None = None
         while True:
             self._announce("scan_all", [])
             with self._lock:
-                rest = [row for row in self._everything(table) if after is None or row[0] > after]
+                rest = [
+                    row
+                    for row in self._everything(table)
+                    if (after is None or row[0] > after)
+                    and crc32(row[0].partition.encode()) % part.of == part.number
+                ]
                 page = list(_one_page(rest, None))
             yield [
                 (key, dict(item))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from typing import Any, cast
@@ -10,7 +9,7 @@ from typing import Any, cast
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
-from hardlink import metrics
+from hardlink import layout, metrics
 from hardlink.association import Association
 from hardlink.layout import PARTITION, Table
 from hardlink.log import logger, tell
@@ -35,7 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
                 association.changed(*found)
             except Exception:
                 metrics.count("association_failures")
-                logger.exception("not associated", table=found[0], key=_hidden(found[1]))
+                logger.exception("not associated", table=found[0], key=layout.hidden(found[1]))
                 raise
             _measure(record)
             done.add(found)
@@ -54,8 +53,3 @@ def _measure(record: DynamoDBRecord) -> None:
     changed = record.dynamodb.approximate_creation_date_time if record.dynamodb else None
     if changed is not None:
         metrics.took("association_lag", int(clock() / 1000 - changed * 1000))
-
-
-def _hidden(partition: str) -> str:
-    """A key in the log that says no name, and is the same for every failure of one visitor."""
-    return hashlib.sha256(partition.encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from hardlink import forest, identity, layout
 from hardlink.contention import attempts
+from hardlink.errors import Busy
 from hardlink.instants import END
 from hardlink.layout import Contribution, Item, Joined, Key, Record, Session, SessionRow, Table
 from hardlink.nodes import PROFILE, Node, joined, spans
@@ -29,6 +30,12 @@ from hardlink.port import (
 )
 
 _BYTES_AT_ONCE = 3_000_000
+
+
+class Unhomed(ExceptionGroup[Exception]):
+    """Some nodes could not be re-homed, and why."""
+
+
 Intervals = Mapping[Node, list[tuple[int, int]]]
 
 
@@ -42,6 +49,7 @@ class _Plan:
     checks: list[Action]
     wanted: Intervals
     homes: frozenset[Node]
+    strays: frozenset[Node]
     identifiers: tuple[Node, ...]
     joined: Joined | None
 
@@ -55,7 +63,7 @@ class _Plan:
     @property
     def roots(self) -> list[Node]:
         """Every root that has rows of this node, may have, or shall have."""
-        return sorted({*self.wanted, *self.homes})
+        return sorted({*self.wanted, *self.homes, *self.strays})
 
 
 class Association:
@@ -66,28 +74,36 @@ class Association:
         self._hard_types = hard_types
 
     def changed(self, table: Table, partition: str) -> None:
-        """Act on the change of a `#` item. Raises `Busy` when it must be tried again later."""
+        """Act on the change of a `#` item. Raises `Busy` when it must be tried again later.
+
+        A profile that can't be re-homed keeps none that comes after it from being so: then `Unhomed` is raised.
+        """
         space, rest = layout.project_of(partition)
         if table == "sessions":
             self._session(space, rest)
             return
-        node = Node.parse(rest)
-        if node.type in self._hard_types.get(space, frozenset()):
-            return
-        self._rehome(space, node)
-        if node.type != PROFILE:
-            for name, _ in forest.rows(self._store, space, node, "c/"):
-                self._rehome(space, Node(PROFILE, name.removeprefix("c/")))
+        failed: list[Exception] = []
+        for node in self._nodes(space, Node.parse(rest)):
+            try:
+                self.rehome(space, node)
+            except Busy:
+                raise
+            except Exception as error:  # noqa: BLE001 - told once all have had their turn
+                failed.append(error)
+        if failed:
+            raise Unhomed(
+                f"{len(failed)} of the nodes that {rest.partition('=')[0]!r} leads to", failed
+            )
 
-    def _session(self, space: str, id_: str) -> None:
-        key = layout.session(space, id_)
-        item = self._store.get([key])[0]
-        if item:
-            self._rehome(space, layout.read_session(key, item).profile, only=id_)
+    def rehome(
+        self, space: str, node: Node, *, only: str | None = None, strays: Iterable[Node] = ()
+    ) -> None:
+        """Bring the rows of one profile or soft identifier in line with its links. Raises `Busy`.
 
-    def _rehome(self, space: str, node: Node, only: str | None = None) -> None:
+        `only`: those of this session. `strays`: roots where rows of it lie of which it doesn't know.
+        """
         for _ in attempts():
-            plan = self._plan(space, node)
+            plan = self._plan(space, node, frozenset(strays))
             if plan is None:
                 return
             actions = list(self._differences(plan, only))
@@ -98,7 +114,22 @@ class Association:
                 continue
             return
 
-    def _plan(self, space: str, node: Node) -> _Plan | None:
+    def _nodes(self, space: str, node: Node) -> Iterator[Node]:
+        """The nodes whose rows depend on this one."""
+        if node.type in self._hard_types.get(space, frozenset()):
+            return
+        yield node
+        if node.type != PROFILE:
+            for name, _ in forest.rows(self._store, space, node, "c/"):
+                yield Node(PROFILE, name.removeprefix("c/"))
+
+    def _session(self, space: str, id_: str) -> None:
+        key = layout.session(space, id_)
+        item = self._store.get([key])[0]
+        if item:
+            self.rehome(space, layout.read_session(key, item).profile, only=id_)
+
+    def _plan(self, space: str, node: Node, strays: frozenset[Node]) -> _Plan | None:
         """Reads in this order: the node, its history, the soft nodes between, then where it is at home."""
         record = forest.records(self._store, space, [node])[node]
         if not record.state.rev:
@@ -123,6 +154,7 @@ class Association:
             checks=[Check(layout.head(space, n), Rev(rev)) for n, rev in revs.items()],
             wanted=wanted,
             homes=frozenset(Node.parse(name.removeprefix("h/")) for name, _ in homes),
+            strays=strays,
             identifiers=tuple(Node.parse(name.removeprefix("i/")) for name, _ in owned),
             joined=Joined(first.said, first.at, first.source) if first else None,
         )
@@ -212,12 +244,11 @@ def _copy(key: Key, customer: Node | None) -> Action:
 
 
 def _farewells(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action]:
-    gone = sorted(plan.homes - plan.wanted.keys())
-    for root in gone:
+    for root in sorted((plan.homes | plan.strays) - plan.wanted.keys()):
         key = layout.contribution(plan.space, root, plan.node)
         if key in existing:
             yield Delete(key)
-    for root in gone:
+    for root in sorted(plan.homes - plan.wanted.keys()):
         yield Delete(layout.home(plan.space, plan.node, root))
 
 

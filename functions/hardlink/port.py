@@ -11,6 +11,16 @@ MOST_ACTIONS = 100
 """DynamoDB: actions of one transaction."""
 
 
+class Part(NamedTuple):
+    """One of so many parts of a table: from 0 on."""
+
+    number: int
+    of: int
+
+
+WHOLE = Part(0, 1)
+
+
 class ConditionFailed(Exception):
     """Something changed since it was read: read again, decide again. Nothing was written."""
 
@@ -101,9 +111,11 @@ class Store(Protocol):
         """
 
     def scan_all(
-        self, table: Table, partitions: str, kinds: Sequence[str]
+        self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
     ) -> Iterator[list[tuple[Key, Item]]]:
         """Every item whose partition key begins with `partitions`, and its sort key with one of `kinds`; in no order.
+
+        `partitions`: empty for all. `part`: of one part of the table alone; every partition is in one, and stays there.
 
         It reads the whole table, whatever it answers: a page a request, many of them empty, as they are asked for.
         Each page is read consistently, all of them at no one moment: what is written meanwhile may be seen or not.

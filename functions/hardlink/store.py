@@ -20,6 +20,7 @@ from botocore.loaders import Loader
 from hardlink.errors import Busy
 from hardlink.layout import PARTITION, SORT, Attribute, Item, Key, Table
 from hardlink.port import (
+    WHOLE,
     Absent,
     Action,
     AtMost,
@@ -28,6 +29,7 @@ from hardlink.port import (
     Condition,
     ConditionFailed,
     Delete,
+    Part,
     Patch,
     Present,
     Put,
@@ -53,6 +55,8 @@ _PASSING = {
     "TransactionInProgressException",
 }
 """What DynamoDB says when the same request may succeed a moment later."""
+_SERVERS_FAULT = 500
+"""HTTP: from this status on it is so too, whoever on the way says it and in whichever words."""
 
 _T = TypeVar("_T")
 
@@ -126,17 +130,23 @@ class Tables:
             yield from found
 
     def scan_all(
-        self, table: Table, partitions: str, kinds: Sequence[str]
+        self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
     ) -> Iterator[list[tuple[Key, Item]]]:
         """See `Store.scan_all`: one Scan a megabyte of the table."""
         marks = {f":{number}": kind for number, kind in enumerate(kinds)}
         either = " OR ".join(f"begins_with(#s, {mark})" for mark in marks)
+        names, wanted = {"#s": SORT}, f"({either})"
+        if partitions:
+            names, wanted = names | {"#p": PARTITION[table]}, f"begins_with(#p, :p) AND {wanted}"
+            marks |= {":p": partitions}
         request: dict[str, Any] = {
             "TableName": self._names[table],
-            "FilterExpression": f"begins_with(#p, :p) AND ({either})",
-            "ExpressionAttributeNames": {"#p": PARTITION[table], "#s": SORT},
-            "ExpressionAttributeValues": _encode({":p": partitions, **marks}),
+            "FilterExpression": wanted,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": _encode({**marks}),
             "ConsistentRead": True,
+            "Segment": part.number,
+            "TotalSegments": part.of,
         }
         return self._pages("scan", table, request)
 
@@ -325,7 +335,8 @@ def _passing(error: ClientError) -> bool:
     reasons = _reasons(error)
     if reasons:
         return reasons <= _PASSING
-    return error.response["Error"]["Code"] in _PASSING
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= _SERVERS_FAULT or error.response["Error"]["Code"] in _PASSING
 
 
 def _reasons(error: ClientError) -> set[str]:

@@ -8,7 +8,9 @@ from typing import Any
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 
-class _Body:
+class Body:
+    """What `AWSResponse` reads its content from."""
+
     def __init__(self, content: bytes) -> None:
         self._content = content
 
@@ -23,6 +25,6 @@ def answer_at_once(client: Any, answers: dict[str, dict[str, Any]]) -> None:
         operation = request.headers["X-Amz-Target"].decode().split(".")[-1]
         content = json.dumps(answers[operation]).encode()
         headers = HTTPHeaders.from_dict({"content-type": "application/x-amz-json-1.0"})
-        return AWSResponse(request.url, 200, headers, _Body(content))
+        return AWSResponse(request.url, 200, headers, Body(content))
 
     client.meta.events.register("before-send.dynamodb", respond)

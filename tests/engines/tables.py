@@ -85,7 +85,7 @@ class Engine:
             self.client.meta.events.unregister("before-call.dynamodb", count)
 
     def _items(self, table: Table) -> Iterator[tuple[Key, Item]]:
-        pages = self.client.get_paginator("scan").paginate(
+        pages = self.clients.patient.get_paginator("scan").paginate(
             TableName=self.names[table], ConsistentRead=True
         )
         for raw in (raw for page in pages for raw in page["Items"]):
@@ -110,7 +110,8 @@ class Engine:
 
     def _oldest(self, table: Table) -> str:
         """The stream's iterator that begins with its first record (each stream has one shard here)."""
-        arn = self.client.describe_table(TableName=self.names[table])["Table"]["LatestStreamArn"]
+        described = self.clients.patient.describe_table(TableName=self.names[table])
+        arn = described["Table"]["LatestStreamArn"]
         (shard,) = self.clients.streams.describe_stream(StreamArn=arn)["StreamDescription"][
             "Shards"
         ]

@@ -106,17 +106,18 @@ def test_batches_keep_the_order(client: Any) -> None:
 
 
 def test_records_from_the_first_failed_one_on_come_again(client: Any) -> None:
-    function = Function(b=2, d=1)
+    function = Function(b=2, d=2)
     put(client, "a", "b", "c", "d", "e")
     deliver(Shard(TABLE, function, first_pause=0))
     assert function.seen == [
         ["a", "b", "c", "d", "e"],
-        ["b", "c", "d", "e"],
-        ["b", "c", "d", "e"],
+        ["b", "c", "d", "e"],  # fails at its first record: bisected
+        ["b", "c"],
+        ["d", "e"],
     ]
 
 
-def test_a_function_that_raises_gets_the_whole_batch_again(
+def test_a_function_that_raises_gets_all_of_the_batch_again_in_halves(
     client: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[list[str]] = []
@@ -128,7 +129,7 @@ def test_a_function_that_raises_gets_the_whole_batch_again(
 
     put(client, "a", "b")
     deliver(Shard(TABLE, function, first_pause=0))
-    assert seen == [["a", "b"]] * 3
+    assert seen == [["a", "b"], ["a"], ["a"], ["b"]]
     assert capsys.readouterr().err.count("RuntimeError: as tests") == 2
 
 
@@ -139,9 +140,28 @@ def test_a_record_that_always_fails_is_given_up_and_kept_aside(
     put(client, "a", "b", "c")
     shard = Shard(TABLE, function, retries=3, first_pause=0)
     deliver(shard)
-    assert function.seen == [["a", "b", "c"], *[["b", "c"]] * 3, ["c"]]
+    assert function.seen == [["a", "b", "c"], ["b", "c"], *[["b"]] * 3, ["c"]]
     assert names({"Records": shard.failed}) == ["b"]
     assert "gave up" in capsys.readouterr().err
+
+
+def test_a_record_that_ends_the_whole_call_is_given_up_alone(
+    client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As one that takes too long does, or too much memory: no answer says which record it was."""
+    done: list[str] = []
+
+    def function(event: dict[str, Any]) -> None:
+        if "n13" in names(event):
+            raise RuntimeError("as tests want it")
+        done.extend(names(event))
+
+    every = [f"n{number:02}" for number in range(30)]
+    put(client, *every)
+    shard = Shard(TABLE, function, retries=3, first_pause=0)
+    deliver(shard)
+    assert names({"Records": shard.failed}) == ["n13"]
+    assert done == [name for name in every if name != "n13"]
 
 
 def test_pauses_grow_and_end() -> None:

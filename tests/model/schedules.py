@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from hardlink.layout import Item, Key, Table
-from hardlink.port import Action, ConditionFailed, Store
+from hardlink.port import WHOLE, Action, ConditionFailed, Part, Store
 from tests.memory import Change, MemoryStore, Snapshot
 
 _T = TypeVar("_T")
 Act: TypeAlias = Callable[[Store], Hashable]
 
 
-class Crash(Exception):
+class Crash(BaseException):
     """The actor's process ends here."""
 
 
@@ -282,9 +282,10 @@ class _Stepped:
         )
 
     def scan_all(
-        self, table: Table, partitions: str, kinds: Sequence[str]
+        self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
     ) -> Iterator[list[tuple[Key, Item]]]:
-        return iter(self._answered(lambda: list(self.store.scan_all(table, partitions, kinds))))
+        pages = self.store.scan_all(table, partitions, kinds, part)
+        return iter(self._answered(lambda: list(pages)))
 
     def write(self, actions: Sequence[Action]) -> None:
         self._answered(lambda: self.store.write(actions))

@@ -102,6 +102,19 @@ def test_a_transaction_is_sent_again_as_it_was() -> None:
     assert script.requests[0] == script.requests[1]
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_whoever_on_the_way_says_that_a_server_failed_is_asked_again(status: int) -> None:
+    """Whatever words it has: a proxy's page is no JSON, and its code is the status."""
+    told: Any = {
+        "Error": {"Code": str(status), "Message": "<html>"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    script = Script(ClientError(told, "Operation"), {"Item": raw(A)})
+    assert script.store.get([A]) == [{}]
+    with pytest.raises(Busy):
+        Script(ClientError(told, "Operation")).store.get([A])
+
+
 def test_a_failed_condition_counts_even_where_something_else_conflicted(
     pauses: list[float],
 ) -> None:

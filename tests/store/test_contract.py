@@ -16,6 +16,7 @@ from hardlink.port import (
     Condition,
     ConditionFailed,
     Delete,
+    Part,
     Patch,
     Present,
     Put,
@@ -148,6 +149,21 @@ def test_scan_all_answers_the_kinds_asked_for_of_every_partition_that_begins_so(
     assert everywhere(store, "shop/", "#", "m/") == both
     assert everywhere(store, "shop/b", "#") == [("shop/b", "#")]
     assert everywhere(store, "nobody/", "#") == []
+
+
+def test_scan_all_answers_every_item_in_one_part_of_the_table_and_always_in_that(
+    store: Store,
+) -> None:
+    store.insert([(key("#", f"shop/{n}"), {}) for n in range(40)])
+    store.insert([(key("#", "other/1"), {}), (key("m/1", "shop/1"), {})])
+
+    def parts() -> list[list[str]]:
+        found = [store.scan_all("sessions", "", ["#"], Part(number, 3)) for number in range(3)]
+        return [[place.partition for page in pages for place, _ in page] for pages in found]
+
+    every = sorted(partition for part in parts() for partition in part)
+    assert every == sorted(["other/1", *(f"shop/{n}" for n in range(40))])
+    assert parts() == parts()
 
 
 def test_scan_all_answers_nothing_of_a_project_whose_name_begins_alike(store: Store) -> None:

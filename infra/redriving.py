@@ -1,0 +1,182 @@
+"""Recomputes from the tables what every node's stream record would have done, and tells what that was.
+
+It is `associate`'s own code, node by node, so whatever a lost or failed record left undone is done, and nothing else:
+a second run finds nothing to do. It holds one page of a table at a time, and may be broken off at any moment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hardlink import forest, layout
+from hardlink.association import Association
+from hardlink.layout import HEAD, Item, Key, Table
+from hardlink.nodes import PROFILE, Node
+from hardlink.port import WHOLE, Action, Check, Delete, Part, Store
+
+_KINDS = (HEAD, "p/", "s/")
+_NAMES = {
+    HEAD: "customer of a session",
+    "h/": "home",
+    "p/": "contribution",
+    "s/": "session row",
+}
+HardTypes = Mapping[str, frozenset[str]]
+
+
+class Looked(NamedTuple):
+    """What became of a node. `key`: who it is, as `associate` logs it; `wrote`: rows by kind and what was done."""
+
+    key: str
+    wrote: Counter[str]
+    error: Exception | None = None
+
+
+class Unknown(Exception):
+    """There is no such session, or customer."""
+
+
+class Redrive:
+    """`dry`: nothing is written, and what is told is what would be."""
+
+    def __init__(self, store: Store, hard_types: HardTypes, *, dry: bool = False) -> None:
+        self._store = store
+        self._hard_types = hard_types
+        self._dry = dry
+
+    def everything(self, projects: Sequence[str] = (), part: Part = WHOLE) -> Iterator[Looked]:
+        """Look at every node of the tables, or of some projects; at one part of them."""
+        for project in projects or ("",):
+            partitions = f"{project}/" if project else ""
+            for page in self._store.scan_all("customers", partitions, _KINDS, part):
+                yield from self._heads(page)
+                yield from self._strays(page)
+
+    def session(self, project: str, id_: str) -> Iterator[Looked]:
+        """Look at the profile of a session, and at the soft identifiers between. Raises `Unknown`."""
+        profile = self._profile(project, id_)
+        if profile is None:
+            raise Unknown(f"there is no session {id_!r} in project {project!r}")
+        yield from self._profile_and_between(project, profile)
+
+    def customer(self, project: str, node: Node) -> Iterator[Looked]:
+        """Look at every visitor that a customer's rows, or its identifiers', lead to. Raises `Unknown`."""
+        record = forest.records(self._store, project, [node])[node]
+        if not record.state.rev:
+            raise Unknown(f"nobody is known by {node} in project {project!r}")
+        root = record.state.owner or record.state.link or node
+        yield from self._all(project, self._around(project, root))
+
+    def _around(self, project: str, root: Node) -> Iterator[Node]:
+        soft = [root, *self._named(project, root, "i/")]
+        yield from soft
+        yield from self._named(project, root, "p/")
+        for between in soft:
+            for child in forest.rows(self._store, project, between, "c/"):
+                yield Node(PROFILE, child[0].removeprefix("c/"))
+        for name, _ in forest.rows(self._store, project, root, "s/"):
+            if profile := self._profile(project, name.removeprefix("s/")):
+                yield profile
+
+    def _named(self, project: str, root: Node, kind: str) -> list[Node]:
+        found = forest.rows(self._store, project, root, kind)
+        return [Node.parse(name.removeprefix(kind)) for name, _ in found]
+
+    def _profile_and_between(self, project: str, profile: Node) -> Iterator[Looked]:
+        links = [entry.link for entry in forest.history(self._store, project, profile)]
+        yield from self._all(project, [profile, *(link for link in links if link)])
+
+    def _all(self, project: str, nodes: Iterable[Node]) -> Iterator[Looked]:
+        for node in dict.fromkeys(nodes):
+            if not self._is_hard(project, node):
+                yield self._look(project, node)
+
+    def _heads(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Looked]:
+        for key, _ in page:
+            project, rest = layout.project_of(key.partition)
+            node = Node.parse(rest)
+            if key.item == HEAD and not self._is_hard(project, node):
+                yield self._look(project, node)
+
+    def _strays(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Looked]:
+        """Rows under a customer whose node has no home there: nobody would come and take them away."""
+        rows = {key: self._of(key) for key, _ in page if key.item != HEAD}
+        homes = {
+            key: layout.home(layout.project_of(key.partition)[0], node, _root(key))
+            for key, node in rows.items()
+            if node
+        }
+        there = self._store.get(list(homes.values())) if homes else []
+        for key, home in zip(homes, there, strict=True):
+            node = rows[key]
+            if home is None and node:
+                project, _ = layout.project_of(key.partition)
+                looked = self._look(project, node, [_root(key)])
+                if looked.wrote or looked.error:  # else its home is there by now
+                    yield looked
+
+    def _of(self, row: Key) -> Node | None:
+        """The node whose row it is; none where its session isn't there."""
+        if row.item.startswith("p/"):
+            return Node.parse(row.item.removeprefix("p/"))
+        project, _ = layout.project_of(row.partition)
+        return self._profile(project, row.item.removeprefix("s/"))
+
+    def _profile(self, project: str, session: str) -> Node | None:
+        key = layout.session(project, session)
+        item = self._store.get([key])[0]
+        return layout.read_session(key, item).profile if item else None
+
+    def _look(self, project: str, node: Node, strays: Sequence[Node] = ()) -> Looked:
+        witness = _Witness(self._store, dry=self._dry)
+        key = layout.hidden(layout.head(project, node).partition)
+        try:
+            Association(witness, self._hard_types).rehome(project, node, strays=strays)
+        except Exception as error:  # noqa: BLE001 - one node that can't be looked at ends nothing
+            return Looked(key, witness.wrote, error)
+        return Looked(key, witness.wrote)
+
+    def _is_hard(self, project: str, node: Node) -> bool:
+        return node.type in self._hard_types.get(project, frozenset())
+
+
+class _Witness:
+    """A store that remembers what was written; `dry`: and writes nothing."""
+
+    def __init__(self, store: Store, *, dry: bool) -> None:
+        self._store = store
+        self._dry = dry
+        self.wrote: Counter[str] = Counter()
+
+    def get(self, keys: Sequence[Key]) -> list[Item | None]:
+        return self._store.get(keys)
+
+    def scan(
+        self, table: Table, partition: str, first: str, last: str, **options: Any
+    ) -> Iterator[tuple[Key, Item]]:
+        return self._store.scan(table, partition, first, last, **options)
+
+    def scan_all(
+        self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
+    ) -> Iterator[list[tuple[Key, Item]]]:
+        return self._store.scan_all(table, partitions, kinds, part)
+
+    def write(self, actions: Sequence[Action]) -> None:
+        if not self._dry:
+            self._store.write(actions)
+        self.wrote.update(_said(action) for action in actions if not isinstance(action, Check))
+
+    def insert(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
+        raise NotImplementedError("association inserts nothing")
+
+
+def _said(action: Action) -> str:
+    """`session row deleted`."""
+    kind = action.key.item[:2]
+    return f"{_NAMES[kind]} {'deleted' if isinstance(action, Delete) else 'written'}"
+
+
+def _root(row: Key) -> Node:
+    return Node.parse(layout.project_of(row.partition)[1])

@@ -1,0 +1,283 @@
+"""`python -m tests.bench.load`: sustained visits over HTTP, and whether all that was accepted is there and whose it is.
+
+The service's own functions, gateway and stream delivery in a process of their own, on DynamoDB Local. Ends with 1 where
+anything that was accepted is not stored, or not with its customer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from hardlink import declaration
+from hardlink.errors import NotFound
+from hardlink.instants import iso
+from hardlink.nodes import Node
+from hardlink.reading import Reading
+from infra import plan
+from tests.engines import ENVIRONMENT, dynamodb_local, tables
+from tests.engines.tables import Engine
+from tests.invariants import broken
+
+SPACE, KEY = "demo", "demo"
+CUSTOMERS = 100
+_GIVE_UP = 120
+"""Seconds until what was accepted has to be associated, after the last call."""
+_READY = 60
+
+
+@dataclass
+class Found:
+    """What the clients were told, and how it went."""
+
+    accepted: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """By session, the events that were answered as stored."""
+    customers: dict[str, str] = field(default_factory=dict)
+    """By session, whom it was last told to be."""
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    again: int = 0
+    memory: list[int] = field(default_factory=list)
+    """KB of the serving process: at the start, in the middle, at the end."""
+    stored: int = 0
+    associated: int = 0
+    lost: list[str] = field(default_factory=list)
+
+    @property
+    def events(self) -> int:
+        return sum(len(events) for events in self.accepted.values())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Answers the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.load", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--clients", type=int, default=4)
+    asked = parser.parse_args(arguments)
+    os.environ.update(ENVIRONMENT)
+    found = measure(asked.seconds, asked.clients)
+    print("\n".join(_told(found, asked.seconds, asked.clients)))
+    return 1 if found.lost else 0
+
+
+def measure(seconds: float, clients: int) -> Found:
+    """Visits for so many seconds by so many clients at once."""
+    found = Found()
+    with (
+        dynamodb_local.running() as endpoint,
+        tables.dynamodb_local(endpoint) as connected,
+        tables.new(connected) as engine,
+        _serving(endpoint, engine) as (process, port),
+    ):
+        _visits(port, [Random(-1)], found, 1)  # what is made once is made now
+        with ThreadPoolExecutor(1) as watching:
+            watch = watching.submit(_memory, process.pid, seconds)
+            _visits(port, [Random(number) for number in range(clients)], found, seconds)
+            found.memory = watch.result()
+        _read_back(engine, found)
+    return found
+
+
+@contextmanager
+def _serving(endpoint: str, engine: Engine) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    port = _free_port()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tests.bench.serving", endpoint, str(port)),
+            *(engine.names["sessions"], engine.names["customers"]),
+        ],
+        cwd=plan.ROOT,
+        env={**os.environ, "PYTHONPATH": str(plan.FUNCTIONS)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(process, port)
+        yield process, port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _visits(port: int, randoms: Sequence[Random], found: Found, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    with ThreadPoolExecutor(len(randoms)) as threads:
+        clients = [Client(port, random, found) for random in randoms]
+        list(threads.map(lambda client: client.visit_until(until), clients))
+
+
+class Client:
+    """One connection, on which one visitor comes after the other."""
+
+    def __init__(self, port: int, random: Random, found: Found) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        self._random = random
+        self._found = found
+        self._name = f"{random.random():.12f}"[2:]
+        self._number = 0
+
+    def visit_until(self, until: float) -> None:
+        """Visitors, until the time is over."""
+        while time.monotonic() < until:
+            self._visit()
+        self._connection.close()
+
+    def _visit(self) -> None:
+        """Some events; most visitors log in on the way, some as another one after that."""
+        self._number += 1
+        session = f"{self._name}-{self._number}"
+        logins = self._random.choice((0, 1, 1, 1, 2))
+        steps = ["track"] * self._random.randint(2, 6) + ["identify"] * logins
+        steps += self._random.choice(([], [], ["update"]))
+        self._random.shuffle(steps)
+        for number, step in enumerate(steps):
+            if step == "track":
+                self._track(session, number)
+            elif step == "identify":
+                self._identify(session)
+            else:
+                self._call("update", {"session": {"id": session}, "properties": {"n": number}})
+
+    def _track(self, session: str, number: int) -> None:
+        events = [
+            {
+                "type": "page-view",
+                "id": f"{session}-{number}-{n}",
+                "time": iso(time.time_ns() // 1000),
+                "properties": {"title": "A page of the shop", "price": 34.43},
+            }
+            for n in range(self._random.choice((1, 1, 1, 2, 5)))
+        ]
+        answer = self._call("track", {"session": {"id": session}, "events": events})
+        for verdict in answer["results"]:
+            if verdict["status"] in ("stored", "duplicate"):
+                self._found.accepted[session].add(verdict["id"])
+
+    def _identify(self, session: str) -> None:
+        who = f"customer-{self._random.randrange(CUSTOMERS)}"
+        self._call("identify", {"session": {"id": session}, "ids": {"registered": who}})
+        self._found.customers[session] = who
+
+    def _call(self, function: str, body: dict[str, Any]) -> Any:
+        """The answer to a call, which is sent until it is 200, as the SDKs do."""
+        sent = json.dumps({"source": {"id": KEY}, **body})
+        while True:
+            began = time.perf_counter()
+            with suppress(HTTPException, OSError):
+                self._connection.request("POST", f"/{function}", sent)
+                answer = self._connection.getresponse()
+                content = answer.read()
+                self._found.seconds[function].append(time.perf_counter() - began)
+                if answer.status == 200:
+                    return json.loads(content)
+            self._found.again += 1
+            self._connection.close()
+
+
+def _read_back(engine: Engine, found: Found) -> None:
+    """What is in the tables, and in the timelines of those whose it is."""
+    sources = declaration.load(plan.SOURCES)
+    give_up = time.monotonic() + _GIVE_UP
+    wrong = broken(engine.dump(), sources.hard_types)
+    while wrong and time.monotonic() < give_up:
+        time.sleep(0.5)
+        wrong = broken(engine.dump(), sources.hard_types)
+    there = {
+        (key.partition.partition("/")[2], key.item.split("/", 2)[2])
+        for key in engine.dump()
+        if key.table == "sessions" and key.item.startswith("e/")
+    }
+    accepted = {(session, id_) for session, ids in found.accepted.items() for id_ in ids}
+    found.stored = len(accepted & there)
+    found.lost = [
+        *wrong[:20],
+        *(f"{one} was accepted, and isn't there" for one in accepted - there),
+    ]
+    reading = Reading(engine.store, sources, lambda: time.time_ns() // 1000)
+    whose = _by_customer(found)
+    for who, expected in whose.items():
+        shown = set(_timeline(reading, who))
+        found.associated += len(expected & shown)
+        found.lost += [f"{id_} is {who}'s, and isn't shown" for id_ in expected - shown]
+
+
+def _by_customer(found: Found) -> dict[str, set[str]]:
+    whose: dict[str, set[str]] = defaultdict(set)
+    for session, who in found.customers.items():
+        whose[who] |= found.accepted.get(session, set())
+    return whose
+
+
+def _timeline(reading: Reading, who: str) -> Iterator[str]:
+    query = {"limit": "1000"}
+    node = Node("registered", who)
+    with suppress(NotFound):
+        while True:
+            page = reading.customer_events(SPACE, node.type, node.value, query.get)
+            yield from (event["id"] for event in page["events"])
+            if page["cursor"] is None:
+                return
+            query["cursor"] = page["cursor"]
+
+
+def _memory(process: int, seconds: float) -> list[int]:
+    """KB that a process holds now, after half of the time, and at its end."""
+    found = [_resident(process)]
+    for _ in range(2):
+        threading.Event().wait(seconds / 2)
+        found.append(_resident(process))
+    return found
+
+
+def _resident(process: int) -> int:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
+def _told(found: Found, seconds: float, clients: int) -> Iterator[str]:
+    calls = sum(len(some) for some in found.seconds.values())
+    expected = sum(len(ids) for ids in _by_customer(found).values())
+    yield f"{seconds:g} s, {clients} clients: {calls} calls, {calls / seconds:.0f} a second"
+    yield f"events: {found.events} accepted, {found.stored} stored"
+    yield f"of customers: {expected} accepted, {found.associated} associated"
+    yield f"calls sent again: {found.again}"
+    yield f"{'ms':<10}{'p50':>8}{'p90':>8}{'p99':>8}{'max':>8}"
+    for function, times in sorted(found.seconds.items()):
+        ranked = sorted(times)
+        shown = (ranked[int(part * (len(ranked) - 1))] for part in (0.5, 0.9, 0.99, 1))
+        yield f"{function:<10}" + "".join(f"{1000 * one:8.0f}" for one in shown)
+    start, middle, end = (kb / 1024 for kb in found.memory)
+    yield f"memory of the service: {start:.1f} MB, half-way {middle:.1f} MB, at the end {end:.1f} MB"
+    yield "nothing lost" if not found.lost else "LOST:\n" + "\n".join(found.lost[:50])
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    give_up = time.monotonic() + _READY
+    while process.poll() is None and time.monotonic() < give_up:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the service does not start")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,96 @@
+"""The service's functions behind its gateway, on DynamoDB Local: `<endpoint> <port> <sessions> <customers>`.
+
+A process of its own, so that its memory is that of serving alone. A thread delivers the streams to `associate`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+
+from hardlink.layout import PARTITION, SORT, Table
+from hardlink.store import connect
+from infra import lambdas, plan
+from infra.gateway import Gateway
+from infra.lambdas import Context, Handler
+from infra.server import Server
+from tests.engines import ENVIRONMENT, tables
+from tests.engines.tables import Engine
+from tests.memory import Change
+
+FUNCTIONS = ("track", "identify", "update", "associate")
+ROUTES = tuple(route for route in plan.ROUTES if route.function in FUNCTIONS)
+_GLANCE = 0.02
+
+
+def main(endpoint: str, port: str, sessions: str, customers: str) -> None:
+    """Serve until a signal comes."""
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    names: dict[Table, str] = {"sessions": sessions, "customers": customers}
+    handlers = _handlers(endpoint, names)
+
+    def invoke(function: str, event: dict[str, Any]) -> Any:
+        return handlers[function](event, Context(function, "load"))
+
+    with tables.dynamodb_local(endpoint) as clients:
+        server = Server(("127.0.0.1", int(port)), Gateway(ROUTES, invoke, ()))
+        stream = threading.Thread(
+            target=_deliver, args=(Engine(clients, names), handlers["associate"], over)
+        )
+        stream.start()
+        with server.running():
+            over.wait()
+        stream.join()
+
+
+def _handlers(endpoint: str, names: Mapping[Table, str]) -> Mapping[str, Handler]:
+    hard_types = lambdas.declared(plan.SOURCES).hard_types
+    os.environ.update(
+        {
+            **ENVIRONMENT,
+            "HARDLINK_SESSIONS_TABLE": names["sessions"],
+            "HARDLINK_CUSTOMERS_TABLE": names["customers"],
+            "HARDLINK_SOURCES": str(plan.SOURCES),
+            "HARDLINK_HARD_TYPES": json.dumps({n: sorted(t) for n, t in hard_types.items()}),
+            "POWERTOOLS_LOG_LEVEL": "ERROR",
+        }
+    )
+    with patch("hardlink.tables.connect", lambda: connect(endpoint)):
+        return {name: lambdas.handler(name) for name in FUNCTIONS}
+
+
+def _deliver(engine: Engine, associate: Handler, over: threading.Event) -> None:
+    """Batches as Lambda makes them; what failed comes again."""
+    numbers = count(1)
+    waiting: list[dict[str, Any]] = []
+    while not over.wait(0 if waiting else _GLANCE):
+        waiting += [_record(change, next(numbers)) for change in engine.taken()]
+        batch, waiting = waiting[: plan.STREAM_BATCH], waiting[plan.STREAM_BATCH :]
+        if not batch:
+            continue
+        answer = associate({"Records": batch}, Context("associate", "load"))
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        waiting = [r for r in batch if r["dynamodb"]["SequenceNumber"] in failed] + waiting
+
+
+def _record(change: Change, number: int) -> dict[str, Any]:
+    table, partition = change
+    keys = {PARTITION[table]: {"S": partition}, SORT: {"S": "#"}}
+    return {
+        "eventID": str(number),
+        "eventName": "MODIFY",
+        "eventSource": "aws:dynamodb",
+        "dynamodb": {"Keys": keys, "SequenceNumber": str(number), "StreamViewType": "KEYS_ONLY"},
+    }
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
