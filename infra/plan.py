@@ -44,7 +44,8 @@ class Table:
 class Function:
     """A Lambda function: `functions/<name>/handler.py`.
 
-    `access`: what its own code path does with the tables, and no more. `server_keys`: may read them.
+    `access`: what its own code path does with the tables, and no more. `server_keys`: may read them; `signing_keys`:
+    those, where sources want identities signed.
     `hard_types`: is told which identifier types are hard, and needs no more of `sources.toml`.
     `busy`: called for events, so that whatever it adds to a call is paid for a million times.
     `timeout` in seconds; `memory` in MB, which is also its share of a processor.
@@ -53,6 +54,7 @@ class Function:
     name: str
     access: Access
     server_keys: bool = False
+    signing_keys: bool = False
     hard_types: bool = False
     busy: bool = False
     timeout: int = 10
@@ -99,6 +101,7 @@ FUNCTIONS_BY_NAME = {
             "track",
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
             busy=True,
+            signing_keys=True,
             timeout=20,
             memory=320,  # a call waits for the tables most of its time; the largest body takes 220
         ),
@@ -148,8 +151,8 @@ FUNCTIONS_BY_NAME = {
             busy=True,
             timeout=29,  # as long as API Gateway waits: its batches are large
         ),
-        Function("identify", {"sessions": _OPEN, "customers": _LINK}),
-        Function("update", {"sessions": _OPEN, "customers": _LINK}),
+        Function("identify", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
+        Function("update", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
         Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
         Function(
             "consent",

@@ -148,7 +148,7 @@ def _allowed(request: Request) -> Call:
         return call
     given = credentials.given(authorization, request.query("access_token"))
     credentials.may_write(given, token, writing.declared(), _server_keys())
-    return call
+    return call._replace(trusted=given.kind == "private")
 
 
 _CALLS: Mapping[str, Callable[[Request], Answer]] = {

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hardlink import commands
 from hardlink.errors import Invalid
 from hardlink.nodes import PROFILE
-from hardlink.sources import Policy, Sources
+from hardlink.sources import Policy, Signed, Sources
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 WriteKey = Annotated[str, Field(min_length=4, max_length=256, pattern=r"^[\x21-\x7e]+$")]
@@ -139,6 +139,7 @@ class Source(_Declared):
     static_profile_id: bool = False
     tracardi: bool = False
     redirects: Mapping[RedirectId, Redirect] = {}
+    signed: Signed = "off"
 
     @field_validator("origins")
     @classmethod

@@ -85,6 +85,13 @@ class OneTooMany(Refused):
     code = "too_many_identifiers"
 
 
+class Unproven(Refused):
+    """Nothing proves that a visitor is who the call says, and nothing was changed: 403."""
+
+    status = 403
+    code = "unsigned"
+
+
 class Busy(HardlinkError):
     """The tables are too busy just now, and nothing is promised: 503, send it again."""
 

@@ -20,6 +20,7 @@ from hardlink.links import Links
 from hardlink.nodes import Node
 from hardlink.ordering import Orders, Outcome, Purchase
 from hardlink.port import Store
+from hardlink.signatures import Keys, NoKeys, Signatures
 from hardlink.sources import Policy, Sources
 from hardlink.tracking import Batch, Status, Tracking, debug
 from hardlink.values import Name, Value
@@ -30,10 +31,18 @@ Answer = dict[str, Any]
 
 
 class Service:
-    """All write calls. `clock` answers microseconds since 1970; both it and `new_id` are given, for tests."""
+    """All write calls. `clock` answers microseconds since 1970; both it and `new_id` are given, for tests.
+
+    `signing_keys`: by which identities are signed.
+    """
 
     def __init__(
-        self, store: Store, sources: Sources, clock: Callable[[], int], new_id: NewId = new_id
+        self,
+        store: Store,
+        sources: Sources,
+        clock: Callable[[], int],
+        new_id: NewId = new_id,
+        signing_keys: Keys | None = None,
     ) -> None:
         self._sources = sources
         self._clock = clock
@@ -43,6 +52,7 @@ class Service:
         self._orders = Orders(store, self._visits, self._links)
         self._tracking = Tracking(store, self._visits, self._orders, new_id)
         self._consents = Consents(store)
+        self._signatures = Signatures(signing_keys or NoKeys())
 
     def call(
         self,
@@ -70,10 +80,13 @@ class Service:
     def track(self, call: Call, command: Track) -> Answer:
         """Store events under a session; with `ids`, link its visitor first.
 
-        Every event gets a verdict: `stored`, `duplicate`, `rejected` or `dropped`. A refused link (409) stores nothing.
+        Every event gets a verdict: `stored`, `duplicate`, `rejected` or `dropped`. A refused link (409), and one that
+        is not proven where it has to be (403), stores nothing.
         """
-        ids = call.project.resolve(command.ids)
+        ids = self._proven(call, command)
         batch = Batch(command)
+        if call.source.signed == "required" and not (ids or call.trusted):
+            batch.doubt_orders()
         if command.profile_less:
             return self._of_nobody(call, command, batch)
         own = command.own_session_id(ids)
@@ -124,7 +137,7 @@ class Service:
 
     def identify(self, call: Call, command: Identify) -> Answer:
         """Say who a session's visitor is, and something about them. Raises `Refused` where a rule forbids it."""
-        ids = call.project.resolve(command.ids)
+        ids = self._proven(call, command)
         if not ids:
             raise Invalid("say who this is: send at least one identifier", "ids")
         return self._about(call, command, ids)
@@ -134,7 +147,7 @@ class Service:
 
         Raises `Refused` where it is one, of the type of the first of `ids`.
         """
-        ids = call.project.resolve(command.ids)
+        ids = self._proven(call, command)
         if command.session_id is None or not ids:
             raise Invalid("say which ID is whose: send session.id and ids", "session.id")
         namesake = call.project.identifier(ids[0].type, command.session_id, "session.id")
@@ -144,11 +157,11 @@ class Service:
                 "session.id",
                 code="another_customer",
             )
-        return self.identify(call, command)
+        return self._about(call, command, ids)
 
     def update(self, call: Call, command: Update) -> Answer:
         """Say something about a session's visitor, or about the customer with these `ids`."""
-        ids = call.project.resolve(command.ids)
+        ids = self._proven(call, command)
         if command.session_id is None and not ids:
             raise Invalid("say about whom: send session.id or ids", "session.id")
         if ids and command.session_id is None:
@@ -184,6 +197,12 @@ class Service:
         session = self._visits.open(call, id_, command.profile, quiet=True)
         self._consents.set(call, session, denied=command.tracking == "denied")
         return {**_visitor(session), "tracking": command.tracking}
+
+    def _proven(self, call: Call, command: Track | Identify) -> tuple[Node, ...]:
+        """Whom a command names, where it may. Raises `Invalid`, and `Unproven` where its source wants a token."""
+        ids = call.project.resolve(command.ids)
+        self._signatures.check(call, command.token, ids)
+        return ids
 
     def _about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
         """Identify where there are IDs, then say the values: one transaction."""

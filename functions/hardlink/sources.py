@@ -17,6 +17,7 @@ from hardlink.identifiers import checked
 from hardlink.nodes import Node
 
 Policy = Literal["move", "split", "refuse"]
+Signed = Literal["off", "optional", "required"]
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,7 @@ class Source:
     Segment's split, all others move). `retention_days`: how long events are kept.
     `static_profile_id`: adopt profile IDs that callers make up (Tracardi's option of the same name).
     `tracardi`: its clients are Tracardi's, and are answered as Tracardi does. `redirects`: by their IDs.
+    `signed`: whether a token has to prove who a visitor is: `off`, never; `optional`, where there is one; `required`.
     """
 
     write_key: str
@@ -158,6 +160,7 @@ class Source:
     static_profile_id: bool = False
     tracardi: bool = False
     redirects: Mapping[str, Redirect] = field(default_factory=dict)
+    signed: Signed = "off"
 
     @property
     def system_events(self) -> bool:
@@ -200,6 +203,12 @@ class Sources:
     def hard_types(self) -> Mapping[str, frozenset[str]]:
         """The hard identifier types of every project."""
         return {name: project.hard_types for name, project in self.projects.items()}
+
+    @property
+    def signed(self) -> tuple[str, ...]:
+        """The projects that need signing keys: some source of theirs checks tokens."""
+        signing = {source.project for source in self.sources.values() if source.signed != "off"}
+        return tuple(name for name in self.projects if name in signing)
 
     @cached_property
     def redirects(self) -> Mapping[str, tuple[str, Redirect]]:

@@ -6,11 +6,12 @@ import os
 from functools import cache
 from pathlib import Path
 
-from hardlink import sources
+from hardlink import keys, sources
 from hardlink.call import Call
 from hardlink.errors import Forbidden
 from hardlink.http import Request
 from hardlink.service import Service
+from hardlink.signatures import Keys
 from hardlink.sources import Policy, Sources
 from hardlink.tables import clock, tables
 
@@ -27,7 +28,20 @@ def declared() -> Sources:
 @cache
 def service() -> Service:
     """All write calls."""
-    return Service(tables(), declared(), clock)
+    return Service(tables(), declared(), clock, signing_keys=_signing_keys())
+
+
+def _signing_keys() -> Keys | None:
+    """Those of this deployment, for functions that may read them."""
+    names = os.environ.get("HARDLINK_SIGNING_KEYS")
+    if names is None:
+        return None
+    secrets = cache(lambda: keys.secret(names))
+
+    def fetch() -> keys.Keys:  # only who checks a token waits for its client
+        return secrets()()
+
+    return keys.SigningKeys(fetch, clock)
 
 
 def call(request: Request, write_key: str, policy: Policy = "move", *, sent: object = None) -> Call:
