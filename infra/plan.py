@@ -92,7 +92,10 @@ _LINK: tuple[Action, ...] = (
     "DeleteItem",
     "ConditionCheckItem",
 )
-"""Read nodes and histories, write a link: an identifier that changes hands is deleted where it was."""
+"""Read nodes and histories, count a customer's profiles, write a link.
+
+An identifier that changes hands is deleted where it was.
+"""
 
 FUNCTIONS_BY_NAME = {
     function.name: function
@@ -113,11 +116,7 @@ FUNCTIONS_BY_NAME = {
         ),
         Function(
             "helloretail",
-            {
-                "sessions": (*_OPEN, "UpdateItem"),
-                # its calls say no time, so none is late and looks into a history
-                "customers": tuple(action for action in _LINK if action != "Query"),
-            },
+            {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
             busy=True,
             timeout=20,
         ),
@@ -130,11 +129,7 @@ FUNCTIONS_BY_NAME = {
         ),
         Function(
             "collect",
-            {
-                "sessions": (*_OPEN, "UpdateItem"),
-                # as above: an event that a URL tells happens now
-                "customers": tuple(action for action in _LINK if action != "Query"),
-            },
+            {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
             busy=True,
             timeout=20,
         ),

@@ -12,9 +12,10 @@ from hardlink.call import Call, NewId, new_id
 from hardlink.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.consents import Consents
 from hardlink.draft import Decision
-from hardlink.errors import Invalid, Refused
+from hardlink.errors import Invalid, Refused, Unproven
 from hardlink.identifiers import OWN
 from hardlink.identity import Claim
+from hardlink.instants import DAY
 from hardlink.layout import Session
 from hardlink.links import Links
 from hardlink.nodes import Node
@@ -201,7 +202,11 @@ class Service:
     def _proven(self, call: Call, command: Track | Identify) -> tuple[Node, ...]:
         """Whom a command names, where it may. Raises `Invalid`, and `Unproven` where its source wants a token."""
         ids = call.project.resolve(command.ids)
-        self._signatures.check(call, command.token, ids)
+        try:
+            self._signatures.check(call, command.token, ids)
+        except Unproven:
+            metrics.count("links_unproven")
+            raise
         return ids
 
     def _about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
@@ -335,6 +340,8 @@ class Service:
             timed=time is not None,
             caps=call.project.caps,
             own=profile is not None and profile.value.startswith(OWN),
+            day=call.now // DAY,
+            links_a_day=call.source.links_a_day,
         )
 
     def _said_at(self, call: Call, told: object, offset: int) -> int | None:

@@ -12,12 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from hardlink.draft import LINKS_A_DAY
 from hardlink.errors import Invalid, UnknownSource
 from hardlink.identifiers import checked
 from hardlink.nodes import Node
 
 Policy = Literal["move", "split", "refuse"]
 Signed = Literal["off", "optional", "required"]
+PROFILES_A_CUSTOMER = 10_000
+"""Somebody who logs in anew three times a day has as many after nine years."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,13 @@ class Project:
     """The space in which identities are unique: its identifier types, in order of preference.
 
     `consent_categories`: what its customers may consent to, as Exponea's mobile clients ask for it. `time_zone`: of
-    dates that name none, in what the shop's own systems write (its order feed).
+    dates that name none, in what the shop's own systems write (its order feed). `profiles_a_customer`: the most.
     """
 
     identifiers: Mapping[str, IdentifierType]
     consent_categories: tuple[ConsentCategory, ...] = ()
     time_zone: str = "UTC"
+    profiles_a_customer: int = PROFILES_A_CUSTOMER
 
     @cached_property
     def _by_spelling(self) -> Mapping[str, str]:
@@ -150,6 +154,7 @@ class Source:
     `static_profile_id`: adopt profile IDs that callers make up (Tracardi's option of the same name).
     `tracardi`: its clients are Tracardi's, and are answered as Tracardi does. `redirects`: by their IDs.
     `signed`: whether a token has to prove who a visitor is: `off`, never; `optional`, where there is one; `required`.
+    `links_a_day`: of one profile, the most.
     """
 
     write_key: str
@@ -161,6 +166,7 @@ class Source:
     tracardi: bool = False
     redirects: Mapping[str, Redirect] = field(default_factory=dict)
     signed: Signed = "off"
+    links_a_day: int = LINKS_A_DAY
 
     @property
     def system_events(self) -> bool:
@@ -184,6 +190,7 @@ class Sources:
                     {n: _type(t) for n, t in project["identifiers"].items()},
                     tuple(ConsentCategory(**c) for c in project.get("consent_categories", ())),
                     project.get("time_zone", "UTC"),
+                    project.get("profiles_a_customer", PROFILES_A_CUSTOMER),
                 )
                 for name, project in declared["projects"].items()
             },
