@@ -89,7 +89,7 @@ def deployed(
             key = signing_keys.get(project) or token_urlsafe()
             vault.create_secret(Name=_signing(project), SecretString=key)
         os.environ.update(_environment(found, path, names))
-        for cached in (tables.tables, writing.declared, writing.service):
+        for cached in (tables.tables, writing.declared, writing.service, writing.throttle):
             cached.cache_clear()
         handlers = {name: _handler(name) for name in plan.FUNCTIONS_BY_NAME}
         yield Deployment(handlers, found, names)

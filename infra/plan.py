@@ -62,17 +62,35 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """Calls of one route: `a_second` in the long run, and `at_once`. Beyond, API Gateway answers 429."""
+
+    a_second: int
+    at_once: int
+
+
+WRITES = Rate(1000, 2000)
+"""What visitors send; the whole API's rate as well, as of whatever is not stated."""
+READS = Rate(100, 200)
+"""What the shop's own systems and people ask: a customer may have much to read."""
+FEEDS_AND_EXPORTS = Rate(20, 40)
+"""Calls that read a whole table, or write half a thousand orders."""
+UNTHROTTLED = Rate(10_000, 5_000)
+"""What AWS allows an account and region unless asked for more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A route of the HTTP API, as API Gateway writes it, and the function behind it.
 
-    `throttled`: beyond the API's rate it answers 429. Exponea's web SDK drops what is answered 429, and keeps what is
-    answered 503, as API Gateway does when a function has no room: its route is held back by that alone.
+    Exponea's web SDK drops what is answered 429, and keeps what is answered 503, as API Gateway does when a function
+    has no room: its route is held back by that alone.
     """
 
     method: str
     path: str
     function: str
-    throttled: bool = True
+    rate: Rate = WRITES
 
     @property
     def key(self) -> str:
@@ -204,17 +222,17 @@ ROUTES = (
     Route("POST", "/update", "update"),
     Route("POST", "/anonymize", "anonymize"),
     Route("POST", "/consent", "consent"),
-    Route("GET", "/customers/{type}/{value}", "customers"),
-    Route("GET", "/customers/{type}/{value}/events", "customers"),
-    Route("GET", "/sessions/{id}", "customers"),
-    Route("GET", "/sessions/{id}/events", "customers"),
-    Route("GET", "/sessions/{id}/verdicts", "customers"),
-    Route("POST", "/sessions/{id}/unlink", "customers"),
-    Route("GET", "/live", "customers"),
-    Route("GET", "/project", "customers"),
+    Route("GET", "/customers/{type}/{value}", "customers", READS),
+    Route("GET", "/customers/{type}/{value}/events", "customers", READS),
+    Route("GET", "/sessions/{id}", "customers", READS),
+    Route("GET", "/sessions/{id}/events", "customers", READS),
+    Route("GET", "/sessions/{id}/verdicts", "customers", READS),
+    Route("POST", "/sessions/{id}/unlink", "customers", READS),
+    Route("GET", "/live", "customers", READS),
+    Route("GET", "/project", "customers", READS),
     Route("GET", "/console", "console"),
     Route("GET", "/console/{file}", "console"),
-    Route("GET", "/tracking-user", "customers"),
+    Route("GET", "/tracking-user", "customers", READS),
     Route("GET", "/sdk.js", "sdk"),
     Route("GET", "/sdk.mjs", "sdk"),
     Route("POST", "/session", "session"),
@@ -230,13 +248,13 @@ ROUTES = (
         )
         for method in ("GET", "POST")
     ),
-    Route("POST", "/data/v2/projects/{token}/customers/{call}", "exponeadata"),
-    Route("POST", "/data/v2/projects/{token}/consent/categories", "exponeadata"),
-    Route("POST", "/data/v2/streams/{token}/consent/categories", "exponeadata"),
-    Route("POST", "/orders", "orders"),
+    Route("POST", "/data/v2/projects/{token}/customers/{call}", "exponeadata", FEEDS_AND_EXPORTS),
+    Route("POST", "/data/v2/projects/{token}/consent/categories", "exponeadata", READS),
+    Route("POST", "/data/v2/streams/{token}/consent/categories", "exponeadata", READS),
+    Route("POST", "/orders", "orders", FEEDS_AND_EXPORTS),
     Route("POST", "/serve/trackingUser", "helloretail"),
     Route("POST", "/serve/collect/{kind}", "helloretail"),
-    Route("POST", "/bulk", "exponea", throttled=False),
+    Route("POST", "/bulk", "exponea", UNTHROTTLED),
     Route("GET", "/track/v2/projects/{token}/system/time", "exponea"),
     Route("POST", "/track/v2/projects/{token}/{call+}", "exponea"),
     Route("GET", "/track/u/v1/system/time", "exponea"),
@@ -309,12 +327,6 @@ FEED_RUNS = 50
 """Runs of a quarter of an hour that one file may take before it counts as failed."""
 FEEDS_AT_ONCE = 2
 
-THROTTLE_RATE = 1000
-THROTTLE_BURST = 2000
-"""Requests a second in the long run, and at once: the whole API answers 429 beyond."""
-UNTHROTTLED_RATE = 10_000
-UNTHROTTLED_BURST = 5_000
-"""What AWS allows an account and region unless asked for more."""
 LOG_RETENTION = "ONE_MONTH"
 ACCESS_LOG = {
     "requestId": "$context.requestId",

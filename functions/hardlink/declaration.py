@@ -143,6 +143,7 @@ class Source(_Declared):
     redirects: Mapping[RedirectId, Redirect] = {}
     signed: Signed = "off"
     links_a_day: Annotated[int, Field(ge=1, le=MOST_LINKS)] = LINKS_A_DAY
+    rate: Annotated[int, Field(ge=1)] | None = None
 
     @field_validator("origins")
     @classmethod

@@ -10,6 +10,8 @@ class HardlinkError(Exception):
 
     status = 400
     code = "invalid"
+    retry_after = 0
+    """Seconds after which the same call may be taken; 0: it is not sent again."""
 
     def __init__(self, message: str, field: str | None = None, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -97,3 +99,15 @@ class Busy(HardlinkError):
 
     status = 503
     code = "busy"
+    retry_after = 1
+
+
+class Throttled(HardlinkError):
+    """More calls than a source may make: 429, send it again a little later."""
+
+    status = 429
+    code = "too_many_calls"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

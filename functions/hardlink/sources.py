@@ -154,7 +154,7 @@ class Source:
     `static_profile_id`: adopt profile IDs that callers make up (Tracardi's option of the same name).
     `tracardi`: its clients are Tracardi's, and are answered as Tracardi does. `redirects`: by their IDs.
     `signed`: whether a token has to prove who a visitor is: `off`, never; `optional`, where there is one; `required`.
-    `links_a_day`: of one profile, the most.
+    `links_a_day`: of one profile, the most. `rate`: calls a second that one running instance of a function takes.
     """
 
     write_key: str
@@ -167,6 +167,7 @@ class Source:
     redirects: Mapping[str, Redirect] = field(default_factory=dict)
     signed: Signed = "off"
     links_a_day: int = LINKS_A_DAY
+    rate: int | None = None
 
     @property
     def system_events(self) -> bool:

@@ -34,6 +34,7 @@ _TITLES = {
     409: "Conflict",
     413: "Payload Too Large",
     422: "Unprocessable Entity",
+    429: "Too Many Requests",
     503: "Service Unavailable",
 }
 
