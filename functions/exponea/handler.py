@@ -164,7 +164,8 @@ def _allowed(request: Request) -> Call:
         return call
     given = credentials.given(authorization, request.query("access_token"))
     credentials.may_write(given, token, writing.declared(), _server_keys())
-    return call._replace(trusted=given.kind == "private")
+    is_backend = given.kind == "private"
+    return call._replace(trusted=is_backend, bot=call.bot and not is_backend)
 
 
 _CALLS: Mapping[str, Callable[[Request], Answer]] = {

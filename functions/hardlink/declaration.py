@@ -16,7 +16,7 @@ from hardlink import commands
 from hardlink.draft import LINKS_A_DAY, MOST_LINKS
 from hardlink.errors import Invalid
 from hardlink.nodes import PROFILE
-from hardlink.sources import PROFILES_A_CUSTOMER, Policy, Signed, Sources
+from hardlink.sources import PROFILES_A_CUSTOMER, Bots, Policy, Signed, Sources
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 WriteKey = Annotated[str, Field(min_length=4, max_length=256, pattern=r"^[\x21-\x7e]+$")]
@@ -144,6 +144,7 @@ class Source(_Declared):
     signed: Signed = "off"
     links_a_day: Annotated[int, Field(ge=1, le=MOST_LINKS)] = LINKS_A_DAY
     rate: Annotated[int, Field(ge=1)] | None = None
+    bots: Bots = "keep"
 
     @field_validator("origins")
     @classmethod

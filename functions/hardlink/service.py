@@ -28,6 +28,9 @@ from hardlink.values import Name, Value
 from hardlink.visits import Visits
 
 OPTED_OUT = "opted out: this visitor denied tracking, nothing was stored"
+BOT = "sent by a bot: this source drops what bots send, nothing was stored or linked"
+NOT_KEPT = frozenset({OPTED_OUT, BOT})
+"""Warnings that say: nothing of this call was kept."""
 Answer = dict[str, Any]
 
 
@@ -88,6 +91,9 @@ class Service:
         batch = Batch(command)
         if call.source.signed == "required" and not (ids or call.trusted):
             batch.doubt_orders()
+        if call.bot:
+            batch.drop(BOT)
+            return {**self._of_bot(command), "results": _results(batch)}
         if command.profile_less:
             return self._of_nobody(call, command, batch)
         own = command.own_session_id(ids)
@@ -165,7 +171,7 @@ class Service:
         ids = self._proven(call, command)
         if command.session_id is None and not ids:
             raise Invalid("say about whom: send session.id or ids", "session.id")
-        if ids and command.session_id is None:
+        if ids and command.session_id is None and not call.bot:
             time = self._said_at(call, command.time, 0)
             claim = self._claim(call, None, ids, time)
             decision = self._links.identify(call, claim, _said(command, call, time))
@@ -211,6 +217,8 @@ class Service:
 
     def _about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
         """Identify where there are IDs, then say the values: one transaction."""
+        if call.bot:
+            return {**self._of_bot(command), "customer": None}
         told = None if command.time is None else instants.parse(command.time, "time")
         session = self._visits.find(call.space, command.session_id) if command.session_id else None
         if session is None:
@@ -233,6 +241,15 @@ class Service:
             return {**answer, "warnings": []}
         decision = self._links.identify(call, self._claim(call, session.profile, ids, time), said)
         return {**answer, "customer": _named(decision, ids), "warnings": list(decision.warnings)}
+
+    def _of_bot(self, command: Track | Identify) -> Answer:
+        """Nothing is kept, and nothing is looked up."""
+        metrics.count("bots_dropped")
+        return {
+            "session": {"id": command.session_id or self._new_id()},
+            "profile": {"id": None},
+            "warnings": [BOT],
+        }
 
     def _told(
         self,

@@ -19,6 +19,7 @@ from hardlink.nodes import Node
 
 Policy = Literal["move", "split", "refuse"]
 Signed = Literal["off", "optional", "required"]
+Bots = Literal["keep", "drop"]
 PROFILES_A_CUSTOMER = 10_000
 """Somebody who logs in anew three times a day has as many after nine years."""
 
@@ -155,6 +156,7 @@ class Source:
     `tracardi`: its clients are Tracardi's, and are answered as Tracardi does. `redirects`: by their IDs.
     `signed`: whether a token has to prove who a visitor is: `off`, never; `optional`, where there is one; `required`.
     `links_a_day`: of one profile, the most. `rate`: calls a second that one running instance of a function takes.
+    `bots`: whether what user agents send that are programs is kept.
     """
 
     write_key: str
@@ -168,6 +170,7 @@ class Source:
     signed: Signed = "off"
     links_a_day: int = LINKS_A_DAY
     rate: int | None = None
+    bots: Bots = "keep"
 
     @property
     def system_events(self) -> bool:

@@ -6,7 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from hardlink import keys, metrics, sources
+from hardlink import bots, keys, metrics, sources
 from hardlink.call import Call
 from hardlink.errors import Forbidden, Throttled
 from hardlink.http import Request
@@ -70,7 +70,8 @@ def call(request: Request, write_key: str, policy: Policy = "move", *, sent: obj
     except Throttled:
         metrics.count("calls_throttled")
         raise
-    return found
+    is_bot = found.source.bots == "drop" and bots.is_bot(request.header("user-agent"))
+    return found._replace(bot=is_bot)
 
 
 def _sent(told: object) -> int | None:

@@ -73,6 +73,7 @@ def test_the_file_that_is_shipped_is_valid() -> None:
         pytest.param('policy = "split"', "links_a_day = 0", "sources.web.links_a_day", id="links"),
         pytest.param('policy = "split"', "links_a_day = 201", "links_a_day", id="too many links"),
         pytest.param('policy = "split"', "rate = 0", "sources.web.rate", id="rate"),
+        pytest.param('policy = "split"', 'bots = "no"', "sources.web.bots", id="bots"),
         pytest.param('policy = "split"', "polices = 1", "sources.web.polices", id="a slip"),
         pytest.param('{ kind = "hard" }', '{ kind = "firm" }', "loyalty.kind", id="kind"),
         pytest.param("most = 3", "most = 0", "email.most", id="cap"),

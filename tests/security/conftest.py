@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from hardlink import http, metrics
 from tests.security.shop import Shop, opened
 
 
@@ -13,3 +14,11 @@ from tests.security.shop import Shop, opened
 def shop() -> Iterator[Shop]:
     with opened() as found:
         yield found
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """How often something was counted; nothing of it goes to the log meanwhile."""
+    monkeypatch.setattr(http, "tell", lambda: None)
+    metrics.take()
+    return lambda name: dict(metrics.take().counts).get(name, 0)  # type: ignore[call-overload]
