@@ -13,7 +13,7 @@ from infra import lambdas, moto_engine, plan
 from infra.gateway import Gateway, HttpRequest
 from infra.lambdas import Deployment
 from infra.plan import Route
-from tests.http.service import KEY, OTHER_KEY, SOURCES
+from tests.http.service import KEY, OTHER_KEY, SOURCES, Reply
 from tests.signing import KEY as SIGNING_KEY
 
 PARAMETERS = {
@@ -39,19 +39,6 @@ READING = {r.key for r in plan.ROUTES if plan.FUNCTIONS_BY_NAME[r.function].serv
 PUBLIC_READING = {"POST /data/v2/projects/{token}/consent/categories"}
 """That one answers what customers may consent to, for the public key too."""
 WRITING = [r for r in plan.ROUTES if r.method == "POST" and r.key not in READING]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What is answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 @dataclass(frozen=True)

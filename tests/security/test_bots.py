@@ -10,8 +10,8 @@ import pytest
 
 from hardlink import bots
 from infra import plan
-from tests.http.service import fresh
-from tests.security.shop import BASIC, Reply, Shop
+from tests.http.service import Reply, fresh
+from tests.security.shop import BASIC, Shop
 
 KEY = "people-key"
 GOOGLE = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"

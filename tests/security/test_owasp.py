@@ -10,8 +10,8 @@ import pytest
 
 from infra import plan
 from infra.plan import Route
-from tests.http.service import KEY, OTHER_KEY, fresh
-from tests.security.shop import BASIC, PUBLIC_READING, READING, WRITING, Reply, Shop, path
+from tests.http.service import KEY, OTHER_KEY, Reply, fresh
+from tests.security.shop import BASIC, PUBLIC_READING, READING, WRITING, Shop, path
 
 READ_ROUTES = [r for r in plan.ROUTES if r.key in READING and r.key not in PUBLIC_READING]
 NETWORK = {"aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "socket", "ssl", "urllib3"}

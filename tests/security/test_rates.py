@@ -8,8 +8,8 @@ import pytest
 
 from hardlink import writing
 from hardlink.instants import SECOND
-from tests.http.service import fresh
-from tests.security.shop import BASIC, Reply, Shop
+from tests.http.service import Reply, fresh
+from tests.security.shop import BASIC, Shop
 
 KEY = "slow-key"
 Call = Callable[[Shop, str], Reply]
