@@ -36,8 +36,10 @@ READING = {r.key for r in plan.ROUTES if plan.FUNCTIONS_BY_NAME[r.function].serv
     r.key for r in plan.ROUTES if r.function == "exponea"
 }
 """Routes that answer nothing without a server key."""
-PUBLIC_READING = {"POST /data/v2/projects/{token}/consent/categories"}
-"""That one answers what customers may consent to, for the public key too."""
+PUBLIC_READING = {
+    f"POST /data/v2/{of}/{{token}}/consent/categories" for of in ("projects", "streams")
+}
+"""These answer what customers may consent to, for the public key too."""
 WRITING = [r for r in plan.ROUTES if r.method == "POST" and r.key not in READING]
 
 
