@@ -77,11 +77,11 @@ class Api(Construct):
                 format=json.dumps(plan.ACCESS_LOG, separators=(",", ":")),
             ),
             default_route_settings=gateway.CfnStage.RouteSettingsProperty(
-                throttling_rate_limit=plan.THROTTLE_RATE,
-                throttling_burst_limit=plan.THROTTLE_BURST,
+                throttling_rate_limit=plan.WRITES.a_second,
+                throttling_burst_limit=plan.WRITES.at_once,
                 detailed_metrics_enabled=True,
             ),
-            route_settings={r.key: _unthrottled() for r in plan.ROUTES if not r.throttled},
+            route_settings={r.key: _held_to(r.rate) for r in plan.ROUTES if r.rate != plan.WRITES},
         )
         self.stage.node.add_dependency(self._http)
 
@@ -99,11 +99,11 @@ def _cors(sources: Sources) -> gateway.CorsPreflightOptions | None:
     )
 
 
-def _unthrottled() -> dict[str, Any]:
+def _held_to(rate: plan.Rate) -> dict[str, Any]:
     """As CloudFormation writes it: the stage's route settings are plain JSON."""
     return {
-        "ThrottlingRateLimit": plan.UNTHROTTLED_RATE,
-        "ThrottlingBurstLimit": plan.UNTHROTTLED_BURST,
+        "ThrottlingRateLimit": rate.a_second,
+        "ThrottlingBurstLimit": rate.at_once,
         "DetailedMetricsEnabled": True,
     }
 

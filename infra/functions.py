@@ -15,7 +15,7 @@ from constructs import Construct
 from hardlink.sources import Sources
 from infra import assets, plan
 from infra.findings import acknowledge
-from infra.server_keys import ServerKeys
+from infra.server_keys import ServerKeys, SigningKeys
 from infra.stages import Stage
 from infra.tables import Tables
 
@@ -34,6 +34,7 @@ class Functions(Construct):
         *,
         tables: Tables,
         server_keys: ServerKeys,
+        signing_keys: SigningKeys,
         sources: Sources,
         stage: Stage,
         keep: bool,
@@ -42,6 +43,7 @@ class Functions(Construct):
         self._stage = stage
         self._tables = tables
         self._server_keys = server_keys
+        self._signing_keys = signing_keys
         self._sources = sources
         self._keep = keep
         self._code = _asset(assets.code())
@@ -113,6 +115,8 @@ class Functions(Construct):
             )
         if function.server_keys:
             role.add_to_policy(self._server_keys.reading())
+        if function.signing_keys and self._signing_keys.arns:
+            role.add_to_policy(self._signing_keys.reading())
         if self._tracing(function) == lambda_.Tracing.ACTIVE:
             acknowledge(
                 role, "IAM5[Resource::*]", "X-Ray knows no resources: traces are sent to `*`"
@@ -141,6 +145,9 @@ class Functions(Construct):
         if function.server_keys:
             keys = Stack.of(self).to_json_string(self._server_keys.arns)
             environment["HARDLINK_SERVER_KEYS"] = keys
+        if function.signing_keys and self._signing_keys.arns:
+            keys = Stack.of(self).to_json_string(self._signing_keys.arns)
+            environment["HARDLINK_SIGNING_KEYS"] = keys
         if function.hard_types:
             hard = {name: sorted(types) for name, types in self._sources.hard_types.items()}
             environment["HARDLINK_HARD_TYPES"] = json.dumps(hard)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any, cast
 from unittest.mock import patch
 from uuid import uuid4
@@ -24,6 +25,7 @@ if str(plan.FUNCTIONS) not in sys.path:
 # The functions' folder is no package: in Lambda, too, it is found on the path.
 from hardlink import declaration, tables, writing
 from hardlink.declaration import SourcesError
+from hardlink.nodes import NOTHING
 from hardlink.sources import Sources
 
 Handler = Callable[[dict[str, Any], object], Any]
@@ -70,8 +72,10 @@ def declared(path: Path) -> Sources:
 
 
 @contextmanager
-def deployed(path: Path, server_keys: Mapping[str, str]) -> Iterator[Deployment]:
-    """Every function of the plan on empty tables. `server_keys`: one key a project.
+def deployed(
+    path: Path, server_keys: Mapping[str, str], signing_keys: Mapping[str, str] = NOTHING
+) -> Iterator[Deployment]:
+    """Every function of the plan on empty tables. `server_keys`: one key a project; `signing_keys`: where one is used.
 
     Raises `SourcesError` where the file of sources can't be used.
     """
@@ -81,8 +85,11 @@ def deployed(path: Path, server_keys: Mapping[str, str]) -> Iterator[Deployment]
         vault = boto3.client("secretsmanager")
         for project, key in server_keys.items():
             vault.create_secret(Name=_secret(project), SecretString=key)
+        for project in found.signed:
+            key = signing_keys.get(project) or token_urlsafe()
+            vault.create_secret(Name=_signing(project), SecretString=key)
         os.environ.update(_environment(found, path, names))
-        for cached in (tables.tables, writing.declared, writing.service):
+        for cached in (tables.tables, writing.declared, writing.service, writing.throttle):
             cached.cache_clear()
         handlers = {name: handler(name) for name in plan.FUNCTIONS_BY_NAME}
         yield Deployment(handlers, found, names)
@@ -90,6 +97,10 @@ def deployed(path: Path, server_keys: Mapping[str, str]) -> Iterator[Deployment]
 
 def _secret(project: str) -> str:
     return f"hardlink/{project}/server-key"
+
+
+def _signing(project: str) -> str:
+    return f"hardlink/{project}/signing-key"
 
 
 def _environment(found: Sources, path: Path, names: Mapping[str, str]) -> dict[str, str]:
@@ -101,6 +112,7 @@ def _environment(found: Sources, path: Path, names: Mapping[str, str]) -> dict[s
         "HARDLINK_SOURCES": str(path),
         "HARDLINK_HARD_TYPES": json.dumps(hard),
         "HARDLINK_SERVER_KEYS": json.dumps({name: _secret(name) for name in found.projects}),
+        "HARDLINK_SIGNING_KEYS": json.dumps({name: _signing(name) for name in found.signed}),
         "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL", "ERROR"),
     }
 

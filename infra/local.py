@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import indent
@@ -70,12 +70,14 @@ def main() -> int:
 def _running(number: int) -> Iterator[str]:
     """The service for the length of a `with` block; gives what to tell whoever started it. Raises `Unusable`."""
     declared = Path(os.environ.get("HARDLINK_SOURCES") or plan.SOURCES).resolve()
-    keys = _server_keys(lambdas.declared(declared))
-    with lambdas.deployed(declared, keys) as deployment:
+    sources = lambdas.declared(declared)
+    keys = _keys("HARDLINK_SERVER_KEY", sources.projects)
+    signing = _keys("HARDLINK_SIGNING_KEY", sources.signed)
+    with lambdas.deployed(declared, keys, signing) as deployment:
         server = _listening(number, deployment)
         streams = Streams(deployment.tables.values(), lambda e: deployment.invoke("associate", e))
         with streams.running(), server.running(), _key_left(number, keys):
-            yield _welcome(number, deployment.sources, keys)
+            yield _welcome(number, deployment.sources, keys, signing)
             server.finish(_GRACE)
             if not streams.drain(_GRACE):
                 print("streams: some records were not delivered", file=sys.stderr)
@@ -97,11 +99,10 @@ def _listening(number: int, deployment: Deployment) -> Server:
         raise Unusable(f"{why}: choose another one, PORT={PORT + 1} make run") from error
 
 
-def _server_keys(sources: Sources) -> dict[str, str]:
-    """One key a project: the first project's is HARDLINK_SERVER_KEY where that is set, others add their name to it."""
-    key = os.environ.get("HARDLINK_SERVER_KEY") or secrets.token_urlsafe(24)
-    first, *others = sources.projects
-    return {first: key, **{project: f"{key}-{project}" for project in others}}
+def _keys(variable: str, projects: Iterable[str]) -> dict[str, str]:
+    """One key a project: the first project's is the variable where that is set, others add their name to it."""
+    key = os.environ.get(variable) or secrets.token_urlsafe(24)
+    return {project: f"{key}-{project}" if n else key for n, project in enumerate(projects)}
 
 
 @contextmanager
@@ -118,7 +119,9 @@ def _key_left(number: int, keys: Mapping[str, str]) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def _welcome(number: int, sources: Sources, keys: Mapping[str, str]) -> str:
+def _welcome(
+    number: int, sources: Sources, keys: Mapping[str, str], signing: Mapping[str, str]
+) -> str:
     url = f"http://{HOST}:{number}"
     name, source = next(iter(sources.sources.items()))
     other_port = "" if number == PORT else f"PORT={number} "
@@ -138,6 +141,8 @@ def _welcome(number: int, sources: Sources, keys: Mapping[str, str]) -> str:
         *listed,
         "server keys (Authorization: Bearer <key>), secret:",
         *(f"  {key}  reads project {project}" for project, key in keys.items()),
+        *(["signing keys (HS256, for a token), secret:"] if signing else []),
+        *(f"  {key}  proves who somebody is in {project}" for project, key in signing.items()),
         "",
         "try, in another terminal:",
         f"  {other_port}make walk",

@@ -14,7 +14,7 @@ from infra.snippet import in_browsers, snippet
 
 
 class Outputs(Construct):
-    """The outputs of a stack, under names of their own. `server_keys`: the secret's name of each project."""
+    """The outputs of a stack, under names of their own. `..._keys`: the secret's name of each project."""
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class Outputs(Construct):
         target: str | None,
         sources: Sources,
         server_keys: Mapping[str, str],
+        signing_keys: Mapping[str, str],
         failed: str,
         feeds: str,
         failed_feeds: str,
@@ -42,6 +43,12 @@ class Outputs(Construct):
             "of each project, the secret that holds its server key: aws secretsmanager "
             "get-secret-value --secret-id <name> --query SecretString --output text",
         )
+        if signing_keys:
+            self._put(
+                "SigningKeys",
+                scope.to_json_string(dict(signing_keys)),
+                "of each project, the secret that holds the key by which its identities are signed",
+            )
         self._put("Failed", failed, "the queue of what could not be associated: empty, as a rule")
         self._put("Feeds", feeds, "order feeds: aws s3 cp <file> <this><project>/")
         self._put("FailedFeeds", failed_feeds, "the queue of feeds that could not be imported")

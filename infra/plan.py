@@ -44,7 +44,8 @@ class Table:
 class Function:
     """A Lambda function: `functions/<name>/handler.py`.
 
-    `access`: what its own code path does with the tables, and no more. `server_keys`: may read them.
+    `access`: what its own code path does with the tables, and no more. `server_keys`: may read them; `signing_keys`:
+    those, where sources want identities signed.
     `hard_types`: is told which identifier types are hard, and needs no more of `sources.toml`.
     `busy`: called for events, so that whatever it adds to a call is paid for a million times.
     `timeout` in seconds; `memory` in MB, which is also its share of a processor.
@@ -53,6 +54,7 @@ class Function:
     name: str
     access: Access
     server_keys: bool = False
+    signing_keys: bool = False
     hard_types: bool = False
     busy: bool = False
     timeout: int = 10
@@ -60,17 +62,35 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """Calls of one route: `a_second` in the long run, and `at_once`. Beyond, API Gateway answers 429."""
+
+    a_second: int
+    at_once: int
+
+
+WRITES = Rate(1000, 2000)
+"""What visitors send; the whole API's rate as well, as of whatever is not stated."""
+READS = Rate(100, 200)
+"""What the shop's own systems and people ask: a customer may have much to read."""
+FEEDS_AND_EXPORTS = Rate(20, 40)
+"""Calls that read a whole table, or write half a thousand orders."""
+UNTHROTTLED = Rate(10_000, 5_000)
+"""What AWS allows an account and region unless asked for more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A route of the HTTP API, as API Gateway writes it, and the function behind it.
 
-    `throttled`: beyond the API's rate it answers 429. Exponea's web SDK drops what is answered 429, and keeps what is
-    answered 503, as API Gateway does when a function has no room: its route is held back by that alone.
+    Exponea's web SDK drops what is answered 429, and keeps what is answered 503, as API Gateway does when a function
+    has no room: its route is held back by that alone.
     """
 
     method: str
     path: str
     function: str
-    throttled: bool = True
+    rate: Rate = WRITES
 
     @property
     def key(self) -> str:
@@ -90,7 +110,10 @@ _LINK: tuple[Action, ...] = (
     "DeleteItem",
     "ConditionCheckItem",
 )
-"""Read nodes and histories, write a link: an identifier that changes hands is deleted where it was."""
+"""Read nodes and histories, count a customer's profiles, write a link.
+
+An identifier that changes hands is deleted where it was.
+"""
 
 FUNCTIONS_BY_NAME = {
     function.name: function
@@ -99,6 +122,7 @@ FUNCTIONS_BY_NAME = {
             "track",
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
             busy=True,
+            signing_keys=True,
             timeout=20,
             memory=320,  # a call waits for the tables most of its time; the largest body takes 220
         ),
@@ -110,11 +134,7 @@ FUNCTIONS_BY_NAME = {
         ),
         Function(
             "helloretail",
-            {
-                "sessions": (*_OPEN, "UpdateItem"),
-                # its calls say no time, so none is late and looks into a history
-                "customers": tuple(action for action in _LINK if action != "Query"),
-            },
+            {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
             busy=True,
             timeout=20,
         ),
@@ -127,11 +147,7 @@ FUNCTIONS_BY_NAME = {
         ),
         Function(
             "collect",
-            {
-                "sessions": (*_OPEN, "UpdateItem"),
-                # as above: an event that a URL tells happens now
-                "customers": tuple(action for action in _LINK if action != "Query"),
-            },
+            {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
             busy=True,
             timeout=20,
         ),
@@ -148,8 +164,8 @@ FUNCTIONS_BY_NAME = {
             busy=True,
             timeout=29,  # as long as API Gateway waits: its batches are large
         ),
-        Function("identify", {"sessions": _OPEN, "customers": _LINK}),
-        Function("update", {"sessions": _OPEN, "customers": _LINK}),
+        Function("identify", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
+        Function("update", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
         Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
         Function(
             "consent",
@@ -206,17 +222,17 @@ ROUTES = (
     Route("POST", "/update", "update"),
     Route("POST", "/anonymize", "anonymize"),
     Route("POST", "/consent", "consent"),
-    Route("GET", "/customers/{type}/{value}", "customers"),
-    Route("GET", "/customers/{type}/{value}/events", "customers"),
-    Route("GET", "/sessions/{id}", "customers"),
-    Route("GET", "/sessions/{id}/events", "customers"),
-    Route("GET", "/sessions/{id}/verdicts", "customers"),
-    Route("POST", "/sessions/{id}/unlink", "customers"),
-    Route("GET", "/live", "customers"),
-    Route("GET", "/project", "customers"),
+    Route("GET", "/customers/{type}/{value}", "customers", READS),
+    Route("GET", "/customers/{type}/{value}/events", "customers", READS),
+    Route("GET", "/sessions/{id}", "customers", READS),
+    Route("GET", "/sessions/{id}/events", "customers", READS),
+    Route("GET", "/sessions/{id}/verdicts", "customers", READS),
+    Route("POST", "/sessions/{id}/unlink", "customers", READS),
+    Route("GET", "/live", "customers", READS),
+    Route("GET", "/project", "customers", READS),
     Route("GET", "/console", "console"),
     Route("GET", "/console/{file}", "console"),
-    Route("GET", "/tracking-user", "customers"),
+    Route("GET", "/tracking-user", "customers", READS),
     Route("GET", "/sdk.js", "sdk"),
     Route("GET", "/sdk.mjs", "sdk"),
     Route("POST", "/session", "session"),
@@ -232,13 +248,13 @@ ROUTES = (
         )
         for method in ("GET", "POST")
     ),
-    Route("POST", "/data/v2/projects/{token}/customers/{call}", "exponeadata"),
-    Route("POST", "/data/v2/projects/{token}/consent/categories", "exponeadata"),
-    Route("POST", "/data/v2/streams/{token}/consent/categories", "exponeadata"),
-    Route("POST", "/orders", "orders"),
+    Route("POST", "/data/v2/projects/{token}/customers/{call}", "exponeadata", FEEDS_AND_EXPORTS),
+    Route("POST", "/data/v2/projects/{token}/consent/categories", "exponeadata", READS),
+    Route("POST", "/data/v2/streams/{token}/consent/categories", "exponeadata", READS),
+    Route("POST", "/orders", "orders", FEEDS_AND_EXPORTS),
     Route("POST", "/serve/trackingUser", "helloretail"),
     Route("POST", "/serve/collect/{kind}", "helloretail"),
-    Route("POST", "/bulk", "exponea", throttled=False),
+    Route("POST", "/bulk", "exponea", UNTHROTTLED),
     Route("GET", "/track/v2/projects/{token}/system/time", "exponea"),
     Route("POST", "/track/v2/projects/{token}/{call+}", "exponea"),
     Route("GET", "/track/u/v1/system/time", "exponea"),
@@ -311,12 +327,6 @@ FEED_RUNS = 50
 """Runs of a quarter of an hour that one file may take before it counts as failed."""
 FEEDS_AT_ONCE = 2
 
-THROTTLE_RATE = 1000
-THROTTLE_BURST = 2000
-"""Requests a second in the long run, and at once: the whole API answers 429 beyond."""
-UNTHROTTLED_RATE = 10_000
-UNTHROTTLED_BURST = 5_000
-"""What AWS allows an account and region unless asked for more."""
 LOG_RETENTION = "ONE_MONTH"
 ACCESS_LOG = {
     "requestId": "$context.requestId",

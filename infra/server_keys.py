@@ -1,4 +1,7 @@
-"""Server keys, which may read: a secret for each project, made by Secrets Manager, so that no template holds one."""
+"""Server keys, which may read, and signing keys: a secret for each project, made by Secrets Manager.
+
+So no template holds one.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ LENGTH = 43
 
 class ServerKeys(Construct):
     """One secret a project. Its text is the key; its previous version is valid too (see `hardlink.keys.secret`)."""
+
+    kind = "server-key"
+    description = "Hardlink's server key for the project"
 
     def __init__(self, scope: Construct, id_: str, projects: Iterable[str]) -> None:
         super().__init__(scope, id_)
@@ -39,14 +45,14 @@ class ServerKeys(Construct):
         )
 
     def _name(self, project: str) -> str:
-        return f"{Stack.of(self).stack_name}/{project}/server-key"
+        return f"{Stack.of(self).stack_name}/{project}/{self.kind}"
 
     def _secret(self, project: str) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(
             self,
             project,
             secret_name=self._name(project),
-            description=f"Hardlink's server key for the project {project}",
+            description=f"{self.description} {project}",
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=LENGTH, exclude_punctuation=True
             ),
@@ -57,3 +63,10 @@ class ServerKeys(Construct):
             "a shop's backend holds this key too: its owner rotates it when the backend can follow",
         )
         return secret
+
+
+class SigningKeys(ServerKeys):
+    """The same, for the keys by which the shop's backend signs who its customers are."""
+
+    kind = "signing-key"
+    description = "By which identities are signed for Hardlink's project"

@@ -17,7 +17,7 @@ from infra.forwarding import Forwarding
 from infra.functions import Functions
 from infra.monitoring import Monitoring
 from infra.outputs import Outputs
-from infra.server_keys import ServerKeys
+from infra.server_keys import ServerKeys, SigningKeys
 from infra.stages import Stage
 from infra.tables import Tables
 
@@ -41,11 +41,13 @@ class Hardlink(Stack):
         )
         tables = Tables(self, "Tables", keep=keep)
         server_keys = ServerKeys(self, "ServerKeys", declared.projects)
+        signing_keys = SigningKeys(self, "SigningKeys", declared.signed)
         functions = Functions(
             self,
             "Functions",
             tables=tables,
             server_keys=server_keys,
+            signing_keys=signing_keys,
             sources=declared,
             stage=stage,
             keep=keep,
@@ -86,6 +88,7 @@ class Hardlink(Stack):
             target=edge.target if edge else None,
             sources=declared,
             server_keys=server_keys.names,
+            signing_keys=signing_keys.names,
             failed=association.failed.queue_url,
             feeds=f"s3://{feeds.name}/{plan.FEEDS}",
             failed_feeds=feeds.failed.queue_url,

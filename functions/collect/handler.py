@@ -7,6 +7,7 @@ from time import perf_counter
 
 from collect import dialect
 from hardlink import writing
+from hardlink.errors import Throttled
 from hardlink.http import Answer, Request, entrypoint
 from track.tracardi import answers, calls
 
@@ -26,11 +27,14 @@ def _collect(request: Request) -> Answer:
 
 
 def _redirect(request: Request) -> Answer:
-    """Where it leads is the source's own declaration, never the caller's word."""
+    """Where it leads is the source's own declaration, never the caller's word; nobody is held up by what is counted."""
     write_key, redirect = dialect.redirect(request, writing.declared().redirects)
-    call = writing.call(request, write_key)
+    try:
+        call = writing.call(request, write_key)
+    except Throttled as error:
+        return dialect.onward(Answer(None), redirect, [error.message])
     session = dialect.session(request)
     known = session if session and service.knows(call, session) else None
     sent, warnings = dialect.followed(request, write_key, redirect, known)
-    found = calls.carry_out(service, request, sent)
+    found = calls.carry_out(service, request, sent, call)
     return dialect.onward(found, redirect, warnings)

@@ -12,7 +12,7 @@ from hardlink import commands
 from hardlink.call import Call
 from hardlink.commands import Track, Update
 from hardlink.errors import HardlinkError, Invalid, OneTooMany, Refused, TooLarge
-from hardlink.service import OPTED_OUT, Service
+from hardlink.service import NOT_KEPT, Service
 
 Calls = Callable[[str], Call]
 """The call of the source with this project token. Raises `UnknownSource`."""
@@ -90,14 +90,14 @@ def _said(service: Service, call: Call, group: list[Step]) -> list[Verdict]:
 def _updated(service: Service, call: Call, one: Step) -> list[Verdict]:
     found = service.update(call, commands.read(Update, dialect.update(one)))
     warnings = tuple(found["warnings"])
-    return [Verdict(OPTED_OUT not in warnings, warnings)]
+    return [Verdict(NOT_KEPT.isdisjoint(warnings), warnings)]
 
 
 def _tracked(service: Service, call: Call, group: list[Step]) -> list[Verdict]:
     command = commands.read(Track, dialect.track(group))
     command.jitter = group[0].jitter
     found = service.track(call, command)
-    warnings = tuple(w for w in found["warnings"] if w != OPTED_OUT)
+    warnings = tuple(w for w in found["warnings"] if w not in NOT_KEPT)
     return [
         Verdict(told=(*one.told, *warnings))
         if result["status"] in ("stored", "duplicate")

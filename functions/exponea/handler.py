@@ -12,7 +12,15 @@ from exponea.carrying import Calls, answered
 from exponea.dialect import Copies, Step, Wire
 from hardlink import keys, writing
 from hardlink.call import Call, new_id
-from hardlink.errors import Forbidden, Invalid, NotFound, Unauthorized, UnknownSource
+from hardlink.errors import (
+    Busy,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Throttled,
+    Unauthorized,
+    UnknownSource,
+)
 from hardlink.http import Answer, Request, entrypoint
 from hardlink.keys import ServerKeys
 from hardlink.sources import Policy
@@ -34,7 +42,7 @@ def _bulk(request: Request) -> Answer:
     start = clock()
     found = dialect.commands(request.json)
     token = bulk.token(found)
-    calls = cache(lambda named: writing.call(request, named, POLICY))
+    calls = cache(partial(_bulk_call, request))
     if token is not None:
         calls(token)
     sent = request.cookie(f"xnpe_{token}") or request.cookie("__exponea_etc__")
@@ -47,6 +55,14 @@ def _bulk(request: Request) -> Answer:
     )
     headers = bulk.set_cookie(token, cookie) if token and cookie else {}
     return Answer(answers.bulk(verdicts, start, clock()), headers=headers)
+
+
+def _bulk_call(request: Request, token: str) -> Call:
+    """Who calls. The web SDK drops what is answered 429, and keeps what is answered 503."""
+    try:
+        return writing.call(request, token, POLICY)
+    except Throttled as error:
+        raise Busy(error.message) from error
 
 
 def _known(calls: Calls, token: str | None, candidates: Sequence[str]) -> str:
@@ -148,7 +164,8 @@ def _allowed(request: Request) -> Call:
         return call
     given = credentials.given(authorization, request.query("access_token"))
     credentials.may_write(given, token, writing.declared(), _server_keys())
-    return call
+    is_backend = given.kind == "private"
+    return call._replace(trusted=is_backend, bot=call.bot and not is_backend)
 
 
 _CALLS: Mapping[str, Callable[[Request], Answer]] = {

@@ -22,7 +22,8 @@ class Call(NamedTuple):
 
     `now`: when it was received, microseconds. `evidence`: the ID under which every change that it makes is explained.
     `policy`: what a second login on one profile does: the source's, else that of the client's own system. `sent`: the
-    device's clock when it was sent, where the client says so (Tracardi's `x-timestamp`).
+    device's clock when it was sent, where the client says so (Tracardi's `x-timestamp`). `trusted`: it carries a key
+    that only the shop's backend has, and so need not prove who its customers are. `bot`: it is one, and is not wanted.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Call(NamedTuple):
     evidence: str
     policy: Policy = "move"
     sent: int | None = None
+    trusted: bool = False
+    bot: bool = False
 
     @property
     def space(self) -> str:

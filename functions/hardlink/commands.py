@@ -72,12 +72,13 @@ class Sent:
     """What every write call says: its source, and the session if it has one.
 
     `sent`: the device's clock when it sent the call, milliseconds. It stands in the body for browsers, which ask for
-    permission first where it stands in a header (Tracardi's `x-timestamp`).
+    permission first where it stands in a header (Tracardi's `x-timestamp`). `token`: what proves who its visitor is.
     """
 
     source: Any
     session: Any
     sent: Any = field(default=None, kw_only=True)
+    token: Any = field(default=None, kw_only=True, repr=False)
 
     @property
     def write_key(self) -> str:
@@ -157,7 +158,6 @@ class Identify(Sent):
     traits: Properties
     consents: Properties
     time: Any
-    token: Any
 
 
 @dataclass(eq=False, repr=False)
@@ -316,7 +316,12 @@ _OPTIONS = _field(
     ),
     Options,
 )
-_SENT = {"source": _REFERENCE, "session": _REFERENCE, "sent": _ANYTHING}
+_SENT = {
+    "source": _REFERENCE,
+    "session": _REFERENCE,
+    "sent": _ANYTHING,
+    "token": _ANYTHING,
+}
 _SEGMENTS = _field(
     schema.no_info_before_validator_function(_labels, schema.dict_schema(_TEXT, _BOOL)), dict
 )
@@ -329,7 +334,6 @@ _SAID = {
     "traits": _PROPERTIES,
     "consents": _PROPERTIES,
     "time": _ANYTHING,
-    "token": _ANYTHING,
 }
 _TRACK = {
     **_SENT,

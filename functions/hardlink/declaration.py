@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hardlink import commands
+from hardlink.draft import LINKS_A_DAY, MOST_LINKS
 from hardlink.errors import Invalid
 from hardlink.nodes import PROFILE
-from hardlink.sources import Policy, Sources
+from hardlink.sources import PROFILES_A_CUSTOMER, Bots, Policy, Signed, Sources
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 WriteKey = Annotated[str, Field(min_length=4, max_length=256, pattern=r"^[\x21-\x7e]+$")]
@@ -74,6 +75,7 @@ class Project(_Declared):
         return found
 
     time_zone: str = "UTC"
+    profiles_a_customer: Annotated[int, Field(ge=1)] = PROFILES_A_CUSTOMER
 
     @field_validator("time_zone")
     @classmethod
@@ -139,6 +141,10 @@ class Source(_Declared):
     static_profile_id: bool = False
     tracardi: bool = False
     redirects: Mapping[RedirectId, Redirect] = {}
+    signed: Signed = "off"
+    links_a_day: Annotated[int, Field(ge=1, le=MOST_LINKS)] = LINKS_A_DAY
+    rate: Annotated[int, Field(ge=1)] | None = None
+    bots: Bots = "keep"
 
     @field_validator("origins")
     @classmethod

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hardlink.errors import OneTooMany, Refused
-from hardlink.nodes import NOTHING, Entry, Node, Span, State, owner, spans
+from hardlink.nodes import NOTHING, PROFILE, Entry, Node, Span, State, owner, spans
 
 MOST_SOFT_LINKS = 40
 """Links of one profile to soft identifiers: a re-homing holds them all still in one transaction of 100 actions."""
 MOST_LINKS = 200
 """Entries in one profile's history: where more customers than this log in, the device identifies nobody."""
+
+LINKS_A_DAY = 100
+"""Of them on one day, where a source says nothing else: a till in a shop has as many customers, a browser has not."""
 
 Facts = Mapping[Node, State]
 Histories = Mapping[Node, Sequence[Entry]]
@@ -66,12 +69,16 @@ class Draft:
         timed: bool = False,
         caps: Mapping[str, int] = NOTHING,
         histories: Histories = NOTHING,
+        day: int = 0,
+        links_a_day: int = LINKS_A_DAY,
     ) -> None:
         self.hard_types = hard_types
         self.warnings: list[str] = []
         self._facts = facts
         self._histories = histories
         self._caps = caps
+        self._day = day
+        self._links_a_day = links_a_day
         self._timed = timed
         self._said = said
         self._read: set[Node] = set()
@@ -188,6 +195,8 @@ class Draft:
                 "session.id",
                 code="too_many_links",
             )
+        if self._day and node.type == PROFILE:
+            state = self._one_more_today(state)
         said = max(state.said, entry.said)
         self._states[node] = state._replace(
             links=state.links + 1,
@@ -198,6 +207,18 @@ class Draft:
         self._add(node, entry)
         if entry.link and is_soft:
             self._children.append((entry.link, node))
+
+    def _one_more_today(self, state: State) -> State:
+        """A profile with one more link on this day."""
+        today = state.today if state.day == self._day else 0
+        if today >= self._links_a_day:
+            raise Refused(
+                f"this visitor was linked {today} times today, which is the most there may be: try again tomorrow, "
+                "or call anonymize first",
+                "session.id",
+                code="too_many_links_a_day",
+            )
+        return state._replace(day=self._day, today=today + 1)
 
     def take_back(self, node: Node, evidence: str, history: Sequence[Entry]) -> None:
         """Mark the entries of one evidence ID undone and fold the rest again."""

@@ -10,6 +10,8 @@ class HardlinkError(Exception):
 
     status = 400
     code = "invalid"
+    retry_after = 0
+    """Seconds after which the same call may be taken; 0: it is not sent again."""
 
     def __init__(self, message: str, field: str | None = None, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -85,8 +87,27 @@ class OneTooMany(Refused):
     code = "too_many_identifiers"
 
 
+class Unproven(Refused):
+    """Nothing proves that a visitor is who the call says, and nothing was changed: 403."""
+
+    status = 403
+    code = "unsigned"
+
+
 class Busy(HardlinkError):
     """The tables are too busy just now, and nothing is promised: 503, send it again."""
 
     status = 503
     code = "busy"
+    retry_after = 1
+
+
+class Throttled(HardlinkError):
+    """More calls than a source may make: 429, send it again a little later."""
+
+    status = 429
+    code = "too_many_calls"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

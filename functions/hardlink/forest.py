@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from hardlink import layout
 from hardlink.layout import Record
@@ -23,6 +24,13 @@ def history(store: Store, space: str, node: Node) -> list[Entry]:
         layout.read_entry(layout.Key("customers", "", name), item)
         for name, item in rows(store, space, node, "l/")
     ]
+
+
+def profiles(store: Store, space: str, root: Node, most: int) -> int:
+    """How many profiles are associated with a customer; nobody counts further than `most`."""
+    first, last = layout.of_profiles(space, root)
+    found = store.scan(first.table, first.partition, first.item, last)
+    return sum(1 for _ in islice(found, most))
 
 
 def rows(store: Store, space: str, node: Node, prefix: str) -> list[tuple[str, layout.Item]]:

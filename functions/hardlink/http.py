@@ -12,7 +12,7 @@ from functools import cached_property, wraps
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from hardlink.errors import Busy, HardlinkError, Invalid, TooLarge
+from hardlink.errors import HardlinkError, Invalid, TooLarge
 from hardlink.log import logger, tell
 from hardlink.nodes import NOTHING
 from hardlink.values import dump
@@ -162,8 +162,8 @@ def entrypoint(
         except HardlinkError as error:
             code = error.code
             response = _response(error_answer(error), request)
-            if isinstance(error, Busy):
-                response["headers"]["retry-after"] = "1"
+            if error.retry_after:
+                response["headers"]["retry-after"] = str(error.retry_after)
         except Exception as error:
             _log(request, context, "failed", 500, type(error).__name__)
             raise  # Lambda logs where, and API Gateway answers 500 under the same ID

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from hardlink.draft import Decision, Draft, Facts, Histories, NewEntry, Unread
+from hardlink.draft import LINKS_A_DAY, Decision, Draft, Facts, Histories, NewEntry, Unread
 from hardlink.errors import Refused
 from hardlink.instants import END
 from hardlink.nodes import NOTHING, Entry, Node, Span, spans
@@ -23,7 +23,8 @@ class Claim(NamedTuple):
     `timed`: the client named that time, so it may be late. `caps`: most values of a type for one customer.
     `stranger`: what proves who somebody is; with `refuse` it takes nobody from a customer, not even from before they
     were one. `own`: `profile` is this customer's own, of what happened on no device: it can be nobody else's, so it is
-    linked whatever was taken back.
+    linked whatever was taken back. `day`: on which it came in (of days since 1970), for `links_a_day`; 0 counts
+    nothing.
     """
 
     profile: Node | None
@@ -35,6 +36,8 @@ class Claim(NamedTuple):
     caps: Mapping[str, int] = NOTHING
     stranger: bool = False
     own: bool = False
+    day: int = 0
+    links_a_day: int = LINKS_A_DAY
 
 
 def decide(claim: Claim, facts: Facts, histories: Histories | None = None) -> Decision:
@@ -49,6 +52,8 @@ def decide(claim: Claim, facts: Facts, histories: Histories | None = None) -> De
         timed=claim.timed,
         caps=claim.caps,
         histories=histories or NOTHING,
+        day=claim.day,
+        links_a_day=claim.links_a_day,
     )
     hard = [node for node in claim.ids if node.type in claim.hard_types]
     soft = [node for node in claim.ids if node.type not in claim.hard_types]

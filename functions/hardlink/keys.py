@@ -1,10 +1,10 @@
-"""Server keys, which may read: kept in Secrets Manager, compared in constant time."""
+"""Server keys, which may read, and signing keys: kept in Secrets Manager, compared in constant time."""
 
 from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,14 +20,29 @@ _FRESH = 10 * SECOND
 Keys = Mapping[str, list[str]]
 
 
-class ServerKeys:
-    """Whose key is it? `fetch` answers the keys of every project; they are kept for five minutes, for rotation."""
+class _Kept:
+    """The keys of every project, as `fetch` answers them: kept for five minutes, for rotation."""
 
     def __init__(self, fetch: Callable[[], Keys], clock: Callable[[], int]) -> None:
         self._fetch = fetch
         self._clock = clock
         self._keys: Keys = {}
         self._fetched = -_KEPT
+
+    def _current(self, at_most: int = _KEPT) -> Keys:
+        """Keys that are at most so old."""
+        if self._clock() >= self._fetched + at_most:
+            try:
+                self._keys = self._fetch()
+            except (BotoCoreError, ClientError) as error:
+                if not self._keys:
+                    raise Busy("the keys can't be read just now: send the call again") from error
+            self._fetched = self._clock()
+        return self._keys
+
+
+class ServerKeys(_Kept):
+    """Says whose a server key is."""
 
     def project(self, authorization: str | None) -> str:
         """The project that an `Authorization: Bearer <server key>` may read. Raises `Unauthorized`."""
@@ -44,7 +59,7 @@ class ServerKeys:
         return found
 
     def _owner(self, given: str, at_most: int = _KEPT) -> str | None:
-        """Whose key it is, by keys that are at most so old: a key that was rotated a moment ago is valid too."""
+        """Whose key it is: a key that was rotated a moment ago is valid too. All are compared, whichever it is."""
         matches = [
             project
             for project, keys in self._current(at_most).items()
@@ -53,21 +68,17 @@ class ServerKeys:
         ]
         return matches[0] if matches else None
 
-    def _current(self, at_most: int) -> Keys:
-        if self._clock() >= self._fetched + at_most:
-            try:
-                self._keys = self._fetch()
-            except (BotoCoreError, ClientError) as error:
-                if not self._keys:
-                    raise Busy(
-                        "the server keys can't be read just now: send the call again"
-                    ) from error
-            self._fetched = self._clock()
-        return self._keys
+
+class SigningKeys(_Kept):
+    """By which a project's identities are signed."""
+
+    def of(self, project: str, *, fresh: bool = False) -> Sequence[str]:
+        """All that are valid; `fresh`: also one that was put a moment ago. Raises `Busy`."""
+        return self._current(_FRESH if fresh else _KEPT).get(project, ())
 
 
 def secret(names: str) -> Callable[[], Keys]:
-    """Reads the server keys of every project from Secrets Manager.
+    """Reads the keys of every project from Secrets Manager.
 
     `names`: JSON, `{"<project>": "<name or ARN of its secret>"}`. The text of a secret is one key, nothing around it.
     Its current and its previous version (AWSCURRENT, AWSPREVIOUS) both are valid: putting a new value rotates the

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from hardlink import values
 from hardlink.identifiers import OWN
-from hardlink.nodes import NOTHING, Entry, Node, State
+from hardlink.nodes import NOTHING, PROFILE, Entry, Node, State
 from hardlink.orders import Kept, Order, Said, Told
 from hardlink.values import Name, Values
 
@@ -127,6 +127,11 @@ def identifier(project: str, root: Node, soft: Node) -> Key:
 def contribution(project: str, root: Node, node: Node) -> Key:
     """The key of a node's contribution to a root."""
     return Key("customers", f"{project}/{root}", f"p/{node}")
+
+
+def of_profiles(project: str, root: Node) -> tuple[Key, str]:
+    """Before the keys of all profiles' contributions to a root, and the sort key behind them."""
+    return contribution(project, root, Node(PROFILE, "")), f"p/{PROFILE}>"
 
 
 def session_row(project: str, root: Node, session: str) -> Key:
@@ -253,6 +258,8 @@ def write_record(record: Record) -> Item:
         "undone": s.undone or None,
         "links": s.links or None,
         "soft_links": s.soft_links or None,
+        "day": s.day or None,
+        "today": s.today or None,
         "ids": values.dump(dict(s.ids)) if s.ids else None,
         "counts": values.dump(dict(s.counts)) if s.counts else None,
         "values": values.pack(record.values) if record.values else None,
@@ -277,6 +284,8 @@ def read_record(item: Item | None) -> Record:
         soft_links=int(item.get("soft_links", 0)),
         ids=json.loads(str(item.get("ids", "{}"))),
         counts=json.loads(str(item.get("counts", "{}"))),
+        day=int(item.get("day", 0)),
+        today=int(item.get("today", 0)),
     )
     return Record(
         state=state,

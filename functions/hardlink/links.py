@@ -11,6 +11,7 @@ from hardlink.call import Call
 from hardlink.contention import attempts
 from hardlink.draft import Decision, NewEntry, Unread
 from hardlink.errors import Refused
+from hardlink.identifiers import OWN
 from hardlink.identity import Claim
 from hardlink.layout import Record
 from hardlink.nodes import Entry, Node, State, spans
@@ -49,6 +50,7 @@ class Links:
 
         def attempt(read: _Read) -> tuple[Decision, list[Action]]:
             decision = identity.decide(claim, read.facts, read.histories)
+            self._check_profiles(call, claim, decision, read)
             actions = self._changes(call, decision, read)
             _check_room(read.records[decision.customer], said)
             return decision, _with_values(
@@ -84,6 +86,7 @@ class Links:
 
         def attempt(read: _Read) -> tuple[Decision, list[Action]]:
             decision = identity.decide(claim, read.facts, read.histories)
+            self._check_profiles(call, claim, decision, read)
             _check_room(read.records[decision.customer], said)
             return decision, []
 
@@ -130,6 +133,26 @@ class Links:
             ]
 
         return self._carry_out(space, attempt, [profile])
+
+    def _check_profiles(self, call: Call, claim: Claim, decision: Decision, read: _Read) -> None:
+        """Whether a customer may have one more profile. Raises `Refused`.
+
+        They are counted as they are associated, a moment after they are linked, and only for who links another one to a
+        customer that was there before: so nobody writes a count, and those who link at once do not wait for each other.
+        """
+        entry = decision.entries.get(claim.profile) if claim.profile else None
+        if claim.profile is None or entry is None or entry.link is None:
+            return
+        is_new = not read.records[decision.customer].state.rev
+        if is_new or claim.profile.value.startswith(OWN):  # of those a customer has one
+            return
+        most = call.project.profiles_a_customer
+        if forest.profiles(self._store, call.space, decision.customer, most) >= most:
+            raise Refused(
+                f"this customer has {most} profiles already, and may have no more: raise profiles_a_customer",
+                "ids",
+                code="too_many_profiles",
+            )
 
     def _carry_out(
         self,
@@ -190,13 +213,22 @@ class Links:
         )
 
 
+_CAPS: Mapping[str, metrics.Name] = {
+    "too_many_links": "links_capped",
+    "too_many_links_a_day": "links_capped",
+    "too_many_profiles": "profiles_capped",
+}
+
+
 @contextmanager
 def _counted() -> Iterator[None]:
     """Counts what a rule of identity refuses."""
     try:
         yield
-    except Refused:
+    except Refused as refused:
         metrics.count("links_refused")
+        if capped := _CAPS.get(refused.code):
+            metrics.count(capped)
         raise
 
 

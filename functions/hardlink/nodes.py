@@ -40,7 +40,8 @@ class State(NamedTuple):
     `rev` grows by one with every write. `known`: a customer of its own (a root), not merely an alias.
     `owner`: the customer that a look-up of this identifier finds, where that is another node, since `owner_said`.
     `link`: target of the newest span; `said`: the latest time at which a link was said, `undone`: or was taken back.
-    `links`: links ever written, `soft_links`: those to soft nodes. `ids`: hard identifiers of this root, by type.
+    `links`: links ever written, `soft_links`: those to soft nodes, `today`: those of a profile on `day` (of days since
+    1970, as they came in). `ids`: hard identifiers of this root, by type.
     `counts`: its soft ones of capped types.
     """
 
@@ -55,6 +56,8 @@ class State(NamedTuple):
     soft_links: int = 0
     ids: Mapping[str, str] = NOTHING
     counts: Mapping[str, int] = NOTHING
+    day: int = 0
+    today: int = 0
 
 
 class Entry(NamedTuple):

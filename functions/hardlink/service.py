@@ -12,28 +12,41 @@ from hardlink.call import Call, NewId, new_id
 from hardlink.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.consents import Consents
 from hardlink.draft import Decision
-from hardlink.errors import Invalid, Refused
+from hardlink.errors import Invalid, Refused, Unproven
 from hardlink.identifiers import OWN
 from hardlink.identity import Claim
+from hardlink.instants import DAY
 from hardlink.layout import Session
 from hardlink.links import Links
 from hardlink.nodes import Node
 from hardlink.ordering import Orders, Outcome, Purchase
 from hardlink.port import Store
+from hardlink.signatures import Keys, NoKeys, Signatures
 from hardlink.sources import Policy, Sources
 from hardlink.tracking import Batch, Status, Tracking, debug
 from hardlink.values import Name, Value
 from hardlink.visits import Visits
 
 OPTED_OUT = "opted out: this visitor denied tracking, nothing was stored"
+BOT = "sent by a bot: this source drops what bots send, nothing was stored or linked"
+NOT_KEPT = frozenset({OPTED_OUT, BOT})
+"""Warnings that say: nothing of this call was kept."""
 Answer = dict[str, Any]
 
 
 class Service:
-    """All write calls. `clock` answers microseconds since 1970; both it and `new_id` are given, for tests."""
+    """All write calls. `clock` answers microseconds since 1970; both it and `new_id` are given, for tests.
+
+    `signing_keys`: by which identities are signed.
+    """
 
     def __init__(
-        self, store: Store, sources: Sources, clock: Callable[[], int], new_id: NewId = new_id
+        self,
+        store: Store,
+        sources: Sources,
+        clock: Callable[[], int],
+        new_id: NewId = new_id,
+        signing_keys: Keys | None = None,
     ) -> None:
         self._sources = sources
         self._clock = clock
@@ -43,6 +56,7 @@ class Service:
         self._orders = Orders(store, self._visits, self._links)
         self._tracking = Tracking(store, self._visits, self._orders, new_id)
         self._consents = Consents(store)
+        self._signatures = Signatures(signing_keys or NoKeys())
 
     def call(
         self,
@@ -70,10 +84,16 @@ class Service:
     def track(self, call: Call, command: Track) -> Answer:
         """Store events under a session; with `ids`, link its visitor first.
 
-        Every event gets a verdict: `stored`, `duplicate`, `rejected` or `dropped`. A refused link (409) stores nothing.
+        Every event gets a verdict: `stored`, `duplicate`, `rejected` or `dropped`. A refused link (409), and one that
+        is not proven where it has to be (403), stores nothing.
         """
-        ids = call.project.resolve(command.ids)
+        ids = self._proven(call, command)
         batch = Batch(command)
+        if call.source.signed == "required" and not (ids or call.trusted):
+            batch.doubt_orders()
+        if call.bot:
+            batch.drop(BOT)
+            return {**self._of_bot(command), "results": _results(batch)}
         if command.profile_less:
             return self._of_nobody(call, command, batch)
         own = command.own_session_id(ids)
@@ -124,7 +144,7 @@ class Service:
 
     def identify(self, call: Call, command: Identify) -> Answer:
         """Say who a session's visitor is, and something about them. Raises `Refused` where a rule forbids it."""
-        ids = call.project.resolve(command.ids)
+        ids = self._proven(call, command)
         if not ids:
             raise Invalid("say who this is: send at least one identifier", "ids")
         return self._about(call, command, ids)
@@ -134,7 +154,7 @@ class Service:
 
         Raises `Refused` where it is one, of the type of the first of `ids`.
         """
-        ids = call.project.resolve(command.ids)
+        ids = self._proven(call, command)
         if command.session_id is None or not ids:
             raise Invalid("say which ID is whose: send session.id and ids", "session.id")
         namesake = call.project.identifier(ids[0].type, command.session_id, "session.id")
@@ -144,14 +164,14 @@ class Service:
                 "session.id",
                 code="another_customer",
             )
-        return self.identify(call, command)
+        return self._about(call, command, ids)
 
     def update(self, call: Call, command: Update) -> Answer:
         """Say something about a session's visitor, or about the customer with these `ids`."""
-        ids = call.project.resolve(command.ids)
+        ids = self._proven(call, command)
         if command.session_id is None and not ids:
             raise Invalid("say about whom: send session.id or ids", "session.id")
-        if ids and command.session_id is None:
+        if ids and command.session_id is None and not call.bot:
             time = self._said_at(call, command.time, 0)
             claim = self._claim(call, None, ids, time)
             decision = self._links.identify(call, claim, _said(command, call, time))
@@ -185,8 +205,20 @@ class Service:
         self._consents.set(call, session, denied=command.tracking == "denied")
         return {**_visitor(session), "tracking": command.tracking}
 
+    def _proven(self, call: Call, command: Track | Identify) -> tuple[Node, ...]:
+        """Whom a command names, where it may. Raises `Invalid`, and `Unproven` where its source wants a token."""
+        ids = call.project.resolve(command.ids)
+        try:
+            self._signatures.check(call, command.token, ids)
+        except Unproven:
+            metrics.count("links_unproven")
+            raise
+        return ids
+
     def _about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
         """Identify where there are IDs, then say the values: one transaction."""
+        if call.bot:
+            return {**self._of_bot(command), "customer": None}
         told = None if command.time is None else instants.parse(command.time, "time")
         session = self._visits.find(call.space, command.session_id) if command.session_id else None
         if session is None:
@@ -209,6 +241,15 @@ class Service:
             return {**answer, "warnings": []}
         decision = self._links.identify(call, self._claim(call, session.profile, ids, time), said)
         return {**answer, "customer": _named(decision, ids), "warnings": list(decision.warnings)}
+
+    def _of_bot(self, command: Track | Identify) -> Answer:
+        """Nothing is kept, and nothing is looked up."""
+        metrics.count("bots_dropped")
+        return {
+            "session": {"id": command.session_id or self._new_id()},
+            "profile": {"id": None},
+            "warnings": [BOT],
+        }
 
     def _told(
         self,
@@ -316,6 +357,8 @@ class Service:
             timed=time is not None,
             caps=call.project.caps,
             own=profile is not None and profile.value.startswith(OWN),
+            day=call.now // DAY,
+            links_a_day=call.source.links_a_day,
         )
 
     def _said_at(self, call: Call, told: object, offset: int) -> int | None:

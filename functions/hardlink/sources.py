@@ -12,11 +12,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from hardlink.draft import LINKS_A_DAY
 from hardlink.errors import Invalid, UnknownSource
 from hardlink.identifiers import checked
 from hardlink.nodes import Node
 
 Policy = Literal["move", "split", "refuse"]
+Signed = Literal["off", "optional", "required"]
+Bots = Literal["keep", "drop"]
+PROFILES_A_CUSTOMER = 10_000
+"""Somebody who logs in anew three times a day has as many after nine years."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,13 @@ class Project:
     """The space in which identities are unique: its identifier types, in order of preference.
 
     `consent_categories`: what its customers may consent to, as Exponea's mobile clients ask for it. `time_zone`: of
-    dates that name none, in what the shop's own systems write (its order feed).
+    dates that name none, in what the shop's own systems write (its order feed). `profiles_a_customer`: the most.
     """
 
     identifiers: Mapping[str, IdentifierType]
     consent_categories: tuple[ConsentCategory, ...] = ()
     time_zone: str = "UTC"
+    profiles_a_customer: int = PROFILES_A_CUSTOMER
 
     @cached_property
     def _by_spelling(self) -> Mapping[str, str]:
@@ -148,6 +154,9 @@ class Source:
     Segment's split, all others move). `retention_days`: how long events are kept.
     `static_profile_id`: adopt profile IDs that callers make up (Tracardi's option of the same name).
     `tracardi`: its clients are Tracardi's, and are answered as Tracardi does. `redirects`: by their IDs.
+    `signed`: whether a token has to prove who a visitor is: `off`, never; `optional`, where there is one; `required`.
+    `links_a_day`: of one profile, the most. `rate`: calls a second that one running instance of a function takes.
+    `bots`: whether what user agents send that are programs is kept.
     """
 
     write_key: str
@@ -158,6 +167,10 @@ class Source:
     static_profile_id: bool = False
     tracardi: bool = False
     redirects: Mapping[str, Redirect] = field(default_factory=dict)
+    signed: Signed = "off"
+    links_a_day: int = LINKS_A_DAY
+    rate: int | None = None
+    bots: Bots = "keep"
 
     @property
     def system_events(self) -> bool:
@@ -181,6 +194,7 @@ class Sources:
                     {n: _type(t) for n, t in project["identifiers"].items()},
                     tuple(ConsentCategory(**c) for c in project.get("consent_categories", ())),
                     project.get("time_zone", "UTC"),
+                    project.get("profiles_a_customer", PROFILES_A_CUSTOMER),
                 )
                 for name, project in declared["projects"].items()
             },
@@ -200,6 +214,12 @@ class Sources:
     def hard_types(self) -> Mapping[str, frozenset[str]]:
         """The hard identifier types of every project."""
         return {name: project.hard_types for name, project in self.projects.items()}
+
+    @property
+    def signed(self) -> tuple[str, ...]:
+        """The projects that need signing keys: some source of theirs checks tokens."""
+        signing = {source.project for source in self.sources.values() if source.signed != "off"}
+        return tuple(name for name in self.projects if name in signing)
 
     @cached_property
     def redirects(self) -> Mapping[str, tuple[str, Redirect]]:

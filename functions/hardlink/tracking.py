@@ -95,6 +95,13 @@ class Batch:
         """Orders are events like any other."""
         self.parsed = [parsed._replace(order=None) for parsed in self.parsed]
 
+    def doubt_orders(self) -> None:
+        """Orders count once, and what is said of them proves nothing about who said it."""
+        self.parsed = [
+            parsed._replace(order=parsed.order and parsed.order._replace(total=None, email=None))
+            for parsed in self.parsed
+        ]
+
     def drop(self, reason: str) -> None:
         """None of the events that would be stored is."""
         for parsed in self.parsed:

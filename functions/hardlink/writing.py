@@ -6,13 +6,15 @@ import os
 from functools import cache
 from pathlib import Path
 
-from hardlink import sources
+from hardlink import bots, keys, metrics, sources
 from hardlink.call import Call
-from hardlink.errors import Forbidden
+from hardlink.errors import Forbidden, Throttled
 from hardlink.http import Request
 from hardlink.service import Service
+from hardlink.signatures import Keys
 from hardlink.sources import Policy, Sources
 from hardlink.tables import clock, tables
+from hardlink.throttle import Throttle
 
 _DIGITS = 14
 """Of milliseconds, up to the year 5138."""
@@ -27,7 +29,26 @@ def declared() -> Sources:
 @cache
 def service() -> Service:
     """All write calls."""
-    return Service(tables(), declared(), clock)
+    return Service(tables(), declared(), clock, signing_keys=_signing_keys())
+
+
+@cache
+def throttle() -> Throttle:
+    """What holds back sources that call too often, in this process."""
+    return Throttle()
+
+
+def _signing_keys() -> Keys | None:
+    """Those of this deployment, for functions that may read them."""
+    names = os.environ.get("HARDLINK_SIGNING_KEYS")
+    if names is None:
+        return None
+    secrets = cache(lambda: keys.secret(names))
+
+    def fetch() -> keys.Keys:  # only who checks a token waits for its client
+        return secrets()()
+
+    return keys.SigningKeys(fetch, clock)
 
 
 def call(request: Request, write_key: str, policy: Policy = "move", *, sent: object = None) -> Call:
@@ -35,7 +56,7 @@ def call(request: Request, write_key: str, policy: Policy = "move", *, sent: obj
 
     `sent`: the device's clock in the body, milliseconds; a header `x-timestamp` (Tracardi's) says it as well.
 
-    Raises `UnknownSource`, and `Forbidden` where a browser calls from another site.
+    Raises `UnknownSource`, `Forbidden` where a browser calls from another site, and `Throttled`.
     """
     told = _sent(request.header("x-timestamp") or sent)
     found = service().call(write_key, policy=policy, evidence=request.id, sent=told)
@@ -44,7 +65,13 @@ def call(request: Request, write_key: str, policy: Policy = "move", *, sent: obj
         raise Forbidden(
             f"source {found.name!r} does not allow calls from {origin[:200]}: add it to its origins"
         )
-    return found
+    try:
+        throttle().check(found.name, found.source.rate, found.now)
+    except Throttled:
+        metrics.count("calls_throttled")
+        raise
+    is_bot = found.source.bots == "drop" and bots.is_bot(request.header("user-agent"))
+    return found._replace(bot=is_bot)
 
 
 def _sent(told: object) -> int | None:

@@ -42,6 +42,11 @@ export interface Config {
   target?: string
   /** Who is here, as for `identify`. */
   customer?: Id | Ids
+  /**
+   * A token that proves who is here, signed by the shop's backend (`signed` of the source): `identify` sends it. Say it
+   * again after a log-in without a page load: `start({token, target, signature})`.
+   */
+  signature?: string
   /** The type of an identifier that comes without one: `registered`. */
   hardId?: string
   track?: {

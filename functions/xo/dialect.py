@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as schema
 
-from hardlink.errors import HardlinkError, Invalid, OneTooMany, UnknownSource
+from hardlink.commands import MOST_EVENTS
+from hardlink.errors import HardlinkError, Invalid, OneTooMany, TooLarge, UnknownSource
 from hardlink.http import Answer
 from hardlink.sources import Project
 from hardlink.values import dump
@@ -33,6 +34,7 @@ _TITLES = {
     409: "Conflict",
     413: "Payload Too Large",
     422: "Unprocessable Entity",
+    429: "Too Many Requests",
     503: "Service Unavailable",
 }
 
@@ -68,9 +70,11 @@ def tracker_key(text: str) -> str:
 def visits(body: object) -> tuple[list[Visit], list[Fault]]:
     """What a call says: its activities by user in their order, and those that can't be understood.
 
-    One activity is taken as well as an array of them. Raises `Invalid` for any other body.
+    One activity is taken as well as an array of them. Raises `Invalid` for any other body, `TooLarge` for too many.
     """
     listed = body if isinstance(body, list) else [body]
+    if len(listed) > MOST_EVENTS:  # whose they are: each user's would be a visit of its own
+        raise TooLarge(f"{len(listed)} activities: send at most {MOST_EVENTS} a call")
     if not all(isinstance(one, Mapping) for one in listed):
         raise Invalid("send an activity, or an array of activities")
     faults: list[Fault] = []

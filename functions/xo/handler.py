@@ -9,7 +9,6 @@ from hardlink.call import Call
 from hardlink.commands import Track
 from hardlink.errors import Invalid, Refused
 from hardlink.http import Answer, Request, entrypoint
-from hardlink.service import OPTED_OUT
 from xo import dialect
 from xo.dialect import Fault, Visit
 
@@ -21,21 +20,25 @@ def handler(request: Request) -> Answer:
     """Every activity becomes an event of its session; who they say the user is links the session."""
     call = writing.call(request, dialect.tracker_key(request.path("trackerKey")))
     visits, faults = dialect.visits(request.json)
-    dropped = False
+    dropped: str | None = None
     for visit in visits:
         at_its_place = call._replace(now=call.now + visit.numbers[0])  # one after the other
-        found, is_dropped = _track(at_its_place, visit)
+        found, why = _track(at_its_place, visit)
         faults += found
-        dropped = dropped or is_dropped
-    return dialect.answer(sorted(faults), OPTED_OUT if dropped else None)
+        dropped = dropped or why
+    return dialect.answer(sorted(faults), dropped)
 
 
-def _track(call: Call, visit: Visit) -> tuple[list[Fault], bool]:
-    """Store a visit's activities; an identity that can't be one is named, and they are stored without it."""
+def _track(call: Call, visit: Visit) -> tuple[list[Fault], str | None]:
+    """Store a visit's activities; an identity that can't be one is named, and they are stored without it.
+
+    Answers as well why they were dropped, if they were.
+    """
     try:
         results = service.track(call, commands.read(Track, visit.body))["results"]
     except (Invalid, Refused) as error:
         rest = dialect.without(visit, error, call.project)
-        found, dropped = _track(call, rest) if rest else ([], False)
+        found, dropped = _track(call, rest) if rest else ([], None)
         return [*dialect.faults(visit, error), *found], dropped
-    return list(dialect.rejected(visit, results)), any(r["status"] == "dropped" for r in results)
+    dropped = next((r["reason"] for r in results if r["status"] == "dropped"), None)
+    return list(dialect.rejected(visit, results)), dropped

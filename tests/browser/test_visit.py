@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from infra.snippet import snippet
 from tests.browser.shop import Shop, called, opened, ready, session, settles, shown
 from tests.http.service import fresh
+from tests.signing import proof
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -50,6 +51,21 @@ def test_logging_out_leaves_the_next_visitor_unknown(shop: Shop, device: Browser
     shop.client.settles("registered", gordon, "before", "known")
     shop.client.settles("registered", barney, "after")
     assert shop.session_types(first) == ["before", "known"]
+
+
+def test_who_proves_who_they_are_is_known(shop: Shop, device: BrowserContext) -> None:
+    gordon = fresh("gordon")
+    page = opened(device, shop.page(token="signed-key"))
+    called(page, "hardlink.track('before')")
+    told = page.evaluate(f"hardlink.identify('{gordon}').catch(error => error.code)")
+    assert told == "unsigned"
+    signature = proof(gordon)
+    page.evaluate(
+        f"hardlink.start({{token: 'signed-key', target: {shop.url!r}, signature: {signature!r}}})"
+    )
+    told = called(page, f"hardlink.identify('{gordon}')")
+    assert told["ok"]["customer"] == {"type": "registered", "value": gordon}
+    shop.client.settles("registered", gordon, "before")
 
 
 def test_the_session_and_the_profile_survive_a_page_load(

@@ -68,8 +68,16 @@ def test_the_default_stage_is_throttled(dev: Template) -> None:
     assert stage["AutoDeploy"] is True
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 1000
     assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == 2000
-    assert stage["RouteSettings"].keys() == {"POST /bulk"}  # its client drops what is answered 429
-    assert stage["RouteSettings"]["POST /bulk"]["ThrottlingRateLimit"] == 10_000
+    settings = {
+        key: (found["ThrottlingRateLimit"], found["ThrottlingBurstLimit"])
+        for key, found in stage["RouteSettings"].items()
+    }
+    assert settings.pop("POST /bulk") == (10_000, 5_000)  # its client drops what is answered 429
+    assert settings.pop("POST /orders") == (20, 40)
+    assert settings.pop("POST /data/v2/projects/{token}/customers/{call}") == (20, 40)
+    assert settings.pop("POST /data/v2/projects/{token}/consent/categories") == (100, 200)
+    assert settings.pop("POST /data/v2/streams/{token}/consent/categories") == (100, 200)
+    assert settings == {r.key: (100, 200) for r in plan.ROUTES if r.function == "customers"}
 
 
 def test_the_access_log_is_json_that_names_no_visitor_and_no_customer(dev: Template) -> None:

@@ -38,6 +38,7 @@ def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(dev: Templa
     }
     assert rules == {
         ("ServerKeys", "demo", "AwsSolutions-SMG4"),
+        ("SigningKeys", "demo", "AwsSolutions-SMG4"),
         ("Functions", "Role", "AwsSolutions-IAM5[Resource::*]"),
         ("Functions", "Function", "AwsSolutions-L1"),
         ("Api", "GET", "AwsSolutions-APIG4"),

@@ -36,6 +36,8 @@ FUNCTIONS = [
 LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
 READS = {"customers", "exponea", "exponeadata", "orders"}
 """Those that know the server keys."""
+SIGNS = {"track", "identify", "update"}
+"""Those that know by which keys identities are signed."""
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "track": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "identify": ({"GetItem", "PutItem"}, LINK),
@@ -50,8 +52,8 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "health": ({"GetItem"}, {"GetItem"}),
     "sdk": (set(), set()),
     "session": (set(), set()),
-    "helloretail": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
-    "collect": ({"GetItem", "PutItem", "UpdateItem"}, LINK - {"Query"}),
+    "helloretail": ({"GetItem", "PutItem", "UpdateItem"}, LINK),
+    "collect": ({"GetItem", "PutItem", "UpdateItem"}, LINK),
     "orders": ({"GetItem", "PutItem", "UpdateItem"}, LINK),
     "segment": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "xo": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
@@ -88,6 +90,8 @@ def expected(function: str) -> set[tuple[str, str]]:
         }
     if function in READS:
         allowed.add(("secretsmanager:GetSecretValue", "ServerKeysdemo"))
+    if function in SIGNS:
+        allowed.add(("secretsmanager:GetSecretValue", "SigningKeysdemo"))
     if function == "associate":
         allowed |= {
             (f"dynamodb:{action}", f"{table}.StreamArn")
@@ -164,6 +168,7 @@ def test_its_environment_names_what_it_needs_and_no_more(dev: Template, name: st
     variables = function(dev, name)["Environment"]["Variables"]
     more = {
         **{key: {"HARDLINK_SERVER_KEYS"} for key in READS},
+        **{key: {"HARDLINK_SIGNING_KEYS"} for key in SIGNS},
         "associate": {"HARDLINK_HARD_TYPES"},
     }
     assert variables.keys() == more.get(name, set()) | {

@@ -5,15 +5,31 @@ from __future__ import annotations
 import json
 from textwrap import indent
 
+import pytest
+from aws_cdk import App, Stack
+
+from hardlink.sources import Sources
 from infra import plan
+from infra.server_keys import SigningKeys
 from infra.snippet import snippet
 from tests.deploy.template import Template, said
 
 
-def test_every_project_has_a_secret_that_secrets_manager_makes_up(dev: Template) -> None:
-    (secret,) = dev.properties("SecretsManager::Secret").values()
-    assert secret["Name"] == "hardlink-dev/demo/server-key"
+@pytest.mark.parametrize("kind", ["server-key", "signing-key"])
+def test_every_project_has_secrets_that_secrets_manager_makes_up(dev: Template, kind: str) -> None:
+    secrets = {
+        secret["Name"]: secret for secret in dev.properties("SecretsManager::Secret").values()
+    }
+    assert len(secrets) == 2
+    secret = secrets[f"hardlink-dev/demo/{kind}"]
     assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 43}
+
+
+def test_a_project_that_checks_no_token_has_no_signing_key() -> None:
+    stack = Stack(App(), "empty")
+    keys = SigningKeys(stack, "SigningKeys", Sources({}).signed)
+    assert keys.arns == {}
+    assert not stack.node.find_all()[2:]
 
 
 def test_no_template_holds_a_secret(dev: Template, prod: Template) -> None:
@@ -28,16 +44,21 @@ def test_the_customers_function_is_told_where_the_keys_are(dev: Template) -> Non
     function = dev.properties("Lambda::Function")["FunctionsCustomersFunction"]
     told = said(function["Environment"]["Variables"]["HARDLINK_SERVER_KEYS"])
     assert json.loads(told) == {"demo": "ServerKeysdemo"}  # a reference: the secret's ARN
+    function = dev.properties("Lambda::Function")["FunctionsIdentifyFunction"]
+    told = said(function["Environment"]["Variables"]["HARDLINK_SIGNING_KEYS"])
+    assert json.loads(told) == {"demo": "SigningKeysdemo"}
 
 
 def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(dev: Template) -> None:
     outputs = dev.outputs
     assert outputs.keys() == {
-        *("Url", "WriteKeys", "ServerKeys", "Failed", "Feeds", "FailedFeeds", "Snippet")
+        *("Url", "WriteKeys", "ServerKeys", "SigningKeys"),
+        *("Failed", "Feeds", "FailedFeeds", "Snippet"),
     }
     assert said(outputs["Url"]) == "ApiHttp.ApiEndpoint"
     assert json.loads(outputs["WriteKeys"])["demo-split"] == "demo-split"
     assert json.loads(said(outputs["ServerKeys"])) == {"demo": "hardlink-dev/demo/server-key"}
+    assert json.loads(said(outputs["SigningKeys"])) == {"demo": "hardlink-dev/demo/signing-key"}
 
 
 def test_the_snippet_is_ready_to_paste(dev: Template) -> None:

@@ -18,6 +18,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+from tests import signing
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path(__file__).with_name("sources.toml")
 KEY = "server-key-of-the-tests"
@@ -201,7 +203,8 @@ class Service:
 def running(log: Path, port: int | None = None, **variables: str) -> Iterator[Service]:
     """A service for the length of a `with` block; it is made an end of whatever happens."""
     number = free_port() if port is None else port
-    settings = {"PORT": str(number), "HARDLINK_SERVER_KEY": KEY, "HARDLINK_SOURCES": str(SOURCES)}
+    keys = {"HARDLINK_SERVER_KEY": KEY, "HARDLINK_SIGNING_KEY": signing.KEY}
+    settings = {"PORT": str(number), "HARDLINK_SOURCES": str(SOURCES), **keys}
     command = [sys.executable, "-W", "error", "-m", "infra.local"]
     with log.open("wb") as out:
         process = subprocess.Popen(

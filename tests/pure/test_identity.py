@@ -340,6 +340,53 @@ def test_the_number_of_links_is_capped() -> None:
         decided({P: full, A: ROOT}, B)
 
 
+@pytest.mark.parametrize(
+    ("before", "day", "allowed"),
+    [
+        pytest.param((7, 1), 7, True, id="the second of two"),
+        pytest.param((7, 2), 7, False, id="the third of two"),
+        pytest.param((7, 2), 8, True, id="the first of another day"),
+        pytest.param((0, 0), 7, True, id="the first of all"),
+        pytest.param((7, 2), 0, True, id="one that is not counted"),
+    ],
+)
+def test_the_number_of_links_of_a_day_is_capped(
+    before: tuple[int, int], day: int, *, allowed: bool
+) -> None:
+    there = State(rev=9, link=A, said=10, links=5, day=before[0], today=before[1])
+    facts = {P: there, A: ROOT}
+    if allowed:
+        found = decided(facts, B, day=day, links_a_day=2).states[P]
+        expected = (day, before[1] + 1 if before[0] == day else 1) if day else before
+        assert (found.day, found.today) == expected
+        return
+    with pytest.raises(Refused, match="2 times today") as refused:
+        decided(facts, B, day=day, links_a_day=2)
+    assert refused.value.code == "too_many_links_a_day"
+
+
+def test_a_late_link_counts_on_the_day_on_which_it_comes() -> None:
+    there = State(rev=9, link=B, said=10, links=2, day=7, today=2)
+    history = {P: [entry(1, A, said=2, begins=True), entry(2, B, said=10, begins=True)]}
+    other = Node("registered", "c")
+    with pytest.raises(Refused, match="2 times today"):
+        decided(
+            {P: there, A: ROOT, B: ROOT},
+            other,
+            histories=history,
+            policy="split",
+            said=5,
+            timed=True,
+            day=7,
+            links_a_day=2,
+        )
+
+
+def test_what_is_so_already_is_no_link_more() -> None:
+    there = State(rev=9, link=A, said=10, links=5, day=7, today=2)
+    assert decided({P: there, A: ROOT}, A, day=7, links_a_day=2).states == {}
+
+
 def test_the_number_of_links_to_soft_identifiers_fits_a_transaction() -> None:
     full = State(rev=9, link=Y, said=10, links=40, soft_links=MOST_SOFT_LINKS)
     with pytest.raises(Refused, match="40 such links"):

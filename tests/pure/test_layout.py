@@ -38,6 +38,8 @@ def test_a_session_comes_back() -> None:
                 soft_links=1,
                 ids={"l": "1"},
                 counts={"e": 3},
+                day=20_000,
+                today=2,
             ),
             5,
             {("traits", "t"): Value(3, "1"), ("consents", "c"): Value(4, "", spilled=True)},

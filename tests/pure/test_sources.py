@@ -53,6 +53,7 @@ def test_the_file_that_is_shipped_is_valid() -> None:
         "demo": None,
         "demo-split": "split",
         "demo-refuse": "refuse",
+        "demo-signed": None,
         "demo-tracardi": None,
     }
     assert {source.project for source in demo.sources.values()} == {"demo"}
@@ -68,6 +69,11 @@ def test_the_file_that_is_shipped_is_valid() -> None:
         pytest.param("shop.example", "shop.example/x", "sources.web.origins", id="a path"),
         pytest.param('write_key = "web-key"', "", "sources.web.write_key", id="no key"),
         pytest.param('"web-key"', '"k y"', "sources.web.write_key", id="a key with a space"),
+        pytest.param('policy = "split"', 'signed = "yes"', "sources.web.signed", id="signed"),
+        pytest.param('policy = "split"', "links_a_day = 0", "sources.web.links_a_day", id="links"),
+        pytest.param('policy = "split"', "links_a_day = 201", "links_a_day", id="too many links"),
+        pytest.param('policy = "split"', "rate = 0", "sources.web.rate", id="rate"),
+        pytest.param('policy = "split"', 'bots = "no"', "sources.web.bots", id="bots"),
         pytest.param('policy = "split"', "polices = 1", "sources.web.polices", id="a slip"),
         pytest.param('{ kind = "hard" }', '{ kind = "firm" }', "loyalty.kind", id="kind"),
         pytest.param("most = 3", "most = 0", "email.most", id="cap"),

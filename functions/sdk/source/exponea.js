@@ -34,7 +34,7 @@ export const exponea = ({ config, visitor, record, promised, identities, anonymi
   return {
     track,
     identify: (ids, properties, ok, failed, immediate) =>
-      promised(() => record("/identify", { ids: merged(ids), properties }), ok, failed, immediate),
+      promised(() => record("/identify", { ids: merged(ids), properties, token: config.signature }), ok, failed, immediate),
     update: (properties, ok, failed, immediate) =>
       promised(() => record("/update", { properties }), ok, failed, immediate),
     anonymize: (ok, failed) => promised(anonymize, ok, failed),

@@ -15,10 +15,15 @@ from track.tracardi import answers, payload
 from track.tracardi.payload import Step
 
 
-def carry_out(service: Service, request: Request, sent: Mapping[str, Any]) -> Answer:
-    """Store a payload's events, and what they say of their visitor where the source's clients are Tracardi's."""
+def carry_out(
+    service: Service, request: Request, sent: Mapping[str, Any], call: Call | None = None
+) -> Answer:
+    """Store a payload's events, and what they say of their visitor where the source's clients are Tracardi's.
+
+    `call`: who calls, where that is known already.
+    """
     command = commands.read(Track, sent)
-    call = writing.call(request, command.write_key)
+    call = call or writing.call(request, command.write_key)
     if not (command.events or command.ids or command.says_values):
         return Answer(None)
     if not call.source.tracardi:

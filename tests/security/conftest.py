@@ -1,0 +1,24 @@
+"""A shop for the tests of a module: every test uses names of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from hardlink import http, metrics
+from tests.security.shop import Shop, opened
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    with opened() as found:
+        yield found
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """How often something was counted; nothing of it goes to the log meanwhile."""
+    monkeypatch.setattr(http, "tell", lambda: None)
+    metrics.take()
+    return lambda name: dict(metrics.take().counts).get(name, 0)  # type: ignore[call-overload]

@@ -1,0 +1,123 @@
+"""A source that calls too often is held back on every path, in the words of its client, and nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from hardlink import writing
+from hardlink.instants import SECOND
+from tests.http.service import Reply, fresh
+from tests.security.shop import BASIC, Shop
+
+KEY = "slow-key"
+Call = Callable[[Shop, str], Reply]
+MOST = 2
+"""Calls a second of that source, and so at once."""
+
+
+@pytest.fixture
+def moment(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The time, which goes by when a test says so."""
+    now = [writing.service()._clock()]
+    monkeypatch.setattr(writing.service(), "_clock", lambda: now[0])
+    writing.throttle.cache_clear()
+    yield now
+    writing.throttle.cache_clear()
+
+
+def native(path: str, **more: object) -> Call:
+    return lambda shop, session: shop.post(
+        path, {"source": {"id": KEY}, "session": {"id": session}, **more}
+    )
+
+
+CALLS: dict[str, tuple[Call, int]] = {
+    "track": (native("/track", events=[{"type": "view"}]), 429),
+    "identify": (native("/identify", ids={"registered": fresh()}), 429),
+    "update": (native("/update", properties={"a": 1}), 429),
+    "anonymize": (native("/anonymize"), 429),
+    "consent": (native("/consent", tracking="granted"), 429),
+    "session": (native("/session"), 429),
+    "xo": (
+        lambda shop, session: shop.post(
+            f"/{KEY}",
+            {"action": "a", "target": {}, "user": {"identities": {"sessionId": session}}},
+        ),
+        429,
+    ),
+    "helloretail": (
+        lambda shop, session: shop.post(
+            "/serve/collect/pageview", {"websiteUuid": KEY, "trackingUserId": session}
+        ),
+        429,
+    ),
+    "segment": (
+        lambda shop, session: shop.post(
+            "/v1/page", {"writeKey": KEY, "anonymousId": session, "name": "a"}
+        ),
+        429,
+    ),
+    "exponea": (
+        lambda shop, session: shop.post(
+            f"/track/v2/projects/{KEY}/customers/events",
+            {"customer_ids": {"cookie": session}, "event_type": "view"},
+            authorization=BASIC,
+        ),
+        429,
+    ),
+    "bulk": (  # its client drops what is answered 429, and keeps what is answered 503
+        lambda shop, session: shop.post(
+            "/bulk",
+            {
+                "commands": [
+                    {
+                        "name": "crm/events",
+                        "data": {
+                            "company_id": KEY,
+                            "customer_ids": {"cookie": session},
+                            "type": "view",
+                        },
+                    }
+                ]
+            },
+        ),
+        503,
+    ),
+    "collect": (
+        lambda shop, session: shop.post(f"/collect/view/tracardi-slow-key/{session}", {}),
+        429,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_is_too_much_is_sent_again_later(
+    shop: Shop, moment: list[int], counted: Callable[[str], int], name: str
+) -> None:
+    call, status = CALLS[name]
+    for _ in range(MOST):
+        assert call(shop, fresh()).status == 200
+    session = fresh()
+    reply = call(shop, session)
+    assert (reply.status, reply.headers["retry-after"]) == (status, "1")
+    assert "calls a second" in reply.body.decode()
+    assert shop.get(f"/sessions/{session}").status == 404
+    assert counted("calls_throttled") == 1
+    moment[0] += SECOND
+    assert call(shop, session).status == 200
+
+
+def test_who_follows_a_redirect_is_led_on_all_the_same(shop: Shop, moment: list[int]) -> None:
+    replies = [shop.send("GET", "/redirect/slow-sale") for _ in range(MOST + 1)]
+    assert [reply.status for reply in replies] == [307] * 3
+    assert {reply.headers["location"] for reply in replies} == {"https://shop.example/slow"}
+    held = ["calls a second" in str(reply.json["warnings"]) for reply in replies]
+    assert held == [False, False, True]
+
+
+def test_another_source_is_not_held_back(shop: Shop, moment: list[int]) -> None:
+    for _ in range(MOST + 1):
+        CALLS["track"][0](shop, fresh())
+    assert shop.track(fresh(), "view").status == 200
