@@ -80,8 +80,10 @@ class Shard:
             self._tries = 0
             record = self._waiting.pop(0)
             self.failed.append(record)
-            keys = record["dynamodb"]["Keys"]
-            print(f"streams: gave up on {keys} of {self.table}", file=sys.stderr, flush=True)
+            number = record["dynamodb"]["SequenceNumber"]
+            print(
+                f"streams: gave up on record {number} of {self.table}", file=sys.stderr, flush=True
+            )
             return 0
         return min(_LONGEST_PAUSE, self._first_pause * 2.0 ** (self._tries - 1))
 

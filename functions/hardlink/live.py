@@ -172,7 +172,7 @@ class Live:
         keys = [place._replace(item=f"e/{time:016d}/{id_}") for time, id_ in note.late]
         late = self._store.get(keys) if keys else []
         for number, (key, stored) in enumerate(zip(keys, late, strict=True), len(verdicts)):
-            if stored:
+            if stored and not events.expired(stored, self._clock()):
                 yield self._event(session, place.item, number, key, stored)
 
     def _event(self, session: Session, found_in: str, number: int, key: Key, item: Item) -> _Entry:

@@ -58,7 +58,7 @@ class Orders:
         """Store a visitor's conversion; `False` where the order is there already."""
         mine = Kept(session.profile, session.id, event.id, said._replace(time=event.time))
         for _ in attempts():
-            order = self._read(call.space, said.number)
+            order = self._read(call, said.number)
             roots = self._roots(call, order, mine.profile)
             step = orders.tracked(order, mine, roots, call.project.hard_types)
             if step.do == "known":
@@ -80,7 +80,7 @@ class Orders:
         """
         said, ids = told.said, told.ids
         for _ in attempts():
-            order = self._read(call.space, said.number)
+            order = self._read(call, said.number)
             if not orders.is_news(order, ids) and self._has(call, order):
                 return Outcome("known")
             if orders.is_another(order, ids, call.project.hard_types):
@@ -220,9 +220,12 @@ class Orders:
             return False
         return True
 
-    def _read(self, space: str, number: str) -> Order:
-        key = layout.order(space, number)
-        return layout.read_order(key, self._store.get([key])[0])
+    def _read(self, call: Call, number: str) -> Order:
+        """What is known of an order; past its retention nothing, though DynamoDB did not delete it yet."""
+        key = layout.order(call.space, number)
+        item = self._store.get([key])[0]
+        found = layout.read_order(key, item)
+        return Order(number, found.rev) if item and events.expired(item, call.now) else found
 
     def _has(self, call: Call, order: Order) -> bool:
         """Whether the customer of whom an order was told has it still: the visitor who brought it may be gone."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hardlink import clock, instants, metrics, values
+from hardlink import addresses, clock, instants, metrics, values
 from hardlink.call import Call, NewId, new_id
 from hardlink.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.consents import Consents
@@ -329,9 +329,9 @@ def _said(command: Identify | Track, call: Call, time: int | None) -> dict[Name,
     when = call.now if time is None else time
     attributes = command.attributes if isinstance(command, Track) else command.properties
     return {
-        **values.said("attributes", attributes, when),
+        **values.said("attributes", addresses.without(attributes), when),
         **values.said("segments", command.segments, when),
-        **values.said("traits", command.traits, when),
+        **values.said("traits", addresses.without(command.traits), when),
         **values.said("consents", command.consents, when),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from hardlink import clock, commands, events, instants, layout, recent, values
+from hardlink import addresses, clock, commands, events, instants, layout, recent, values
 from hardlink.call import Call, NewId
 from hardlink.commands import Event, Track
 from hardlink.errors import Invalid, TooLarge
@@ -208,8 +208,8 @@ class Tracking:
         if parsed.happened is not None:
             time = clock.corrected(parsed.happened, session.offset)
         body: dict[str, Any] = {
-            "properties": {**command.properties, **event.properties},
-            "context": _over(command.context, event.context),
+            "properties": addresses.without({**command.properties, **event.properties}),
+            "context": addresses.without(_over(command.context, event.context)),
         }
         if event.tags:
             body["tags"] = event.tags
