@@ -165,7 +165,7 @@ FUNCTIONS_BY_NAME = {
                 "customers": (*_LINK, "UpdateItem"),  # undo marks the entries that it takes back
             },
             server_keys=True,
-            timeout=20,
+            timeout=29,  # as long as API Gateway waits: an export reads all that there is of a customer
         ),
         Function(
             "exponeadata",
@@ -208,6 +208,7 @@ ROUTES = (
     Route("POST", "/consent", "consent"),
     Route("GET", "/customers/{type}/{value}", "customers"),
     Route("GET", "/customers/{type}/{value}/events", "customers"),
+    Route("GET", "/customers/{type}/{value}/export", "customers"),
     Route("GET", "/sessions/{id}", "customers"),
     Route("GET", "/sessions/{id}/events", "customers"),
     Route("GET", "/sessions/{id}/verdicts", "customers"),

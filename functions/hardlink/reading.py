@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hardlink import instants, recent
+from hardlink.document import Documents
 from hardlink.errors import Invalid
 from hardlink.identifiers import checked
 from hardlink.instants import END
@@ -29,6 +30,7 @@ class Reading:
         self._store = store
         self._timeline = Timeline(store, clock)
         self._live = Live(store, clock)
+        self._documents = Documents(store, clock)
 
     def project(self, space: str) -> dict[str, Any]:
         """`GET /project`: what the key is for, and by what its customers are known."""
@@ -57,6 +59,14 @@ class Reading:
         return self._timeline.events(
             self._timeline.customer(space, self._node(space, type_, value)), wanted
         )
+
+    def export(
+        self, space: str, type_: str, value: str, query: Query, *, zipped: bool
+    ) -> dict[str, Any]:
+        """`GET /customers/{type}/{value}/export`: all that is kept. Raises `NotFound`, `TooLarge`."""
+        wanted = _wanted(query)
+        customer = self._timeline.customer(space, self._node(space, type_, value))
+        return self._documents.export(customer, wanted, zipped=zipped)
 
     def session(self, space: str, id_: str) -> dict[str, Any]:
         """`GET /sessions/{id}`. Raises `NotFound`."""
