@@ -28,6 +28,7 @@ class Outputs(Construct):
         failed: str,
         feeds: str,
         failed_feeds: str,
+        failed_erasures: str,
         forwarding: Forwarding | None,
     ) -> None:
         super().__init__(scope, id_)
@@ -43,6 +44,7 @@ class Outputs(Construct):
             "get-secret-value --secret-id <name> --query SecretString --output text",
         )
         self._put("Failed", failed, "the queue of what could not be associated: empty, as a rule")
+        self._put("FailedErasures", failed_erasures, "the queue of erasures that were not done")
         self._put("Feeds", feeds, "order feeds: aws s3 cp <file> <this><project>/")
         self._put("FailedFeeds", failed_feeds, "the queue of feeds that could not be imported")
         if forwarding:

@@ -155,7 +155,8 @@ FUNCTIONS_BY_NAME = {
             "consent",
             {
                 "sessions": (*_OPEN, "BatchGetItem", "UpdateItem"),
-                "customers": ("GetItem", "Query", "PutItem", "ConditionCheckItem"),
+                # and erase who asks for it
+                "customers": _LINK,
             },
         ),
         Function(
@@ -175,6 +176,22 @@ FUNCTIONS_BY_NAME = {
             },
             server_keys=True,
             timeout=29,  # as long as API Gateway waits: an export reads the whole table
+        ),
+        Function(
+            "erase",
+            {
+                "sessions": (
+                    *_OPEN,
+                    "BatchGetItem",
+                    "Query",
+                    "UpdateItem",
+                    "DeleteItem",
+                    "ConditionCheckItem",
+                ),
+                "customers": _LINK,
+            },
+            server_keys=True,
+            timeout=900,  # the most there is: it deletes every event of somebody
         ),
         Function("sdk", {}),
         Function("session", {}),
@@ -213,6 +230,9 @@ ROUTES = (
     Route("GET", "/sessions/{id}/events", "customers"),
     Route("GET", "/sessions/{id}/verdicts", "customers"),
     Route("POST", "/sessions/{id}/unlink", "customers"),
+    Route("POST", "/customers/{type}/{value}/erase", "erase"),
+    Route("POST", "/sessions/{id}/erase", "erase"),
+    Route("GET", "/erasures/{id}", "erase"),
     Route("GET", "/live", "customers"),
     Route("GET", "/project", "customers"),
     Route("GET", "/console", "console"),
@@ -286,6 +306,8 @@ Filter = Mapping[str, object]
 """Which records of a stream reach a function, as Lambda's event filtering has it."""
 STREAM_FILTER: Filter = {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}}
 """Only changes of a session or a node reach `associate`: events never do."""
+ERASURE_FILTER: Filter = {"dynamodb": {"Keys": {"item": {"S": ["~"]}}}}
+"""Only erasures reach `erase`, as they begin and when they are done."""
 FORWARD_FILTERS: Mapping[str, Filter] = {
     "sessions": {
         "eventName": ["INSERT"],

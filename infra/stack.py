@@ -60,6 +60,13 @@ class Hardlink(Stack):
             function=functions["associate"],
             filters=both,
         )
+        erasure = Reading(
+            self,
+            "Erasure",
+            tables=tables,
+            function=functions["erase"],
+            filters={"customers": plan.ERASURE_FILTER},
+        )
         forwarding = (
             Forwarding(self, "Forwarding", tables=tables, functions=functions, keep=keep)
             if stage.forward
@@ -75,6 +82,7 @@ class Hardlink(Stack):
             failed=[
                 association.failed,
                 feeds.failed,
+                erasure.failed,
                 *([forwarding.reading.failed] if forwarding else []),
             ],
         )
@@ -87,6 +95,7 @@ class Hardlink(Stack):
             sources=declared,
             server_keys=server_keys.names,
             failed=association.failed.queue_url,
+            failed_erasures=erasure.failed.queue_url,
             feeds=f"s3://{feeds.name}/{plan.FEEDS}",
             failed_feeds=feeds.failed.queue_url,
             forwarding=forwarding,

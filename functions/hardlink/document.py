@@ -11,7 +11,7 @@ from hardlink.events import ANSWERED
 from hardlink.exports import Asked, Budget, Exports
 from hardlink.instants import iso
 from hardlink.layout import Key
-from hardlink.nodes import PROFILE, Entry, Node
+from hardlink.nodes import NOBODY, PROFILE, Entry, Node
 from hardlink.port import Store
 from hardlink.timeline import Timeline, Wanted
 
@@ -69,7 +69,7 @@ class Documents:
             budget.spend(0)
             found += [(node, e) for e in forest.history(self._store, customer.space, node)]
         found.sort(key=lambda pair: (pair[1].at, pair[1].rev, pair[0]))
-        return (_explained(node, entry) for node, entry in found)
+        return (_explained(node, entry) for node, entry in found if NOBODY not in entry)
 
 
 def _told(key: Key, item: layout.Item) -> dict[str, Any]:

@@ -126,7 +126,8 @@ class Exports:
         for page in self._store.scan_all("customers", f"{space}/", _KINDS):
             reading.spend(sum(_size(key, item) for key, item in page))
             for key, item in page:
-                found[key.partition].append((key, item))
+                if not key.partition.startswith(f"{space}/{layout.ERASURE}"):
+                    found[key.partition].append((key, item))
         customers = (_root(space, partition, rows) for partition, rows in found.items())
         known = [customer for customer in customers if customer]
         known.sort(key=lambda customer: (customer.record.created, customer.root))
@@ -192,7 +193,7 @@ def _root(space: str, partition: str, rows: Iterable[tuple[Key, Item]]) -> Custo
     found = list(rows)
     customer = Customer.of(space, Node.parse(layout.project_of(partition)[1]), found)
     state = customer.record.state
-    if state.link:
+    if state.link or customer.record.dying:
         return None
     if customer.root.type == PROFILE and state.rev:
         return replace(customer, sessions=tuple(_members(customer.root, found)))

@@ -181,7 +181,9 @@ def entrypoint(
                 response["headers"]["retry-after"] = "1"
         except Exception as error:  # noqa: BLE001 - of whatever kind
             _log(request, context, "failed", 500, type(error).__name__)
-            raise Failure(error) from None  # Lambda logs it, and API Gateway answers 500 under the same ID
+            raise Failure(
+                error
+            ) from None  # Lambda logs it, and API Gateway answers 500 under the same ID
         finally:
             tell()
         _log(request, context, "answered", response["statusCode"], code)

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 from hardlink.draft import Decision, Draft, Facts, Histories, NewEntry, Unread
 from hardlink.errors import Refused
 from hardlink.instants import END
-from hardlink.nodes import NOTHING, Entry, Node, Span, spans
+from hardlink.nodes import NOBODY, NOTHING, Entry, Node, Span, spans
+from hardlink.nodes import newest as newest_of
 
 Policy = Literal["move", "split", "refuse"]
 
@@ -175,7 +176,8 @@ def _relink_late(draft: Draft, claim: Claim, profile: Node, customer: Node) -> N
     history = draft.history(profile)
     before = spans(history)
     said_before = spans(entry for entry in history if entry.said <= claim.said)
-    current = draft.root(said_before[-1].target) if said_before else None
+    target = newest_of(said_before)
+    current = draft.root(target) if target else None
     if current == customer:
         return  # it said nothing new then, and moves nothing back now
     rule = _rule(claim, current, customer)
@@ -187,7 +189,7 @@ def _relink_late(draft: Draft, claim: Claim, profile: Node, customer: Node) -> N
     )
     replaced = any(e.rule == "known" and e.said >= claim.said and not e.undone for e in history)
     if not (placed or replaced) and draft.roots(before) != draft.roots(after):
-        draft.link(profile, entry, newest=after[-1].target)
+        draft.link(profile, entry, newest=newest_of(after))
     elif not any(
         s.start <= claim.said < s.end and s.target == customer for s in draft.roots(before)
     ):
@@ -222,8 +224,8 @@ def _chain(
     """The histories that a profile's customer hangs on: its own, and that of the soft identifier between."""
     if profile not in histories:
         raise Unread([profile], history=True)
-    last = spans(histories[profile])[-1:]
-    nodes = [profile, *(span.target for span in last if span.target.type not in hard_types)]
+    last = newest_of(spans(histories[profile]))
+    nodes = [profile, *([last] if last and last.type not in hard_types else [])]
     if missing := [node for node in nodes if node not in histories]:
         raise Unread(missing, history=True)
     return {node: histories[node] for node in nodes}
@@ -231,6 +233,9 @@ def _chain(
 
 def _newest(chain: Mapping[Node, Sequence[Entry]]) -> Entry | None:
     """The link that came last: of one node by its revisions, of two by the clock."""
-    live = [[e for e in entries if e.link and not e.undone] for entries in chain.values()]
+    live = [
+        [e for e in entries if e.link not in (None, NOBODY) and not e.undone]
+        for entries in chain.values()
+    ]
     newest = [max(entries, key=lambda e: e.rev) for entries in live if entries]
     return max(newest, key=lambda e: e.at, default=None)

@@ -156,7 +156,8 @@ class Live:
 
     def _session(self, key: Key) -> Session | None:
         item = self._store.get([key])[0]
-        return layout.read_session(key, item) if item else None
+        found = layout.read_session(key, item) if item else None
+        return found if found and not found.gone else None
 
     def _entries(self, session: Session, place: Key, item: Item) -> Iterator[_Entry]:
         """The entries of one item: an event, or a note's verdicts and the events that came late."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from hardlink import events, forest, identity, layout, orders
+from hardlink import addresses, events, forest, identity, layout, orders
 from hardlink.call import Call
 from hardlink.contention import attempts
 from hardlink.draft import Facts, Unread
@@ -119,7 +119,8 @@ class Orders:
             time=said.time,
             received=call.now,
             source=call.name,
-            body={"properties": told.properties, "context": {}},
+            body={"properties": addresses.without(told.properties), "context": {}},
+            order=said.number,
         )
         if refused := events.unstorable(event, call.now):
             raise Invalid(*refused)
@@ -168,6 +169,12 @@ class Orders:
 
     def _find_out(self, call: Call, order: Order, told: Told, visitor: Node) -> None:
         """Link who tracks an order that the shop told before; the order finds nobody else from then on."""
+        named = forest.claimed(self._store, call.space, told.ids)
+        if any(record.before >= told.said.time for record in named.values()):
+            self._write(
+                call.space, order, order._replace(told=None)
+            )  # it was told of who was erased
+            return
         claim = Claim(
             profile=visitor,
             ids=told.ids[:1],
@@ -214,8 +221,11 @@ class Orders:
         """Write an order, if nobody else did since it was read."""
         fresh = after._replace(rev=before.rev + 1)
         key = layout.order(space, before.number)
+        known = before.told.ids if before.told else ()
+        named = [node for node in (after.told.ids if after.told else ()) if node not in known]
+        marks = [Put(layout.told(space, node, before.number), {}) for node in named]
         try:
-            self._store.write([Put(key, layout.write_order(fresh), Rev(before.rev)), *more])
+            self._store.write([Put(key, layout.write_order(fresh), Rev(before.rev)), *marks, *more])
         except ConditionFailed:
             return False
         return True

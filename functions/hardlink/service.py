@@ -12,7 +12,8 @@ from hardlink.call import Call, NewId, new_id
 from hardlink.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.consents import Consents
 from hardlink.draft import Decision
-from hardlink.errors import Invalid, Refused
+from hardlink.erasing import Erasing
+from hardlink.errors import Invalid, Late, Refused
 from hardlink.identifiers import OWN
 from hardlink.identity import Claim
 from hardlink.layout import Session
@@ -21,12 +22,16 @@ from hardlink.nodes import Node
 from hardlink.ordering import Orders, Outcome, Purchase
 from hardlink.port import Store
 from hardlink.sources import Policy, Sources
-from hardlink.tracking import Batch, Status, Tracking, debug
+from hardlink.tracking import ERASED, Batch, Status, Tracking, debug
 from hardlink.values import Name, Value
 from hardlink.visits import Visits
 
 OPTED_OUT = "opted out: this visitor denied tracking, nothing was stored"
 Answer = dict[str, Any]
+
+
+class _Erased(Exception):
+    """All that a command says was said before somebody whom it is about was erased: it changes nothing."""
 
 
 class Service:
@@ -43,6 +48,7 @@ class Service:
         self._orders = Orders(store, self._visits, self._links)
         self._tracking = Tracking(store, self._visits, self._orders, new_id)
         self._consents = Consents(store)
+        self._erasing = Erasing(store, clock, new_id)
 
     def call(
         self,
@@ -81,21 +87,41 @@ class Service:
             # what was said of one customer stays with them, and a backend's clock is nobody's device
             call = call._replace(policy="split", sent=call.now)
         session_id = own or command.session_id or self._new_id()
+        try:
+            return self._tracked(call, command, ids, batch, session_id)
+        except _Erased:
+            nobody: Answer = {
+                "session": {"id": None if own else session_id},
+                "profile": {"id": None},
+            }
+            return {**nobody, "results": _results(batch), "warnings": [ERASED]}
+
+    def _tracked(
+        self, call: Call, command: Track, ids: tuple[Node, ...], batch: Batch, session_id: str
+    ) -> Answer:
+        """Raises `_Erased` where all of it happened before somebody was erased: every event has its verdict then."""
         session = self._visits.find(call.space, session_id)
         other = self._other(call, command, session_id)
         told = bool(ids) or command.says_values
-        if session is None and (batch.saves_session or told):
+        if session and batch.drop_erased(call, session):
+            raise _Erased
+        if (session is None or session.gone) and (batch.saves_session or told):
             session = self._visits.open(
                 call,
                 session_id,
                 self._named_profile(call, command, other),
                 happened=batch.happened,
                 quiet=not batch.begins_visit,
-                rehearse=lambda fresh: self._rehearse(
-                    call, fresh, ids, command, self._happened_at(call, batch.earliest, fresh)
+                rehearse=lambda fresh: self._lasting(
+                    call,
+                    fresh,
+                    batch,
+                    lambda: self._rehearse(
+                        call, fresh, ids, command, self._happened_at(call, batch.earliest, fresh)
+                    ),
                 ),
             )
-        if session is None:
+        if session is None or (session.gone and not session.denied):
             known = self._visits.known_profile(call, command.profile)
             return {
                 "session": {"id": session_id},
@@ -103,6 +129,7 @@ class Service:
                 "results": _results(batch),
                 "warnings": [],
             }
+        here = session
         if other is None:
             self._open_other(call, command, session)
         warnings: list[str] = []
@@ -110,7 +137,15 @@ class Service:
             batch.drop(OPTED_OUT)
             warnings.append(OPTED_OUT)
         elif told:
-            warnings += self._told(call, session, other, ids, command, batch.earliest)
+            self._lasting(
+                call,
+                here,
+                batch,
+                lambda: warnings.extend(
+                    self._told(call, here, other, ids, command, batch.earliest)
+                ),
+            )
+        own = command.is_of_no_device
         stored = self._tracking.store(call, session, command, batch)
         visitor = (
             _NOBODY if own else _visitor(session)
@@ -118,9 +153,25 @@ class Service:
         answer = {**visitor, "results": _results(batch), "warnings": warnings}
         return answer | ({"debug": debug(session, stored)} if batch.debugger else {})
 
+    def _lasting(self, call: Call, session: Session, batch: Batch, say: Callable[[], None]) -> None:
+        """Say what events say of their visitor: those that happened before somebody was erased say nothing."""
+        while True:
+            if batch.drop_erased(call, session):
+                raise _Erased
+            try:
+                return say()
+            except Late as late:
+                left = len(batch.parsed)
+                erased = (*session.erased, (0, late.erased + 1))
+                session = session._replace(erased=erased)
+                if batch.drop_erased(call, session) or len(batch.parsed) == left:
+                    batch.drop(ERASED)
+                    raise _Erased from late
+
     def knows(self, call: Call, session_id: str) -> bool:
         """Whether there is such a session."""
-        return self._visits.find(call.space, session_id) is not None
+        found = self._visits.find(call.space, session_id)
+        return found is not None and not found.gone
 
     def identify(self, call: Call, command: Identify) -> Answer:
         """Say who a session's visitor is, and something about them. Raises `Refused` where a rule forbids it."""
@@ -154,7 +205,10 @@ class Service:
         if ids and command.session_id is None:
             time = self._said_at(call, command.time, 0)
             claim = self._claim(call, None, ids, time)
-            decision = self._links.identify(call, claim, _said(command, call, time))
+            try:
+                decision = self._links.identify(call, claim, _said(command, call, time))
+            except Late:
+                return {"customer": None, "warnings": [ERASED]}
             return {"customer": _named(decision, ids), "warnings": list(decision.warnings)}
         return self._about(call, command, ids)
 
@@ -163,7 +217,10 @@ class Service:
 
         Raises `Invalid`, and `Refused` where a rule forbids it: then nothing changed.
         """
-        outcome = self._orders.tell(call, told)
+        try:
+            outcome = self._orders.tell(call, told)
+        except Late as late:
+            raise Refused(ERASED, "orderNumber", code="erased") from late
         if outcome.status == "stored":
             metrics.count("events_stored")
         return outcome
@@ -175,21 +232,37 @@ class Service:
 
     def consent(self, call: Call, command: Consent) -> Answer:
         """Opt a visitor out of being tracked, on all sessions of the profile, or in again."""
-        if command.erase:
-            raise Invalid(
-                "erasing is not offered yet: leave erase out, and nothing is stored from now on",
-                "erase",
-            )
+        denied = command.tracking == "denied"
+        if command.erase and not denied:
+            raise Invalid("whoever is erased is not tracked: send tracking as denied", "erase")
         id_ = command.session_id or self._new_id()
-        session = self._visits.open(call, id_, command.profile, quiet=True)
-        self._consents.set(call, session, denied=command.tracking == "denied")
-        return {**_visitor(session), "tracking": command.tracking}
+        before = self._visits.find(call.space, id_)
+        if denied and before and before.gone and before.denied:  # that stays so
+            here = {"session": {"id": id_}, "profile": {"id": None}}
+            return {**here, "tracking": command.tracking}
+        session = self._visits.open(call, id_, command.profile, quiet=True, anew=not denied)
+        answer = {**_visitor(session), "tracking": command.tracking}
+        self._consents.set(call, session, denied=denied)
+        if not command.erase:
+            return answer
+        erasure = self._erasing.node(call.space, session.profile)
+        return {**answer, "erasure": {"id": erasure}}
 
     def _about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
-        """Identify where there are IDs, then say the values: one transaction."""
+        """Identify where there are IDs, then say the values: one transaction; nothing where it was said too early."""
+        try:
+            return self._said_about(call, command, ids)
+        except (Late, _Erased):
+            here = {"session": {"id": command.session_id}, "profile": {"id": None}}
+            return {**here, "customer": None, "warnings": [ERASED]}
+
+    def _said_about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
+        """Raises `Late`, `_Erased` where somebody whom this names was erased since."""
         told = None if command.time is None else instants.parse(command.time, "time")
         session = self._visits.find(call.space, command.session_id) if command.session_id else None
-        if session is None:
+        if session:
+            self._check_time(call, command, session)
+        if session is None or session.gone:
             session = self._visits.open(
                 call,
                 command.session_id or self._new_id(),
@@ -202,6 +275,7 @@ class Service:
         answer = _visitor(session)
         if session.denied:
             return {**answer, "customer": None, "warnings": [OPTED_OUT]}
+        self._check_time(call, command, session)
         time = self._said_at(call, command.time, session.offset)
         said = _said(command, call, time)
         if not ids:
@@ -209,6 +283,12 @@ class Service:
             return {**answer, "warnings": []}
         decision = self._links.identify(call, self._claim(call, session.profile, ids, time), said)
         return {**answer, "customer": _named(decision, ids), "warnings": list(decision.warnings)}
+
+    def _check_time(self, call: Call, command: Identify, session: Session) -> None:
+        """Raises `_Erased` for what was said when somebody was here who was erased."""
+        time = self._said_at(call, command.time, session.offset)
+        if session.was_erased(call.now if time is None else time):
+            raise _Erased
 
     def _told(
         self,
@@ -248,6 +328,8 @@ class Service:
         if sent_with and sent_with.denied:
             batch.drop(OPTED_OUT)
             warnings.append(OPTED_OUT)
+        elif sent_with:
+            batch.drop_erased(call, sent_with)
         own_id = f"{OWN}{call.name}"
         batch.forget_orders()  # an order would make somebody of nobody
         if batch.parsed:
@@ -277,7 +359,8 @@ class Service:
     def _other(self, call: Call, command: Track, session_id: str) -> Session | None:
         """The other session of a visitor who sends two."""
         other = command.other_session_id
-        return self._visits.find(call.space, other) if other and other != session_id else None
+        found = self._visits.find(call.space, other) if other and other != session_id else None
+        return found if found and not found.gone else None
 
     def _open_other(self, call: Call, command: Track, session: Session) -> None:
         """The other session of a visitor who sends two, on the profile of the first: it may come alone next time."""

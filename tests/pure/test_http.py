@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from hardlink import log
 from hardlink.errors import Busy, Invalid, Refused, TooLarge, Unauthorized
-from hardlink.http import Answer, Request, entrypoint
+from hardlink.http import Answer, Failure, Request, entrypoint
 from hardlink.keys import ServerKeys
 
 
@@ -137,7 +137,7 @@ def test_busy_says_when_to_come_again() -> None:
 
 def test_a_fault_of_ours_is_told_by_its_kind_and_place_alone() -> None:
     sent = "gordon"
-    with pytest.raises(http.Failure, match=r"^KeyError at .*test_http\.py:\d+$") as found:
+    with pytest.raises(Failure, match=r"^KeyError at .*test_http\.py:\d+$") as found:
         respond(KeyError(sent))
     assert sent not in str(found.value)
     assert "KeyError: " not in "".join(traceback.format_exception(found.value))

@@ -229,7 +229,11 @@ def test_an_export_holds_all_that_is_reachable(world: World) -> None:
     profile_id = world.track("s1", {"type": "view", "id": "1", "properties": more})["profile"]["id"]
     world.identify("s1", ids={"email": "Gordon@blackmesa.com"}, properties={"city": "Tromsø"})
     ids = {"registered": "gordon", "loyalty": "7", "email": "gordon@blackmesa.com"}
-    said: dict[str, Any] = {"properties": {"bio": large}, "segments": ["vip"], "traits": {"size": "M"}}
+    said: dict[str, Any] = {
+        "properties": {"bio": large},
+        "segments": ["vip"],
+        "traits": {"size": "M"},
+    }
     world.identify("s2", ids=ids, consents={"newsletter": True}, **said)
     world.track("s2", {"type": "session_ping", "id": "2"})
     world.consent("s2", "denied")

@@ -52,8 +52,8 @@ async function erase(type, value, context) {
   ]);
   if (!sure) return;
   try {
-    await post(["erase"], { ids: { [type]: value } });
-    context.tell("The customer is being erased.");
+    await post(["customers", type, value, "erase"], {});
+    context.tell("The customer is erased: nothing shows them any more. Their events are deleted within minutes.");
     location.hash = "#/customers";
   } catch (error) {
     if (error instanceof Refused) context.fail(error);
