@@ -188,7 +188,7 @@ FUNCTIONS_BY_NAME = {
                     "DeleteItem",
                     "ConditionCheckItem",
                 ),
-                "customers": _LINK,
+                "customers": (*_LINK, "UpdateItem"),
             },
             server_keys=True,
             timeout=900,  # the most there is: it deletes every event of somebody

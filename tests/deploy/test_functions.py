@@ -51,7 +51,7 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
         {"GetItem", "PutItem", "BatchGetItem", "UpdateItem"},
         LINK,
     ),
-    "erase": (LINK | {"UpdateItem"}, LINK),
+    "erase": (LINK | {"UpdateItem"}, LINK | {"UpdateItem"}),
     "customers": ({"GetItem", "BatchGetItem", "Query"}, LINK | {"UpdateItem"}),
     "console": (set(), set()),
     "health": ({"GetItem"}, {"GetItem"}),

@@ -33,7 +33,16 @@ def test_the_customers_function_is_told_where_the_keys_are(dev: Template) -> Non
 def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(dev: Template) -> None:
     outputs = dev.outputs
     assert outputs.keys() == {
-        *("Url", "WriteKeys", "ServerKeys", "Failed", "Feeds", "FailedFeeds", "Snippet")
+        *(
+            "Url",
+            "WriteKeys",
+            "ServerKeys",
+            "Failed",
+            "Feeds",
+            "FailedFeeds",
+            "FailedErasures",
+            "Snippet",
+        )
     }
     assert said(outputs["Url"]) == "ApiHttp.ApiEndpoint"
     assert json.loads(outputs["WriteKeys"])["demo-split"] == "demo-split"
