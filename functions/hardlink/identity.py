@@ -74,7 +74,7 @@ def undo(
     `evidence`: of the link that is meant; where it was taken back already, nothing changes. Raises `Refused` where
     nothing is linked or another link is the newest, `Unread` where facts or histories are missing.
     """
-    chain = _chain(profile, histories, hard_types)
+    chain = _chain(profile, facts, histories, hard_types)
     if any(e.evidence == evidence and e.undone for entries in chain.values() for e in entries):
         return Decision(profile)
     newest = _newest(chain)
@@ -82,10 +82,11 @@ def undo(
         raise Refused("this is not the newest link: take back the newer ones first", "evidence")
     if newest is None:
         raise Refused("nothing is linked here that could be undone", code="nothing_to_undo")
+    # a node before its history: what is written holds the node as it was read, and so no history that is older
+    if missing := [node for node in newest.nodes if node not in facts]:
+        raise Unread(missing)
     if missing := [node for node in newest.nodes if node not in histories]:
         raise Unread(missing, history=True)
-    if missing := [node for node in (*chain, *newest.nodes) if node not in facts]:
-        raise Unread(missing)
     draft = Draft(facts, hard_types, now)
     for node in chain:
         draft.state(node)  # what chose the evidence must not change either
@@ -219,13 +220,17 @@ def _refused() -> Refused:
 
 
 def _chain(
-    profile: Node, histories: Histories, hard_types: frozenset[str]
+    profile: Node, facts: Facts, histories: Histories, hard_types: frozenset[str]
 ) -> dict[Node, Sequence[Entry]]:
     """The histories that a profile's customer hangs on: its own, and that of the soft identifier between."""
+    if profile not in facts:
+        raise Unread([profile])
     if profile not in histories:
         raise Unread([profile], history=True)
     last = newest_of(spans(histories[profile]))
     nodes = [profile, *([last] if last and last.type not in hard_types else [])]
+    if missing := [node for node in nodes if node not in facts]:
+        raise Unread(missing)
     if missing := [node for node in nodes if node not in histories]:
         raise Unread(missing, history=True)
     return {node: histories[node] for node in nodes}

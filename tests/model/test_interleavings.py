@@ -222,6 +222,11 @@ CASES = [
         for policy in ("move", "split")
     ],
     Case(
+        "a visitor is unlinked while their address changes hands",
+        [_viewed("S1"), _viewed("S2"), _identified("S1", registered="A", email="e@x.com")],
+        [_unlinked("S1"), _identified("S2", registered="B", email="e@x.com")],
+    ),
+    Case(
         "two unlink the same session",
         [_viewed("S1"), _identified("S1", registered="A"), _identified("S1", registered="B")],
         [_unlinked("S1"), _unlinked("S1")],
