@@ -12,7 +12,6 @@ import pytest
 from hardlink import (
     association,
     consents,
-    erasing,
     identity,
     layout,
     links,
@@ -121,15 +120,6 @@ def _roots_are_not_held(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "Same", lambda *_: Present())
 
 
-def _the_dead_keep_their_rev(patch: pytest.MonkeyPatch) -> None:
-    """What dies is written over by whoever read it before."""
-    patch.setattr(links, "Rev", lambda rev: Present() if rev else Rev(0))
-
-
-def _histories_keep_their_names(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(erasing, "_redacted", lambda entry, _: entry._replace(nodes=()))
-
-
 def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sweeping.Sweeping, "_sweep_session", lambda *_: None)
 
@@ -156,8 +146,6 @@ def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
         (_without_checks(visits), "a visitor opts out while a session of theirs is opened"),
         (_without_checks(consents), "a visitor opts out while another call opts them in"),
         (_roots_are_not_held, "a customer is erased while another device logs in as them"),
-        (_the_dead_keep_their_rev, "a customer is erased while they are unlinked"),
-        (_histories_keep_their_names, "two who share a device are erased at once"),
         (_nothing_is_swept, "a customer is erased while their device is tracked"),
     ],
 )
