@@ -1,4 +1,4 @@
-"""The way from both tables' streams to a function, and where a record ends up that it can't carry out."""
+"""The way from the tables' streams to a function, and where a record ends up that it can't carry out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SourceMapping = lambda_.CfnEventSourceMapping
 class Reading(Construct):
     """An event source mapping for each table, and the queue of what failed to the end.
 
-    `filters`: which records reach the function, by table.
+    `filters`: which records reach the function, by table that it follows.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class Reading(Construct):
         acknowledge(
             self._failed, "SQS3", "it is where others' failures end: it has none of its own"
         )
-        streams = [_stream(tables[name]) for name in tables]
+        streams = [_stream(tables[name]) for name in filters]
         permission = self._permission(streams)
-        for name, stream in zip(tables, streams, strict=True):
+        for name, stream in zip(filters, streams, strict=True):
             self._map(name.capitalize(), stream, filters[name]).node.add_dependency(permission)
 
     @property

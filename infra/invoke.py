@@ -20,8 +20,10 @@ SERVER_KEY = "sample-server-key"
 def function_of(event: dict[str, Any]) -> str:
     """The function that an event is for. Raises `ValueError` where no route, and no stream, brings it."""
     if "Records" in event:
-        heads = (r["dynamodb"]["Keys"]["item"]["S"] == "#" for r in event["Records"])
-        return "associate" if all(heads) else plan.FORWARD.name
+        items = {record["dynamodb"]["Keys"]["item"]["S"] for record in event["Records"]}
+        if items == {"~"}:
+            return "erase"
+        return "associate" if items == {"#"} else plan.FORWARD.name
     for route in plan.ROUTES:
         if route.key == event.get("routeKey"):
             return route.function

@@ -16,6 +16,7 @@ from textwrap import indent
 from typing import Any
 
 from infra import lambdas, plan
+from infra.erasures import Erasures
 from infra.gateway import Gateway
 from infra.lambdas import Deployment, Sources, SourcesError
 from infra.server import Server
@@ -75,7 +76,12 @@ def _running(number: int) -> Iterator[str]:
     signing = _keys("HARDLINK_SIGNING_KEY", sources.signed)
     with lambdas.deployed(declared, keys, signing) as deployment:
         server = _listening(number, deployment)
-        streams = Streams(deployment.tables.values(), lambda e: deployment.invoke("associate", e))
+        erasures = Erasures(lambda e: deployment.invoke("erase", e))
+        streams = Streams(
+            deployment.tables.values(),
+            lambda e: deployment.invoke("associate", e),
+            erasures.take,
+        )
         with streams.running(), server.running(), _key_left(number, keys):
             yield _welcome(number, deployment.sources, keys, signing)
             server.finish(_GRACE)

@@ -171,7 +171,8 @@ FUNCTIONS_BY_NAME = {
             "consent",
             {
                 "sessions": (*_OPEN, "BatchGetItem", "UpdateItem"),
-                "customers": ("GetItem", "Query", "PutItem", "ConditionCheckItem"),
+                # and erase who asks for it
+                "customers": _LINK,
             },
         ),
         Function(
@@ -181,7 +182,7 @@ FUNCTIONS_BY_NAME = {
                 "customers": (*_LINK, "UpdateItem"),  # undo marks the entries that it takes back
             },
             server_keys=True,
-            timeout=20,
+            timeout=29,  # as long as API Gateway waits: an export reads all that there is of a customer
         ),
         Function(
             "exponeadata",
@@ -191,6 +192,22 @@ FUNCTIONS_BY_NAME = {
             },
             server_keys=True,
             timeout=29,  # as long as API Gateway waits: an export reads the whole table
+        ),
+        Function(
+            "erase",
+            {
+                "sessions": (
+                    *_OPEN,
+                    "BatchGetItem",
+                    "Query",
+                    "UpdateItem",
+                    "DeleteItem",
+                    "ConditionCheckItem",
+                ),
+                "customers": (*_LINK, "UpdateItem"),
+            },
+            server_keys=True,
+            timeout=900,  # the most there is: it deletes every event of somebody
         ),
         Function("sdk", {}),
         Function("session", {}),
@@ -224,10 +241,14 @@ ROUTES = (
     Route("POST", "/consent", "consent"),
     Route("GET", "/customers/{type}/{value}", "customers", READS),
     Route("GET", "/customers/{type}/{value}/events", "customers", READS),
+    Route("GET", "/customers/{type}/{value}/export", "customers", READS),
     Route("GET", "/sessions/{id}", "customers", READS),
     Route("GET", "/sessions/{id}/events", "customers", READS),
     Route("GET", "/sessions/{id}/verdicts", "customers", READS),
     Route("POST", "/sessions/{id}/unlink", "customers", READS),
+    Route("POST", "/customers/{type}/{value}/erase", "erase", READS),
+    Route("POST", "/sessions/{id}/erase", "erase", READS),
+    Route("GET", "/erasures/{id}", "erase", READS),
     Route("GET", "/live", "customers", READS),
     Route("GET", "/project", "customers", READS),
     Route("GET", "/console", "console"),
@@ -301,6 +322,8 @@ Filter = Mapping[str, object]
 """Which records of a stream reach a function, as Lambda's event filtering has it."""
 STREAM_FILTER: Filter = {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}}
 """Only changes of a session or a node reach `associate`: events never do."""
+ERASURE_FILTER: Filter = {"dynamodb": {"Keys": {"item": {"S": ["~"]}}}}
+"""Only erasures reach `erase`, as they begin and when they are done."""
 FORWARD_FILTERS: Mapping[str, Filter] = {
     "sessions": {
         "eventName": ["INSERT"],

@@ -62,6 +62,13 @@ class Hardlink(Stack):
             function=functions["associate"],
             filters=both,
         )
+        erasure = Reading(
+            self,
+            "Erasure",
+            tables=tables,
+            function=functions["erase"],
+            filters={"customers": plan.ERASURE_FILTER},
+        )
         forwarding = (
             Forwarding(self, "Forwarding", tables=tables, functions=functions, keep=keep)
             if stage.forward
@@ -77,6 +84,7 @@ class Hardlink(Stack):
             failed=[
                 association.failed,
                 feeds.failed,
+                erasure.failed,
                 *([forwarding.reading.failed] if forwarding else []),
             ],
         )
@@ -90,6 +98,7 @@ class Hardlink(Stack):
             server_keys=server_keys.names,
             signing_keys=signing_keys.names,
             failed=association.failed.queue_url,
+            failed_erasures=erasure.failed.queue_url,
             feeds=f"s3://{feeds.name}/{plan.FEEDS}",
             failed_feeds=feeds.failed.queue_url,
             forwarding=forwarding,

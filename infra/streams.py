@@ -24,7 +24,7 @@ _GLANCE = 1.0
 
 
 class Shard:
-    """The records of one table, delivered in their order, at least once each."""
+    """The records of one table, delivered in their order, at least once each. `beside`: is told of all of them too."""
 
     def __init__(
         self,
@@ -33,11 +33,13 @@ class Shard:
         *,
         retries: int = plan.STREAM_RETRIES,
         first_pause: float = _FIRST_PAUSE,
+        beside: Callable[[Record], None] | None = None,
     ) -> None:
         self.table = table
         self.failed: list[Record] = []
         """Records that were given up: what the stack sends to its on-failure queue."""
         self._invoke = invoke
+        self._beside = beside
         self._retries = retries
         self._first_pause = first_pause
         self._waiting: list[Record] = []
@@ -53,7 +55,11 @@ class Shard:
     def deliver(self) -> float:
         """Deliver one batch, if there is one; answers the seconds to wait before the next attempt."""
         with moto_engine.LOCK:  # else somebody could find neither of the two holding the records
-            self._waiting += filter(wanted, moto_engine.take_records(self.table))
+            taken = moto_engine.take_records(self.table)
+            self._waiting += filter(wanted, taken)
+        if self._beside:
+            for record in taken:
+                self._beside(record)
         batch = self._waiting[: self._size]
         if not batch:
             return 0
@@ -90,8 +96,10 @@ class Shard:
             self._go_on()
             record = self._waiting.pop(0)
             self.failed.append(record)
-            keys = record["dynamodb"]["Keys"]
-            print(f"streams: gave up on {keys} of {self.table}", file=sys.stderr, flush=True)
+            number = record["dynamodb"]["SequenceNumber"]
+            print(
+                f"streams: gave up on record {number} of {self.table}", file=sys.stderr, flush=True
+            )
             return 0
         return min(_LONGEST_PAUSE, self._first_pause * 2.0 ** (self._tries - 1))
 
@@ -99,8 +107,13 @@ class Shard:
 class Streams:
     """A thread for every table's shard, woken by writes."""
 
-    def __init__(self, tables: Iterable[str], invoke: Invoke) -> None:
-        self.shards = [Shard(table, invoke) for table in tables]
+    def __init__(
+        self,
+        tables: Iterable[str],
+        invoke: Invoke,
+        beside: Callable[[Record], None] | None = None,
+    ) -> None:
+        self.shards = [Shard(table, invoke, beside=beside) for table in tables]
         self._wakers = [threading.Event() for _ in self.shards]
         self._stopped = threading.Event()
 

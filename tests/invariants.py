@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 from hardlink import layout
 from hardlink.instants import END
-from hardlink.layout import HEAD, Contribution, Item, Joined, Key, Record, Session, SessionRow
-from hardlink.nodes import PROFILE, Entry, Node, owner, spans
+from hardlink.layout import HEAD, Contribution, Item, Joined, Key, Record, Session
+from hardlink.nodes import NOBODY, PROFILE, Entry, Node, newest, owner, spans
 from hardlink.orders import Order
 
 Dump: TypeAlias = Mapping[Key, Item]
@@ -61,6 +61,10 @@ class World:
     events: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     rows: dict[str, dict[tuple[Node, str], Item]] = field(default_factory=lambda: defaultdict(dict))
     """Rows under nodes by kind (`s/`, `p/`, `h/`, ...): the node and the rest of the sort key."""
+    gone: dict[str, Session] = field(default_factory=dict)
+    """Sessions that were erased, and to which nobody came back."""
+    erasures: dict[str, list[tuple[Key, Item]]] = field(default_factory=lambda: defaultdict(list))
+    """Receipts (`~`), and what they still have to do."""
     pieces: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     cut: dict[tuple[str, str], int] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
@@ -74,8 +78,7 @@ class World:
 
     def root(self, node: Node) -> Node:
         """Where the links from here end."""
-        found = spans(self.histories.get(node, []))
-        return found[-1].target if found else node
+        return newest(spans(self.histories.get(node, []))) or node
 
     def root_at(self, profile: Node, time: int) -> Node:
         """Whose an event of this profile is; its own where nothing is linked."""
@@ -89,12 +92,17 @@ class World:
         homes = self.homes.get(profile, {})
         return next((root for root, found in homes.items() if found[-1][1] == END), None)
 
+    @property
+    def under_way(self) -> bool:
+        """Whether somebody is being erased."""
+        return any("done" not in item for _, item in self.erasures[layout.ERASURE])
+
     def _homes(self, node: Node) -> dict[Node, list[Interval]]:
         found: dict[Node, list[Interval]] = defaultdict(list)
         last: Node | None = None
         for span in spans(self.histories.get(node, [])):
             root = span.target if span.target.type in self.hard else self.root(span.target)
-            if root == last:
+            if root == last and found[root][-1][1] == span.start:
                 start, _ = found[root].pop()
                 found[root].append((start, span.end))
             else:
@@ -109,17 +117,25 @@ def worlds(dump: Dump, hard_types: HardTypes) -> dict[str, World]:
     for key, item in dump.items():
         name, rest = layout.project_of(key.partition)
         world = found.setdefault(name, World(hard_types.get(name, frozenset())))
-        if key.table == "sessions":
+        if rest.startswith(layout.ERASURE):
+            _add_to_erasures(world, key, item)
+        elif key.table == "sessions":
             _add_to_session(world, rest, key, item)
         else:
             _add_to_node(world, Node.parse(rest), key, item)
     return found
 
 
+def _add_to_erasures(world: World, key: Key, item: Item) -> None:
+    if key.item != "t":
+        world.erasures[key.item.partition("/")[0]].append((key, item))
+
+
 def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
     kind, _, rest = key.item.partition("/")
     if key.item == HEAD:
-        world.sessions[id_] = layout.read_session(key, item)
+        session = layout.read_session(key, item)
+        (world.gone if session.gone else world.sessions)[id_] = session
     elif kind == "s":
         world.bounds.add((layout.recent_session(key), int(rest.partition("/")[0])))
     elif kind == "e":
@@ -181,7 +197,7 @@ def _orders_hold(world: World) -> Iterator[str]:
 def _head_agrees(world: World, node: Node, record: Record) -> Iterator[str]:
     state, history = record.state, world.histories.get(node, [])
     found = spans(history)
-    link = found[-1].target if found else None
+    link = newest(found)
     if state.rev < 1:
         yield f"{node} has no revision"
     if state.link != link:
@@ -240,13 +256,17 @@ def _children(world: World) -> set[tuple[Node, str]]:
         (entry.link, node.value)
         for node, history in world.histories.items()
         for entry in history
-        if node.type == PROFILE and entry.link and entry.link.type not in world.hard
+        if node.type == PROFILE
+        and entry.link not in (None, NOBODY)
+        and entry.link
+        and entry.link.type not in world.hard
     }
 
 
 def _sessions_hold(world: World) -> Iterator[str]:
-    for id_ in sorted(world.events.keys() - world.sessions.keys()):
-        yield f"session {id_} has events, but it isn't there"
+    for id_ in sorted(world.events.keys() - world.sessions.keys() - world.gone.keys()):
+        if not world.under_way:
+            yield f"session {id_} has events, but it isn't there"
     for session in world.sessions.values():
         if session.profile not in world.nodes:
             yield f"session {session.id} is of {session.profile}, which isn't there"
@@ -264,6 +284,8 @@ def _sessions_hold(world: World) -> Iterator[str]:
 
 
 def _drained(world: World) -> Iterator[str]:
+    if not world.under_way:
+        yield from _erased(world)
     yield from _same_items("session", _session_rows(world), world.rows.get("s", {}))
     yield from _same_items("contribution", _contributions(world), world.rows.get("p", {}))
     homes = {(node, str(root)) for node, roots in world.homes.items() for root in roots}
@@ -278,11 +300,32 @@ def _drained(world: World) -> Iterator[str]:
     yield from _every_event_is_somewhere_once(world)
 
 
+def _erased(world: World) -> Iterator[str]:
+    """What was erased is not there, and what had to be known for that is forgotten (I8)."""
+    for kind, rows in world.erasures.items():
+        if kind != layout.ERASURE:
+            yield from (f"erasures: {key.item} is left" for key, _ in rows)
+    for id_ in world.gone:
+        if world.events.get(id_) or any(session == id_ for session, _ in world.pieces):
+            yield f"session {id_} was erased, and has events"
+    for session in world.sessions.values():
+        times = [time for time, _ in world.events.get(session.id, []) if session.was_erased(time)]
+        yield from (f"session {session.id} has an event of {time}, was erased" for time in times)
+    yield from (f"{node} is dying" for node, record in world.nodes.items() if record.dying)
+    named = {
+        node
+        for entries in world.histories.values()
+        for entry in entries
+        for node in (entry.link, entry.owner, *entry.nodes)
+    }
+    yield from (
+        f"a history names {n}, who isn't there" for n in named - {None, NOBODY, *world.nodes}
+    )
+
+
 def _session_rows(world: World) -> dict[tuple[Node, str], Item]:
     return {
-        (root, s.id): layout.write_session_row(
-            SessionRow(s.id, s.profile, s.created, s.latest, s.seen)
-        )
+        (root, s.id): layout.write_session_row(layout.session_row_of(s))
         for s in world.sessions.values()
         for root in world.homes.get(s.profile, {})
     }
@@ -317,7 +360,7 @@ def _joined(world: World, node: Node) -> Joined | None:
     if not live:
         return None
     first = sorted(live, key=lambda entry: (entry.said, entry.rev))[0]
-    tells = first.begins and first.rule == "first"
+    tells = first.begins and first.rule == "first" and first.link != NOBODY
     return Joined(first.said, first.at, first.source) if tells else None
 
 

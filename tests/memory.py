@@ -20,12 +20,12 @@ from hardlink.port import (
     Check,
     Condition,
     ConditionFailed,
-    Delete,
     Part,
     Patch,
     Present,
     Put,
     Rev,
+    Same,
 )
 
 LARGEST_ITEM = 400 * 1024
@@ -264,12 +264,14 @@ def _holds(item: Item | None, when: Condition | None) -> bool:
             return has.get("rev") == rev
         case AtMost(attribute, value):
             return attribute not in has or _number(has[attribute]) <= value
+        case Same(attribute, same):
+            return has.get(attribute) == same
         case Below(attribute, value):
             return attribute in has and _number(has[attribute]) < value
 
 
 def _condition(action: Action) -> Condition | None:
-    return None if isinstance(action, Delete) else action.when
+    return action.when
 
 
 def _after(item: Item | None, action: Action) -> Item | None:

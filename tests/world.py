@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeVar
 
-from hardlink import commands, orders
+from hardlink import commands, layout, orders
 from hardlink.association import Association
 from hardlink.commands import Anonymize, Consent, Identify, Sent, Track, Update
+from hardlink.erasing import Erasing
 from hardlink.instants import SECOND
 from hardlink.layout import Table
 from hardlink.ordering import Outcome, Purchase
@@ -18,6 +19,7 @@ from hardlink.port import Store
 from hardlink.reading import Reading
 from hardlink.service import Service
 from hardlink.sources import Sources
+from hardlink.sweeping import Sweeping
 from tests import invariants
 from tests.memory import MemoryStore
 
@@ -85,7 +87,12 @@ class World:
             self.store, self.sources, self.clock, lambda: f"made-{next(numbers):06d}"
         )
         self.association = Association(self.store, HARD_TYPES)
-        self.reading = Reading(self.store, self.sources, self.clock)
+        ids = count(1)
+        self.reading = Reading(
+            self.store, self.sources, self.clock, lambda: f"erasure-{next(ids):06d}"
+        )
+        erasing = Erasing(self.store, self.clock, lambda: f"consented-{next(ids):06d}")
+        self.sweeping = Sweeping(self.store, self.clock, erasing)
 
     # -- what a client says ---------------------------------------------------------------------------------------
 
@@ -173,6 +180,36 @@ class World:
     def unlink(self, session: str) -> Answer:
         """`POST /sessions/{id}/unlink`."""
         return self.reading.unlink(SPACE, session)
+
+    # -- who is to be forgotten -----------------------------------------------------------------------------------
+
+    def erase(self, value: str, type_: str = "registered") -> str:
+        """`POST /customers/{type}/{value}/erase`: the receipt's ID."""
+        return str(self.reading.erase_customer(SPACE, type_, value)["erasure"]["id"])
+
+    def erase_session(self, session: str) -> str:
+        """`POST /sessions/{id}/erase`: the receipt's ID."""
+        return str(self.reading.erase_session(SPACE, session)["erasure"]["id"])
+
+    def receipt(self, id_: str) -> Answer:
+        """`GET /erasures/{id}`."""
+        return self.reading.erasure(SPACE, id_)
+
+    def swept(self) -> None:
+        """Streams are drained, and every erasure is carried out, to its end."""
+        self.drain()
+        for id_ in self._running():
+            if wait := self.sweeping.sweep(SPACE, id_):
+                self.clock.pass_(wait)
+                assert not self.sweeping.sweep(SPACE, id_)
+        self.drain()
+
+    def _running(self) -> list[str]:
+        return [
+            key.partition.rpartition("/")[2]
+            for key, item in self.dumped().items()
+            if key.item == layout.ERASURE and "done" not in item
+        ]
 
     # -- what happens behind --------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 
 from hardlink import layout, metrics
 from hardlink.association import Association
+from hardlink.http import Failure
 from hardlink.layout import PARTITION, Table
 from hardlink.log import logger, tell
 from hardlink.tables import clock, tables
@@ -32,10 +33,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if found not in done:  # all records of a batch were written before it was read
             try:
                 association.changed(*found)
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - of whatever kind
                 metrics.count("association_failures")
-                logger.exception("not associated", table=found[0], key=layout.hidden(found[1]))
-                raise
+                failure = Failure(error)
+                logger.error(
+                    "not associated", table=found[0], key=layout.hidden(found[1]), why=str(failure)
+                )
+                raise failure from None
             _measure(record)
             done.add(found)
 

@@ -21,6 +21,9 @@ ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
     "GET /customers/{type}/{value}/events": lambda space, r: reading.customer_events(
         space, r.path("type"), r.path("value"), r.query
     ),
+    "GET /customers/{type}/{value}/export": lambda space, r: reading.export(
+        space, r.path("type"), r.path("value"), r.query, zipped=_zipped(r)
+    ),
     "GET /sessions/{id}": lambda space, r: reading.session(space, r.path("id")),
     "GET /sessions/{id}/events": lambda space, r: reading.session_events(
         space, r.path("id"), r.query
@@ -33,6 +36,10 @@ ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
     ),
     "GET /tracking-user": lambda space, r: reading.tracking_user(space, r.query),
 }
+
+
+def _zipped(request: Request) -> bool:
+    return "gzip" in (request.header("accept-encoding") or "")
 
 
 def _evidence(request: Request) -> str | None:

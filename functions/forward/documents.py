@@ -16,7 +16,7 @@ from typing import Any
 from hardlink.events import StoredEvent
 from hardlink.instants import iso
 from hardlink.layout import Key, Session, project_of
-from hardlink.nodes import Entry
+from hardlink.nodes import NOBODY, Entry, Node
 from hardlink.values import dump
 
 MOST_BYTES = 1_000_000
@@ -44,8 +44,8 @@ def link(key: Key, entry: Entry) -> dict[str, Any]:
         "project": project,
         "key": f"{key.partition}/{entry.rev}",
         "node": node,
-        "link": str(entry.link) if entry.link else None,
-        "owner": str(entry.owner) if entry.owner else None,
+        "link": _named(entry.link),
+        "owner": _named(entry.owner),
         "begins": entry.begins,
         "rule": entry.rule,
         "evidence": entry.evidence,
@@ -56,6 +56,10 @@ def link(key: Key, entry: Entry) -> dict[str, Any]:
     if not entry.undone:
         return document
     return {**document, "key": f"{document['key']}/undone", "undone": iso(entry.undone)}
+
+
+def _named(node: Node | None) -> str | None:
+    return None if node in (None, NOBODY) else str(node)
 
 
 def line(document: Mapping[str, Any]) -> bytes:

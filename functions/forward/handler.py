@@ -59,8 +59,8 @@ def _lines(store: Store, keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
             yield key, documents.line(documents.link(key, layout.read_entry(key, item)))
             continue
         head = key._replace(item=layout.HEAD)
-        if head in found and not found[head].get("erased"):
-            session = layout.read_session(head, found[head])
+        session = layout.read_session(head, found[head]) if head in found else None
+        if session and not session.gone and not session.was_erased(layout.event_time(key)):
             document = documents.event(key, session, events.read(store, key, item))
             yield key, documents.line(document)
 

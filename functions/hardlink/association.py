@@ -13,7 +13,7 @@ from hardlink import forest, identity, layout
 from hardlink.contention import attempts
 from hardlink.errors import Busy
 from hardlink.instants import END
-from hardlink.layout import Contribution, Item, Joined, Key, Record, Session, SessionRow, Table
+from hardlink.layout import Contribution, Item, Joined, Key, Record, Session, Table
 from hardlink.nodes import PROFILE, Node, joined, spans
 from hardlink.port import (
     MOST_ACTIONS,
@@ -126,13 +126,14 @@ class Association:
     def _session(self, space: str, id_: str) -> None:
         key = layout.session(space, id_)
         item = self._store.get([key])[0]
-        if item:
-            self.rehome(space, layout.read_session(key, item).profile, only=id_)
+        session = layout.read_session(key, item) if item else None
+        if session and not session.gone:
+            self.rehome(space, session.profile, only=id_)
 
     def _plan(self, space: str, node: Node, strays: frozenset[Node]) -> _Plan | None:
         """Reads in this order: the node, its history, the soft nodes between, then where it is at home."""
         record = forest.records(self._store, space, [node])[node]
-        if not record.state.rev:
+        if not record.is_there:
             return None
         history = forest.history(self._store, space, node)
         found, first = spans(history), joined(history)
@@ -140,6 +141,8 @@ class Association:
         between = forest.records(
             self._store, space, {s.target for s in found if s.target.type not in hard}
         )
+        if not all(read.is_there for read in between.values()):
+            return None  # it is being erased, and so this node changes soon, or does not need it any more
         facts = {soft: read.state for soft, read in between.items()}
         wanted: dict[Node, list[tuple[int, int]]] = {}
         for span in identity.roots(found, facts, hard):
@@ -185,9 +188,10 @@ class Association:
         )
         keys = [layout.session(plan.space, id_) for id_ in ids]
         items = self._store.get(keys) if keys else []
-        return [
+        found = (
             layout.read_session(key, item) for key, item in zip(keys, items, strict=True) if item
-        ]
+        )
+        return [session for session in found if session.profile == plan.node]
 
     def _existing(self, plan: _Plan, sessions: list[Session]) -> Mapping[Key, Item]:
         keys = [layout.contribution(plan.space, root, plan.node) for root in plan.roots]
@@ -222,8 +226,7 @@ def _contributions(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action
 
 
 def _session_rows(plan: _Plan, session: Session, existing: Mapping[Key, Item]) -> Iterator[Action]:
-    row = SessionRow(session.id, session.profile, session.created, session.latest, session.seen)
-    item = layout.write_session_row(row)
+    item = layout.write_session_row(layout.session_row_of(session))
     for root in plan.roots:
         key = layout.session_row(plan.space, root, session.id)
         if root not in plan.wanted:

@@ -6,7 +6,9 @@ from hardlink import forest, layout, values
 from hardlink.call import Call
 from hardlink.commands import TRACKING
 from hardlink.contention import attempts
+from hardlink.errors import Busy
 from hardlink.layout import Session
+from hardlink.links import BEING_ERASED
 from hardlink.nodes import Node
 from hardlink.port import Action, Check, ConditionFailed, Patch, Present, Put, Rev, Store
 
@@ -34,6 +36,8 @@ class Consents:
     def _set_profile(self, call: Call, profile: Node, *, denied: bool) -> int:
         """Writes the profile if it says something else, and answers its `rev`. Raises `ConditionFailed`."""
         record = forest.records(self._store, call.space, [profile])[profile]
+        if not record.is_there:
+            raise Busy(BEING_ERASED)
         told = values.said("consents", {TRACKING: "denied" if denied else "granted"}, call.now)
         before = record.values.get(("consents", TRACKING))
         if record.denied == denied and before and before.json == told["consents", TRACKING].json:
@@ -55,7 +59,7 @@ class Consents:
         members = forest.rows(self._store, call.space, profile, "m/")
         keys = [layout.session(call.space, name.removeprefix("m/")) for name, _ in members]
         for key, item in zip(keys, self._store.get(keys), strict=True):
-            if item and bool(item.get("denied", False)) != denied:
+            if item and "gone" not in item and bool(item.get("denied", False)) != denied:
                 self._store.write([unchanged, _consent(key, denied=denied)])
 
 

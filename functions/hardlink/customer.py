@@ -110,13 +110,14 @@ class Customer:
             Stretch(
                 row.session,
                 row.profile.value,
-                start,
+                max(start, row.since),
                 end,
                 min(row.latest, end - 1),
                 min(row.seen, end - 1),
             )
             for row in self.sessions
             for start, end in intervals.get(row.profile, whole)
+            if row.since < end
         ]
 
 

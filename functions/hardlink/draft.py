@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hardlink.errors import OneTooMany, Refused
-from hardlink.nodes import NOTHING, PROFILE, Entry, Node, Span, State, owner, spans
+from hardlink.nodes import NOTHING, PROFILE, Entry, Node, Span, State, newest, owner, spans
 
 MOST_SOFT_LINKS = 40
 """Links of one profile to soft identifiers: a re-homing holds them all still in one transaction of 100 actions."""
@@ -44,12 +44,14 @@ class Decision(NamedTuple):
 
     `states`: nodes that change, as they will be (`rev` is still the one read). `checks`: nodes that must not have
     changed. `owned`: identifier, the customer that loses it, the one that gets it. `children`: soft node, profile.
-    `undone`: history entries to mark. `warnings`: what the caller may not expect.
+    `settled`: hard roots that it counts on. `undone`: history entries to mark. `warnings`: what the caller may not
+    expect.
     """
 
     customer: Node
     states: Mapping[Node, State] = NOTHING
     checks: Mapping[Node, int] = NOTHING
+    settled: tuple[Node, ...] = ()
     entries: Mapping[Node, NewEntry] = NOTHING
     owned: tuple[tuple[Node, Node | None, Node | None], ...] = ()
     children: tuple[tuple[Node, Node], ...] = ()
@@ -184,7 +186,7 @@ class Draft:
         """Say that a claim came too late."""
         self.warnings.append(f"superseded: {what} at a later time, which stands")
 
-    def link(self, node: Node, entry: NewEntry, *, newest: Node) -> None:
+    def link(self, node: Node, entry: NewEntry, *, newest: Node | None) -> None:
         """Add a link to a node's history, after which `newest` is the target of its newest span."""
         state = self.state(node)
         is_soft = entry.link is not None and entry.link.type not in self.hard_types
@@ -228,7 +230,7 @@ class Draft:
         before, after = self.state(node).owner, owner(rest)
         self._states[node] = self.state(node)._replace(
             owner=after,
-            link=found[-1].target if found else None,
+            link=newest(found),
             undone=self._said,
         )
         self._undone += [(node, entry) for entry in gone]
@@ -241,14 +243,12 @@ class Draft:
 
     def decision(self, customer: Node) -> Decision:
         """What all of it comes to."""
+        held = self._read - self._states.keys()
         return Decision(
             customer=customer,
             states=self._states,
-            checks={
-                n: self._facts[n].rev
-                for n in self._read - self._states.keys()
-                if not self._is_settled(n)
-            },
+            checks={n: self._facts[n].rev for n in held if not self._is_settled(n)},
+            settled=tuple(sorted(n for n in held if self._is_settled(n))),
             entries=self._entries,
             owned=tuple(self._owned),
             children=tuple(self._children),
@@ -257,7 +257,7 @@ class Draft:
         )
 
     def _is_settled(self, node: Node) -> bool:
-        """A hard root stays one for ever, so nobody need hold it still: a popular customer never contends."""
+        """A hard root stays one until it is erased, so nobody need hold it still: its values may change meanwhile."""
         state = self._facts[node]
         return node.type in self.hard_types and state.known and state.owner is None
 

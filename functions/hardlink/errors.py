@@ -31,6 +31,14 @@ class Invalid(HardlinkError):
     """The call says something that cannot be: 400."""
 
 
+class Late(Exception):
+    """What a command says was said before somebody whom it names was erased, at `erased`: it changes nothing."""
+
+    def __init__(self, erased: int) -> None:
+        self.erased = erased
+        super().__init__(str(erased))
+
+
 class NoRoom(Invalid):
     """A customer keeps no more names: 400. `fields`: every one that is too many, the first one is `field`."""
 

@@ -24,7 +24,10 @@ ANSWERED = 2_500_000
 
 
 class StoredEvent(NamedTuple):
-    """An event as it is kept. `time`, `received`: microseconds on the server's clock; `body`: what the client said."""
+    """An event as it is kept. `time`, `received`: microseconds on the server's clock; `body`: what the client said.
+
+    `order`: the number of the order that it is, so that whoever erases it finds that.
+    """
 
     id: str
     type: str
@@ -33,6 +36,7 @@ class StoredEvent(NamedTuple):
     source: str
     body: Mapping[str, Any]
     expires: int | None = None
+    order: str | None = None
 
     def shown(self, session: str, profile: str) -> dict[str, Any]:
         """The event as the timeline answers it."""
@@ -121,6 +125,8 @@ def _write(space: str, session: str, event: StoredEvent) -> _Written:
     key = layout.event(space, session, event.time, event.id)
     item: Item = {"type": event.type, "received": event.received, "source": event.source}
     lifetime: Item = {EXPIRES: event.expires} if event.expires is not None else {}
+    if event.order is not None:
+        item["order"] = event.order
     text = dump(event.body)
     if len(text) <= _PIECE:
         return _Written((key, item | lifetime | {"body": text}))

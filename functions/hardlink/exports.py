@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from hardlink import layout, values
 from hardlink.customer import Customer
 from hardlink.errors import Invalid, NotFound, TooLarge
-from hardlink.instants import SECOND
+from hardlink.instants import END, SECOND
 from hardlink.layout import Item, Key, SessionRow
 from hardlink.nodes import PROFILE, Node
 from hardlink.port import Store
@@ -29,12 +29,15 @@ _T = TypeVar("_T")
 
 
 class Asked(NamedTuple):
-    """Which events of a customer, in which order. `types`, `limit`: none is all."""
+    """Which events of a customer, in which order. `types`, `limit`: none is all. The rest is as `Wanted` has it."""
 
     types: Collection[str] | None = None
     skip: int = 0
     limit: int | None = None
     newest_first: bool = False
+    since: int = 0
+    until: int = END
+    derived: bool = True
 
 
 class Budget:
@@ -107,7 +110,7 @@ class Exports:
         if asked.types is not None and not asked.types:
             return []
         reading = self.budget(MOST_HELD, answer.hint)
-        stream = self._newest(customer, asked.types, reading)
+        stream = self._newest(customer, asked, reading)
         end = None if asked.limit is None else asked.skip + asked.limit
         if not asked.newest_first:
             stream = reversed(_last(stream, end, reading))
@@ -123,7 +126,8 @@ class Exports:
         for page in self._store.scan_all("customers", f"{space}/", _KINDS):
             reading.spend(sum(_size(key, item) for key, item in page))
             for key, item in page:
-                found[key.partition].append((key, item))
+                if not key.partition.startswith(f"{space}/{layout.ERASURE}"):
+                    found[key.partition].append((key, item))
         customers = (_root(space, partition, rows) for partition, rows in found.items())
         known = [customer for customer in customers if customer]
         known.sort(key=lambda customer: (customer.record.created, customer.root))
@@ -143,11 +147,16 @@ class Exports:
             except NotFound:
                 return
 
-    def _newest(
-        self, customer: Customer, types: Collection[str] | None, budget: Budget
-    ) -> Iterator[Event]:
-        """A customer's events of these types, newest first, page by page."""
-        wanted = Wanted(limit=MOST, type=_only(types), derived=True)
+    def _newest(self, customer: Customer, asked: Asked, budget: Budget) -> Iterator[Event]:
+        """The events of a customer that are asked for, newest first, page by page."""
+        types = asked.types
+        wanted = Wanted(
+            limit=MOST,
+            type=_only(types),
+            since=asked.since,
+            until=asked.until,
+            derived=asked.derived,
+        )
         while True:
             budget.spend(0)
             page = self._timeline.events(customer, wanted)
@@ -184,7 +193,7 @@ def _root(space: str, partition: str, rows: Iterable[tuple[Key, Item]]) -> Custo
     found = list(rows)
     customer = Customer.of(space, Node.parse(layout.project_of(partition)[1]), found)
     state = customer.record.state
-    if state.link:
+    if state.link or customer.record.dying:
         return None
     if customer.root.type == PROFILE and state.rev:
         return replace(customer, sessions=tuple(_members(customer.root, found)))

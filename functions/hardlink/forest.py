@@ -7,7 +7,7 @@ from itertools import islice
 
 from hardlink import layout
 from hardlink.layout import Record
-from hardlink.nodes import Entry, Node
+from hardlink.nodes import PROFILE, Entry, Node
 from hardlink.port import Store
 
 
@@ -16,6 +16,24 @@ def records(store: Store, space: str, nodes: Iterable[Node]) -> dict[Node, Recor
     wanted = list(dict.fromkeys(nodes))
     items = store.get([layout.head(space, node) for node in wanted]) if wanted else []
     return {node: layout.read_record(item) for node, item in zip(wanted, items, strict=True)}
+
+
+def claimed(store: Store, space: str, nodes: Iterable[Node]) -> dict[Node, Record]:
+    """These nodes, as they are, and when each was erased last; profiles never come back, and are not asked."""
+    wanted = list(dict.fromkeys(nodes))
+    named = [node for node in wanted if node.type != PROFILE]
+    keys = [layout.head(space, node) for node in wanted]
+    items = store.get([*keys, *(layout.tombstone(space, node) for node in named)]) if keys else []
+    stones = dict(zip(named, items[len(wanted) :], strict=True))
+    return {
+        node: layout.read_record(item)._replace(before=erased_at(stones.get(node)))
+        for node, item in zip(wanted, items, strict=False)
+    }
+
+
+def erased_at(item: layout.Item | None) -> int:
+    """When the node of a tombstone was erased; 0 is never."""
+    return int(item["at"]) if item else 0
 
 
 def history(store: Store, space: str, node: Node) -> list[Entry]:

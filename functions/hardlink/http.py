@@ -9,6 +9,8 @@ import math
 import zlib
 from collections.abc import Callable, Mapping
 from functools import cached_property, wraps
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -47,6 +49,17 @@ class File(NamedTuple):
     content: bytes
     status: int = 200
     headers: Mapping[str, str] = NOTHING
+
+
+class Failure(Exception):
+    """A fault of ours, told by its kind and place alone: what it says itself may be what somebody sent."""
+
+    def __init__(self, error: BaseException) -> None:
+        places = (
+            f"{Path(frame.filename).name}:{frame.lineno}"
+            for frame in extract_tb(error.__traceback__)
+        )
+        super().__init__(f"{type(error).__name__} at {' > '.join(places)}")
 
 
 class Request:
@@ -150,6 +163,8 @@ def entrypoint(
 ) -> LambdaHandler:
     """A Lambda handler: every error is an answer that says what to do, and a line in the log that its ID finds.
 
+    Raises `Failure` for a fault of ours.
+
     `error_answer`: an error in the words of the client's own system. No line says anything that a caller sent.
     """
 
@@ -164,9 +179,11 @@ def entrypoint(
             response = _response(error_answer(error), request)
             if error.retry_after:
                 response["headers"]["retry-after"] = str(error.retry_after)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - of whatever kind
             _log(request, context, "failed", 500, type(error).__name__)
-            raise  # Lambda logs where, and API Gateway answers 500 under the same ID
+            raise Failure(
+                error
+            ) from None  # Lambda logs it, and API Gateway answers 500 under the same ID
         finally:
             tell()
         _log(request, context, "answered", response["statusCode"], code)

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 from hardlink.draft import LINKS_A_DAY, Decision, Draft, Facts, Histories, NewEntry, Unread
 from hardlink.errors import Refused
 from hardlink.instants import END
-from hardlink.nodes import NOTHING, Entry, Node, Span, spans
+from hardlink.nodes import NOBODY, NOTHING, Entry, Node, Span, spans
+from hardlink.nodes import newest as newest_of
 
 Policy = Literal["move", "split", "refuse"]
 
@@ -78,7 +79,7 @@ def undo(
     `evidence`: of the link that is meant; where it was taken back already, nothing changes. Raises `Refused` where
     nothing is linked or another link is the newest, `Unread` where facts or histories are missing.
     """
-    chain = _chain(profile, histories, hard_types)
+    chain = _chain(profile, facts, histories, hard_types)
     if any(e.evidence == evidence and e.undone for entries in chain.values() for e in entries):
         return Decision(profile)
     newest = _newest(chain)
@@ -86,10 +87,11 @@ def undo(
         raise Refused("this is not the newest link: take back the newer ones first", "evidence")
     if newest is None:
         raise Refused("nothing is linked here that could be undone", code="nothing_to_undo")
+    # a node before its history: what is written holds the node as it was read, and so no history that is older
+    if missing := [node for node in newest.nodes if node not in facts]:
+        raise Unread(missing)
     if missing := [node for node in newest.nodes if node not in histories]:
         raise Unread(missing, history=True)
-    if missing := [node for node in (*chain, *newest.nodes) if node not in facts]:
-        raise Unread(missing)
     draft = Draft(facts, hard_types, now)
     for node in chain:
         draft.state(node)  # what chose the evidence must not change either
@@ -180,7 +182,8 @@ def _relink_late(draft: Draft, claim: Claim, profile: Node, customer: Node) -> N
     history = draft.history(profile)
     before = spans(history)
     said_before = spans(entry for entry in history if entry.said <= claim.said)
-    current = draft.root(said_before[-1].target) if said_before else None
+    target = newest_of(said_before)
+    current = draft.root(target) if target else None
     if current == customer:
         return  # it said nothing new then, and moves nothing back now
     rule = _rule(claim, current, customer)
@@ -192,7 +195,7 @@ def _relink_late(draft: Draft, claim: Claim, profile: Node, customer: Node) -> N
     )
     replaced = any(e.rule == "known" and e.said >= claim.said and not e.undone for e in history)
     if not (placed or replaced) and draft.roots(before) != draft.roots(after):
-        draft.link(profile, entry, newest=after[-1].target)
+        draft.link(profile, entry, newest=newest_of(after))
     elif not any(
         s.start <= claim.said < s.end and s.target == customer for s in draft.roots(before)
     ):
@@ -222,13 +225,17 @@ def _refused() -> Refused:
 
 
 def _chain(
-    profile: Node, histories: Histories, hard_types: frozenset[str]
+    profile: Node, facts: Facts, histories: Histories, hard_types: frozenset[str]
 ) -> dict[Node, Sequence[Entry]]:
     """The histories that a profile's customer hangs on: its own, and that of the soft identifier between."""
+    if profile not in facts:
+        raise Unread([profile])
     if profile not in histories:
         raise Unread([profile], history=True)
-    last = spans(histories[profile])[-1:]
-    nodes = [profile, *(span.target for span in last if span.target.type not in hard_types)]
+    last = newest_of(spans(histories[profile]))
+    nodes = [profile, *([last] if last and last.type not in hard_types else [])]
+    if missing := [node for node in nodes if node not in facts]:
+        raise Unread(missing)
     if missing := [node for node in nodes if node not in histories]:
         raise Unread(missing, history=True)
     return {node: histories[node] for node in nodes}
@@ -236,6 +243,9 @@ def _chain(
 
 def _newest(chain: Mapping[Node, Sequence[Entry]]) -> Entry | None:
     """The link that came last: of one node by its revisions, of two by the clock."""
-    live = [[e for e in entries if e.link and not e.undone] for entries in chain.values()]
+    live = [
+        [e for e in entries if e.link not in (None, NOBODY) and not e.undone]
+        for entries in chain.values()
+    ]
     newest = [max(entries, key=lambda e: e.rev) for entries in live if entries]
     return max(newest, key=lambda e: e.at, default=None)

@@ -9,16 +9,20 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from hardlink import values
 from hardlink.identifiers import OWN
-from hardlink.nodes import NOTHING, PROFILE, Entry, Node, State
+from hardlink.nodes import NOBODY, NOTHING, PROFILE, Entry, Node, State
 from hardlink.orders import Kept, Order, Said, Told
 from hardlink.values import Name, Values
 
 Table = Literal["sessions", "customers"]
 Attribute: TypeAlias = str | int | bool
 Item: TypeAlias = dict[str, Attribute]
+Intervals: TypeAlias = tuple[tuple[int, int], ...]
+"""Half-open, of event time."""
 PARTITION: dict[Table, str] = {"sessions": "session", "customers": "customer"}
 SORT = "item"
 HEAD = "#"
+ERASURE = "~"
+"""The sort key of an erasure: a change of it has the rest carried out."""
 EXPIRES = "expires"
 """The TTL attribute, in seconds, as DynamoDB wants it."""
 
@@ -32,7 +36,11 @@ class Key(NamedTuple):
 
 
 class Session(NamedTuple):
-    """`sessions` `#`: a visit. `latest`: an upper bound of its events' times. `offset`: server minus device clock."""
+    """`sessions` `#`: a visit. `latest`: an upper bound of its events' times. `offset`: server minus device clock.
+
+    `erased`: what happened then was erased, and is not stored again. `gone`: all else of it was erased as well: whoever
+    comes back is new.
+    """
 
     id: str
     profile: Node
@@ -43,15 +51,39 @@ class Session(NamedTuple):
     offset: int = 0
     denied: bool = False
     customer: Node | None = None
+    erased: Intervals = ()
+    gone: bool = False
+
+    def was_erased(self, time: int) -> bool:
+        """Whether what happened at this time was erased, however late it comes."""
+        return any(start <= time < end for start, end in self.erased)
 
 
 class Record(NamedTuple):
-    """`customers` `#`: a node, what is said of it, and its own values."""
+    """`customers` `#`: a node, what is said of it, and its own values.
+
+    `erased`: of a profile, what was erased of its history, as its sessions have it. `dying`: it is being erased, since
+    then, by `erasure`. `before`: when this identifier was erased last (read beside it, see `tombstone`).
+    """
 
     state: State = State()
     created: int = 0
     values: Values = NOTHING
     denied: bool = False
+    erased: Intervals = ()
+    dying: int = 0
+    erasure: str = ""
+    before: int = 0
+
+    @property
+    def is_there(self) -> bool:
+        """Whether somebody mentioned it, and nobody erases it."""
+        return bool(self.state.rev) and not self.dying
+
+    @property
+    def next_rev(self) -> int:
+        """The revision that its next write makes it: beyond those that it had before it was erased."""
+        return max(self.state.rev, self.before) + 1
 
 
 class SessionRow(NamedTuple):
@@ -62,6 +94,8 @@ class SessionRow(NamedTuple):
     created: int
     latest: int
     seen: int
+    since: int = 0
+    """What happened before was erased."""
 
 
 class Joined(NamedTuple):
@@ -112,6 +146,27 @@ def member(project: str, profile: Node, session: str) -> Key:
 def child(project: str, soft: Node, profile: Node) -> Key:
     """The key that says: this profile links to this soft identifier, or once did."""
     return Key("customers", f"{project}/{soft}", f"c/{profile.value}")
+
+
+def mention(project: str, target: Node, node: Node) -> Key:
+    """The key that says: the history of this node names the target, or once did."""
+    return Key("customers", f"{project}/{target}", f"w/{node}")
+
+
+def told(project: str, node: Node, number: str) -> Key:
+    """The key that says: the shop told this order of whoever has this identifier."""
+    return Key("customers", f"{project}/{node}", f"t/{number}")
+
+
+def tombstone(project: str, node: Node) -> Key:
+    """The key that says when a node was erased, and not which one it was."""
+    digest = hashlib.sha256(f"{project}/{node}".encode()).hexdigest()
+    return Key("customers", f"{project}/{ERASURE}{digest}", "t")
+
+
+def erasure(project: str, id_: str, item: str = ERASURE) -> Key:
+    """The key of an erasure; until it is done, of what it has to do: `n/<node>`, `r/<profile>`, `s/<session>`."""
+    return Key("customers", f"{project}/{ERASURE}/{id_}", item)
 
 
 def home(project: str, node: Node, root: Node) -> Key:
@@ -226,11 +281,36 @@ def write_session(s: Session) -> Item:
         item["denied"] = True
     if s.customer:
         item["customer"] = str(s.customer)
+    if s.erased:
+        item["erased"] = values.dump(s.erased)
+    return item
+
+
+def write_gone(s: Session) -> Item:
+    """What stays of a session that was erased: since when, so that nothing earlier is stored again."""
+    item: Item = {"gone": True, "erased": values.dump(s.erased)}
+    if s.offset:
+        item["offset"] = s.offset
+    if s.denied:
+        item["denied"] = True
     return item
 
 
 def read_session(key: Key, item: Item) -> Session:
-    """What `write_session` wrote."""
+    """What `write_session` or `write_gone` wrote."""
+    if "gone" in item:
+        return Session(
+            id=project_of(key.partition)[1],
+            profile=NOBODY,
+            source="",
+            created=0,
+            latest=0,
+            seen=0,
+            offset=int(item.get("offset", 0)),
+            denied=bool(item.get("denied", False)),
+            erased=_intervals(item),
+            gone=True,
+        )
     customer = item.get("customer")
     return Session(
         id=project_of(key.partition)[1],
@@ -242,6 +322,7 @@ def read_session(key: Key, item: Item) -> Session:
         offset=int(item.get("offset", 0)),
         denied=bool(item.get("denied", False)),
         customer=Node.parse(str(customer)) if customer else None,
+        erased=_intervals(item),
     )
 
 
@@ -264,6 +345,9 @@ def write_record(record: Record) -> Item:
         "counts": values.dump(dict(s.counts)) if s.counts else None,
         "values": values.pack(record.values) if record.values else None,
         "denied": record.denied or None,
+        "erased": values.dump(record.erased) if record.erased else None,
+        "dying": record.dying or None,
+        "erasure": record.erasure or None,
     }
     return item | {name: value for name, value in optional.items() if value is not None}
 
@@ -292,6 +376,9 @@ def read_record(item: Item | None) -> Record:
         created=int(item["created"]),
         values=values.unpack(_text(item.get("values"))),
         denied=bool(item.get("denied", False)),
+        erased=_intervals(item),
+        dying=int(item.get("dying", 0)),
+        erasure=str(item.get("erasure", "")),
     )
 
 
@@ -335,12 +422,19 @@ def read_entry(key: Key, item: Item) -> Entry:
 
 def write_session_row(row: SessionRow) -> Item:
     """A session's row under a root as an item."""
-    return {
+    item: Item = {
         "profile": row.profile.value,
         "created": row.created,
         "latest": row.latest,
         "seen": row.seen,
     }
+    return item | ({"since": row.since} if row.since else {})
+
+
+def session_row_of(s: Session) -> SessionRow:
+    """A session as the roots that it has an interval under see it."""
+    since = max((end for start, end in s.erased if start == 0), default=0)
+    return SessionRow(s.id, s.profile, s.created, s.latest, s.seen, since)
 
 
 def read_session_row(key: Key, item: Item) -> SessionRow:
@@ -351,6 +445,7 @@ def read_session_row(key: Key, item: Item) -> SessionRow:
         created=int(item["created"]),
         latest=int(item["latest"]),
         seen=int(item["seen"]),
+        since=int(item.get("since", 0)),
     )
 
 
@@ -445,6 +540,11 @@ def read_note(item: Item) -> Note:
         refused=int(item["refused"]),
         late=tuple((time, id_) for time, id_ in json.loads(str(item.get("late", "[]")))),
     )
+
+
+def _intervals(item: Item) -> Intervals:
+    found: Sequence[Sequence[int]] = json.loads(str(item.get("erased", "[]")))
+    return tuple((start, end) for start, end in found)
 
 
 def _node(text: Attribute | None) -> Node | None:

@@ -10,14 +10,27 @@ from hardlink import forest, identity, layout, metrics, values
 from hardlink.call import Call
 from hardlink.contention import attempts
 from hardlink.draft import Decision, NewEntry, Unread
-from hardlink.errors import Refused
+from hardlink.errors import Busy, Late, Refused
 from hardlink.identifiers import OWN
 from hardlink.identity import Claim
 from hardlink.layout import Record
-from hardlink.nodes import Entry, Node, State, spans
-from hardlink.port import Action, Check, ConditionFailed, Delete, Patch, Present, Put, Rev, Store
+from hardlink.nodes import PROFILE, Entry, Node, State, newest, spans
+from hardlink.port import (
+    Absent,
+    Action,
+    Check,
+    ConditionFailed,
+    Delete,
+    Patch,
+    Present,
+    Put,
+    Rev,
+    Same,
+    Store,
+)
 from hardlink.values import Name, Values
 
+BEING_ERASED = "somebody whom this names is being erased just now: send the call again"
 _SPILLS_AT_ONCE = 30
 _BYTES_AT_ONCE = 2_000_000
 """A transaction holds 100 actions and 4 MB: a command with more values than this is written in several."""
@@ -25,10 +38,11 @@ _BYTES_AT_ONCE = 2_000_000
 
 @dataclass
 class _Read:
-    """What was read of the forest for one decision."""
+    """What was read of the forest for one decision. `made`: a profile that this command makes."""
 
     records: dict[Node, Record] = field(default_factory=dict)
     histories: dict[Node, list[Entry]] = field(default_factory=dict)
+    made: Node | None = None
 
     @property
     def facts(self) -> Mapping[Node, State]:
@@ -59,11 +73,14 @@ class Links:
 
         with _counted():
             decision = self._carry_out(
-                call.space, attempt, claim.ids + ((claim.profile,) if claim.profile else ())
+                call.space,
+                attempt,
+                claim.ids + ((claim.profile,) if claim.profile else ()),
+                said=claim.said,
             )
         metrics.count("links_made", len(decision.entries))
         for portion in rest:
-            self._say(call, decision.customer, portion)
+            self._say(call, decision.customer, portion, claim.said)
         return decision
 
     def root(self, call: Call, profile: Node, said: int | None = None) -> Node:
@@ -74,7 +91,7 @@ class Links:
             found[:] = [_root(profile, call.project.hard_types, read, said)]
             return Decision(profile), []
 
-        self._carry_out(call.space, attempt, [profile])
+        self._carry_out(call.space, attempt, [profile], made=profile)
         return found[0]
 
     def known(self, call: Call, node: Node) -> bool:
@@ -91,7 +108,7 @@ class Links:
             return decision, []
 
         with _counted():
-            self._carry_out(call.space, attempt, claim.ids)
+            self._carry_out(call.space, attempt, claim.ids, said=claim.said, made=claim.profile)
 
     def say(self, call: Call, profile: Node, values_said: Values, said: int | None) -> None:
         """Say these values about whoever is behind a profile: its root when it is linked, else itself (rule 9).
@@ -159,9 +176,18 @@ class Links:
         space: str,
         attempt: Callable[[_Read], tuple[Decision, list[Action]]],
         first: Iterable[Node],
+        *,
+        said: int | None = None,
+        made: Node | None = None,
     ) -> Decision:
+        """Read, decide and write until nobody else did meanwhile.
+
+        `said`: when the nodes read first were named, if somebody named them. `made`: a profile that is not there yet.
+        Raises `Late` where one of these was erased since, `Busy` where one is being erased.
+        """
         for _ in attempts():
-            read = _Read(forest.records(self._store, space, first))
+            read = _Read(made=made)
+            read.records.update(self._records(space, first, read, said))
             decision, actions = self._decided(space, attempt, read)
             if all(isinstance(action, Check) for action in actions):
                 return decision
@@ -184,7 +210,21 @@ class Links:
                         {node: forest.history(self._store, space, node) for node in missing.nodes}
                     )
                 else:
-                    read.records.update(forest.records(self._store, space, missing.nodes))
+                    read.records.update(self._records(space, missing.nodes, read))
+
+    def _records(
+        self, space: str, nodes: Iterable[Node], read: _Read, said: int | None = None
+    ) -> Mapping[Node, Record]:
+        """Nodes that nobody erases. Raises `Late`, `Busy`."""
+        found = forest.claimed(self._store, space, nodes)
+        erased = max((max(record.before, record.dying) for record in found.values()), default=0)
+        if said is not None and said <= erased:
+            raise Late(erased)
+        for node, record in found.items():
+            is_gone = node.type == PROFILE and not record.state.rev and node != read.made
+            if record.dying or is_gone:
+                raise Busy(BEING_ERASED)
+        return found
 
     def _changes(self, call: Call, decision: Decision, read: _Read) -> list[Action]:
         space = call.space
@@ -192,7 +232,13 @@ class Links:
         entries: list[Action] = [
             Put(layout.entry(space, node, rev), layout.write_entry(_entry(call, new, rev, nodes)))
             for node, new in decision.entries.items()
-            for rev in [read.records[node].state.rev + 1]
+            for rev in [read.records[node].next_rev]
+        ]
+        mentions: list[Action] = [
+            Put(layout.mention(space, target, node), {})
+            for node, new in decision.entries.items()
+            for target in dict.fromkeys((new.link, new.owner))
+            if target and (target, node) not in decision.children
         ]
         children: list[Action] = [
             Put(layout.child(space, soft, profile), {"since": call.now})
@@ -203,14 +249,18 @@ class Links:
             *entries,
             *_owned(space, decision),
             *children,
+            *mentions,
         ]
 
-    def _say(self, call: Call, root: Node, said: Values) -> None:
-        self._carry_out(
-            call.space,
-            lambda read: (Decision(root), _with_values(call, root, {}, read, said, [])),
-            [root],
-        )
+    def _say(self, call: Call, root: Node, portion: Values, said: int) -> None:
+        """One more portion of what was said of a root; nothing where the root was erased meanwhile."""
+
+        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
+            if not read.records[root].state.rev:
+                raise Late(call.now)
+            return Decision(root), _with_values(call, root, {}, read, portion, [])
+
+        self._carry_out(call.space, attempt, [root], said=said)
 
 
 _CAPS: Mapping[str, metrics.Name] = {
@@ -251,8 +301,7 @@ def _target(profile: Node, read: _Read, said: int | None) -> Node | None:
         return state.link
     if profile not in read.histories:
         raise Unread([profile], history=True)
-    found = spans(entry for entry in read.histories[profile] if entry.said <= said)
-    return found[-1].target if found else None
+    return newest(spans(entry for entry in read.histories[profile] if entry.said <= said))
 
 
 def _states(space: str, decision: Decision, read: _Read, created: int = 0) -> list[Action]:
@@ -261,15 +310,30 @@ def _states(space: str, decision: Decision, read: _Read, created: int = 0) -> li
         _put(space, node, read.records[node]._replace(state=state), created)
         for node, state in decision.states.items()
     ]
-    return written + [
+    held: list[Action] = [
         Check(layout.head(space, node), Rev(rev)) for node, rev in decision.checks.items()
     ]
+    settled: list[Action] = [
+        Check(layout.head(space, node), Same("created", read.records[node].created))
+        for node in decision.settled
+    ]
+    fresh: list[Action] = [
+        _still_erased(space, node, read.records[node].before)
+        for node in decision.states
+        if node.type != PROFILE and not read.records[node].state.rev
+    ]
+    return [*written, *held, *settled, *fresh]
+
+
+def _still_erased(space: str, node: Node, before: int) -> Check:
+    """That an identifier which is not there was not erased, or erased again, since it was read."""
+    return Check(layout.tombstone(space, node), Same("at", before) if before else Absent())
 
 
 def _put(space: str, node: Node, record: Record, created: int) -> Put:
     rev = record.state.rev
     fresh = record._replace(
-        created=record.created or created, state=record.state._replace(rev=rev + 1)
+        created=record.created or created, state=record.state._replace(rev=record.next_rev)
     )
     return Put(layout.head(space, node), layout.write_record(fresh), Rev(rev))
 

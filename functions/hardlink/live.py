@@ -156,7 +156,8 @@ class Live:
 
     def _session(self, key: Key) -> Session | None:
         item = self._store.get([key])[0]
-        return layout.read_session(key, item) if item else None
+        found = layout.read_session(key, item) if item else None
+        return found if found and not found.gone else None
 
     def _entries(self, session: Session, place: Key, item: Item) -> Iterator[_Entry]:
         """The entries of one item: an event, or a note's verdicts and the events that came late."""
@@ -172,7 +173,7 @@ class Live:
         keys = [place._replace(item=f"e/{time:016d}/{id_}") for time, id_ in note.late]
         late = self._store.get(keys) if keys else []
         for number, (key, stored) in enumerate(zip(keys, late, strict=True), len(verdicts)):
-            if stored:
+            if stored and not events.expired(stored, self._clock()):
                 yield self._event(session, place.item, number, key, stored)
 
     def _event(self, session: Session, found_in: str, number: int, key: Key, item: Item) -> _Entry:

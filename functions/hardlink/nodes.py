@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hardlink.instants import END
 
 PROFILE = "profile"
+NOBODY_TYPE = "~"
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 """An empty mapping that all may share, as nobody can change it."""
 
@@ -27,6 +28,10 @@ class Node(NamedTuple):
         """The node that `str()` wrote: types hold no `=`, values may."""
         type_, _, value = text.partition("=")
         return cls(type_, value)
+
+
+NOBODY = Node(NOBODY_TYPE, "")
+"""Whom an entry names that named somebody who was erased: what was theirs is nobody's, and nobody else's either."""
 
 
 def profile(value: str) -> Node:
@@ -92,7 +97,7 @@ class Span(NamedTuple):
 def spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
     """The pure fold of a history, in the order in which things were said, whenever they arrived.
 
-    The first link not undone brings the whole history along.
+    The first link not undone brings the whole history along. What belonged to somebody who was erased lies in no span.
     """
     found: list[tuple[int, Node]] = []
     for entry in sorted(entries, key=lambda e: (e.said, e.rev)):
@@ -106,8 +111,15 @@ def spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
             found[-1] = (found[-1][0], entry.link)
     ends = [*(start for start, _ in found[1:]), END]
     return tuple(
-        Span(start, end, target) for (start, target), end in zip(found, ends, strict=False)
+        Span(start, end, target)
+        for (start, target), end in zip(found, ends, strict=False)
+        if target != NOBODY
     )
+
+
+def newest(found: Sequence[Span]) -> Node | None:
+    """Whom the next event belongs to."""
+    return found[-1].target if found and found[-1].end == END else None
 
 
 def joined(entries: Iterable[Entry]) -> Entry | None:
@@ -117,10 +129,12 @@ def joined(entries: Iterable[Entry]) -> Entry | None:
     """
     live = [entry for entry in entries if entry.link and not entry.undone]
     first = min(live, key=lambda e: (e.said, e.rev), default=None)
-    return first if first and first.begins and first.rule == "first" else None
+    is_told = first and first.begins and first.rule == "first" and first.link != NOBODY
+    return first if is_told else None
 
 
 def owner(entries: Iterable[Entry]) -> Node | None:
     """Whom a look-up finds after a history: the owner that was said last and not undone."""
     live = [entry for entry in entries if entry.owner and not entry.undone]
-    return max(live, key=lambda e: (e.said, e.rev)).owner if live else None
+    last = max(live, key=lambda e: (e.said, e.rev)).owner if live else None
+    return None if last == NOBODY else last

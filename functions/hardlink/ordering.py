@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from hardlink import events, forest, identity, layout, orders
+from hardlink import addresses, events, forest, identity, layout, orders
 from hardlink.call import Call
 from hardlink.contention import attempts
 from hardlink.draft import Facts, Unread
@@ -58,7 +58,7 @@ class Orders:
         """Store a visitor's conversion; `False` where the order is there already."""
         mine = Kept(session.profile, session.id, event.id, said._replace(time=event.time))
         for _ in attempts():
-            order = self._read(call.space, said.number)
+            order = self._read(call, said.number)
             roots = self._roots(call, order, mine.profile)
             step = orders.tracked(order, mine, roots, call.project.hard_types)
             if step.do == "known":
@@ -80,7 +80,7 @@ class Orders:
         """
         said, ids = told.said, told.ids
         for _ in attempts():
-            order = self._read(call.space, said.number)
+            order = self._read(call, said.number)
             if not orders.is_news(order, ids) and self._has(call, order):
                 return Outcome("known")
             if orders.is_another(order, ids, call.project.hard_types):
@@ -119,7 +119,8 @@ class Orders:
             time=said.time,
             received=call.now,
             source=call.name,
-            body={"properties": told.properties, "context": {}},
+            body={"properties": addresses.without(told.properties), "context": {}},
+            order=said.number,
         )
         if refused := events.unstorable(event, call.now):
             raise Invalid(*refused)
@@ -168,6 +169,12 @@ class Orders:
 
     def _find_out(self, call: Call, order: Order, told: Told, visitor: Node) -> None:
         """Link who tracks an order that the shop told before; the order finds nobody else from then on."""
+        named = forest.claimed(self._store, call.space, told.ids)
+        if any(record.before >= told.said.time for record in named.values()):
+            self._write(
+                call.space, order, order._replace(told=None)
+            )  # it was told of who was erased
+            return
         claim = Claim(
             profile=visitor,
             ids=told.ids[:1],
@@ -214,15 +221,21 @@ class Orders:
         """Write an order, if nobody else did since it was read."""
         fresh = after._replace(rev=before.rev + 1)
         key = layout.order(space, before.number)
+        known = before.told.ids if before.told else ()
+        named = [node for node in (after.told.ids if after.told else ()) if node not in known]
+        marks = [Put(layout.told(space, node, before.number), {}) for node in named]
         try:
-            self._store.write([Put(key, layout.write_order(fresh), Rev(before.rev)), *more])
+            self._store.write([Put(key, layout.write_order(fresh), Rev(before.rev)), *marks, *more])
         except ConditionFailed:
             return False
         return True
 
-    def _read(self, space: str, number: str) -> Order:
-        key = layout.order(space, number)
-        return layout.read_order(key, self._store.get([key])[0])
+    def _read(self, call: Call, number: str) -> Order:
+        """What is known of an order; past its retention nothing, though DynamoDB did not delete it yet."""
+        key = layout.order(call.space, number)
+        item = self._store.get([key])[0]
+        found = layout.read_order(key, item)
+        return Order(number, found.rev) if item and events.expired(item, call.now) else found
 
     def _has(self, call: Call, order: Order) -> bool:
         """Whether the customer of whom an order was told has it still: the visitor who brought it may be gone."""

@@ -53,7 +53,14 @@ class Below(NamedTuple):
     value: int
 
 
-Condition: TypeAlias = Absent | Present | Rev | AtMost | Below
+class Same(NamedTuple):
+    """The item is there, and its attribute is still `value`."""
+
+    attribute: str
+    value: str | int
+
+
+Condition: TypeAlias = Absent | Present | Rev | AtMost | Below | Same
 
 
 class Put(NamedTuple):
@@ -74,9 +81,10 @@ class Patch(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """Delete an item, whether it is there or not."""
+    """Delete an item, whether it is there or not, unless `when` says what it must be."""
 
     key: Key
+    when: Condition | None = None
 
 
 class Check(NamedTuple):

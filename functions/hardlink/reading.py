@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from hardlink import instants, recent
+from hardlink.call import NewId, new_id
+from hardlink.document import Documents
+from hardlink.erasing import Erasing
 from hardlink.errors import Invalid
 from hardlink.identifiers import checked
 from hardlink.instants import END
@@ -22,13 +25,17 @@ Query = Callable[[str], str | None]
 class Reading:
     """All read calls. `space`: the project that the server key may read. Query parameters come as text."""
 
-    def __init__(self, store: Store, sources: Sources, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, sources: Sources, clock: Callable[[], int], new_id: NewId = new_id
+    ) -> None:
         self._sources = sources
         self._clock = clock
         self._links = Links(store)
         self._store = store
         self._timeline = Timeline(store, clock)
         self._live = Live(store, clock)
+        self._documents = Documents(store, clock)
+        self._erasing = Erasing(store, clock, new_id)
 
     def project(self, space: str) -> dict[str, Any]:
         """`GET /project`: what the key is for, and by what its customers are known."""
@@ -58,6 +65,14 @@ class Reading:
             self._timeline.customer(space, self._node(space, type_, value)), wanted
         )
 
+    def export(
+        self, space: str, type_: str, value: str, query: Query, *, zipped: bool
+    ) -> dict[str, Any]:
+        """`GET /customers/{type}/{value}/export`: all that is kept. Raises `NotFound`, `TooLarge`."""
+        wanted = _wanted(query)
+        customer = self._timeline.customer(space, self._node(space, type_, value))
+        return self._documents.export(customer, wanted, zipped=zipped)
+
     def session(self, space: str, id_: str) -> dict[str, Any]:
         """`GET /sessions/{id}`. Raises `NotFound`."""
         return self._timeline.why(space, self._timeline.session(space, checked(id_, "id")))
@@ -78,6 +93,20 @@ class Reading:
         hard = self._sources.projects[space].hard_types
         self._links.undo(space, session.profile, hard, self._clock(), evidence)
         return self._timeline.why(space, session)
+
+    def erase_customer(self, space: str, type_: str, value: str) -> dict[str, Any]:
+        """`POST /customers/{type}/{value}/erase`: from now on nothing earlier comes back. Raises `NotFound`, `Busy`."""
+        erasure = self._erasing.customer(space, self._node(space, type_, value))
+        return self._erasing.receipt(space, erasure)
+
+    def erase_session(self, space: str, id_: str) -> dict[str, Any]:
+        """`POST /sessions/{id}/erase`: the visitor, on all their sessions. Raises `NotFound`, `Busy`."""
+        session = self._timeline.session(space, checked(id_, "id"))
+        return self._erasing.receipt(space, self._erasing.node(space, session.profile))
+
+    def erasure(self, space: str, id_: str) -> dict[str, Any]:
+        """`GET /erasures/{id}`: the receipt. Raises `NotFound`."""
+        return self._erasing.receipt(space, checked(id_, "id"))
 
     def tracking_user(self, space: str, query: Query) -> dict[str, Any]:
         """`GET /tracking-user?email=` or `?customer_id=`: the most recent visitor (seed 003). Raises `NotFound`."""

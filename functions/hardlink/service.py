@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hardlink import clock, instants, metrics, values
+from hardlink import addresses, clock, instants, metrics, values
 from hardlink.call import Call, NewId, new_id
 from hardlink.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.consents import Consents
 from hardlink.draft import Decision
-from hardlink.errors import Invalid, Refused, Unproven
+from hardlink.erasing import Erasing
+from hardlink.errors import Invalid, Late, Refused, Unproven
 from hardlink.identifiers import OWN
 from hardlink.identity import Claim
 from hardlink.instants import DAY
@@ -23,7 +24,7 @@ from hardlink.ordering import Orders, Outcome, Purchase
 from hardlink.port import Store
 from hardlink.signatures import Keys, NoKeys, Signatures
 from hardlink.sources import Policy, Sources
-from hardlink.tracking import Batch, Status, Tracking, debug
+from hardlink.tracking import ERASED, Batch, Status, Tracking, debug
 from hardlink.values import Name, Value
 from hardlink.visits import Visits
 
@@ -32,6 +33,10 @@ BOT = "sent by a bot: this source drops what bots send, nothing was stored or li
 NOT_KEPT = frozenset({OPTED_OUT, BOT})
 """Warnings that say: nothing of this call was kept."""
 Answer = dict[str, Any]
+
+
+class _Erased(Exception):
+    """All that a command says was said before somebody whom it is about was erased: it changes nothing."""
 
 
 class Service:
@@ -57,6 +62,7 @@ class Service:
         self._tracking = Tracking(store, self._visits, self._orders, new_id)
         self._consents = Consents(store)
         self._signatures = Signatures(signing_keys or NoKeys())
+        self._erasing = Erasing(store, clock, new_id)
 
     def call(
         self,
@@ -101,21 +107,41 @@ class Service:
             # what was said of one customer stays with them, and a backend's clock is nobody's device
             call = call._replace(policy="split", sent=call.now)
         session_id = own or command.session_id or self._new_id()
+        try:
+            return self._tracked(call, command, ids, batch, session_id)
+        except _Erased:
+            nobody: Answer = {
+                "session": {"id": None if own else session_id},
+                "profile": {"id": None},
+            }
+            return {**nobody, "results": _results(batch), "warnings": [ERASED]}
+
+    def _tracked(
+        self, call: Call, command: Track, ids: tuple[Node, ...], batch: Batch, session_id: str
+    ) -> Answer:
+        """Raises `_Erased` where all of it happened before somebody was erased: every event has its verdict then."""
         session = self._visits.find(call.space, session_id)
         other = self._other(call, command, session_id)
         told = bool(ids) or command.says_values
-        if session is None and (batch.saves_session or told):
+        if session and batch.drop_erased(call, session):
+            raise _Erased
+        if (session is None or session.gone) and (batch.saves_session or told):
             session = self._visits.open(
                 call,
                 session_id,
                 self._named_profile(call, command, other),
                 happened=batch.happened,
                 quiet=not batch.begins_visit,
-                rehearse=lambda fresh: self._rehearse(
-                    call, fresh, ids, command, self._happened_at(call, batch.earliest, fresh)
+                rehearse=lambda fresh: self._lasting(
+                    call,
+                    fresh,
+                    batch,
+                    lambda: self._rehearse(
+                        call, fresh, ids, command, self._happened_at(call, batch.earliest, fresh)
+                    ),
                 ),
             )
-        if session is None:
+        if session is None or (session.gone and not session.denied):
             known = self._visits.known_profile(call, command.profile)
             return {
                 "session": {"id": session_id},
@@ -123,6 +149,7 @@ class Service:
                 "results": _results(batch),
                 "warnings": [],
             }
+        here = session
         if other is None:
             self._open_other(call, command, session)
         warnings: list[str] = []
@@ -130,7 +157,15 @@ class Service:
             batch.drop(OPTED_OUT)
             warnings.append(OPTED_OUT)
         elif told:
-            warnings += self._told(call, session, other, ids, command, batch.earliest)
+            self._lasting(
+                call,
+                here,
+                batch,
+                lambda: warnings.extend(
+                    self._told(call, here, other, ids, command, batch.earliest)
+                ),
+            )
+        own = command.is_of_no_device
         stored = self._tracking.store(call, session, command, batch)
         visitor = (
             _NOBODY if own else _visitor(session)
@@ -138,9 +173,25 @@ class Service:
         answer = {**visitor, "results": _results(batch), "warnings": warnings}
         return answer | ({"debug": debug(session, stored)} if batch.debugger else {})
 
+    def _lasting(self, call: Call, session: Session, batch: Batch, say: Callable[[], None]) -> None:
+        """Say what events say of their visitor: those that happened before somebody was erased say nothing."""
+        while True:
+            if batch.drop_erased(call, session):
+                raise _Erased
+            try:
+                return say()
+            except Late as late:
+                left = len(batch.parsed)
+                erased = (*session.erased, (0, late.erased + 1))
+                session = session._replace(erased=erased)
+                if batch.drop_erased(call, session) or len(batch.parsed) == left:
+                    batch.drop(ERASED)
+                    raise _Erased from late
+
     def knows(self, call: Call, session_id: str) -> bool:
         """Whether there is such a session."""
-        return self._visits.find(call.space, session_id) is not None
+        found = self._visits.find(call.space, session_id)
+        return found is not None and not found.gone
 
     def identify(self, call: Call, command: Identify) -> Answer:
         """Say who a session's visitor is, and something about them. Raises `Refused` where a rule forbids it."""
@@ -174,7 +225,10 @@ class Service:
         if ids and command.session_id is None and not call.bot:
             time = self._said_at(call, command.time, 0)
             claim = self._claim(call, None, ids, time)
-            decision = self._links.identify(call, claim, _said(command, call, time))
+            try:
+                decision = self._links.identify(call, claim, _said(command, call, time))
+            except Late:
+                return {"customer": None, "warnings": [ERASED]}
             return {"customer": _named(decision, ids), "warnings": list(decision.warnings)}
         return self._about(call, command, ids)
 
@@ -183,7 +237,10 @@ class Service:
 
         Raises `Invalid`, and `Refused` where a rule forbids it: then nothing changed.
         """
-        outcome = self._orders.tell(call, told)
+        try:
+            outcome = self._orders.tell(call, told)
+        except Late as late:
+            raise Refused(ERASED, "orderNumber", code="erased") from late
         if outcome.status == "stored":
             metrics.count("events_stored")
         return outcome
@@ -195,15 +252,21 @@ class Service:
 
     def consent(self, call: Call, command: Consent) -> Answer:
         """Opt a visitor out of being tracked, on all sessions of the profile, or in again."""
-        if command.erase:
-            raise Invalid(
-                "erasing is not offered yet: leave erase out, and nothing is stored from now on",
-                "erase",
-            )
+        denied = command.tracking == "denied"
+        if command.erase and not denied:
+            raise Invalid("whoever is erased is not tracked: send tracking as denied", "erase")
         id_ = command.session_id or self._new_id()
-        session = self._visits.open(call, id_, command.profile, quiet=True)
-        self._consents.set(call, session, denied=command.tracking == "denied")
-        return {**_visitor(session), "tracking": command.tracking}
+        before = self._visits.find(call.space, id_)
+        if denied and before and before.gone and before.denied:  # that stays so
+            here = {"session": {"id": id_}, "profile": {"id": None}}
+            return {**here, "tracking": command.tracking}
+        session = self._visits.open(call, id_, command.profile, quiet=True, anew=not denied)
+        answer = {**_visitor(session), "tracking": command.tracking}
+        self._consents.set(call, session, denied=denied)
+        if not command.erase:
+            return answer
+        erasure = self._erasing.node(call.space, session.profile)
+        return {**answer, "erasure": {"id": erasure}}
 
     def _proven(self, call: Call, command: Track | Identify) -> tuple[Node, ...]:
         """Whom a command names, where it may. Raises `Invalid`, and `Unproven` where its source wants a token."""
@@ -216,12 +279,22 @@ class Service:
         return ids
 
     def _about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
-        """Identify where there are IDs, then say the values: one transaction."""
+        """Identify where there are IDs, then say the values: one transaction; nothing where it was said too early."""
         if call.bot:
             return {**self._of_bot(command), "customer": None}
+        try:
+            return self._said_about(call, command, ids)
+        except (Late, _Erased):
+            here = {"session": {"id": command.session_id}, "profile": {"id": None}}
+            return {**here, "customer": None, "warnings": [ERASED]}
+
+    def _said_about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
+        """Raises `Late`, `_Erased` where somebody whom this names was erased since."""
         told = None if command.time is None else instants.parse(command.time, "time")
         session = self._visits.find(call.space, command.session_id) if command.session_id else None
-        if session is None:
+        if session:
+            self._check_time(call, command, session)
+        if session is None or session.gone:
             session = self._visits.open(
                 call,
                 command.session_id or self._new_id(),
@@ -234,6 +307,7 @@ class Service:
         answer = _visitor(session)
         if session.denied:
             return {**answer, "customer": None, "warnings": [OPTED_OUT]}
+        self._check_time(call, command, session)
         time = self._said_at(call, command.time, session.offset)
         said = _said(command, call, time)
         if not ids:
@@ -250,6 +324,12 @@ class Service:
             "profile": {"id": None},
             "warnings": [BOT],
         }
+
+    def _check_time(self, call: Call, command: Identify, session: Session) -> None:
+        """Raises `_Erased` for what was said when somebody was here who was erased."""
+        time = self._said_at(call, command.time, session.offset)
+        if session.was_erased(call.now if time is None else time):
+            raise _Erased
 
     def _told(
         self,
@@ -289,6 +369,8 @@ class Service:
         if sent_with and sent_with.denied:
             batch.drop(OPTED_OUT)
             warnings.append(OPTED_OUT)
+        elif sent_with:
+            batch.drop_erased(call, sent_with)
         own_id = f"{OWN}{call.name}"
         batch.forget_orders()  # an order would make somebody of nobody
         if batch.parsed:
@@ -318,7 +400,8 @@ class Service:
     def _other(self, call: Call, command: Track, session_id: str) -> Session | None:
         """The other session of a visitor who sends two."""
         other = command.other_session_id
-        return self._visits.find(call.space, other) if other and other != session_id else None
+        found = self._visits.find(call.space, other) if other and other != session_id else None
+        return found if found and not found.gone else None
 
     def _open_other(self, call: Call, command: Track, session: Session) -> None:
         """The other session of a visitor who sends two, on the profile of the first: it may come alone next time."""
@@ -372,9 +455,9 @@ def _said(command: Identify | Track, call: Call, time: int | None) -> dict[Name,
     when = call.now if time is None else time
     attributes = command.attributes if isinstance(command, Track) else command.properties
     return {
-        **values.said("attributes", attributes, when),
+        **values.said("attributes", addresses.without(attributes), when),
         **values.said("segments", command.segments, when),
-        **values.said("traits", command.traits, when),
+        **values.said("traits", addresses.without(command.traits), when),
         **values.said("consents", command.consents, when),
     }
 

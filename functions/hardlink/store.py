@@ -34,6 +34,7 @@ from hardlink.port import (
     Present,
     Put,
     Rev,
+    Same,
 )
 
 _READ_AT_ONCE = 100
@@ -210,8 +211,10 @@ class Tables:
                 self._call("put_item", self._put(action))
             case Patch():
                 self._call("update_item", self._patch(action))
-            case _:
-                self._call("delete_item", self._at(action.key))
+            case Delete():
+                self._call("delete_item", self._delete(action))
+            case Check():
+                raise TypeError("a check alone writes nothing")
 
     def _transaction(self, actions: Sequence[Action]) -> dict[str, Any]:
         """With a token of its own: when the answer to it was lost, sending it again answers what became of it."""
@@ -225,12 +228,15 @@ class Tables:
             case Patch():
                 return {"Update": self._patch(action)}
             case Delete():
-                return {"Delete": self._at(action.key)}
+                return {"Delete": self._delete(action)}
             case Check():
                 return {"ConditionCheck": self._at(action.key) | _conditions(action.when, {}, {})}
 
     def _at(self, key: Key) -> dict[str, Any]:
         return {"TableName": self._names[key.table], "Key": _key(key)}
+
+    def _delete(self, delete: Delete) -> dict[str, Any]:
+        return self._at(delete.key) | _conditions(delete.when, {}, {})
 
     def _put(self, put: Put) -> dict[str, Any]:
         item = _key(put.key) | _encode(put.item)
@@ -315,6 +321,9 @@ def _conditions(when: Condition | None, names: dict[str, str], values: Item) -> 
         case AtMost(attribute, value):
             names, values = names | {"#w": attribute}, values | {":w": value}
             expression = "attribute_not_exists(#w) OR #w <= :w"
+        case Same(attribute, same):
+            names, values = names | {"#w": attribute}, values | {":w": same}
+            expression = "#w = :w"
         case Below(attribute, value):
             names, values = names | {"#w": attribute}, values | {":w": value}
             expression = "#w < :w"

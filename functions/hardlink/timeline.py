@@ -17,7 +17,7 @@ from hardlink.events import StoredEvent
 from hardlink.identifiers import OWN
 from hardlink.instants import END, iso
 from hardlink.layout import Item, Key, Session, SessionRow
-from hardlink.nodes import PROFILE, Entry, Node, spans
+from hardlink.nodes import NOBODY, PROFILE, Entry, Node, newest, spans
 from hardlink.port import Store
 
 MOST = 1000
@@ -91,6 +91,8 @@ class Timeline:
             found = list(self._store.scan("customers", partition, layout.HEAD, layout.after("s/")))
             customer = Customer.of(space, node, found)
             state = customer.record.state
+            if customer.record.dying:
+                break
             onward = (state.owner or state.link) if hop == 0 else state.link
             if onward:
                 node = onward
@@ -133,7 +135,10 @@ class Timeline:
         item = self._store.get([key])[0]
         if item is None:
             raise NotFound("there is no such session")
-        return layout.read_session(key, item)
+        found = layout.read_session(key, item)
+        if found.gone:
+            raise NotFound("this session was erased")
+        return found
 
     def session_events(self, space: str, session: Session, wanted: Wanted) -> dict[str, Any]:
         """`GET /sessions/{id}/events`."""
@@ -147,12 +152,14 @@ class Timeline:
             for entry in forest.history(self._store, space, session.profile)
         ]
         found = spans(entry for _, entry in chain)
-        root = found[-1].target if found else None
-        for node in dict.fromkeys(entry.link for _, entry in chain if entry.link):
+        root = newest(found)
+        links = (entry.link for _, entry in chain if entry.link not in (None, NOBODY))
+        for node in dict.fromkeys(link for link in links if link):
             history = forest.history(self._store, space, node)
             onward = spans(history)
-            root = onward[-1].target if onward and node == root else root
+            root = (newest(onward) or root) if node == root else root
             chain += [(node, entry) for entry in history if entry.link]
+        chain = [pair for pair in chain if pair[1].link != NOBODY]
         chain.sort(key=lambda pair: (pair[1].at, pair[1].rev), reverse=True)
         return {
             "session": {"id": session.id},
@@ -200,8 +207,9 @@ class Timeline:
         keys = [layout.session(space, name.removeprefix("m/")) for name, _ in rows]
         for key, item in zip(keys, self._store.get(keys) if keys else [], strict=True):
             if item:
-                s = layout.read_session(key, item)
-                yield SessionRow(s.id, s.profile, s.created, s.latest, s.seen)
+                row = layout.session_row_of(layout.read_session(key, item))
+                if row.profile == profile:
+                    yield row
 
     def _with_first(
         self, space: str, stretches: Sequence[Stretch], wanted: Wanted, found: list[Found]
@@ -361,7 +369,8 @@ def place(text: str) -> Place:
 
 
 def _whole(session: Session) -> Stretch:
-    return Stretch(session.id, session.profile.value, 0, END, session.latest, session.seen)
+    row = layout.session_row_of(session)
+    return Stretch(session.id, session.profile.value, row.since, END, session.latest, session.seen)
 
 
 def _clipped(stretches: Sequence[Stretch], wanted: Wanted) -> Iterator[Stretch]:

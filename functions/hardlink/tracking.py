@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from hardlink import clock, commands, events, instants, layout, recent, values
+from hardlink import addresses, clock, commands, events, instants, layout, recent, values
 from hardlink.call import Call, NewId
 from hardlink.commands import Event, Track
 from hardlink.errors import Invalid, TooLarge
@@ -19,6 +19,10 @@ from hardlink.port import Store
 from hardlink.visits import Visits
 
 Status = Literal["stored", "duplicate", "rejected", "dropped"]
+ERASED = (
+    "erased: it happened before somebody whom this names was erased, and nothing of it is stored"
+)
+"""What came too late to be stored."""
 MOST_INHERITED = 5 * 1024 * 1024
 """Bytes that a payload's context and properties may come to in all of its events."""
 
@@ -108,6 +112,14 @@ class Batch:
             self.verdicts[parsed.number] = Verdict(parsed.id, "dropped", reason)
         self.parsed = []
 
+    def drop_erased(self, call: Call, session: Session) -> bool:
+        """Drop what happened when somebody was here who was erased; answers whether that was all there is."""
+        gone = [p for p in self.parsed if session.was_erased(_time(call, session, p))]
+        for parsed in gone:
+            self.verdicts[parsed.number] = Verdict(parsed.id, "dropped", ERASED)
+        self.parsed = [parsed for parsed in self.parsed if parsed not in gone]
+        return bool(gone) and not self.parsed
+
     def _judge(self, number: int, body: object) -> Verdict:
         id_ = None
         try:
@@ -160,7 +172,7 @@ class Tracking:
         refused = [
             {"type": _given_type(command.events[number]), **verdict.shown()}
             for number, verdict in enumerate(batch.verdicts)
-            if verdict.status in ("rejected", "dropped")
+            if verdict.status in ("rejected", "dropped") and verdict.reason != ERASED
         ]
         if (late or refused) and not session.denied:
             recent.note(self._store, call, session, refused, late)
@@ -211,12 +223,10 @@ class Tracking:
 
     def _event(self, call: Call, session: Session, command: Track, parsed: Parsed) -> StoredEvent:
         event = parsed.event
-        time = call.now + parsed.number  # in the payload's order where the device names no time
-        if parsed.happened is not None:
-            time = clock.corrected(parsed.happened, session.offset)
+        time = _time(call, session, parsed)
         body: dict[str, Any] = {
-            "properties": {**command.properties, **event.properties},
-            "context": _over(command.context, event.context),
+            "properties": addresses.without({**command.properties, **event.properties}),
+            "context": addresses.without(_over(command.context, event.context)),
         }
         if event.tags:
             body["tags"] = event.tags
@@ -230,7 +240,15 @@ class Tracking:
             source=call.name,
             body=body,
             expires=call.expires(time),
+            order=parsed.order.number if parsed.order else None,
         )
+
+
+def _time(call: Call, session: Session, parsed: Parsed) -> int:
+    """When an event happened, on the server's clock: in the payload's order where the device names no time."""
+    if parsed.happened is None:
+        return call.now + parsed.number
+    return clock.corrected(parsed.happened, session.offset)
 
 
 def _around(times: Sequence[int], margin: int) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from hardlink import beginnings, clock, events, layout, recent
+from hardlink import beginnings, clock, events, forest, layout, recent
 from hardlink.call import Call, NewId
 from hardlink.contention import attempts
 from hardlink.errors import Invalid
@@ -14,7 +14,18 @@ from hardlink.identifiers import OWN, of_session
 from hardlink.instants import DAY, MINUTE
 from hardlink.layout import Record, Session
 from hardlink.nodes import Node, State, profile
-from hardlink.port import Absent, Action, Below, Check, ConditionFailed, Patch, Put, Rev, Store
+from hardlink.port import (
+    Absent,
+    Action,
+    Below,
+    Check,
+    ConditionFailed,
+    Patch,
+    Put,
+    Rev,
+    Same,
+    Store,
+)
 
 AHEAD = 30 * MINUTE
 """How far `latest` is raised beyond an event, so that a visit raises it once or twice."""
@@ -35,7 +46,7 @@ class Visits:
         self._new_id = new_id
 
     def find(self, space: str, id_: str) -> Session | None:
-        """A session that is known."""
+        """A session that is known, also one that is `gone`."""
         key = layout.session(space, id_)
         item = self._store.get([key])[0]
         return layout.read_session(key, item) if item else None
@@ -50,8 +61,11 @@ class Visits:
         told: int | None = None,
         rehearse: Callable[[Session], None] = lambda _: None,
         quiet: bool = False,
+        anew: bool = False,
     ) -> Session:
         """The session of a call, made if it is not known (rule 1): a known session's profile wins.
+
+        One that was erased begins anew, with a new profile; not for somebody who had opted out, unless `anew` says so.
 
         `happened`: the times of the events that come with it, on the device's clock (`None`: now). `told`: the
         device's time of the call itself. `rehearse`: raises if what follows would be refused; then none is made.
@@ -59,14 +73,16 @@ class Visits:
         """
         for _ in attempts():
             found = self.find(call.space, id_)
-            if found:
+            if found and not found.gone:
                 return found
             try:
                 fresh = self._placed(call, _fresh(call, id_, happened, told), named_profile)
+                if found:
+                    fresh = _come_back(fresh, found, anew=anew)
                 if fresh.session.denied:
                     return fresh.session  # who opted out is recognised, and not recorded
                 rehearse(fresh.session)
-                return self._write(call, fresh.session, fresh.profile, quiet=quiet)
+                return self._write(call, fresh.session, fresh.profile, quiet=quiet, gone=found)
             except ConditionFailed:
                 continue
         raise AssertionError("attempts end in an answer or an error")
@@ -89,10 +105,14 @@ class Visits:
     def known_profile(self, call: Call, named_profile: object) -> Node | None:
         """The profile that a call names, if there is one."""
         named = _named(call, named_profile)
-        return named if named and self._record(call, named).state.rev else None
+        return named if named and self._record(call, named)[0].is_there else None
 
-    def _record(self, call: Call, node: Node) -> Record:
-        return layout.read_record(self._store.get([layout.head(call.space, node)])[0])
+    def _record(self, call: Call, node: Node) -> tuple[Record, int]:
+        """A profile, and when it was erased, if it was."""
+        keys = [layout.head(call.space, node), layout.tombstone(call.space, node)]
+        item, stone = self._store.get(keys)
+        record = layout.read_record(item)
+        return record, max(forest.erased_at(stone), record.dying)
 
     def expect(self, call: Call, session: Session, time: int) -> None:
         """Raise the upper bound of a session's event times, before an event beyond it is written."""
@@ -110,10 +130,17 @@ class Visits:
         """A new session on the profile that the call names, else on a new one."""
         named = _named(call, named_profile)
         if named:
-            record = self._record(call, named)
-            if record.state.rev:
+            record, erased = self._record(call, named)
+            if record.is_there:
                 unchanged = Check(layout.head(call.space, named), Rev(record.state.rev))
-                return _Placed(fresh._replace(profile=named, denied=record.denied), unchanged)
+                known = fresh._replace(
+                    profile=named, denied=record.denied, erased=record.erased or fresh.erased
+                )
+                return _Placed(known, unchanged)
+            if (
+                erased
+            ):  # nobody has this ID again, and what it did before is not stored under another one
+                fresh, named = fresh._replace(erased=((0, erased + 1),)), None
         made_up = f"{OWN if fresh.id.startswith(OWN) else ''}{self._new_id()}"
         adopted = named if named and call.source.static_profile_id else profile(made_up)
         item = layout.write_record(Record(State(rev=1), call.now))
@@ -121,7 +148,13 @@ class Visits:
         return _Placed(fresh._replace(profile=adopted), made)
 
     def _write(
-        self, call: Call, session: Session, profile_action: Action, *, quiet: bool
+        self,
+        call: Call,
+        session: Session,
+        profile_action: Action,
+        *,
+        quiet: bool,
+        gone: Session | None = None,
     ) -> Session:
         begins: list[Action] = []
         quiet = quiet or session.id.startswith(OWN)  # nobody visits there
@@ -132,7 +165,9 @@ class Visits:
         self._store.write(
             [
                 Put(
-                    layout.session(call.space, session.id), layout.write_session(session), Absent()
+                    layout.session(call.space, session.id),
+                    layout.write_session(session),
+                    _still_gone(gone) if gone else Absent(),
                 ),
                 Put(
                     layout.member(call.space, session.profile, session.id),
@@ -144,6 +179,19 @@ class Visits:
             ]
         )
         return session
+
+
+def _come_back(fresh: _Placed, gone: Session, *, anew: bool) -> _Placed:
+    """A new session in place of one that was erased: of the same device, and of nothing that came before."""
+    erased = tuple(dict.fromkeys((*gone.erased, *fresh.session.erased)))
+    denied = fresh.session.denied or (gone.denied and not anew)
+    return fresh._replace(
+        session=fresh.session._replace(offset=gone.offset, erased=erased, denied=denied)
+    )
+
+
+def _still_gone(gone: Session) -> Same:
+    return Same("erased", str(layout.write_gone(gone)["erased"]))
 
 
 def _named(call: Call, profile_id: object) -> Node | None:

@@ -15,9 +15,6 @@ from hardlink.nodes import NOTHING
 from hardlink.sources import Project
 from segment.said import Fault, Said
 
-_ADDRESSES = frozenset({"ip", "$ip", "request_ip"})
-"""Where clients put an IP address: it is not kept."""
-
 
 class Nobody(Exception):
     """A message is about nobody who can be one; what is wrong was named already."""
@@ -162,8 +159,3 @@ def validated(validator: SchemaValidator, body: object) -> dict[str, Any]:
         message = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
         raise Invalid(message, ".".join(map(str, first["loc"]))) from error
     return {name: value for name, value in found.items() if value is not None}
-
-
-def without_addresses(said: Mapping[str, Any]) -> dict[str, Any]:
-    """A context or properties without IP addresses."""
-    return {name: value for name, value in said.items() if name not in _ADDRESSES}

@@ -16,7 +16,7 @@ from hardlink.errors import Invalid
 from hardlink.identifiers import formed
 from hardlink.nodes import NOTHING
 from hardlink.sources import Project
-from segment.item import Item, Visitor, Wire, given, validated, without_addresses
+from segment.item import Item, Visitor, Wire, given, validated
 from segment.said import Fault, Said
 
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
@@ -62,7 +62,7 @@ def _event(item: Item, who: Visitor, kind: str, message: Mapping[str, Any]) -> S
         "id": message.get("messageId"),
         "time": message.get("time"),
         "properties": message.get("properties", {}),
-        "context": without_addresses(message["context"]),
+        "context": message["context"],
     }
     if kind == "group":
         return _group(item, who, event, message)

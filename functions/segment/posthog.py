@@ -14,7 +14,7 @@ from pydantic_core import core_schema as schema
 
 from hardlink.errors import Invalid
 from hardlink.sources import Project
-from segment.item import Item, Visitor, Wire, given, validated, without_addresses
+from segment.item import Item, Visitor, Wire, given, validated
 from segment.said import Fault, Said
 
 _IDENTIFIED = ("$process_person_profile", "$is_identified")
@@ -41,7 +41,7 @@ def said(number: int, body: object, project: Project, faults: list[Fault]) -> li
     happened = {"type": name, "id": event.get("uuid"), "time": time}
     if name == "$groupidentify":
         return [_group(item, event, happened)]
-    stored = item.event(who, {**happened, "properties": without_addresses(properties)})
+    stored = item.event(who, {**happened, "properties": properties})
     return [stored, *([item.about(who, set_, time, email=set_.get("email"))] if set_ else [])]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -244,13 +245,20 @@ def test_a_line_says_first_what_is_the_events_own(console: Page, shop: Client) -
     assert gist.inner_text().startswith("name: Crowbar · price: 42 · os: Linux")
 
 
-def test_export_and_erasure_are_offered_only_where_there_are_such_calls(
-    console: Page, shop: Client
-) -> None:
-    customer = fresh("c")
-    known(shop, fresh(), customer, "view")
-    there = "error" in shop.get("customers", "profile", "-", "export").json
-    with console.expect_response("**/customers/profile/-/export"):
-        find(console, customer)
-    console.get_by_role("heading", name=customer).wait_for()
-    expect_count(console.get_by_role("button", name="Erase"), int(there))
+def test_a_customer_is_exported_and_erased(console: Page, shop: Client) -> None:
+    customer, session = fresh("c"), fresh()
+    known(shop, session, customer, "view")
+    find(console, customer)
+    with console.expect_download() as download:
+        console.get_by_role("button", name="Export").click()
+    exported = json.loads(download.value.path().read_text())
+    assert [event["session"] for event in exported["events"]] == [session]
+    console.get_by_role("button", name="Erase").click()
+    dialog = console.get_by_role("dialog")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert shop.get("customers", "registered", customer).status == 200
+    console.get_by_role("button", name="Erase").click()
+    dialog.get_by_role("button", name="Erase").click()
+    console.get_by_text("The customer is erased").wait_for()
+    assert shop.get("customers", "registered", customer).status == 404
+    assert shop.get("sessions", session).status == 404

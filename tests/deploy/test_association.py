@@ -12,11 +12,19 @@ STREAMS = {
     "AssociationSessions": "TablesSessions.StreamArn",
     "AssociationCustomers": "TablesCustomers.StreamArn",
 }
+ERASURE = "ErasureCustomers"
 
 
-def test_associate_reads_both_streams_and_nobody_else_reads_one(dev: Template) -> None:
+def test_associate_reads_both_streams_and_erase_what_it_began(dev: Template) -> None:
     mappings = dict(dev.properties("Lambda::EventSourceMapping"))
     del mappings["FeedsMapping"]
+    erasure = mappings.pop(ERASURE)
+    assert said(erasure["EventSourceArn"]) == "TablesCustomers.StreamArn"
+    assert said(erasure["FunctionName"]) == "FunctionsEraseFunction.Arn"
+    (pattern,) = erasure["FilterCriteria"]["Filters"]
+    assert json.loads(pattern["Pattern"]) == {"dynamodb": {"Keys": {"item": {"S": ["~"]}}}}
+    destination = erasure["DestinationConfig"]["OnFailure"]["Destination"]
+    assert said(destination) == "ErasureFailed.Arn"
     assert {name: said(m["EventSourceArn"]) for name, m in mappings.items()} == STREAMS
     assert {said(m["FunctionName"]) for m in mappings.values()} == {
         "FunctionsAssociateFunction.Arn"

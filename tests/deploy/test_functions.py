@@ -20,6 +20,7 @@ FUNCTIONS = [
     "anonymize",
     "consent",
     "customers",
+    "erase",
     "health",
     "console",
     "associate",
@@ -34,10 +35,15 @@ FUNCTIONS = [
     "session",
 ]
 LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
-READS = {"customers", "exponea", "exponeadata", "orders"}
+READS = {"customers", "erase", "exponea", "exponeadata", "orders"}
 """Those that know the server keys."""
 SIGNS = {"track", "identify", "update"}
 """Those that know by which keys identities are signed."""
+FOLLOW = {
+    "associate": (("TablesSessions", "TablesCustomers"), "AssociationFailed.Arn"),
+    "erase": (("TablesCustomers",), "ErasureFailed.Arn"),
+}
+"""Those that follow streams, and where their failures end."""
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "track": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "identify": ({"GetItem", "PutItem"}, LINK),
@@ -45,8 +51,9 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "anonymize": ({"GetItem", "PutItem"}, {"PutItem"}),
     "consent": (
         {"GetItem", "PutItem", "BatchGetItem", "UpdateItem"},
-        {"GetItem", "Query", "PutItem", "ConditionCheckItem"},
+        LINK,
     ),
+    "erase": (LINK | {"UpdateItem"}, LINK | {"UpdateItem"}),
     "customers": ({"GetItem", "BatchGetItem", "Query"}, LINK | {"UpdateItem"}),
     "console": (set(), set()),
     "health": ({"GetItem"}, {"GetItem"}),
@@ -92,13 +99,14 @@ def expected(function: str) -> set[tuple[str, str]]:
         allowed.add(("secretsmanager:GetSecretValue", "ServerKeysdemo"))
     if function in SIGNS:
         allowed.add(("secretsmanager:GetSecretValue", "SigningKeysdemo"))
-    if function == "associate":
+    if function in FOLLOW:
+        followed, queue = FOLLOW[function]
         allowed |= {
             (f"dynamodb:{action}", f"{table}.StreamArn")
             for action in ("DescribeStream", "GetRecords", "GetShardIterator")
-            for table in ("TablesSessions", "TablesCustomers")
+            for table in followed
         }
-        allowed |= {("dynamodb:ListStreams", "*"), ("sqs:SendMessage", "AssociationFailed.Arn")}
+        allowed |= {("dynamodb:ListStreams", "*"), ("sqs:SendMessage", queue)}
     return allowed
 
 

@@ -56,7 +56,13 @@ def test_each_event_is_understood_on_its_own(path: Path) -> None:
         assert answer == {"batchItemFailures": []}
         return
     nothing_there = event["requestContext"]["http"]["path"].startswith(
-        ("/customers", "/sessions", "/tracking", "/data/v2/projects/demo/customers/export-one")
+        (
+            "/customers",
+            "/sessions",
+            "/erasures",
+            "/tracking",
+            "/data/v2/projects/demo/customers/export-one",
+        )
     )
     leads_on = event["requestContext"]["http"]["path"].startswith("/redirect")
     assert answer["statusCode"] == (404 if nothing_there else 307 if leads_on else 200)
@@ -100,6 +106,16 @@ def test_undo(run: Run) -> None:
     assert run("session")["customer"] == {"type": "registered", "value": "gordon-1998"}
     assert run("unlink")["customer"] == {"type": "email", "value": "gordon@blackmesa.com"}
     assert run("unlink")["customer"] is None
+
+
+def test_a_customer_is_erased(run: Run) -> None:
+    for name in ("track", "identify", "associate-sessions"):
+        run(name)
+    assert run("customer-export")["identifiers"]["email"] == ["gordon@blackmesa.com"]
+    assert run("erase-customer")["state"] == "running"
+    for name in ("customer", "session", "session-events", "customer-export"):
+        assert run(name)["error"]["code"] == "not_found"
+    assert run("erase-customer")["error"]["code"] == "not_found"
 
 
 def test_the_full_payload(run: Run) -> None:

@@ -161,7 +161,7 @@ def test_what_was_erased_since_is_told_to_nobody(shop: Shop) -> None:
         if (session, kind) in {("event-gone", "e/"), ("session-gone", "#")}:
             _delete(shop, item)
         if (session, kind) == ("session-erased", "#"):
-            erased = {"session": item["session"], "item": item["item"], "erased": {"BOOL": True}}
+            erased = {"session": item["session"], "item": item["item"], "gone": {"BOOL": True}}
             _dynamodb().put_item(TableName=table, Item=erased)
     assert len(records) == 4
     assert shop.forward(*records) == []

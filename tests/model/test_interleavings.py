@@ -43,6 +43,8 @@ class Case:
     crashes: bool = False
     after: Sequence[Say] = ()
     drained: bool = True
+    erased: Sequence[str] = ()
+    """Nothing of this is left, however it ends."""
 
 
 def _viewed(session: str, **body: Any) -> Say:
@@ -76,6 +78,91 @@ def _denied(session: str) -> Say:
     return lambda w: w.consent(session, "denied")
 
 
+def _erased(customer: str) -> Say:
+    """Receipts are numbered, and who asks for what is being done is told of that: neither says who came first."""
+
+    def erase(world: World) -> Outcome:
+        answer = world.erase(customer)
+        return "busy" if answer == "busy" else "asked"
+
+    return erase
+
+
+def _names(store: MemoryStore, texts: Sequence[str]) -> list[str]:
+    """What is left of somebody."""
+    return [
+        f"{key} {item}"
+        for key, item in store.dump().items()
+        for text in texts
+        if text in f"{key} {item}"
+    ]
+
+
+_ADA = [_viewed("S1"), _identified("S1", registered="Ada", email="e@x.com")]
+ERASURES = [
+    Case(
+        "a customer is erased while another device logs in as them",
+        [*_ADA, _viewed("S2")],
+        [_erased("registered=Ada"), _identified("S2", registered="Ada")],
+    ),
+    Case(
+        "a customer is erased while their address is given elsewhere",
+        [*_ADA, _viewed("S2")],
+        [_erased("registered=Ada"), _identified("S2", email="e@x.com")],
+    ),
+    Case(
+        "a customer is erased while something is said of them",
+        _ADA,
+        [_erased("registered=Ada"), lambda w: w.update("S1", properties={"x": 1})],
+    ),
+    Case(
+        "a customer is erased while their device is tracked",
+        _ADA,
+        [_erased("registered=Ada"), _viewed_late("S1", 0)],
+        erased=["Ada", "e@x.com", "v-S1"],
+    ),
+    Case(
+        "a customer is erased while a session of theirs is opened",
+        _ADA,
+        [_erased("registered=Ada"), _of_the_same_profile("S2")],
+        erased=["Ada", "e@x.com", "v-S1"],
+    ),
+    Case(
+        "a customer is erased while they are unlinked",
+        _ADA,
+        [_erased("registered=Ada"), _unlinked("S1")],
+        erased=["Ada"],
+    ),
+    Case(
+        "a customer is erased while who shares their device follows, one dies on the way",
+        [*_ADA, _identified("S1", "split", registered="Bob")],
+        [_erased("registered=Ada"), _viewed_late("S1", 1)],
+        crashes=True,
+        drained=False,
+        erased=["Ada", "e@x.com"],
+    ),
+    Case(
+        "a customer is erased twice at once",
+        _ADA,
+        [_erased("registered=Ada"), _erased("email=e@x.com")],
+        erased=["Ada", "e@x.com", "v-S1"],
+    ),
+    Case(
+        "two who share a device are erased at once",
+        [*_ADA, _identified("S1", "split", registered="Bob")],
+        [_erased("registered=Ada"), _erased("registered=Bob")],
+        erased=["Ada", "Bob", "v-S1"],
+    ),
+    Case(
+        "a customer is erased while a worker brings them home",
+        _ADA,
+        [_erased("registered=Ada")],
+        workers=2,
+        crashes=True,
+        drained=False,
+        erased=["Ada", "e@x.com", "v-S1"],
+    ),
+]
 TWO_AS = [
     Case(
         f"two customers log in on one device at once, policy {policy}",
@@ -87,6 +174,7 @@ TWO_AS = [
 ]
 CASES = [
     *TWO_AS,
+    *ERASURES,
     Case(
         "one says an email while another says it with a hard ID",
         [_viewed("S1"), _viewed("S2")],
@@ -133,6 +221,11 @@ CASES = [
         )
         for policy in ("move", "split")
     ],
+    Case(
+        "a visitor is unlinked while their address changes hands",
+        [_viewed("S1"), _viewed("S2"), _identified("S1", registered="A", email="e@x.com")],
+        [_unlinked("S1"), _identified("S2", registered="B", email="e@x.com")],
+    ),
     Case(
         "two unlink the same session",
         [_viewed("S1"), _identified("S1", registered="A"), _identified("S1", registered="B")],
@@ -233,7 +326,10 @@ def tried(case: Case) -> Explored:
         store.changes[:] = []
         world.deliver_all(end.records)
         world.drain()
+        world.sweep()
+        world.drain()
         check(store.dump(), HARD)
+        assert not case.erased or _names(store, case.erased) == []
         if "busy" in end.answers:
             return  # nothing was promised
         found = _outcome(case, world, end.answers)
@@ -284,6 +380,8 @@ def _in_order(case: Case, order: Sequence[int]) -> Hashable:
         answers[number] = _said(case, number, World(store, name=f"{number}-"))
     world = World(store).at(20)
     world.drain()
+    world.sweep()
+    world.drain()
     return _outcome(case, world, tuple(answers))
 
 
@@ -302,7 +400,7 @@ def _told(world: World) -> Hashable:
     sessions = [
         key.partition.removeprefix(f"{SPACE}/")
         for key in dump
-        if key.table == "sessions" and key.item == HEAD
+        if key.table == "sessions" and key.item == HEAD and "gone" not in dump[key]
     ]
     whose = tuple(sorted((s, world.whose(s)) for s in sessions))
     events = tuple(

@@ -9,12 +9,22 @@ from typing import Any, Self
 
 import pytest
 
-from hardlink import association, consents, identity, layout, links, nodes, timeline, visits
+from hardlink import (
+    association,
+    consents,
+    identity,
+    layout,
+    links,
+    nodes,
+    sweeping,
+    timeline,
+    visits,
+)
 from hardlink import draft as draft_module
 from hardlink.errors import HardlinkError
 from hardlink.layout import Key
 from hardlink.nodes import PROFILE, Entry
-from hardlink.port import Action, AtMost, Check, Condition, Delete, Put, Rev
+from hardlink.port import Action, AtMost, Check, Condition, Delete, Present, Put, Rev
 from tests import invariants
 from tests.model.test_histories import EXAMPLES, histories
 from tests.model.test_interleavings import CASES, tried
@@ -105,6 +115,15 @@ def _childless(whole: Callable[..., draft_module.Decision]) -> Callable[..., dra
     return lambda *args: whole(*args)._replace(children=())
 
 
+def _roots_are_not_held(patch: pytest.MonkeyPatch) -> None:
+    """Somebody may be linked to a customer who is being erased."""
+    patch.setattr(links, "Same", lambda *_: Present())
+
+
+def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sweeping.Sweeping, "_sweep_session", lambda *_: None)
+
+
 @pytest.mark.parametrize(
     ("mutation", "case"),
     [
@@ -126,6 +145,8 @@ def _childless(whole: Callable[..., draft_module.Decision]) -> Callable[..., dra
         (_children_are_forgotten, "one says an email while another says it with a hard ID"),
         (_without_checks(visits), "a visitor opts out while a session of theirs is opened"),
         (_without_checks(consents), "a visitor opts out while another call opts them in"),
+        (_roots_are_not_held, "a customer is erased while another device logs in as them"),
+        (_nothing_is_swept, "a customer is erased while their device is tracked"),
     ],
 )
 def test_a_broken_protocol_is_noticed(

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from hardlink import commands, layout
 from hardlink.association import Association
 from hardlink.commands import Anonymize, Consent, Identify, Track, Update
+from hardlink.erasing import Erasing
 from hardlink.errors import HardlinkError
 from hardlink.instants import SECOND, iso
 from hardlink.nodes import Node
@@ -15,6 +16,7 @@ from hardlink.port import Store
 from hardlink.reading import Reading
 from hardlink.service import Answer, Service
 from hardlink.sources import Sources
+from hardlink.sweeping import Sweeping
 from tests.invariants import check
 from tests.memory import Change, MemoryStore
 
@@ -63,6 +65,7 @@ class World:
         self.service = Service(self.store, SOURCES, lambda: self.now, self.new_id)
         self.reading = Reading(self.store, SOURCES, lambda: self.now)
         self.association = Association(self.store, HARD)
+        self.erasing = Erasing(self.store, lambda: self.now, self.new_id)
 
     @property
     def tables(self) -> MemoryStore:
@@ -105,6 +108,23 @@ class World:
     def unlink(self, session: str) -> Outcome:
         """`POST /sessions/{id}/unlink`."""
         return outcome(lambda: self.reading.unlink(SPACE, session))
+
+    def erase(self, customer: str) -> Outcome:
+        """`POST /customers/{type}/{value}/erase`."""
+        return outcome(lambda: {"id": self.erasing.customer(SPACE, Node.parse(customer))})
+
+    def sweep(self) -> None:
+        """Carry every erasure out, to its end."""
+        now, sweeping = self.now, Sweeping(self.store, lambda: self.now, self.erasing)
+        begun = [
+            key.partition.rpartition("/")[2]
+            for key, item in self.tables.dump().items()
+            if key.item == layout.ERASURE and "done" not in item
+        ]
+        for id_ in begun:
+            while wait := sweeping.sweep(SPACE, id_):
+                self.now += wait
+        self.now = now
 
     def profile(self, session: str) -> Node:
         """The profile of a session."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import traceback
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from hardlink import log
 from hardlink.errors import Busy, Invalid, Refused, TooLarge, Unauthorized
-from hardlink.http import Answer, Request, entrypoint
+from hardlink.http import Answer, Failure, Request, entrypoint
 from hardlink.keys import ServerKeys
 
 
@@ -134,9 +135,12 @@ def test_busy_says_when_to_come_again() -> None:
     assert respond(Busy("m"))["headers"]["retry-after"] == "1"
 
 
-def test_a_fault_of_ours_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError):
-        respond(ZeroDivisionError())
+def test_a_fault_of_ours_is_told_by_its_kind_and_place_alone() -> None:
+    sent = "gordon"
+    with pytest.raises(Failure, match=r"^KeyError at .*test_http\.py:\d+$") as found:
+        respond(KeyError(sent))
+    assert sent not in str(found.value)
+    assert "KeyError: " not in "".join(traceback.format_exception(found.value))
 
 
 def test_the_log_holds_nothing_that_a_caller_sent(capsys: pytest.CaptureFixture[str]) -> None:

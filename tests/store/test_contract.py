@@ -21,6 +21,7 @@ from hardlink.port import (
     Present,
     Put,
     Rev,
+    Same,
     Store,
 )
 from tests.engines.tables import Engine
@@ -219,6 +220,11 @@ CONDITIONS: list[tuple[Condition, Item | None, bool]] = [
     (AtMost("latest", 5), {"latest": 5}, True),
     (AtMost("latest", 5), {"latest": 4}, True),
     (AtMost("latest", 5), {"latest": 6}, False),
+    (Same("name", "a"), NONE, False),
+    (Same("name", "a"), {}, False),
+    (Same("name", "a"), {"name": "a"}, True),
+    (Same("name", "a"), {"name": "b"}, False),
+    (Same("name", 5), {"name": "5"}, False),
     (Below("latest", 5), NONE, False),
     (Below("latest", 5), {}, False),
     (Below("latest", 5), {"latest": 4}, True),
@@ -293,6 +299,18 @@ def test_patch_takes_attributes_named_like_words_of_the_query_language(store: St
     store.write([Patch(key("a"), {"name": "n"}, Present(), remove=("values", "a.b"))])
     left = {name: value for name, value in words.items() if name not in ("values", "a.b")}
     assert store.get([key("a")]) == [{**left, "name": "n"}]
+
+
+def test_delete_may_say_what_it_deletes(store: Store) -> None:
+    for delete in (Delete(key("a"), Same("name", "b")), Delete(key("a"), Absent())):
+        store.write([Put(key("a"), {"name": "a"})])
+        with pytest.raises(ConditionFailed):
+            store.write([delete])
+        with pytest.raises(ConditionFailed):
+            store.write([delete, Put(key("b"), {})])
+        assert store.get([key("a"), key("b")]) == [{"name": "a"}, None]
+    store.write([Delete(key("a"), Same("name", "a"))])
+    assert store.get([key("a")]) == [None]
 
 
 def test_delete_deletes_and_does_not_mind_a_missing_item(store: Store) -> None:

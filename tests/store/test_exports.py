@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from hardlink.customer import Customer
 from hardlink.errors import Invalid, NotFound, TooLarge
 from hardlink.exports import LONGEST, Asked, Exports
-from hardlink.instants import SECOND
+from hardlink.instants import SECOND, iso
 from hardlink.layout import Key
 from hardlink.nodes import Node, profile
 from hardlink.sources import Sources
@@ -213,3 +214,79 @@ def test_a_history_that_takes_too_long_to_read_is_an_error() -> None:
     world.clock.pass_(LONGEST + SECOND)
     with pytest.raises(TooLarge, match="can be read"):
         found.events(customer, Asked(), budget)
+
+
+# -- all that is kept of one --------------------------------------------------------------------------------------
+
+
+def document(world: World, *, zipped: bool = True, **query: str) -> dict[str, Any]:
+    return world.reading.export(SPACE, "registered", "gordon", query.get, zipped=zipped)
+
+
+def test_an_export_holds_all_that_is_reachable(world: World) -> None:
+    large = "x" * 15_000
+    more = {f"n{n}": large for n in range(30)}
+    profile_id = world.track("s1", {"type": "view", "id": "1", "properties": more})["profile"]["id"]
+    world.identify("s1", ids={"email": "Gordon@blackmesa.com"}, properties={"city": "Tromsø"})
+    ids = {"registered": "gordon", "loyalty": "7", "email": "gordon@blackmesa.com"}
+    said: dict[str, Any] = {
+        "properties": {"bio": large},
+        "segments": ["vip"],
+        "traits": {"size": "M"},
+    }
+    world.identify("s2", ids=ids, consents={"newsletter": True}, **said)
+    world.track("s2", {"type": "session_ping", "id": "2"})
+    world.consent("s2", "denied")
+    world.settle()
+    found = document(world)
+    assert found["customer"] == {"type": "registered", "value": "gordon"}
+    assert found["identifiers"] == {
+        "registered": ["gordon"],
+        "loyalty": ["7"],
+        "email": ["gordon@blackmesa.com"],
+    }
+    assert found["attributes"] == {"city": "Tromsø", "bio": large}
+    assert (found["segments"], found["traits"]) == (["vip"], {"size": "M"})
+    assert found["consents"] == {"newsletter": True, "tracking": "denied"}
+    assert {(s["id"], s["tracking"]) for s in found["sessions"]} == {
+        ("s1", "granted"),
+        ("s2", "denied"),
+    }
+    assert [event["id"] for event in found["events"]] == ["1", "2"], (
+        "the oldest first, none derived"
+    )
+    assert found["events"][0]["properties"] == more
+    assert ("profile=" + profile_id, "email=gordon@blackmesa.com") in _links(found)
+    assert ("email=gordon@blackmesa.com", "registered=gordon") in _links(found)
+    assert all(link["evidence"] and link["rule"] for link in found["links"])
+
+
+def _links(found: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(link["from"], link["to"]) for link in found["links"]}
+
+
+def test_a_large_export_is_read_in_parts(world: World) -> None:
+    times = [world.clock.now + n * SECOND for n in range(4)]
+    for n, time in enumerate(times):
+        bulk = {f"n{i}": "x" * 15_000 for i in range(100)}
+        event = {"type": "view", "id": f"{n}", "time": iso(time), "properties": bulk}
+        world.track("s1", event, ids={"registered": "gordon"})
+    world.settle()
+    with pytest.raises(TooLarge, match="since"):
+        document(world, zipped=False)
+    assert [event["id"] for event in document(world)["events"]] == ["0", "1", "2", "3"]
+    parts = [
+        document(world, zipped=False, since=iso(time), until=iso(time + SECOND)) for time in times
+    ]
+    assert [[event["id"] for event in part["events"]] for part in parts] == [
+        ["0"],
+        ["1"],
+        ["2"],
+        ["3"],
+    ]
+    assert {part["customer"]["value"] for part in parts} == {"gordon"}
+
+
+def test_nobody_has_no_export(world: World) -> None:
+    with pytest.raises(NotFound):
+        document(world)

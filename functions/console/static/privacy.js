@@ -1,35 +1,19 @@
-// Export and erasure of a customer: offered where the service has the calls.
+// Export and erasure of a customer.
 
 import { get, post, Refused } from "./api.js";
 import { ask } from "./dialog.js";
-import { h, show } from "./dom.js";
-
-/** @type {Promise<boolean> | undefined} */
-let offered;
+import { h } from "./dom.js";
 
 /**
- * The buttons, empty where the calls are not there.
+ * The buttons.
  * @param {string} type
  * @param {string} value
  * @param {import("./app.js").Context} context
  */
 export function privacy(type, value, context) {
-  const buttons = h("div", { class: "buttons privacy" });
-  offered ??= isOffered();
-  offered.then((there) => there && show(buttons,
+  return h("div", { class: "buttons privacy" },
     h("button", { type: "button", onclick: () => download(type, value, context) }, "Export"),
-    h("button", { type: "button", class: "danger", onclick: () => erase(type, value, context) }, "Erase…")));
-  return buttons;
-}
-
-/** Whether there is such a route: an answer in the service's own form says so, though nobody has this identifier. */
-async function isOffered() {
-  try {
-    await get(["customers", "profile", "-", "export"]);
-    return true;
-  } catch (error) {
-    return error instanceof Refused && error.status === 404 && error.code !== "";
-  }
+    h("button", { type: "button", class: "danger", onclick: () => erase(type, value, context) }, "Erase…"));
 }
 
 /** @param {string} type @param {string} value @param {import("./app.js").Context} context */
@@ -52,8 +36,8 @@ async function erase(type, value, context) {
   ]);
   if (!sure) return;
   try {
-    await post(["erase"], { ids: { [type]: value } });
-    context.tell("The customer is being erased.");
+    await post(["customers", type, value, "erase"], {});
+    context.tell("The customer is erased: nothing shows them any more. Their events are deleted within minutes.");
     location.hash = "#/customers";
   } catch (error) {
     if (error instanceof Refused) context.fail(error);

@@ -1,0 +1,328 @@
+"""Erasing somebody: first what they are known by, at once, so that nothing comes back; then what they did (`sweeping`).
+
+A node that is to go is *dying* first: from then on nobody links to it, says anything of it or brings rows under it, as
+all of them hold its revision. Whoever hangs on it alone dies with it; whoever belongs to somebody else as well stays,
+and its history names nobody where it named the dead. All that is left to do stands in rows of the erasure, each written
+with the step that makes it so: whoever comes next goes on, however often and wherever the one before ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+from hardlink import forest, layout
+from hardlink.contention import attempts
+from hardlink.errors import NotFound
+from hardlink.identifiers import OWN
+from hardlink.instants import iso
+from hardlink.layout import Intervals, Item, Key, Record
+from hardlink.nodes import NOBODY, PROFILE, Entry, Node, State, newest, owner, spans
+from hardlink.port import (
+    MOST_ACTIONS,
+    Absent,
+    Action,
+    Check,
+    ConditionFailed,
+    Delete,
+    Patch,
+    Put,
+    Rev,
+    Same,
+    Store,
+)
+from hardlink.values import dump
+
+_FIRST, _LAST = "!", "~~"
+"""Around every sort key there is."""
+_ENTRIES_AT_ONCE = 60
+_SPILLED_AT_ONCE = 30
+"""Of values: more of them than this are let go of with the next portion of entries, or with the profile."""
+_DEEPEST = 3
+
+
+class Erasing:
+    """Erases nodes. `clock` answers microseconds since 1970."""
+
+    def __init__(self, store: Store, clock: Callable[[], int], new_id: Callable[[], str]) -> None:
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+
+    def customer(self, space: str, identifier: Node) -> str:
+        """Erase the customer that an identifier finds, or an anonymous profile; answers the receipt's ID.
+
+        Raises `NotFound` where nobody is known by it.
+        """
+        node = identifier
+        for hop in range(_DEEPEST):
+            record = forest.records(self._store, space, [node])[node]
+            if record.dying:
+                return self.node(space, node)
+            state = record.state
+            onward = (state.owner or state.link) if hop == 0 else state.link
+            if onward:
+                node = onward
+            elif state.known or (node.type == PROFILE and state.rev):
+                return self.node(space, node)
+            else:
+                break
+        raise NotFound("nobody is known by this identifier")
+
+    def node(self, space: str, node: Node) -> str:
+        """Erase a customer or a profile; answers the receipt's ID. When it answers, nothing late is taken any more."""
+        for _ in attempts():
+            record = forest.records(self._store, space, [node])[node]
+            if not record.state.rev:
+                raise NotFound("nobody is known by this identifier")
+            id_ = record.erasure
+            if not record.dying:
+                id_, now = self._new_id(), self._clock()
+                begun = Put(layout.erasure(space, id_), {"at": now, "state": "running"}, Absent())
+                try:
+                    self._store.write([begun, *_death(space, id_, node, record, now)])
+                except ConditionFailed:
+                    continue
+            self.spread(space, id_)
+            return id_
+        raise AssertionError("attempts end in an answer or an error")
+
+    def receipt(self, space: str, id_: str) -> dict[str, Any]:
+        """What became of an erasure: `running` or `done`, when, and how much was removed. Raises `NotFound`."""
+        item = self._store.get([layout.erasure(space, id_)])[0]
+        if item is None:
+            raise NotFound("there is no such erasure")
+        done = "done" in item
+        return {
+            "erasure": {"id": id_},
+            "state": item["state"],
+            "at": iso(int(item["at"])),
+            "done": iso(int(item["done"])) if done else None,
+            "removed": {
+                kind: int(item[kind])
+                for kind in ("identifiers", "profiles", "sessions", "events")
+                if kind in item
+            },
+        }
+
+    def spread(self, space: str, id_: str) -> None:
+        """Erase whoever hangs on the dead alone, and their names everywhere else; again until nothing is left."""
+        while dying := [n for n, item in todo(self._store, space, id_, "n/") if "done" not in item]:
+            for name in dying:
+                self._finish(space, id_, Node.parse(name))
+        for name, _ in todo(self._store, space, id_, "r/"):
+            self._mark_sessions(space, id_, Node.parse(name))
+
+    # -- one node that dies ---------------------------------------------------------------------------------------
+
+    def _finish(self, space: str, id_: str, node: Node) -> None:
+        head = layout.head(space, node)
+        found = list(self._store.scan("customers", head.partition, _FIRST, _LAST))
+        record = next((layout.read_record(item) for key, item in found if key == head), None)
+        rows = [(key, item) for key, item in found if key != head]
+        done = Put(layout.erasure(space, id_, f"n/{node}"), {"done": True})
+        if record is None:
+            self._store.write([done])
+            return
+        for other in _neighbours(node, record, rows):
+            self._reach(space, id_, other)
+        sessions = [key.item[2:] for key, _ in rows if key.item.startswith("m/")]
+        for session in sessions:
+            self._end(space, id_, node, session, denied=record.denied)
+        told = [key.item[2:] for key, _ in rows if key.item.startswith("t/")]
+        orders = [Put(layout.erasure(space, id_, f"o/{number}"), {}) for number in told]
+        elsewhere = [Delete(key) for key in _elsewhere(space, node, rows, sessions)]
+        here = [Delete(key) for key, _ in rows]
+        self._in_portions([*orders, *elsewhere, *here])
+        try:
+            self._store.write([Delete(head, Same("dying", record.dying)), done])
+        except ConditionFailed:
+            return  # somebody else was here, and did all of it
+
+    def _reach(self, space: str, id_: str, node: Node) -> None:
+        """What becomes of a node that names a dead one, or is named with it."""
+        for _ in attempts():
+            record = forest.records(self._store, space, [node])[node]
+            if not record.is_there:
+                return
+            history = forest.history(self._store, space, node)
+            named = {n for e in history for n in (e.link, e.owner, *e.nodes) if n} - {node, NOBODY}
+            others = forest.records(self._store, space, named)
+            dead = {other for other, read in others.items() if not read.is_there}
+            if not dead:
+                return
+            now, hangs_on = self._clock(), _hangs_on(node, history)
+            actions = (
+                _death(space, id_, node, record, now)
+                if hangs_on and hangs_on <= dead
+                else _redaction(space, id_, node, record, history, dead, now)
+            )
+            try:
+                self._store.write(actions)
+            except ConditionFailed:
+                continue
+
+    def _end(self, space: str, id_: str, node: Node, session_id: str, *, denied: bool) -> None:
+        """A session ends with its profile: what stays says since when. A customer's own, named after them, goes."""
+        key = layout.session(space, session_id)
+        for _ in attempts():
+            item = self._store.get([key])[0]
+            session = layout.read_session(key, item) if item else None
+            if session is None or session.profile != node:
+                return
+            now = self._clock()
+            gone = session._replace(erased=((0, now + 1),), denied=denied or session.denied)
+            same = Same("profile", node.value)
+            own = session_id.startswith(OWN)
+            end = Delete(key, same) if own else Put(key, layout.write_gone(gone), same)
+            row: Item = {"at": now, "floor": now, "events": 0}
+            try:
+                self._store.write([end, Put(layout.erasure(space, id_, f"s/{session_id}"), row)])
+            except ConditionFailed:
+                continue
+            return
+
+    def _mark_sessions(self, space: str, id_: str, profile: Node) -> None:
+        """The sessions of a profile that stays say what of them was erased."""
+        for _ in attempts():
+            record = forest.records(self._store, space, [profile])[profile]
+            members = forest.rows(self._store, space, profile, "m/") if record.is_there else []
+            try:
+                for name, _ in members:
+                    self._mark(space, id_, name.removeprefix("m/"), profile, record)
+            except ConditionFailed:
+                continue
+            self._store.write([Delete(layout.erasure(space, id_, f"r/{profile}"))])
+            return
+
+    def _mark(self, space: str, id_: str, session_id: str, profile: Node, record: Record) -> None:
+        key = layout.session(space, session_id)
+        row = layout.erasure(space, id_, f"s/{session_id}")
+        item, noted = self._store.get([key, row])
+        session = layout.read_session(key, item) if item else None
+        if session is None or session.profile != profile:
+            return
+        erased = _union(session.erased, record.erased)
+        if noted and erased == session.erased:
+            return
+        self._store.write(
+            [
+                Check(layout.head(space, profile), Rev(record.state.rev)),
+                Patch(key, {"erased": dump(erased)}, Same("profile", profile.value)),
+                Put(row, {"at": self._clock(), "events": 0}),
+            ]
+        )
+
+    def _in_portions(self, actions: Sequence[Action]) -> None:
+        """Write these in their order, each of them once."""
+        once = list({action.key: action for action in actions}.values())
+        for start in range(0, len(once), MOST_ACTIONS):
+            self._store.write(once[start : start + MOST_ACTIONS])
+
+
+def todo(store: Store, space: str, id_: str, kind: str) -> list[tuple[str, Item]]:
+    """What an erasure has to do, of one kind: the rest of the sort key, and the item."""
+    partition = layout.erasure(space, id_).partition
+    found = store.scan("customers", partition, kind, layout.after(kind))
+    return [(key.item.removeprefix(kind), item) for key, item in found]
+
+
+def _death(space: str, id_: str, node: Node, record: Record, now: int) -> list[Action]:
+    """A node begins to die: its values are gone, nothing else may write it, and its tombstone says since when."""
+    state = State(rev=record.state.rev + 1, ids=record.state.ids)
+    dying = Record(
+        state, denied=record.denied, dying=now, erasure=id_
+    )  # `created` goes: see `Decision.settled`
+    return [
+        Put(layout.head(space, node), layout.write_record(dying), Rev(record.state.rev)),
+        Put(layout.tombstone(space, node), {"at": now}),
+        Put(layout.erasure(space, id_, f"n/{node}"), {"at": now}),
+    ]
+
+
+def _redaction(
+    space: str,
+    id_: str,
+    node: Node,
+    record: Record,
+    history: Sequence[Entry],
+    dead: Collection[Node],
+    now: int,
+) -> list[Action]:
+    """A node stays: its history names nobody where it named the dead, and what it was theirs for goes."""
+    touched = [e for e in history if {e.link, e.owner, *e.nodes} & {*dead}][:_ENTRIES_AT_ONCE]
+    renamed = {e.rev: _redacted(e, dead) for e in touched}
+    after = [renamed.get(e.rev, e) for e in history]
+    lost = tuple((s.start, min(s.end, now + 1)) for s in spans(history) if s.target in dead)
+    if node.type != PROFILE and lost:
+        lost = ((0, now + 1),)  # an identifier has one link, and all that it says belongs there
+    values = {
+        name: value
+        for name, value in record.values.items()
+        if not any(start <= value.time < end for start, end in lost)
+    }
+    spilled = [n for n, v in record.values.items() if v.spilled and n not in values]
+    state = record.state._replace(
+        rev=record.state.rev + 1, link=newest(spans(after)), owner=owner(after)
+    )
+    erased = _union(record.erased, lost) if node.type == PROFILE else ()
+    fresh = record._replace(state=state, values=values, erased=erased)
+    marks = [Put(layout.erasure(space, id_, f"r/{node}"), {})] if lost and erased else []
+    return [
+        Put(layout.head(space, node), layout.write_record(fresh), Rev(record.state.rev)),
+        *(Put(layout.entry(space, node, e.rev), layout.write_entry(e)) for e in renamed.values()),
+        *(Delete(layout.spilled(space, node, name)) for name in spilled[:_SPILLED_AT_ONCE]),
+        *marks,
+    ]
+
+
+def _redacted(entry: Entry, dead: Collection[Node]) -> Entry:
+    return entry._replace(
+        link=NOBODY if entry.link in dead else entry.link,
+        owner=NOBODY if entry.owner in dead else entry.owner,
+        nodes=tuple(node for node in entry.nodes if node not in dead),
+    )
+
+
+def _hangs_on(node: Node, history: Sequence[Entry]) -> set[Node]:
+    """Whom a node belongs to, by the links and words that stand."""
+    found = spans(history)
+    if node.type == PROFILE:
+        return {span.target for span in found}
+    return {other for other in (newest(found), owner(history)) if other}
+
+
+def _neighbours(node: Node, record: Record, rows: Iterable[tuple[Key, Item]]) -> list[Node]:
+    """Every node whose history may name this one."""
+    found = [Node(type_, value) for type_, value in record.state.ids.items()]
+    for key, item in rows:
+        kind, rest = key.item[:2], key.item[2:]
+        if kind in ("w/", "i/", "p/"):
+            found.append(Node.parse(rest))
+        elif kind == "c/":
+            found.append(Node(PROFILE, rest))
+        elif kind == "l/":
+            found += layout.read_entry(key, item).nodes
+    return [other for other in dict.fromkeys(found) if other not in (node, NOBODY)]
+
+
+def _elsewhere(
+    space: str, node: Node, rows: Iterable[tuple[Key, Item]], sessions: Sequence[str]
+) -> Iterator[Key]:
+    """Where rows of a node may lie under others."""
+    for key, item in rows:
+        if key.item.startswith("h/"):
+            root = Node.parse(key.item[2:])
+            yield layout.contribution(space, root, node)
+            yield from (layout.session_row(space, root, session) for session in sessions)
+        elif key.item.startswith("l/"):
+            entry = layout.read_entry(key, item)
+            for target in {entry.link, entry.owner} - {None, NOBODY}:
+                if target:
+                    yield layout.mention(space, target, node)
+                    yield layout.child(space, target, node)
+                    yield layout.identifier(space, target, node)
+
+
+def _union(one: Intervals, other: Intervals) -> Intervals:
+    return tuple(sorted({*one, *other}))
