@@ -41,8 +41,9 @@ EXPORT_HINT = (
     "or ask for customers one by one with customers/export-one"
 )
 NO_ANONYMIZE = (
-    "anonymizing is not offered yet, and nothing was changed: "
-    "POST /consent opts a visitor out, so that nothing more is stored"
+    "anonymizing is not offered, and nothing was changed: "
+    "POST /customers/{type}/{value}/erase forgets a customer with all their events, "
+    "POST /consent opts a visitor out"
 )
 _GLOBAL = "_global"
 _NO_IDS = "At least one id should be specified."

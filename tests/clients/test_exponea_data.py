@@ -162,7 +162,7 @@ def test_the_real_client_is_told_what_is_wrong(shop: Client, python: Path) -> No
     ((message,),) = undeclared["raised"]
     assert "'phone' is not declared: use one of registered" in message
     ((message,),) = anonymize["raised"]
-    assert "not offered yet, and nothing was changed" in message
+    assert "not offered, and nothing was changed: POST /customers/{type}/{value}/erase" in message
     (denied,) = said(shop, python, ["get_customer", [{"registered": "x"}]], key="wrong")
     assert denied["raised"] == "Could not authenticate"
 
