@@ -29,6 +29,7 @@ NATIVE = {
     "consent",
     "session",
     "customers",
+    "erase",
     "health",
     "associate",
 }
