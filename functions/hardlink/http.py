@@ -52,14 +52,19 @@ class File(NamedTuple):
 
 
 class Failure(Exception):
-    """A fault of ours, told by its kind and place alone: what it says itself may be what somebody sent."""
+    """A fault of ours, told by its kind and place alone: what it says itself may be what somebody sent.
+
+    Of an answer of AWS's its kind is told too: `ClientError AccessDeniedException`.
+    """
 
     def __init__(self, error: BaseException) -> None:
         places = (
             f"{Path(frame.filename).name}:{frame.lineno}"
             for frame in extract_tb(error.__traceback__)
         )
-        super().__init__(f"{type(error).__name__} at {' > '.join(places)}")
+        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        kind = f"{type(error).__name__} {code}" if code else type(error).__name__
+        super().__init__(f"{kind} at {' > '.join(places)}")
 
 
 class Request:

@@ -83,7 +83,7 @@ def measure(seconds: float, clients: int) -> Found:
         tables.new(connected) as engine,
         _serving(endpoint, engine) as (process, port),
     ):
-        _visits(port, [Random(-1)], found, 1)  # what is made once is made now
+        _visits(port, [Random("first")], found, 1)  # what is made once is made now
         with ThreadPoolExecutor(1) as watching:
             watch = watching.submit(_memory, process.pid, seconds)
             _visits(port, [Random(number) for number in range(clients)], found, seconds)

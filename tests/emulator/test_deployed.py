@@ -75,7 +75,7 @@ def test_the_template_differs_in_what_is_documented_and_in_nothing_else(stack: D
     inserting = [f for f in functions if "PartiQLInsert" in f.access.get("sessions", ())]
     assert Counter(change.kind for change in changes) == {
         "path": len(functions),
-        "secret": 2 * sum(function.server_keys for function in functions),
+        "secret": 2 * sum(f.server_keys + f.signing_keys for f in functions),
         "cors": 1,
         "partiql": len(inserting),
     }
@@ -91,7 +91,7 @@ def _expected(template: Template, change: Change) -> bool:
         case "path", "AWS::Lambda::Function", ["Environment", "Variables", "HARDLINK_SOURCES"]:
             return True
         case "secret", "AWS::Lambda::Function", ["Environment", "Variables", variable, *_]:
-            return bool(variable == "HARDLINK_SERVER_KEYS")
+            return variable in ("HARDLINK_SERVER_KEYS", "HARDLINK_SIGNING_KEYS")
         case "secret", "AWS::IAM::Policy", ["PolicyDocument", "Statement", _, "Resource"]:
             return True
         case "cors", "AWS::ApiGatewayV2::Api", ["CorsConfiguration"]:

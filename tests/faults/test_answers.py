@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from hardlink.errors import Busy
-from hardlink.layout import Item, Key
+from hardlink.http import Failure
+from hardlink.layout import HEAD, Item, Key
 from infra import invoke, lambdas, plan
 from infra.lambdas import Deployment
 from tests import invariants
@@ -19,6 +20,8 @@ from tests.memory import MemoryStore
 FOLDER = plan.ROOT / "events"
 BEFORE: dict[str, tuple[str, ...]] = {
     "consent": ("track",),
+    "erase-customer": ("track", "identify-soft", "identify"),
+    "erase-session": ("track",),
     "identify": ("track", "identify-soft"),
     "redirect-session-post": ("track",),
     "unlink": ("track", "identify-soft", "identify"),
@@ -46,9 +49,9 @@ READING = {
 
 
 def _writes(event: dict[str, Any]) -> bool:
-    route = str(event.get("routeKey"))
+    route = str(event.get("routeKey", ""))
     told_by_url = route.startswith(("GET /collect", "GET /redirect"))
-    if invoke.function_of(event) not in WRITERS or route in READING:
+    if not route or invoke.function_of(event) not in WRITERS or route in READING:
         return False
     return told_by_url or not route.startswith("GET")
 
@@ -72,7 +75,7 @@ class Shop:
         event = invoke.read(FOLDER / f"{name}.json")
         try:
             answer: dict[str, Any] = self._deployment.invoke(invoke.function_of(event), event)
-        except RuntimeError:
+        except Failure:
             return 500  # what API Gateway answers then
         rejected = json.loads(answer["body"] or "{}").get("rejected")
         return 500 if rejected else int(answer["statusCode"])  # a row that is named is no promise
@@ -97,7 +100,7 @@ class Shop:
         made: list[str] = []
         self.store.before = lambda request, _: made.append(request)
         try:
-            assert self.call(name) in (200, 307)
+            assert self.call(name) in (200, 202, 307)
         finally:
             self.store.before = None
         return len(made)
@@ -127,6 +130,11 @@ def shape(dump: dict[Key, Item]) -> Counter[tuple[object, ...]]:
     )
 
 
+def _dies(dump: dict[Key, Item]) -> bool:
+    """Whether somebody is being erased: their rows go one by one, and the stream goes on with what is left."""
+    return any(key.item == HEAD and "dying" in item for key, item in dump.items())
+
+
 @pytest.mark.parametrize("name", samples())
 def test_whichever_request_fails_a_2xx_promises_nothing_that_is_not_there(
     shop: Shop, name: str
@@ -145,7 +153,8 @@ def test_whichever_request_fails_a_2xx_promises_nothing_that_is_not_there(
                 status = shop.failing(name, number, error, onward=onward)
                 done = shape(shop.store.dump()) == promised
                 assert status >= 500 or done, f"request {number} fails: {status}"
-                invariants.check(shop.store.dump(), shop.hard_types, drained=False)
+                if not _dies(shop.store.dump()):
+                    invariants.check(shop.store.dump(), shop.hard_types, drained=False)
 
 
 def test_every_route_that_may_write_was_tried_with_a_call_that_does(shop: Shop) -> None:
