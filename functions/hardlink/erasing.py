@@ -9,6 +9,7 @@ with the step that makes it so: whoever comes next goes on, however often and wh
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hardlink import forest, layout
@@ -107,11 +108,17 @@ class Erasing:
 
     def spread(self, space: str, id_: str) -> None:
         """Erase whoever hangs on the dead alone, and their names everywhere else; again until nothing is left."""
-        while dying := [n for n, item in todo(self._store, space, id_, "n/") if "done" not in item]:
+        while True:
+            dying = [n for n, item in todo(self._store, space, id_, "n/") if "done" not in item]
             for name in dying:
                 self._finish(space, id_, Node.parse(name))
+            freed = todo(self._store, space, id_, "u/")
+            for name, _ in freed:
+                self._free(space, id_, Node.parse(name))
+            if not dying and not freed:
+                break
         for name, _ in todo(self._store, space, id_, "r/"):
-            self._mark_sessions(space, id_, Node.parse(name))
+            self._mark_rest(space, id_, Node.parse(name))
 
     # -- one node that dies ---------------------------------------------------------------------------------------
 
@@ -131,16 +138,30 @@ class Erasing:
             self._end(space, id_, node, session, denied=record.denied)
         told = [key.item[2:] for key, _ in rows if key.item.startswith("t/")]
         orders = [Put(layout.erasure(space, id_, f"o/{number}"), {}) for number in told]
-        elsewhere = [Delete(key) for key in _elsewhere(space, node, rows, sessions)]
+        mine = Same("profile", node.value)
+        elsewhere = [
+            Delete(key, mine if key.item.startswith("s/") else None)
+            for key in _elsewhere(space, node, rows, sessions)
+        ]
         here = [Delete(key) for key, _ in rows]
-        self._in_portions([*orders, *elsewhere, *here])
+        held = Check(head, Same("dying", record.dying))
+        for action in elsewhere:
+            with suppress(ConditionFailed):  # it is not there, or of who came back meanwhile
+                self._store.write([held, action])
         try:
+            self._in_portions(held, [*orders, *here])
             self._store.write([Delete(head, Same("dying", record.dying)), done])
         except ConditionFailed:
             return  # somebody else was here, and did all of it
 
-    def _reach(self, space: str, id_: str, node: Node) -> None:
-        """What becomes of a node that names a dead one, or is named with it."""
+    def _free(self, space: str, id_: str, soft: Node) -> None:
+        """An identifier stays, with another owner: whoever was known by it alone was the customer's who died."""
+        for name, _ in forest.rows(self._store, space, soft, "c/"):
+            self._reach(space, id_, Node(PROFILE, name.removeprefix("c/")), through=soft)
+        self._store.write([Delete(layout.erasure(space, id_, f"u/{soft}"))])
+
+    def _reach(self, space: str, id_: str, node: Node, through: Node | None = None) -> None:
+        """What becomes of a node that names a dead one, or is named with it; `through`: what led there, and stays."""
         for _ in attempts():
             record = forest.records(self._store, space, [node])[node]
             if not record.is_there:
@@ -148,7 +169,7 @@ class Erasing:
             history = forest.history(self._store, space, node)
             named = {n for e in history for n in (e.link, e.owner, *e.nodes) if n} - {node, NOBODY}
             others = forest.records(self._store, space, named)
-            dead = {other for other, read in others.items() if not read.is_there}
+            dead = {o for o, read in others.items() if o == through or not read.is_there}
             if not dead:
                 return
             now, hangs_on = self._clock(), _hangs_on(node, history)
@@ -182,18 +203,31 @@ class Erasing:
                 continue
             return
 
-    def _mark_sessions(self, space: str, id_: str, profile: Node) -> None:
-        """The sessions of a profile that stays say what of them was erased."""
+    def _mark_rest(self, space: str, id_: str, profile: Node) -> None:
+        """The sessions of a node that stays say what of them was erased; what it said for who died goes."""
         for _ in attempts():
             record = forest.records(self._store, space, [profile])[profile]
             members = forest.rows(self._store, space, profile, "m/") if record.is_there else []
             try:
                 for name, _ in members:
                     self._mark(space, id_, name.removeprefix("m/"), profile, record)
+                self._let_go(space, profile, record)
             except ConditionFailed:
                 continue
             self._store.write([Delete(layout.erasure(space, id_, f"r/{profile}"))])
             return
+
+    def _let_go(self, space: str, node: Node, record: Record) -> None:
+        """Large values that a node does not say any more. Raises `ConditionFailed`."""
+        if not record.is_there:
+            return
+        held = Check(layout.head(space, node), Rev(record.state.rev))
+        said = {layout.spilled(space, node, name).item for name in record.values}
+        rows = forest.rows(self._store, space, node, "v/")
+        gone = [
+            layout.head(space, node)._replace(item=name) for name, _ in rows if name not in said
+        ]
+        self._in_portions(held, [Delete(key) for key in gone])
 
     def _mark(self, space: str, id_: str, session_id: str, profile: Node, record: Record) -> None:
         key = layout.session(space, session_id)
@@ -213,11 +247,11 @@ class Erasing:
             ]
         )
 
-    def _in_portions(self, actions: Sequence[Action]) -> None:
-        """Write these in their order, each of them once."""
+    def _in_portions(self, held: Check, actions: Sequence[Action]) -> None:
+        """Write these in their order, each of them once, as long as `held` is. Raises `ConditionFailed`."""
         once = list({action.key: action for action in actions}.values())
-        for start in range(0, len(once), MOST_ACTIONS):
-            self._store.write(once[start : start + MOST_ACTIONS])
+        for start in range(0, len(once), MOST_ACTIONS - 1):
+            self._store.write([held, *once[start : start + MOST_ACTIONS - 1]])
 
 
 def todo(store: Store, space: str, id_: str, kind: str) -> list[tuple[str, Item]]:
@@ -267,7 +301,8 @@ def _redaction(
     )
     erased = _union(record.erased, lost) if node.type == PROFILE else ()
     fresh = record._replace(state=state, values=values, erased=erased)
-    marks = [Put(layout.erasure(space, id_, f"r/{node}"), {})] if lost and erased else []
+    kinds = ["r/", *([] if node.type == PROFILE else ["u/"])] if lost else []
+    marks = [Put(layout.erasure(space, id_, f"{kind}{node}"), {}) for kind in kinds]
     return [
         Put(layout.head(space, node), layout.write_record(fresh), Rev(record.state.rev)),
         *(Put(layout.entry(space, node, e.rev), layout.write_entry(e)) for e in renamed.values()),
@@ -287,8 +322,12 @@ def _redacted(entry: Entry, dead: Collection[Node]) -> Entry:
 def _hangs_on(node: Node, history: Sequence[Entry]) -> set[Node]:
     """Whom a node belongs to, by the links and words that stand."""
     found = spans(history)
-    if node.type == PROFILE:
-        return {span.target for span in found}
+    if (
+        node.type == PROFILE
+    ):  # whose last customer was erased before is nobody's since, not the first one's
+        return {span.target for span in found} | (
+            {NOBODY} if found and not newest(found) else set()
+        )
     return {other for other in (newest(found), owner(history)) if other}
 
 

@@ -242,10 +242,13 @@ def _chain(
 
 
 def _newest(chain: Mapping[Node, Sequence[Entry]]) -> Entry | None:
-    """The link that came last: of one node by its revisions, of two by the clock."""
-    live = [
-        [e for e in entries if e.link not in (None, NOBODY) and not e.undone]
-        for entries in chain.values()
-    ]
+    """The link that came last: of one node by its revisions, of two by the clock.
+
+    None where it led to somebody who was erased: the one before it is another's, and stays.
+    """
+    live = [[e for e in entries if e.link and not e.undone] for entries in chain.values()]
     newest = [max(entries, key=lambda e: e.rev) for entries in live if entries]
+    if newest and newest[0].link == NOBODY:
+        return None
+    newest = [entry for entry in newest if entry.link != NOBODY]
     return max(newest, key=lambda e: e.at, default=None)

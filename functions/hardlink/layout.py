@@ -287,8 +287,12 @@ def write_session(s: Session) -> Item:
 
 
 def write_gone(s: Session) -> Item:
-    """What stays of a session that was erased: since when, so that nothing earlier is stored again."""
-    item: Item = {"gone": True, "erased": values.dump(s.erased)}
+    """What stays of a session that was erased: since when, so that nothing earlier is stored again.
+
+    `gone`: that time too. Who came back has none, so whoever counts on this one holds it still.
+    """
+    since = max(end for _, end in s.erased)
+    item: Item = {"gone": since, "erased": values.dump(s.erased)}
     if s.offset:
         item["offset"] = s.offset
     if s.denied:

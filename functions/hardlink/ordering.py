@@ -126,8 +126,7 @@ class Orders:
             raise Invalid(*refused)
         session, more = self._own(call, told)
         mine = Kept(session.profile, session.id, event.id, said, tracked=False)
-        fresh = order._replace(told=_told(order, told, None))
-        stored = self._keep(call, fresh, mine, event)
+        stored = self._keep(call, order, mine, event, told=_told(order, told, None))
         if stored is None:
             return None
         return Outcome("stored" if stored else "known", (*warnings, *more))
@@ -193,7 +192,9 @@ class Orders:
         fresh = order._replace(told=_told(order, told, visitor), expires=None)
         return fresh == order or self._write(space, order, fresh)
 
-    def _keep(self, call: Call, order: Order, mine: Kept, event: StoredEvent) -> bool | None:
+    def _keep(
+        self, call: Call, order: Order, mine: Kept, event: StoredEvent, *, told: Told | None = None
+    ) -> bool | None:
         """Store an event and the row that names it; `False` where the event is there, nothing where others wrote."""
         session = self._visits.find(call.space, mine.session)
         if session:
@@ -201,7 +202,7 @@ class Orders:
         before = order.expires if order.rev else event.expires
         expires = None if before is None or event.expires is None else max(before, event.expires)
         put = events.put(self._store, call.space, mine.session, event)
-        fresh = order._replace(kept=(*order.kept, mine), expires=expires)
+        fresh = order._replace(kept=(*order.kept, mine), told=told or order.told, expires=expires)
         if self._write(call.space, order, fresh, put):
             return True
         return None if self._store.get([put.key]) == [None] else False

@@ -6,7 +6,7 @@ they wrote is found by a second sweep, after which the receipt says `done` and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 
 from hardlink import forest, layout
@@ -61,7 +61,9 @@ class Sweeping:
         sessions = todo(self._store, space, id_, "s/")
         for name, row in sessions:
             self._sweep_session(space, id_, name, row)
-        self._forget_bounds(space, [name for name, _ in sessions])
+        self._forget_bounds(space, {name for name, _ in sessions})
+        for name, _ in todo(self._store, space, id_, "n/"):
+            self._find_orders(space, id_, Node.parse(name))
         for name, _ in todo(self._store, space, id_, "o/"):
             self._forget_order(space, name)
         until = max(int(row["at"]) for row in (item, *(row for _, row in sessions))) + UNDER_WAY
@@ -115,16 +117,28 @@ class Sweeping:
                 if session is None or session.gone or _is_erased(session, row, place, item):
                     yield place, item
 
-    def _forget_bounds(self, space: str, names: Sequence[str]) -> None:
+    def _forget_bounds(self, space: str, names: Collection[str]) -> None:
         """Nobody looks for new events of sessions that are not there; a customer's own is named after them."""
-        keys = {name: layout.session(space, name) for name in names}
-        items = dict(zip(keys, self._store.get(list(keys.values())) if keys else [], strict=True))
-        gone = {name for name, item in items.items() if item is None or "gone" in item}
         partition = layout.recent(space, 0, "").partition
-        for place, _ in self._store.scan("sessions", partition, "s/", layout.after("s/")):
-            name = layout.recent_session(place)
-            if name in gone:
+        places = [
+            place
+            for place, _ in self._store.scan("sessions", partition, "s/", layout.after("s/"))
+            if layout.recent_session(place) in names
+        ]
+        for place in places:  # who comes back from here on writes a bound of their own
+            key = layout.session(space, layout.recent_session(place))
+            item = self._store.get([key])[0]
+            if item is None or "gone" in item:
                 self._store.write([Delete(place)])
+
+    def _find_orders(self, space: str, id_: str, node: Node) -> None:
+        """Orders that were told of a node while it was erased."""
+        head = layout.head(space, node)
+        for name, _ in forest.rows(self._store, space, node, "t/"):
+            number = name.removeprefix("t/")
+            left = Put(layout.erasure(space, id_, f"o/{number}"), {})
+            with suppress(ConditionFailed):  # who has this identifier now is told of it
+                self._store.write([Check(head, Absent()), left, Delete(head._replace(item=name))])
 
     def _forget_order(self, space: str, number: str) -> None:
         """An order keeps nothing of events that are not there, and is told of nobody who was erased."""
@@ -178,7 +192,7 @@ class Sweeping:
     def _finish(self, space: str, id_: str) -> None:
         """The receipt says how much was removed; now whose it was is forgotten, and then it is done."""
         key = layout.erasure(space, id_)
-        for kind in ("n/", "o/", "r/", "s/"):
+        for kind in ("n/", "o/", "r/", "s/", "u/"):
             for name, _ in todo(self._store, space, id_, kind):
                 self._store.write([Delete(layout.erasure(space, id_, f"{kind}{name}"))])
         done: Item = {"state": "done", "done": self._clock()}
@@ -191,7 +205,7 @@ def _still(key: Key, session: Session | None, item: Item | None) -> list[Action]
     if item is None:
         return [Check(key, Absent())]
     if session and session.gone:
-        return [Check(key, Same("erased", item["erased"]))]
+        return [Check(key, Same("gone", int(item["gone"])))]
     return []
 
 

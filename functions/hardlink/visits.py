@@ -191,7 +191,7 @@ def _come_back(fresh: _Placed, gone: Session, *, anew: bool) -> _Placed:
 
 
 def _still_gone(gone: Session) -> Same:
-    return Same("erased", str(layout.write_gone(gone)["erased"]))
+    return Same("gone", int(layout.write_gone(gone)["gone"]))
 
 
 def _named(call: Call, profile_id: object) -> Node | None:
