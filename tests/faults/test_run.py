@@ -26,6 +26,8 @@ from tests.faults import run, visitors
 SEED = os.environ.get("HARDLINK_FAULTS_SEED", "hardlink")
 REQUESTS = int(os.environ.get("HARDLINK_FAULTS_REQUESTS", "100000"))
 PROCESSES = 2
+SHORT_RUNS = 12
+"""One of them is enough, where a safety is missing: which fault meets whom is the threads' doing."""
 KINDS = {
     *("throttled", "failed", "failed_after_the_fact", "answered_by_a_proxy", "unreachable"),
     *("timed_out", "cut_off", "killed_before", "killed_after", "in_conflict", "in_progress"),
@@ -122,5 +124,5 @@ def test_one_safety_less_is_noticed(
     monkeypatch.setattr(run, "VISITORS", 6)
     monkeypatch.setattr(visitors, "CUSTOMERS", 2)  # so that everybody is in everybody's way
     safety(monkeypatch)
-    report = run.run(dynamodb_local_endpoint, "one-less", 1200)
-    assert report.broken
+    reports = (run.run(dynamodb_local_endpoint, f"one-less-{n}", 1200) for n in range(SHORT_RUNS))
+    assert any(report.broken for report in reports)
