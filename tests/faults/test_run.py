@@ -103,18 +103,11 @@ def _inserted_by_half(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Tables, "_insert_batch", once)
 
 
-def _records_that_fail_are_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """A stream record that was not carried out does not come again."""
-    back = run.Stream.back
-    patch.setattr(run.Stream, "back", lambda self, failed: back(self, []))
-
-
 @pytest.mark.parametrize(
     "safety",
     [
         _answered_before_the_write,
         _inserted_by_half,
-        _records_that_fail_are_forgotten,
     ],
 )
 def test_one_safety_less_is_noticed(
