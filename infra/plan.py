@@ -100,6 +100,8 @@ class Route:
 
 TABLES = (Table("sessions", "session"), Table("customers", "customer"))
 
+_WAITING, _BATCHES = 256, 512
+"""MB: of functions that wait for the tables most of their time, and of those that are sent much at once."""
 _OPEN: tuple[Action, ...] = ("GetItem", "PutItem")
 """Find a session, or make it."""
 _LINK: tuple[Action, ...] = (
@@ -124,19 +126,21 @@ FUNCTIONS_BY_NAME = {
             busy=True,
             signing_keys=True,
             timeout=20,
-            memory=320,  # a call waits for the tables most of its time; the largest body takes 220
+            memory=_WAITING,
         ),
         Function(
             "xo",
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
             busy=True,
             timeout=20,
+            memory=_WAITING,
         ),
         Function(
             "helloretail",
             {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
             busy=True,
             timeout=20,
+            memory=_WAITING,
         ),
         Function(
             "exponea",
@@ -144,12 +148,14 @@ FUNCTIONS_BY_NAME = {
             server_keys=True,
             busy=True,
             timeout=20,
+            memory=_BATCHES,
         ),
         Function(
             "collect",
             {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
             busy=True,
             timeout=20,
+            memory=_WAITING,
         ),
         Function(
             "orders",
@@ -163,6 +169,7 @@ FUNCTIONS_BY_NAME = {
             {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
             busy=True,
             timeout=29,  # as long as API Gateway waits: its batches are large
+            memory=_BATCHES,
         ),
         Function("identify", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
         Function("update", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
@@ -219,7 +226,7 @@ FUNCTIONS_BY_NAME = {
             hard_types=True,
             busy=True,
             timeout=60,
-            memory=512,
+            memory=_BATCHES,
         ),
     )
 }
@@ -351,12 +358,14 @@ FEED_RUNS = 50
 FEEDS_AT_ONCE = 2
 
 LOG_RETENTION = "ONE_MONTH"
-ACCESS_LOG = {
-    "requestId": "$context.requestId",
-    "route": "$context.routeKey",
-    "status": "$context.status",
-    "error": "$context.integrationErrorMessage",
-}
-"""Of every call: each word has its price. The route, not the path, which may name a customer; no address of anybody."""
+ACCESS_LOG = " ".join(
+    (
+        "$context.requestId",
+        "$context.routeKey",
+        "$context.status",
+        "$context.integrationErrorMessage",
+    )
+)
+"""Of every call: each letter has its price. The route, not the path, which may name a customer; nobody's address."""
 QUEUE_DAYS = 14
 """For so long a stream record that failed waits to be looked at: the most that SQS keeps."""

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from hardlink import values
-from hardlink.errors import Invalid, NotFound
+from hardlink.errors import Invalid, NotFound, TooLarge
 from hardlink.http import Answer, Request
 from hardlink.identifiers import of_session
 from hardlink.sources import Redirect
@@ -56,7 +56,7 @@ def followed(
     warnings: list[str] = []
     try:
         found = _properties(request)
-    except Invalid as error:
+    except (Invalid, TooLarge) as error:
         found = request.parameters
         warnings.append(error.message)
     for name, value in {**found, **redirect.properties}.items():

@@ -24,6 +24,8 @@ MOST_BYTES = 5 * 1024 * 1024
 
 DEEPEST = 64
 """Levels of objects and lists in a body: what is stored can always be read and answered."""
+MOST_BRACKETS = 100_000
+"""Objects and lists in a body: 5 MiB of the smallest would take 150 MB. Those in strings count, to be quick."""
 MOST_ANSWERED = 6_200_000
 """Bytes of an answer as Lambda counts them: 6 MB, with room for what is around the body."""
 _LARGE = 1_000_000
@@ -131,11 +133,14 @@ class Request:
     def json(self) -> object:
         """The body as JSON, whatever its Content-Type, unzipped where it is zipped. Raises `Invalid`, `TooLarge`."""
         raw = self.raw
+        brackets = raw.count(b"[") + raw.count(b"{")
+        if brackets > MOST_BRACKETS:
+            raise TooLarge(f"more than {MOST_BRACKETS} of [ and {{: send it in parts")
         try:
             found: object = json.loads(raw, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise Invalid(f"the body is no JSON: {_reason(error)}", code="bad_json") from error
-        if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(found) > DEEPEST:
+        if brackets > DEEPEST and _depth(found) > DEEPEST:
             raise Invalid(f"nested deeper than {DEEPEST} levels: flatten it", code="bad_json")
         return found
 

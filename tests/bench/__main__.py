@@ -6,14 +6,15 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.bench import cpu, imports, requests
+from infra import plan
+from tests.bench import cpu, imports, memory, requests
 from tests.engines import dynamodb_local, tables
 
 
 def main() -> None:
     """Print one line a budget. What a budget allows stands behind it; nothing here fails on time."""
     os.environ.update(cpu.environment())
-    rows = [*_imports(), *_cpu(), *_requests()]
+    rows = [*_imports(), *_cpu(), *_memory(), *_requests()]
     width = max(len(what) for what, _, _ in rows)
     print(f"\n{'what'.ljust(width)}  {'measured'.ljust(44)}  budget")
     for what, measured, budget in rows:
@@ -35,6 +36,13 @@ def _cpu() -> Iterator[Row]:
     alone, through = cpu.measure()
     measured = f"{through / alone:.2f} x two boto3 calls ({through:.0f} us)"
     yield "CPU of one track call, one event", measured, "1.3 x"
+
+
+def _memory() -> Iterator[Row]:
+    for name in memory.CALLS:
+        has = plan.FUNCTIONS_BY_NAME[name].memory
+        measured = f"{memory.measure(name)} of its {has} MB"
+        yield f"a hostile body of 5 MiB to {name}", measured, "3/4 of it"
 
 
 def _requests() -> Iterator[Row]:

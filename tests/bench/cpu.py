@@ -25,7 +25,7 @@ _SESSION = {
     "latest": {"N": "9000000000000000"},
     "seen": {"N": "1795319438632000"},
 }
-_ANSWERS: dict[str, dict[str, Any]] = {"GetItem": {"Item": _SESSION}, "PutItem": {}}
+ANSWERS: dict[str, dict[str, Any]] = {"GetItem": {"Item": _SESSION}, "PutItem": {}}
 _BODY = {
     "source": {"id": "demo"},
     "session": {"id": "6f1c0d2e-8a53-4a4e-9d56-0c5f8d1f2b11"},
@@ -67,7 +67,7 @@ def _bare() -> Callable[[], object]:
     import boto3  # noqa: PLC0415 - the baseline is what a plain function would import
 
     client = boto3.client("dynamodb")
-    answer_at_once(client, _ANSWERS)
+    answer_at_once(client, ANSWERS)
     key = {"session": _SESSION["session"], "item": _SESSION["item"]}
     item = {
         **key,
@@ -93,7 +93,7 @@ def _handler() -> Callable[[], object]:
     from hardlink.tables import tables  # noqa: PLC0415 - needs the environment
     from track.handler import handler  # noqa: PLC0415
 
-    answer_at_once(tables()._client, _ANSWERS)
+    answer_at_once(tables()._client, ANSWERS)
     return lambda: handler(_CALL, None)
 
 

@@ -42,6 +42,7 @@ def ids(route: Route) -> str:
         pytest.param(b'{"a":' * 2000 + b"1" + b"}" * 2000, id="2,000 levels"),
         pytest.param(b'{"a":' * 70 + b"1" + b"}" * 70, id="70 levels"),
         pytest.param(b"[" * 200_000, id="200,000 levels, unfinished"),
+        pytest.param(b'{"a": [' + b"{}," * 100_000 + b"{}]}", id="100,000 objects"),
         pytest.param(b'{"a": 1e999}', id="a number beyond all numbers"),
         pytest.param(b'{"a": ' + b"9" * 5000 + b"}", id="a number of 5,000 digits"),
         pytest.param(b'{"a": NaN}', id="no number"),
