@@ -45,3 +45,15 @@ def test_what_is_accepted_is_stored_and_associated_and_a_lost_event_is_seen(
     assert re.search(r"was accepted, and isn't there\n", told)
     assert re.search(r"track +\d+ +\d+ +\d+ +\d+\n", told)
     assert "memory of the service" in told
+
+
+def test_a_service_that_still_grows_is_seen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = Found(memory=[90_000, 100_000, 104_000])
+    monkeypatch.setattr(load, "measure", lambda *_: grown)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    assert load.main([]) == 0
+    grown.memory[2] = 106_000
+    assert load.main([]) == 1
+    assert "MEMORY GROWS" in capsys.readouterr().out
