@@ -318,6 +318,21 @@ def test_a_tab_sends_what_a_closed_one_left(shop: Shop, device: BrowserContext) 
     settles(lambda: waiting(other), [])
 
 
+def test_what_waits_is_sent_to_the_source_of_the_page_that_said_it(
+    shop: Shop, device: BrowserContext
+) -> None:
+    one = opened(device, shop.page(batch=60_000))
+    called(one, "hardlink.flush()")
+    begins(one, "navigator.sendBeacon = () => false; hardlink.track('left')")
+    other = opened(device, shop.page(token="split-key"))
+    wire = shop.wire(device)
+    one.close()
+    called(other, "hardlink.track('own')")
+    settles(lambda: waiting(other), [])
+    sent = {body["events"][0]["type"]: body["source"]["id"] for body in wire.bodies("/track")}
+    assert sent == {"own": "split-key", "left": "web-key"}
+
+
 @pytest.mark.parametrize("owner", ["gone", "asleep"])
 def test_what_a_tab_leaves_is_sent_by_one_other(
     shop: Shop, device: BrowserContext, owner: str

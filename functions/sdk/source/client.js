@@ -23,7 +23,7 @@ export const createClient = () => {
   const allowed = () => started() && consent() === "open"
 
   const store = createStore(allowed)
-  const queue = createQueue(store)
+  const queue = createQueue(store, config)
   const visitor = createVisitor(store, config, allowed)
   const delivery = createDelivery({ store, queue, visitor, config, allowed })
   let begin = () => {}

@@ -42,7 +42,6 @@ export const createDelivery = ({ store, queue, visitor, config, allowed }) => {
   const call = ([{ path, session, body, event }, ...others], profile = visitor.profile()) => ({
     url: config.target + path,
     text: JSON.stringify({
-      source: { id: config.token },
       session: { id: session },
       ...(profile && session === visitor.session() && { profile: { id: profile } }),
       ...body,

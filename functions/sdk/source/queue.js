@@ -10,7 +10,7 @@ import { now, uuid } from "./ids.js"
  * @typedef {object} Item
  * @property {string} path `/track`, `/identify`, ...
  * @property {string} session
- * @property {Record<string, any>} body what is said beside source, session and profile; neighbours that say the same travel together
+ * @property {Record<string, any>} body what is said beside session and profile, its source too: pages of several may share a site; neighbours that say the same travel together
  * @property {object} [event] of `/track`
  */
 
@@ -57,8 +57,8 @@ export const together = items => {
 
 /** @typedef {ReturnType<typeof createQueue>} Queue */
 
-/** @param {Store} store */
-export const createQueue = store => {
+/** @param {Store} store @param {{token?: string}} config */
+export const createQueue = (store, config) => {
   /** @type {Map<string, {resolve: (verdict: any) => void, reject: (error: Error) => void}>} */
   const waiting = new Map()
   const channel = window.BroadcastChannel && new BroadcastChannel("hardlink")
@@ -92,6 +92,7 @@ export const createQueue = store => {
     /** @param {Item} item @param {number} [time] @returns {Promise<any>} its verdict */
     add(item, time = now()) {
       const name = `q.${time.toFixed(3)}.${TAB}`
+      item.body = { source: { id: config.token }, ...item.body }
       const text = JSON.stringify(item)
       if (text.length > MOST_TEXT) throw failure({ message: "too large", code: "too_large" })
       store.set(name, text, isConsent(item)) // an opt-out is told though the page goes
