@@ -139,14 +139,14 @@ describe("whose an item is", () => {
   test("anybody's after that", () => assert.ok(isLeft(named(LEFT + 1000))))
   test("anybody's where the clock was put back", () => assert.ok(isLeft(named(-LEFT - 1000))))
   test("always this tab's, where it was said here", () => {
-    const queue = createQueue(stored())
+    const queue = createQueue(stored(), { token: "web" })
     queue.add({ path: "/track", session: "s", body: {} })
     assert.ok(queue.items().every(isOwn) && !isOwn(named(0)))
   })
 })
 
 test("what takes a consent back is not taken back", async () => {
-  const queue = createQueue(stored())
+  const queue = createQueue(stored(), { token: "web" })
   const told = queue.add({ path: "/track", session: "s", body: {} })
   queue.add({ path: "/session", session: "s", body: { forget: true } })
   queue.add({ path: "/consent", session: "s", body: { tracking: "denied" } })
@@ -194,8 +194,19 @@ test("what fails inside a lock is told, and not done again", async () => {
   assert.equal(runs, 1)
 })
 
+test("what waits goes to the source that it was said to, whichever the page has by then", () => {
+  const config = { token: "one" }
+  const queue = createQueue(stored(), config)
+  queue.add({ path: "/track", session: "s", body: { token: "jwt" }, event: {} })
+  config.token = "other"
+  queue.add({ path: "/track", session: "s", body: { token: "jwt" }, event: {} })
+  const [first, second] = queue.items()
+  assert.deepEqual([first.source, second.source], ["one", "other"])
+  assert.equal(together([first, second]).length, 1)
+})
+
 test("a queue tells what gave way", async () => {
-  const queue = createQueue(stored())
+  const queue = createQueue(stored(), { token: "web" })
   const promises = Array.from({ length: 501 }, (_, n) => queue.add({ path: "/track", session: "s", body: {}, event: { n } }))
   await assert.rejects(promises[0], { code: "queue_full" })
   assert.equal(queue.items().length, 500)

@@ -39,9 +39,10 @@ export const createDelivery = ({ store, queue, visitor, config, allowed }) => {
   let timer = 0
 
   /** @param {Waiting[]} items */
-  const call = ([{ path, session, body, event }, ...others], profile = visitor.profile()) => ({
+  const call = ([{ path, source, session, body, event }, ...others], profile = visitor.profile()) => ({
     url: config.target + path,
     text: JSON.stringify({
+      source: { id: source || config.token },
       session: { id: session },
       ...(profile && session === visitor.session() && { profile: { id: profile } }),
       ...body,

@@ -10,8 +10,9 @@ import { now, uuid } from "./ids.js"
  * @typedef {object} Item
  * @property {string} path `/track`, `/identify`, ...
  * @property {string} session
- * @property {Record<string, any>} body what is said beside session and profile, its source too: pages of several may share a site; neighbours that say the same travel together
+ * @property {Record<string, any>} body what is said beside source, session and profile; neighbours that say the same travel together
  * @property {object} [event] of `/track`
+ * @property {string} [source] of the page that said it, where that was started: several may share a site
  */
 
 /** @typedef {Item & {name: string, text: string}} Waiting */
@@ -39,18 +40,16 @@ export const isConsent = ({ path, body }) => path === "/consent" || body.forget
 /** @param {string} text @returns {number} of UTF-8 */
 export const bytes = text => new Blob([text]).size
 
-/** The items of the first call: neighbours of one session, no more than one call holds. @param {Waiting[]} items */
+/** The items of the first call: neighbours of one kind, no more than one call holds. @param {Waiting[]} items */
 export const together = items => {
-  const [first] = items
   let size = 0
-  const like = JSON.stringify(first?.body)
+  /** @param {Waiting} item */
+  const kind = ({ path, source, session, body }) => JSON.stringify([path, source, session, body])
   const end = items.findIndex(
     (item, number) =>
       (size += bytes(item.text)) > CALL * 0.9 && number ||
-      item.path !== first.path ||
       (number && !item.event) ||
-      item.session !== first.session ||
-      JSON.stringify(item.body) !== like,
+      kind(item) !== kind(items[0]),
   )
   return end < 0 ? items : items.slice(0, end)
 }
@@ -92,7 +91,7 @@ export const createQueue = (store, config) => {
     /** @param {Item} item @param {number} [time] @returns {Promise<any>} its verdict */
     add(item, time = now()) {
       const name = `q.${time.toFixed(3)}.${TAB}`
-      item.body = { source: { id: config.token }, ...item.body }
+      item.source = config.token
       const text = JSON.stringify(item)
       if (text.length > MOST_TEXT) throw failure({ message: "too large", code: "too_large" })
       store.set(name, text, isConsent(item)) // an opt-out is told though the page goes
