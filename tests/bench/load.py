@@ -39,6 +39,8 @@ CUSTOMERS = 100
 _GIVE_UP = 120
 """Seconds until what was accepted has to be associated, after the last call."""
 _READY = 60
+_HELD = 2048
+"""MB that the engine may hold: a run of an hour makes a hundred thousand events."""
 _FLAT = 1.05
 """Of what the service held half-way, at the end: caches are full by then. A small leak shows in a long run alone."""
 
@@ -86,7 +88,7 @@ def measure(seconds: float, clients: int) -> Found:
     """Visits for so many seconds by so many clients at once."""
     found = Found()
     with (
-        dynamodb_local.running() as endpoint,
+        dynamodb_local.running(megabytes=_HELD) as endpoint,
         tables.dynamodb_local(endpoint) as connected,
         tables.new(connected) as engine,
         _serving(endpoint, engine) as (process, port),

@@ -26,17 +26,19 @@ _STARTS = 3
 _OPTIONS = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
-    "-Xmx256m",
     "-Djava.library.path=./DynamoDBLocal_lib",
 )
 
 
 @contextmanager
-def running(cache: Path = CACHE) -> Iterator[str]:
-    """The endpoint of an empty engine, which ends with the block. Raises `Unavailable`."""
+def running(cache: Path = CACHE, megabytes: int = 256) -> Iterator[str]:
+    """The endpoint of an empty engine, which ends with the block. Raises `Unavailable`.
+
+    `megabytes`: what it may keep in memory, its tables included.
+    """
     folder = installed(cache)
     with tempfile.TemporaryFile() as log:
-        process, port = _started(folder, log.fileno())
+        process, port = _started(folder, log.fileno(), f"-Xmx{megabytes}m")
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
@@ -69,12 +71,12 @@ def _unpack(archive: Path, folder: Path) -> None:
         opened.extractall(folder, filter="data")
 
 
-def _started(folder: Path, log: int) -> tuple[subprocess.Popen[bytes], int]:
+def _started(folder: Path, log: int, heap: str) -> tuple[subprocess.Popen[bytes], int]:
     for _ in range(_STARTS):  # another program may take the free port first
         port = _free_port()
         arguments = ["-port", str(port), "-inMemory", "-sharedDb", "-disableTelemetry"]
         process = subprocess.Popen(
-            [*tools.java(), *_OPTIONS, "-jar", "DynamoDBLocal.jar", *arguments],
+            [*tools.java(), *_OPTIONS, heap, "-jar", "DynamoDBLocal.jar", *arguments],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
