@@ -12,8 +12,9 @@ from hardlink.exports import Asked, Budget, Exports
 from hardlink.instants import iso
 from hardlink.layout import Key
 from hardlink.nodes import NOBODY, PROFILE, Entry, Node
+from hardlink.pages import Wanted
 from hardlink.port import Store
-from hardlink.timeline import Timeline, Wanted
+from hardlink.timeline import Timeline
 
 MOST_ZIPPED = 16 * 1024 * 1024
 """Bytes of a document that is answered zipped."""

@@ -14,8 +14,9 @@ from hardlink.errors import Invalid, NotFound, TooLarge
 from hardlink.instants import END, SECOND
 from hardlink.layout import Item, Key, SessionRow
 from hardlink.nodes import PROFILE, Node
+from hardlink.pages import MOST, Wanted, place
 from hardlink.port import Store
-from hardlink.timeline import MOST, Timeline, Wanted, place
+from hardlink.timeline import Timeline
 
 MOST_HELD = 48 * 1024 * 1024
 """Bytes that one call reads and holds: what a function's memory has room for."""

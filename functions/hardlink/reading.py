@@ -15,9 +15,10 @@ from hardlink.instants import END
 from hardlink.links import Links
 from hardlink.live import Live
 from hardlink.nodes import PROFILE, Node, profile
+from hardlink.pages import MOST, Wanted, place
 from hardlink.port import Store
 from hardlink.sources import Sources
-from hardlink.timeline import MOST, Timeline, Wanted, place
+from hardlink.timeline import Timeline
 
 Query = Callable[[str], str | None]
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice, takewhile
 from typing import Any
 
-from hardlink import derived, events, forest, layout
+from hardlink import derived, events, forest, layout, pages
 from hardlink.customer import Customer, Stretch
-from hardlink.errors import Invalid, NotFound
+from hardlink.errors import NotFound
 from hardlink.events import StoredEvent
 from hardlink.identifiers import OWN
-from hardlink.instants import END, iso
+from hardlink.instants import iso
 from hardlink.layout import Item, Key, Session, SessionRow
 from hardlink.nodes import NOBODY, PROFILE, Entry, Node, newest, spans
+from hardlink.pages import MOST, Found, Wanted
 from hardlink.port import Store
 
-MOST = 1000
-"""Events of one page."""
 _AT_ONCE = 16
 _EXACT = 25
 """Sessions whose `last_seen` is read from their events; for older ones it is right to half an hour."""
@@ -30,46 +27,6 @@ _MORE = 25
 """Items beyond those wanted in one request: what came before says whether a visit ended or began."""
 _MANY = 200
 """Items of one request, where most of them are passed over."""
-
-Place = tuple[int, str, str]
-"""Where an event stands in a timeline: time, ID, session."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which events a reader asks for. Times in microseconds; `until` is not included; `before`: where to go on.
-
-    `derived`: with those that nobody sent (see `derived`).
-    """
-
-    limit: int = 50
-    type: str | None = None
-    since: int = 0
-    until: int = END
-    before: Place | None = None
-    derived: bool = False
-
-    def takes(self, type_: str, place: Place) -> bool:
-        """Whether an event is one of them, where its session may hold it."""
-        return self.type in (None, type_) and (self.before is None or place < self.before)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An event, and the stretch that it lies in."""
-
-    event: StoredEvent
-    stretch: Stretch
-
-    @property
-    def place(self) -> Place:
-        """Its place in the timeline."""
-        return (self.event.time, self.event.id, self.stretch.session)
-
-    def shown(self) -> dict[str, Any]:
-        """As it is answered."""
-        return self.event.shown(self.stretch.session, self.stretch.profile)
-
 
 _STARTS = Wanted(limit=1, type=derived.START, derived=True)
 """A customer's visits, one by one."""
@@ -126,8 +83,8 @@ class Timeline:
         """`GET /customers/{type}/{value}/events`: newest first, and a cursor where there are more."""
         stretches = customer.stretches()
         wanted = replace(wanted, limit=wanted.limit + 1)
-        found = self._newest(customer.space, stretches, wanted, _merges(customer, wanted))
-        return _page(self._with_first(customer.space, stretches, wanted, found), wanted)
+        found = self._newest(customer.space, stretches, wanted, pages.merges(customer, wanted))
+        return pages.page(self._with_first(customer.space, stretches, wanted, found), wanted)
 
     def session(self, space: str, id_: str) -> Session:
         """A session. Raises `NotFound`."""
@@ -143,7 +100,7 @@ class Timeline:
     def session_events(self, space: str, session: Session, wanted: Wanted) -> dict[str, Any]:
         """`GET /sessions/{id}/events`."""
         wanted = replace(wanted, limit=wanted.limit + 1)
-        return _page(self._newest(space, [_whole(session)], wanted), wanted)
+        return pages.page(self._newest(space, [pages.whole(session)], wanted), wanted)
 
     def why(self, space: str, session: Session) -> dict[str, Any]:
         """`GET /sessions/{id}`: whose it is, and every link that made it so or once did, newest first."""
@@ -241,7 +198,7 @@ class Timeline:
 
         `beside`: events that lie in no stretch.
         """
-        waiting = sorted(_clipped(stretches, wanted), key=lambda s: s.bound, reverse=True)
+        waiting = sorted(pages.clipped(stretches, wanted), key=lambda s: s.bound, reverse=True)
         found = sorted(beside, key=lambda one: one.place, reverse=True)[: wanted.limit]
         total = len(waiting)
         size = sum(1 for s in waiting[:_AT_ONCE] if s.bound >= waiting[0].seen)
@@ -254,7 +211,7 @@ class Timeline:
             for some in self._threads.map(lambda s: list(self._read(space, s, wanted)), wave):
                 found += some
             found = sorted(found, key=lambda one: one.place, reverse=True)[: wanted.limit]
-            size = _wave(wanted.limit, len(found), total - len(waiting))
+            size = pages.wave(wanted.limit, len(found), total - len(waiting), _AT_ONCE)
         return found
 
     def _read(self, space: str, stretch: Stretch, wanted: Wanted) -> Iterator[Found]:
@@ -315,75 +272,6 @@ class Timeline:
         ):
             if not events.expired(item, now):
                 yield key, item
-
-
-def _page(found: Sequence[Found], wanted: Wanted) -> dict[str, Any]:
-    """One page; `wanted` asks for one event more than it holds, to see whether there is another."""
-    page = found[: wanted.limit - 1]
-    page = page[: max(1, events.fitting([one.event for one in page]))]
-    more = len(found) > len(page)
-    return {
-        "events": [one.shown() for one in page],
-        "cursor": cursor(page[-1].place) if more else None,
-    }
-
-
-def _merges(customer: Customer, wanted: Wanted) -> list[Found]:
-    """When visitors joined, whom this customer was known to before."""
-    if not wanted.derived or wanted.type not in (None, derived.MERGE):
-        return []
-    found = []
-    for profile, joined in customer.joined():
-        own = (row for row in customer.sessions if not row.session.startswith(OWN))
-        sessions = [row for row in own if row.profile == profile]
-        if sessions and wanted.since <= joined.said < wanted.until:
-            row = min(sessions, key=lambda row: (row.created, row.session))
-            stretch = Stretch(row.session, profile.value, 0, END, END, END)
-            found.append(Found(derived.merge(joined.said, profile.value, joined.source), stretch))
-    return [one for one in found if wanted.takes(derived.MERGE, one.place)]
-
-
-def _wave(limit: int, found: int, read: int) -> int:
-    """How many stretches to read at once: as many as should hold what is missing, if they hold what others held."""
-    if found >= limit:
-        return _AT_ONCE
-    return min(-(-(limit - found) * read // max(found, 1)), _AT_ONCE)
-
-
-def cursor(place_: Place) -> str:
-    """Where to go on, as an opaque text."""
-    return base64.urlsafe_b64encode("\n".join(map(str, place_)).encode()).decode().rstrip("=")
-
-
-def place(text: str) -> Place:
-    """What `cursor` wrote. Raises `Invalid`."""
-    try:
-        time, id_, session = (
-            base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("\n")
-        )
-        return int(time), id_, session
-    except (ValueError, binascii.Error) as error:
-        raise Invalid(
-            "this is no cursor of ours: send the one that the last answer gave", "cursor"
-        ) from error
-
-
-def _whole(session: Session) -> Stretch:
-    row = layout.session_row_of(session)
-    return Stretch(session.id, session.profile.value, row.since, END, session.latest, session.seen)
-
-
-def _clipped(stretches: Sequence[Stretch], wanted: Wanted) -> Iterator[Stretch]:
-    """The parts of stretches in which wanted events may lie."""
-    later = derived.AFTERWARDS if wanted.derived else 0
-    until = min(wanted.until, wanted.before[0] + 1) if wanted.before else wanted.until
-    for s in stretches:
-        start, end = max(s.start, wanted.since), min(s.end, until)
-        bound = s.bound + later
-        if start < end and bound >= start:
-            yield replace(
-                s, start=start, end=end, bound=min(bound, end - 1), seen=min(s.seen, end - 1)
-            )
 
 
 def _explained(node: Node, entry: Entry) -> dict[str, Any]:

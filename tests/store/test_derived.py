@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hardlink.instants import MINUTE, SECOND, iso
-from hardlink.timeline import MOST
+from hardlink.pages import MOST
 from tests.memory import MemoryStore
 from tests.world import World, in_memory
 
