@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 from unittest.mock import patch
@@ -28,6 +29,7 @@ from tests.memory import Change
 FUNCTIONS = ("track", "identify", "update", "associate")
 ROUTES = tuple(route for route in plan.ROUTES if route.function in FUNCTIONS)
 _GLANCE = 0.02
+Record = dict[str, Any]
 
 
 def main(endpoint: str, port: str, sessions: str, customers: str) -> None:
@@ -68,20 +70,28 @@ def _handlers(endpoint: str, names: Mapping[Table, str]) -> Mapping[str, Handler
 
 
 def _deliver(engine: Engine, associate: Handler, over: threading.Event) -> None:
-    """Batches as Lambda makes them; what failed comes again."""
+    """Batches as Lambda makes them, as many at once, those of one item after each other; what failed comes again."""
     numbers = count(1)
-    waiting: list[dict[str, Any]] = []
-    while not over.wait(0 if waiting else _GLANCE):
-        waiting += [_record(change, next(numbers)) for change in engine.taken()]
-        batch, waiting = waiting[: plan.STREAM_BATCH], waiting[plan.STREAM_BATCH :]
+    at_once = plan.STREAM_PARALLEL
+    waiting: list[list[Record]] = [[] for _ in range(at_once)]
+
+    def carried_out(mine: list[Record]) -> list[Record]:
+        batch, rest = mine[: plan.STREAM_BATCH], mine[plan.STREAM_BATCH :]
         if not batch:
-            continue
+            return []
         answer = associate({"Records": batch}, Context("associate", "load"))
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        waiting = [r for r in batch if r["dynamodb"]["SequenceNumber"] in failed] + waiting
+        return [one for one in batch if one["dynamodb"]["SequenceNumber"] in failed] + rest
+
+    with ThreadPoolExecutor(at_once) as threads:
+        while not over.wait(0 if any(waiting) else _GLANCE):
+            if not all(waiting):  # else they wait in the stream
+                for change in engine.next_taken():
+                    waiting[hash(change) % at_once].append(_record(change, next(numbers)))
+            waiting = list(threads.map(carried_out, waiting))
 
 
-def _record(change: Change, number: int) -> dict[str, Any]:
+def _record(change: Change, number: int) -> Record:
     table, partition = change
     keys = {PARTITION[table]: {"S": partition}, SORT: {"S": "#"}}
     return {
