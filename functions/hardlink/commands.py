@@ -61,10 +61,16 @@ class Event(NamedTuple):
 
     @property
     def happened(self) -> object:
-        """The time as the client wrote it: `time` itself, or its `insert` or `create` (Tracardi)."""
-        if isinstance(self.time, Mapping):
-            return self.time.get("insert") or self.time.get("create")
-        return self.time
+        """The time as the client wrote it: `time` itself, or its `insert` or `create` (Tracardi).
+
+        An object that has neither is no time.
+        """
+        if not isinstance(self.time, Mapping):
+            return self.time
+        told = [self.time[name] for name in ("insert", "create") if name in self.time]
+        if self.time and not told:
+            return self.time
+        return next((time for time in told if time is not None), None)
 
 
 @dataclass(eq=False, repr=False)

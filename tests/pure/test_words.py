@@ -207,3 +207,8 @@ def test_what_is_wrong_with_an_event_is_named(event: object, field: str) -> None
 )
 def test_an_event_says_its_time_plainly_or_as_trackers_do(time: object) -> None:
     assert commands.event({"type": "a", "time": time}, 0).happened == "2026-11-22"
+
+
+@pytest.mark.parametrize("time", [None, {}, {"insert": None}, {"create": None, "insert": None}])
+def test_an_event_whose_tracker_says_no_time_happens_now(time: object) -> None:
+    assert commands.event({"type": "a", "time": time}, 0).happened is None
