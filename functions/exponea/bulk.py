@@ -61,14 +61,14 @@ def set_cookie(token: str, value: str) -> dict[str, str]:
     return {"set-cookie": f"{name}={value}; Max-Age={_THREE_YEARS}; {flags}"}
 
 
-def token(found: Found) -> str | None:
-    """The project token that a bulk is about."""
+def tokens(found: Found) -> list[str]:
+    """The project tokens that a bulk is about: of the web SDK one, and its cookie is of the first."""
     named = (
         wire.data.get("company_id") or wire.data.get("project_id")
         for wire in found
         if isinstance(wire, Wire)
     )
-    return next((text for text in named if isinstance(text, str)), None)
+    return list(dict.fromkeys(text for text in named if isinstance(text, str)))
 
 
 def understood(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, partial
 
 from exponea import answers, bulk, credentials, dialect
@@ -41,10 +42,14 @@ def _bulk(request: Request) -> Answer:
     """`POST /bulk`: exactly one result for every command."""
     start = clock()
     found = dialect.commands(request.json)
-    token = bulk.token(found)
+    tokens = bulk.tokens(found)
+    token = tokens[0] if tokens else None
     calls = cache(partial(_bulk_call, request))
     if token is not None:
         calls(token)
+    for other in tokens[1:]:
+        with suppress(Forbidden, UnknownSource):  # its commands are told so, one by one
+            calls(other)
     sent = request.cookie(f"xnpe_{token}") or request.cookie("__exponea_etc__")
     browser = (token, request.address, request.header("user-agent"), request.header("referer"))
     candidates = bulk.cookies(found, sent, browser, new_id())
@@ -58,7 +63,10 @@ def _bulk(request: Request) -> Answer:
 
 
 def _bulk_call(request: Request, token: str) -> Call:
-    """Who calls. The web SDK drops what is answered 429, and keeps what is answered 503."""
+    """Who calls. The web SDK drops what is answered 429, and a command that failed; it keeps what is answered 503.
+
+    So a bulk of which one source sends too much is not taken at all, and comes whole again.
+    """
     try:
         return writing.call(request, token, POLICY)
     except Throttled as error:

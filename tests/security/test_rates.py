@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,42 @@ def test_what_is_too_much_is_sent_again_later(
     assert counted("calls_throttled") == 1
     moment[0] += SECOND
     assert call(shop, session).status == 200
+
+
+def _commands(session: str, *tokens: str) -> dict[str, Any]:
+    return {
+        "commands": [
+            {
+                "name": "crm/events",
+                "data": {
+                    "company_id": token,
+                    "customer_ids": {"cookie": session},
+                    "type": f"of-{token}",
+                },
+            }
+            for token in tokens
+        ]
+    }
+
+
+def test_a_bulk_of_two_projects_is_kept_whole_by_its_client(shop: Shop, moment: list[int]) -> None:
+    """Exponea's SDK drops a command that failed: one that is only too early must not fail."""
+    for _ in range(MOST):
+        CALLS["track"][0](shop, fresh())
+    session = fresh()
+    body = _commands(session, "web-key", KEY)
+    reply = shop.post("/bulk", body)
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    assert shop.get(f"/sessions/{session}").status == 404, "nothing of it is stored twice"
+    moment[0] += SECOND
+    assert [r["status"] for r in shop.post("/bulk", body).json["results"]] == ["ok", "ok"]
+    stored = shop.get(f"/sessions/{session}/events").json["events"]
+    assert {event["type"] for event in stored} == {"of-web-key", f"of-{KEY}"}
+
+
+def test_a_bulk_with_an_unknown_project_fails_for_that_alone(shop: Shop) -> None:
+    reply = shop.post("/bulk", _commands(fresh(), "web-key", "nobody's"))
+    assert [r["status"] for r in reply.json["results"]] == ["ok", "error"]
 
 
 def test_who_follows_a_redirect_is_led_on_all_the_same(shop: Shop, moment: list[int]) -> None:
