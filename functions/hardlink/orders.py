@@ -6,6 +6,7 @@ visitor's order is taken for told already, but for what is said of the order its
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -24,7 +25,10 @@ MOST_TOTAL = 1e12
 
 
 class Said(NamedTuple):
-    """What somebody says of an order. `time`: microseconds; `total`: in hundredths."""
+    """What somebody says of an order. `time`: microseconds; `total`: in hundredths.
+
+    `email`: a hash of the address and the number, as the order may be kept longer than whoever has the address.
+    """
 
     number: str
     time: int
@@ -88,7 +92,8 @@ def said(
     beside = field.removesuffix(field.rpartition(".")[2])
     hundredths = None if total is None else _hundredths(total, f"{beside}total")
     address = None if email is None else email_address(email, f"{beside}email")
-    return Said(number(number_, field), time, hundredths, address)
+    text = number(number_, field)
+    return Said(text, time, hundredths, address and _hashed(address, text))
 
 
 def number(value: object, field: str) -> str:
@@ -100,12 +105,14 @@ def number(value: object, field: str) -> str:
 
 
 def email_address(value: object, field: str) -> str | None:
-    """An e-mail address that two may say alike; nothing for a placeholder. Raises `Invalid` naming `field`.
-
-    However many name one order, their addresses have to fit into its row.
-    """
+    """An e-mail address that two may say alike; nothing for a placeholder. Raises `Invalid` naming `field`."""
     text = formed(value, field)
     return None if identifies_nobody(text) else text.lower()
+
+
+def _hashed(address: str, number_: str) -> str:
+    """Says whether two give one order the same address, and nothing of other orders."""
+    return hashlib.sha256(f"{number_}/{address}".encode()).hexdigest()[:32]
 
 
 def _hundredths(total: float, field: str) -> int:

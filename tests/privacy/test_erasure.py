@@ -115,6 +115,23 @@ def test_nobody_else_is_touched(world: World) -> None:
         assert (world.customer(name), world.events(name)) == before
 
 
+def test_an_order_that_stays_with_another_names_nobody(world: World) -> None:
+    """Gordon's address was said of alyx's orders, and of no visitor."""
+    world.identify("S1", ids={"registered": "gordon", "email": EMAIL})
+    world.identify("S2", ids={"registered": "alyx"})
+    order = {"number": "77", "total": 5, "email": EMAIL.upper()}
+    assert statuses(world.track("S2", {"type": "conversion", "order": order})) == ["stored"]
+    world.order("78", ids={"registered": "alyx"}, email=EMAIL)
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    world.check()
+    gone(world, "gordon", "GORDON")
+    assert world.timeline("alyx") == ["order=77", "order=78"]
+    known = world.order("77", ids={"registered": "alyx"}, email=EMAIL, total=6)
+    assert known.status == "known", "the address still says that it is the same order"
+
+
 def test_a_name_is_gone_from_the_history_of_who_moved_on_or_was_unlinked(world: World) -> None:
     world.track("S1", {"type": "view", "id": "v1"})
     world.identify("S1", ids={"registered": "gordon", "email": EMAIL})
