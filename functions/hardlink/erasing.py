@@ -267,9 +267,10 @@ def _death(space: str, id_: str, node: Node, record: Record, now: int) -> list[A
     dying = Record(
         state, denied=record.denied, dying=now, erasure=id_
     )  # `created` goes: see `Decision.settled`
+    stone: Item = {"at": now, "denied": True} if record.denied else {"at": now}
     return [
         Put(layout.head(space, node), layout.write_record(dying), Rev(record.state.rev)),
-        Put(layout.tombstone(space, node), {"at": now}),
+        Put(layout.tombstone(space, node), stone),
         Put(layout.erasure(space, id_, f"n/{node}"), {"at": now}),
     ]
 

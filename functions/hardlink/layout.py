@@ -159,7 +159,7 @@ def told(project: str, node: Node, number: str) -> Key:
 
 
 def tombstone(project: str, node: Node) -> Key:
-    """The key that says when a node was erased, and not which one it was."""
+    """The key that says when a node was erased, and whether it had opted out; not which one it was."""
     digest = hashlib.sha256(f"{project}/{node}".encode()).hexdigest()
     return Key("customers", f"{project}/{ERASURE}{digest}", "t")
 

@@ -19,7 +19,7 @@ from hardlink.identity import Claim
 from hardlink.instants import DAY
 from hardlink.layout import Session
 from hardlink.links import Links
-from hardlink.nodes import Node
+from hardlink.nodes import NOBODY, Node
 from hardlink.ordering import Orders, Outcome, Purchase
 from hardlink.port import Store
 from hardlink.signatures import Keys, NoKeys, Signatures
@@ -256,17 +256,15 @@ class Service:
         if command.erase and not denied:
             raise Invalid("whoever is erased is not tracked: send tracking as denied", "erase")
         id_ = command.session_id or self._new_id()
-        before = self._visits.find(call.space, id_)
-        if denied and before and before.gone and before.denied:  # that stays so
-            here = {"session": {"id": id_}, "profile": {"id": None}}
-            return {**here, "tracking": command.tracking}
         session = self._visits.open(call, id_, command.profile, quiet=True, anew=not denied)
         answer = {**_visitor(session), "tracking": command.tracking}
+        if session.profile == NOBODY:  # they opted out before they were erased, and that stays so
+            return answer
         self._consents.set(call, session, denied=denied)
         if not command.erase:
             return answer
         erasure = self._erasing.node(call.space, session.profile)
-        return {**answer, "erasure": {"id": erasure}}
+        return {**answer, "profile": {"id": None}, "erasure": {"id": erasure}}
 
     def _proven(self, call: Call, command: Track | Identify) -> tuple[Node, ...]:
         """Whom a command names, where it may. Raises `Invalid`, and `Unproven` where its source wants a token."""
@@ -478,7 +476,7 @@ _NOBODY: Answer = {"session": {"id": None}, "profile": {"id": None}}
 
 
 def _visitor(session: Session) -> Answer:
-    return {"session": {"id": session.id}, "profile": {"id": session.profile.value}}
+    return {"session": {"id": session.id}, "profile": {"id": session.profile.value or None}}
 
 
 def _results(batch: Batch) -> list[Mapping[str, str | None]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
+from uuid import UUID
 
 from hardlink import beginnings, clock, events, forest, layout, recent
 from hardlink.call import Call, NewId
@@ -13,7 +15,7 @@ from hardlink.errors import Invalid
 from hardlink.identifiers import OWN, of_session
 from hardlink.instants import DAY, MINUTE
 from hardlink.layout import Record, Session
-from hardlink.nodes import Node, State, profile
+from hardlink.nodes import NOBODY, Node, State, profile
 from hardlink.port import (
     Absent,
     Action,
@@ -36,6 +38,24 @@ class _Placed(NamedTuple):
 
     session: Session
     profile: Action
+
+    @property
+    def unrecorded(self) -> Session:
+        """The session where it is not made: then a profile that would be is nobody."""
+        is_new = isinstance(self.profile, Put)
+        return self.session._replace(profile=NOBODY) if is_new else self.session
+
+
+class _Found(NamedTuple):
+    """A profile that a call names, or the one that came after it was erased.
+
+    `erased`: when that was, 0 is never; `denied`: they had opted out.
+    """
+
+    profile: Node
+    record: Record = Record()
+    erased: int = 0
+    denied: bool = False
 
 
 class Visits:
@@ -66,6 +86,7 @@ class Visits:
         """The session of a call, made if it is not known (rule 1): a known session's profile wins.
 
         One that was erased begins anew, with a new profile; not for somebody who had opted out, unless `anew` says so.
+        The session of who opted out is not made; its profile is `NOBODY` where there is none.
 
         `happened`: the times of the events that come with it, on the device's clock (`None`: now). `told`: the
         device's time of the call itself. `rehearse`: raises if what follows would be refused; then none is made.
@@ -76,11 +97,12 @@ class Visits:
             if found and not found.gone:
                 return found
             try:
-                fresh = self._placed(call, _fresh(call, id_, happened, told), named_profile)
+                begun = _fresh(call, id_, happened, told)
+                fresh = self._placed(call, begun, named_profile, anew=anew)
                 if found:
                     fresh = _come_back(fresh, found, anew=anew)
                 if fresh.session.denied:
-                    return fresh.session  # who opted out is recognised, and not recorded
+                    return fresh.unrecorded  # who opted out is recognised, and not recorded
                 rehearse(fresh.session)
                 return self._write(call, fresh.session, fresh.profile, quiet=quiet, gone=found)
             except ConditionFailed:
@@ -103,16 +125,23 @@ class Visits:
         return self._write(call, fresh, made, quiet=denied)
 
     def known_profile(self, call: Call, named_profile: object) -> Node | None:
-        """The profile that a call names, if there is one."""
+        """The profile that a call names, or that came after it was erased, if there is one."""
         named = _named(call, named_profile)
-        return named if named and self._record(call, named)[0].is_there else None
+        found = self._living(call, named) if named else None
+        return found.profile if found and found.record.is_there else None
 
-    def _record(self, call: Call, node: Node) -> tuple[Record, int]:
-        """A profile, and when it was erased, if it was."""
-        keys = [layout.head(call.space, node), layout.tombstone(call.space, node)]
-        item, stone = self._store.get(keys)
-        record = layout.read_record(item)
-        return record, max(forest.erased_at(stone), record.dying)
+    def _living(self, call: Call, named: Node) -> _Found:
+        """A profile; of one that was erased the one that came after it, or will."""
+        found = _Found(named)
+        while True:
+            head = layout.head(call.space, found.profile)
+            item, stone = self._store.get([head, layout.tombstone(call.space, found.profile)])
+            record = layout.read_record(item)
+            erased = max(forest.erased_at(stone), record.dying)
+            if record.is_there or not erased:
+                return found._replace(record=record)
+            denied = record.denied or "denied" in (stone or {})
+            found = _Found(_after(call, found.profile, erased), erased=erased, denied=denied)
 
     def expect(self, call: Call, session: Session, time: int) -> None:
         """Raise the upper bound of a session's event times, before an event beyond it is written."""
@@ -126,23 +155,22 @@ class Visits:
                 [Patch(key, {"latest": latest, "seen": time}, Below("latest", latest))]
             )
 
-    def _placed(self, call: Call, fresh: Session, named_profile: object) -> _Placed:
+    def _placed(self, call: Call, fresh: Session, named_profile: object, *, anew: bool) -> _Placed:
         """A new session on the profile that the call names, else on a new one."""
         named = _named(call, named_profile)
-        if named:
-            record, erased = self._record(call, named)
-            if record.is_there:
-                unchanged = Check(layout.head(call.space, named), Rev(record.state.rev))
-                known = fresh._replace(
-                    profile=named, denied=record.denied, erased=record.erased or fresh.erased
-                )
-                return _Placed(known, unchanged)
-            if (
-                erased
-            ):  # nobody has this ID again, and what it did before is not stored under another one
-                fresh, named = fresh._replace(erased=((0, erased + 1),)), None
+        found = self._living(call, named) if named else None
+        if found and found.erased:  # nothing of what it did before is stored under the next one
+            denied = found.denied and not anew
+            fresh = fresh._replace(erased=((0, found.erased + 1),), denied=denied)
+        if found and found.record.is_there:
+            record = found.record
+            unchanged = Check(layout.head(call.space, found.profile), Rev(record.state.rev))
+            erased = tuple(dict.fromkeys((*record.erased, *fresh.erased)))
+            known = fresh._replace(profile=found.profile, denied=record.denied, erased=erased)
+            return _Placed(known, unchanged)
         made_up = f"{OWN if fresh.id.startswith(OWN) else ''}{self._new_id()}"
-        adopted = named if named and call.source.static_profile_id else profile(made_up)
+        adopts = found and (found.erased or call.source.static_profile_id)
+        adopted = found.profile if found and adopts else profile(made_up)
         item = layout.write_record(Record(State(rev=1), call.now))
         made = Put(layout.head(call.space, adopted), item, Absent())
         return _Placed(fresh._replace(profile=adopted), made)
@@ -188,6 +216,12 @@ def _come_back(fresh: _Placed, gone: Session, *, anew: bool) -> _Placed:
     return fresh._replace(
         session=fresh.session._replace(offset=gone.offset, erased=erased, denied=denied)
     )
+
+
+def _after(call: Call, named: Node, erased: int) -> Node:
+    """Who comes back by the ID of a profile that was erased: always the same one, of whom nothing leads back to it."""
+    digest = hashlib.sha256(f"{call.space}/{named}/{erased}".encode()).digest()
+    return profile(str(UUID(bytes=digest[:16], version=4)))
 
 
 def _still_gone(gone: Session) -> Same:

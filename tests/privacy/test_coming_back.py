@@ -118,6 +118,30 @@ def test_what_nobody_did_after_the_erased_is_not_the_first_customers(world: Worl
     assert ids(world, "S1") == ["later"]
 
 
+def test_an_opt_out_is_the_devices_and_stays_though_who_said_it_is_erased(world: World) -> None:
+    """Who else used it can't be told from them: they are tracked again when somebody there says so."""
+    for name in ("alyx", "gordon"):
+        world.identify("S1", "split", ids={"registered": name})
+        viewed(world, "S1", f"of-{name}", "split")
+        world.clock.pass_(HOUR)
+    world.consent("S1", "denied", "split")
+    profile = world.session("S1")["profile"]
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    world.check()
+    gone(world, "gordon")
+    assert viewed(world, "S1", "no", "split") == ["dropped"]
+    answer = world.identify("S1", "split", ids={"registered": "alyx"})
+    assert (answer["customer"], answer["profile"]) == (None, profile)
+    assert statuses(world.track("S2", source="split", profile=profile)) == ["dropped"]
+    assert statuses(world.track("S3", ids={"registered": "alyx"})) == ["stored"], "her other device"
+    world.consent("S1", "granted", "split")
+    assert viewed(world, "S1", "yes", "split") == ["stored"]
+    world.settle()
+    assert "of-alyx" in world.timeline("alyx")
+
+
 def test_a_customer_who_came_back_after_the_erased_has_two_spans(world: World) -> None:
     for name in ("alyx", "gordon", "alyx"):
         world.identify("S1", "split", ids={"registered": name})
