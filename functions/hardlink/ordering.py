@@ -138,15 +138,13 @@ class Orders:
         """
         at = told.said.time
         first = told._replace(ids=told.ids[:1])
-        session = self._visits.open(
-            call,
-            f"{OWN}{told.ids[0]}",
-            None,
-            happened=[at],
-            rehearse=lambda fresh: self._links.rehearse(
-                call, _claim(call, told, fresh.profile), {}
-            ),
-        )
+
+        def rehearse(fresh: Session) -> Session:
+            self._links.rehearse(call, _claim(call, told, fresh.profile), {})
+            return fresh
+
+        own_id = f"{OWN}{told.ids[0]}"
+        session = self._visits.open(call, own_id, None, happened=[at], rehearse=rehearse)
         warnings: tuple[str, ...] = ()
         if first != told:
             warnings = self._links.identify(call, _claim(call, told), {}).warnings

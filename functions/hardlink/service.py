@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hardlink import addresses, clock, instants, metrics, values
+from hardlink import addresses, instants, metrics, returning, values
 from hardlink.call import Call, NewId, new_id
 from hardlink.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.consents import Consents
@@ -22,6 +22,7 @@ from hardlink.links import Links
 from hardlink.nodes import NOBODY, Node
 from hardlink.ordering import Orders, Outcome, Purchase
 from hardlink.port import Store
+from hardlink.returning import Word
 from hardlink.signatures import Keys, NoKeys, Signatures
 from hardlink.sources import Policy, Sources
 from hardlink.tracking import ERASED, Batch, Status, Tracking, debug
@@ -110,23 +111,18 @@ class Service:
         try:
             return self._tracked(call, command, ids, batch, session_id)
         except _Erased:
-            nobody: Answer = {
-                "session": {"id": None if own else session_id},
-                "profile": {"id": None},
-            }
-            return {**nobody, "results": _results(batch), "warnings": [ERASED]}
+            here = self._unrecorded(call, session_id, command)
+            return {**here, "results": _results(batch), "warnings": [ERASED]}
 
     def _tracked(
         self, call: Call, command: Track, ids: tuple[Node, ...], batch: Batch, session_id: str
     ) -> Answer:
         """Raises `_Erased` where all of it happened before somebody was erased: every event has its verdict then."""
-        session = self._visits.find(call.space, session_id)
+        found = self._visits.find(call.space, session_id)
         other = self._other(call, command, session_id)
         told = bool(ids) or command.says_values
-        if session and batch.drop_erased(call, session):
-            raise _Erased
-        if (session is None or session.gone) and (batch.saves_session or told):
-            session = self._visits.open(
+        if (found is None or found.gone) and (batch.saves_session or told):
+            found = self._visits.open(
                 call,
                 session_id,
                 self._named_profile(call, command, other),
@@ -136,35 +132,34 @@ class Service:
                     call,
                     fresh,
                     batch,
-                    lambda: self._rehearse(
-                        call, fresh, ids, command, self._happened_at(call, batch.earliest, fresh)
+                    lambda at: self._rehearse(
+                        call, at, ids, command, self._happened_at(call, batch.earliest, at)
                     ),
                 ),
             )
-        if session is None or (session.gone and not session.denied):
-            known = self._visits.known_profile(call, command.profile)
-            return {
-                "session": {"id": session_id},
-                "profile": {"id": known.value if known else None},
-                "results": _results(batch),
-                "warnings": [],
-            }
-        here = session
-        if other is None:
-            self._open_other(call, command, session)
+        session = found and returning.dated(call, found, batch.happened)
+        if session and batch.drop_erased(call, session):
+            raise _Erased
         warnings: list[str] = []
-        if session.denied:
+        if session and session.denied:
             batch.drop(OPTED_OUT)
             warnings.append(OPTED_OUT)
-        elif told:
-            self._lasting(
+        if found is None or session is None or session.profile == NOBODY:
+            here = self._unrecorded(call, session_id, command)
+            return {**here, "results": _results(batch), "warnings": warnings}
+        if other is None and not session.denied:
+            self._open_other(call, command, session)
+        if told and not session.denied:
+            session = self._lasting(
                 call,
-                here,
+                session,
                 batch,
-                lambda: warnings.extend(
-                    self._told(call, here, other, ids, command, batch.earliest)
+                lambda at: warnings.extend(
+                    self._told(call, at, other, ids, command, batch.earliest)
                 ),
             )
+        if session.offset != found.offset:
+            self._visits.keep_clock(call, session)
         own = command.is_of_no_device
         stored = self._tracking.store(call, session, command, batch)
         visitor = (
@@ -173,20 +168,43 @@ class Service:
         answer = {**visitor, "results": _results(batch), "warnings": warnings}
         return answer | ({"debug": debug(session, stored)} if batch.debugger else {})
 
-    def _lasting(self, call: Call, session: Session, batch: Batch, say: Callable[[], None]) -> None:
-        """Say what events say of their visitor: those that happened before somebody was erased say nothing."""
+    def _lasting(
+        self, call: Call, session: Session, what: Batch | Word, say: Callable[[Session], None]
+    ) -> Session:
+        """Say something of a visitor, but for what happened before somebody was erased whom it names.
+
+        `say` is given the session as it is to be dated, and that one is answered. Raises `_Erased`.
+        """
+        at = session
         while True:
-            if batch.drop_erased(call, session):
+            at = returning.dated(call, at, what.happened)
+            if what.drop_erased(call, at):
                 raise _Erased
             try:
-                return say()
+                say(at)
             except Late as late:
-                left = len(batch.parsed)
-                erased = (*session.erased, (0, late.erased + 1))
-                session = session._replace(erased=erased)
-                if batch.drop_erased(call, session) or len(batch.parsed) == left:
-                    batch.drop(ERASED)
+                before = (len(what.happened), at.offset)
+                known = at._replace(erased=(*at.erased, (0, late.erased + 1)))
+                at = returning.dated(call, known, what.happened)
+                all_of_it = what.drop_erased(call, at)
+                if all_of_it or (len(what.happened), at.offset) == before:
+                    what.drop(ERASED)
                     raise _Erased from late
+            else:
+                return session._replace(offset=at.offset)
+
+    def _unrecorded(self, call: Call, session_id: str, command: Track | Identify) -> Answer:
+        """What a call answers of which nothing is kept: the profile that its session has, else the one it names.
+
+        Never one that is not there: clients keep what they are told, some of them for ever.
+        """
+        if session_id.startswith(OWN):
+            return _NOBODY  # a customer's own session is no caller's to join
+        session = self._visits.find(call.space, session_id)
+        if session and session.profile != NOBODY:
+            return _visitor(session)
+        known = self._visits.known_profile(call, command.profile)
+        return {"session": {"id": session_id}, "profile": {"id": known and known.value}}
 
     def knows(self, call: Call, session_id: str) -> bool:
         """Whether there is such a session."""
@@ -223,7 +241,7 @@ class Service:
         if command.session_id is None and not ids:
             raise Invalid("say about whom: send session.id or ids", "session.id")
         if ids and command.session_id is None and not call.bot:
-            time = self._said_at(call, command.time, 0)
+            time = _word(command).time(call, 0)
             claim = self._claim(call, None, ids, time)
             try:
                 decision = self._links.identify(call, claim, _said(command, call, time))
@@ -283,36 +301,55 @@ class Service:
         try:
             return self._said_about(call, command, ids)
         except (Late, _Erased):
-            here = {"session": {"id": command.session_id}, "profile": {"id": None}}
+            here = self._unrecorded(call, command.session_id or self._new_id(), command)
             return {**here, "customer": None, "warnings": [ERASED]}
 
     def _said_about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
         """Raises `Late`, `_Erased` where somebody whom this names was erased since."""
-        told = None if command.time is None else instants.parse(command.time, "time")
-        session = self._visits.find(call.space, command.session_id) if command.session_id else None
-        if session:
-            self._check_time(call, command, session)
+        word = _word(command)
+        session_id = command.session_id or self._new_id()
+        session = self._visits.find(call.space, session_id) if command.session_id else None
+        if session and word.drop_erased(call, returning.dated(call, session, word.happened)):
+            raise _Erased
         if session is None or session.gone:
             session = self._visits.open(
                 call,
-                command.session_id or self._new_id(),
+                session_id,
                 command.profile,
-                told=told,
-                rehearse=lambda fresh: self._rehearse(
-                    call, fresh, ids, command, self._said_at(call, command.time, fresh.offset)
+                told=word.told,
+                rehearse=lambda fresh: self._lasting(
+                    call,
+                    fresh,
+                    word,
+                    lambda at: self._rehearse(call, at, ids, command, word.time(call, at.offset)),
                 ),
             )
-        answer = _visitor(session)
         if session.denied:
-            return {**answer, "customer": None, "warnings": [OPTED_OUT]}
-        self._check_time(call, command, session)
-        time = self._said_at(call, command.time, session.offset)
+            here = self._unrecorded(call, session_id, command)
+            return {**here, "customer": None, "warnings": [OPTED_OUT]}
+        answer = {**_visitor(session), "warnings": []}
+        self._lasting(
+            call,
+            session,
+            word,
+            lambda at: answer.update(self._say(call, at, ids, command, word.time(call, at.offset))),
+        )
+        return answer
+
+    def _say(
+        self,
+        call: Call,
+        session: Session,
+        ids: tuple[Node, ...],
+        command: Identify,
+        time: int | None,
+    ) -> Answer:
         said = _said(command, call, time)
         if not ids:
             self._links.say(call, session.profile, said, time)
-            return {**answer, "warnings": []}
+            return {}
         decision = self._links.identify(call, self._claim(call, session.profile, ids, time), said)
-        return {**answer, "customer": _named(decision, ids), "warnings": list(decision.warnings)}
+        return {"customer": _named(decision, ids), "warnings": list(decision.warnings)}
 
     def _of_bot(self, command: Track | Identify) -> Answer:
         """Nothing is kept, and nothing is looked up."""
@@ -322,12 +359,6 @@ class Service:
             "profile": {"id": None},
             "warnings": [BOT],
         }
-
-    def _check_time(self, call: Call, command: Identify, session: Session) -> None:
-        """Raises `_Erased` for what was said when somebody was here who was erased."""
-        time = self._said_at(call, command.time, session.offset)
-        if session.was_erased(call.now if time is None else time):
-            raise _Erased
 
     def _told(
         self,
@@ -368,7 +399,7 @@ class Service:
             batch.drop(OPTED_OUT)
             warnings.append(OPTED_OUT)
         elif sent_with:
-            batch.drop_erased(call, sent_with)
+            batch.drop_erased(call, returning.dated(call, sent_with, batch.happened))
         own_id = f"{OWN}{call.name}"
         batch.forget_orders()  # an order would make somebody of nobody
         if batch.parsed:
@@ -422,9 +453,7 @@ class Service:
 
     def _happened_at(self, call: Call, happened: int | None, session: Session) -> int | None:
         """When the first of a call's events happened, on the server's clock, if one says so; never in the future."""
-        if happened is None:
-            return None
-        return _bounded(clock.corrected(happened, session.offset), call)
+        return Word(happened).time(call, session.offset)
 
     def _claim(
         self, call: Call, profile: Node | None, ids: tuple[Node, ...], time: int | None
@@ -442,11 +471,9 @@ class Service:
             links_a_day=call.source.links_a_day,
         )
 
-    def _said_at(self, call: Call, told: object, offset: int) -> int | None:
-        """When a command was said, on the server's clock, if the caller says so; never in the future."""
-        if told is None:
-            return None
-        return _bounded(clock.corrected(instants.parse(told, "time"), offset), call)
+
+def _word(command: Identify) -> Word:
+    return Word(None if command.time is None else instants.parse(command.time, "time"))
 
 
 def _said(command: Identify | Track, call: Call, time: int | None) -> dict[Name, Value]:
@@ -484,8 +511,3 @@ def _results(batch: Batch) -> list[Mapping[str, str | None]]:
     for status, n in Counter(verdict.status for verdict in batch.verdicts).items():
         metrics.count(_COUNTED[status], n)
     return [verdict.shown() for verdict in batch.verdicts]
-
-
-def _bounded(time: int, call: Call) -> int:
-    """When something was said: never in the future, and never before all time."""
-    return max(0, min(time, call.now))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
-from hardlink import beginnings, clock, events, forest, layout, recent
+from hardlink import beginnings, clock, events, forest, layout, recent, returning
 from hardlink.call import Call, NewId
 from hardlink.contention import attempts
 from hardlink.errors import Invalid
@@ -79,7 +79,7 @@ class Visits:
         *,
         happened: Sequence[int | None] = (),
         told: int | None = None,
-        rehearse: Callable[[Session], None] = lambda _: None,
+        rehearse: Callable[[Session], Session] = lambda session: session,
         quiet: bool = False,
         anew: bool = False,
     ) -> Session:
@@ -89,7 +89,8 @@ class Visits:
         The session of who opted out is not made; its profile is `NOBODY` where there is none.
 
         `happened`: the times of the events that come with it, on the device's clock (`None`: now). `told`: the
-        device's time of the call itself. `rehearse`: raises if what follows would be refused; then none is made.
+        device's time of the call itself. `rehearse`: raises if what follows would be refused; then none is made. It
+        answers the session as it is to be made.
         `quiet`: it begins no visit, and so with no events of its own.
         """
         for _ in attempts():
@@ -97,14 +98,14 @@ class Visits:
             if found and not found.gone:
                 return found
             try:
-                begun = _fresh(call, id_, happened, told)
+                begun = _fresh(call, id_, happened, told, found)
                 fresh = self._placed(call, begun, named_profile, anew=anew)
                 if found:
                     fresh = _come_back(fresh, found, anew=anew)
                 if fresh.session.denied:
                     return fresh.unrecorded  # who opted out is recognised, and not recorded
-                rehearse(fresh.session)
-                return self._write(call, fresh.session, fresh.profile, quiet=quiet, gone=found)
+                session = rehearse(fresh.session)
+                return self._write(call, session, fresh.profile, quiet=quiet, gone=found)
             except ConditionFailed:
                 continue
         raise AssertionError("attempts end in an answer or an error")
@@ -154,6 +155,13 @@ class Visits:
             self._store.write(
                 [Patch(key, {"latest": latest, "seen": time}, Below("latest", latest))]
             )
+
+    def keep_clock(self, call: Call, session: Session) -> None:
+        """Date what this device says by another clock from now on (see `returning`)."""
+        key = layout.session(call.space, session.id)
+        same = Same("profile", session.profile.value)
+        with suppress(ConditionFailed):  # it was erased meanwhile
+            self._store.write([Patch(key, {"offset": session.offset}, same)])
 
     def _placed(self, call: Call, fresh: Session, named_profile: object, *, anew: bool) -> _Placed:
         """A new session on the profile that the call names, else on a new one."""
@@ -213,9 +221,7 @@ def _come_back(fresh: _Placed, gone: Session, *, anew: bool) -> _Placed:
     """A new session in place of one that was erased: of the same device, and of nothing that came before."""
     erased = tuple(dict.fromkeys((*gone.erased, *fresh.session.erased)))
     denied = fresh.session.denied or (gone.denied and not anew)
-    return fresh._replace(
-        session=fresh.session._replace(offset=gone.offset, erased=erased, denied=denied)
-    )
+    return fresh._replace(session=fresh.session._replace(erased=erased, denied=denied))
 
 
 def _after(call: Call, named: Node, erased: int) -> Node:
@@ -240,9 +246,16 @@ def _named(call: Call, profile_id: object) -> Node | None:
         return None
 
 
-def _fresh(call: Call, id_: str, happened: Sequence[int | None], told: int | None) -> Session:
+def _fresh(
+    call: Call,
+    id_: str,
+    happened: Sequence[int | None],
+    told: int | None,
+    gone: Session | None,
+) -> Session:
     times = [time for time in (*happened, told) if time is not None]
-    offset = clock.offset(call.now, call.sent, times)
+    back = returning.dated(call, gone, times) if gone else None
+    offset = back.offset if back else clock.offset(call.now, call.sent, times)
     dated = (call.now if time is None else clock.corrected(time, offset) for time in happened)
     seen = max((min(time, call.now + DAY) for time in dated), default=call.now)
     latest = seen + AHEAD if happened else seen
