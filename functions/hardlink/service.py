@@ -147,7 +147,7 @@ class Service:
         if found is None or session is None or session.profile == NOBODY:
             here = self._unrecorded(call, session_id, command)
             return {**here, "results": _results(batch), "warnings": warnings}
-        if other is None and not session.denied:
+        if other is None:
             self._open_other(call, command, session)
         if told and not session.denied:
             session = self._lasting(
