@@ -16,7 +16,8 @@ export interface Verdict {
 /** What the service said of `identify` or `update`. */
 export interface Told {
   session: { id: string }
-  profile: { id: string }
+  /** `null` where nothing was stored, and there is none. */
+  profile: { id: string | null }
   customer?: { type: string; value: string } | null
   warnings: string[]
 }

@@ -85,6 +85,24 @@ def test_the_session_and_the_profile_survive_a_page_load(
     assert shop.session_types(before[0]) == ["one", "two"]
 
 
+def test_a_profile_that_is_gone_is_kept_no_more(shop: Shop, device: BrowserContext) -> None:
+    """Its visitor was erased, and what comes too late is answered none."""
+    page = opened(device, shop.page(vocabularies="tracardi"))
+    called(page, "hardlink.track('one')")
+    erase = f"/sessions/{session(page)}/erase"
+    key = {"authorization": f"Bearer {shop.client.key}"}
+    assert shop.client.send("POST", erase, b"", key).status == 202
+    late = "{type: 'late', time: '2026-01-01T00:00:00Z'}"
+    told = called(page, f"hardlink.tracardi.send({{events: [{late}]}})")
+    assert told["ok"]["results"][0]["status"] == "dropped"
+    assert page.evaluate("hardlink.getProfile()") is None
+    wire = shop.wire(device)
+    called(page, "hardlink.track('two')")
+    (body,) = wire.bodies("/track")
+    assert "profile" not in body
+    assert page.evaluate("hardlink.getProfile()")
+
+
 def test_calls_before_the_script_arrives_are_carried_out_in_their_order(
     shop: Shop, device: BrowserContext
 ) -> None:

@@ -72,9 +72,11 @@ export const createVisitor = (store, config, allowed) => {
     /** @returns {string | null} */
     profile: () => store.get("profile"),
 
-    /** @param {string} id @param {string} session under which it was answered */
+    /** @param {string | null} id none where there is none any more @param {string} session under which it was answered */
     keepProfile(id, session) {
-      if (session === visitor.session() && id !== visitor.profile()) store.set("profile", id)
+      if (session !== visitor.session()) return
+      if (id) store.set("profile", id)
+      else store.drop("profile")
     },
 
     /** What was kept in memory is stored. */
