@@ -239,6 +239,13 @@ def event_id(found: Event, number: int) -> str | None:
     return None if found.id in (None, "") else formed(found.id, f"events[{number}].id")
 
 
+def event_time(found: Event, number: int) -> int | None:
+    """When an event happened on the device's clock, if the client says so. Raises `Invalid`."""
+    if found.happened is None:
+        return None
+    return instants.parse(found.happened, f"events[{number}].time")
+
+
 def event_order(found: Event, number: int) -> Said | None:
     """The order that an event is, if it is one. Raises `Invalid`."""
     if found.order is None:

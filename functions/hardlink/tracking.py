@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from hardlink import addresses, clock, commands, events, instants, layout, recent, values
+from hardlink import addresses, clock, commands, events, layout, recent, values
 from hardlink.call import Call, NewId
 from hardlink.commands import Event, Track
 from hardlink.errors import Invalid, TooLarge
@@ -126,9 +126,7 @@ class Batch:
             event = commands.event(body, number)
             id_ = commands.event_id(event, number)
             order = commands.event_order(event, number)
-            happened = None
-            if event.happened is not None:
-                happened = instants.parse(event.happened, f"events[{number}].time")
+            happened = commands.event_time(event, number)
         except Invalid as error:
             return Verdict(id_ or _given_id(body), "rejected", error.message, error.field)
         if not (self._command.options.saves and event.options.saves):

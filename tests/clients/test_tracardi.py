@@ -179,6 +179,19 @@ def test_a_payload_that_is_not_valid_is_422(shop: Client, body: dict[str, Any], 
     assert fault["msg"] == reply.error["message"]
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"time": {"x": 1}}, {"time": "soon"}, {"id": []}, {"order": {"number": "null"}}]
+)
+def test_what_is_rejected_logs_nobody_in(shop: Client, wrong: dict[str, Any]) -> None:
+    session = fresh()
+    signs_in = {"type": "sign-in", "properties": {"pk": fresh("gordon")}, **wrong}
+    events = [{"type": "view"}, signs_in]
+    reply = send(shop, {"session": {"id": session}, "events": events})
+    assert reply.status == 226
+    assert [r["status"] for r in reply.json["results"]] == ["stored", "rejected"]
+    assert shop.get("sessions", session).json["why"] == []
+
+
 def test_native_callers_are_answered_as_ever(shop: Client) -> None:
     native: dict[str, Any] = {"source": {"id": "web-key"}, "session": {"id": fresh()}}
     assert shop.post("/track", {**native, "events": 5}).status == 400

@@ -132,12 +132,15 @@ def _meaning(
         return Meaning(), False
     try:
         found = commands.event(event, number)
+        timed = commands.event_time(found, number) is not None
+        commands.event_id(found, number)
+        commands.event_order(found, number)
     except Invalid:
         return Meaning(), False  # it is rejected, with its reason
     meaning = meanings.of(found.type, found.properties, f"events[{number}].properties", project)
     if command.ids:
         meaning = meaning._replace(ids=NOTHING)  # the caller says itself who this is
-    return meaning, found.happened is not None
+    return meaning, timed
 
 
 def _begins(meaning: Meaning, before: Meaning, *, timed: bool) -> bool:
