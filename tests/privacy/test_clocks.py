@@ -20,14 +20,8 @@ AHEAD, BEHIND = 2 * HOUR, -2 * HOUR
 
 
 @pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
-def world(store: MemoryStore) -> World:
-    """Empty, in memory."""
-    return in_memory(store)
+def world() -> World:
+    return in_memory()
 
 
 def track(
@@ -214,9 +208,9 @@ def test_nobodys_events_are_dated_so_as_well(world: World) -> None:
     world.settle()
 
 
-def test_who_loses_the_race_to_come_back_stores_nothing_late(
-    world: World, store: MemoryStore
-) -> None:
+def test_who_loses_the_race_to_come_back_stores_nothing_late(world: World) -> None:
+    store = world.store
+    assert isinstance(store, MemoryStore)
     track(world, "S1", "old")
     erased(world, "S1")
 
