@@ -8,6 +8,7 @@ with the step that makes it so: whoever comes next goes on, however often and wh
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -267,12 +268,19 @@ def _death(space: str, id_: str, node: Node, record: Record, now: int) -> list[A
     dying = Record(
         state, denied=record.denied, dying=now, erasure=id_
     )  # `created` goes: see `Decision.settled`
-    stone: Item = {"at": now, "denied": True} if record.denied else {"at": now}
     return [
         Put(layout.head(space, node), layout.write_record(dying), Rev(record.state.rev)),
-        Put(layout.tombstone(space, node), stone),
+        Put(layout.tombstone(space, node), _stone(id_, node, record, now)),
         Put(layout.erasure(space, id_, f"n/{node}"), {"at": now}),
     ]
+
+
+def _stone(id_: str, node: Node, record: Record, now: int) -> Item:
+    """Of a profile, `next`: what makes the one that comes after it, and nobody knows who has no table to read."""
+    if node.type != PROFILE:
+        return {"at": now}
+    random = hashlib.sha256(f"{id_}/{node}".encode()).hexdigest()
+    return {"at": now, "next": random, **({"denied": True} if record.denied else {})}
 
 
 def _redaction(

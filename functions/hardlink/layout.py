@@ -159,7 +159,10 @@ def told(project: str, node: Node, number: str) -> Key:
 
 
 def tombstone(project: str, node: Node) -> Key:
-    """The key that says when a node was erased, and whether it had opted out; not which one it was."""
+    """The key that says when a node was erased, and not which one it was.
+
+    Of a profile also whether it had opted out (`denied`), and what makes the one that comes after it (`next`).
+    """
     digest = hashlib.sha256(f"{project}/{node}".encode()).hexdigest()
     return Key("customers", f"{project}/{ERASURE}{digest}", "t")
 

@@ -158,7 +158,7 @@ class Service:
                     self._told(call, at, other, ids, command, batch.earliest)
                 ),
             )
-        if session.offset != found.offset:
+        if batch.parsed and session.offset != found.offset:
             self._visits.keep_clock(call, session)
         own = command.is_of_no_device
         stored = self._tracking.store(call, session, command, batch)

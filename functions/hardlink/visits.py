@@ -11,10 +11,11 @@ from uuid import UUID
 from hardlink import beginnings, clock, events, forest, layout, recent, returning
 from hardlink.call import Call, NewId
 from hardlink.contention import attempts
-from hardlink.errors import Invalid
+from hardlink.errors import Busy, Invalid
 from hardlink.identifiers import OWN, of_session
 from hardlink.instants import DAY, MINUTE
 from hardlink.layout import Record, Session
+from hardlink.links import BEING_ERASED
 from hardlink.nodes import NOBODY, Node, State, profile
 from hardlink.port import (
     Absent,
@@ -138,11 +139,12 @@ class Visits:
             head = layout.head(call.space, found.profile)
             item, stone = self._store.get([head, layout.tombstone(call.space, found.profile)])
             record = layout.read_record(item)
-            erased = max(forest.erased_at(stone), record.dying)
-            if record.is_there or not erased:
+            if stone is None and record.dying:
+                raise Busy(BEING_ERASED)  # a moment ago
+            if stone is None or record.is_there:
                 return found._replace(record=record)
-            denied = record.denied or "denied" in (stone or {})
-            found = _Found(_after(call, found.profile, erased), erased=erased, denied=denied)
+            after = _after(found.profile, str(stone["next"]))
+            found = _Found(after, erased=forest.erased_at(stone), denied="denied" in stone)
 
     def expect(self, call: Call, session: Session, time: int) -> None:
         """Raise the upper bound of a session's event times, before an event beyond it is written."""
@@ -224,9 +226,9 @@ def _come_back(fresh: _Placed, gone: Session, *, anew: bool) -> _Placed:
     return fresh._replace(session=fresh.session._replace(erased=erased, denied=denied))
 
 
-def _after(call: Call, named: Node, erased: int) -> Node:
+def _after(named: Node, random: str) -> Node:
     """Who comes back by the ID of a profile that was erased: always the same one, of whom nothing leads back to it."""
-    digest = hashlib.sha256(f"{call.space}/{named}/{erased}".encode()).digest()
+    digest = hashlib.sha256(f"{named}/{random}".encode()).digest()
     return profile(str(UUID(bytes=digest[:16], version=4)))
 
 

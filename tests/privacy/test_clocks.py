@@ -130,6 +130,20 @@ def test_on_a_shared_device_too(world: World) -> None:
     assert statuses(world.track("S1", {"type": "view", "id": "x"}, source="split")) == ["stored"]
 
 
+def test_the_clock_of_who_opted_out_is_not_kept(world: World) -> None:
+    track(world, "S1", "first", off=AHEAD, source="split")
+    for name in ("gordon", "alyx"):
+        world.identify("S1", "split", ids={"registered": name})
+        world.clock.pass_(HOUR)
+    world.consent("S1", "denied", "split")
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    before = dict(world.dumped())
+    assert track(world, "S1", "now", source="split") == ["dropped"]
+    assert world.dumped() == before
+
+
 def test_what_comes_late_says_nothing_about_the_clock_of_who_stays(world: World) -> None:
     """What they send again is known again, to the microsecond."""
     for name in ("gordon", "alyx"):

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from hardlink import layout
+from hardlink.errors import Busy
 from hardlink.instants import HOUR, iso
 from hardlink.layout import Key
+from hardlink.nodes import Node
+from hardlink.port import Put
+from hardlink.reading import Reading
 from hardlink.sources import Source
 from tests.memory import MemoryStore
 from tests.privacy.test_erasure import gone, statuses
@@ -59,6 +65,27 @@ def test_who_sends_the_erased_id_is_one_new_visitor(world: World, source: str) -
     world.settle()
     assert world.sessions("gordon") == {"S1", "S2", "S3"}
     gone(world, NAMED, "before")
+
+
+def test_nobody_can_tell_by_the_next_id_whose_it_was() -> None:
+    """Not even who knows the old one and when it was erased."""
+    found: set[str | None] = set()
+    for secret in ("a", "b"):
+        memory = MemoryStore()
+        world = World(memory, memory.taken, memory.dump, sources=OWN_IDS)
+        world.reading = Reading(memory, OWN_IDS, world.clock, partial(str, secret))
+        visit(world, "S1", "before")
+        world.erase_session("S1")
+        found.add(visit(world, "S2", "after"))
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("source", ["static", "move"])
+def test_who_is_being_erased_just_now_is_told_to_come_again(world: World, source: str) -> None:
+    head = layout.head(SPACE, Node("profile", "till-8"))
+    world.store.write([Put(head, {"rev": 2, "created": 1, "dying": 1, "erasure": "e"})])
+    with pytest.raises(Busy):
+        world.track("S9", source=source, profile={"id": "till-8"})
 
 
 def test_of_one_that_was_erased_again_too(world: World) -> None:
