@@ -23,7 +23,8 @@ from hardlink.port import WHOLE, Action, Check, Delete, Part, Store
 from hardlink.sweeping import Sweeping
 from hardlink.tables import clock
 
-_KINDS = (HEAD, ERASURE, "p/", "s/")
+_ROWS = ("p/", "s/")
+_KINDS = (HEAD, ERASURE, *_ROWS)
 _NAMES = {
     HEAD: "customer of a session",
     "h/": "home",
@@ -128,7 +129,7 @@ class Redrive:
 
     def _strays(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Looked]:
         """Rows under a customer whose node has no home there: nobody would come and take them away."""
-        rows = {key: self._of(key) for key, _ in page if _is_row(key)}
+        rows = {key: self._of(key) for key, _ in page if key.item.startswith(_ROWS)}
         homes = {
             key: layout.home(layout.project_of(key.partition)[0], node, _root(key))
             for key, node in rows.items()
@@ -220,12 +221,6 @@ def _said(action: Action) -> str:
     """`session row deleted`."""
     kind = action.key.item[:2]
     return f"{_NAMES[kind]} {'deleted' if isinstance(action, Delete) else 'written'}"
-
-
-def _is_row(key: Key) -> bool:
-    """Whether it is one under a customer: an erasure remembers sessions by the same names."""
-    _, rest = layout.project_of(key.partition)
-    return key.item.startswith(("p/", "s/")) and not rest.startswith(ERASURE)
 
 
 def _root(row: Key) -> Node:

@@ -34,15 +34,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         keys = record.dynamodb.keys if record.dynamodb else {}
         found = next((table, keys[name]) for table, name in PARTITION.items() if name in keys)
         if found not in done:  # all records of a batch were written before it was read
-            act = _hand_on if keys.get(SORT) == layout.ERASURE else _associate
+            begun = keys.get(SORT) == layout.ERASURE
+            act, fault = (_hand_on, "not handed on") if begun else (_associate, "not associated")
             try:
                 act(record, *found)
             except Exception as error:  # noqa: BLE001 - of whatever kind
                 metrics.count("association_failures")
                 failure = Failure(error)
-                logger.error(
-                    "not associated", table=found[0], key=layout.hidden(found[1]), why=str(failure)
-                )
+                logger.error(fault, table=found[0], key=layout.hidden(found[1]), why=str(failure))
                 raise failure from None
             done.add(found)
 

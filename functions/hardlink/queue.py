@@ -25,7 +25,7 @@ class Erasures:
 
     @cached_property
     def _client(self) -> Any:
-        config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard"})
+        config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard"})
         return botocore.session.get_session().create_client("sqs", config=config)
 
     def begun(self, space: str, id_: str) -> None:

@@ -276,6 +276,15 @@ def test_an_erasure_of_which_nobody_heard_is_carried_out(engine: Engine) -> None
     assert written(list(work.everything())) == 0
 
 
+def test_no_node_is_taken_for_an_erasures_own() -> None:
+    store = MemoryStore()
+    world = in_memory(store)
+    erased(world, "gordon")
+    world.identify("~", ids={"registered": "barney"})  # nobody delivers this
+    told = [one.key for one in Redrive(store, HARD_TYPES, dry=True).everything() if one.wrote]
+    assert len(told) == len(set(told)) == 2
+
+
 def test_one_erasure_alone_is_carried_out() -> None:
     store = MemoryStore()
     world = in_memory(store)
