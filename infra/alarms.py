@@ -23,6 +23,8 @@ OPERATIONS = ("GetItem", "PutItem", "Query", "TransactWriteItems")
 """DynamoDB's own errors are told by operation: those that everything needs."""
 FEW_CALLS, FEW_EVENTS = 20, 50
 """Fewer in five minutes are no share of anything."""
+LATE_ERASURE, MANY_ERASURES = 900, 1000
+"""Seconds, and how many at once."""
 
 
 class Alarm(NamedTuple):
@@ -39,18 +41,23 @@ class Alarm(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Whatever tells of itself. `api`: the ID of the HTTP API; `readers`: functions that read a stream."""
+    """Whatever tells of itself.
+
+    `api`: the ID of the HTTP API; `readers`: functions that read a stream; `erasures`: the queue of those that began.
+    """
 
     scope: Construct
     api: str
     functions: Sequence[lambda_.IFunction]
     readers: Sequence[lambda_.IFunction]
     tables: Sequence[dynamodb.ITable]
+    erasures: sqs.IQueue
     failed: Sequence[sqs.IQueue]
 
     def alarms(self) -> Iterator[Alarm]:
         """Every alarm of a deployment."""
         yield from self._of_streams()
+        yield from self._of_erasures()
         yield from self._of_calls()
         yield from self._of_functions()
         yield from self._of_tables()
@@ -106,6 +113,18 @@ class Told(NamedTuple):
         names = ("ReadThrottleEvents", "WriteThrottleEvents")
         return _over("SUM", [_of_table(t, n) for t in self.tables for n in names])
 
+    def erasures_age(self) -> cloudwatch.Metric:
+        """Seconds for which the oldest erasure has waited; one that failed thrice is left out by SQS."""
+        return self.erasures.metric_approximate_age_of_oldest_message(
+            period=MINUTE, statistic="Maximum"
+        )
+
+    def erasures_waiting(self) -> cloudwatch.Metric:
+        """How many erasures could be carried on."""
+        return self.erasures.metric_approximate_number_of_messages_visible(
+            period=MINUTE, statistic="Maximum"
+        )
+
     def _of_streams(self) -> Iterator[Alarm]:
         yield Alarm(
             "IteratorAge",
@@ -132,6 +151,21 @@ class Told(NamedTuple):
                 "redrive or delete the message.",
                 periods=1,
             )
+
+    def _of_erasures(self) -> Iterator[Alarm]:
+        yield Alarm(
+            "ErasuresAge",
+            self.erasures_age(),
+            LATE_ERASURE,
+            "An erasure began a quarter of an hour ago and is not done, as one is within two minutes. Look at erase's "
+            "log, and with infra.doctor whether its queue is read.",
+        )
+        yield Alarm(
+            "ErasuresWaiting",
+            self.erasures_waiting(),
+            MANY_ERASURES,
+            "A thousand erasures wait for their turn. Whoever asked for so many? Look at erase's errors and throttles.",
+        )
 
     def _of_calls(self) -> Iterator[Alarm]:
         yield Alarm(

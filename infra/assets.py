@@ -16,7 +16,7 @@ from pathlib import Path
 from infra import plan
 
 CACHE = plan.ROOT / ".cache"
-SERVICES = ("dynamodb", "firehose", "s3", "secretsmanager")
+SERVICES = ("dynamodb", "firehose", "s3", "secretsmanager", "sqs")
 """The services that the functions call. botocore describes all others as well, in 30 MB that no function reads."""
 PLATFORM = (
     *("--platform", "manylinux2014_aarch64", "--implementation", "cp", "--python-version", "3.13"),

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra import plan
+from infra import plan, queues
 from infra.findings import acknowledge
 from infra.tables import Tables
 
@@ -36,25 +34,12 @@ class Reading(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._function = function
-        self._failed = sqs.Queue(
-            self,
-            "Failed",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(plan.QUEUE_DAYS),
-        )
-        acknowledge(
-            self._failed, "SQS3", "it is where others' failures end: it has none of its own"
-        )
+        self.failed = queues.failures(self)
+        """What failed: where in the stream it stands, until somebody looks."""
         streams = [_stream(tables[name]) for name in filters]
         permission = self._permission(streams)
         for name, stream in zip(filters, streams, strict=True):
             self._map(name.capitalize(), stream, filters[name]).node.add_dependency(permission)
-
-    @property
-    def failed(self) -> sqs.Queue:
-        """What failed: where in the stream it stands, until somebody looks."""
-        return self._failed
 
     def _permission(self, streams: list[str]) -> iam.Policy:
         """What Lambda itself does in the function's name, and checks when a mapping is made."""
@@ -65,9 +50,9 @@ class Reading(Construct):
             "Permission",
             roles=[role] if role else None,
             statements=[
-                _allow([f"dynamodb:{action}" for action in reading], streams),
-                _allow(["dynamodb:ListStreams"], ["*"]),
-                _allow(["sqs:SendMessage"], [self._failed.queue_arn]),
+                queues.allow([f"dynamodb:{action}" for action in reading], streams),
+                queues.allow(["dynamodb:ListStreams"], ["*"]),
+                queues.allow(["sqs:SendMessage"], [self.failed.queue_arn]),
             ],
         )
         acknowledge(policy, "IAM5[Resource::*]", "to list streams knows no resources: names only")
@@ -91,13 +76,9 @@ class Reading(Construct):
             maximum_retry_attempts=plan.STREAM_RETRIES,
             maximum_record_age_in_seconds=plan.STREAM_MAX_AGE,
             destination_config=SourceMapping.DestinationConfigProperty(
-                on_failure=SourceMapping.OnFailureProperty(destination=self._failed.queue_arn)
+                on_failure=SourceMapping.OnFailureProperty(destination=self.failed.queue_arn)
             ),
         )
-
-
-def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=actions, resources=resources)
 
 
 def _stream(table: dynamodb.Table) -> str:

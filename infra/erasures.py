@@ -1,36 +1,40 @@
-"""Lambda's part between the stream of `customers` and `erase`, on one machine: erasures that began are carried out."""
+"""The way from an erasure that began to `erase`: a queue, so that it comes again until it is done.
+
+`associate` tells it, as it reads the stream of `customers` anyway: a stream has at most two readers.
+"""
 
 from __future__ import annotations
 
-import queue
-import threading
-import traceback
-from typing import Any
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
 
-from infra import plan
-from infra.streams import Invoke, Record, matches
+from infra import plan, queues
 
 
-class Erasures:
-    """A thread of its own, as an erasure waits for calls that are under way; it ends with the program."""
+class Erasures(Construct):
+    """`waiting`: the queue of erasures that began; `failed`: the queue of those that were not done."""
 
-    def __init__(self, invoke: Invoke) -> None:
-        self._invoke = invoke
-        self._begun: queue.Queue[Record] = queue.Queue()
-        threading.Thread(target=self._run, name="erasures", daemon=True).start()
+    def __init__(self, scope: Construct, id_: str) -> None:
+        super().__init__(scope, id_)
+        self.failed = queues.failures(self)
+        self.waiting = queues.waiting(
+            self,
+            self.failed,
+            runs=plan.ERASURE_RUNS,
+            hidden=plan.ERASURE_HIDDEN,
+            retention_period=Duration.days(plan.QUEUE_DAYS),
+        )
 
-    def take(self, record: Record) -> None:
-        """A record that no other function wants."""
-        if matches(plan.ERASURE_FILTER, record):
-            self._begun.put(record)
-
-    def _run(self) -> None:
-        while True:
-            record = self._begun.get()
-            try:
-                answer: dict[str, Any] = self._invoke({"Records": [record]})
-            except Exception:  # noqa: BLE001 (whatever it raises, Lambda tries it again)
-                traceback.print_exc()
-                continue
-            if answer["batchItemFailures"]:
-                self._begun.put(record)
+    def bring(self, erase: lambda_.Function) -> None:
+        """Have them carried out."""
+        role = erase.role
+        permission = iam.Policy(
+            self,
+            "Taking",
+            roles=[role] if role else None,
+            statements=[queues.taking(self.waiting)],
+        )
+        mapping = queues.bring(self, self.waiting, erase, at_once=plan.ERASURES_AT_ONCE)
+        mapping.node.add_dependency(permission)

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -113,24 +114,19 @@ class _Examination:
             kept = self._account.ask("dynamodb", "describe_continuous_backups", TableName=name)
             fault = symptoms.backup(kept["ContinuousBackupsDescription"])
             yield Finding(f"backups of {name}", fault)
-        read = {
-            self._account.ask("lambda", "get_event_source_mapping", UUID=uuid)["EventSourceArn"]
-            for uuid in self._all("Lambda::EventSourceMapping")
-        }
-        yield Finding("streams", symptoms.sources(read, streams))
+        yield Finding("streams", symptoms.sources(self._read, streams))
+        for name, stream in streams.items():
+            yield Finding(f"readers of {name}", symptoms.readers(self._readers(stream), name))
 
     def queues(self) -> Iterator[Finding]:
-        """Those of what failed."""
+        """That of erasures, and those of what failed."""
+        work = self._outputs.get("Erasures")
+        fault = symptoms.work(work and self._attribute(work, "QueueArn"), self._read)
+        yield Finding("queue Erasures", fault)
         for output, url in self._outputs.items():
             if not output.startswith("Failed"):
                 continue
-            answer = self._account.ask(
-                "sqs",
-                "get_queue_attributes",
-                QueueUrl=url,
-                AttributeNames=["ApproximateNumberOfMessages"],
-            )
-            depth = int(answer["Attributes"]["ApproximateNumberOfMessages"])
+            depth = int(self._attribute(url, "ApproximateNumberOfMessages"))
             yield Finding(f"queue {output}", symptoms.queue(depth, url))
 
     def secrets(self) -> Iterator[Finding]:
@@ -165,6 +161,24 @@ class _Examination:
             )
             said = next((group for group in groups if group["logGroupName"] == name), None)
             yield Finding(f"log {name}", symptoms.log(said))
+
+    @cached_property
+    def _read(self) -> set[str]:
+        """Every stream and queue that a function of the stack is brought."""
+        return {
+            self._account.ask("lambda", "get_event_source_mapping", UUID=uuid)["EventSourceArn"]
+            for uuid in self._all("Lambda::EventSourceMapping")
+        }
+
+    def _readers(self, stream: str | None) -> int:
+        """How many mappings of the account read a stream."""
+        listed = ("lambda", "list_event_source_mappings", "EventSourceMappings")
+        return len(self._account.pages(*listed, EventSourceArn=stream)) if stream else 0
+
+    def _attribute(self, queue: str, name: str) -> str:
+        asked = {"QueueUrl": queue, "AttributeNames": [name]}
+        answer = self._account.ask("sqs", "get_queue_attributes", **asked)
+        return str(answer["Attributes"][name])
 
     def _all(self, type_: str) -> list[str]:
         """The resources of a type, by what AWS calls them."""

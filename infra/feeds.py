@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra import plan
+from infra import plan, queues
 from infra.findings import acknowledge
 
 
@@ -22,27 +21,17 @@ class Feeds(Construct):
         super().__init__(scope, id_)
         self.name = f"{Stack.of(self).stack_name}-feeds-{Aws.ACCOUNT_ID}-{Aws.REGION}"
         """Known beforehand: the queue allows this bucket before there is one."""
-        self.failed = self._queue("Failed", retention_period=Duration.days(plan.QUEUE_DAYS))
-        acknowledge(self.failed, "SQS3", "it is where others' failures end: it has none of its own")
-        self._waiting = self._queue(
-            "Waiting",
-            visibility_timeout=Duration.seconds(plan.FUNCTIONS_BY_NAME["orders"].timeout),
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=self.failed, max_receive_count=plan.FEED_RUNS
-            ),
+        self.failed = queues.failures(self)
+        self._waiting = queues.waiting(
+            self,
+            self.failed,
+            runs=plan.FEED_RUNS,
+            hidden=plan.FUNCTIONS_BY_NAME["orders"].timeout,
         )
         self._bucket = self._made(keep=keep)
         self._bucket.node.add_dependency(self._allowed_to_send())
-        self._map(orders).node.add_dependency(self._permission(orders))
-
-    def _queue(self, id_: str, **more: Any) -> sqs.Queue:
-        return sqs.Queue(
-            self,
-            id_,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            **more,
-        )
+        mapping = queues.bring(self, self._waiting, orders, at_once=plan.FEEDS_AT_ONCE)
+        mapping.node.add_dependency(self._permission(orders))
 
     def _made(self, *, keep: bool) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -96,7 +85,6 @@ class Feeds(Construct):
 
     def _permission(self, orders: lambda_.Function) -> iam.Policy:
         """Read feeds, read and write results; and what Lambda does with the queue in the function's name."""
-        taking = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
         files = self._bucket.arn_for_objects
         feeds, results = files(f"{plan.FEEDS}*"), files(f"{plan.RESULTS}*")
         role = orders.role
@@ -105,9 +93,9 @@ class Feeds(Construct):
             "Permission",
             roles=[role] if role else None,
             statements=[
-                _allow(["s3:GetObject"], [feeds, results]),
-                _allow(["s3:PutObject"], [results]),
-                _allow([f"sqs:{action}" for action in taking], [self._waiting.queue_arn]),
+                queues.allow(["s3:GetObject"], [feeds, results]),
+                queues.allow(["s3:PutObject"], [results]),
+                queues.taking(self._waiting),
             ],
         )
         bucket = Stack.of(self).get_logical_id(_plain(self._bucket))
@@ -119,24 +107,7 @@ class Feeds(Construct):
             )
         return policy
 
-    def _map(self, orders: lambda_.Function) -> lambda_.CfnEventSourceMapping:
-        return lambda_.CfnEventSourceMapping(
-            self,
-            "Mapping",
-            function_name=orders.function_arn,
-            event_source_arn=self._waiting.queue_arn,
-            batch_size=1,
-            function_response_types=["ReportBatchItemFailures"],
-            scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(
-                maximum_concurrency=plan.FEEDS_AT_ONCE
-            ),
-        )
-
 
 def _plain(bucket: s3.Bucket) -> s3.CfnBucket:
     """The bucket as CloudFormation has it."""
     return cast("s3.CfnBucket", bucket.node.default_child)
-
-
-def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=actions, resources=resources)

@@ -10,10 +10,11 @@ from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from hardlink.sources import Sources
-from infra import assets, plan
+from infra import assets, plan, queues
 from infra.findings import acknowledge
 from infra.server_keys import ServerKeys, SigningKeys
 from infra.stages import Stage
@@ -33,6 +34,7 @@ class Functions(Construct):
         id_: str,
         *,
         tables: Tables,
+        erasures: sqs.Queue,
         server_keys: ServerKeys,
         signing_keys: SigningKeys,
         sources: Sources,
@@ -42,6 +44,7 @@ class Functions(Construct):
         super().__init__(scope, id_)
         self._stage = stage
         self._tables = tables
+        self._erasures = erasures
         self._server_keys = server_keys
         self._signing_keys = signing_keys
         self._sources = sources
@@ -106,13 +109,12 @@ class Functions(Construct):
     def _role(self, scope: Construct, function: plan.Function, log: logs.LogGroup) -> iam.Role:
         role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log.grant_write(role)
-        for table, actions in function.access.items():
-            role.add_to_policy(
-                iam.PolicyStatement(
-                    actions=[f"dynamodb:{action}" for action in actions],
-                    resources=[self._tables[table].table_arn],
-                )
-            )
+        for table, allowed in function.access.items():
+            actions = [f"dynamodb:{action}" for action in allowed]
+            role.add_to_policy(queues.allow(actions, [self._tables[table].table_arn]))
+        if function.erasures:
+            actions = [f"sqs:{action}" for action in function.erasures]
+            role.add_to_policy(queues.allow(actions, [self._erasures.queue_arn]))
         if function.server_keys:
             role.add_to_policy(self._server_keys.reading())
         if function.signing_keys and self._signing_keys.arns:
@@ -142,6 +144,8 @@ class Functions(Construct):
             "POWERTOOLS_SERVICE_NAME": Stack.of(self).stack_name,
             "POWERTOOLS_LOG_LEVEL": self._stage.log_level,
         }
+        if function.erasures:
+            environment["HARDLINK_ERASURES"] = self._erasures.queue_url
         if function.server_keys:
             keys = Stack.of(self).to_json_string(self._server_keys.arns)
             environment["HARDLINK_SERVER_KEYS"] = keys

@@ -18,12 +18,12 @@ SERVER_KEY = "sample-server-key"
 
 
 def function_of(event: dict[str, Any]) -> str:
-    """The function that an event is for. Raises `ValueError` where no route, and no stream, brings it."""
+    """The function that an event is for. Raises `ValueError` where no route, stream or queue brings it."""
     if "Records" in event:
-        items = {record["dynamodb"]["Keys"]["item"]["S"] for record in event["Records"]}
-        if items == {"~"}:
+        if event["Records"][0]["eventSource"] == "aws:sqs":
             return "erase"
-        return "associate" if items == {"#"} else plan.FORWARD.name
+        items = {record["dynamodb"]["Keys"]["item"]["S"] for record in event["Records"]}
+        return "associate" if items <= {"#", "~"} else plan.FORWARD.name
     for route in plan.ROUTES:
         if route.key == event.get("routeKey"):
             return route.function

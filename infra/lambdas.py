@@ -18,16 +18,24 @@ from uuid import uuid4
 import boto3
 
 from infra import moto_engine, plan
+from infra.messages import create_queue
 
 if str(plan.FUNCTIONS) not in sys.path:
     sys.path.insert(0, str(plan.FUNCTIONS))
 
 # The functions' folder is no package: in Lambda, too, it is found on the path.
-from hardlink import declaration, tables, writing
+from hardlink import declaration, queue, tables, writing
 from hardlink.declaration import SourcesError
 from hardlink.nodes import NOTHING
 from hardlink.sources import Sources
 
+_CACHED = (
+    queue.erasures,
+    tables.tables,
+    writing.declared,
+    writing.service,
+    writing.throttle,
+)
 Handler = Callable[[dict[str, Any], object], Any]
 
 __all__ = ["Context", "Deployment", "Handler", "Sources", "SourcesError", "declared", "deployed"]
@@ -55,11 +63,12 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The functions of one running service, its sources, and the real names of its tables."""
+    """The functions of one running service, its sources, the real names of its tables, the URL of its queue."""
 
     handlers: Mapping[str, Handler]
     sources: Sources
     tables: Mapping[str, str]
+    erasures: str
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """Call a function; what its handler raises is raised."""
@@ -75,8 +84,9 @@ def declared(path: Path) -> Sources:
 def deployed(
     path: Path, server_keys: Mapping[str, str], signing_keys: Mapping[str, str] = NOTHING
 ) -> Iterator[Deployment]:
-    """Every function of the plan on empty tables. `server_keys`: one key a project; `signing_keys`: where one is used.
+    """Every function of the plan on empty tables and an empty queue.
 
+    `server_keys`: one key a project; `signing_keys`: where one is used.
     Raises `SourcesError` where the file of sources can't be used.
     """
     found = declared(path)
@@ -88,11 +98,12 @@ def deployed(
         for project in found.signed:
             key = signing_keys.get(project) or token_urlsafe()
             vault.create_secret(Name=_signing(project), SecretString=key)
-        os.environ.update(_environment(found, path, names))
-        for cached in (tables.tables, writing.declared, writing.service, writing.throttle):
+        url = create_queue("erasures", runs=plan.ERASURE_RUNS, hidden=plan.ERASURE_HIDDEN)
+        os.environ.update({**_environment(found, path, names), "HARDLINK_ERASURES": url})
+        for cached in _CACHED:
             cached.cache_clear()
         handlers = {name: handler(name) for name in plan.FUNCTIONS_BY_NAME}
-        yield Deployment(handlers, found, names)
+        yield Deployment(handlers, found, names, url)
 
 
 def _secret(project: str) -> str:

@@ -1,4 +1,4 @@
-"""The whole service on one machine: the same functions, routes, tables and streams, on moto. `make run` starts it."""
+"""The whole service on one machine: the same functions, routes, tables, streams and queue, on moto (`make run`)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from textwrap import indent
 from typing import Any
 
 from infra import lambdas, plan
-from infra.erasures import Erasures
 from infra.gateway import Gateway
 from infra.lambdas import Deployment, Sources, SourcesError
+from infra.messages import Messages
 from infra.server import Server
 from infra.shop import Shop
 from infra.snippet import snippet
@@ -76,13 +76,14 @@ def _running(number: int) -> Iterator[str]:
     signing = _keys("HARDLINK_SIGNING_KEY", sources.signed)
     with lambdas.deployed(declared, keys, signing) as deployment:
         server = _listening(number, deployment)
-        erasures = Erasures(lambda e: deployment.invoke("erase", e))
-        streams = Streams(
-            deployment.tables.values(),
-            lambda e: deployment.invoke("associate", e),
-            erasures.take,
-        )
-        with streams.running(), server.running(), _key_left(number, keys):
+        erasures = Messages(deployment.erasures, lambda e: deployment.invoke("erase", e))
+        streams = Streams(deployment.tables.values(), lambda e: deployment.invoke("associate", e))
+        with (
+            erasures.running(),
+            streams.running(),
+            server.running(),
+            _key_left(number, keys),
+        ):
             yield _welcome(number, deployment.sources, keys, signing)
             server.finish(_GRACE)
             if not streams.drain(_GRACE):

@@ -80,6 +80,7 @@ class Monitoring(Construct):
                 told.own("association_lag", "p95"),
                 told.iterator_age(),
             ),
+            _graph("Erasures: waiting, age (s)", told.erasures_waiting(), told.erasures_age()),
             _graph(
                 "Waits in queues of failures",
                 *(q.metric_approximate_number_of_messages_visible() for q in told.failed),

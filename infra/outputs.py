@@ -29,6 +29,7 @@ class Outputs(Construct):
         failed: str,
         feeds: str,
         failed_feeds: str,
+        erasures: str,
         failed_erasures: str,
         forwarding: Forwarding | None,
     ) -> None:
@@ -51,6 +52,7 @@ class Outputs(Construct):
                 "of each project, the secret that holds the key by which its identities are signed",
             )
         self._put("Failed", failed, "the queue of what could not be associated: empty, as a rule")
+        self._put("Erasures", erasures, "the queue of erasures that began, until each is done")
         self._put("FailedErasures", failed_erasures, "the queue of erasures that were not done")
         self._put("Feeds", feeds, "order feeds: aws s3 cp <file> <this><project>/")
         self._put("FailedFeeds", failed_feeds, "the queue of feeds that could not be imported")

@@ -29,6 +29,9 @@ Action = Literal[
 Access = Mapping[str, tuple[Action, ...]]
 """What a function may do, by table. Whatever is not named is forbidden; only who answers all customers may scan."""
 
+QueueAction = Literal["ChangeMessageVisibility", "SendMessage"]
+"""What code does with a queue itself; that it is brought its messages is Lambda's part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -44,8 +47,8 @@ class Table:
 class Function:
     """A Lambda function: `functions/<name>/handler.py`.
 
-    `access`: what its own code path does with the tables, and no more. `server_keys`: may read them; `signing_keys`:
-    those, where sources want identities signed.
+    `access`: what its own code path does with the tables, and no more; `erasures`: with the queue of erasures that
+    began. `server_keys`: may read them; `signing_keys`: those, where sources want identities signed.
     `hard_types`: is told which identifier types are hard, and needs no more of `sources.toml`.
     `busy`: called for events, so that whatever it adds to a call is paid for a million times.
     `timeout` in seconds; `memory` in MB, which is also its share of a processor.
@@ -53,6 +56,7 @@ class Function:
 
     name: str
     access: Access
+    erasures: tuple[QueueAction, ...] = ()
     server_keys: bool = False
     signing_keys: bool = False
     hard_types: bool = False
@@ -213,6 +217,7 @@ FUNCTIONS_BY_NAME = {
                 ),
                 "customers": (*_LINK, "UpdateItem"),
             },
+            erasures=("ChangeMessageVisibility",),  # says when one comes again
             server_keys=True,
             timeout=900,  # the most there is: it deletes every event of somebody
         ),
@@ -223,6 +228,7 @@ FUNCTIONS_BY_NAME = {
         Function(
             "associate",
             {"sessions": ("GetItem", "BatchGetItem", "UpdateItem"), "customers": _LINK},
+            erasures=("SendMessage",),  # it reads where they begin
             hard_types=True,
             busy=True,
             timeout=60,
@@ -327,10 +333,11 @@ STREAM_RETRIES = 10
 STREAM_MAX_AGE = 24 * 3600
 Filter = Mapping[str, object]
 """Which records of a stream reach a function, as Lambda's event filtering has it."""
-STREAM_FILTER: Filter = {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}}
-"""Only changes of a session or a node reach `associate`: events never do."""
-ERASURE_FILTER: Filter = {"dynamodb": {"Keys": {"item": {"S": ["~"]}}}}
-"""Only erasures reach `erase`, as they begin and when they are done."""
+STREAM_FILTERS: Mapping[str, Filter] = {
+    "sessions": {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}},
+    "customers": {"dynamodb": {"Keys": {"item": {"S": ["#", "~"]}}}},
+}
+"""What reaches `associate`: changes of a session or a node, and erasures. Events never do."""
 FORWARD_FILTERS: Mapping[str, Filter] = {
     "sessions": {
         "eventName": ["INSERT"],
@@ -356,6 +363,14 @@ FEED_DAYS = 30
 FEED_RUNS = 50
 """Runs of a quarter of an hour that one file may take before it counts as failed."""
 FEEDS_AT_ONCE = 2
+
+ERASURE_RUNS = 20
+"""Runs that one erasure may take before it counts as failed: two where all is well, the others over some hours."""
+ERASURE_HIDDEN = 6 * FUNCTIONS_BY_NAME["erase"].timeout
+"""Seconds after which it comes again if its run did not end: six times as long as a run, as AWS advises."""
+ERASURES_AT_ONCE = 5
+MOST_READERS = 2
+"""Of one stream: AWS advises no more, as each shard is read five times a second in all."""
 
 LOG_RETENTION = "ONE_MONTH"
 ACCESS_LOG = " ".join(

@@ -4,7 +4,9 @@
     python -m infra.redrive --stack hardlink-prod                    does it
     python -m infra.redrive --stack hardlink-prod --project shop --session f49c75a2
     python -m infra.redrive --stack hardlink-prod --project shop --customer registered=gordon
+    python -m infra.redrive --stack hardlink-prod --project shop --erasure 3f2c7a50-9d3b-4a53-8b27-0c7f6f0d9a11
 
+Erasures that are not done are carried out, those that began a moment ago as well: then it waits for up to a minute.
 Who runs it may list the stack's resources, read `associate`'s configuration, and read and write both tables.
 """
 
@@ -126,7 +128,7 @@ class _Told:
     def end(self) -> int:
         """Tell the sum; answers the exit code."""
         done = _listed(self._rows) or "nothing to do"
-        print(f"looked at {self._looked} nodes, {self._would} {self._mended}: {done}")
+        print(f"looked at {self._looked} nodes and erasures, {self._would} {self._mended}: {done}")
         if self._failed:
             print(f"{self._failed} could not be looked at: see why, and run it again")
         return 1 if self._failed else 0
@@ -146,7 +148,7 @@ def _carry_out(redrive: Redrive, projects: HardTypes, asked: argparse.Namespace)
     if unknown := set(asked.project) - projects.keys():
         raise Unusable(f"there is no project {', '.join(sorted(unknown))}")
     told = _Told(dry=asked.dry_run)
-    if not (asked.session or asked.customer):
+    if not (asked.session or asked.customer or asked.erasure):
         _everything(redrive, asked, told)
         return told.end()
     if len(asked.project) != 1:
@@ -158,6 +160,8 @@ def _carry_out(redrive: Redrive, projects: HardTypes, asked: argparse.Namespace)
         if "=" not in asked.customer:
             raise Unusable("a customer is TYPE=VALUE, as in registered=gordon")
         told.all(redrive.customer(project, Node.parse(asked.customer)))
+    if asked.erasure:
+        told.all(redrive.erasure(project, asked.erasure))
     return told.end()
 
 
@@ -192,6 +196,7 @@ def _arguments() -> argparse.ArgumentParser:
     add("--project", action="append", default=[], help="this project alone (may be repeated)")
     add("--session", help="the visitor of this session alone")
     add("--customer", metavar="TYPE=VALUE", help="who belongs to this customer, as its rows say")
+    add("--erasure", metavar="ID", help="this erasure alone, as its receipt is called")
     add("--dry-run", action="store_true", help="write nothing, and say what would be done")
     add("--parts", type=_positive, default=16, help="parts in which the table is looked at")
     add("--from-part", type=_positive, default=1, help="go on with this part after a run ended")

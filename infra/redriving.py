@@ -1,22 +1,30 @@
 """Recomputes from the tables what every node's stream record would have done, and tells what that was.
 
 It is `associate`'s own code, node by node, so whatever a lost or failed record left undone is done, and nothing else:
-a second run finds nothing to do. It holds one page of a table at a time, and may be broken off at any moment.
+a second run finds nothing to do. So it is with `erase`'s, erasure by erasure, for those that are not done. It holds one
+page of a table at a time, and may be broken off at any moment.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hardlink import forest, layout
 from hardlink.association import Association
-from hardlink.layout import HEAD, Item, Key, Table
+from hardlink.call import new_id
+from hardlink.erasing import Erasing
+from hardlink.instants import SECOND
+from hardlink.layout import ERASURE, HEAD, Item, Key, Table
 from hardlink.nodes import PROFILE, Node
 from hardlink.port import WHOLE, Action, Check, Delete, Part, Store
+from hardlink.sweeping import Sweeping
+from hardlink.tables import clock
 
-_KINDS = (HEAD, "p/", "s/")
+_ROWS = ("p/", "s/")
+_KINDS = (HEAD, ERASURE, *_ROWS)
 _NAMES = {
     HEAD: "customer of a session",
     "h/": "home",
@@ -27,7 +35,7 @@ HardTypes = Mapping[str, frozenset[str]]
 
 
 class Looked(NamedTuple):
-    """What became of a node. `key`: who it is, as `associate` logs it; `wrote`: rows by kind and what was done."""
+    """What became of a node or an erasure. `key`: as the logs have it; `wrote`: rows by kind and what was done."""
 
     key: str
     wrote: Counter[str]
@@ -35,24 +43,43 @@ class Looked(NamedTuple):
 
 
 class Unknown(Exception):
-    """There is no such session, or customer."""
+    """There is no such session, customer or erasure."""
 
 
 class Redrive:
-    """`dry`: nothing is written, and what is told is what would be."""
+    """`dry`: nothing is written, and what is told is what would be. `pause`: waits for so many microseconds."""
 
-    def __init__(self, store: Store, hard_types: HardTypes, *, dry: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        hard_types: HardTypes,
+        *,
+        dry: bool = False,
+        clock: Callable[[], int] = clock,
+        pause: Callable[[int], object] = lambda microseconds: time.sleep(microseconds / SECOND),
+    ) -> None:
         self._store = store
         self._hard_types = hard_types
         self._dry = dry
+        self._sweeping = Sweeping(store, clock, Erasing(store, clock, new_id))
+        self._pause = pause
 
     def everything(self, projects: Sequence[str] = (), part: Part = WHOLE) -> Iterator[Looked]:
-        """Look at every node of the tables, or of some projects; at one part of them."""
+        """Look at every node and every erasure of the tables, or of some projects; at one part of them."""
         for project in projects or ("",):
             partitions = f"{project}/" if project else ""
             for page in self._store.scan_all("customers", partitions, _KINDS, part):
                 yield from self._heads(page)
                 yield from self._strays(page)
+                yield from self._erasures(page)
+
+    def erasure(self, project: str, id_: str) -> Iterator[Looked]:
+        """Carry out an erasure that is not done. Raises `Unknown`."""
+        key = layout.erasure(project, id_)
+        item = self._store.get([key])[0]
+        if item is None:
+            raise Unknown(f"there is no erasure {id_!r} in project {project!r}")
+        yield from self._erasures([(key, item)])
 
     def session(self, project: str, id_: str) -> Iterator[Looked]:
         """Look at the profile of a session, and at the soft identifiers between. Raises `Unknown`."""
@@ -102,7 +129,7 @@ class Redrive:
 
     def _strays(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Looked]:
         """Rows under a customer whose node has no home there: nobody would come and take them away."""
-        rows = {key: self._of(key) for key, _ in page if key.item != HEAD}
+        rows = {key: self._of(key) for key, _ in page if key.item.startswith(_ROWS)}
         homes = {
             key: layout.home(layout.project_of(key.partition)[0], node, _root(key))
             for key, node in rows.items()
@@ -116,6 +143,24 @@ class Redrive:
                 looked = self._look(project, node, [_root(key)])
                 if looked.wrote or looked.error:  # else its home is there by now
                     yield looked
+
+    def _erasures(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Looked]:
+        for key, item in page:
+            if key.item == ERASURE and "done" not in item:
+                yield self._erase(key)
+
+    def _erase(self, key: Key) -> Looked:
+        """Carry one out to its end, which may take a minute: until nothing older is under way."""
+        hidden, wrote = layout.hidden(key.partition), Counter({"erasure carried out": 1})
+        try:
+            while not self._dry and (wait := self._sweep(key)):
+                self._pause(wait)
+        except Exception as error:  # noqa: BLE001 - one that can't be carried out ends nothing
+            return Looked(hidden, Counter(), error)
+        return Looked(hidden, wrote)
+
+    def _sweep(self, key: Key) -> int:
+        return self._sweeping.sweep(*layout.erasure_of(key.partition))
 
     def _of(self, row: Key) -> Node | None:
         """The node whose row it is; none where its session isn't there."""

@@ -12,6 +12,7 @@ from infra.alarms import Told
 from infra.api import Api
 from infra.association import Reading
 from infra.edge import Edge
+from infra.erasures import Erasures
 from infra.feeds import Feeds
 from infra.forwarding import Forwarding
 from infra.functions import Functions
@@ -42,10 +43,12 @@ class Hardlink(Stack):
         tables = Tables(self, "Tables", keep=keep)
         server_keys = ServerKeys(self, "ServerKeys", declared.projects)
         signing_keys = SigningKeys(self, "SigningKeys", declared.signed)
+        erasures = Erasures(self, "Erasure")
         functions = Functions(
             self,
             "Functions",
             tables=tables,
+            erasures=erasures.waiting,
             server_keys=server_keys,
             signing_keys=signing_keys,
             sources=declared,
@@ -54,20 +57,13 @@ class Hardlink(Stack):
         )
         api = Api(self, "Api", functions=functions, sources=declared, keep=keep)
         edge = _edge(self, api, stage)
-        both = dict.fromkeys(tables, plan.STREAM_FILTER)
+        erasures.bring(functions["erase"])
         association = Reading(
             self,
             "Association",
             tables=tables,
             function=functions["associate"],
-            filters=both,
-        )
-        erasure = Reading(
-            self,
-            "Erasure",
-            tables=tables,
-            function=functions["erase"],
-            filters={"customers": plan.ERASURE_FILTER},
+            filters=plan.STREAM_FILTERS,
         )
         forwarding = (
             Forwarding(self, "Forwarding", tables=tables, functions=functions, keep=keep)
@@ -81,10 +77,11 @@ class Hardlink(Stack):
             functions=[functions[name] for name in functions],
             readers=[functions["associate"], *([forwarding.function] if forwarding else [])],
             tables=[tables[name] for name in tables],
+            erasures=erasures.waiting,
             failed=[
                 association.failed,
                 feeds.failed,
-                erasure.failed,
+                erasures.failed,
                 *([forwarding.reading.failed] if forwarding else []),
             ],
         )
@@ -98,7 +95,8 @@ class Hardlink(Stack):
             server_keys=server_keys.names,
             signing_keys=signing_keys.names,
             failed=association.failed.queue_url,
-            failed_erasures=erasure.failed.queue_url,
+            erasures=erasures.waiting.queue_url,
+            failed_erasures=erasures.failed.queue_url,
             feeds=f"s3://{feeds.name}/{plan.FEEDS}",
             failed_feeds=feeds.failed.queue_url,
             forwarding=forwarding,

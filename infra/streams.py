@@ -24,7 +24,7 @@ _GLANCE = 1.0
 
 
 class Shard:
-    """The records of one table, delivered in their order, at least once each. `beside`: is told of all of them too."""
+    """The records of one table, delivered in their order, at least once each."""
 
     def __init__(
         self,
@@ -33,13 +33,11 @@ class Shard:
         *,
         retries: int = plan.STREAM_RETRIES,
         first_pause: float = _FIRST_PAUSE,
-        beside: Callable[[Record], None] | None = None,
     ) -> None:
         self.table = table
         self.failed: list[Record] = []
         """Records that were given up: what the stack sends to its on-failure queue."""
         self._invoke = invoke
-        self._beside = beside
         self._retries = retries
         self._first_pause = first_pause
         self._waiting: list[Record] = []
@@ -56,10 +54,7 @@ class Shard:
         """Deliver one batch, if there is one; answers the seconds to wait before the next attempt."""
         with moto_engine.LOCK:  # else somebody could find neither of the two holding the records
             taken = moto_engine.take_records(self.table)
-            self._waiting += filter(wanted, taken)
-        if self._beside:
-            for record in taken:
-                self._beside(record)
+            self._waiting += (record for record in taken if wanted(self.table, record))
         batch = self._waiting[: self._size]
         if not batch:
             return 0
@@ -107,13 +102,8 @@ class Shard:
 class Streams:
     """A thread for every table's shard, woken by writes."""
 
-    def __init__(
-        self,
-        tables: Iterable[str],
-        invoke: Invoke,
-        beside: Callable[[Record], None] | None = None,
-    ) -> None:
-        self.shards = [Shard(table, invoke, beside=beside) for table in tables]
+    def __init__(self, tables: Iterable[str], invoke: Invoke) -> None:
+        self.shards = [Shard(table, invoke) for table in tables]
         self._wakers = [threading.Event() for _ in self.shards]
         self._stopped = threading.Event()
 
@@ -158,9 +148,9 @@ class Streams:
                 waker.wait(_GLANCE)
 
 
-def wanted(record: Record) -> bool:
-    """Whether the plan's filter lets a record through to the function."""
-    return matches(plan.STREAM_FILTER, record)
+def wanted(table: str, record: Record) -> bool:
+    """Whether the plan's filter lets a record of this table through to the function."""
+    return matches(plan.STREAM_FILTERS[table], record)
 
 
 def matches(pattern: Any, value: Any) -> bool:

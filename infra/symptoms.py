@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from infra.plan import MOST_READERS
+
 
 class Finding(NamedTuple):
     """One check. `fault`: what is wrong and what to do, if anything is."""
@@ -67,6 +69,25 @@ def sources(read: Collection[str], streams: Mapping[str, str | None]) -> str | N
     unread = sorted(table for table, stream in streams.items() if stream not in read)
     if unread:
         return f"nobody reads the stream of {', '.join(unread)}: history joins nobody; cdk deploy"
+    return None
+
+
+def readers(count: int, table: str) -> str | None:
+    """How many event source mappings of this account read a table's stream, whoever made them."""
+    if count > MOST_READERS:
+        return (
+            f"{count} read the stream of {table}, AWS lets {MOST_READERS}: it comes late to each; see "
+            "aws lambda list-event-source-mappings, and delete what is not the stack's, or cdk deploy"
+        )
+    return None
+
+
+def work(source: str | None, read: Collection[str]) -> str | None:
+    """The ARN of the queue of erasures that began, and whatever is read by functions."""
+    if source is None:
+        return "there is none: the stack is of another version, cdk deploy"
+    if source not in read:
+        return "nobody reads it: erasures stay undone; cdk deploy, it keeps them for a fortnight"
     return None
 
 

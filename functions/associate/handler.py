@@ -1,4 +1,7 @@
-"""The stream function of both tables: brings the rows under every customer in line with the links."""
+"""The stream function of both tables: brings the rows under every customer in line with the links.
+
+It reads where erasures begin as well, and hands them on: a stream has two readers at most, and it is one already.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from typing import Any, cast
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
-from hardlink import layout, metrics
+from hardlink import layout, metrics, queue
 from hardlink.association import Association
 from hardlink.http import Failure
-from hardlink.layout import PARTITION, Table
+from hardlink.layout import PARTITION, SORT, Table
 from hardlink.log import logger, tell
 from hardlink.tables import clock, tables
 
@@ -24,32 +27,42 @@ association = Association(tables(), HARD_TYPES)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Each record says which node to look at; those that failed are answered, and come again."""
+    """Each record says which node to look at, or which erasure began; those that failed come again."""
     done: set[tuple[Table, str]] = set()
 
-    def associate(record: DynamoDBRecord) -> None:
+    def carry_out(record: DynamoDBRecord) -> None:
         keys = record.dynamodb.keys if record.dynamodb else {}
         found = next((table, keys[name]) for table, name in PARTITION.items() if name in keys)
         if found not in done:  # all records of a batch were written before it was read
+            begun = keys.get(SORT) == layout.ERASURE
+            act, fault = (_hand_on, "not handed on") if begun else (_associate, "not associated")
             try:
-                association.changed(*found)
+                act(record, *found)
             except Exception as error:  # noqa: BLE001 - of whatever kind
                 metrics.count("association_failures")
                 failure = Failure(error)
-                logger.error(
-                    "not associated", table=found[0], key=layout.hidden(found[1]), why=str(failure)
-                )
+                logger.error(fault, table=found[0], key=layout.hidden(found[1]), why=str(failure))
                 raise failure from None
-            _measure(record)
             done.add(found)
 
     processor = BatchProcessor(
         event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False
     )
-    with processor(event["Records"], associate, context):
+    with processor(event["Records"], carry_out, context):
         processor.process()
     tell()
     return cast("dict[str, Any]", processor.response())
+
+
+def _associate(record: DynamoDBRecord, table: Table, partition: str) -> None:
+    association.changed(table, partition)
+    _measure(record)
+
+
+def _hand_on(record: DynamoDBRecord, _: Table, partition: str) -> None:
+    """An erasure that began is told to `erase`; of one that goes on it knows."""
+    if record.raw_event["eventName"] == "INSERT":
+        queue.erasures().begun(*layout.erasure_of(partition))
 
 
 def _measure(record: DynamoDBRecord) -> None:

@@ -1,17 +1,16 @@
-"""Erasing somebody, by a call with a server key; and the rest of it, by the stream of `customers`."""
+"""Erasing somebody, by a call with a server key; and the rest of it, by the queue of erasures that began."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
-from hardlink import erasing, keys, layout, writing
+from hardlink import erasing, keys, queue, writing
 from hardlink.call import new_id
 from hardlink.http import Answer, Failure, Request, entrypoint
-from hardlink.instants import SECOND
+from hardlink.instants import MINUTE
 from hardlink.log import logger
 from hardlink.reading import Reading
 from hardlink.sweeping import Sweeping
@@ -21,7 +20,6 @@ server_keys = keys.ServerKeys(keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), c
 reading = Reading(tables(), writing.declared(), clock)
 sweeping = Sweeping(tables(), clock, erasing.Erasing(tables(), clock, new_id))
 _ACCEPTED = 202
-_SHORTEST = SECOND // 10
 
 ROUTES: dict[str, Callable[[str, Request], Answer]] = {
     "POST /customers/{type}/{value}/erase": lambda space, r: Answer(
@@ -35,8 +33,8 @@ ROUTES: dict[str, Callable[[str, Request], Answer]] = {
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A call of the API, or records of erasures that began."""
-    return _swept(event) if "Records" in event else answered(event, context)
+    """A call of the API, or messages about erasures that began."""
+    return swept(event) if "Records" in event else answered(event, context)
 
 
 @entrypoint
@@ -46,31 +44,31 @@ def answered(request: Request) -> Answer:
     return ROUTES[request.route](space, request)
 
 
-def _swept(event: dict[str, Any]) -> dict[str, Any]:
-    """Carry out what began, all of it once and then, as soon as nothing older is under way, once more."""
-    waiting = {record["dynamodb"]["SequenceNumber"]: record for record in event["Records"]}
-    failed: list[dict[str, str]] = []
-    while waiting:
-        waits: list[int] = []
-        for number, record in list(waiting.items()):
-            wait = _sweep(record)
-            if wait:
-                waits.append(wait)
-                continue
-            del waiting[number]
-            if wait is None:
-                failed.append({"itemIdentifier": number})
-        if waits:
-            time.sleep(max(_SHORTEST, *waits) / SECOND)
-    return {"batchItemFailures": failed}
+def swept(event: dict[str, Any]) -> dict[str, Any]:
+    """Each message names an erasure, which comes again until it is done: once nothing older is under way any more."""
+    unfinished = [message for message in event["Records"] if not _is_done(message)]
+    return {"batchItemFailures": [{"itemIdentifier": m["messageId"]} for m in unfinished]}
 
 
-def _sweep(record: dict[str, Any]) -> int | None:
-    """See `Sweeping.sweep`; nothing where it failed: the record comes again."""
-    space, rest = layout.project_of(record["dynamodb"]["Keys"]["customer"]["S"])
+def _is_done(message: dict[str, Any]) -> bool:
+    """Carry one on; what fails comes again, each time a minute later, and keeps back no other."""
     try:
-        return sweeping.sweep(space, rest.removeprefix(f"{layout.ERASURE}/"))
+        wait = sweeping.sweep(*queue.named(message["body"]))
     except Exception as error:  # noqa: BLE001 - of whatever kind
-        hidden = hashlib.sha256(rest.encode()).hexdigest()[:16]
-        logger.error("not swept", erasure=hidden, why=str(Failure(error)))
-        return None
+        _tell("not swept", message, error)
+        wait = int(message["attributes"]["ApproximateReceiveCount"]) * MINUTE
+    if wait:
+        _put_off(message, wait)
+    return not wait
+
+
+def _put_off(message: dict[str, Any], wait: int) -> None:
+    try:
+        queue.erasures().put_off(message["receiptHandle"], wait)
+    except Exception as error:  # noqa: BLE001 - it comes again all the same, when the queue shows it
+        _tell("not put off", message, error)
+
+
+def _tell(what: str, message: dict[str, Any], error: Exception) -> None:
+    hidden = hashlib.sha256(message["body"].encode()).hexdigest()[:16]
+    logger.error(what, erasure=hidden, why=str(Failure(error)))

@@ -22,7 +22,7 @@ PARTITION: dict[Table, str] = {"sessions": "session", "customers": "customer"}
 SORT = "item"
 HEAD = "#"
 ERASURE = "~"
-"""The sort key of an erasure: a change of it has the rest carried out."""
+"""The sort key of an erasure: that there is one has the rest carried out."""
 EXPIRES = "expires"
 """The TTL attribute, in seconds, as DynamoDB wants it."""
 
@@ -170,6 +170,12 @@ def tombstone(project: str, node: Node) -> Key:
 def erasure(project: str, id_: str, item: str = ERASURE) -> Key:
     """The key of an erasure; until it is done, of what it has to do: `n/<node>`, `r/<profile>`, `s/<session>`."""
     return Key("customers", f"{project}/{ERASURE}/{id_}", item)
+
+
+def erasure_of(partition: str) -> tuple[str, str]:
+    """Project and ID of the erasure whose partition this is."""
+    project, rest = project_of(partition)
+    return project, rest.removeprefix(f"{ERASURE}/")
 
 
 def home(project: str, node: Node, root: Node) -> Key:

@@ -10,7 +10,11 @@ import infra.node  # noqa: F401 - settles which Node.js runs the CDK, so it come
 
 # isort: split
 from infra import assets
+from infra.stages import Stage
 from tests.deploy.template import Template, synthesized
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-1111-2222-3333-444455556666"
+"""Of a domain: as CloudFront takes them."""
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +36,13 @@ def dev(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
 def prod(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
     """The stack that may not."""
     return synthesized(tmp_path_factory.mktemp("prod"), "prod")
+
+
+@pytest.fixture(scope="session")
+def onward(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """A stage with all that one may have: it tells onward, too."""
+    switches = [name for name, field in Stage.model_fields.items() if field.annotation is bool]
+    assert "forward" in switches
+    domain = {"domain": "hardlink.shop.example", "certificate": CERTIFICATE}
+    stage = Stage.model_validate({**dict.fromkeys(switches, True), **domain})
+    return synthesized(tmp_path_factory.mktemp("onward"), "prod", stage)

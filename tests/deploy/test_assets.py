@@ -41,7 +41,7 @@ def test_the_layer_holds_what_is_required_and_no_more(dev: Template) -> None:
     names = {f.name for f in packages.rglob("*")}
     assert not names & {"__pycache__", "tests", "bin", "RECORD"}
     services = {f.name for f in (packages / "botocore" / "data").iterdir() if f.is_dir()}
-    assert services == {"dynamodb", "firehose", "s3", "secretsmanager"}
+    assert services == {"dynamodb", "firehose", "s3", "secretsmanager", "sqs"}
 
 
 def test_the_clients_that_functions_use_can_be_made_of_the_layer(layer: Path) -> None:

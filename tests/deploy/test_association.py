@@ -3,39 +3,48 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
+from infra import plan
 from tests.deploy.template import Template, said
 
 STREAMS = {
     "AssociationSessions": "TablesSessions.StreamArn",
     "AssociationCustomers": "TablesCustomers.StreamArn",
 }
-ERASURE = "ErasureCustomers"
+ITEMS = {"AssociationSessions": ["#"], "AssociationCustomers": ["#", "~"]}
+"""The sort keys that matter: of sessions and nodes, and of erasures."""
 
 
-def test_associate_reads_both_streams_and_erase_what_it_began(dev: Template) -> None:
-    mappings = dict(dev.properties("Lambda::EventSourceMapping"))
-    del mappings["FeedsMapping"]
-    erasure = mappings.pop(ERASURE)
-    assert said(erasure["EventSourceArn"]) == "TablesCustomers.StreamArn"
-    assert said(erasure["FunctionName"]) == "FunctionsEraseFunction.Arn"
-    (pattern,) = erasure["FilterCriteria"]["Filters"]
-    assert json.loads(pattern["Pattern"]) == {"dynamodb": {"Keys": {"item": {"S": ["~"]}}}}
-    destination = erasure["DestinationConfig"]["OnFailure"]["Destination"]
-    assert said(destination) == "ErasureFailed.Arn"
-    assert {name: said(m["EventSourceArn"]) for name, m in mappings.items()} == STREAMS
-    assert {said(m["FunctionName"]) for m in mappings.values()} == {
+def test_associate_reads_both_streams_and_nobody_else_does(dev: Template) -> None:
+    mappings = dev.properties("Lambda::EventSourceMapping")
+    read = {name: said(m["EventSourceArn"]) for name, m in mappings.items()}
+    assert {name: arn for name, arn in read.items() if "Stream" in arn} == STREAMS
+    assert {said(mappings[name]["FunctionName"]) for name in STREAMS} == {
         "FunctionsAssociateFunction.Arn"
     }
 
 
+@pytest.mark.parametrize("stage", ["dev", "prod", "onward"])
+def test_no_stream_has_more_than_two_readers_in_any_stage(
+    stage: str, request: pytest.FixtureRequest
+) -> None:
+    """So AWS has it: of more, each shard's reads are throttled."""
+    template: Template = request.getfixturevalue(stage)
+    mappings = template.properties("Lambda::EventSourceMapping").values()
+    readers = Counter(said(m["EventSourceArn"]) for m in mappings)
+    streams = {arn: n for arn, n in readers.items() if arn.endswith(".StreamArn")}
+    assert streams == dict.fromkeys(STREAMS.values(), 2 if stage == "onward" else 1)
+    assert max(streams.values()) <= plan.MOST_READERS == 2
+
+
 @pytest.mark.parametrize("name", STREAMS)
-def test_only_changes_of_sessions_and_nodes_reach_it(dev: Template, name: str) -> None:
+def test_only_changes_of_sessions_and_nodes_and_erasures_reach_it(dev: Template, name: str) -> None:
     mapping = dev.properties("Lambda::EventSourceMapping")[name]
     (pattern,) = mapping["FilterCriteria"]["Filters"]
-    assert json.loads(pattern["Pattern"]) == {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}}
+    assert json.loads(pattern["Pattern"]) == {"dynamodb": {"Keys": {"item": {"S": ITEMS[name]}}}}
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
 
 

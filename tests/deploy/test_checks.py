@@ -46,7 +46,6 @@ def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(dev: Templa
         ("Api", "PUT", "AwsSolutions-APIG4"),
         ("Association", "Failed", "AwsSolutions-SQS3"),
         ("Erasure", "Failed", "AwsSolutions-SQS3"),
-        ("Erasure", "Permission", "AwsSolutions-IAM5[Resource::*]"),
         ("Feeds", "Failed", "AwsSolutions-SQS3"),
         ("Feeds", "Bucket", "AwsSolutions-S1"),
         *(

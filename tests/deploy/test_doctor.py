@@ -68,10 +68,21 @@ def deploy(clients: Clients) -> Iterator[tuple[str, str]]:
             StartingPosition="TRIM_HORIZON",
         )
         yield "Lambda::EventSourceMapping", mapping["UUID"]
+    queue = clients("sqs").create_queue(QueueName="erasures")["QueueUrl"]
+    mapping = clients("lambda").create_event_source_mapping(
+        FunctionName=f"{STACK}-erase", EventSourceArn=arn(clients, queue)
+    )
+    yield "Lambda::EventSourceMapping", mapping["UUID"]
     clients("secretsmanager").create_secret(Name=KEY, SecretString="key")
     clients("logs").create_log_group(logGroupName=LOG)
     clients("logs").put_retention_policy(logGroupName=LOG, retentionInDays=30)
     yield "Logs::LogGroup", LOG
+
+
+def arn(clients: Clients, queue: str) -> str:
+    """Of a queue, by its URL."""
+    asked = {"QueueUrl": queue, "AttributeNames": ["QueueArn"]}
+    return str(clients("sqs").get_queue_attributes(**asked)["Attributes"]["QueueArn"])
 
 
 class Health(BaseHTTPRequestHandler):
@@ -116,6 +127,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
         outputs = {
             "Url": "http://127.0.0.1:9",
             "Failed": clients("sqs").create_queue(QueueName="failed")["QueueUrl"],
+            "Erasures": clients("sqs").get_queue_url(QueueName="erasures")["QueueUrl"],
             "ServerKeys": json.dumps({"demo": KEY}),
         }
         stack = {
@@ -126,18 +138,44 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
         yield clients
 
 
-def mapping(aws: Clients, table: str) -> str:
-    """The ID of the mapping of a table's stream."""
+def mapping(aws: Clients, source: str) -> dict[str, Any]:
+    """The mapping of a source: what its ARN has of its own."""
     found = aws("lambda").list_event_source_mappings()["EventSourceMappings"]
-    return next(str(m["UUID"]) for m in found if f"table/{table}-" in m["EventSourceArn"])
+    return next(m for m in found if source in m["EventSourceArn"])
 
 
 def disable_mapping(aws: Clients) -> None:
-    aws("lambda").update_event_source_mapping(UUID=mapping(aws, "sessions"), Enabled=False)
+    aws("lambda").update_event_source_mapping(
+        UUID=mapping(aws, "table/sessions-")["UUID"], Enabled=False
+    )
 
 
 def delete_mapping(aws: Clients) -> None:
-    aws("lambda").delete_event_source_mapping(UUID=mapping(aws, "customers"))
+    aws("lambda").delete_event_source_mapping(UUID=mapping(aws, "table/customers-")["UUID"])
+
+
+def add_readers(aws: Clients) -> None:
+    stream = mapping(aws, "table/customers-")["EventSourceArn"]
+    for name in ("track", "update"):
+        aws("lambda").create_event_source_mapping(
+            FunctionName=f"{STACK}-{name}", EventSourceArn=stream, StartingPosition="LATEST"
+        )
+
+
+def leave_erasures(aws: Clients) -> None:
+    """Functions are brought another queue than the one that they should be."""
+    told("Erasures", aws("sqs").get_queue_url(QueueName="failed")["QueueUrl"])
+
+
+def before_the_queue(_: Clients) -> None:
+    told("Erasures")
+
+
+def told(output: str, *values: str) -> None:
+    """Have the stack's outputs say another value, or none."""
+    stack = Deployed.stack or {}
+    kept = [o for o in stack["Outputs"] if o["OutputKey"] != output]
+    stack["Outputs"] = [*kept, *({"OutputKey": output, "OutputValue": v} for v in values)]
 
 
 def delete_function(aws: Clients) -> None:
@@ -220,6 +258,9 @@ BROKEN: list[tuple[Callable[[Clients], None], str, str]] = [
     (raise_alarm, "alarm hardlink-dev-Faults: in alarm since", "Look at the logs."),
     (never_forget, f"log {LOG}", "put-retention-policy"),
     (fail_health, "health of http://127.0.0.1", "503: the tables"),
+    (add_readers, "readers of customers-hardlink-dev: 3 read", "list-event-source-mappings"),
+    (leave_erasures, "queue Erasures: nobody reads it", "cdk deploy"),
+    (before_the_queue, "queue Erasures: there is none", "cdk deploy"),
     (delete_function, "functions: could not be looked at", "ResourceNotFoundException"),
     (delete_mapping, "", "ResourceNotFoundException"),
 ]
@@ -229,7 +270,8 @@ def test_a_stack_that_is_well(aws: Clients, url: str, capsys: pytest.CaptureFixt
     assert doctor.main(["--stage", "dev", "--url", url]) == 0, capsys.readouterr().out
     said = capsys.readouterr().out
     assert "WRONG" not in said
-    for what in (f"stack {STACK}", "function track", "streams", "queue Failed", "log ", "health"):
+    fine = (f"stack {STACK}", "function track", "streams", "queue Failed", "log ", "health")
+    for what in (*fine, f"readers of customers-{STACK}", "queue Erasures"):
         assert f"ok     {what}" in said
     assert "nothing wrong" in said
 
@@ -296,6 +338,8 @@ RULES: list[tuple[str, str | None, str | None]] = [
     ),
     ("read", symptoms.sources({"arn"}, {"sessions": "arn"}), None),
     ("unread", symptoms.sources(set(), {"sessions": "arn"}), "stream of sessions"),
+    ("two readers", symptoms.readers(2, "customers"), None),
+    ("three readers", symptoms.readers(3, "customers"), "3 read the stream of customers"),
     ("restoring", symptoms.table({"TableStatus": "ARCHIVED"}), "ARCHIVED"),
     ("expiring", symptoms.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "e"), None),
     ("other", symptoms.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "f"), "'f'"),

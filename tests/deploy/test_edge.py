@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from infra.stages import Stage
+from tests.deploy.conftest import CERTIFICATE
 from tests.deploy.template import Template, said, synthesized
 
 DOMAIN = "hardlink.shop.example"
-CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-1111-2222-3333-444455556666"
 KINDS = (
     "ApiGatewayV2::DomainName",
     "ApiGatewayV2::ApiMapping",

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from infra import plan
-from infra.stages import Stage
-from tests.deploy.template import Template, said, synthesized
+from tests.deploy.template import Template, said
 
 FUNCTION = "FunctionsForwardFunction"
 FILTERS = {
@@ -21,13 +18,6 @@ FILTERS = {
         "dynamodb": {"Keys": {"item": {"S": [{"prefix": "l/"}]}}},
     },
 }
-
-
-@pytest.fixture(scope="module")
-def onward(layer: object, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """A stage that tells onward, and is alarmed where that fails."""
-    stage = Stage(forward=True, alarms=True)
-    return synthesized(tmp_path_factory.mktemp("onward"), "prod", stage)
 
 
 def test_by_default_nothing_is_told_onward(dev: Template, prod: Template) -> None:

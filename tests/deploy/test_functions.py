@@ -41,9 +41,10 @@ SIGNS = {"track", "identify", "update"}
 """Those that know by which keys identities are signed."""
 FOLLOW = {
     "associate": (("TablesSessions", "TablesCustomers"), "AssociationFailed.Arn"),
-    "erase": (("TablesCustomers",), "ErasureFailed.Arn"),
 }
 """Those that follow streams, and where their failures end."""
+TAKEN = {"orders": "FeedsWaiting.Arn", "erase": "ErasureWaiting.Arn"}
+"""Those that are brought a queue's messages."""
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "track": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
     "identify": ({"GetItem", "PutItem"}, LINK),
@@ -90,11 +91,16 @@ def expected(function: str) -> set[tuple[str, str]]:
             ("s3:GetObject", "FeedsBucket.Arn/feeds/*"),
             ("s3:GetObject", "FeedsBucket.Arn/results/*"),
             ("s3:PutObject", "FeedsBucket.Arn/results/*"),
-            *(
-                (f"sqs:{action}", "FeedsWaiting.Arn")
-                for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-            ),
         }
+    if function in TAKEN:
+        allowed |= {
+            (f"sqs:{action}", TAKEN[function])
+            for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+        }
+    if function == "associate":
+        allowed.add(("sqs:SendMessage", "ErasureWaiting.Arn"))
+    if function == "erase":
+        allowed.add(("sqs:ChangeMessageVisibility", "ErasureWaiting.Arn"))
     if function in READS:
         allowed.add(("secretsmanager:GetSecretValue", "ServerKeysdemo"))
     if function in SIGNS:
@@ -177,7 +183,8 @@ def test_its_environment_names_what_it_needs_and_no_more(dev: Template, name: st
     more = {
         **{key: {"HARDLINK_SERVER_KEYS"} for key in READS},
         **{key: {"HARDLINK_SIGNING_KEYS"} for key in SIGNS},
-        "associate": {"HARDLINK_HARD_TYPES"},
+        "associate": {"HARDLINK_HARD_TYPES", "HARDLINK_ERASURES"},
+        "erase": {"HARDLINK_SERVER_KEYS", "HARDLINK_ERASURES"},
     }
     assert variables.keys() == more.get(name, set()) | {
         "HARDLINK_SESSIONS_TABLE",

@@ -53,7 +53,7 @@ def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(dev: Template
     outputs = dev.outputs
     assert outputs.keys() == {
         *("Url", "WriteKeys", "ServerKeys", "SigningKeys"),
-        *("Failed", "Feeds", "FailedFeeds", "FailedErasures", "Snippet"),
+        *("Failed", "Feeds", "FailedFeeds", "Erasures", "FailedErasures", "Snippet"),
     }
     assert said(outputs["Url"]) == "ApiHttp.ApiEndpoint"
     assert json.loads(outputs["WriteKeys"])["demo-split"] == "demo-split"

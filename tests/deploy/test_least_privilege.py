@@ -1,4 +1,4 @@
-"""What each function really asks of DynamoDB, on a machine that allows everything, against what the stack allows it."""
+"""What each function really asks of DynamoDB and of SQS, where all is allowed, against what the stack allows it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from typing import Any
 
 import pytest
 
-from hardlink import sweeping
+from hardlink import queue, sweeping
 from hardlink.tables import tables
 from infra import lambdas, moto_engine, plan
 from infra.gateway import Gateway, HttpRequest
 from infra.lambdas import Deployment
+from infra.messages import Messages
+from infra.streams import wanted
 
 KEY = "server-key-of-this-test"
 Asked = set[tuple[str, str]]
-"""Table and action, as IAM names it."""
+"""Table or queue, and action, as IAM names it."""
+QUEUE = "erasures"
 _ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 
 
@@ -34,6 +37,9 @@ class Shop:
         self._now = ""
         self.asked: dict[str, Asked] = defaultdict(set)
         tables()._client.meta.events.register("provide-client-params.dynamodb", self._record)
+        told = queue.erasures()._client.meta.events
+        told.register("provide-client-params.sqs", self._record_message)
+        self._messages = Messages(deployment.erasures, lambda e: self._invoke("erase", e))
 
     def write(self, path: str, session: str | None, **body: Any) -> dict[str, Any]:
         """A call with a write key; the streams are delivered after it."""
@@ -77,12 +83,13 @@ class Shop:
         return self._call(HttpRequest("POST", "/v1/batch", body=sent))
 
     def swept(self, erasure: str) -> None:
-        """What the stream tells of an erasure, as if nothing else were under way by now."""
-        keys = {"customer": {"S": f"demo/~/{erasure}"}, "item": {"S": "~"}}
-        record = {"dynamodb": {"Keys": keys, "SequenceNumber": "1"}}
+        """What the queue tells of an erasure; then once more, as if nothing else were under way by now."""
+        assert self._messages.deliver()
+        message = {"messageId": "1", "body": json.dumps({"project": "demo", "erasure": erasure})}
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sweeping, "UNDER_WAY", -1)
-            self._invoke("erase", {"Records": [record]})
+            answer = self._invoke("erase", {"Records": [message]})
+        assert answer == {"batchItemFailures": []}
 
     def read(self, path: str, method: str = "GET") -> dict[str, Any]:
         """A call with a server key."""
@@ -112,9 +119,9 @@ class Shop:
     def _deliver(self) -> None:
         for table in plan.TABLES:
             records = moto_engine.take_records(self._deployment.tables[table.name])
-            heads = [r for r in records if r["dynamodb"]["Keys"]["item"]["S"] == "#"]
-            if heads:
-                answer = self._invoke("associate", {"Records": heads})
+            found = [record for record in records if wanted(table.name, record)]
+            if found:
+                answer = self._invoke("associate", {"Records": found})
                 assert answer == {"batchItemFailures": []}
 
     def _invoke(self, function: str, event: dict[str, Any]) -> Any:
@@ -125,6 +132,9 @@ class Shop:
         names = {real: name for name, real in self._deployment.tables.items()}
         for table, action in _asked(model.name, params):
             self.asked[self._now].add((names[table], action))
+
+    def _record_message(self, model: Any, **_: Any) -> None:
+        self.asked[self._now].add((QUEUE, model.name))
 
 
 def _asked(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -320,5 +330,6 @@ def test_a_function_does_all_that_it_may_do(asked: Mapping[str, Asked], name: st
 
 
 def _allowed(name: str) -> Asked:
-    access = plan.FUNCTIONS_BY_NAME[name].access
-    return {(table, action) for table, actions in access.items() for action in actions}
+    function = plan.FUNCTIONS_BY_NAME[name]
+    allowed = {(table, action) for table, actions in function.access.items() for action in actions}
+    return allowed | {(QUEUE, action) for action in function.erasures}

@@ -48,6 +48,7 @@ def chunks(template: Template, name: str) -> list[dict[str, Any]]:
 def test_every_alarm_is_silent_without_data_and_says_what_to_do(prod: Template) -> None:
     alarms = prod.properties("CloudWatch::Alarm")
     names = {"IteratorAge", "AssociationLag", "AssociationFailed", "FeedsFailed", "Faults"}
+    names |= {"ErasureFailed", "ErasuresAge", "ErasuresWaiting"}
     names |= {"Rejected", "Errors1", "Errors2", "Throttles1", "Throttles2"}
     assert alarms.keys() >= {f"Monitoring{name}" for name in names}
     for found in alarms.values():
@@ -79,7 +80,24 @@ def test_associations_that_are_late(prod: Template) -> None:
     assert (found["ExtendedStatistic"], found["Threshold"]) == ("p95", 60_000)
 
 
-@pytest.mark.parametrize("queue", ["AssociationFailed", "FeedsFailed"])
+@pytest.mark.parametrize(
+    ("name", "metric", "most"),
+    [
+        ("ErasuresAge", "ApproximateAgeOfOldestMessage", 900),
+        ("ErasuresWaiting", "ApproximateNumberOfMessagesVisible", 1000),
+    ],
+)
+def test_erasures_that_are_late_or_too_many(
+    prod: Template, name: str, metric: str, most: int
+) -> None:
+    found = alarm(prod, name)
+    (dimension,) = found["Dimensions"]
+    assert said(dimension["Value"]) == "ErasureWaiting.QueueName"
+    assert (found["MetricName"], found["Statistic"], found["Period"]) == (metric, "Maximum", MINUTE)
+    assert (found["Threshold"], found["DatapointsToAlarm"]) == (most, 3)
+
+
+@pytest.mark.parametrize("queue", ["AssociationFailed", "FeedsFailed", "ErasureFailed"])
 def test_whatever_failed_to_the_end(prod: Template, queue: str) -> None:
     found = alarm(prod, queue)
     (dimension,) = found["Dimensions"]

@@ -9,6 +9,7 @@ import pytest
 from infra.assets import LayerError
 from tests.emulator import deployment, ministack
 from tests.emulator.deployment import Api, Deployment
+from tests.emulator.erasures import Erasure, begun
 from tests.engines import Unavailable
 
 
@@ -27,3 +28,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 def shop(stack: Deployment) -> Api:
     """A client of its API."""
     return Api(stack)
+
+
+@pytest.fixture(scope="session")
+def erasure(shop: Api) -> Erasure:
+    """A customer's, as it begins; it is done a minute later, which no test need wait for that comes late enough."""
+    return begun(shop)

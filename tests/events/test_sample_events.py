@@ -42,7 +42,10 @@ def test_every_function_and_every_route_has_an_event() -> None:
         r.key for r in plan.ROUTES
     }
     tables = {
-        name for event in events for r in event.get("Records", ()) for name in r["dynamodb"]["Keys"]
+        name
+        for event in events
+        for r in event.get("Records", ())
+        for name in r.get("dynamodb", {}).get("Keys", ())
     }
     assert tables == {"item", *(table.partition for table in plan.TABLES)}
 

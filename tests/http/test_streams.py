@@ -85,7 +85,11 @@ def test_events_never_reach_the_function(client: Any) -> None:
 
 
 def test_the_filter_reads_nested_objects() -> None:
-    assert wanted({"dynamodb": {"Keys": {"item": {"S": "#"}}}})
+    for table in plan.STREAM_FILTERS:
+        assert wanted(table, {"dynamodb": {"Keys": {"item": {"S": "#"}}}})
+    erasure = {"dynamodb": {"Keys": {"item": {"S": "~"}}}}
+    assert wanted("customers", erasure)
+    assert not wanted(TABLE, erasure)
     strangers: list[dict[str, Any]] = [
         {},
         {"dynamodb": {}},
@@ -93,7 +97,7 @@ def test_the_filter_reads_nested_objects() -> None:
         {"dynamodb": "x"},
     ]
     for record in strangers:
-        assert not wanted(record)
+        assert not wanted(TABLE, record)
 
 
 def test_batches_keep_the_order(client: Any) -> None:

@@ -13,7 +13,7 @@ from infra import plan
 
 LIBRARY = plan.FUNCTIONS / "hardlink"
 SDK = {"boto3", "botocore", "aws_lambda_powertools"}
-KNOW_THE_SDK = {"store.py", "keys.py"}
+KNOW_THE_SDK = {"store.py", "keys.py", "queue.py"}
 PURE = ("identity", "nodes", "values", "instants", "clock", "layout", "port")
 
 
@@ -45,7 +45,7 @@ def loaded_by(statement: str) -> set[str]:
     return {name.split(".")[0] for name in done.stdout.split()}
 
 
-def test_only_the_store_and_the_server_keys_know_the_sdk() -> None:
+def test_only_the_store_the_queue_and_the_server_keys_know_the_sdk() -> None:
     knowing = {p.name for p in LIBRARY.glob("*.py") if imported(p) & {"boto3", "botocore"}}
     assert knowing == KNOW_THE_SDK
 

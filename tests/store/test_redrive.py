@@ -241,6 +241,73 @@ def test_a_crash_anywhere_leaves_what_the_next_run_finishes() -> None:
     assert survived > 20
 
 
+# -- erasures that were begun and whose message was lost ---------------------------------------------------------
+
+
+def erased(world: World, *customers: str) -> list[str]:
+    """Customers whose erasure began and of which nobody heard; answers the receipts."""
+    for number, customer in enumerate(customers):
+        world.track(f"s{number}", {"type": "view", "id": f"v{number}"})
+        world.identify(f"s{number}", ids={"registered": customer})
+    world.drain()
+    found = [world.erase(customer) for customer in customers]
+    world.drain()
+    return found
+
+
+def test_an_erasure_of_which_nobody_heard_is_carried_out(engine: Engine) -> None:
+    world = engine.world()
+    first, second = erased(world, "gordon", "alyx")
+    world.track("s9", {"type": "view", "id": "v9"})
+    before = engine.dump()
+    dry = Redrive(engine.store, HARD_TYPES, dry=True, clock=world.clock, pause=world.clock.pass_)
+    assert written(list(dry.everything())) == 2
+    assert engine.dump() == before
+    work = Redrive(engine.store, HARD_TYPES, clock=world.clock, pause=world.clock.pass_)
+    told = [one for one in work.everything() if one.wrote]
+    keys = {layout.hidden(layout.erasure(SPACE, id_).partition) for id_ in (first, second)}
+    assert {one.key for one in told} == keys
+    assert {str(dict(one.wrote)) for one in told} == {"{'erasure carried out': 1}"}
+    for receipt in map(world.receipt, (first, second)):
+        assert receipt["state"] == "done"
+        assert receipt["removed"]["events"] == 1
+    assert world.session_events("s9")
+    world.check()
+    assert written(list(work.everything())) == 0
+
+
+def test_no_node_is_taken_for_an_erasures_own() -> None:
+    store = MemoryStore()
+    world = in_memory(store)
+    erased(world, "gordon")
+    world.identify("~", ids={"registered": "barney"})  # nobody delivers this
+    told = [one.key for one in Redrive(store, HARD_TYPES, dry=True).everything() if one.wrote]
+    assert len(told) == len(set(told)) == 2
+
+
+def test_one_erasure_alone_is_carried_out() -> None:
+    store = MemoryStore()
+    world = in_memory(store)
+    first, second = erased(world, "gordon", "alyx")
+    work = Redrive(store, HARD_TYPES, clock=world.clock, pause=world.clock.pass_)
+    assert written(list(work.erasure(SPACE, first))) == 1
+    assert [world.receipt(id_)["state"] for id_ in (first, second)] == ["done", "running"]
+    assert list(work.erasure(SPACE, first)) == []
+    with pytest.raises(Unknown, match="no erasure 'e1'"):
+        list(work.erasure(SPACE, "e1"))
+
+
+def test_an_erasure_that_can_not_be_carried_out_ends_nothing_and_is_told() -> None:
+    store = MemoryStore()
+    world = in_memory(store)
+    first, second = erased(world, "gordon", "alyx")
+    store.write([Put(layout.erasure(SPACE, first, "s/broken"), {})])
+    work = Redrive(store, HARD_TYPES, clock=world.clock, pause=world.clock.pass_)
+    (failed,) = (one for one in work.everything() if one.error)
+    assert failed.key == layout.hidden(layout.erasure(SPACE, first).partition)
+    assert [world.receipt(id_)["state"] for id_ in (first, second)] == ["running", "done"]
+
+
 # -- by hand ------------------------------------------------------------------------------------------------------
 
 
@@ -274,11 +341,13 @@ def test_by_hand(
     assert gone not in local.dump()
     assert run() == 0
     told = capsys.readouterr().out
-    assert re.search(r"looked at \d+ nodes, mended 1: 1 x session row written\n", told)
+    assert re.search(r"looked at \d+ nodes and erasures, mended 1: 1 x session row written\n", told)
     assert "part 3 of 3 is done" in told
     assert local.dump() == before
     assert run("--from-part", "1") == 0
-    assert re.search(r"looked at \d+ nodes, mended 0: nothing to do\n", capsys.readouterr().out)
+    assert re.search(
+        r"looked at \d+ nodes and erasures, mended 0: nothing to do\n", capsys.readouterr().out
+    )
     local.store.write([Delete(gone)])
     assert run("--project", SPACE, "--session", "s2", "--customer", "registered=barney") == 0
     assert "mended 1: 1 x session row written" in capsys.readouterr().out
@@ -292,6 +361,8 @@ def test_by_hand(
         (["--project", "none"], "no project none"),
         (["--project", SPACE, "--customer", "gordon"], "TYPE=VALUE"),
         (["--project", SPACE, "--session", "unknown"], "no session 'unknown'"),
+        (["--erasure", "e1"], "say in which project"),
+        (["--project", SPACE, "--erasure", "e1"], "no erasure 'e1'"),
     ],
 )
 def test_what_can_not_be_done_is_said(

@@ -1,0 +1,51 @@
+"""Erasures of the deployed stack, and how many wait in its queues."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tests.emulator.deployment import Api, Deployment
+from tests.http.service import fresh
+
+COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+
+
+class Erasure(NamedTuple):
+    """Who was erased: `id` is the receipt's."""
+
+    id: str
+    session: str
+    customer: str
+
+
+def begun(shop: Api) -> Erasure:
+    """Erase a customer who has two events."""
+    session, customer = fresh(), fresh("c")
+    shop.track(session, "a", "b", source="demo")
+    shop.identify(session, {"registered": customer}, source="demo")
+    shop.settles("registered", customer, "a", "b")
+    headers = {"authorization": f"Bearer {shop.key}"}
+    reply = shop.send("POST", f"/customers/registered/{customer}/erase", b"", headers)
+    assert reply.status == 202, reply.body
+    return Erasure(reply.json["erasure"]["id"], session, customer)
+
+
+def events(stack: Deployment, session: str) -> int:
+    """How many events of a session there are in its table."""
+    answer = stack.emulator.client("dynamodb").query(
+        TableName=stack.name("TablesSessions"),
+        KeyConditionExpression="#p = :p AND begins_with(#s, :s)",
+        ExpressionAttributeNames={"#p": "session", "#s": "item"},
+        ExpressionAttributeValues={":p": {"S": f"demo/{session}"}, ":s": {"S": "e/"}},
+        ConsistentRead=True,
+    )
+    return int(answer["Count"])
+
+
+def waiting(stack: Deployment, queue: str) -> tuple[int, ...]:
+    """How many messages of a queue show, and how many are hidden."""
+    url = stack.name(queue)
+    answer = stack.emulator.client("sqs").get_queue_attributes(
+        QueueUrl=url, AttributeNames=list(COUNTS)
+    )
+    return tuple(int(answer["Attributes"][name]) for name in COUNTS)
