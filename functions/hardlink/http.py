@@ -26,6 +26,8 @@ DEEPEST = 64
 """Levels of objects and lists in a body: what is stored can always be read and answered."""
 MOST_BRACKETS = 100_000
 """Objects and lists in a body: 5 MiB of the smallest would take 150 MB. Those in strings count, to be quick."""
+MOST_MEMBERS = 100
+"""Of a gzip body: to take the next one copies all that is left, so many of them would take a minute."""
 MOST_ANSWERED = 6_200_000
 """Bytes of an answer as Lambda counts them: 6 MB, with room for what is around the body."""
 _LARGE = 1_000_000
@@ -157,7 +159,7 @@ class Request:
         except ValueError as error:
             raise Invalid("the body can't be decoded: send UTF-8", code="bad_json") from error
         if (self.header("content-encoding") or "").strip().lower() == "gzip":
-            raw = _unzipped(raw)
+            raw = unzipped(raw)
         if len(raw) > MOST_BYTES:
             raise _too_large()
         return raw
@@ -251,10 +253,13 @@ def _fields(text: str) -> dict[str, Any]:
     return {name: some if len(some) > 1 else some[0] for name, some in found.items()}
 
 
-def _unzipped(raw: bytes) -> bytes:
-    """A gzip body, of one member or of several."""
-    found = b""
+def unzipped(raw: bytes) -> bytes:
+    """A gzip body, of one member or of some. Raises `Invalid`, `TooLarge`."""
+    found, members = b"", 0
     while raw:
+        members += 1
+        if members > MOST_MEMBERS:
+            raise TooLarge(f"more than {MOST_MEMBERS} gzip members: send one")
         unzip = zlib.decompressobj(wbits=31)
         try:
             found += unzip.decompress(raw, MOST_BYTES + 1 - len(found))

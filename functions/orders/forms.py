@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, TextIO, cast
 from orders import csv_form, json_form, xml_form
 from orders.faults import Broken
 
-_MAGIC = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
+"""How such a file begins."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """XML says itself how it is encoded."""
 _PEEKED = 1024
@@ -65,7 +66,7 @@ def _buffered(stream: object) -> io.BufferedReader:
 
 
 def _unzipped(stream: io.BufferedReader) -> io.BufferedReader:
-    if stream.peek(2)[:2] != _MAGIC:
+    if stream.peek(2)[:2] != GZIP:
         return stream
     return _buffered(gzip.GzipFile(fileobj=stream))
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 
 from hardlink import keys, writing
 from hardlink.errors import Busy, Invalid, TooLarge
-from hardlink.http import MOST_BYTES, Answer, Request, entrypoint
+from hardlink.http import MOST_BYTES, Answer, Request, entrypoint, unzipped
 from hardlink.log import logger, tell
 from hardlink.tables import clock
 from orders import forms, importing
@@ -49,10 +49,17 @@ def posted(request: Request) -> Answer:
 
 
 def _sent(request: Request, space: str) -> bytes:
+    """What was sent, unzipped, whether a header or the file itself says that it is zipped."""
     try:
-        return request.raw
+        raw = request.raw
+        raw = unzipped(raw) if raw.startswith(forms.GZIP) else raw
     except TooLarge as error:
         raise _too_large(f"more than {MOST_BYTES} bytes", space) from error
+    except Invalid as error:
+        raise Invalid(error.message) from error
+    if raw.startswith(forms.GZIP):
+        raise Invalid("the file is zipped more than once: zip it once")
+    return raw
 
 
 def _too_large(what: str, space: str) -> TooLarge:

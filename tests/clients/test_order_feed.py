@@ -12,6 +12,7 @@ import pytest
 from tests.clients.test_helloretail import collect, newest, seen
 from tests.http.service import KEY, OTHER_KEY, Client, Reply, eventually, fresh
 
+TWICE = gzip.compress(gzip.compress(b"[]"))
 LINES = [{"productNumber": "crowbar", "quantity": 1, "lineTotal": 2185.85}]
 
 
@@ -161,16 +162,19 @@ def test_a_server_key_says_whose_feed_it_is(shop: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"nonsense", b"[oops", b"<!DOCTYPE a><a/>", b"\x1f\x8b", b"{"]
+    "body", [b"", b"nonsense", b"[oops", b"<!DOCTYPE a><a/>", b"\x1f\x8b", TWICE, b"{"]
 )
 def test_what_is_no_feed_is_a_clear_error(shop: Client, body: bytes) -> None:
     reply = shop.send("POST", "/orders", body, {"authorization": f"Bearer {KEY}"})
     assert (reply.status, reply.error["code"]) == (400, "invalid")
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "identity"], ids=["zipped to send", "a zipped file"])
 @pytest.mark.parametrize("large", [[{"orderNumber": 1}] * 501, [{"email": "x" * 5_300_000}]])
-def test_a_large_feed_belongs_into_the_bucket(shop: Client, large: list[dict[str, Any]]) -> None:
-    headers = {"authorization": f"Bearer {KEY}", "content-encoding": "gzip"}
+def test_a_large_feed_belongs_into_the_bucket(
+    shop: Client, large: list[dict[str, Any]], encoding: str
+) -> None:
+    headers = {"authorization": f"Bearer {KEY}", "content-encoding": encoding}
     reply = shop.send("POST", "/orders", gzip.compress(json.dumps(large).encode()), headers)
     assert (reply.status, reply.error["code"]) == (413, "too_large")
     assert reply.error["message"].endswith("into the stack's bucket under feeds/shop/")

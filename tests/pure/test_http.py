@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from hardlink import log
+from hardlink import http, log
 from hardlink.errors import Busy, Invalid, Refused, TooLarge, Unauthorized
 from hardlink.http import Answer, Failure, Request, entrypoint
 from hardlink.keys import ServerKeys
@@ -87,6 +87,13 @@ def test_a_body_zipped_in_two_members_is_read_whole() -> None:
     two = gzip.compress(b'{"a":') + gzip.compress(b"1}")
     event = {"isBase64Encoded": True, "headers": {"content-encoding": "gzip"}}
     assert request(base64.b64encode(two).decode(), **event).json == {"a": 1}
+
+
+def test_a_gzip_body_has_some_members_and_no_more() -> None:
+    """Each one copies what is behind it: 4 MB of empty ones would take a minute of a small function."""
+    assert http.unzipped(gzip.compress(b"1") * 100) == b"1" * 100
+    with pytest.raises(TooLarge, match="100 gzip members"):
+        http.unzipped(gzip.compress(b"1") * 101)
 
 
 @pytest.mark.parametrize("raw", [b"no gzip at all", gzip.compress(b'{"a":1}')[:-9]])
