@@ -166,7 +166,9 @@ def _carry_out(redrive: Redrive, projects: HardTypes, asked: argparse.Namespace)
 
 
 def _everything(redrive: Redrive, asked: argparse.Namespace, told: _Told) -> None:
-    """Part by part, some at a time."""
+    """Part by part, some at a time. Raises `Unusable`."""
+    if asked.from_part > asked.parts:
+        raise Unusable(f"there are {asked.parts} parts: --from-part is one of them")
     numbers = range(asked.from_part - 1, asked.parts)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         parts = threads.map(

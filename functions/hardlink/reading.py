@@ -143,7 +143,8 @@ def _wanted(query: Query) -> Wanted:
 def _limit(text: str | None) -> int:
     if text is None:
         return 50
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+    short = len(text) <= len(str(MOST)) and text.isascii() and text.isdigit()
+    if not (short and 1 <= int(text) <= MOST):
         raise Invalid(f"a whole number from 1 to {MOST}", "limit")
     return int(text)
 

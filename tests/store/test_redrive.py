@@ -363,6 +363,7 @@ def test_by_hand(
         (["--project", SPACE, "--session", "unknown"], "no session 'unknown'"),
         (["--erasure", "e1"], "say in which project"),
         (["--project", SPACE, "--erasure", "e1"], "no erasure 'e1'"),
+        (["--from-part", "4"], "there are 3 parts"),
     ],
 )
 def test_what_can_not_be_done_is_said(
