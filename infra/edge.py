@@ -16,6 +16,10 @@ FILES = ("/sdk.js", "/sdk.mjs", "/console", "/console/*")
 """What may be kept, for as long as its own headers say. All else is asked of the API each time."""
 
 
+ERRORS = (400, 403, 404, 405, 414, 500, 501, 502, 503, 504)
+"""What CloudFront would keep for ten seconds, whatever is asked with which key: its own rule for errors."""
+
+
 class Edge(Construct):
     """A domain name. `target`: what its DNS record points to (CNAME, or ALIAS)."""
 
@@ -72,6 +76,10 @@ class Edge(Construct):
                 )
                 for path in FILES
             },
+            error_responses=[
+                cloudfront.ErrorResponse(http_status=status, ttl=Duration.seconds(0))
+                for status in ERRORS
+            ],
         )
         for finding, reason in _ACCEPTED.items():
             acknowledge(distribution, finding, reason)

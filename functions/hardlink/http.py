@@ -30,6 +30,8 @@ MOST_MEMBERS = 100
 """Of a gzip body: to take the next one copies all that is left, so many of them would take a minute."""
 MOST_ANSWERED = 6_200_000
 """Bytes of an answer as Lambda counts them: 6 MB, with room for what is around the body."""
+_JSON = {"content-type": "application/json", "cache-control": "no-store"}
+"""Of every answer that is no file: it is about somebody, and holds for this moment."""
 _LARGE = 1_000_000
 _ERRORS, _FAULTS = 400, 500
 """From which status on an answer is the caller's error, and from which on ours."""
@@ -226,7 +228,7 @@ def _response(answer: Answer | File, request: Request) -> dict[str, Any]:
             "isBase64Encoded": True,
         }
     body = dump(answer.body)
-    headers = {"content-type": "application/json", "x-request-id": request.id, **answer.headers}
+    headers = {**_JSON, "x-request-id": request.id, **answer.headers}
     response = {"statusCode": answer.status, "headers": headers, "body": body}
     if len(body) < _LARGE:
         return response

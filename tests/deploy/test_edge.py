@@ -103,6 +103,16 @@ def test_files_are_kept_as_their_headers_say_for_each_origin_and_vocabulary(
     assert key["QueryStringsConfig"]["QueryStrings"] == ["with"]
 
 
+def test_no_error_is_kept(fronted: Template) -> None:
+    """Kept by path alone, one customer's 404 would be the next one's, or another project's."""
+    (found,) = fronted.properties("CloudFront::Distribution").values()
+    errors = found["DistributionConfig"]["CustomErrorResponses"]
+    assert {e["ErrorCode"]: e.keys() - {"ErrorCode"} for e in errors} == dict.fromkeys(
+        (400, 403, 404, 405, 414, 500, 501, 502, 503, 504), {"ErrorCachingMinTTL"}
+    )
+    assert {e["ErrorCachingMinTTL"] for e in errors} == {0}
+
+
 def test_accepted_findings_have_a_reason(fronted: Template) -> None:
     accepted = fronted.accepted()["Edge/Distribution"]
     rules = {rule.rsplit("-", 1)[-1] for rule in accepted}

@@ -268,6 +268,14 @@ def test_api8_an_error_says_nothing_of_the_machine(shop: Shop) -> None:
         assert not [w for w in ("Traceback", ".py", "/var/task", "hardlink.", "boto") if w in text]
 
 
+@pytest.mark.parametrize("route", plan.ROUTES, ids=ids)
+def test_api8_what_is_about_somebody_is_kept_by_no_cache(shop: Shop, route: Route) -> None:
+    if route.function in ("console", "sdk"):
+        return  # files, the same for everybody
+    for key in (BASIC, f"Bearer {KEY}", None):
+        assert call(shop, route, key).headers["cache-control"] == "no-store"
+
+
 # -- API9: improper inventory management -----------------------------------------------------------------------------
 
 
