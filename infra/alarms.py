@@ -43,7 +43,8 @@ class Alarm(NamedTuple):
 class Told(NamedTuple):
     """Whatever tells of itself.
 
-    `api`: the ID of the HTTP API; `readers`: functions that read a stream; `erasures`: the queue of those that began.
+    `api`: the ID of the HTTP API; `readers`: functions that read a stream; `erasures`: the queue of those that began;
+    `onward`: the name of Firehose's stream, where a stage has one.
     """
 
     scope: Construct
@@ -53,6 +54,7 @@ class Told(NamedTuple):
     tables: Sequence[dynamodb.ITable]
     erasures: sqs.IQueue
     failed: Sequence[sqs.IQueue]
+    onward: str | None = None
 
     def alarms(self) -> Iterator[Alarm]:
         """Every alarm of a deployment."""
@@ -152,6 +154,15 @@ class Told(NamedTuple):
                 periods=1,
             )
 
+        if self.onward:
+            yield Alarm(
+                "ForwardingLate",
+                _of_firehose(self.onward),
+                1800,
+                "Firehose has lines for half an hour that it can't write into the bucket; it drops them after a day. "
+                "Look at its role and at the bucket.",
+            )
+
     def _of_erasures(self) -> Iterator[Alarm]:
         yield Alarm(
             "ErasuresAge",
@@ -224,6 +235,17 @@ def _of_table(table: dynamodb.ITable, name: str, **more: str) -> cloudwatch.Metr
         metric_name=name,
         dimensions_map={"TableName": table.table_name, **more},
         statistic="Sum",
+        period=MINUTE,
+    )
+
+
+def _of_firehose(stream: str) -> cloudwatch.Metric:
+    """Seconds that the oldest line waited."""
+    return cloudwatch.Metric(
+        namespace="AWS/Firehose",
+        metric_name="DeliveryToS3.DataFreshness",
+        dimensions_map={"DeliveryStreamName": stream},
+        statistic="Maximum",
         period=MINUTE,
     )
 

@@ -78,7 +78,6 @@ class Api(Construct):
             default_route_settings=gateway.CfnStage.RouteSettingsProperty(
                 throttling_rate_limit=plan.WRITES.a_second,
                 throttling_burst_limit=plan.WRITES.at_once,
-                detailed_metrics_enabled=True,
             ),
             route_settings={r.key: _held_to(r.rate) for r in plan.ROUTES if r.rate != plan.WRITES},
         )
@@ -103,7 +102,6 @@ def _held_to(rate: plan.Rate) -> dict[str, Any]:
     return {
         "ThrottlingRateLimit": rate.a_second,
         "ThrottlingBurstLimit": rate.at_once,
-        "DetailedMetricsEnabled": True,
     }
 
 

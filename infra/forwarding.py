@@ -20,7 +20,7 @@ Stream = firehose.CfnDeliveryStream
 
 
 class Forwarding(Construct):
-    """`bucket`: its name. `reading`: the way from the streams, and the queue of what failed."""
+    """`bucket`, `stream`: their names. `reading`: the way from the streams, and the queue of what failed."""
 
     def __init__(
         self, scope: Construct, id_: str, *, tables: Tables, functions: Functions, keep: bool
@@ -29,6 +29,7 @@ class Forwarding(Construct):
         self._bucket = self._made(keep=keep)
         self.bucket = self._bucket.bucket_name
         stream = self._stream(self._writer())
+        self.stream = stream.ref
         self.function = functions.add(
             plan.FORWARD, {"HARDLINK_FORWARD_STREAM": stream.ref}, self._sending(stream)
         )
@@ -43,7 +44,12 @@ class Forwarding(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
-            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(plan.FORWARD_DAYS))],
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=Duration.days(plan.FORWARD_DAYS),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
         acknowledge(bucket, "S1", "Firehose alone writes here: who reads is in CloudTrail")

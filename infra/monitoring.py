@@ -58,7 +58,8 @@ class Monitoring(Construct):
             alarm.add_alarm_action(actions.SnsAction(topic))
 
     def _dashboard(self, told: Told, alarms: list[cloudwatch.Alarm]) -> None:
-        board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=Stack.of(self).stack_name)
+        name = f"{Stack.of(self).stack_name}-{Aws.REGION}"  # an account has them for all regions
+        board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
         if alarms:
             board.add_widgets(
                 cloudwatch.AlarmStatusWidget(

@@ -79,6 +79,13 @@ def test_the_default_stage_is_throttled(dev: Template) -> None:
     assert settings == dict.fromkeys(read, (100, 200))
 
 
+def test_no_route_has_metrics_of_its_own(dev: Template) -> None:
+    """Six for each route that is called, each at the price of an alarm or three; nothing here looks at them."""
+    (stage,) = dev.properties("ApiGatewayV2::Stage").values()
+    settings = [stage["DefaultRouteSettings"], *stage["RouteSettings"].values()]
+    assert not any(found.get("DetailedMetricsEnabled") for found in settings)
+
+
 def test_the_access_log_has_what_finds_a_call_and_names_no_visitor_and_no_customer(
     dev: Template,
 ) -> None:

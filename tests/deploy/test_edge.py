@@ -107,10 +107,8 @@ def test_no_error_is_kept(fronted: Template) -> None:
     """Kept by path alone, one customer's 404 would be the next one's, or another project's."""
     (found,) = fronted.properties("CloudFront::Distribution").values()
     errors = found["DistributionConfig"]["CustomErrorResponses"]
-    assert {e["ErrorCode"]: e.keys() - {"ErrorCode"} for e in errors} == dict.fromkeys(
-        (400, 403, 404, 405, 414, 500, 501, 502, 503, 504), {"ErrorCachingMinTTL"}
-    )
-    assert {e["ErrorCachingMinTTL"] for e in errors} == {0}
+    codes = (400, 403, 404, 405, 414, 500, 501, 502, 503, 504)
+    assert errors == [{"ErrorCode": code, "ErrorCachingMinTTL": 0} for code in codes]
 
 
 def test_accepted_findings_have_a_reason(fronted: Template) -> None:

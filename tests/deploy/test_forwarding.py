@@ -69,6 +69,7 @@ def test_lines_lie_encrypted_by_the_day_and_are_not_kept_for_ever(onward: Templa
     bucket = onward.properties("S3::Bucket")["ForwardingBucket"]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert rule["ExpirationInDays"] == plan.FORWARD_DAYS
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     (encrypted,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert encrypted["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
@@ -90,5 +91,13 @@ def test_what_fails_is_an_alarm_and_an_output(onward: Template) -> None:
         for d in m["MetricStat"]["Metric"]["Dimensions"]
     ]
     assert sorted(ages) == ["FunctionsAssociateFunction", FUNCTION]
+    late = alarms["MonitoringForwardingLate"]
+    assert (late["Namespace"], late["MetricName"]) == ("AWS/Firehose", "DeliveryToS3.DataFreshness")
+    (dimension,) = late["Dimensions"]
+    assert (dimension["Name"], said(dimension["Value"])) == (
+        "DeliveryStreamName",
+        "ForwardingStream",
+    )
+    assert (late["Statistic"], late["Threshold"]) == ("Maximum", 1800)
     assert said(onward.outputs["FailedForwarding"]) == "ForwardingReadingFailed"
     assert said(onward.outputs["Forwarded"]) == "s3://ForwardingBucket/told/"

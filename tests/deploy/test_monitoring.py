@@ -154,7 +154,7 @@ def test_tables_that_throttle_or_fail(prod: Template) -> None:
 
 def test_the_dashboard_shows_the_alarms_and_every_metric_of_ours(prod: Template) -> None:
     (board,) = prod.properties("CloudWatch::Dashboard").values()
-    assert board["DashboardName"] == "hardlink-prod"
+    assert board["DashboardName"] == {"Fn::Join": ["", ["hardlink-prod-", {"Ref": "AWS::Region"}]]}
     shown = said(board["DashboardBody"])
     for name in ("events_rejected", "links_made", "association_lag", "IteratorAge", "5xx"):
         assert name in shown
