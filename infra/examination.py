@@ -15,7 +15,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import plan, symptoms
 from infra.symptoms import Finding, Said
 
+Asked = Mapping[str, Said | None]
+"""What AWS says of each resource of a type, by its name; nothing of one that is gone."""
 _TIMEOUT = 10.0
+_GONE = (
+    "ResourceNotFoundException",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+)
 
 
 class Account:
@@ -72,7 +79,6 @@ def examine(account: Account, stack: str, url: str | None = None) -> Iterator[Fi
 class _Examination:
     def __init__(self, account: Account, stack: str, described: Said) -> None:
         self._account = account
-        self._stack = stack
         self._outputs = {o["OutputKey"]: o["OutputValue"] for o in described.get("Outputs", ())}
         found = account.pages(
             "cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=stack
@@ -81,13 +87,8 @@ class _Examination:
 
     def functions(self) -> Iterator[Finding]:
         """Those that the plan has, each ready."""
-        found = {
-            config["Handler"].partition(".")[0]: config
-            for name in self._all("Lambda::Function")
-            for config in [
-                self._account.ask("lambda", "get_function_configuration", FunctionName=name)
-            ]
-        }
+        yield from _missing("function", self._functions)
+        found = {_planned(said): said for said in _there(self._functions)}
         yield Finding(
             "functions",
             symptoms.functions(found.keys() - {plan.FORWARD.name}, plan.FUNCTIONS_BY_NAME),
@@ -97,49 +98,74 @@ class _Examination:
 
     def mappings(self) -> Iterator[Finding]:
         """Whatever brings records or messages to a function."""
-        for uuid in self._all("Lambda::EventSourceMapping"):
-            said = self._account.ask("lambda", "get_event_source_mapping", UUID=uuid)
+        yield from _missing("mapping", self._mappings)
+        for said in _there(self._mappings):
             yield Finding(f"mapping {_place(said)}", symptoms.mapping(said))
 
     def tables(self) -> Iterator[Finding]:
         """Both, and that their streams are read."""
-        streams: dict[str, str | None] = {}
-        for name in self._all("DynamoDB::Table"):
-            said = self._account.ask("dynamodb", "describe_table", TableName=name)["Table"]
-            streams[name] = said.get("LatestStreamArn")
-            yield Finding(f"table {name}", symptoms.table(said))
-            ttl = self._account.ask("dynamodb", "describe_time_to_live", TableName=name)
-            fault = symptoms.expiry(ttl["TimeToLiveDescription"], plan.TABLES[0].expires)
-            yield Finding(f"expiry of {name}", fault)
-            kept = self._account.ask("dynamodb", "describe_continuous_backups", TableName=name)
-            fault = symptoms.backup(kept["ContinuousBackupsDescription"])
-            yield Finding(f"backups of {name}", fault)
-        yield Finding("streams", symptoms.sources(self._read, streams))
+        tables = self._asked(
+            "DynamoDB::Table",
+            lambda name: self._one("dynamodb", "describe_table", TableName=name),
+        )
+        yield from _missing("table", tables)
+        there = [said["Table"] for said in _there(tables)]
+        for said in there:
+            yield from self._table(said["TableName"], said)
+        streams = {said["TableName"]: said.get("LatestStreamArn") for said in there}
+        yield Finding("streams", symptoms.sources(self._associated(), streams))
         for name, stream in streams.items():
             yield Finding(f"readers of {name}", symptoms.readers(self._readers(stream), name))
+
+    def _table(self, name: str, said: Said) -> Iterator[Finding]:
+        yield Finding(f"table {name}", symptoms.table(said))
+        ttl = self._account.ask("dynamodb", "describe_time_to_live", TableName=name)
+        fault = symptoms.expiry(ttl["TimeToLiveDescription"], plan.TABLES[0].expires)
+        yield Finding(f"expiry of {name}", fault)
+        kept = self._account.ask("dynamodb", "describe_continuous_backups", TableName=name)
+        fault = symptoms.backup(kept["ContinuousBackupsDescription"])
+        yield Finding(f"backups of {name}", fault)
+
+    def _readers(self, stream: str | None) -> int:
+        """How many mappings of the account read a stream."""
+        listed = ("lambda", "list_event_source_mappings", "EventSourceMappings")
+        return len(self._account.pages(*listed, EventSourceArn=stream)) if stream else 0
+
+    def _associated(self) -> set[str]:
+        """The streams that `associate` reads."""
+        names = {s["FunctionArn"] for s in _there(self._functions) if _planned(s) == "associate"}
+        mappings = _there(self._mappings)
+        return {said["EventSourceArn"] for said in mappings if said["FunctionArn"] in names}
 
     def queues(self) -> Iterator[Finding]:
         """That of erasures, and those of what failed."""
         work = self._outputs.get("Erasures")
-        fault = symptoms.work(work and self._attribute(work, "QueueArn"), self._read)
+        read = {said["EventSourceArn"] for said in _there(self._mappings)}
+        fault = symptoms.work(work and self._attribute(work, "QueueArn"), read)
         yield Finding("queue Erasures", fault)
         for output, url in self._outputs.items():
             if not output.startswith("Failed"):
                 continue
-            depth = int(self._attribute(url, "ApproximateNumberOfMessages"))
-            yield Finding(f"queue {output}", symptoms.queue(depth, url))
+            depth = self._attribute(url, "ApproximateNumberOfMessages")
+            fault = symptoms.GONE if depth is None else symptoms.queue(int(depth), url)
+            yield Finding(f"queue {output}", fault)
+
+    def _attribute(self, queue: str, name: str) -> str | None:
+        """What is said of a queue, if it is there."""
+        asked = {"QueueUrl": queue, "AttributeNames": [name]}
+        said = self._one("sqs", "get_queue_attributes", **asked)
+        return str(said["Attributes"][name]) if said else None
 
     def secrets(self) -> Iterator[Finding]:
-        """The server key of each project."""
-        for project, name in json.loads(self._outputs.get("ServerKeys", "{}")).items():
-            try:
-                answer = self._account.ask("secretsmanager", "get_secret_value", SecretId=name)
-                value = answer.get("SecretString")
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                    raise
-                value = None
-            yield Finding(f"server key of {project}", symptoms.secret(value, project))
+        """The keys of each project."""
+        for output, what, look in (
+            ("ServerKeys", "server key", symptoms.secret),
+            ("SigningKeys", "signing key", symptoms.signing_key),
+        ):
+            for project, name in json.loads(self._outputs.get(output, "{}")).items():
+                said = self._one("secretsmanager", "get_secret_value", SecretId=name)
+                fault = look(said.get("SecretString", ""), project) if said else symptoms.GONE
+                yield Finding(f"{what} of {project}", fault)
 
     def health(self, url: str | None) -> Iterator[Finding]:
         """That the API answers."""
@@ -147,11 +173,20 @@ class _Examination:
         yield Finding(f"health of {at}", symptoms.health(_status(f"{at}/health")))
 
     def alarms(self) -> Iterator[Finding]:
-        """Those of this stack."""
-        for said in self._account.pages(
-            "cloudwatch", "describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{self._stack}-"
-        ):
+        """Those of this stack, and whom they tell."""
+        alarms = self._asked("CloudWatch::Alarm", self._alarm)
+        yield from _missing("alarm", alarms)
+        for said in _there(alarms):
             yield Finding(f"alarm {said['AlarmName']}", symptoms.alarm(said))
+        for topic in self._all("SNS::Topic"):
+            found = self._account.pages(
+                "sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=topic
+            )
+            yield Finding("who is told of alarms", symptoms.told(found))
+
+    def _alarm(self, name: str) -> Said | None:
+        found = self._account.ask("cloudwatch", "describe_alarms", AlarmNames=[name])
+        return next(iter(found["MetricAlarms"]), None)
 
     def logs(self) -> Iterator[Finding]:
         """That every one forgets."""
@@ -163,26 +198,48 @@ class _Examination:
             yield Finding(f"log {name}", symptoms.log(said))
 
     @cached_property
-    def _read(self) -> set[str]:
-        """Every stream and queue that a function of the stack is brought."""
-        return {
-            self._account.ask("lambda", "get_event_source_mapping", UUID=uuid)["EventSourceArn"]
-            for uuid in self._all("Lambda::EventSourceMapping")
-        }
+    def _functions(self) -> Asked:
+        return self._asked(
+            "Lambda::Function",
+            lambda name: self._one("lambda", "get_function_configuration", FunctionName=name),
+        )
 
-    def _readers(self, stream: str | None) -> int:
-        """How many mappings of the account read a stream."""
-        listed = ("lambda", "list_event_source_mappings", "EventSourceMappings")
-        return len(self._account.pages(*listed, EventSourceArn=stream)) if stream else 0
+    @cached_property
+    def _mappings(self) -> Asked:
+        return self._asked(
+            "Lambda::EventSourceMapping",
+            lambda uuid: self._one("lambda", "get_event_source_mapping", UUID=uuid),
+        )
 
-    def _attribute(self, queue: str, name: str) -> str:
-        asked = {"QueueUrl": queue, "AttributeNames": [name]}
-        answer = self._account.ask("sqs", "get_queue_attributes", **asked)
-        return str(answer["Attributes"][name])
+    def _asked(self, type_: str, ask: Callable[[str], Said | None]) -> Asked:
+        return {name: ask(name) for name in self._all(type_)}
+
+    def _one(self, service: str, operation: str, **request: Any) -> Said | None:
+        """What is said of one resource, if it is there."""
+        try:
+            said: Said = self._account.ask(service, operation, **request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+            return None
+        return said
 
     def _all(self, type_: str) -> list[str]:
         """The resources of a type, by what AWS calls them."""
         return [id_ for found, id_ in self._resources if found == f"AWS::{type_}"]
+
+
+def _missing(what: str, asked: Asked) -> Iterator[Finding]:
+    return (Finding(f"{what} {name}", symptoms.GONE) for name, said in asked.items() if not said)
+
+
+def _there(asked: Asked) -> list[Said]:
+    return [said for said in asked.values() if said]
+
+
+def _planned(said: Said) -> str:
+    """What the plan calls a function."""
+    return str(said["Handler"]).partition(".")[0]
 
 
 def _stack(account: Account, name: str) -> Said | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infra.plan import MOST_READERS
@@ -17,6 +17,11 @@ class Finding(NamedTuple):
 
 Said = Mapping[str, Any]
 """An answer of AWS, or the part of it that is about one resource."""
+REVERT = "cdk deploy --revert-drift"
+"""A plain deployment changes nothing where only the account differs from the template."""
+GONE = f"it is gone, though the stack has it: {REVERT}"
+SHORTEST_SIGNING_KEY = 32
+"""Bytes, as `hardlink.signatures` has it."""
 
 
 def stack(said: Said | None, name: str) -> str | None:
@@ -68,7 +73,7 @@ def sources(read: Collection[str], streams: Mapping[str, str | None]) -> str | N
     """The streams that `associate` reads, and the stream of each table."""
     unread = sorted(table for table, stream in streams.items() if stream not in read)
     if unread:
-        return f"nobody reads the stream of {', '.join(unread)}: history joins nobody; cdk deploy"
+        return f"associate reads no stream of {', '.join(unread)}: history joins nobody; {REVERT}"
     return None
 
 
@@ -87,7 +92,7 @@ def work(source: str | None, read: Collection[str]) -> str | None:
     if source is None:
         return "there is none: the stack is of another version, cdk deploy"
     if source not in read:
-        return "nobody reads it: erasures stay undone; cdk deploy, it keeps them for a fortnight"
+        return f"nobody reads it: erasures stay undone; {REVERT}, it keeps them for a fortnight"
     return None
 
 
@@ -97,7 +102,7 @@ def table(said: Said) -> str | None:
         return f"{said['TableStatus']}: wait, or restore it from its backup"
     view = said.get("StreamSpecification", {})
     if not view.get("StreamEnabled") or view.get("StreamViewType") != "KEYS_ONLY":
-        return "its stream is not on with keys only: nothing is associated; cdk deploy"
+        return f"its stream is not on with keys only: nothing is associated; {REVERT}"
     return None
 
 
@@ -105,7 +110,7 @@ def expiry(said: Said, attribute: str) -> str | None:
     """`DescribeTimeToLive`: its `TimeToLiveDescription`."""
     on = said.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
     if not on or said.get("AttributeName") != attribute:
-        return f"TTL is not on for {attribute!r}: expired events stay; cdk deploy"
+        return f"TTL is not on for {attribute!r}: expired events stay; {REVERT}"
     return None
 
 
@@ -113,7 +118,7 @@ def backup(said: Said) -> str | None:
     """`DescribeContinuousBackups`: its `ContinuousBackupsDescription`."""
     restored = said.get("PointInTimeRecoveryDescription", {})
     if restored.get("PointInTimeRecoveryStatus") != "ENABLED":
-        return "point-in-time recovery is off, mistakes can't be taken back; cdk deploy"
+        return f"point-in-time recovery is off, mistakes can't be taken back; {REVERT}"
     return None
 
 
@@ -127,10 +132,20 @@ def queue(depth: int, url: str) -> str | None:
     return None
 
 
-def secret(value: str | None, project: str) -> str | None:
+def secret(value: str, project: str) -> str | None:
     """The text of a project's server key; it is shown to nobody."""
-    if not (value or "").strip():
+    if not value.strip():
         return f"no value: nobody can read {project}; put a new one (put-secret-value)"
+    return None
+
+
+def signing_key(value: str, project: str) -> str | None:
+    """The text of a project's signing key; it is shown to nobody."""
+    if len(value.strip().encode()) < SHORTEST_SIGNING_KEY:
+        return (
+            f"shorter than {SHORTEST_SIGNING_KEY} bytes: it proves nobody in {project}; "
+            "put a new one (put-secret-value)"
+        )
     return None
 
 
@@ -150,10 +165,17 @@ def alarm(said: Said) -> str | None:
     return None
 
 
+def told(subscriptions: Sequence[Said]) -> str | None:
+    """Whom the alarms tell: `ListSubscriptionsByTopic`."""
+    if not any(one["SubscriptionArn"].startswith("arn:") for one in subscriptions):
+        return "nobody is told: confirm the subscription that AWS sent by e-mail, or deploy again for another"
+    return None
+
+
 def log(said: Said | None) -> str | None:
     """A log group of `DescribeLogGroups`."""
     if said is None:
-        return "it is gone: nothing is logged; cdk deploy"
+        return GONE
     if not said.get("retentionInDays"):
         return "it never forgets: aws logs put-retention-policy --retention-in-days 30"
     return None

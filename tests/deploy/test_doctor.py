@@ -13,12 +13,15 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from hardlink import signatures
 from infra import doctor, moto_engine, plan, symptoms
 from infra.examination import Account
 from infra.symptoms import Finding
 
 STACK = "hardlink-dev"
 KEY = f"{STACK}/demo/server-key"
+SIGNING_KEY = f"{STACK}/demo/signing-key"
+ALARM = f"{STACK}-Faults"
 LOG = "log-of-track"
 Clients = Callable[[str], Any]
 
@@ -74,6 +77,12 @@ def deploy(clients: Clients) -> Iterator[tuple[str, str]]:
     )
     yield "Lambda::EventSourceMapping", mapping["UUID"]
     clients("secretsmanager").create_secret(Name=KEY, SecretString="key")
+    clients("secretsmanager").create_secret(Name=SIGNING_KEY, SecretString="k" * 32)
+    put_alarm(clients)
+    yield "CloudWatch::Alarm", ALARM
+    topic = clients("sns").create_topic(Name="alarms")["TopicArn"]
+    clients("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@shop.example")
+    yield "SNS::Topic", topic
     clients("logs").create_log_group(logGroupName=LOG)
     clients("logs").put_retention_policy(logGroupName=LOG, retentionInDays=30)
     yield "Logs::LogGroup", LOG
@@ -129,6 +138,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
             "Failed": clients("sqs").create_queue(QueueName="failed")["QueueUrl"],
             "Erasures": clients("sqs").get_queue_url(QueueName="erasures")["QueueUrl"],
             "ServerKeys": json.dumps({"demo": KEY}),
+            "SigningKeys": json.dumps({"demo": SIGNING_KEY}),
         }
         stack = {
             "StackStatus": "CREATE_COMPLETE",
@@ -222,10 +232,41 @@ def delete_key(aws: Clients) -> None:
     aws("secretsmanager").delete_secret(SecretId=KEY, ForceDeleteWithoutRecovery=True)
 
 
-def raise_alarm(aws: Clients) -> None:
-    name = f"{STACK}-Faults"
+def short_signing_key(aws: Clients) -> None:
+    aws("secretsmanager").put_secret_value(SecretId=SIGNING_KEY, SecretString="k" * 31)
+
+
+def delete_table(aws: Clients) -> None:
+    aws("dynamodb").delete_table(TableName=f"sessions-{STACK}")
+
+
+def delete_queue(aws: Clients) -> None:
+    aws("sqs").delete_queue(QueueUrl=aws("sqs").get_queue_url(QueueName="failed")["QueueUrl"])
+
+
+def delete_alarm(aws: Clients) -> None:
+    aws("cloudwatch").delete_alarms(AlarmNames=[ALARM])
+
+
+def delete_log(aws: Clients) -> None:
+    aws("logs").delete_log_group(logGroupName=LOG)
+
+
+def tell_nobody(aws: Clients) -> None:
+    (subscription,) = aws("sns").list_subscriptions()["Subscriptions"]
+    aws("sns").unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+
+
+def read_by_another(aws: Clients) -> None:
+    """A stream that is read, and not by `associate`."""
+    aws("lambda").update_event_source_mapping(
+        UUID=mapping(aws, "customers")["UUID"], FunctionName=f"{STACK}-erase"
+    )
+
+
+def put_alarm(aws: Clients) -> None:
     aws("cloudwatch").put_metric_alarm(
-        AlarmName=name,
+        AlarmName=ALARM,
         AlarmDescription="Look at the logs.",
         MetricName="m",
         Namespace="n",
@@ -235,7 +276,10 @@ def raise_alarm(aws: Clients) -> None:
         Period=60,
         Statistic="Sum",
     )
-    aws("cloudwatch").set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="r")
+
+
+def raise_alarm(aws: Clients) -> None:
+    aws("cloudwatch").set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="r")
 
 
 def never_forget(aws: Clients) -> None:
@@ -246,23 +290,33 @@ def fail_health(_: Clients) -> None:
     Health.status = 503
 
 
+REVERT = "cdk deploy --revert-drift"
 BROKEN: list[tuple[Callable[[Clients], None], str, str]] = [
     (disable_mapping, "mapping sessions-hardlink-dev -> ", "--enabled --uuid"),
     (other_version, "functions: track missing; older too many", "cdk deploy"),
-    (stop_stream, "table sessions-hardlink-dev: its stream is not on", "cdk deploy"),
-    (stop_expiry, "expiry of sessions-hardlink-dev: TTL is not on for 'expires'", "cdk deploy"),
-    (stop_backups, "backups of customers-hardlink-dev: point-in-time", "cdk deploy"),
+    (stop_stream, "table sessions-hardlink-dev: its stream is not on", REVERT),
+    (stop_expiry, "expiry of sessions-hardlink-dev: TTL is not on for 'expires'", REVERT),
+    (stop_backups, "backups of customers-hardlink-dev: point-in-time", REVERT),
     (fail_a_record, "queue Failed: 1 waiting", "receive-message --queue-url"),
     (empty_key, "server key of demo: no value", "put-secret-value"),
-    (delete_key, "server key of demo: no value", "put-secret-value"),
+    (delete_key, "server key of demo: it is gone", REVERT),
+    (short_signing_key, "signing key of demo: shorter than 32 bytes", "put-secret-value"),
     (raise_alarm, "alarm hardlink-dev-Faults: in alarm since", "Look at the logs."),
     (never_forget, f"log {LOG}", "put-retention-policy"),
     (fail_health, "health of http://127.0.0.1", "503: the tables"),
     (add_readers, "readers of customers-hardlink-dev: 3 read", "list-event-source-mappings"),
     (leave_erasures, "queue Erasures: nobody reads it", "cdk deploy"),
     (before_the_queue, "queue Erasures: there is none", "cdk deploy"),
-    (delete_function, "functions: could not be looked at", "ResourceNotFoundException"),
-    (delete_mapping, "", "ResourceNotFoundException"),
+    (delete_function, "function hardlink-dev-track: it is gone", REVERT),
+    (delete_function, "functions: track missing", ""),
+    (delete_mapping, "mapping ", "it is gone"),
+    (delete_mapping, "streams: associate reads no stream of customers-hardlink-dev", REVERT),
+    (read_by_another, "streams: associate reads no stream of customers-hardlink-dev", REVERT),
+    (delete_table, "table sessions-hardlink-dev: it is gone", REVERT),
+    (delete_queue, "queue Failed: it is gone", REVERT),
+    (delete_alarm, "alarm hardlink-dev-Faults: it is gone", REVERT),
+    (delete_log, f"log {LOG}: it is gone", REVERT),
+    (tell_nobody, "who is told of alarms: nobody", "confirm"),
 ]
 
 
@@ -291,6 +345,7 @@ def test_what_is_broken_is_said_with_what_to_do(
     assert doctor.main(["--stage", "dev", "--url", url]) == 1
     wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WRONG")]
     assert any(line.startswith(f"WRONG  {what}") and todo in line for line in wrong), wrong
+    assert not [line for line in wrong if "could not be looked at" in line]
 
 
 def test_where_nothing_answers_the_outputs_are_asked(
@@ -344,6 +399,8 @@ RULES: list[tuple[str, str | None, str | None]] = [
     ("expiring", symptoms.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "e"), None),
     ("other", symptoms.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "f"), "'f'"),
     ("empty", symptoms.queue(0, "url"), None),
+    ("unconfirmed", symptoms.told([{"SubscriptionArn": "PendingConfirmation"}]), "confirm"),
+    ("confirmed", symptoms.told([{"SubscriptionArn": "arn:aws:sns:x"}]), None),
     ("a key", symptoms.secret("key", "demo"), None),
     ("healthy", symptoms.health(200), None),
     ("500", symptoms.health(500), "500"),
@@ -364,5 +421,10 @@ def test_symptoms(fault: str | None, said: str | None) -> None:
     assert (fault is None) if said is None else said in (fault or "")
 
 
-def test_the_server_key_is_never_shown() -> None:
+def test_a_key_is_never_shown() -> None:
     assert "hush" not in str(Finding("server key", symptoms.secret("hush", "demo")))
+    assert "hush" not in str(Finding("signing key", symptoms.signing_key("hush", "demo")))
+
+
+def test_what_signs_nothing_there_is_wrong_here() -> None:
+    assert symptoms.SHORTEST_SIGNING_KEY == signatures.SHORTEST_KEY
