@@ -82,7 +82,8 @@ def secret(names: str) -> Callable[[], Keys]:
 
     `names`: JSON, `{"<project>": "<name or ARN of its secret>"}`. The text of a secret is one key, nothing around it.
     Its current and its previous version (AWSCURRENT, AWSPREVIOUS) both are valid: putting a new value rotates the
-    key, and whoever has the old one keeps it until the next rotation. To revoke a key at once, put a new one twice.
+    key, and whoever has the old one keeps it until the next rotation. To revoke a key, put a new one twice: a function
+    that runs keeps its keys for up to five minutes.
     """
     config = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard"})
     client: Any = botocore.session.get_session().create_client("secretsmanager", config=config)

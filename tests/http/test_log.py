@@ -16,6 +16,7 @@ from hardlink.log import logger
 from infra import lambdas, moto_engine, plan
 from infra.gateway import Gateway, HttpRequest, HttpResponse
 from infra.lambdas import Deployment
+from tests.security.shop import path
 
 
 @pytest.fixture
@@ -74,6 +75,19 @@ def test_the_id_of_an_error_finds_why_also_where_only_warnings_are_logged(
     (line,) = found(log, quoted(refused))
     assert (line["level"], line["status"], line["code"]) == ("WARNING", 401, "unknown_source")
     assert "no key of ours" not in log.getvalue()
+
+
+def test_every_function_says_what_to_quote(deployment: Deployment) -> None:
+    asked: list[str] = []
+
+    def invoke(function: str, event: dict[str, Any]) -> Any:
+        asked.append(event["requestContext"]["requestId"])
+        return deployment.invoke(function, event)
+
+    gateway = Gateway(plan.ROUTES, invoke, ())
+    answers = [gateway.answer(HttpRequest(route.method, path(route))) for route in plan.ROUTES]
+    assert [quoted(answer) for answer in answers] == asked
+    assert len(asked) == len(plan.ROUTES)
 
 
 def test_a_fault_of_ours_is_found_too(

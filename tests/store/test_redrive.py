@@ -210,6 +210,28 @@ def test_one_that_can_not_be_read_ends_nothing_and_is_told() -> None:
     assert {**store.dump(), broken: before[broken]} == before
 
 
+@pytest.mark.parametrize(
+    ("ids", "reads"),
+    [
+        pytest.param({}, 5, id="nobody knows them"),
+        pytest.param({"registered": "g{}"}, 7, id="customers"),
+        pytest.param({"registered": "g{}", "email": "g{}@x.com"}, 12, id="with an address between"),
+    ],
+)
+def test_so_many_reads_a_visitor(ids: dict[str, str], reads: int) -> None:
+    store = MemoryStore()
+    world = in_memory(store)
+    for number in range(20):
+        world.track(f"s{number}", {"type": "view", "id": "a"})
+        if ids:
+            world.identify(f"s{number}", ids={t: v.format(number) for t, v in ids.items()})
+    world.settle()
+    asked: list[str] = []
+    store.before = lambda request, _: asked.append(request)
+    list(Redrive(store, HARD_TYPES).everything())
+    assert len(asked) // 20 == reads
+
+
 class Crash(BaseException):
     """The process ends here."""
 
