@@ -7,27 +7,20 @@ from typing import Any
 
 _NAMES = frozenset(
     {
-        *(
-            "ip",
-            "$ip",
-            "ips",
-            "request_ip",
-            "ip_address",
-            "ip-address",
-            "ipaddress",
-            "ipv4",
-            "ipv6",
-        ),
-        *("clientip", "client_ip", "userip", "user_ip", "remoteip", "remote_ip"),
-        *("remoteaddress", "remote_addr", "sourceip", "source_ip", "x-forwarded-for", "x-real-ip"),
+        *("ip", "ips", "ipaddress", "ipaddr", "ipv4", "ipv6", "requestip", "hostip", "visitorip"),
+        *("clientip", "clientipaddress", "userip", "useripaddress", "remoteip", "remoteipaddress"),
+        *("remoteaddress", "remoteaddr", "sourceip", "sourceipaddress", "httpclientip", "lastip"),
+        *("xforwardedfor", "httpxforwardedfor", "xrealip", "xclientip", "cfconnectingip"),
+        "trueclientip",
     }
 )
-"""In lower case."""
+"""In lower case, without what stands between words."""
+_BETWEEN = str.maketrans("", "", "$_-. ")
 
 
 def without(said: Mapping[str, Any]) -> dict[str, Any]:
     """A context, properties or attributes without IP addresses, at whatever depth."""
-    return {name: _without(value) for name, value in said.items() if name.lower() not in _NAMES}
+    return {name: _without(value) for name, value in said.items() if not _is_address(name)}
 
 
 def _without(value: Any) -> Any:
@@ -36,3 +29,9 @@ def _without(value: Any) -> Any:
     if isinstance(value, list):
         return [_without(one) for one in value]
     return value
+
+
+def _is_address(name: str) -> bool:
+    lower = name.lower()
+    hinted = "ip" in lower or "addr" in lower or "forwarded" in lower  # else it can't be: quick
+    return hinted and lower.translate(_BETWEEN) in _NAMES

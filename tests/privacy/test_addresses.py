@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from hardlink import addresses
 from infra import invoke, lambdas, moto_engine, plan
 from infra.lambdas import Deployment
 
@@ -49,6 +50,24 @@ def test_no_address_is_stored(path: Path, deployment: Deployment) -> None:
     answer = deployment.invoke(invoke.function_of(event), event)
     assert answer["statusCode"] < 500
     assert ADDRESS not in _stored(deployment)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ip", "$ip", "IP", "ip_address", "$ip_address", "ip-address", "ipAddress", "ipaddr"),
+        *("clientIp", "client_ip", "client.ip", "Client IP", "clientIpAddress", "user_ip"),
+        *("REMOTE_ADDR", "remoteAddress", "x-forwarded-for", "HTTP_X_FORWARDED_FOR", "X-Real-IP"),
+        *("cf-connecting-ip", "True-Client-IP", "sourceIp", "visitor_ip", "last_ip", "ipv4"),
+    ],
+)
+def test_a_name_of_an_address_in_any_spelling(name: str) -> None:
+    assert addresses.without({"a": [{name: ADDRESS, "b": 1}]}) == {"a": [{"b": 1}]}
+
+
+@pytest.mark.parametrize("name", ["vip", "zip", "tip", "ship_address", "address", "description"])
+def test_a_name_of_something_else(name: str) -> None:
+    assert addresses.without({name: 1}) == {name: 1}
 
 
 def test_what_is_no_address_is_stored(deployment: Deployment) -> None:
