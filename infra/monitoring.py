@@ -83,6 +83,9 @@ class Monitoring(Construct):
             ),
             _graph("Erasures: waiting, age (s)", told.erasures_waiting(), told.erasures_age()),
             _graph(
+                "Records that failed", *(told.own(n) for n in COUNTS if n.endswith("_failures"))
+            ),
+            _graph(
                 "Waits in queues of failures",
                 *(q.metric_approximate_number_of_messages_visible() for q in told.failed),
             ),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hardlink import metrics as metric_names
 from infra import plan
 from infra.stages import Stage
 from tests.deploy.template import Template, said, synthesized
@@ -156,7 +157,7 @@ def test_the_dashboard_shows_the_alarms_and_every_metric_of_ours(prod: Template)
     (board,) = prod.properties("CloudWatch::Dashboard").values()
     assert board["DashboardName"] == {"Fn::Join": ["", ["hardlink-prod-", {"Ref": "AWS::Region"}]]}
     shown = said(board["DashboardBody"])
-    for name in ("events_rejected", "links_made", "association_lag", "IteratorAge", "5xx"):
+    for name in (*metric_names.COUNTS, *metric_names.DURATIONS, "IteratorAge", "5xx"):
         assert name in shown
     assert '"type":"alarm"' in shown
 
