@@ -66,6 +66,7 @@ def test_lines_lie_encrypted_by_the_day_and_are_not_kept_for_ever(onward: Templa
     to = stream["ExtendedS3DestinationConfiguration"]
     assert to["Prefix"] == "told/!{timestamp:yyyy/MM/dd}/"
     assert to["CompressionFormat"] == "GZIP"
+    assert onward.resources("S3::Bucket")["ForwardingBucket"]["DeletionPolicy"] == "Retain"
     bucket = onward.properties("S3::Bucket")["ForwardingBucket"]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert rule["ExpirationInDays"] == plan.FORWARD_DAYS

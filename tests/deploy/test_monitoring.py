@@ -98,12 +98,29 @@ def test_erasures_that_are_late_or_too_many(
     assert (found["Threshold"], found["DatapointsToAlarm"]) == (most, 3)
 
 
+def failures(template: Template) -> list[str]:
+    """The queues in which failures end."""
+    return [name for name in template.properties("SQS::Queue") if name.endswith("Failed")]
+
+
+def test_every_queue_of_failures_is_an_output_by_which_the_doctor_finds_it(
+    prod: Template,
+) -> None:
+    told = [said(url) for name, url in prod.outputs.items() if name.startswith("Failed")]
+    assert sorted(told) == sorted(failures(prod))
+    assert {f"Monitoring{queue}" for queue in failures(prod)} == {
+        name for name in prod.properties("CloudWatch::Alarm") if name.endswith("Failed")
+    }
+
+
 @pytest.mark.parametrize("queue", ["AssociationFailed", "FeedsFailed", "ErasureFailed"])
 def test_whatever_failed_to_the_end(prod: Template, queue: str) -> None:
     found = alarm(prod, queue)
     (dimension,) = found["Dimensions"]
     assert said(dimension["Value"]) == f"{queue}.QueueName"
     assert found["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert (found["Statistic"], found["Period"]) == ("Maximum", MINUTE)
+    assert found["EvaluationPeriods"] == 1
     assert (found["Threshold"], found["DatapointsToAlarm"]) == (0, 1)
 
 
