@@ -45,6 +45,12 @@ class Stage(_Declared):
     forward: bool = False
 
     @model_validator(mode="after")
+    def _somebody_is_told_something(self) -> Stage:
+        if self.alarm_email and not self.alarms:
+            raise ValueError("alarm_email is told of alarms: set alarms = true")
+        return self
+
+    @model_validator(mode="after")
     def _domain_is_whole(self) -> Stage:
         if bool(self.domain) != bool(self.certificate):
             raise ValueError("domain and certificate belong together: set both, or neither")

@@ -103,7 +103,7 @@ def _import(told: dict[str, Any], context: Any) -> bool:
     if not name or key.endswith("/"):
         return True
     if space not in writing.declared().projects:
-        logger.error("a feed of a project that is not declared", project=space)
+        logger.error("a feed below feeds/ lies in a folder that is no project of sources.toml")
         return True
     found = bucket(told["bucket"]["name"])
     try:

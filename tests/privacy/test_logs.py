@@ -175,6 +175,18 @@ def test_no_call_leaves_what_it_was_sent_in_the_logs(
     assert _leaks(found + raised) == []
 
 
+@pytest.mark.parametrize(
+    "key", ["feeds/zq1qz/zq2qz.csv", "feeds/demo/zq3qz.csv", "feeds/zq4qz.csv"]
+)
+def test_no_file_is_named_in_the_logs(
+    key: str, deployment: Deployment, written: Callable[[], str]
+) -> None:
+    told = {"bucket": {"name": "zq0qz"}, "object": {"key": key, "eTag": "zq5qz"}}
+    message = {"messageId": "zq6qz", "body": json.dumps({"Records": [{"s3": told}]})}
+    deployment.invoke("orders", {"Records": [message]})
+    assert _leaks(written()) == []
+
+
 def _fail(_: Tables, operation: str, request: dict[str, Any]) -> None:
     """As DynamoDB refuses a request: it quotes it."""
     raise RuntimeError(f"{operation}: {request}")

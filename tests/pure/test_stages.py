@@ -35,6 +35,7 @@ def test_what_is_left_out_is_off(tmp_path: Path) -> None:
         ('[prod]\nlog_level = "DEBUG"', "prod.log_level: Input should be 'INFO' or 'WARNING'"),
         ("[prod]\nalarm = true", "prod.alarm: Extra inputs"),
         ('[prod]\nalarm_email = "ops"', "prod.alarm_email: String should match"),
+        ('[prod]\nalarm_email = "ops@shop.example"', "prod: Value error, alarm_email is told"),
         ('[prod]\ndomain = "shop.example"', "prod: Value error, domain and certificate belong"),
         ('[prod]\ndomain = "https://shop.example"', "prod.domain: String should match"),
         ("[prod]\ncloudfront = true", "prod: Value error, cloudfront needs a domain"),

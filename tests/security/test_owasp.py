@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -202,12 +203,13 @@ def test_api5_another_method_is_no_way_round(shop: Shop, gordon: str, method: st
 
 
 def test_api6_nobody_takes_over_a_customer_where_that_has_to_be_proven(
-    shop: Shop, gordon: str
+    shop: Shop, gordon: str, counted: Callable[[str], int]
 ) -> None:
     session = fresh()
     assert shop.identify(session, gordon, "signed-key").status == 403
     body = {"source": {"id": "signed-key"}, "ids": {"registered": gordon}, "properties": {"a": 1}}
     assert shop.post("/update", body).status == 403
+    assert counted("links_unproven") == 2
     found = shop.get(f"/customers/registered/{gordon}").json
     assert "a" not in found["attributes"]
     assert session not in {s["id"] for s in found["sessions"]}
