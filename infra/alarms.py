@@ -44,7 +44,7 @@ class Told(NamedTuple):
     """Whatever tells of itself.
 
     `api`: the ID of the HTTP API; `readers`: functions that read a stream; `erasures`: the queue of those that began;
-    `onward`: the name of Firehose's stream, where a stage has one.
+    `waiting`: the queue of feeds; `onward`: the name of Firehose's stream, where a stage has one.
     """
 
     scope: Construct
@@ -54,6 +54,7 @@ class Told(NamedTuple):
     tables: Sequence[dynamodb.ITable]
     erasures: sqs.IQueue
     failed: Sequence[sqs.IQueue]
+    waiting: sqs.IQueue
     onward: str | None = None
 
     def alarms(self) -> Iterator[Alarm]:
@@ -154,6 +155,15 @@ class Told(NamedTuple):
                 periods=1,
             )
 
+        yield Alarm(
+            "FeedsLate",
+            self.waiting.metric_approximate_age_of_oldest_message(
+                period=MINUTE, statistic="Maximum"
+            ),
+            24 * 3600,
+            "An order feed waits for a day: look at the log of orders, its throttles, and whether its event source "
+            "mapping is enabled.",
+        )
         if self.onward:
             yield Alarm(
                 "ForwardingLate",

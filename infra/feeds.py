@@ -22,15 +22,16 @@ class Feeds(Construct):
         self.name = f"{Stack.of(self).stack_name}-feeds-{Aws.ACCOUNT_ID}-{Aws.REGION}"
         """Known beforehand: the queue allows this bucket before there is one."""
         self.failed = queues.failures(self)
-        self._waiting = queues.waiting(
+        self.waiting = queues.waiting(
             self,
             self.failed,
             runs=plan.FEED_RUNS,
             hidden=plan.FUNCTIONS_BY_NAME["orders"].timeout,
+            retention_period=Duration.days(plan.QUEUE_DAYS),
         )
         self._bucket = self._made(keep=keep)
         self._bucket.node.add_dependency(self._allowed_to_send())
-        mapping = queues.bring(self, self._waiting, orders, at_once=plan.FEEDS_AT_ONCE)
+        mapping = queues.bring(self, self.waiting, orders, at_once=plan.FEEDS_AT_ONCE)
         mapping.node.add_dependency(self._permission(orders))
 
     def _made(self, *, keep: bool) -> s3.Bucket:
@@ -58,7 +59,7 @@ class Feeds(Construct):
             queue_configurations=[
                 s3.CfnBucket.QueueConfigurationProperty(
                     event="s3:ObjectCreated:*",
-                    queue=self._waiting.queue_arn,
+                    queue=self.waiting.queue_arn,
                     filter=s3.CfnBucket.NotificationFilterProperty(
                         s3_key=s3.CfnBucket.S3KeyFilterProperty(
                             rules=[s3.CfnBucket.FilterRuleProperty(name="prefix", value=plan.FEEDS)]
@@ -70,18 +71,18 @@ class Feeds(Construct):
         return bucket
 
     def _allowed_to_send(self) -> Construct:
-        self._waiting.add_to_resource_policy(
+        self.waiting.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["sqs:SendMessage"],
                 principals=[iam.ServicePrincipal("s3.amazonaws.com")],
-                resources=[self._waiting.queue_arn],
+                resources=[self.waiting.queue_arn],
                 conditions={
                     "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
                     "ArnEquals": {"aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{self.name}"},
                 },
             )
         )
-        return cast("Construct", self._waiting.node.find_child("Policy"))
+        return cast("Construct", self.waiting.node.find_child("Policy"))
 
     def _permission(self, orders: lambda_.Function) -> iam.Policy:
         """Read feeds, read and write results; and what Lambda does with the queue in the function's name."""
@@ -95,7 +96,7 @@ class Feeds(Construct):
             statements=[
                 queues.allow(["s3:GetObject"], [feeds, results]),
                 queues.allow(["s3:PutObject"], [results]),
-                queues.taking(self._waiting),
+                queues.taking(self.waiting),
             ],
         )
         bucket = Stack.of(self).get_logical_id(_plain(self._bucket))

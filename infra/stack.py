@@ -84,6 +84,7 @@ class Hardlink(Stack):
                 erasures.failed,
                 *([forwarding.reading.failed] if forwarding else []),
             ],
+            waiting=feeds.waiting,
             onward=forwarding.stream if forwarding else None,
         )
         Monitoring(self, "Monitoring", told=told, stage=stage)

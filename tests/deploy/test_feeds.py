@@ -45,12 +45,14 @@ def test_a_large_file_comes_again_until_it_is_done_and_a_broken_one_is_kept(
     queue = dev.properties("SQS::Queue")["FeedsWaiting"]
     assert queue["SqsManagedSseEnabled"] is True
     assert queue["VisibilityTimeout"] == 900
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert said(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "FeedsFailed.Arn"
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 50
     mapping = dev.properties("Lambda::EventSourceMapping")["FeedsMapping"]
     assert said(mapping["FunctionName"]) == "FunctionsOrdersFunction.Arn"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 1
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
 
 
 def test_the_outputs_say_where_to_put_a_feed(dev: Template) -> None:

@@ -124,6 +124,14 @@ def test_whatever_failed_to_the_end(prod: Template, queue: str) -> None:
     assert (found["Threshold"], found["DatapointsToAlarm"]) == (0, 1)
 
 
+def test_a_feed_that_nobody_imports(prod: Template) -> None:
+    found = alarm(prod, "FeedsLate")
+    (dimension,) = found["Dimensions"]
+    assert said(dimension["Value"]) == "FeedsWaiting.QueueName"
+    assert found["MetricName"] == "ApproximateAgeOfOldestMessage"
+    assert (found["Statistic"], found["Threshold"]) == ("Maximum", 24 * 3600)
+
+
 def test_calls_that_are_answered_with_a_fault_of_ours(prod: Template) -> None:
     found = alarm(prod, "Faults")
     told = metrics(found)
