@@ -102,6 +102,14 @@ def test_who_looks_on_sees_no_event_that_expired_since_it_came_late(world: World
     assert _live(world, cursor) == {"now"}
 
 
+def test_who_looks_on_after_a_long_time_sees_no_event_that_expired_meanwhile(world: World) -> None:
+    cursor = world.reading.live(SPACE, lambda _: None)["cursor"]
+    world.track("S1", {"type": "view", "id": "old"}, source="month")
+    assert _live(world, cursor) == {"old"}
+    world.clock.pass_(31 * DAY)
+    assert _live(world, cursor) == set()
+
+
 def _live(world: World, cursor: str) -> set[str]:
     return {e["id"] for e in world.reading.live(SPACE, {"since": cursor}.get)["events"]}
 
