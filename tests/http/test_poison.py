@@ -126,3 +126,18 @@ def test_a_record_that_is_none_fails_alone(shop: Shop) -> None:
     answer = shop._associate({"Records": [odd, *heads]})
     assert answer == {"batchItemFailures": [{"itemIdentifier": "odd"}]}
     assert shop.events("registered", "gordon") == 1
+
+
+def test_a_node_is_looked_at_once_a_batch_however_often_it_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A visitor's first calls come together, and were all written before any of them is read."""
+    looked: list[tuple[str, str]] = []
+    changed = "hardlink.association.Association.changed"
+    monkeypatch.setattr(changed, lambda _, *node: looked.append(node))
+    keys = {"session": {"S": "demo/s1"}, "item": {"S": "#"}}
+    records = [{"dynamodb": {"Keys": keys, "SequenceNumber": str(n)}} for n in range(3)]
+    with lambdas.deployed(plan.SOURCES, {"demo": KEY}) as deployment:
+        answer = deployment.invoke("associate", {"Records": records})
+    assert answer == {"batchItemFailures": []}
+    assert looked == [("sessions", "demo/s1")]

@@ -258,7 +258,7 @@ def test_api8_an_origin_is_allowed_for_its_own_source_alone(shop: Shop) -> None:
     body = {"source": {"id": "split-key"}, "session": {"id": fresh()}, "events": [{"type": "a"}]}
     assert shop.post("/track", body, origin="https://shop.example").status == 403
     assert shop.post("/track", body, origin="https://split.example").status == 200
-    for origin in ("null", "https://split.example.evil", "https://evil-split.example", "*"):
+    for origin in ("", "null", "https://split.example.evil", "https://evil-split.example", "*"):
         assert shop.post("/track", body, origin=origin).status == 403
 
 
