@@ -1,0 +1,82 @@
+"""`python -m infra.doctor` and `python -m infra.redrive`, as they are typed, on the deployed stack."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from infra import plan
+from tests.emulator.deployment import STACK, Api, Deployment
+from tests.emulator.ministack import REGION
+from tests.http.service import fresh
+
+
+def typed(stack: Deployment, *command: str) -> subprocess.CompletedProcess[str]:
+    """A command, with what the owner of the account has in the environment."""
+    trusted = str(stack.emulator.certificate)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", *command],
+        cwd=plan.ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": stack.emulator.url,
+            "AWS_CA_BUNDLE": trusted,
+            "SSL_CERT_FILE": trusted,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def whole(stack: Deployment) -> None:
+    """What the emulator leaves out of a template's tables."""
+    client = stack.emulator.client("dynamodb")
+    for table in (stack.name("TablesSessions"), stack.name("TablesCustomers")):
+        client.update_time_to_live(
+            TableName=table,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": plan.TABLES[0].expires},
+        )
+        client.update_continuous_backups(
+            TableName=table,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
+
+
+@pytest.mark.usefixtures("whole")
+def test_the_doctor_finds_everything_that_was_deployed_and_nothing_wrong(
+    stack: Deployment, shop: Api
+) -> None:
+    shop.track(fresh(), "view", source="demo")
+    ran = typed(stack, "infra.doctor", "--stage", "dev", "--url", stack.url)
+    lines = ran.stdout.splitlines()
+    wrong = [line for line in lines if line.startswith("WRONG")]
+    assert [line for line in wrong if not line.startswith("WRONG  queue")] == [], ran.stderr
+    assert len([line for line in lines if line.startswith("ok     function ")]) == len(
+        plan.FUNCTIONS_BY_NAME
+    )
+    assert "ok     streams" in lines
+    assert "ok     signing key of demo" in lines
+
+
+def test_redrive_finds_the_tables_and_what_was_lost(stack: Deployment, shop: Api) -> None:
+    who, session = fresh("c"), fresh()
+    shop.track(session, "view", source="demo")
+    shop.identify(session, {"registered": who}, source="demo")
+    shop.settles("registered", who, "view")
+    row = {"customer": {"S": f"demo/registered={who}"}, "item": {"S": f"s/{session}"}}
+    table = stack.name("TablesCustomers")
+    stack.emulator.client("dynamodb").delete_item(TableName=table, Key=row)
+    assert shop.types("registered", who) == []
+    where = ("--stack", STACK, "--project", "demo", "--session", session)
+    ran = typed(stack, "infra.redrive", *where)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "mended 1: 1 x session row written" in ran.stdout
+    assert shop.types("registered", who) == ["view"]
