@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEMOS := env -u HARDLINK_SOURCES -u HARDLINK_STAGES
 export PYTHONPATH := functions
 export PYTHONHASHSEED := 0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
@@ -16,13 +17,13 @@ walk: $(VENV)/.local
 	@$(BIN)/python -m infra.walk
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(DEMOS) $(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy functions infra tests
-	$(BIN)/python -m pytest -q tests/pure
+	$(DEMOS) $(BIN)/python -m pytest -q tests/pure
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench

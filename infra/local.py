@@ -70,11 +70,10 @@ def main() -> int:
 @contextmanager
 def _running(number: int) -> Iterator[str]:
     """The service for the length of a `with` block; gives what to tell whoever started it. Raises `Unusable`."""
-    declared = Path(os.environ.get("HARDLINK_SOURCES") or plan.SOURCES).resolve()
-    sources = lambdas.declared(declared)
+    sources = lambdas.declared(plan.SOURCES)
     keys = _keys("HARDLINK_SERVER_KEY", sources.projects)
     signing = _keys("HARDLINK_SIGNING_KEY", sources.signed)
-    with lambdas.deployed(declared, keys, signing) as deployment:
+    with lambdas.deployed(plan.SOURCES, keys, signing) as deployment:
         server = _listening(number, deployment)
         erasures = Messages(deployment.erasures, lambda e: deployment.invoke("erase", e))
         streams = Streams(deployment.tables.values(), lambda e: deployment.invoke("associate", e))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
-SOURCES = ROOT / "infra" / "sources.toml"
-STAGES = ROOT / "infra" / "stages.toml"
+SOURCES = Path(os.environ.get("HARDLINK_SOURCES") or ROOT / "infra" / "sources.toml").resolve()
+STAGES = Path(os.environ.get("HARDLINK_STAGES") or ROOT / "infra" / "stages.toml").resolve()
+"""Files of the shop's own, where it names them: the clone's are the demo's, for which the tests are."""
 REQUIREMENTS = ROOT / "requirements.txt"
 
 Action = Literal[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -85,3 +86,25 @@ def test_without_a_network_the_error_says_so_and_leaves_nothing_behind(
     with pytest.raises(assets.LayerError, match="Is the network on"):
         assets.layer(cache=tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_what_a_shop_keeps_elsewhere_is_deployed_in_place_of_the_demos(
+    layer: Path, tmp_path: Path
+) -> None:
+    sources, stages = tmp_path / "mine.toml", tmp_path / "stages.toml"
+    text = plan.SOURCES.read_text(encoding="utf-8").replace("demo", "shop")
+    sources.write_text(text, encoding="utf-8")
+    stages.write_text('[prod]\nalarms = true\nalarm_email = "ops@shop.example"', encoding="utf-8")
+    places = {"HARDLINK_SOURCES": str(sources), "HARDLINK_STAGES": str(stages)}
+    subprocess.run(
+        [sys.executable, "-m", "infra.app", "-c", "stage=prod"],
+        cwd=plan.ROOT,
+        env={**os.environ, **places, "CDK_OUTDIR": str(tmp_path / "out")},
+        check=True,
+        capture_output=True,
+    )
+    template = Template(tmp_path / "out", "hardlink-prod")
+    assert (template.asset("sources.toml") / "sources.toml").read_text(encoding="utf-8") == text
+    assert "ServerKeysshop" in template.properties("SecretsManager::Secret")
+    (told,) = template.properties("SNS::Subscription").values()
+    assert told["Endpoint"] == "ops@shop.example"
