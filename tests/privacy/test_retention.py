@@ -123,5 +123,12 @@ def test_an_order_is_known_for_as_long_as_its_event_is_kept(world: World) -> Non
     assert [e["type"] for e in world.session_events("S1")] == ["conversion"]
 
 
+def test_what_the_order_feed_tells_is_of_no_source_and_kept(world: World) -> None:
+    world.order("7", ids={"registered": "gordon"}, total=10, time=world.clock.now)
+    world.drain()
+    world.clock.pass_(4000 * DAY)
+    assert [e["type"] for e in world.events("gordon")] == ["conversion"]
+
+
 def _statuses(world: World, *events: dict[str, Any]) -> list[str]:
     return [r["status"] for r in world.track("S1", *events, source="month")["results"]]
