@@ -20,12 +20,14 @@ from hardlink.port import (
     Action,
     AtMost,
     Check,
+    Condition,
     ConditionFailed,
     Delete,
     Patch,
     Present,
     Put,
     Rev,
+    Same,
     Store,
 )
 
@@ -233,11 +235,17 @@ def _session_rows(plan: _Plan, session: Session, existing: Mapping[Key, Item]) -
             if key in existing:
                 yield Delete(key)
         elif existing.get(key) != item:
-            yield Put(
-                key, item, AtMost("latest", session.latest)
-            )  # never over what a later reader wrote
+            yield Put(key, item, _replaced(session, existing.get(key)))
     if session.customer != plan.current:
         yield _copy(layout.session(plan.space, session.id), plan.current)
+
+
+def _replaced(session: Session, row: Item | None) -> Condition:
+    """Over what it is written: not what a later reader wrote, but what is left of a visitor who was erased."""
+    before = row["profile"] if row else session.profile.value
+    if before != session.profile.value:
+        return Same("profile", before)
+    return AtMost("latest", session.latest)
 
 
 def _copy(key: Key, customer: Node | None) -> Action:

@@ -11,7 +11,7 @@ from hardlink import layout
 from hardlink.identifiers import OWN
 from hardlink.instants import END
 from hardlink.layout import Contribution, Item, Joined, Key, Record, SessionRow
-from hardlink.nodes import PROFILE, Node
+from hardlink.nodes import PROFILE, Node, gaps, spans
 from hardlink.port import Store
 from hardlink.values import KINDS, Name, Value
 
@@ -46,17 +46,25 @@ class Customer:
     def of(cls, space: str, root: Node, found: Iterable[tuple[Key, Item]]) -> Customer:
         """A customer from the items of its partition."""
         record = Record()
-        contributions, sessions, owned = [], [], []
+        contributions, sessions, owned, history = [], [], [], []
         for key, item in found:
             match key.item[:2]:
                 case layout.HEAD:
                     record = layout.read_record(item)
                 case "i/":
                     owned.append(Node.parse(key.item[2:]))
+                case "l/":
+                    history.append(layout.read_entry(key, item))
                 case "p/":
                     contributions.append(layout.read_contribution(key, item))
                 case "s/":
                     sessions.append(layout.read_session_row(key, item))
+        if root.type == PROFILE:  # what it did as somebody else is theirs
+            own = gaps(spans(history))
+            said = record.values.items()
+            kept = {n: v for n, v in said if any(start <= v.time < end for start, end in own)}
+            record = record._replace(values=kept)
+            contributions.append(Contribution(root, own, {}))
         return cls(space, root, record, tuple(contributions), tuple(sessions), tuple(owned))
 
     @property
@@ -105,7 +113,6 @@ class Customer:
     def stretches(self) -> list[Stretch]:
         """Every session and stretch of time whose events are this customer's."""
         intervals = {c.node: c.intervals for c in self.contributions}
-        whole = ((0, END),) if self.root.type == PROFILE else ()
         return [
             Stretch(
                 row.session,
@@ -116,7 +123,7 @@ class Customer:
                 min(row.seen, end - 1),
             )
             for row in self.sessions
-            for start, end in intervals.get(row.profile, whole)
+            for start, end in intervals.get(row.profile, ())
             if row.since < end
         ]
 

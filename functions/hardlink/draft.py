@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from hardlink.errors import Late, OneTooMany, Refused
-from hardlink.nodes import NOBODY, NOTHING, PROFILE, Entry, Node, Span, State, newest, owner, spans
+from hardlink.errors import OneTooMany, Refused
+from hardlink.nodes import NOTHING, PROFILE, Entry, Node, Span, State, newest, owner, spans
 
 MOST_SOFT_LINKS = 40
 """Links of one profile to soft identifiers: a re-homing holds them all still in one transaction of 100 actions."""
@@ -124,10 +124,7 @@ class Draft:
         found = state.owner
         is_soft = node.type not in self.hard_types  # whose a hard one is was never otherwise
         if is_soft and self._timed and self._said < state.owner_said:
-            said = [entry for entry in self.history(node) if entry.said <= self._said]
-            found = owner(said)
-            if found is None and any(e.owner == NOBODY and not e.undone for e in said):
-                raise Late(self._said)  # it was theirs then who were erased since
+            found = owner(entry for entry in self.history(node) if entry.said <= self._said)
         if found:
             return self.root(found)
         return self.root(node) if state.known or state.link else None

@@ -157,8 +157,16 @@ class Erasing:
 
     def _free(self, space: str, id_: str, soft: Node) -> None:
         """An identifier stays, with another owner: whoever was known by it alone was the customer's who died."""
-        for name, _ in forest.rows(self._store, space, soft, "c/"):
-            self._reach(space, id_, Node(PROFILE, name.removeprefix("c/")), through=soft)
+        profiles = [
+            Node(PROFILE, name.removeprefix("c/"))
+            for name, _ in forest.rows(self._store, space, soft, "c/")
+        ]
+        found = [
+            Node.parse(name.removeprefix("w/"))
+            for name, _ in forest.rows(self._store, space, soft, "w/")
+        ]
+        for node in (*profiles, *found):
+            self._reach(space, id_, node, through=soft)
         self._store.write([Delete(layout.erasure(space, id_, f"u/{soft}"))])
 
     def _reach(self, space: str, id_: str, node: Node, through: Node | None = None) -> None:
@@ -177,7 +185,7 @@ class Erasing:
             actions = (
                 _death(space, id_, node, record, now)
                 if hangs_on and hangs_on <= dead
-                else _redaction(space, id_, node, record, history, dead, now)
+                else _redaction(space, id_, node, record, history, dead, now, through)
             )
             try:
                 self._store.write(actions)
@@ -291,9 +299,11 @@ def _redaction(
     history: Sequence[Entry],
     dead: Collection[Node],
     now: int,
+    through: Node | None,
 ) -> list[Action]:
     """A node stays: its history names nobody where it named the dead, and what it was theirs for goes."""
-    touched = [e for e in history if {e.link, e.owner, *e.nodes} & {*dead}][:_ENTRIES_AT_ONCE]
+    naming = [e for e in history if {e.link, e.owner, *e.nodes} & {*dead}]
+    touched = naming[:_ENTRIES_AT_ONCE]
     renamed = {e.rev: _redacted(e, dead) for e in touched}
     after = [renamed.get(e.rev, e) for e in history]
     lost = tuple((s.start, min(s.end, now + 1)) for s in spans(history) if s.target in dead)
@@ -308,16 +318,30 @@ def _redaction(
     state = record.state._replace(
         rev=record.state.rev + 1, link=newest(spans(after)), owner=owner(after)
     )
-    erased = _union(record.erased, lost) if node.type == PROFILE else ()
+    theirs = lost if node.type == PROFILE else _found(history, dead, now)
+    erased = _union(record.erased, theirs)
     fresh = record._replace(state=state, values=values, erased=erased)
     kinds = ["r/", *([] if node.type == PROFILE else ["u/"])] if lost else []
     marks = [Put(layout.erasure(space, id_, f"{kind}{node}"), {}) for kind in kinds]
+    done = through if touched == naming else None  # from there nothing leads here any more
     return [
         Put(layout.head(space, node), layout.write_record(fresh), Rev(record.state.rev)),
         *(Put(layout.entry(space, node, e.rev), layout.write_entry(e)) for e in renamed.values()),
         *(Delete(layout.spilled(space, node, name)) for name in spilled[:_SPILLED_AT_ONCE]),
+        *(Delete(key) for key in (_leading(space, done, node) if done else ())),
         *marks,
     ]
+
+
+def _found(history: Sequence[Entry], dead: Collection[Node], now: int) -> Intervals:
+    """When an identifier found somebody who is dead."""
+    said = sorted((e for e in history if e.owner and not e.undone), key=lambda e: (e.said, e.rev))
+    ends = [*(e.said for e in said[1:]), now + 1]
+    return tuple(
+        (e.said, min(end, now + 1))
+        for e, end in zip(said, ends, strict=False)
+        if e.owner in dead and e.said <= now
+    )
 
 
 def _redacted(entry: Entry, dead: Collection[Node]) -> Entry:
@@ -367,9 +391,15 @@ def _elsewhere(
             entry = layout.read_entry(key, item)
             for target in {entry.link, entry.owner} - {None, NOBODY}:
                 if target:
-                    yield layout.mention(space, target, node)
-                    yield layout.child(space, target, node)
-                    yield layout.identifier(space, target, node)
+                    yield from _leading(space, target, node)
+
+
+def _leading(space: str, target: Node, node: Node) -> Iterator[Key]:
+    """Rows under a node that lead to one whose history names it."""
+    yield layout.mention(space, target, node)
+    yield layout.identifier(space, target, node)
+    if node.type == PROFILE:  # an identifier may have the same value
+        yield layout.child(space, target, node)
 
 
 def _union(one: Intervals, other: Intervals) -> Intervals:

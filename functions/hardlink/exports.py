@@ -22,7 +22,7 @@ MOST_HELD = 48 * 1024 * 1024
 """Bytes that one call reads and holds: what a function's memory has room for."""
 LONGEST = 20 * SECOND
 """One call reads for so long at most: API Gateway waits no longer than 30 seconds for its answer."""
-_KINDS = (layout.HEAD, "i/", "m/", "p/", "s/")
+_KINDS = (layout.HEAD, "i/", "l/", "m/", "p/", "s/")
 """The rows that make a customer's view."""
 
 Event = Mapping[str, Any]

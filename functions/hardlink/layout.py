@@ -62,8 +62,9 @@ class Session(NamedTuple):
 class Record(NamedTuple):
     """`customers` `#`: a node, what is said of it, and its own values.
 
-    `erased`: of a profile, what was erased of its history, as its sessions have it. `dying`: it is being erased, since
-    then, by `erasure`. `before`: when this identifier was erased last (read beside it, see `tombstone`).
+    `erased`: of a profile, what was erased of its history, as its sessions have it; of an identifier, when it found
+    somebody who was erased. `dying`: it is being erased, since then, by `erasure`. `before`: when this identifier was
+    erased last (read beside it, see `tombstone`).
     """
 
     state: State = State()
@@ -74,6 +75,10 @@ class Record(NamedTuple):
     dying: int = 0
     erasure: str = ""
     before: int = 0
+
+    def was_erased(self, time: int) -> bool:
+        """Whether what was said of it at this time was said of somebody who was erased."""
+        return any(start <= time < end for start, end in self.erased)
 
     @property
     def is_there(self) -> bool:

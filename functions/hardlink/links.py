@@ -220,6 +220,10 @@ class Links:
         erased = max((max(record.before, record.dying) for record in found.values()), default=0)
         if said is not None and said <= erased:
             raise Late(erased)
+        if said is not None and any(
+            n.type != PROFILE and r.was_erased(said) for n, r in found.items()
+        ):
+            raise Late(said)
         for node, record in found.items():
             is_gone = node.type == PROFILE and not record.state.rev and node != read.made
             if record.dying or is_gone:
@@ -297,7 +301,7 @@ def _root(profile: Node, hard_types: frozenset[str], read: _Read, said: int | No
 def _target(profile: Node, read: _Read, said: int | None) -> Node | None:
     """Whom a profile linked to when something was said: its history is read only where its last link is later."""
     state = read.records[profile].state
-    if said is None or state.link is None or said >= state.said:
+    if said is None or not state.links or said >= state.said:
         return state.link
     if profile not in read.histories:
         raise Unread([profile], history=True)

@@ -122,6 +122,13 @@ def newest(found: Sequence[Span]) -> Node | None:
     return found[-1].target if found and found[-1].end == END else None
 
 
+def gaps(found: Sequence[Span]) -> tuple[tuple[int, int], ...]:
+    """When a node belonged to nobody."""
+    starts = (0, *(span.end for span in found))
+    ends = (*(span.start for span in found), END)
+    return tuple((a, b) for a, b in zip(starts, ends, strict=True) if a < b)
+
+
 def joined(entries: Iterable[Entry]) -> Entry | None:
     """The link that brought the whole history along, where the policy was one that lets history stay otherwise.
 

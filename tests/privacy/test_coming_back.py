@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from hardlink.errors import NotFound, Refused
+from hardlink.exports import Exports
 from hardlink.instants import HOUR, MINUTE, SECOND, iso
 from hardlink.layout import Key
 from tests.memory import MemoryStore
@@ -157,6 +158,111 @@ def test_a_customer_who_came_back_after_the_erased_has_two_spans(world: World) -
     assert world.timeline("alyx") == before
 
 
+def test_a_visitor_whose_last_customer_was_erased_shows_nothing_of_the_first(world: World) -> None:
+    world.identify("S1", "split", ids={"registered": "alyx"})
+    viewed(world, "S1", "of-alyx", "split")
+    profile = world.session("S1")["profile"]["id"]
+    world.consent("S1", "granted", "split")  # said of the visitor, who was alyx then
+    world.clock.pass_(HOUR)
+    world.identify("S1", "split", ids={"registered": "gordon"})
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    viewed(world, "S1", "of-nobody", "split")
+    world.settle()
+    assert world.timeline("alyx") == ["of-alyx"]
+    assert world.timeline(profile, "profile") == ["of-nobody"]
+    assert world.customer("alyx")["consents"] == {"tracking": "granted"}
+    assert world.customer(profile, "profile")["consents"] == {}
+    exports = Exports(world.store, world.clock)
+    found = exports.everyone(SPACE, exports.budget(10**6, ""))
+    assert {c.root.value: dict(said["consents"]) for c, said in found} == {
+        "alyx": {"tracking": "granted"},
+        profile: {},
+    }
+
+
+def test_what_was_said_of_who_was_there_before_the_erased_is_not_said_again(world: World) -> None:
+    world.identify("S1", "split", ids={"registered": "alyx"})
+    said = {"properties": {"city": "Rome"}, "time": iso(world.clock.now)}
+    world.update("S1", "split", **said)
+    world.clock.pass_(HOUR)
+    world.identify("S1", "split", ids={"registered": "gordon"})
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    before = dict(world.dumped())
+    world.update("S1", "split", **said)
+    assert world.dumped() == before
+
+
+def test_what_an_address_said_last_while_it_was_theirs_is_not_said_of_who_had_it_before(
+    world: World,
+) -> None:
+    world.identify("S1", ids={"registered": "alyx", "email": "fam@x.com"})
+    world.clock.pass_(HOUR)
+    world.identify("S2", ids={"registered": "gordon", "email": "fam@x.com"})
+    then = iso(world.clock.now + MINUTE)
+    world.clock.pass_(HOUR)
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    late = {"type": "view", "id": "tardy", "time": then}
+    assert statuses(world.track("new", late, ids={"email": "fam@x.com"})) == ["dropped"]
+    world.settle()
+    gone(world, "tardy")
+    assert world.customer("fam@x.com", "email")["customer"]["value"] == "alyx"
+
+
+def test_what_an_address_said_after_the_erasure_is_stored_however_late(world: World) -> None:
+    world.identify("S1", ids={"registered": "alyx", "email": "fam@x.com"})
+    world.clock.pass_(HOUR)
+    world.identify("S2", ids={"registered": "gordon", "email": "fam@x.com"})
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    world.clock.pass_(HOUR)
+    since = iso(world.clock.now)
+    world.clock.pass_(HOUR)
+    world.identify("S3", ids={"registered": "eli", "email": "fam@x.com"})
+    late = {"type": "view", "id": "of-alyx", "time": since}
+    assert statuses(world.track("new", late, ids={"email": "fam@x.com"})) == ["stored"]
+    world.settle()
+    assert world.timeline("alyx") == ["of-alyx"]
+
+
+def test_what_was_known_by_an_address_that_stays_goes_with_its_customer(world: World) -> None:
+    """The card was given with the address alone, which was gordon's then, and is alyx's by now."""
+    world.identify("S1", ids={"email": "fam@x.com", "card": "card-of-gordon"})
+    world.identify("S2", ids={"registered": "gordon", "email": "fam@x.com"})
+    world.identify("S3", ids={"registered": "alyx", "email": "fam@x.com"})
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    world.check()
+    gone(world, "gordon")
+    assert world.customer("alyx")["identifiers"] == {
+        "registered": ["alyx"],
+        "email": ["fam@x.com"],
+    }
+
+
+def test_an_address_that_stays_forgets_who_was_known_by_it_and_stays_too(world: World) -> None:
+    world.identify("S1", "split", ids={"email": "fam@x.com"})
+    visitor = world.session("S1")["profile"]["id"]
+    world.clock.pass_(HOUR)
+    world.identify("S1", "split", ids={"registered": "barney"})
+    world.identify("S2", "split", ids={"registered": "gordon", "email": "fam@x.com"})
+    world.identify("S3", "split", ids={"registered": "alyx", "email": "fam@x.com"})
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    world.erase_session("S1")
+    world.swept()
+    world.check()
+    gone(world, "gordon", visitor)
+
+
 def test_many_large_values_of_a_visitor_who_stays_go(world: World) -> None:
     large = {f"n{number}": "secret" * 400 for number in range(40)}
     world.update("S1", "split", properties=large)
@@ -232,6 +338,31 @@ def test_who_comes_back_while_the_rest_still_goes_keeps_their_rows(
     world.swept()
     world.check()
     assert world.timeline("alyx") == ["new"]
+
+
+def test_who_comes_back_is_associated_while_rows_of_the_erased_are_still_there(
+    world: World, store: MemoryStore
+) -> None:
+    viewed(world, "S1", "old")
+    world.identify("S1", ids={"registered": "alyx"})
+    world.settle()
+
+    def back() -> None:
+        world.clock.pass_(SECOND)
+        world.identify("S1", ids={"registered": "alyx"})
+        world.drain()
+        assert world.sessions("alyx") == {"S1"}
+
+    def rows_go(request: str, keys: Sequence[Key]) -> bool:
+        row = (f"{SPACE}/registered=alyx", "s/S1")
+        return request == "write" and any((key.partition, key.item) == row for key in keys)
+
+    done = meanwhile(store, rows_go, back)
+    world.erase_session("S1")
+    assert done == ["write"]
+    world.swept()
+    world.check()
+    assert world.sessions("alyx") == {"S1"}
 
 
 def test_of_two_who_erase_at_once_the_slower_takes_nothing_from_who_came_back(
