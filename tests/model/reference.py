@@ -6,7 +6,7 @@ Shares nothing with the library. Nothing here is quick, stored, or partly done; 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,6 +19,20 @@ class Name(NamedTuple):
 
     type: str
     value: str
+
+
+NOBODY = Name("nobody", "")
+"""Whom a word names that named somebody who was erased."""
+Stretch = tuple[int, int]
+"""From a time on, up to and not including another one."""
+
+
+class Erased(Exception):
+    """It was said before somebody was erased whom it names, up to and with `until`: of that time nothing is taken."""
+
+    def __init__(self, until: int) -> None:
+        self.until = until
+        super().__init__(until)
 
 
 class Refusal(Exception):
@@ -69,6 +83,16 @@ class Reference:
     values: dict[Name, dict[tuple[str, str], tuple[int, object]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
+    stones: dict[Name, int] = field(default_factory=dict)
+    """When names were erased."""
+    heirs: dict[Name, Name] = field(default_factory=dict)
+    """Of profiles that were erased: who came back by that name."""
+    refusing: set[Name] = field(default_factory=set)
+    """Those of them who had opted out."""
+    ended: dict[str, bool] = field(default_factory=dict)
+    """Sessions that were erased and to which nobody came back; whether they had opted out."""
+    erased: dict[str | Name, set[Stretch]] = field(default_factory=lambda: defaultdict(set))
+    """Of sessions, profiles and identifiers: what of their past was somebody's who was erased."""
     commands: int = 0
     warnings: list[str] = field(default_factory=list)
 
@@ -77,12 +101,47 @@ class Reference:
     def open(self, session: str, named: Name | None, made: Name) -> Name:
         """The profile of a session; `made`: the one that is new if one has to be."""
         if session not in self.sessions:
-            known = named in self.sessions.values()
-            self.sessions[session] = named if named and known else made
+            self.erased[session] = {*self.lost(session, named)}
+            found, _ = self.living(named)
+            known = found in self.sessions.values()
+            self.sessions[session] = found if found and known else made
+            self.ended.pop(session, None)
+            if found in self.stones:
+                self.heirs[found] = made
         return self.sessions[session]
+
+    def lost(self, session: str, named: Name | None) -> set[Stretch]:
+        """Of what time nothing is taken of a session, which is on this profile if it is new."""
+        if session in self.sessions:
+            return self.erased[session]
+        found, stone = self.living(named)
+        own = self.erased[found] if found in self.sessions.values() and found else set()
+        return self.erased[session] | own | ({(0, stone + 1)} if stone is not None else set())
+
+    def living(self, named: Name | None) -> tuple[Name | None, int | None]:
+        """Who comes back by the name of a profile that was erased, and when the last of these was; else itself."""
+        stone = None
+        while named in self.stones:
+            stone = self.stones[named]
+            if named not in self.heirs:
+                break
+            named = self.heirs[named]
+        return named, stone
+
+    def is_denied(self, session: str, named: Name | None) -> bool:
+        """Whether the visitor of a session, which is on this profile if it is new, opted out."""
+        if session in self.sessions:
+            return self.sessions[session] in self.denied
+        found, _ = self.living(named)
+        return self.ended.get(session, False) or found in self.denied | self.refusing
 
     def claim(self, claim: Claim) -> Name:
         """Identify a profile, or only say that identifiers belong together; answers the customer."""
+        until = max((self.stones.get(name, ALWAYS) for name in claim.ids), default=ALWAYS)
+        if claim.said <= until:
+            raise Erased(until)
+        if any(within(claim.said, self.erased[name]) for name in claim.ids):
+            raise Erased(claim.said)  # it was theirs then who were erased since
         self.commands += 1
         words, known = len(self.words), set(self.known)
         try:
@@ -91,7 +150,7 @@ class Reference:
                 self._bring(claim, customer)
             if claim.profile:
                 self._identify(claim, claim.profile, customer)
-        except Refusal:
+        except (Refusal, Erased):
             del self.words[words:]
             self.known = known
             raise
@@ -102,6 +161,10 @@ class Reference:
         blocks = self._blocks(profile)
         above = [blocks[-1][1]] if blocks else []
         newest = [w for w in self.words if w.of in (profile, *above) and w.link and not w.undone]
+        own = [w for w in newest if w.of == profile]
+        if own and own[-1].link == NOBODY:
+            raise Refusal("nothing_to_undo")  # of who was there before nothing is taken back
+        newest = [w for w in newest if w.link != NOBODY]
         if not newest:
             raise Refusal("nothing_to_undo")
         for word in self.words:
@@ -123,44 +186,74 @@ class Reference:
             self.values[profile]["consents", "tracking"] = (now, tracking)
         self.denied = self.denied | {profile} if _out(tracking) else self.denied - {profile}
 
+    # -- who is forgotten -----------------------------------------------------------------------------------------
+
+    def erase(self, name: Name, now: int) -> set[Name]:
+        """Forget a customer or a profile, and who was theirs alone; answers everybody who goes.
+
+        Who was there for others as well stays, names nobody where they named the dead, and keeps nothing of that.
+        """
+        dead = {name}
+        while more := {n for n in self._everybody() - dead if self._is_theirs_alone(n, dead)}:
+            dead |= more
+        stay = {n for n in self._everybody() - dead if n.type != "profile"}
+        freed = {n for n in stay if self.root(n) in dead}
+        for profile in {*self.sessions.values()} - dead:
+            stretches = self._lost_with(profile, dead, now)
+            self.erased[profile] |= stretches
+            self._let_go(profile, stretches)
+        for identifier in freed:
+            self._let_go(identifier, {(0, now + 1)})
+        for identifier in stay:
+            self.erased[identifier] |= self._found_them(identifier, dead | freed, now)
+        self._end(dead, now)
+        self._redact(dead, freed)
+        for one in dead:
+            self.stones[one] = now
+            for known in (self.values, self.undone, self.erased):
+                known.pop(one, None)
+        self.known -= dead | freed
+        self.refusing |= self.denied & dead
+        self.denied = self.denied - dead
+        return dead
+
     # -- what is so -----------------------------------------------------------------------------------------------
 
     def owner(self, name: Name, at: int | None = None) -> Name | None:
         """Whom a name finds, by the word said last (up to a time)."""
         said = [w for w in self.words if w.of == name and w.owner and not w.undone]
         said = [w for w in said if at is None or w.said <= at]
-        return sorted(said, key=lambda w: w.said)[-1].owner if said else None
+        found = sorted(said, key=lambda w: w.said)[-1].owner if said else None
+        return None if found == NOBODY else found
 
     def root(self, name: Name) -> Name:
         """Where a link to this name ends."""
         links = [w.link for w in self.words if w.of == name and w.link and not w.undone]
-        return links[-1] if links and name.type not in self.hard and links[-1] else name
+        found = links[-1] if links and name.type not in self.hard else None
+        return name if found in (None, NOBODY) else found
 
     def whose(self, profile: Name, time: int) -> Name | None:
         """Whose what a profile did at a time is."""
-        roots = [self.root(name) for start, name in self._blocks(profile) if start <= time]
-        return roots[-1] if roots else None
+        return self._somebody([block for block in self._blocks(profile) if block[0] <= time])
 
     def customer(self, session: str, at: int | None = None) -> Name | None:
         """Whose the next event of a session will be, or would have been at a time."""
-        blocks = self._blocks(self.sessions[session], at)
-        return self.root(blocks[-1][1]) if blocks else None
+        return self._somebody(self._blocks(self.sessions[session], at))
 
     def answers(self, name: Name) -> Name | None:
         """The customer that a reader of this identifier or profile is shown."""
         if name.type == "profile":
             if name not in self.sessions.values():
                 return None
-            blocks = self._blocks(name)
-            return self.root(blocks[-1][1]) if blocks else name
+            return self._somebody(self._blocks(name)) or name
         return self._find(name)
 
-    def chain(self, session: str) -> list[Name]:
-        """A session's profile, and what its newest link leads to."""
+    def chain(self, session: str, at: int) -> list[Name]:
+        """A session's profile, and what its newest link at a time leads to."""
         profile = self.sessions[session]
         return [
             profile,
-            *(n for _, name in self._blocks(profile)[-1:] for n in (name, self.root(name))),
+            *(n for _, name in self._blocks(profile, at)[-1:] for n in (name, self.root(name))),
         ]
 
     def timeline(self, root: Name) -> list[tuple[int, str, str]]:
@@ -178,7 +271,7 @@ class Reference:
         return {
             session
             for session, profile in self.sessions.items()
-            if root in ({self.root(name) for _, name in self._blocks(profile)} or {profile})
+            if root in self._roots(profile) or root == self.answers(profile)
         }
 
     def identifiers(self, root: Name) -> set[Name]:
@@ -192,10 +285,10 @@ class Reference:
         found: dict[tuple[str, str], tuple[int, str, object]] = {}
         for name, values in self.values.items():
             for key, (time, value) in values.items():
-                mine = name == root or (
-                    self.whose(name, time) == root
+                mine = (
+                    (self.whose(name, time) or name) == root
                     if name.type == "profile"
-                    else self._is_below(name, root)
+                    else name == root or self._is_below(name, root)
                 )
                 if mine and (key not in found or (time, repr(value)) > found[key][:2]):
                     found[key] = (time, repr(value), value)
@@ -279,7 +372,7 @@ class Reference:
             self.warnings.append("superseded")
             return
         then = self._blocks(profile, claim.said)
-        current = self.root(then[-1][1]) if then else None
+        current = self._somebody(then)
         if current == customer:
             return
         upgrade = bool(current and current.type not in self.hard and customer.type in self.hard)
@@ -302,6 +395,62 @@ class Reference:
             if self.whose(profile, claim.said) != customer:
                 self.warnings.append("superseded")
 
+    # -- of who is forgotten --------------------------------------------------------------------------------------
+
+    def _everybody(self) -> set[Name]:
+        return {*self.sessions.values(), *(word.of for word in self.words)}
+
+    def _is_theirs_alone(self, name: Name, dead: set[Name]) -> bool:
+        found = self._belongs_to(name)
+        return bool(found) and found <= dead
+
+    def _belongs_to(self, name: Name) -> set[Name]:
+        """Whose a profile or an identifier is; `NOBODY` is one of them where a profile's next event is nobody's."""
+        if name.type == "profile":
+            blocks = self._blocks(name)
+            last = {NOBODY} if blocks and blocks[-1][1] == NOBODY else set()
+            return self._roots(name) | last
+        found = {self.root(name), self.root(self.owner(name) or name)}
+        return found - {name}
+
+    def _lost_with(self, profile: Name, dead: set[Name], now: int) -> set[Stretch]:
+        blocks = self._blocks(profile)
+        ends = [*(start for start, _ in blocks[1:]), now + 1]
+        return {
+            (max(start, 0), min(end, now + 1))
+            for (start, name), end in zip(blocks, ends, strict=False)
+            if self.root(name) in dead
+        }
+
+    def _found_them(self, name: Name, dead: set[Name], now: int) -> set[Stretch]:
+        said = [w for w in self.words if w.of == name and w.owner and not w.undone]
+        said.sort(key=lambda w: w.said)
+        ends = [*(w.said for w in said[1:]), now + 1]
+        return {(w.said, e) for w, e in zip(said, ends, strict=False) if w.owner in dead}
+
+    def _let_go(self, name: Name, stretches: set[Stretch]) -> None:
+        """What was said and happened then is not known any more."""
+        kept = {k: v for k, v in self.values.pop(name, {}).items() if not within(v[0], stretches)}
+        self.values[name].update(kept)
+        for session in [s for s, profile in self.sessions.items() if profile == name]:
+            self.erased[session] |= stretches
+            events = self.events[session]
+            events -= {place for place in events if within(place[0], stretches)}
+
+    def _end(self, profiles: set[Name], now: int) -> None:
+        for session in [s for s, profile in self.sessions.items() if profile in profiles]:
+            self.ended[session] = self.sessions.pop(session) in self.denied
+            self.erased[session] = {(0, now + 1)}
+            self.events[session].clear()
+
+    def _redact(self, dead: set[Name], freed: set[Name]) -> None:
+        self.words = [word for word in self.words if word.of not in dead]
+        for word in self.words:
+            if word.link in dead | freed:
+                word.link = NOBODY
+            if word.owner in dead | freed:
+                word.owner = NOBODY
+
     # -- asked of the words ---------------------------------------------------------------------------------------
 
     def _find(self, name: Name, at: int | None = None) -> Name | None:
@@ -320,6 +469,14 @@ class Reference:
 
     def _is_below(self, name: Name, root: Name) -> bool:
         return name.type != "profile" and name != root and self.root(name) == root
+
+    def _somebody(self, blocks: Sequence[tuple[int, Name]]) -> Name | None:
+        """Whose the last of these blocks is."""
+        found = self.root(blocks[-1][1]) if blocks else NOBODY
+        return None if found == NOBODY else found
+
+    def _roots(self, profile: Name) -> set[Name]:
+        return {self.root(name) for _, name in self._blocks(profile)} - {NOBODY}
 
     def _blocks(self, profile: Name, until: int | None = None) -> list[tuple[int, Name]]:
         """A profile's links as they were said, one block for each that began anew: of each, the last one stands."""
@@ -347,6 +504,11 @@ def _changes(found: Iterator[tuple[int, Name]]) -> Iterator[tuple[int, Name]]:
         if root != last:
             yield start, root
         last = root
+
+
+def within(time: int, stretches: Iterable[Stretch]) -> bool:
+    """Whether a time lies in one of them."""
+    return any(start <= time < end for start, end in stretches)
 
 
 def _out(tracking: str) -> bool:

@@ -12,6 +12,8 @@ import pytest
 from hardlink import (
     association,
     consents,
+    customer,
+    erasing,
     identity,
     layout,
     links,
@@ -22,12 +24,15 @@ from hardlink import (
 )
 from hardlink import draft as draft_module
 from hardlink.errors import HardlinkError
+from hardlink.instants import END
 from hardlink.layout import Key
 from hardlink.nodes import PROFILE, Entry
 from hardlink.port import Action, AtMost, Check, Condition, Delete, Present, Put, Rev
 from tests import invariants
-from tests.model import test_interleavings
-from tests.model.test_histories import EXAMPLES, histories
+from tests.model import test_erasures, test_interleavings
+from tests.model.machine import histories
+from tests.model.test_erasures import Erasures
+from tests.model.test_histories import EXAMPLES, Histories
 from tests.model.test_interleavings import CASES, tried
 
 Patching = Callable[[pytest.MonkeyPatch], None]
@@ -300,4 +305,114 @@ def _opting_out_forgets_other_sessions(patch: pytest.MonkeyPatch) -> None:
 def test_a_broken_rule_is_noticed(mutation: Patching, monkeypatch: pytest.MonkeyPatch) -> None:
     mutation(monkeypatch)
     with pytest.raises((AssertionError, HardlinkError)):
-        histories(EXAMPLES, shrink=False)
+        histories(Histories, EXAMPLES, shrink=False)
+
+
+def _tombstones_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Whoever is erased may be named again by what was said before."""
+    whole = erasing._death
+    patch.setattr(erasing, "_death", lambda *args: [a for a in whole(*args) if a.key.item != "t"])
+
+
+def _gone_sessions_take_late_events(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(layout.Session, "was_erased", lambda *_: False)
+
+
+def _addresses_keep_their_late_words(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(layout.Record, "was_erased", lambda *_: False)
+
+
+def _who_comes_back_may_be_late(patch: pytest.MonkeyPatch) -> None:
+    """A session that begins anew does not know that anything came before."""
+    patch.setattr(visits, "_come_back", lambda fresh, *_, **__: fresh)
+
+
+def _nobody_is_freed(patch: pytest.MonkeyPatch) -> None:
+    """Whoever was known by an address that stays is still there."""
+    patch.setattr(
+        erasing.Erasing,
+        "_free",
+        lambda self, space, id_, soft: self._store.write(
+            [Delete(layout.erasure(space, id_, f"u/{soft}"))]
+        ),
+    )
+
+
+def _who_shares_a_device_goes(patch: pytest.MonkeyPatch) -> None:
+    """Of a device or an address that two had the last one's erasure takes all."""
+    whole = erasing._hangs_on
+
+    def mutated(node: Any, history: Any) -> set[Any]:
+        last = nodes.newest(nodes.spans(history))
+        return {last} if last else whole(node, history)
+
+    patch.setattr(erasing, "_hangs_on", mutated)
+
+
+def _nobodys_goes_with_the_first(patch: pytest.MonkeyPatch) -> None:
+    """What nobody did after one who was erased goes with who was there before."""
+    whole = erasing._hangs_on
+    patch.setattr(erasing, "_hangs_on", lambda *args: whole(*args) - {nodes.NOBODY})
+
+
+def _who_stays_keeps_its_values(patch: pytest.MonkeyPatch) -> None:
+    whole = erasing._redaction
+
+    def mutated(*args: Any) -> list[Action]:
+        head, *others = whole(*args)
+        assert isinstance(head, Put)
+        kept = layout.read_record(head.item)._replace(values=args[3].values)
+        return [head._replace(item=layout.write_record(kept)), *others]
+
+    patch.setattr(erasing, "_redaction", mutated)
+
+
+def _who_stays_keeps_its_events(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sweeping, "_is_erased", lambda *_: False)
+
+
+def _names_stay_elsewhere(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(erasing, "_elsewhere", lambda *_: iter(()))
+
+
+def _only_the_last_erasure_counts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(erasing, "_union", lambda one, other: tuple(sorted(other or one)))
+
+
+def _links_of_the_erased_are_taken_back(patch: pytest.MonkeyPatch) -> None:
+    """What the erased were is undone: whoever was there before is there again."""
+    whole = erasing._redacted
+
+    def mutated(entry: Entry, dead: Any) -> Entry:
+        is_named = entry.link in dead or entry.owner in dead
+        return whole(entry, dead)._replace(undone=entry.at if is_named else entry.undone)
+
+    patch.setattr(erasing, "_redacted", mutated)
+
+
+def _visitors_show_whose_they_were(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(customer, "gaps", lambda _: ((0, END),))
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        _tombstones_are_forgotten,
+        _gone_sessions_take_late_events,
+        _addresses_keep_their_late_words,
+        _who_comes_back_may_be_late,
+        _nobody_is_freed,
+        _who_shares_a_device_goes,
+        _nobodys_goes_with_the_first,
+        _who_stays_keeps_its_values,
+        _who_stays_keeps_its_events,
+        _names_stay_elsewhere,
+        _only_the_last_erasure_counts,
+        _links_of_the_erased_are_taken_back,
+        _visitors_show_whose_they_were,
+    ],
+)
+def test_a_broken_erasure_is_noticed(mutation: Patching, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation(monkeypatch)
+    with pytest.raises((AssertionError, HardlinkError, pytest.fail.Exception)):
+        histories(Erasures, test_erasures.EXAMPLES, shrink=False)

@@ -63,7 +63,7 @@ class World:
         self.name = name
         self.ids = 0
         self.service = Service(self.store, SOURCES, lambda: self.now, self.new_id)
-        self.reading = Reading(self.store, SOURCES, lambda: self.now)
+        self.reading = Reading(self.store, SOURCES, lambda: self.now, self.new_id)
         self.association = Association(self.store, HARD)
         self.erasing = Erasing(self.store, lambda: self.now, self.new_id)
 
@@ -113,18 +113,30 @@ class World:
         """`POST /customers/{type}/{value}/erase`."""
         return outcome(lambda: {"id": self.erasing.customer(SPACE, Node.parse(customer))})
 
+    def erase_session(self, session: str) -> Outcome:
+        """`POST /sessions/{id}/erase`."""
+        return outcome(lambda: self.reading.erase_session(SPACE, session))
+
     def sweep(self) -> None:
         """Carry every erasure out, to its end."""
-        now, sweeping = self.now, Sweeping(self.store, lambda: self.now, self.erasing)
-        begun = [
+        now = self.now
+        for id_ in self.running:
+            while wait := self.sweep_once(id_):
+                self.now += wait
+        self.now = now
+
+    def sweep_once(self, id_: str) -> int:
+        """Carry an erasure on, as a stream record makes it; answers how long to wait before the next time."""
+        return Sweeping(self.store, lambda: self.now, self.erasing).sweep(SPACE, id_)
+
+    @property
+    def running(self) -> list[str]:
+        """The erasures that began and are not done."""
+        return [
             key.partition.rpartition("/")[2]
             for key, item in self.tables.dump().items()
             if key.item == layout.ERASURE and "done" not in item
         ]
-        for id_ in begun:
-            while wait := sweeping.sweep(SPACE, id_):
-                self.now += wait
-        self.now = now
 
     def profile(self, session: str) -> Node:
         """The profile of a session."""
