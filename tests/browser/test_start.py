@@ -87,6 +87,7 @@ def test_before_it_is_started_nothing_is_sent(shop: Shop, device: BrowserContext
     before = session(page)
     device.set_offline(True)
     begins(page, "hardlink.optOut()")
+    page.goto("about:blank")  # which would send it as soon as it is online
     device.set_offline(False)
     wrong: list[str] = []
     device.on("request", lambda found: wrong.append(found.url) if found.method == "POST" else None)

@@ -14,6 +14,10 @@ from tests.emulator.ministack import REGION
 from tests.http.service import fresh
 
 
+RECORDS = 8
+"""Of a stream, at most, for what one visitor did."""
+
+
 def typed(stack: Deployment, *command: str) -> subprocess.CompletedProcess[str]:
     """A command, with what the owner of the account has in the environment."""
     trusted = str(stack.emulator.certificate)
@@ -73,10 +77,12 @@ def test_redrive_finds_the_tables_and_what_was_lost(stack: Deployment, shop: Api
     shop.settles("registered", who, "view")
     row = {"customer": {"S": f"demo/registered={who}"}, "item": {"S": f"s/{session}"}}
     table = stack.name("TablesCustomers")
-    stack.emulator.client("dynamodb").delete_item(TableName=table, Key=row)
-    assert shop.types("registered", who) == []
     where = ("--stack", STACK, "--project", "demo", "--session", session)
-    ran = typed(stack, "infra.redrive", *where)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    for _ in range(RECORDS):  # each may be late, and mend it first
+        stack.emulator.client("dynamodb").delete_item(TableName=table, Key=row)
+        ran = typed(stack, "infra.redrive", *where)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        if "mended 0" not in ran.stdout:
+            break
     assert "mended 1: 1 x session row written" in ran.stdout
     assert shop.types("registered", who) == ["view"]
