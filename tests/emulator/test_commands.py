@@ -13,7 +13,6 @@ from tests.emulator.deployment import STACK, Api, Deployment
 from tests.emulator.ministack import REGION
 from tests.http.service import fresh
 
-
 RECORDS = 8
 """Of a stream, at most, for what one visitor did."""
 
