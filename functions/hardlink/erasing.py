@@ -182,15 +182,25 @@ class Erasing:
             if not dead:
                 return
             now, hangs_on = self._clock(), _hangs_on(node, history)
+            was_somebodys = self._was_somebodys(space, id_, node, hangs_on)
+            if was_somebodys:  # whom this very erasure left it to, it left it to for a moment
+                hangs_on.discard(NOBODY)
             actions = (
                 _death(space, id_, node, record, now)
                 if hangs_on and hangs_on <= dead
-                else _redaction(space, id_, node, record, history, dead, now, through)
+                else _redaction(
+                    space, id_, node, record, history, dead, now, through, whole=was_somebodys
+                )
             )
             try:
                 self._store.write(actions)
             except ConditionFailed:
                 continue
+
+    def _was_somebodys(self, space: str, id_: str, node: Node, hangs_on: Collection[Node]) -> bool:
+        """Whether all of a node belonged to somebody before this erasure named nobody in its history."""
+        noted = self._store.get([layout.erasure(space, id_, f"r/{node}")])[0]
+        return NOBODY not in hangs_on if noted is None else bool(noted["whole"])
 
     def _end(self, space: str, id_: str, node: Node, session_id: str, *, denied: bool) -> None:
         """A session ends with its profile: what stays says since when. A customer's own, named after them, goes."""
@@ -300,6 +310,8 @@ def _redaction(
     dead: Collection[Node],
     now: int,
     through: Node | None,
+    *,
+    whole: bool,
 ) -> list[Action]:
     """A node stays: its history names nobody where it named the dead, and what it was theirs for goes."""
     naming = [e for e in history if {e.link, e.owner, *e.nodes} & {*dead}]
@@ -322,7 +334,7 @@ def _redaction(
     erased = _union(record.erased, theirs)
     fresh = record._replace(state=state, values=values, erased=erased)
     kinds = ["r/", *([] if node.type == PROFILE else ["u/"])] if lost else []
-    marks = [Put(layout.erasure(space, id_, f"{kind}{node}"), {}) for kind in kinds]
+    marks = [Put(layout.erasure(space, id_, f"{kind}{node}"), {"whole": whole}) for kind in kinds]
     done = through if touched == naming else None  # from there nothing leads here any more
     return [
         Put(layout.head(space, node), layout.write_record(fresh), Rev(record.state.rev)),

@@ -358,8 +358,8 @@ def _nobodys_goes_with_the_first(patch: pytest.MonkeyPatch) -> None:
 def _who_stays_keeps_its_values(patch: pytest.MonkeyPatch) -> None:
     whole = erasing._redaction
 
-    def mutated(*args: Any) -> list[Action]:
-        head, *others = whole(*args)
+    def mutated(*args: Any, **more: Any) -> list[Action]:
+        head, *others = whole(*args, **more)
         assert isinstance(head, Put)
         kept = layout.read_record(head.item)._replace(values=args[3].values)
         return [head._replace(item=layout.write_record(kept)), *others]

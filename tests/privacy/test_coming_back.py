@@ -49,6 +49,26 @@ def ids(world: World, session: str) -> list[str]:
     return [event["id"] for event in world.session_events(session)]
 
 
+def test_who_is_reached_by_two_ways_in_turn_goes_whole(world: World) -> None:
+    """The address dies first, and the visitor is left to nobody until the card does."""
+    world.clock.pass_(MINUTE)
+    world.track("S1", {"type": "view", "id": "v1"})
+    world.identify("S1", "split", ids={"email": "f@x.com", "card": "card-77"})
+    world.clock.pass_(10 * SECOND)
+    early = iso(world.clock() - 20 * SECOND)
+    world.identify("S1", "split", ids={"card": "card-77"}, time=early, properties={"q": "secret"})
+    world.settle()
+    receipt = world.erase("card-77", "card")
+    world.swept()
+    assert world.receipt(receipt)["removed"] == {
+        "identifiers": 2,
+        "profiles": 1,
+        "sessions": 1,
+        "events": 1,
+    }
+    gone(world, "f@x.com", "card-77", "secret", "profile=")
+
+
 # -- shared addresses and devices ---------------------------------------------------------------------------------
 
 
