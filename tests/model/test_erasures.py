@@ -12,7 +12,6 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -46,6 +45,7 @@ ADDRESSES: tuple[Mapping[str, str], ...] = (
 )
 WHOM = ("registered=Ada", "registered=Ada", "registered=Bob", "email=e@x.com", "phone=tel-1")
 sessions = st.sampled_from(("S1", "S1", "S2", "S3"))
+more_sessions = st.sampled_from(("S1", "S3", "S4", "S5", "S6"))
 sources = st.sampled_from(("split", "split", "move"))
 people = st.sampled_from(PEOPLE)
 addresses = st.sampled_from(ADDRESSES)
@@ -95,22 +95,47 @@ class Erasures(Shop):
     def give(self, session: str, source: str, ids: Mapping[str, str], age: int | None) -> None:
         self._perform(self._aged("identify", session, source, {"ids": ids, **self._said()}, age))
 
-    @rule(session=sessions, one=people, other=people)
-    def share(self, session: str, one: Mapping[str, str], other: Mapping[str, str]) -> None:
-        """Nobody is known at first, then one is, then the other."""
-        for ids in ({}, one, other):
+    @rule(session=sessions, one=people, other=people, erased=st.integers(0, 2), age=ages)
+    def share(
+        self,
+        session: str,
+        one: Mapping[str, str],
+        other: Mapping[str, str],
+        erased: int,
+        age: int | None,
+    ) -> None:
+        """Nobody is known at first, then one after the other; some are erased, and what they did comes late."""
+        for ids in ({}, one, other, {"registered": "Cyd"} if erased else other):
             self._perform(self._tracked(session, "split", ids, self._events(["both"], None), {}))
             said = {"ids": {}, **self._said()}
             self._perform(self._aged("update", session, "split", said, 0))
+        for ids in (one, other)[:erased]:
+            self._erase_one(ids)
+        if erased:
+            late = self._events(["both"] * 4, age)
+            self._perform(self._tracked(session, "split", {}, late, {}))
 
-    @rule(session=sessions, ids=addresses, first=st.sampled_from(("Ada", "Bob")))
-    def hand_over(self, session: str, ids: Mapping[str, str], first: str) -> None:
+    @rule(
+        session=sessions,
+        ids=addresses,
+        first=st.sampled_from(("Ada", "Bob")),
+        erased=st.integers(0, 2),
+        age=late,
+    )
+    def hand_over(
+        self, session: str, ids: Mapping[str, str], first: str, erased: int, age: int | None
+    ) -> None:
         """An address is given by itself, turns out to be somebody's, and is somebody else's in the end."""
         self._perform(self._tracked(session, "split", ids, self._events(["both"], None), {}))
         address = {"email": ids["email"]} if "email" in ids else ids
-        for name in (first, "Bob" if first == "Ada" else "Ada"):
+        names = (first, "Bob" if first == "Ada" else "Ada")
+        for name in names:
             said = {"ids": {"registered": name, **address}, **self._said()}
             self._perform(self._aged("update", None, "split", said, None))
+        if erased:
+            self._erase_one({"registered": names[erased - 1]})
+            said = {"ids": address, **self._said()}
+            self._perform(self._aged("update", None, "split", said, age))
 
     @rule(session=sessions, source=sources, age=ages)
     def say(self, session: str, source: str, age: int | None) -> None:
@@ -135,6 +160,18 @@ class Erasures(Shop):
     def erase_a_visitor(self, session: str, how: str, writes: int, which: int) -> None:
         self._erase(Sent("erase", session, "", {}), how, writes, which)
 
+    @precondition(lambda self: self._gone())
+    @rule(session=more_sessions, other=more_sessions, which=st.integers(-2, 1))
+    def come_back(self, session: str, other: str, which: int) -> None:
+        """Clients may name a profile long after it was erased; who opts out, and is erased again, stays so."""
+        gone = self._gone()
+        named = {"profile": {"id": gone[which % len(gone)]}}
+        self._perform(self._tracked(session, "split", {}, self._events(["both"], None), named))
+        if which > 0:
+            self._perform(Sent("consent", session, "move", {"tracking": "denied"}))
+            self._erase(Sent("erase", session, "", {}), "plain", 0, 0)
+        self._perform(self._tracked(other, "split", {}, self._events(["both"], None), named))
+
     @precondition(lambda self: self.early)
     @rule(which=st.integers(0, 20))
     def say_again(self, which: int) -> None:
@@ -156,12 +193,12 @@ class Erasures(Shop):
 
     # -- how it is carried out ------------------------------------------------------------------------------------
 
-    def _named(self, which: int) -> dict[str, Any]:
-        """Clients may name a profile long after it was erased."""
-        gone = sorted(name.value for name in self.reference.stones if name.type == "profile")
-        if which < 4 or not gone:
-            return super()._named(which)
-        return {"profile": {"id": gone[-1 if which == 4 else which % len(gone)]}}
+    def _gone(self) -> list[str]:
+        return sorted(name.value for name in self.reference.stones if name.type == "profile")
+
+    def _erase_one(self, ids: Mapping[str, str]) -> None:
+        type_, value = next(iter(ids.items()))
+        self._erase(Sent("erase", None, "", {"whom": f"{type_}={value}"}), "plain", 0, 0)
 
     def _erase(self, sent: Sent, how: str, writes: int, which: int) -> None:
         self.how = (how, writes, which)
