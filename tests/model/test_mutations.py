@@ -4,6 +4,7 @@ of the protocol, and the random histories each break of a rule.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
@@ -371,6 +372,12 @@ def _who_stays_keeps_its_events(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sweeping, "_is_erased", lambda *_: False)
 
 
+def _everybody_comes_back_as_another(patch: pytest.MonkeyPatch) -> None:
+    numbers = itertools.count()
+    after = visits._after
+    patch.setattr(visits, "_after", lambda named, _: after(named, str(next(numbers))))
+
+
 def _names_stay_elsewhere(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(erasing, "_elsewhere", lambda *_: iter(()))
 
@@ -406,6 +413,7 @@ def _visitors_show_whose_they_were(patch: pytest.MonkeyPatch) -> None:
         _nobodys_goes_with_the_first,
         _who_stays_keeps_its_values,
         _who_stays_keeps_its_events,
+        _everybody_comes_back_as_another,
         _names_stay_elsewhere,
         _only_the_last_erasure_counts,
         _links_of_the_erased_are_taken_back,
