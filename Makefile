@@ -14,7 +14,7 @@ run: $(VENV)/.local
 	@$(BIN)/python -m infra.local
 
 walk: $(VENV)/.local
-	@$(BIN)/python -m infra.walk
+	@$(BIN)/python -m infra.local.walk
 
 test: $(VENV)/.dev
 	$(DEMOS) $(BIN)/python -m pytest $(ARGS)
@@ -23,7 +23,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy functions infra tests
-	$(DEMOS) $(BIN)/python -m pytest -q tests/pure
+	$(DEMOS) $(BIN)/python -m pytest -q tests/unit
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
@@ -38,7 +38,7 @@ synth: $(VENV)/.dev
 	$(BIN)/python -m infra.app
 
 sdk: $(VENV)/.dev
-	@$(BIN)/python -m tests.browser.build
+	@$(BIN)/python -m tests.browser.sdk.build
 
 clean:
 	rm -rf $(VENV) .cache cdk.out

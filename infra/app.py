@@ -7,15 +7,16 @@ import os
 import sys
 from collections.abc import Sequence
 
-from infra import node, plan  # noqa: F401 - `node` settles which Node.js runs the CDK, so it comes first
+from infra import topology
+from infra.stack import node  # noqa: F401 - chooses the Node.js that runs the CDK, so it comes first
 
-sys.path.insert(0, str(plan.FUNCTIONS))
+sys.path.insert(0, str(topology.FUNCTIONS))
 
 from aws_cdk import App
 
-from hardlink.declaration import SourcesError
-from infra.assets import LayerError
-from infra.stack import NoStage, compose
+from hardlink.domain.sources_schema import SourcesError
+from infra.stack.assets import LayerError
+from infra.stack.stack import NoStage, compose
 from infra.stages import StagesError
 
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
         "-c", action="append", default=[], metavar="KEY=VALUE", help="context, as in `cdk deploy`"
     )
     context = dict(given.partition("=")[::2] for given in parser.parse_args(arguments).c)
-    app = App(context=context, outdir=os.environ.get("CDK_OUTDIR", str(plan.ROOT / "cdk.out")))
+    app = App(context=context, outdir=os.environ.get("CDK_OUTDIR", str(topology.ROOT / "cdk.out")))
     try:
         compose(app)
     except (LayerError, NoStage, SourcesError, StagesError) as error:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.engines import ENVIRONMENT, MISLEADING, Unavailable, dynamodb_local
+from tests.support.engines import ENVIRONMENT, MISLEADING, Unavailable, dynamodb_local
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
-pytest_plugins = ["tests.browsing", "tests.groups"]
+pytest_plugins = ["tests.support.browsing", "tests.support.groups"]
 
 
 @pytest.fixture(scope="session", autouse=True)

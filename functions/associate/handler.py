@@ -12,12 +12,14 @@ from typing import Any, cast
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
-from hardlink import layout, metrics, queue
-from hardlink.association import Association
-from hardlink.http import Failure
-from hardlink.layout import PARTITION, SORT, Table
-from hardlink.log import logger, tell
-from hardlink.tables import clock, tables
+from hardlink import metrics
+from hardlink.domain.records import Table
+from hardlink.log import flush_metrics, logger
+from hardlink.services.association import Association
+from hardlink.storage import erasure_queue, keys
+from hardlink.storage.keys import PARTITION, SORT
+from hardlink.web.response import InternalFailure
+from hardlink.web.wiring import read_clock, tables
 
 HARD_TYPES = {
     space: frozenset(types)
@@ -31,17 +33,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     done: set[tuple[Table, str]] = set()
 
     def carry_out(record: DynamoDBRecord) -> None:
-        keys = record.dynamodb.keys if record.dynamodb else {}
-        found = next((table, keys[name]) for table, name in PARTITION.items() if name in keys)
+        item_keys = record.dynamodb.keys if record.dynamodb else {}
+        found = next(
+            (table, item_keys[name]) for table, name in PARTITION.items() if name in item_keys
+        )
         if found not in done:  # all records of a batch were written before it was read
-            begun = keys.get(SORT) == layout.ERASURE
+            begun = item_keys.get(SORT) == keys.ERASURE
             act, fault = (_hand_on, "not handed on") if begun else (_associate, "not associated")
             try:
                 act(record, *found)
             except Exception as error:  # noqa: BLE001 - of whatever kind
                 metrics.count("association_failures")
-                failure = Failure(error)
-                logger.error(fault, table=found[0], key=layout.hidden(found[1]), why=str(failure))
+                failure = InternalFailure(error)
+                logger.error(
+                    fault, table=found[0], key=keys.hashed_partition(found[1]), why=str(failure)
+                )
                 raise failure from None
             done.add(found)
 
@@ -50,7 +56,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     with processor(event["Records"], carry_out, context):
         processor.process()
-    tell()
+    flush_metrics()
     return cast("dict[str, Any]", processor.response())
 
 
@@ -62,11 +68,11 @@ def _associate(record: DynamoDBRecord, table: Table, partition: str) -> None:
 def _hand_on(record: DynamoDBRecord, _: Table, partition: str) -> None:
     """An erasure that began is told to `erase`; of one that goes on it knows."""
     if record.raw_event["eventName"] == "INSERT":
-        queue.erasures().begun(*layout.erasure_of(partition))
+        erasure_queue.erasures().begun(*keys.erasure_of_partition(partition))
 
 
 def _measure(record: DynamoDBRecord) -> None:
     """How long after the change its rows follow; DynamoDB says when that was to the second."""
     changed = record.dynamodb.approximate_creation_date_time if record.dynamodb else None
     if changed is not None:
-        metrics.took("association_lag", int(clock() / 1000 - changed * 1000))
+        metrics.record_duration("association_lag", int(read_clock() / 1000 - changed * 1000))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 from time import perf_counter
 
-from collect import dialect
-from hardlink import writing
-from hardlink.errors import Throttled
-from hardlink.http import Answer, Request, entrypoint
-from track.tracardi import answers, calls
+from dialects.tracardi import answers, calls, collect
+from hardlink.domain.errors import Throttled
+from hardlink.web import caller
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
 
-service = writing.service()
+service = caller.service()
 
 
 @partial(entrypoint, error_answer=answers.invalid)
@@ -23,18 +24,18 @@ def handler(request: Request) -> Answer:
 
 
 def _collect(request: Request) -> Answer:
-    return calls.carry_out(service, request, dialect.collected(request))
+    return calls.carry_out(service, request, collect.collected(request))
 
 
 def _redirect(request: Request) -> Answer:
     """Where it leads is the source's own declaration, never the caller's word; nobody is held up by what is counted."""
-    write_key, redirect = dialect.redirect(request, writing.declared().redirects)
+    write_key, redirect = collect.redirect(request, caller.declared().redirects)
     try:
-        call = writing.call(request, write_key)
+        call = caller.authenticate(request, write_key)
     except Throttled as error:
-        return dialect.onward(Answer(None), redirect, [error.message])
-    session = dialect.session(request)
+        return collect.onward(Answer(None), redirect, [error.message])
+    session = collect.session(request)
     known = session if session and service.knows(call, session) else None
-    sent, warnings = dialect.followed(request, write_key, redirect, known)
+    sent, warnings = collect.followed(request, write_key, redirect, known)
     found = calls.carry_out(service, request, sent, call)
-    return dialect.onward(found, redirect, warnings)
+    return collect.onward(found, redirect, warnings)

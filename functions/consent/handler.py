@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from hardlink import commands, writing
-from hardlink.commands import Consent
-from hardlink.http import Answer, Request, entrypoint
+from hardlink.domain import commands
+from hardlink.domain.commands import Consent
+from hardlink.web import caller
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
 
-service = writing.service()
+service = caller.service()
 
 
 @entrypoint
@@ -14,5 +17,5 @@ def handler(request: Request) -> Answer:
     """See `Service.consent`."""
     command = commands.read(Consent, request.json)
     return Answer(
-        service.consent(writing.call(request, command.write_key, sent=command.sent), command)
+        service.consent(caller.authenticate(request, command.write_key, sent=command.sent), command)
     )

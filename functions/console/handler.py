@@ -6,8 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from hardlink.errors import NotFound
-from hardlink.http import File, Request, entrypoint
+from hardlink.domain.errors import NotFound
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import File
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {

@@ -6,13 +6,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hardlink import keys, writing
-from hardlink.http import Answer, Request, entrypoint
-from hardlink.reading import Reading
-from hardlink.tables import clock, tables
+from hardlink.queries.api import Reading
+from hardlink.web import api_keys, caller
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
+from hardlink.web.wiring import read_clock, tables
 
-server_keys = keys.ServerKeys(keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), clock)
-reading = Reading(tables(), writing.declared(), clock)
+server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
+reading = Reading(tables(), caller.declared(), read_clock)
 
 ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
     "GET /customers/{type}/{value}": lambda space, r: reading.customer(

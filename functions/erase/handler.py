@@ -7,18 +7,22 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hardlink import erasing, keys, queue, writing
-from hardlink.call import new_id
-from hardlink.http import Answer, Failure, Request, entrypoint
-from hardlink.instants import MINUTE
+from hardlink.domain.call import new_id
+from hardlink.domain.times import MINUTE
 from hardlink.log import logger
-from hardlink.reading import Reading
-from hardlink.sweeping import Sweeping
-from hardlink.tables import clock, tables
+from hardlink.queries.api import Reading
+from hardlink.services import erasure
+from hardlink.services.erasure_sweep import Sweeping
+from hardlink.storage import erasure_queue
+from hardlink.web import api_keys, caller
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer, InternalFailure
+from hardlink.web.wiring import read_clock, tables
 
-server_keys = keys.ServerKeys(keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), clock)
-reading = Reading(tables(), writing.declared(), clock)
-sweeping = Sweeping(tables(), clock, erasing.Erasing(tables(), clock, new_id))
+server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
+reading = Reading(tables(), caller.declared(), read_clock)
+sweeping = Sweeping(tables(), read_clock, erasure.Erasing(tables(), read_clock, new_id))
 _ACCEPTED = 202
 
 ROUTES: dict[str, Callable[[str, Request], Answer]] = {
@@ -53,7 +57,7 @@ def swept(event: dict[str, Any]) -> dict[str, Any]:
 def _is_done(message: dict[str, Any]) -> bool:
     """Carry one on; what fails comes again, each time a minute later, and keeps back no other."""
     try:
-        wait = sweeping.sweep(*queue.named(message["body"]))
+        wait = sweeping.sweep(*erasure_queue.parse_message(message["body"]))
     except Exception as error:  # noqa: BLE001 - of whatever kind
         _tell("not swept", message, error)
         wait = int(message["attributes"]["ApproximateReceiveCount"]) * MINUTE
@@ -64,11 +68,11 @@ def _is_done(message: dict[str, Any]) -> bool:
 
 def _put_off(message: dict[str, Any], wait: int) -> None:
     try:
-        queue.erasures().put_off(message["receiptHandle"], wait)
-    except Exception as error:  # noqa: BLE001 - it comes again all the same, when the queue shows it
+        erasure_queue.erasures().put_off(message["receiptHandle"], wait)
+    except Exception as error:  # noqa: BLE001 - it comes again anyway, when the queue shows it
         _tell("not put off", message, error)
 
 
 def _tell(what: str, message: dict[str, Any], error: Exception) -> None:
     hidden = hashlib.sha256(message["body"].encode()).hexdigest()[:16]
-    logger.error(what, erasure=hidden, why=str(Failure(error)))
+    logger.error(what, erasure=hidden, why=str(InternalFailure(error)))

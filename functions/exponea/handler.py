@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 
-from exponea import answers, bulk, credentials, dialect
-from exponea.answers import Verdict
-from exponea.carrying import Calls, answered
-from exponea.dialect import Copies, Step, Wire
-from hardlink import keys, writing
-from hardlink.call import Call, new_id
-from hardlink.errors import (
+from dialects.exponea import answers, bulk, credentials, tracking
+from dialects.exponea.answers import Verdict
+from dialects.exponea.executor import Calls, execute
+from dialects.exponea.tracking import Command, Copies, RawCommand
+from hardlink.domain.call import Call, new_id
+from hardlink.domain.errors import (
     Busy,
     Forbidden,
     Invalid,
@@ -22,12 +21,15 @@ from hardlink.errors import (
     Unauthorized,
     UnknownSource,
 )
-from hardlink.http import Answer, Request, entrypoint
-from hardlink.keys import ServerKeys
-from hardlink.sources import Policy
-from hardlink.tables import clock
+from hardlink.domain.sources import Policy
+from hardlink.web import api_keys, caller
+from hardlink.web.api_keys import ServerKeys
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
+from hardlink.web.wiring import read_clock
 
-service = writing.service()
+service = caller.service()
 POLICY: Policy = "split"
 """What happened up to a second login stays with the first customer ("cookie stealing")."""
 
@@ -35,13 +37,13 @@ POLICY: Policy = "split"
 @cache
 def _server_keys() -> ServerKeys:
     """Made when it is needed: the web SDK has no private key."""
-    return ServerKeys(keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), clock)
+    return ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
 
 
 def _bulk(request: Request) -> Answer:
     """`POST /bulk`: exactly one result for every command."""
-    start = clock()
-    found = dialect.commands(request.json)
+    start = read_clock()
+    found = tracking.commands(request.json)
     tokens = bulk.tokens(found)
     token = tokens[0] if tokens else None
     calls = cache(partial(_bulk_call, request))
@@ -55,11 +57,11 @@ def _bulk(request: Request) -> Answer:
     candidates = bulk.cookies(found, sent, browser, new_id())
     cookie = _known(calls, token, candidates) if candidates else None
     copies: Copies = {}
-    verdicts = answered(
+    verdicts = execute(
         service, calls, found, lambda wire: bulk.understood(wire, token, start, copies, cookie)
     )
     headers = bulk.set_cookie(token, cookie) if token and cookie else {}
-    return Answer(answers.bulk(verdicts, start, clock()), headers=headers)
+    return Answer(answers.bulk(verdicts, start, read_clock()), headers=headers)
 
 
 def _bulk_call(request: Request, token: str) -> Call:
@@ -68,7 +70,7 @@ def _bulk_call(request: Request, token: str) -> Call:
     So a bulk of which one source sends too much is not taken at all, and comes whole again.
     """
     try:
-        return writing.call(request, token, POLICY)
+        return caller.authenticate(request, token, POLICY)
     except Throttled as error:
         raise Busy(error.message) from error
 
@@ -84,18 +86,18 @@ def _known(calls: Calls, token: str | None, candidates: Sequence[str]) -> str:
 
 def _batch(request: Request) -> Answer:
     """Up to 50 commands of the tracking API."""
-    start = clock()
+    start = read_clock()
     call, token = _allowed(request), _token(request)
     copies: Copies = {}
 
-    def understood(wire: Wire) -> Iterator[Verdict | Step]:
+    def understood(wire: RawCommand) -> Iterator[Verdict | Command]:
         if wire.name == "system/time":
-            yield Verdict(more={"time": answers.seconds(clock())})
+            yield Verdict(more={"time": answers.seconds(read_clock())})
         else:
-            yield dialect.step(wire, token, start, copies)
+            yield tracking.step(wire, token, start, copies)
 
-    verdicts = answered(service, lambda _: call, dialect.commands(request.json), understood)
-    return Answer(answers.batch(verdicts, start, clock()))
+    verdicts = execute(service, lambda _: call, tracking.commands(request.json), understood)
+    return Answer(answers.batch(verdicts, start, read_clock()))
 
 
 def _single(name: str) -> Callable[[Request], Answer]:
@@ -103,44 +105,44 @@ def _single(name: str) -> Callable[[Request], Answer]:
 
     def carried_out(request: Request) -> Answer:
         call = _allowed(request)
-        return _said(call, _token(request), dialect.single(name, request.json))
+        return _said(call, _token(request), tracking.single(name, request.json))
 
     return carried_out
 
 
-def _said(call: Call, token: str, wire: Wire) -> Answer:
-    [verdict] = answered(
-        service, lambda _: call, [wire], lambda one: [dialect.step(one, token, call.now, {})]
+def _said(call: Call, token: str, wire: RawCommand) -> Answer:
+    [verdict] = execute(
+        service, lambda _: call, [wire], lambda one: [tracking.step(one, token, call.now, {})]
     )
     return answers.single(verdict)
 
 
 def _time(request: Request) -> Answer:
     _allowed(request)
-    return answers.single(Verdict(more={"time": answers.seconds(clock())}))
+    return answers.single(Verdict(more={"time": answers.seconds(read_clock())}))
 
 
 def _link_ids(request: Request) -> Answer:
     """The web SDK tells the customer's IDs for the cookie in the path."""
-    call = writing.call(request, _token(request), POLICY)
+    call = caller.authenticate(request, _token(request), POLICY)
     body = request.json
     ids = body.get("external_ids") if isinstance(body, Mapping) else None
     if not isinstance(ids, Mapping):
         raise Invalid("send the IDs to link", "external_ids")
-    named = {"ids": {**ids, dialect.COOKIE: request.path("cookie")}}
-    return _said(call, _token(request), Wire(0, "customers", named))
+    named = {"ids": {**ids, tracking.COOKIE: request.path("cookie")}}
+    return _said(call, _token(request), RawCommand(0, "customers", named))
 
 
 def _segments(request: Request) -> Answer:
     """The segments of a visitor, by the categories that a page or an app may ask for: none, as none are computed."""
-    writing.call(request, _token(request))
+    caller.authenticate(request, _token(request))
     nothing: list[str] = []
     return Answer(dict.fromkeys(("discovery", "content", "merchandising"), nothing))
 
 
 def _bundle(request: Request) -> Answer:
     """What a project shows on the page: nothing, as campaigns are not offered."""
-    writing.call(request, _token(request))
+    caller.authenticate(request, _token(request))
     nothing: list[str] = []
     lists = dict.fromkeys(("constantManagedTags", "webLayers", "experiments"), nothing)
     return Answer({"success": True, **lists, "vars": {}})
@@ -150,8 +152,8 @@ def _managed_tags(request: Request) -> Answer:
     body = request.json
     ids = body.get("customer_ids") if isinstance(body, Mapping) else None
     if not isinstance(body, Mapping) or not isinstance(ids, Mapping) or not ids:
-        return Answer({"success": False, "errors": {"customer_ids": [dialect.NO_ID]}}, 400)
-    writing.call(request, dialect.token(body))
+        return Answer({"success": False, "errors": {"customer_ids": [tracking.NO_ID]}}, 400)
+    caller.authenticate(request, tracking.token(body))
     return Answer({"success": True, "data": []})
 
 
@@ -166,12 +168,12 @@ def _token(request: Request) -> str:
 def _allowed(request: Request) -> Call:
     """Who calls the tracking API, with a key that may. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
     token = _token(request)
-    call = writing.call(request, token, POLICY)
+    call = caller.authenticate(request, token, POLICY)
     authorization = request.header("authorization")
     if "/track/u/v1/" in request.route and credentials.is_of_stream(authorization):
         return call
     given = credentials.given(authorization, request.query("access_token"))
-    credentials.may_write(given, token, writing.declared(), _server_keys())
+    credentials.may_write(given, token, caller.declared(), _server_keys())
     is_backend = given.kind == "private"
     return call._replace(trusted=is_backend, bot=call.bot and not is_backend)
 
@@ -195,13 +197,13 @@ def _tracking(request: Request) -> Answer:
 def _by_field(call: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
     """A call of its own beside the web SDK's bulks, which reads the errors of such calls by field."""
 
-    def answered(request: Request) -> Answer:
+    def execute(request: Request) -> Answer:
         try:
             return answers.by_field(call(request))
         except (Forbidden, Invalid, Unauthorized, UnknownSource) as error:
             return answers.by_field(answers.error_answer(error))
 
-    return answered
+    return execute
 
 
 ROUTES: Mapping[str, Callable[[Request], Answer]] = {

@@ -6,38 +6,39 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from exponea import credentials
-from exponeadata import dialect
-from hardlink import keys, writing
-from hardlink.customer import Customer
-from hardlink.errors import Forbidden, Invalid
-from hardlink.events import ANSWERED
-from hardlink.exports import Asked, Exports
-from hardlink.http import Answer, Request, entrypoint
-from hardlink.sources import Project
-from hardlink.tables import clock, tables
+from dialects.exponea import credentials, data_api
+from hardlink.domain.errors import Forbidden, Invalid
+from hardlink.domain.events import MOST_ANSWERED_BYTES
+from hardlink.domain.sources import Project
+from hardlink.queries.customer import Customer
+from hardlink.queries.export_reader import ExportRequest, Exports
+from hardlink.web import api_keys, caller
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
+from hardlink.web.wiring import read_clock, tables
 
 MOST_ZIPPED = 16 * 1024 * 1024
 """Bytes of an answer that is sent as gzip: a sixth of it, as JSON of a kind comes to, is what Lambda answers."""
 
-server_keys = keys.ServerKeys(keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), clock)
-exports = Exports(tables(), clock)
+server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
+exports = Exports(tables(), read_clock)
 
 
-@partial(entrypoint, error_answer=dialect.error_answer)
+@partial(entrypoint, error_answer=data_api.error_answer)
 def handler(request: Request) -> Answer:
     """Whoever has the private key reads everything; the consent categories are for the public key too."""
     if "{call}" not in request.route:
         return _categories(request)
     space = _readable(request)
     call = CALLS.get(request.path("call"))
-    project = writing.declared().projects[space]
-    return call(request, space, project) if call else dialect.no_such_call(request.path("call"))
+    project = caller.declared().projects[space]
+    return call(request, space, project) if call else data_api.no_such_call(request.path("call"))
 
 
 def _readable(request: Request) -> str:
     """The project that a call may read. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
-    token, sources = request.path("token"), writing.declared()
+    token, sources = request.path("token"), caller.declared()
     sources.named(token)
     found = _given(request)
     if found.kind == "public":
@@ -46,12 +47,12 @@ def _readable(request: Request) -> str:
 
 
 def _categories(request: Request) -> Answer:
-    token, sources = request.path("token"), writing.declared()
+    token, sources = request.path("token"), caller.declared()
     _, _, project = sources.named(token)
     of_stream = "/streams/" in request.route
     if not (of_stream and credentials.is_of_stream(request.header("authorization"))):
         credentials.may_write(_given(request), token, sources, server_keys)
-    return dialect.categories(project.consent_categories)
+    return data_api.categories(project.consent_categories)
 
 
 def _given(request: Request) -> credentials.Credentials:
@@ -59,45 +60,49 @@ def _given(request: Request) -> credentials.Credentials:
 
 
 def _customer(request: Request, space: str, project: Project) -> Customer:
-    who = dialect.who(request.json, project)
+    who = data_api.who(request.json, project)
     return exports.customer(space, who.nodes, who.session)
 
 
 def _export_one(request: Request, space: str, project: Project) -> Answer:
     customer = _customer(request, space, project)
-    budget = exports.budget(_most(request), dialect.EVENTS_HINT)
-    found = exports.events(customer, Asked(), budget)
-    return Answer(dialect.one(customer, exports.values(customer), found, project))
+    budget = exports.budget(_most(request), data_api.EVENTS_HINT)
+    found = exports.events(customer, ExportRequest(), budget)
+    return Answer(data_api.one(customer, exports.values(customer), found, project))
 
 
 def _attributes(request: Request, space: str, project: Project) -> Answer:
-    asked = dialect.attributes(request.json)
+    asked = data_api.attributes(request.json)
     customer = _customer(request, space, project)
-    return Answer(dialect.results(asked, customer, exports.values(customer), project, clock()))
+    return Answer(
+        data_api.results(asked, customer, exports.values(customer), project, read_clock())
+    )
 
 
 def _events(request: Request, space: str, project: Project) -> Answer:
-    asked = dialect.events(request.json)
+    asked = data_api.events(request.json)
     customer = _customer(request, space, project)
-    budget = exports.budget(_most(request), dialect.EVENTS_HINT)
+    budget = exports.budget(_most(request), data_api.EVENTS_HINT)
     found = exports.events(customer, asked, budget)
-    return Answer({"success": True, "data": [dialect.event(one) for one in found]})
+    return Answer({"success": True, "data": [data_api.event(one) for one in found]})
 
 
 def _export(request: Request, space: str, project: Project) -> Answer:
-    wanted = dialect.columns(request.json, project)
-    budget = exports.budget(_most(request), dialect.EXPORT_HINT)
-    fields, rows = dialect.table(exports.everyone(space, budget), wanted, project)
+    wanted = data_api.columns(request.json, project)
+    budget = exports.budget(_most(request), data_api.EXPORT_HINT)
+    fields, rows = data_api.table(exports.everyone(space, budget), wanted, project)
     return Answer({"success": True, "fields": fields, "data": list(budget.held(rows))})
 
 
 def _anonymize(*_: object) -> Answer:
-    raise Invalid(dialect.NO_ANONYMIZE)
+    raise Invalid(data_api.NO_ANONYMIZE)
 
 
 def _most(request: Request) -> int:
     """Bytes that this answer may have."""
-    return MOST_ZIPPED if "gzip" in (request.header("accept-encoding") or "") else ANSWERED
+    return (
+        MOST_ZIPPED if "gzip" in (request.header("accept-encoding") or "") else MOST_ANSWERED_BYTES
+    )
 
 
 CALLS: Mapping[str, Callable[[Request, str, Project], Answer]] = {

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hardlink.events import StoredEvent
-from hardlink.instants import iso
-from hardlink.layout import Key, Session, project_of
-from hardlink.nodes import NOBODY, Entry, Node
-from hardlink.values import dump
+from hardlink.domain.events import StoredEvent
+from hardlink.domain.graph import NOBODY, Entry, Node
+from hardlink.domain.records import Key, Session
+from hardlink.domain.times import to_iso
+from hardlink.domain.values import to_json
+from hardlink.storage.keys import split_partition
 
 MOST_BYTES = 1_000_000
 """Of a line: Firehose takes 1,000 KiB."""
@@ -29,7 +30,7 @@ def event(key: Key, session: Session, found: StoredEvent) -> dict[str, Any]:
     customer = session.customer
     return {
         "kind": "event",
-        "project": project_of(key.partition)[0],
+        "project": split_partition(key.partition)[0],
         "key": f"{key.partition}/{found.time}/{found.id}",
         "customer": {"type": customer.type, "value": customer.value} if customer else None,
         **found.shown(session.id, session.profile.value),
@@ -38,7 +39,7 @@ def event(key: Key, session: Session, found: StoredEvent) -> dict[str, Any]:
 
 def link(key: Key, entry: Entry) -> dict[str, Any]:
     """An entry of a node's link history."""
-    project, node = project_of(key.partition)
+    project, node = split_partition(key.partition)
     document = {
         "kind": "link",
         "project": project,
@@ -49,13 +50,13 @@ def link(key: Key, entry: Entry) -> dict[str, Any]:
         "begins": entry.begins,
         "rule": entry.rule,
         "evidence": entry.evidence,
-        "at": iso(entry.at),
-        "said": iso(entry.said),
+        "at": to_iso(entry.at),
+        "said": to_iso(entry.said),
         "source": entry.source,
     }
     if not entry.undone:
         return document
-    return {**document, "key": f"{document['key']}/undone", "undone": iso(entry.undone)}
+    return {**document, "key": f"{document['key']}/undone", "undone": to_iso(entry.undone)}
 
 
 def _named(node: Node | None) -> str | None:
@@ -64,8 +65,8 @@ def _named(node: Node | None) -> str | None:
 
 def line(document: Mapping[str, Any]) -> bytes:
     """A document as it is sent; of one that has no room, all but its largest parts."""
-    whole = f"{dump(document)}\n".encode()
+    whole = f"{to_json(document)}\n".encode()
     if len(whole) <= MOST_BYTES:
         return whole
     kept = {name: value for name, value in document.items() if name not in _LARGE}
-    return f"{dump({**kept, 'omitted': list(_LARGE)})}\n".encode()
+    return f"{to_json({**kept, 'omitted': list(_LARGE)})}\n".encode()

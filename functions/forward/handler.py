@@ -12,11 +12,13 @@ from typing import Any
 
 from forward import documents
 from forward.firehose import Firehose
-from hardlink import events, layout, metrics
-from hardlink.layout import PARTITION, SORT, Item, Key
-from hardlink.log import logger, tell
-from hardlink.port import Store
-from hardlink.tables import tables
+from hardlink import metrics
+from hardlink.domain.records import Item, Key
+from hardlink.log import flush_metrics, logger
+from hardlink.storage import event_store, items, keys
+from hardlink.storage.keys import PARTITION, SORT
+from hardlink.storage.store import Store
+from hardlink.web.wiring import tables
 
 firehose = cache(Firehose)
 Found = Mapping[Key, Item]
@@ -32,7 +34,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     metrics.count("forward_failures", len(failed))
     if failed:
         logger.error("not forwarded", extra={"lines": len(failed)})
-    tell()
+    flush_metrics()
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
 
@@ -40,38 +42,38 @@ def _wanted(records: Sequence[Mapping[str, Any]]) -> dict[Key, str]:
     """Where to look, and the number of the first record that says so."""
     found: dict[Key, str] = {}
     for record in records:
-        keys = record["dynamodb"]["Keys"]
-        table = next(table for table, name in PARTITION.items() if name in keys)
-        key = Key(table, keys[PARTITION[table]]["S"], keys[SORT]["S"])
+        item_keys = record["dynamodb"]["Keys"]
+        table = next(table for table, name in PARTITION.items() if name in item_keys)
+        key = Key(table, item_keys[PARTITION[table]]["S"], item_keys[SORT]["S"])
         if record["eventName"] != "REMOVE" and key.item.startswith(("e/", "l/")):
             found.setdefault(key, record["dynamodb"]["SequenceNumber"])
     return found
 
 
-def _lines(store: Store, keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
+def _lines(store: Store, item_keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
     """The line of each key, as far as there is something to tell."""
-    found = _read(store, [*keys, *_heads(keys)])
-    for key in keys:
+    found = _read(store, [*item_keys, *_heads(item_keys)])
+    for key in item_keys:
         item = found.get(key)
         if item is None:
             continue
         if key.table == "customers":
-            yield key, documents.line(documents.link(key, layout.read_entry(key, item)))
+            yield key, documents.line(documents.link(key, items.read_entry(key, item)))
             continue
-        head = key._replace(item=layout.HEAD)
-        session = layout.read_session(head, found[head]) if head in found else None
-        if session and not session.gone and not session.was_erased(layout.event_time(key)):
-            document = documents.event(key, session, events.read(store, key, item))
+        head = key._replace(item=keys.HEAD)
+        session = items.read_session(head, found[head]) if head in found else None
+        if session and not session.gone and not session.was_erased(keys.event_time(key)):
+            document = documents.event(key, session, event_store.read_event(store, key, item))
             yield key, documents.line(document)
 
 
-def _heads(keys: Sequence[Key]) -> list[Key]:
+def _heads(item_keys: Sequence[Key]) -> list[Key]:
     """The sessions of events."""
     return list(
-        dict.fromkeys(key._replace(item=layout.HEAD) for key in keys if key.table == "sessions")
+        dict.fromkeys(key._replace(item=keys.HEAD) for key in item_keys if key.table == "sessions")
     )
 
 
-def _read(store: Store, keys: Sequence[Key]) -> Found:
-    items = store.get(keys) if keys else []
-    return {key: item for key, item in zip(keys, items, strict=True) if item is not None}
+def _read(store: Store, item_keys: Sequence[Key]) -> Found:
+    found_items = store.get(item_keys) if item_keys else []
+    return {key: item for key, item in zip(item_keys, found_items, strict=True) if item is not None}

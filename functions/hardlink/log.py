@@ -36,13 +36,13 @@ class Telling:
         now = self._clock()
         if self._last is not None and now - self._last < PAUSE:
             return
-        gathered = metrics.take()
+        gathered = metrics.take_metrics()
         if gathered.any:
             self._last = now
             _write(gathered)
 
 
-tell = Telling()
+flush_metrics = Telling()
 
 
 def _write(gathered: metrics.Gathered) -> None:

@@ -60,7 +60,7 @@ def count(name: Name, n: int = 1) -> None:
             _counts[name] = _counts.get(name, 0) + n
 
 
-def took(name: Duration, milliseconds: int) -> None:
+def record_duration(name: Duration, milliseconds: int) -> None:
     """It took so long."""
     with _lock:
         found = _durations.setdefault(name, [])
@@ -70,7 +70,7 @@ def took(name: Duration, milliseconds: int) -> None:
             found[random.randrange(MOST_DURATIONS)] = max(0, milliseconds)
 
 
-def take() -> Gathered:
+def take_metrics() -> Gathered:
     """What was gathered; from now on it is forgotten."""
     with _lock:
         gathered = Gathered(dict(_counts), {name: list(some) for name, some in _durations.items()})

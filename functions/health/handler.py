@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from hardlink import layout
-from hardlink.http import Answer, Request, entrypoint
-from hardlink.nodes import profile
-from hardlink.tables import tables
+from hardlink.domain.graph import profile_node
+from hardlink.storage import keys
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
+from hardlink.web.wiring import tables
 
 store = tables()
-_PROBES = (layout.session("health", "probe"), layout.head("health", profile("probe")))
+_PROBES = (keys.session_head("health", "probe"), keys.node_head("health", profile_node("probe")))
 
 
 @entrypoint

@@ -11,20 +11,22 @@ from itertools import chain, islice
 from typing import Any
 from urllib.parse import unquote_plus
 
-from hardlink import keys, writing
-from hardlink.errors import Busy, Invalid, TooLarge
-from hardlink.http import MOST_BYTES, Answer, Request, entrypoint, unzipped
-from hardlink.log import logger, tell
-from hardlink.tables import clock
-from orders import forms, importing
-from orders.bucket import Bucket, Gone
-from orders.telling import STATUSES, Telling
+from dialects.order_feed import file_import, formats
+from dialects.order_feed.bucket import Bucket, Gone
+from dialects.order_feed.importer import STATUSES, FeedImporter
+from hardlink.domain.errors import Busy, Invalid, TooLarge
+from hardlink.log import flush_metrics, logger
+from hardlink.web import api_keys, caller
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import MOST_BYTES, Request, unzipped
+from hardlink.web.response import Answer
+from hardlink.web.wiring import read_clock
 
 MOST = 500
 """Orders of one call: an answer is due in half a minute."""
 _SPARE = 60_000
 """Milliseconds before a run's end in which no further rows are begun."""
-server_keys = keys.ServerKeys(keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), clock)
+server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
 bucket = cache(Bucket)
 
 
@@ -37,7 +39,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def posted(request: Request) -> Answer:
     """A verdict for every order of a feed that is small enough for a call."""
     space = server_keys.project(request.header("authorization"))
-    rows = list(islice(forms.rows(io.BytesIO(_sent(request, space))), MOST + 1))
+    rows = list(islice(formats.rows(io.BytesIO(_sent(request, space))), MOST + 1))
     if len(rows) > MOST:
         raise _too_large(f"more than {MOST} orders", space)
     if rows and not rows[0].goes_on:
@@ -52,12 +54,12 @@ def _sent(request: Request, space: str) -> bytes:
     """What was sent, unzipped, whether a header or the file itself says that it is zipped."""
     try:
         raw = request.raw
-        raw = unzipped(raw) if raw.startswith(forms.GZIP) else raw
+        raw = unzipped(raw) if raw.startswith(formats.GZIP) else raw
     except TooLarge as error:
         raise _too_large(f"more than {MOST_BYTES} bytes", space) from error
     except Invalid as error:
         raise Invalid(error.message) from error
-    if raw.startswith(forms.GZIP):
+    if raw.startswith(formats.GZIP):
         raise Invalid("the file is zipped more than once: zip it once")
     return raw
 
@@ -65,7 +67,7 @@ def _sent(request: Request, space: str) -> bytes:
 def _too_large(what: str, space: str) -> TooLarge:
     return TooLarge(
         f"{what}: send fewer a call, or put the file, whatever its size, into the stack's bucket "
-        f"under {importing.FEEDS}{space}/"
+        f"under {file_import.FEEDS}{space}/"
     )
 
 
@@ -76,7 +78,7 @@ def imported(event: dict[str, Any], context: Any) -> dict[str, Any]:
         for message in event["Records"]
         if not _is_done(message, context)
     ]
-    tell()
+    flush_metrics()
     return {"batchItemFailures": unfinished}
 
 
@@ -98,16 +100,16 @@ def _told(message: dict[str, Any]) -> list[dict[str, Any]]:
 def _import(told: dict[str, Any], context: Any) -> bool:
     """Import a file; answers whether nothing is left to do."""
     key = unquote_plus(told["object"]["key"])
-    space, _, name = key.removeprefix(importing.FEEDS).partition("/")
+    space, _, name = key.removeprefix(file_import.FEEDS).partition("/")
     version = f"{told['object'].get('eTag')}/{told['object'].get('sequencer')}"
     if not name or key.endswith("/"):
         return True
-    if space not in writing.declared().projects:
+    if space not in caller.declared().projects:
         logger.error("a feed below feeds/ lies in a folder that is no project of sources.toml")
         return True
     found = bucket(told["bucket"]["name"])
     try:
-        return importing.run(
+        return file_import.run(
             found,
             key,
             version,
@@ -121,6 +123,6 @@ def _import(told: dict[str, Any], context: Any) -> bool:
         return False
 
 
-def _telling(space: str, evidence: str) -> Telling:
-    project = writing.declared().projects[space]
-    return Telling(writing.service(), clock, space, project, evidence)
+def _telling(space: str, evidence: str) -> FeedImporter:
+    project = caller.declared().projects[space]
+    return FeedImporter(caller.service(), read_clock, space, project, evidence)

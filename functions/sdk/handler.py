@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hardlink.http import File, Request, entrypoint
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import File
 from sdk import scripts
 
 _HEADERS = {

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from hardlink.errors import Invalid
+from hardlink.domain.errors import Invalid
 
 _SERVED = Path(__file__).with_name("served")
 VOCABULARIES = ("ecommerce", "helloretail", "tracardi", "xo")

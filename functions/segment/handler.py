@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from functools import partial
 
-from hardlink import writing
-from hardlink.http import Answer, Request, entrypoint
-from segment import dialect
-from segment.carry import Carrier
+from dialects.segment import translation
+from dialects.segment.executor import Executor
+from hardlink.web import caller
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
 
-carrier = Carrier(writing.service())
+carrier = Executor(caller.service())
 
 
-@partial(entrypoint, error_answer=dialect.error_answer)
+@partial(entrypoint, error_answer=translation.error_answer)
 def handler(request: Request) -> Answer:
     """What happened is stored, and who it was is linked; or a client asks whether it may start."""
     if request.route.startswith("GET "):
-        key = dialect.key(request)
-        return dialect.source_config(writing.call(request, key).name, key)
-    batch = dialect.batch(request)
-    sent, warnings = dialect.sent(request)
-    call = writing.call(request, dialect.key(request), policy="split")._replace(sent=sent)
-    found, faults = dialect.said(batch, call.project)
+        key = translation.key(request)
+        return translation.source_config(caller.authenticate(request, key).name, key)
+    batch = translation.batch(request)
+    sent, warnings = translation.sent(request)
+    call = caller.authenticate(request, translation.key(request), policy="split")._replace(
+        sent=sent
+    )
+    found, faults = translation.said(batch, call.project)
     for outcome in carrier.carry_out(call, found):
         faults += outcome.faults
         warnings += outcome.warnings
-    return dialect.answer(batch, faults, warnings)
+    return translation.answer(batch, faults, warnings)

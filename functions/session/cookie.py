@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
-from hardlink.errors import Invalid
-from hardlink.http import Request
-from hardlink.identifiers import of_session
+from hardlink.domain.errors import Invalid
+from hardlink.domain.identifiers import parse_session_id
+from hardlink.web.request import Request
 
 _NAME = "hardlink_session"
 _LIFETIME = 395 * 24 * 3600
@@ -18,7 +18,7 @@ def read(request: Request) -> str | None:
     """The session that the browser's cookie names, if that can be one."""
     found = request.cookie(_NAME)
     try:
-        return of_session(unquote(found), _NAME) if found else None
+        return parse_session_id(unquote(found), _NAME) if found else None
     except Invalid:
         return None
 

@@ -6,20 +6,23 @@ the shop's own domain (`hardlink.shop.example`); on any other one browsers keep 
 
 from __future__ import annotations
 
-from hardlink import commands, writing
-from hardlink.commands import Keep
-from hardlink.errors import Invalid
-from hardlink.http import Answer, Request, entrypoint
+from hardlink.domain import commands
+from hardlink.domain.commands import Keep
+from hardlink.domain.errors import Invalid
+from hardlink.web import caller
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
 from session import cookie
 
-service = writing.service()
+service = caller.service()
 
 
 @entrypoint
 def handler(request: Request) -> Answer:
     """The session that the browser's cookie names, else the one that was sent, which it names from now on."""
     command = commands.read(Keep, request.json)
-    writing.call(request, command.write_key)
+    caller.authenticate(request, command.write_key)
     sent = command.session_id
     if sent is None:
         raise Invalid("send the session that is to be kept", "session.id")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from functools import partial
 from time import perf_counter
 
-from hardlink import commands, writing
-from hardlink.commands import Track
-from hardlink.errors import Invalid
-from hardlink.http import Answer, Request, entrypoint
-from track.tracardi import answers, calls, payload
+from dialects.tracardi import answers, calls, payload
+from hardlink.domain import commands
+from hardlink.domain.commands import Track
+from hardlink.domain.errors import Invalid
+from hardlink.web import caller
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
 
-service = writing.service()
+service = caller.service()
 
 
 @partial(entrypoint, error_answer=answers.error_answer)
@@ -25,10 +28,10 @@ def handler(request: Request) -> Answer:
 def _track(request: Request) -> Answer:
     """A source says whether its clients are Tracardi's: the smallest payload of theirs looks like a native one."""
     sent = payload.read(request.json, request.query("profile_less"))
-    source = writing.declared().find(payload.write_key(sent))
+    source = caller.declared().find(payload.write_key(sent))
     if source is None or not source.tracardi:
         command = commands.read(Track, sent)
-        call = writing.call(request, command.write_key, sent=command.sent)
+        call = caller.authenticate(request, command.write_key, sent=command.sent)
         return answers.answer(service.track(call, command), call.evidence)
     try:
         return calls.carry_out(service, request, sent)

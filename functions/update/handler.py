@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from hardlink import commands, writing
-from hardlink.commands import Update
-from hardlink.http import Answer, Request, entrypoint
+from hardlink.domain import commands
+from hardlink.domain.commands import Update
+from hardlink.web import caller
+from hardlink.web.entrypoint import entrypoint
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
 
-service = writing.service()
+service = caller.service()
 
 
 @entrypoint
@@ -14,5 +17,5 @@ def handler(request: Request) -> Answer:
     """See `Service.update`."""
     command = commands.read(Update, request.json)
     return Answer(
-        service.update(writing.call(request, command.write_key, sent=command.sent), command)
+        service.update(caller.authenticate(request, command.write_key, sent=command.sent), command)
     )

@@ -6,9 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
-from infra import plan
+from infra import topology
 from tests.bench import cpu, imports, memory, requests
-from tests.engines import dynamodb_local, tables
+from tests.support.engines import dynamodb_local, tables
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def _cpu() -> Iterator[Row]:
 
 def _memory() -> Iterator[Row]:
     for name in memory.CALLS:
-        has = plan.FUNCTIONS_BY_NAME[name].memory
+        has = topology.FUNCTIONS_BY_NAME[name].memory
         measured = f"{memory.measure(name)} of its {has} MB"
         yield f"a hostile body of 5 MiB to {name}", measured, "3/4 of it"
 

@@ -23,12 +23,12 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 from uuid import uuid4
 
-from infra import plan, stages
+from infra import stages, topology
 from tests.bench.cpu import environment
 from tests.bench.prices import Prices, Usage, billed, load, per_million, total
 from tests.bench.requests import units
-from tests.engines import dynamodb_local, tables
-from tests.engines.tables import Engine
+from tests.support.engines import dynamodb_local, tables
+from tests.support.engines.tables import Engine
 
 GOALS = {"single": 2.05, "batches of 10": 0.80}
 """USD for a million events in the middle of a visit."""
@@ -95,10 +95,10 @@ class _Driver:
     """Calls handlers as Lambda does, and counts."""
 
     def __init__(self, engine: Engine) -> None:
-        from hardlink import tables as deployed  # noqa: PLC0415 - needs the environment
-        from hardlink import writing  # noqa: PLC0415
+        from hardlink.web import caller  # noqa: PLC0415 - needs the environment
+        from hardlink.web import wiring as deployed  # noqa: PLC0415
 
-        for cached in (deployed.tables, writing.declared, writing.service):
+        for cached in (deployed.tables, caller.declared, caller.service):
             cached.cache_clear()
         names = ("track", "identify", "associate")
         self._handlers: dict[str, Handler] = {}
@@ -181,7 +181,7 @@ class _Driver:
         asked, began = self._asked, time.process_time()
         answer = self._handlers[function](event, None)
         cpu = time.process_time() - began
-        memory = plan.FUNCTIONS_BY_NAME[function].memory
+        memory = topology.FUNCTIONS_BY_NAME[function].memory
         waited = WAIT * (self._asked - asked)
         return answer, Usage(0, calls=1, gb_seconds=billed(cpu, waited, memory))
 
@@ -242,7 +242,7 @@ def _record(table: str, key: str) -> dict[str, Any]:
 def _log_line(route: str) -> int:
     """Bytes of the access log's line for a call."""
     said = {"requestId": "JKJaXmPLvHcESHA=", "routeKey": route, "status": "200"}
-    line = re.sub(r"\$context\.(\w+)", lambda word: said.get(word[1], "-"), plan.ACCESS_LOG)
+    line = re.sub(r"\$context\.(\w+)", lambda word: said.get(word[1], "-"), topology.ACCESS_LOG)
     return len(line) + _LINE
 
 
@@ -269,7 +269,7 @@ million and month), data transfer, cold starts."""
 
 def _idle(prices: Prices) -> str:
     gigabyte, month = prices.gigabyte, prices.month
-    shipped = {name: stages.load(plan.STAGES, name) for name in stages.NAMES}
+    shipped = {name: stages.load(topology.STAGES, name) for name in stages.NAMES}
     kept = gigabyte["table_month"] + gigabyte["backup_month"]
     lines = [
         "",

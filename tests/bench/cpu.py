@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from infra import plan
+from infra import topology
 from tests.bench.stub import answer_at_once
 
 CALLS = 400
@@ -49,7 +49,7 @@ def environment() -> dict[str, str]:
         "AWS_DEFAULT_REGION": "eu-central-1",
         "HARDLINK_SESSIONS_TABLE": "sessions",
         "HARDLINK_CUSTOMERS_TABLE": "customers",
-        "HARDLINK_SOURCES": str(plan.SOURCES),
+        "HARDLINK_SOURCES": str(topology.SOURCES),
         "HARDLINK_HARD_TYPES": '{"demo": ["registered"]}',
     }
 
@@ -90,7 +90,7 @@ def _bare() -> Callable[[], object]:
 
 
 def _handler() -> Callable[[], object]:
-    from hardlink.tables import tables  # noqa: PLC0415 - needs the environment
+    from hardlink.web.wiring import tables  # noqa: PLC0415 - needs the environment
     from track.handler import handler  # noqa: PLC0415
 
     answer_at_once(tables()._client, ANSWERS)

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 
-from infra import plan
+from infra import topology
 from tests.bench.cpu import environment
 
 ROUNDS = 15
@@ -27,7 +27,7 @@ def measure() -> dict[str, float]:
 
 def _seconds(statement: str) -> float:
     """CPU seconds of a process from start to end: what a busy machine does not change."""
-    environ = {**os.environ, **environment(), "PYTHONPATH": str(plan.FUNCTIONS)}
+    environ = {**os.environ, **environment(), "PYTHONPATH": str(topology.FUNCTIONS)}
     process = subprocess.Popen([sys.executable, "-c", statement], env=environ)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -24,15 +24,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hardlink import declaration
-from hardlink.errors import NotFound
-from hardlink.instants import iso
-from hardlink.nodes import Node
-from hardlink.reading import Reading
-from infra import plan
-from tests.engines import ENVIRONMENT, dynamodb_local, tables
-from tests.engines.tables import Engine
-from tests.invariants import broken
+from hardlink.domain import sources_schema
+from hardlink.domain.errors import NotFound
+from hardlink.domain.graph import Node
+from hardlink.domain.times import to_iso
+from hardlink.queries.api import Reading
+from infra import topology
+from tests.support.engines import ENVIRONMENT, dynamodb_local, tables
+from tests.support.engines.tables import Engine
+from tests.support.invariants import broken
 
 SPACE, KEY = "demo", "demo"
 CUSTOMERS = 100
@@ -112,8 +112,8 @@ def _serving(endpoint: str, engine: Engine) -> Iterator[tuple[subprocess.Popen[b
             *(sys.executable, "-m", "tests.bench.serving", endpoint, str(port)),
             *(engine.names["sessions"], engine.names["customers"]),
         ],
-        cwd=plan.ROOT,
-        env={**os.environ, "PYTHONPATH": str(plan.FUNCTIONS)},
+        cwd=topology.ROOT,
+        env={**os.environ, "PYTHONPATH": str(topology.FUNCTIONS)},
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -168,7 +168,7 @@ class Client:
             {
                 "type": "page-view",
                 "id": f"{session}-{number}-{n}",
-                "time": iso(time.time_ns() // 1000),
+                "time": to_iso(time.time_ns() // 1000),
                 "properties": {"title": "A page of the shop", "price": 34.43},
             }
             for n in range(self._random.choice((1, 1, 1, 2, 5)))
@@ -201,7 +201,7 @@ class Client:
 
 def _read_back(engine: Engine, found: Found) -> None:
     """What is in the tables, and in the timelines of those whose it is."""
-    sources = declaration.load(plan.SOURCES)
+    sources = sources_schema.load(topology.SOURCES)
     over = time.monotonic()
     wrong = _awaited(lambda: broken(engine.dump(), sources.hard_types))
     found.behind = time.monotonic() - over

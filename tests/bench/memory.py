@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra import plan
+from infra import topology
 from tests.bench import cpu
 from tests.bench.stub import answer_at_once
 
@@ -35,7 +35,10 @@ def measure(function: str) -> int:
 
 def _hostile() -> list[str]:
     """Properties of 5 MiB that take much more when they are read."""
-    from hardlink.http import MOST_BRACKETS, MOST_BYTES  # noqa: PLC0415 - it looks where to log
+    from hardlink.web.request import (  # noqa: PLC0415 - it decides where to log
+        MOST_BRACKETS,
+        MOST_BYTES,
+    )
 
     room = MOST_BYTES - _ROOM
     return [
@@ -66,8 +69,8 @@ def _peak(function: str, properties: str) -> int:
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.memory", function],
         input=json.dumps(call),
-        env={**os.environ, **cpu.environment(), "PYTHONPATH": str(plan.FUNCTIONS)},
-        cwd=plan.ROOT,
+        env={**os.environ, **cpu.environment(), "PYTHONPATH": str(topology.FUNCTIONS)},
+        cwd=topology.ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -78,7 +81,7 @@ def _peak(function: str, properties: str) -> int:
 def main(function: str) -> None:
     """One call, in this process."""
     handler: Any = importlib.import_module(f"{function}.handler").handler
-    tables: Any = importlib.import_module("hardlink.tables").tables
+    tables: Any = importlib.import_module("hardlink.web.wiring").tables
     answer_at_once(tables()._client, cpu.ANSWERS)
     answer = handler(json.loads(sys.stdin.read()), None)
     if answer["statusCode"] >= 500:

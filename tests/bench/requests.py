@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.engines.tables import Engine
-from tests.world import World
+from tests.support.engines.tables import Engine
+from tests.support.world import World
 
 EVENTS = (10, 1_000, 10_000)
 SESSIONS = (1, 10, 100, 500)

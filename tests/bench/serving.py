@@ -16,18 +16,20 @@ from itertools import count
 from typing import Any
 from unittest.mock import patch
 
-from hardlink.layout import PARTITION, SORT, Table
-from hardlink.store import connect
-from infra import lambdas, plan
-from infra.gateway import Gateway
-from infra.lambdas import Context, Handler
-from infra.server import Server
-from tests.engines import ENVIRONMENT, tables
-from tests.engines.tables import Engine
-from tests.memory import Change
+from hardlink.domain.records import Table
+from hardlink.storage.dynamodb import connect
+from hardlink.storage.keys import PARTITION, SORT
+from infra import topology
+from infra.local import lambda_runtime
+from infra.local.api_gateway import Gateway
+from infra.local.http_server import Server
+from infra.local.lambda_runtime import Context, Handler
+from tests.support.engines import ENVIRONMENT, tables
+from tests.support.engines.tables import Engine
+from tests.support.memory_store import Change
 
 FUNCTIONS = ("track", "identify", "update", "associate")
-ROUTES = tuple(route for route in plan.ROUTES if route.function in FUNCTIONS)
+ROUTES = tuple(route for route in topology.ROUTES if route.function in FUNCTIONS)
 _GLANCE = 0.02
 Record = dict[str, Any]
 
@@ -54,29 +56,29 @@ def main(endpoint: str, port: str, sessions: str, customers: str) -> None:
 
 
 def _handlers(endpoint: str, names: Mapping[Table, str]) -> Mapping[str, Handler]:
-    hard_types = lambdas.declared(plan.SOURCES).hard_types
+    hard_types = lambda_runtime.declared(topology.SOURCES).hard_types
     os.environ.update(
         {
             **ENVIRONMENT,
             "HARDLINK_SESSIONS_TABLE": names["sessions"],
             "HARDLINK_CUSTOMERS_TABLE": names["customers"],
-            "HARDLINK_SOURCES": str(plan.SOURCES),
+            "HARDLINK_SOURCES": str(topology.SOURCES),
             "HARDLINK_HARD_TYPES": json.dumps({n: sorted(t) for n, t in hard_types.items()}),
             "POWERTOOLS_LOG_LEVEL": "ERROR",
         }
     )
-    with patch("hardlink.tables.connect", lambda: connect(endpoint)):
-        return {name: lambdas.handler(name) for name in FUNCTIONS}
+    with patch("hardlink.web.wiring.connect", lambda: connect(endpoint)):
+        return {name: lambda_runtime.handler(name) for name in FUNCTIONS}
 
 
 def _deliver(engine: Engine, associate: Handler, over: threading.Event) -> None:
     """Batches as Lambda makes them, as many at once, those of one item after each other; what failed comes again."""
     numbers = count(1)
-    at_once = plan.STREAM_PARALLEL
+    at_once = topology.STREAM_PARALLEL
     waiting: list[list[Record]] = [[] for _ in range(at_once)]
 
     def carried_out(mine: list[Record]) -> list[Record]:
-        batch, rest = mine[: plan.STREAM_BATCH], mine[plan.STREAM_BATCH :]
+        batch, rest = mine[: topology.STREAM_BATCH], mine[topology.STREAM_BATCH :]
         if not batch:
             return []
         answer = associate({"Records": batch}, Context("associate", "load"))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.clients import npm
-from tests.engines import Unavailable
-from tests.engines.site import Site
 from tests.http.service import Client, allowing, running
+from tests.support.engines import Unavailable
+from tests.support.engines.site import Site
 
 
 @pytest.fixture(scope="session")

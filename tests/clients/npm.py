@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.engines import Unavailable, tools
-from tests.engines.dynamodb_local import CACHE
+from tests.support.engines import Unavailable, tools
+from tests.support.engines.dynamodb_local import CACHE
 
 HERE = Path(__file__).parent
 _FILES = ("package.json", "package-lock.json")

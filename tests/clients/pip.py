@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.clients.npm import HERE
-from tests.engines import Unavailable
-from tests.engines.dynamodb_local import CACHE
+from tests.support.engines import Unavailable
+from tests.support.engines.dynamodb_local import CACHE
 
 _LAST_WORDS = 1000
 _LONGEST = 60

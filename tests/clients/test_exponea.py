@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from hardlink.errors import Busy
-from hardlink.service import Service
-from infra import lambdas, plan
-from infra.gateway import Gateway, HttpRequest
+from hardlink.domain.errors import Busy
+from hardlink.services.service import Service
+from infra import topology
+from infra.local import lambda_runtime
+from infra.local.api_gateway import Gateway, HttpRequest
 from tests.clients import pip
-from tests.engines import Unavailable
 from tests.http.service import KEY, OTHER_KEY, SOURCES, Client, Reply, eventually, fresh
+from tests.support.engines import Unavailable
 
 TOKEN = "PROJTOKEN"
 ORIGIN = "http://127.0.0.1:18005"
@@ -547,8 +548,8 @@ def test_a_service_that_is_busy_answers_503_as_a_whole(
     keys = {"shop": KEY, "other": OTHER_KEY}
     single = {**command["data"], "customer_ids": {"cookie": "c"}}
     name = command["name"].replace("crm/customers", "customers").replace("crm/", "customers/")
-    with lambdas.deployed(SOURCES, keys) as deployment:
-        gateway = Gateway(plan.ROUTES, deployment.invoke, deployment.sources.origins)
+    with lambda_runtime.deployed(SOURCES, keys) as deployment:
+        gateway = Gateway(topology.ROUTES, deployment.invoke, deployment.sources.origins)
         for path, body in (
             ("/bulk", {"commands": [*start(time.time()), command]}),
             (f"/track/v2/projects/{TOKEN}/batch", {"commands": [{"name": name, "data": single}]}),

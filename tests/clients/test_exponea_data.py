@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from hardlink.instants import parse
+from hardlink.domain.times import parse_time
 from tests.clients import pip
-from tests.engines import Unavailable
 from tests.http.service import KEY, OTHER_KEY, Client, Reply, eventually, fresh
+from tests.support.engines import Unavailable
 
 CAPTURES = Path(__file__).parent / "captures"
 RECORDED = [
@@ -321,7 +321,7 @@ def test_times_are_unix_seconds_to_the_microsecond(shop: Client, reader: str) ->
     (native,) = shop.get(
         "sessions", reader, "events", limit=1, until=event["timestamp"] + 0.5
     ).json["events"]
-    assert event["timestamp"] == parse(native["time"], "time") / 1_000_000
+    assert event["timestamp"] == parse_time(native["time"], "time") / 1_000_000
     assert event.keys() == {"type", "timestamp", "properties"}
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.clients import npm, pip
-from tests.engines import Unavailable
 from tests.http.service import KEY, Client, eventually, fresh
+from tests.support.engines import Unavailable
 
 EACH = {
     "exponea": ("basket", "purchase"),

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from infra import lambdas, plan
-from infra.gateway import Gateway, HttpRequest
+from infra import topology
+from infra.local import lambda_runtime
+from infra.local.api_gateway import Gateway, HttpRequest
 from tests.http.noise import NOISE, mutated, on_the_wire
 from tests.http.service import KEY, SOURCES
 
@@ -172,7 +173,7 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def test_every_function_of_a_dialect_is_here() -> None:
-    assert DIALECTS.keys() == plan.FUNCTIONS_BY_NAME.keys() - NATIVE - ELSEWHERE - FILES
+    assert DIALECTS.keys() == topology.FUNCTIONS_BY_NAME.keys() - NATIVE - ELSEWHERE - FILES
 
 
 def some(rng: random.Random, requests: list[Request]) -> tuple[Request, bytes, dict[str, str]]:
@@ -194,8 +195,8 @@ def some(rng: random.Random, requests: list[Request]) -> tuple[Request, bytes, d
 def test_random_bodies(name: str) -> None:
     dialect, rng = DIALECTS[name], random.Random(SEED)
     seen: Counter[int] = Counter()
-    with lambdas.deployed(SOURCES, {"shop": KEY, "other": f"{KEY}-other"}) as deployment:
-        gateway = Gateway(plan.ROUTES, deployment.invoke, deployment.sources.origins)
+    with lambda_runtime.deployed(SOURCES, {"shop": KEY, "other": f"{KEY}-other"}) as deployment:
+        gateway = Gateway(topology.ROUTES, deployment.invoke, deployment.sources.origins)
         for _ in range(MANY):
             request, sent, headers = some(rng, dialect.requests)
             answer = gateway.answer(

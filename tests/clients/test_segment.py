@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.clients import npm, pip
-from tests.engines import Unavailable
-from tests.engines.site import Site
 from tests.http.service import Client, Reply, eventually, fresh
+from tests.support.engines import Unavailable
+from tests.support.engines.site import Site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

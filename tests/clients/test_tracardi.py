@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.clients import pip
-from tests.engines import Unavailable
 from tests.http.service import Client, Reply, eventually, fresh
+from tests.support.engines import Unavailable
 
 CAPTURES = sorted((Path(__file__).parent / "captures").glob("tracardi_*.json"))
 RECORDED = [

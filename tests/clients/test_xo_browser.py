@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.clients import npm
-from tests.engines import site as sites
-from tests.engines.site import Site
 from tests.http.service import Client, eventually, fresh
+from tests.support.engines import site as sites
+from tests.support.engines.site import Site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import infra.node  # noqa: F401 - settles which Node.js runs the CDK, so it comes first
+import infra.stack.node  # noqa: F401 - settles which Node.js runs the CDK, so it comes first
 
 # isort: split
-from infra import assets
+from infra.stack import assets
 from infra.stages import Stage
 from tests.deploy.template import Template, synthesized
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_cdk import App
 
-from infra.stack import compose
+from infra.stack.stack import compose
 from infra.stages import Stage
 
 _HASH = 8

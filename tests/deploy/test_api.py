@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra import plan
+from infra import topology
 from tests.deploy.template import Template, said
 
 
@@ -16,7 +16,8 @@ def test_the_routes_are_those_of_the_plan_each_with_its_function(dev: Template) 
         for route in dev.properties("ApiGatewayV2::Route").values()
     }
     assert routes == {
-        route.key: f"Functions{route.function.capitalize()}Function.Arn" for route in plan.ROUTES
+        route.key: f"Functions{route.function.capitalize()}Function.Arn"
+        for route in topology.ROUTES
     }
 
 
@@ -27,9 +28,10 @@ def test_the_api_may_call_each_function_for_its_routes_only(dev: Template) -> No
         if permission["Principal"] == "apigateway.amazonaws.com"
     }
     assert allowed == {
-        (f"Functions{route.function.capitalize()}Function.Arn", route.path) for route in plan.ROUTES
+        (f"Functions{route.function.capitalize()}Function.Arn", route.path)
+        for route in topology.ROUTES
     }
-    assert len(dev.properties("Lambda::Permission")) == len(plan.ROUTES)
+    assert len(dev.properties("Lambda::Permission")) == len(topology.ROUTES)
 
 
 def test_functions_are_handed_payload_2(dev: Template) -> None:
@@ -75,7 +77,7 @@ def test_the_default_stage_is_throttled(dev: Template) -> None:
     assert settings.pop("POST /data/v2/projects/{token}/customers/{call}") == (20, 40)
     assert settings.pop("POST /data/v2/projects/{token}/consent/categories") == (100, 200)
     assert settings.pop("POST /data/v2/streams/{token}/consent/categories") == (100, 200)
-    read = [r.key for r in plan.ROUTES if r.function in ("customers", "erase")]
+    read = [r.key for r in topology.ROUTES if r.function in ("customers", "erase")]
     assert settings == dict.fromkeys(read, (100, 200))
 
 

@@ -10,17 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from infra import assets, plan
+from infra import topology
+from infra.stack import assets
 from tests.deploy.template import Template
 
 
 def test_the_code_holds_every_handler_the_library_and_the_sources(dev: Template) -> None:
     code = dev.asset("sources.toml")
-    for name in plan.FUNCTIONS_BY_NAME:
+    for name in topology.FUNCTIONS_BY_NAME:
         assert (code / name / "handler.py").is_file()
-    assert (code / "hardlink" / "store.py").is_file()
+    assert (code / "hardlink" / "storage" / "dynamodb.py").is_file()
     assert (code / "sdk" / "served" / "hardlink.js").is_file()
-    assert (code / "sources.toml").read_bytes() == plan.SOURCES.read_bytes()
+    assert (code / "sources.toml").read_bytes() == topology.SOURCES.read_bytes()
 
 
 def test_the_code_holds_nothing_that_python_compiled(dev: Template) -> None:
@@ -36,7 +37,7 @@ def test_the_layer_is_built_for_arm_and_python_3_13(dev: Template) -> None:
 
 def test_the_layer_holds_what_is_required_and_no_more(dev: Template) -> None:
     packages = dev.asset("python") / "python"
-    for line in plan.REQUIREMENTS.read_text(encoding="utf-8").split():
+    for line in topology.REQUIREMENTS.read_text(encoding="utf-8").split():
         name, _, version = line.partition("==")
         assert (packages / f"{name.replace('-', '_')}-{version}.dist-info").is_dir()
     names = {f.name for f in packages.rglob("*")}
@@ -70,9 +71,9 @@ def test_what_is_built_is_not_built_again(layer: Path) -> None:
 def test_other_sources_are_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = assets.code(tmp_path)
     changed = tmp_path / "sources.toml"
-    shutil.copyfile(plan.SOURCES, changed)
+    shutil.copyfile(topology.SOURCES, changed)
     changed.write_text(changed.read_text(encoding="utf-8") + "\n# more\n", encoding="utf-8")
-    monkeypatch.setattr(plan, "SOURCES", changed)
+    monkeypatch.setattr(topology, "SOURCES", changed)
     after = assets.code(tmp_path)
     assert after != before
     assert (after / "sources.toml").read_text(encoding="utf-8").endswith("# more\n")
@@ -92,13 +93,13 @@ def test_what_a_shop_keeps_elsewhere_is_deployed_in_place_of_the_demos(
     layer: Path, tmp_path: Path
 ) -> None:
     sources, stages = tmp_path / "mine.toml", tmp_path / "stages.toml"
-    text = plan.SOURCES.read_text(encoding="utf-8").replace("demo", "shop")
+    text = topology.SOURCES.read_text(encoding="utf-8").replace("demo", "shop")
     sources.write_text(text, encoding="utf-8")
     stages.write_text('[prod]\nalarms = true\nalarm_email = "ops@shop.example"', encoding="utf-8")
     places = {"HARDLINK_SOURCES": str(sources), "HARDLINK_STAGES": str(stages)}
     subprocess.run(
         [sys.executable, "-m", "infra.app", "-c", "stage=prod"],
-        cwd=plan.ROOT,
+        cwd=topology.ROOT,
         env={**os.environ, **places, "CDK_OUTDIR": str(tmp_path / "out")},
         check=True,
         capture_output=True,

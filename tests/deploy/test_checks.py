@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import App
 from cfnlint.api import ManualArgs, lint
 
-from infra.stack import NoStage, compose
+from infra.stack.stack import NoStage, compose
 from tests.deploy.template import Template
 
 REGIONS = ["eu-central-1"]

@@ -13,10 +13,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from hardlink import signatures
-from infra import doctor, moto_engine, plan, symptoms
-from infra.examination import Account
-from infra.symptoms import Finding
+from hardlink.domain import signed_identity
+from infra import topology
+from infra.local import moto_engine
+from infra.operations.doctor import __main__, diagnoses
+from infra.operations.doctor.checks import Account
+from infra.operations.doctor.diagnoses import Finding
 
 STACK = "hardlink-dev"
 KEY = f"{STACK}/demo/server-key"
@@ -49,7 +51,7 @@ class Deployed(Account):
 def deploy(clients: Clients) -> Iterator[tuple[str, str]]:
     """What the real stack has of each kind of resource: type and physical ID."""
     role = clients("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    for name in plan.FUNCTIONS_BY_NAME:
+    for name in topology.FUNCTIONS_BY_NAME:
         clients("lambda").create_function(
             FunctionName=f"{STACK}-{name}",
             Handler=f"{name}.handler.handler",
@@ -127,7 +129,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
         def clients(service: str) -> Any:
             return cast("Any", boto3).client(service)
 
-        monkeypatch.setattr(doctor, "Account", Deployed)
+        monkeypatch.setattr(__main__, "Account", Deployed)
         resources = [
             {"ResourceType": f"AWS::{type_}", "PhysicalResourceId": id_}
             for type_, id_ in deploy(clients)
@@ -321,7 +323,7 @@ BROKEN: list[tuple[Callable[[Clients], None], str, str]] = [
 
 
 def test_a_stack_that_is_well(aws: Clients, url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert doctor.main(["--stage", "dev", "--url", url]) == 0, capsys.readouterr().out
+    assert __main__.main(["--stage", "dev", "--url", url]) == 0, capsys.readouterr().out
     said = capsys.readouterr().out
     assert "WRONG" not in said
     fine = (f"stack {STACK}", "function track", "streams", "queue Failed", "log ", "health")
@@ -342,7 +344,7 @@ def test_what_is_broken_is_said_with_what_to_do(
     todo: str,
 ) -> None:
     break_it(aws)
-    assert doctor.main(["--stage", "dev", "--url", url]) == 1
+    assert __main__.main(["--stage", "dev", "--url", url]) == 1
     wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WRONG")]
     assert any(line.startswith(f"WRONG  {what}") and todo in line for line in wrong), wrong
     assert not [line for line in wrong if "could not be looked at" in line]
@@ -351,7 +353,7 @@ def test_what_is_broken_is_said_with_what_to_do(
 def test_where_nothing_answers_the_outputs_are_asked(
     aws: Clients, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert doctor.main([]) == 1
+    assert __main__.main([]) == 1
     (wrong,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("WRONG")]
     assert wrong.startswith("WRONG  health of http://127.0.0.1:9: no answer")
 
@@ -359,60 +361,64 @@ def test_where_nothing_answers_the_outputs_are_asked(
 def test_without_a_stack_it_says_how_to_deploy_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "Account", Deployed)
-    assert doctor.main(["--stage", "prod"]) == 1
+    monkeypatch.setattr(__main__, "Account", Deployed)
+    assert __main__.main(["--stage", "prod"]) == 1
     assert "cdk deploy -c stage=prod" in capsys.readouterr().out
 
 
 def test_an_account_that_does_not_answer_is_no_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert doctor.main(["--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1"]) == 1
+    assert __main__.main(["--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1"]) == 1
     assert "could not be looked at" in capsys.readouterr().out
 
 
 SINCE = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
 RULES: list[tuple[str, str | None, str | None]] = [
-    ("no stack", symptoms.stack(None, "hardlink-prod"), "cdk deploy -c stage=prod"),
-    ("a stack", symptoms.stack({"StackStatus": "UPDATE_COMPLETE"}, STACK), None),
-    ("under way", symptoms.stack({"StackStatus": "UPDATE_IN_PROGRESS"}, STACK), "wait"),
-    ("taken back", symptoms.stack({"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}, STACK), "failed"),
-    ("all functions", symptoms.functions({"a", "b"}, {"b", "a"}), None),
-    ("too many", symptoms.functions({"a", "b"}, {"a"}), "b too many"),
-    ("active", symptoms.function({"State": "Active", "LastUpdateStatus": "Successful"}), None),
-    ("asleep", symptoms.function({"State": "Inactive"}), None),
-    ("failed", symptoms.function({"State": "Failed", "StateReason": "no role"}), "no role"),
-    ("not updated", symptoms.function({"LastUpdateStatus": "Failed"}), "update failed"),
-    ("enabled", symptoms.mapping({"State": "Enabled", "LastProcessingResult": "OK"}), None),
+    ("no stack", diagnoses.stack(None, "hardlink-prod"), "cdk deploy -c stage=prod"),
+    ("a stack", diagnoses.stack({"StackStatus": "UPDATE_COMPLETE"}, STACK), None),
+    ("under way", diagnoses.stack({"StackStatus": "UPDATE_IN_PROGRESS"}, STACK), "wait"),
+    ("taken back", diagnoses.stack({"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}, STACK), "failed"),
+    ("all functions", diagnoses.functions({"a", "b"}, {"b", "a"}), None),
+    ("too many", diagnoses.functions({"a", "b"}, {"a"}), "b too many"),
+    ("active", diagnoses.function({"State": "Active", "LastUpdateStatus": "Successful"}), None),
+    ("asleep", diagnoses.function({"State": "Inactive"}), None),
+    ("failed", diagnoses.function({"State": "Failed", "StateReason": "no role"}), "no role"),
+    ("not updated", diagnoses.function({"LastUpdateStatus": "Failed"}), "update failed"),
+    ("enabled", diagnoses.mapping({"State": "Enabled", "LastProcessingResult": "OK"}), None),
     (
         "a problem",
-        symptoms.mapping(
+        diagnoses.mapping(
             {"State": "Enabled", "LastProcessingResult": "PROBLEM: Function call failed"}
         ),
         "Function call failed",
     ),
-    ("read", symptoms.sources({"arn"}, {"sessions": "arn"}), None),
-    ("unread", symptoms.sources(set(), {"sessions": "arn"}), "stream of sessions"),
-    ("two readers", symptoms.readers(2, "customers"), None),
-    ("three readers", symptoms.readers(3, "customers"), "3 read the stream of customers"),
-    ("restoring", symptoms.table({"TableStatus": "ARCHIVED"}), "ARCHIVED"),
-    ("expiring", symptoms.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "e"), None),
-    ("other", symptoms.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "f"), "'f'"),
-    ("empty", symptoms.queue(0, "url"), None),
-    ("unconfirmed", symptoms.told([{"SubscriptionArn": "PendingConfirmation"}]), "confirm"),
-    ("confirmed", symptoms.told([{"SubscriptionArn": "arn:aws:sns:x"}]), None),
-    ("a key", symptoms.secret("key", "demo"), None),
-    ("healthy", symptoms.health(200), None),
-    ("500", symptoms.health(500), "500"),
-    ("quiet", symptoms.alarm({"StateValue": "OK"}), None),
-    ("no data", symptoms.alarm({"StateValue": "INSUFFICIENT_DATA"}), None),
+    ("read", diagnoses.sources({"arn"}, {"sessions": "arn"}), None),
+    ("unread", diagnoses.sources(set(), {"sessions": "arn"}), "stream of sessions"),
+    ("two readers", diagnoses.readers(2, "customers"), None),
+    ("three readers", diagnoses.readers(3, "customers"), "3 read the stream of customers"),
+    ("restoring", diagnoses.table({"TableStatus": "ARCHIVED"}), "ARCHIVED"),
+    (
+        "expiring",
+        diagnoses.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "e"),
+        None,
+    ),
+    ("other", diagnoses.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "f"), "'f'"),
+    ("empty", diagnoses.queue(0, "url"), None),
+    ("unconfirmed", diagnoses.told([{"SubscriptionArn": "PendingConfirmation"}]), "confirm"),
+    ("confirmed", diagnoses.told([{"SubscriptionArn": "arn:aws:sns:x"}]), None),
+    ("a key", diagnoses.secret("key", "demo"), None),
+    ("healthy", diagnoses.health(200), None),
+    ("500", diagnoses.health(500), "500"),
+    ("quiet", diagnoses.alarm({"StateValue": "OK"}), None),
+    ("no data", diagnoses.alarm({"StateValue": "INSUFFICIENT_DATA"}), None),
     (
         "loud",
-        symptoms.alarm({"StateValue": "ALARM", "StateUpdatedTimestamp": SINCE}),
+        diagnoses.alarm({"StateValue": "ALARM", "StateUpdatedTimestamp": SINCE}),
         "since 2026-11-25 09:30",
     ),
-    ("gone", symptoms.log(None), "gone"),
-    ("forgetful", symptoms.log({"retentionInDays": 30}), None),
+    ("gone", diagnoses.log(None), "gone"),
+    ("forgetful", diagnoses.log({"retentionInDays": 30}), None),
 ]
 
 
@@ -422,9 +428,9 @@ def test_symptoms(fault: str | None, said: str | None) -> None:
 
 
 def test_a_key_is_never_shown() -> None:
-    assert "hush" not in str(Finding("server key", symptoms.secret("hush", "demo")))
-    assert "hush" not in str(Finding("signing key", symptoms.signing_key("hush", "demo")))
+    assert "hush" not in str(Finding("server key", diagnoses.secret("hush", "demo")))
+    assert "hush" not in str(Finding("signing key", diagnoses.signing_key("hush", "demo")))
 
 
 def test_what_signs_nothing_there_is_wrong_here() -> None:
-    assert symptoms.SHORTEST_SIGNING_KEY == signatures.SHORTEST_KEY
+    assert diagnoses.SHORTEST_SIGNING_KEY == signed_identity.SHORTEST_KEY

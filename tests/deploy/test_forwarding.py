@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from infra import plan
+from infra import topology
 from tests.deploy.template import Template, said
 
 FUNCTION = "FunctionsForwardFunction"
@@ -69,7 +69,7 @@ def test_lines_lie_encrypted_by_the_day_and_are_not_kept_for_ever(onward: Templa
     assert onward.resources("S3::Bucket")["ForwardingBucket"]["DeletionPolicy"] == "Retain"
     bucket = onward.properties("S3::Bucket")["ForwardingBucket"]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-    assert rule["ExpirationInDays"] == plan.FORWARD_DAYS
+    assert rule["ExpirationInDays"] == topology.FORWARD_DAYS
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     (encrypted,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]

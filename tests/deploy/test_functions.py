@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from infra import plan
+from infra import topology
 from tests.deploy.template import Template, said, synthesized
 
 FUNCTIONS = [
@@ -124,7 +124,7 @@ def function(template: Template, name: str) -> dict[str, Any]:
 def test_every_function_of_the_plan_is_deployed_and_no_other(dev: Template) -> None:
     handlers = {f["Handler"] for f in dev.properties("Lambda::Function").values()}
     assert handlers == {f"{name}.handler.handler" for name in FUNCTIONS}
-    assert set(FUNCTIONS) == set(plan.FUNCTIONS_BY_NAME)
+    assert set(FUNCTIONS) == set(topology.FUNCTIONS_BY_NAME)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -135,8 +135,8 @@ def test_it_runs_python_3_13_on_arm_traced_with_its_own_memory_and_timeout(
     assert found["Runtime"] == "python3.13"
     assert found["Architectures"] == ["arm64"]
     assert found["TracingConfig"] == {"Mode": "Active"}
-    assert found["MemorySize"] == plan.FUNCTIONS_BY_NAME[name].memory
-    assert found["Timeout"] == plan.FUNCTIONS_BY_NAME[name].timeout
+    assert found["MemorySize"] == topology.FUNCTIONS_BY_NAME[name].memory
+    assert found["Timeout"] == topology.FUNCTIONS_BY_NAME[name].timeout
     assert [said(layer) for layer in found["Layers"]] == ["FunctionsDependencies"]
 
 
@@ -201,7 +201,7 @@ def test_its_environment_names_what_it_needs_and_no_more(dev: Template, name: st
 def test_who_answers_all_customers_alone_may_scan() -> None:
     scanning = [
         (f.name, table)
-        for f in plan.FUNCTIONS_BY_NAME.values()
+        for f in topology.FUNCTIONS_BY_NAME.values()
         for table, actions in f.access.items()
         if "Scan" in actions
     ]
@@ -234,6 +234,6 @@ def test_a_permission_too_many_is_caught_by_this_test_and_by_cdk_nag(
 
 
 def _grant(monkeypatch: pytest.MonkeyPatch, name: str, actions: tuple[str, ...]) -> None:
-    before = plan.FUNCTIONS_BY_NAME[name]
-    access = {**before.access, "sessions": cast("tuple[plan.Action, ...]", actions)}
-    monkeypatch.setitem(plan.FUNCTIONS_BY_NAME, name, replace(before, access=access))
+    before = topology.FUNCTIONS_BY_NAME[name]
+    access = {**before.access, "sessions": cast("tuple[topology.Action, ...]", actions)}
+    monkeypatch.setitem(topology.FUNCTIONS_BY_NAME, name, replace(before, access=access))

@@ -8,10 +8,10 @@ from textwrap import indent
 import pytest
 from aws_cdk import App, Stack
 
-from hardlink.sources import Sources
-from infra import plan
-from infra.server_keys import SigningKeys
+from hardlink.domain.sources import Sources
+from infra import topology
 from infra.snippet import snippet
+from infra.stack.server_keys import SigningKeys
 from tests.deploy.template import Template, said
 
 
@@ -70,7 +70,7 @@ def test_the_snippet_is_ready_to_paste(dev: Template) -> None:
 
 
 def test_the_readme_has_the_same_snippet() -> None:
-    text = (plan.ROOT / "README.md").read_text(encoding="utf-8")
+    text = (topology.ROOT / "README.md").read_text(encoding="utf-8")
     assert indent(snippet("https://hardlink.shop.example", "demo"), "    ") in text
 
 

@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
-from hardlink import queue, sweeping
-from hardlink.tables import tables
-from infra import lambdas, moto_engine, plan
-from infra.gateway import Gateway, HttpRequest
-from infra.lambdas import Deployment
-from infra.messages import Messages
-from infra.streams import wanted
+from hardlink.services import erasure_sweep
+from hardlink.storage import erasure_queue
+from hardlink.web.wiring import tables
+from infra import topology
+from infra.local import lambda_runtime, moto_engine
+from infra.local.api_gateway import Gateway, HttpRequest
+from infra.local.dynamodb_streams import wanted
+from infra.local.lambda_runtime import Deployment
+from infra.local.sqs import Messages
 
 KEY = "server-key-of-this-test"
 Asked = set[tuple[str, str]]
@@ -33,11 +35,11 @@ class Shop:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._gateway = Gateway(plan.ROUTES, self._invoke, ())
+        self._gateway = Gateway(topology.ROUTES, self._invoke, ())
         self._now = ""
         self.asked: dict[str, Asked] = defaultdict(set)
         tables()._client.meta.events.register("provide-client-params.dynamodb", self._record)
-        told = queue.erasures()._client.meta.events
+        told = erasure_queue.erasures()._client.meta.events
         told.register("provide-client-params.sqs", self._record_message)
         self._messages = Messages(deployment.erasures, lambda e: self._invoke("erase", e))
 
@@ -87,7 +89,7 @@ class Shop:
         assert self._messages.deliver()
         message = {"messageId": "1", "body": json.dumps({"project": "demo", "erasure": erasure})}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sweeping, "UNDER_WAY", -1)
+            patch.setattr(erasure_sweep, "UNDER_WAY", -1)
             answer = self._invoke("erase", {"Records": [message]})
         assert answer == {"batchItemFailures": []}
 
@@ -117,7 +119,7 @@ class Shop:
         return answer
 
     def _deliver(self) -> None:
-        for table in plan.TABLES:
+        for table in topology.TABLES:
             records = moto_engine.take_records(self._deployment.tables[table.name])
             found = [record for record in records if wanted(table.name, record)]
             if found:
@@ -313,23 +315,23 @@ def _read_everything(shop: Shop) -> None:
 @pytest.fixture(scope="module")
 def asked() -> Mapping[str, Asked]:
     """What each function asked for."""
-    with lambdas.deployed(plan.SOURCES, {"demo": KEY}) as deployment:
+    with lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as deployment:
         shop = Shop(deployment)
         _call_everything(shop)
         return shop.asked
 
 
-@pytest.mark.parametrize("name", plan.FUNCTIONS_BY_NAME)
+@pytest.mark.parametrize("name", topology.FUNCTIONS_BY_NAME)
 def test_a_function_may_do_all_that_it_does(asked: Mapping[str, Asked], name: str) -> None:
     assert asked[name] - _allowed(name) == set()
 
 
-@pytest.mark.parametrize("name", plan.FUNCTIONS_BY_NAME)
+@pytest.mark.parametrize("name", topology.FUNCTIONS_BY_NAME)
 def test_a_function_does_all_that_it_may_do(asked: Mapping[str, Asked], name: str) -> None:
     assert _allowed(name) - asked[name] == set()
 
 
 def _allowed(name: str) -> Asked:
-    function = plan.FUNCTIONS_BY_NAME[name]
+    function = topology.FUNCTIONS_BY_NAME[name]
     allowed = {(table, action) for table, actions in function.access.items() for action in actions}
     return allowed | {(QUEUE, action) for action in function.erasures}

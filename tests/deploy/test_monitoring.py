@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from hardlink import metrics as metric_names
-from infra import plan
+from infra import topology
 from infra.stages import Stage
 from tests.deploy.template import Template, said, synthesized
 
-FUNCTIONS = {f"Functions{name.capitalize()}Function" for name in plan.FUNCTIONS_BY_NAME}
+FUNCTIONS = {f"Functions{name.capitalize()}Function" for name in topology.FUNCTIONS_BY_NAME}
 MINUTE, FIVE = 60, 300
 
 
@@ -193,9 +193,9 @@ def test_a_stage_that_asks_for_nothing_has_nothing(dev: Template) -> None:
 
 
 def test_production_traces_and_logs_nothing_for_every_event(prod: Template) -> None:
-    busy = {name for name, function in plan.FUNCTIONS_BY_NAME.items() if function.busy}
+    busy = {name for name, function in topology.FUNCTIONS_BY_NAME.items() if function.busy}
     assert {"track", "xo", "exponea", "segment", "associate"} <= busy
-    for name in plan.FUNCTIONS_BY_NAME:
+    for name in topology.FUNCTIONS_BY_NAME:
         found = prod.properties("Lambda::Function")[f"Functions{name.capitalize()}Function"]
         assert ("TracingConfig" in found) == (name not in busy)
         assert found["LoggingConfig"]["SystemLogLevel"] == "WARN"

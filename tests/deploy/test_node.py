@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import node
+from infra.stack import node
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.assets import LayerError
+from infra.stack.assets import LayerError
 from tests.emulator import deployment, ministack
 from tests.emulator.deployment import Api, Deployment
 from tests.emulator.erasures import Erasure, begun
-from tests.engines import Unavailable
+from tests.support.engines import Unavailable
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,13 @@ from typing import Any
 
 from botocore.exceptions import WaiterError
 
-from infra import assets, plan
+from infra import topology
+from infra.stack import assets
 from tests.deploy.template import Template
 from tests.emulator.ministack import ACCOUNT, HOST, REGION, Emulator
 from tests.emulator.substitutions import substituted
-from tests.engines import Unavailable
 from tests.http.service import Client
+from tests.support.engines import Unavailable
 
 STACK = "hardlink-dev"
 PLATFORM = (
@@ -95,7 +96,7 @@ def synthesized(folder: Path) -> Template:
     """What `cdk synth` writes, by the command that `cdk.json` names. Raises `Unavailable`."""
     ran = subprocess.run(
         [sys.executable, "-m", "infra.app"],
-        cwd=plan.ROOT,
+        cwd=topology.ROOT,
         env={**os.environ, "CDK_OUTDIR": str(folder)},
         capture_output=True,
         text=True,

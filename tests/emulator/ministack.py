@@ -18,8 +18,8 @@ import boto3
 
 from tests.clients import pip
 from tests.emulator import certificate
-from tests.engines import Unavailable
 from tests.http.service import free_port
+from tests.support.engines import Unavailable
 
 REQUIREMENTS = Path(__file__).with_name("ministack-requirements.txt")
 HOST = "127.0.0.1"

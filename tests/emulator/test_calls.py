@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from infra import plan
+from infra import topology
 from sdk import scripts
 from tests.emulator.deployment import Api, Deployment
 from tests.http.service import Reply, eventually, fresh
 
 ORIGIN = "http://127.0.0.1:8787"
 """Which the demo's sources allow."""
-STATIC = plan.FUNCTIONS / "console" / "static"
+STATIC = topology.FUNCTIONS / "console" / "static"
 
 
 def written(shop: Api, path: str, session: str, **more: Any) -> Reply:
@@ -141,10 +141,10 @@ def test_browsers_of_declared_origins_may_call(shop: Api) -> None:
     assert said == {
         "access-control-allow-origin": ORIGIN,
         "access-control-allow-credentials": "true",
-        "access-control-expose-headers": ",".join(plan.CORS_EXPOSED),
-        "access-control-allow-methods": ",".join(plan.CORS_METHODS),
-        "access-control-allow-headers": ",".join(plan.CORS_HEADERS),
-        "access-control-max-age": str(plan.CORS_MAX_AGE),
+        "access-control-expose-headers": ",".join(topology.CORS_EXPOSED),
+        "access-control-allow-methods": ",".join(topology.CORS_METHODS),
+        "access-control-allow-headers": ",".join(topology.CORS_HEADERS),
+        "access-control-max-age": str(topology.CORS_MAX_AGE),
     }
     body = {"source": {"id": "demo"}, "session": {"id": fresh()}, "events": []}
     answered = shop.post("/track", body, origin=ORIGIN)

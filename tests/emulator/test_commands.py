@@ -1,4 +1,4 @@
-"""`python -m infra.doctor` and `python -m infra.redrive`, as they are typed, on the deployed stack."""
+"""The commands of `infra.operations`, as an operator types them, on the deployed stack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from infra import plan
+from infra import topology
 from tests.emulator.deployment import STACK, Api, Deployment
 from tests.emulator.ministack import REGION
 from tests.http.service import fresh
@@ -22,7 +22,7 @@ def typed(stack: Deployment, *command: str) -> subprocess.CompletedProcess[str]:
     trusted = str(stack.emulator.certificate)
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", *command],
-        cwd=plan.ROOT,
+        cwd=topology.ROOT,
         env={
             "PATH": os.environ["PATH"],
             "AWS_ACCESS_KEY_ID": "test",
@@ -45,7 +45,7 @@ def whole(stack: Deployment) -> None:
     for table in (stack.name("TablesSessions"), stack.name("TablesCustomers")):
         client.update_time_to_live(
             TableName=table,
-            TimeToLiveSpecification={"Enabled": True, "AttributeName": plan.TABLES[0].expires},
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": topology.TABLES[0].expires},
         )
         client.update_continuous_backups(
             TableName=table,
@@ -58,12 +58,12 @@ def test_the_doctor_finds_everything_that_was_deployed_and_nothing_wrong(
     stack: Deployment, shop: Api
 ) -> None:
     shop.track(fresh(), "view", source="demo")
-    ran = typed(stack, "infra.doctor", "--stage", "dev", "--url", stack.url)
+    ran = typed(stack, "infra.operations.doctor", "--stage", "dev", "--url", stack.url)
     lines = ran.stdout.splitlines()
     wrong = [line for line in lines if line.startswith("WRONG")]
     assert [line for line in wrong if not line.startswith("WRONG  queue")] == [], ran.stderr
     assert len([line for line in lines if line.startswith("ok     function ")]) == len(
-        plan.FUNCTIONS_BY_NAME
+        topology.FUNCTIONS_BY_NAME
     )
     assert "ok     streams" in lines
     assert "ok     signing key of demo" in lines
@@ -79,7 +79,7 @@ def test_redrive_finds_the_tables_and_what_was_lost(stack: Deployment, shop: Api
     where = ("--stack", STACK, "--project", "demo", "--session", session)
     for _ in range(RECORDS):  # each may be late, and mend it first
         stack.emulator.client("dynamodb").delete_item(TableName=table, Key=row)
-        ran = typed(stack, "infra.redrive", *where)
+        ran = typed(stack, "infra.operations.redrive", *where)
         assert (ran.returncode, ran.stderr) == (0, "")
         if "mended 0" not in ran.stdout:
             break

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from infra import assets, plan
+from infra import topology
+from infra.stack import assets
 from tests.deploy.template import Template
 from tests.emulator.deployment import PLATFORM, Deployment
 from tests.emulator.substitutions import BATCH, DOCUMENTED, Change, substituted
@@ -42,7 +43,7 @@ def test_the_code_is_the_asset_byte_for_byte(stack: Deployment) -> None:
     assert files(uploaded(stack, asset)) == content(asset)
 
 
-@pytest.mark.parametrize("name", plan.FUNCTIONS_BY_NAME)
+@pytest.mark.parametrize("name", topology.FUNCTIONS_BY_NAME)
 def test_a_function_runs_that_code_as_the_template_says(stack: Deployment, name: str) -> None:
     archive = uploaded(stack, stack.template.asset("sources.toml"))
     runs = stack.emulator.client("lambda").get_function_configuration(
@@ -70,7 +71,7 @@ def test_the_layer_is_lambdas_but_for_what_is_compiled_for_the_machine(stack: De
 
 
 def test_the_template_differs_in_what_is_documented_and_in_nothing_else(stack: Deployment) -> None:
-    functions = plan.FUNCTIONS_BY_NAME.values()
+    functions = topology.FUNCTIONS_BY_NAME.values()
     _, changes = substituted(stack.template.body)
     inserting = [f for f in functions if "PartiQLInsert" in f.access.get("sessions", ())]
     assert Counter(change.kind for change in changes) == {

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from infra import plan
+from infra import topology
 from tests.emulator.deployment import Api, Deployment
 from tests.emulator.test_association import mapping
 from tests.http.service import eventually, fresh
@@ -30,14 +30,14 @@ def test_the_outputs_name_it(stack: Deployment, queue: str) -> None:
     assert stack.outputs["Failed"] == queue
 
 
-@pytest.mark.parametrize("table", [table.name for table in plan.TABLES])
+@pytest.mark.parametrize("table", [table.name for table in topology.TABLES])
 def test_it_is_the_destination_of_the_deployed_mapping(
     stack: Deployment, queue: str, table: str
 ) -> None:
     found = mapping(stack, table)
     destination = found["DestinationConfig"]["OnFailure"]["Destination"]
     assert destination.rpartition(":")[2] == queue.rpartition("/")[2]
-    assert found["MaximumRetryAttempts"] == plan.STREAM_RETRIES
+    assert found["MaximumRetryAttempts"] == topology.STREAM_RETRIES
     assert found["BisectBatchOnFunctionError"] is True
 
 
@@ -69,7 +69,7 @@ def failing(stack: Deployment) -> Iterator[None]:
     uuid = stack.name("AssociationSessions")
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     age = mapping(stack, "sessions")["MaximumRecordAgeInSeconds"]
-    assert age == plan.STREAM_MAX_AGE
+    assert age == topology.STREAM_MAX_AGE
     broken = {"Variables": {**variables, "HARDLINK_HARD_TYPES": "{"}}
     functions.update_function_configuration(FunctionName=name, Environment=broken)
     functions.update_event_source_mapping(UUID=uuid, MaximumRecordAgeInSeconds=1)

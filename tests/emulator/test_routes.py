@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from infra import invoke, plan
+from infra import topology
+from infra.local import invoke
 from tests.emulator.deployment import Api, Deployment
 from tests.http.service import Reply, eventually
 
-FOLDER = plan.ROOT / "events"
+FOLDER = topology.ROOT / "events"
 EVENTS = {
     path.stem: event
     for path in sorted(FOLDER.glob("*.json"))
@@ -70,7 +71,7 @@ def replies(shop: Api) -> Mapping[str, Reply]:
 
 
 def test_they_are_all_routes() -> None:
-    assert {event["routeKey"] for event in EVENTS.values()} == {r.key for r in plan.ROUTES}
+    assert {event["routeKey"] for event in EVENTS.values()} == {r.key for r in topology.ROUTES}
 
 
 @pytest.mark.parametrize("name", in_order())

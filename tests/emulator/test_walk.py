@@ -6,15 +6,15 @@ import os
 import subprocess
 import sys
 
-from infra import plan
+from infra import topology
 from tests.emulator.deployment import Api, Deployment
 
 
 def test_the_deployed_stack_can_be_walked_through(stack: Deployment, shop: Api) -> None:
     trusted = str(stack.emulator.certificate)
     walked = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "infra.walk"],
-        cwd=plan.ROOT,
+        [sys.executable, "-W", "error", "-m", "infra.local.walk"],
+        cwd=topology.ROOT,
         env={
             **os.environ,
             "HARDLINK_URL": stack.url,

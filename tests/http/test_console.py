@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from infra import plan
+from infra import topology
 from tests.http.service import OTHER_KEY, Client, fresh
 
-STATIC = plan.FUNCTIONS / "console" / "static"
+STATIC = topology.FUNCTIONS / "console" / "static"
 FILES = sorted(path.name for path in STATIC.iterdir())
 
 

@@ -9,13 +9,16 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from hardlink import layout, metrics, queue, sweeping
-from hardlink.instants import MINUTE
-from infra import lambdas, moto_engine, plan
-from infra.gateway import Gateway, HttpRequest
-from infra.lambdas import Deployment
-from infra.messages import Messages
-from infra.streams import Shard
+from hardlink import metrics
+from hardlink.domain.times import MINUTE
+from hardlink.services import erasure_sweep
+from hardlink.storage import erasure_queue, keys
+from infra import topology
+from infra.local import lambda_runtime, moto_engine
+from infra.local.api_gateway import Gateway, HttpRequest
+from infra.local.dynamodb_streams import Shard
+from infra.local.lambda_runtime import Deployment
+from infra.local.sqs import Messages
 from tests.http.service import eventually
 
 KEY = "server-key-of-this-test"
@@ -26,7 +29,7 @@ class Shop:
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
-        self._gateway = Gateway(plan.ROUTES, deployment.invoke, ())
+        self._gateway = Gateway(topology.ROUTES, deployment.invoke, ())
         self.runs: list[dict[str, Any]] = []
         """What `erase` answered to each message."""
         self.messages = Messages(deployment.erasures, self._erase)
@@ -95,41 +98,41 @@ def waiting(url: str) -> tuple[int, int]:
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with lambdas.deployed(plan.SOURCES, {"demo": KEY}) as deployment:
-        metrics.take()
+    with lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as deployment:
+        metrics.take_metrics()
         yield Shop(deployment)
-        metrics.take()
+        metrics.take_metrics()
 
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is put off shows again at once, and no call is under way when it does."""
-    put_off = queue.Erasures.put_off
+    put_off = erasure_queue.Erasures.put_off
 
-    def at_once_(self: queue.Erasures, receipt: str, _: int) -> None:
+    def at_once_(self: erasure_queue.Erasures, receipt: str, _: int) -> None:
         put_off(self, receipt, 0)
-        monkeypatch.setattr(sweeping, "UNDER_WAY", -1)
+        monkeypatch.setattr(erasure_sweep, "UNDER_WAY", -1)
 
-    monkeypatch.setattr(queue.Erasures, "put_off", at_once_)
+    monkeypatch.setattr(erasure_queue.Erasures, "put_off", at_once_)
 
 
 @pytest.fixture
 def put_off(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """For how many microseconds each message was put off; in truth it shows again at once."""
     seen: list[int] = []
-    real = queue.Erasures.put_off
+    real = erasure_queue.Erasures.put_off
 
-    def note(self: queue.Erasures, receipt: str, microseconds: int) -> None:
+    def note(self: erasure_queue.Erasures, receipt: str, microseconds: int) -> None:
         seen.append(microseconds)
         real(self, receipt, 0)
 
-    monkeypatch.setattr(queue.Erasures, "put_off", note)
+    monkeypatch.setattr(erasure_queue.Erasures, "put_off", note)
     return seen
 
 
 def break_(shop: Shop, erasure: str) -> dict[str, Any]:
     """Make an erasure one that can't be carried out; answers the key of what is in its way."""
-    key = layout.erasure("demo", erasure, "s/broken")
+    key = keys.erasure_item("demo", erasure, "s/broken")
     place = {"customer": {"S": key.partition}, "item": {"S": key.item}}
     boto3.client("dynamodb").put_item(TableName=shop.deployment.tables["customers"], Item=place)
     return place
@@ -180,9 +183,9 @@ def test_a_visitor_who_asked_for_it_is_erased_the_same_way(shop: Shop) -> None:
 
 
 def test_who_erases_nobody_makes_no_client_of_the_queue(shop: Shop) -> None:
-    queue.erasures.cache_clear()
+    erasure_queue.erasures.cache_clear()
     shop.visit("s1", "gordon")
-    assert queue.erasures.cache_info().currsize == 0
+    assert erasure_queue.erasures.cache_info().currsize == 0
 
 
 def test_it_is_brought_in_the_background(shop: Shop) -> None:
@@ -210,7 +213,7 @@ def test_one_that_can_not_be_handed_on_fails_alone_and_is_when_its_record_comes_
         for record in moto_engine.take_records(shop.deployment.tables["customers"])
         if record["dynamodb"]["Keys"]["item"]["S"] in ("#", "~")
     ]
-    (begun,) = [r for r in records if r["dynamodb"]["Keys"]["item"]["S"] == layout.ERASURE]
+    (begun,) = [r for r in records if r["dynamodb"]["Keys"]["item"]["S"] == keys.ERASURE]
     answer = shop.deployment.invoke("associate", {"Records": records})
     number = begun["dynamodb"]["SequenceNumber"]
     assert answer == {"batchItemFailures": [{"itemIdentifier": number}]}
@@ -225,16 +228,16 @@ def test_one_that_can_not_be_handed_on_fails_alone_and_is_when_its_record_comes_
 def test_a_poison_erasure_holds_up_nobody_is_kept_and_is_done_once_it_is_mended(
     shop: Shop, put_off: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "UNDER_WAY", -1)
+    monkeypatch.setattr(erasure_sweep, "UNDER_WAY", -1)
     shop.visit("s1", "gordon")
     shop.visit("s2", "alyx")
     poison = shop.erase("gordon")
     place = break_(shop, poison)
     good = shop.erase("alyx")
     shop.stream()
-    assert shop.bring() == plan.ERASURE_RUNS + 1
+    assert shop.bring() == topology.ERASURE_RUNS + 1
     assert (shop.state(good), shop.state(poison)) == ("done", "running")
-    assert put_off == [n * MINUTE for n in range(1, plan.ERASURE_RUNS + 1)]
+    assert put_off == [n * MINUTE for n in range(1, topology.ERASURE_RUNS + 1)]
     failed = f"{shop.deployment.erasures}-failed"
     assert waiting(shop.deployment.erasures) == (0, 0)
     assert waiting(failed) == (1, 0)
@@ -252,7 +255,7 @@ def test_a_message_that_can_not_be_put_off_comes_again_all_the_same(
     shop.visit("s1", "gordon")
     shop.erase("gordon")
     shop.stream()
-    monkeypatch.setattr(queue.Erasures, "put_off", lambda *_: 1 / 0)
+    monkeypatch.setattr(erasure_queue.Erasures, "put_off", lambda *_: 1 / 0)
     assert shop.bring() == 1
     assert len(shop.runs[0]["batchItemFailures"]) == 1
     assert waiting(shop.deployment.erasures) == (0, 1)
@@ -273,9 +276,9 @@ def test_it_is_told_of_as_often_as_it_likes(shop: Shop, put_off: list[int]) -> N
     shop.visit("s1", "gordon")
     erasure = shop.erase("gordon")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweeping, "UNDER_WAY", -1)
+        patch.setattr(erasure_sweep, "UNDER_WAY", -1)
         for _ in range(3):
-            queue.erasures().begun("demo", erasure)
+            erasure_queue.erasures().begun("demo", erasure)
         shop.stream()
         assert shop.bring() == 4
     assert put_off == []
@@ -291,10 +294,10 @@ def test_a_message_is_hidden_until_the_next_second_after_it(
         asked.append(params)
 
     client = cast("Any", boto3).client("sqs")
-    queue.erasures().begun("demo", "any")
+    erasure_queue.erasures().begun("demo", "any")
     (message,) = client.receive_message(QueueUrl=shop.deployment.erasures)["Messages"]
-    monkeypatch.setattr(queue.erasures(), "_client", client)
+    monkeypatch.setattr(erasure_queue.erasures(), "_client", client)
     client.meta.events.register("provide-client-params.sqs", note)
     for microseconds in (1, 60_000_000, 60_000_001):
-        queue.erasures().put_off(message["ReceiptHandle"], microseconds)
+        erasure_queue.erasures().put_off(message["ReceiptHandle"], microseconds)
     assert [one["VisibilityTimeout"] for one in asked] == [1, 60, 61]

@@ -14,12 +14,13 @@ import pytest
 from forward import documents, firehose
 from forward import handler as forward
 from hardlink import metrics
-from hardlink.instants import END
-from hardlink.tables import tables
-from infra import invoke, lambdas, moto_engine, plan
-from infra.gateway import Gateway, HttpRequest
-from infra.lambdas import Deployment
-from infra.streams import matches
+from hardlink.domain.times import END
+from hardlink.web.wiring import tables
+from infra import topology
+from infra.local import invoke, lambda_runtime, moto_engine
+from infra.local.api_gateway import Gateway, HttpRequest
+from infra.local.dynamodb_streams import matches
+from infra.local.lambda_runtime import Deployment
 
 STREAM, BUCKET = "onward", "lines"
 KEY = "key"
@@ -35,7 +36,7 @@ class Shop:
         sent = {"source": {"id": "demo"}, "session": {"id": session}, **body}
         headers = [("authorization", f"Bearer {KEY}")]
         request = HttpRequest("POST", path, headers, json.dumps(sent).encode())
-        response = Gateway(plan.ROUTES, self.deployment.invoke, ()).answer(request)
+        response = Gateway(topology.ROUTES, self.deployment.invoke, ()).answer(request)
         assert response.status == 200, response.body
         answer: dict[str, Any] = json.loads(response.body)
         return answer
@@ -46,7 +47,7 @@ class Shop:
             record
             for name, table in self.deployment.tables.items()
             for record in moto_engine.take_records(table)
-            if matches(plan.FORWARD_FILTERS[name], record)
+            if matches(topology.FORWARD_FILTERS[name], record)
         ]
 
     def forward(self, *records: dict[str, Any]) -> list[str]:
@@ -79,7 +80,7 @@ def _text(raw: bytes) -> str:
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """All functions, a delivery stream and its bucket, on moto."""
-    with lambdas.deployed(plan.SOURCES, {"demo": KEY}) as deployment:
+    with lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as deployment:
         client = cast("Any", boto3).client
         client("s3").create_bucket(Bucket=BUCKET)
         client("firehose").create_delivery_stream(
@@ -92,9 +93,9 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
         monkeypatch.setenv("HARDLINK_FORWARD_STREAM", STREAM)
         monkeypatch.setattr(firehose, "_PAUSE", 0)
         forward.firehose.cache_clear()
-        metrics.take()
+        metrics.take_metrics()
         yield Shop(deployment)
-        metrics.take()
+        metrics.take_metrics()
         forward.firehose.cache_clear()
 
 
@@ -114,7 +115,7 @@ def test_every_event_and_every_link_is_a_line(shop: Shop) -> None:
     assert link["kind"] == "link"
     assert (link["node"], link["link"]) == (f"profile={profile}", "registered=gordon")
     assert link["key"] == f"demo/profile={profile}/2"
-    assert metrics.take().counts.get("forwarded", 2) == 2
+    assert metrics.take_metrics().counts.get("forwarded", 2) == 2
 
 
 def test_the_streams_bring_events_and_links_alone_and_nothing_that_is_deleted(shop: Shop) -> None:
@@ -226,7 +227,7 @@ def test_a_line_that_stays_refused_fails_its_record_alone(
     refusing(monkeypatch, 99)
     shop.post("/track", events=[{"type": "good"}, {"type": "bad"}])
     records = shop.records()
-    metrics.take()
+    metrics.take_metrics()
     (failed,) = shop.forward(*records)
     bad = shop.deployment.tables["sessions"]
     (number,) = [
@@ -236,7 +237,7 @@ def test_a_line_that_stays_refused_fails_its_record_alone(
         == "bad"
     ]
     assert failed == number
-    assert metrics.take().counts == {"forwarded": 1, "forward_failures": 1}
+    assert metrics.take_metrics().counts == {"forwarded": 1, "forward_failures": 1}
 
 
 def test_where_firehose_does_not_answer_every_record_comes_again(shop: Shop) -> None:
@@ -256,7 +257,7 @@ def test_a_request_holds_what_firehose_takes(monkeypatch: pytest.MonkeyPatch, sh
 
 
 def test_the_sample_event_is_understood(shop: Shop) -> None:
-    event = invoke.read(plan.ROOT / "events" / "forward.json")
+    event = invoke.read(topology.ROOT / "events" / "forward.json")
     assert invoke.function_of(event) == "forward"
     assert shop.forward(*event["Records"]) == []
     assert shop.told() == []  # nothing lies there
@@ -278,5 +279,5 @@ def test_it_does_all_that_it_may_do_and_no_more(shop: Shop) -> None:
     tables()._client.meta.events.register("provide-client-params.dynamodb", record)
     shop.forward(*records)
     shop.forward(*links)
-    allowed = {(t, a) for t, actions in plan.FORWARD.access.items() for a in actions}
+    allowed = {(t, a) for t, actions in topology.FORWARD.access.items() for a in actions}
     assert asked == allowed

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra.gateway import Gateway, HttpRequest, HttpResponse, to_event, to_response
-from infra.plan import Route
+from infra.local.api_gateway import Gateway, HttpRequest, HttpResponse, to_event, to_response
+from infra.topology import Route
 
 ROUTE = Route("POST", "/a/{name}/b", "echo")
 ROUTES = (

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import local
+from infra.local import service
 from tests.http.service import KEY, ROOT, SOURCES, free_port, fresh, running
 
 
@@ -33,31 +33,31 @@ def start(**variables: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order(tmp_path: Path, number: int) -> None:
-    with running(tmp_path / "log") as service:
-        client = service.client
+    with running(tmp_path / "log") as a_service:
+        client = a_service.client
         session, who = fresh(), fresh()
         client.track(session, "a")
         client.identify(session, {"registered": who})
-        assert service.end(number) == 0
-        assert "Traceback" not in service.log.read_text()
-        assert not local.key_file(client.port).exists()
+        assert a_service.end(number) == 0
+        assert "Traceback" not in a_service.log.read_text()
+        assert not service.key_file(client.port).exists()
 
 
 def test_calls_in_flight_are_finished(tmp_path: Path) -> None:
     events = b",".join(b'{"type":"e%d"}' % n for n in range(500))
     body = b'{"source":{"id":"web-key"},"session":{"id":"a-1"},"events":[%s]}' % events
-    with running(tmp_path / "log") as service:
+    with running(tmp_path / "log") as a_service:
         answers: list[int] = []
         calls = [
             threading.Thread(
-                target=lambda: answers.append(service.client.send("POST", "/track", body).status)
+                target=lambda: answers.append(a_service.client.send("POST", "/track", body).status)
             )
             for _ in range(4)
         ]
         for call in calls:
             call.start()
         time.sleep(0.1)
-        assert service.end() == 0
+        assert a_service.end() == 0
         for call in calls:
             call.join()
         assert len(answers) == 4  # a call that came too late is told so
@@ -67,19 +67,19 @@ def test_calls_in_flight_are_finished(tmp_path: Path) -> None:
 def test_it_starts_again_on_the_same_port_and_is_empty(tmp_path: Path) -> None:
     port = free_port()
     for _ in range(2):
-        with running(tmp_path / "log", port) as service:
-            assert service.client.get("sessions", "a-1").status == 404
-            service.client.track("a-1", "a")
-            assert service.end() == 0
+        with running(tmp_path / "log", port) as a_service:
+            assert a_service.client.get("sessions", "a-1").status == 404
+            a_service.client.track("a-1", "a")
+            assert a_service.end() == 0
 
 
 def test_it_says_what_to_try(tmp_path: Path) -> None:
-    with running(tmp_path / "log") as service:
-        path = local.key_file(service.client.port)
+    with running(tmp_path / "log") as a_service:
+        path = service.key_file(a_service.client.port)
         assert path.read_text() == KEY
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        said = service.log.read_text()
-        assert f"http://127.0.0.1:{service.client.port}" in said
+        said = a_service.log.read_text()
+        assert f"http://127.0.0.1:{a_service.client.port}" in said
         first = said.splitlines()[:6]
         for way in ("/demo ", "/console ", KEY):
             assert any(way in line for line in first), way
@@ -93,16 +93,16 @@ def test_it_says_what_to_try(tmp_path: Path) -> None:
             "hardlink.start(",
         ):
             assert word in said
-        service.end()
+        a_service.end()
 
 
 def test_without_a_key_it_makes_one(tmp_path: Path) -> None:
-    with running(tmp_path / "log", HARDLINK_SERVER_KEY="") as service:
-        key = local.key_file(service.client.port).read_text()
+    with running(tmp_path / "log", HARDLINK_SERVER_KEY="") as a_service:
+        key = service.key_file(a_service.client.port).read_text()
         assert len(key) >= 32
         assert key != KEY
-        assert service.client.get("sessions", "nobody", key=key).status == 404
-        assert service.client.get("sessions", "nobody", key=KEY).status == 401
+        assert a_service.client.get("sessions", "nobody", key=key).status == 404
+        assert a_service.client.get("sessions", "nobody", key=KEY).status == 401
 
 
 def test_a_port_in_use_says_what_to_do() -> None:
@@ -135,7 +135,7 @@ def test_sources_that_can_not_be_used_are_named(tmp_path: Path) -> None:
 
 
 def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
-    with running(tmp_path / "log") as service:
+    with running(tmp_path / "log") as a_service:
         addresses = {
             info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
         }
@@ -144,5 +144,5 @@ def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
                 continue
             with socket.socket() as probe:
                 probe.settimeout(1)
-                assert probe.connect_ex((address, service.client.port)) != 0
-        service.end()
+                assert probe.connect_ex((address, a_service.client.port)) != 0
+        a_service.end()

@@ -13,19 +13,20 @@ import pytest
 
 from hardlink import metrics
 from hardlink.log import logger
-from infra import lambdas, moto_engine, plan
-from infra.gateway import Gateway, HttpRequest, HttpResponse
-from infra.lambdas import Deployment
+from infra import topology
+from infra.local import lambda_runtime, moto_engine
+from infra.local.api_gateway import Gateway, HttpRequest, HttpResponse
+from infra.local.lambda_runtime import Deployment
 from tests.security.shop import path
 
 
 @pytest.fixture
 def deployment() -> Iterator[Deployment]:
     """All functions; metrics are counted anew."""
-    with lambdas.deployed(plan.SOURCES, {"demo": "key"}) as found:
-        metrics.take()
+    with lambda_runtime.deployed(topology.SOURCES, {"demo": "key"}) as found:
+        metrics.take_metrics()
         yield found
-        metrics.take()
+        metrics.take_metrics()
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def log() -> Iterator[io.StringIO]:
 def post(deployment: Deployment, path: str, **body: Any) -> HttpResponse:
     sent = {"source": {"id": "demo"}, "session": {"id": "s1"}, **body}
     request = HttpRequest("POST", path, body=json.dumps(sent).encode())
-    return Gateway(plan.ROUTES, deployment.invoke, ()).answer(request)
+    return Gateway(topology.ROUTES, deployment.invoke, ()).answer(request)
 
 
 def quoted(response: HttpResponse) -> str:
@@ -84,16 +85,16 @@ def test_every_function_says_what_to_quote(deployment: Deployment) -> None:
         asked.append(event["requestContext"]["requestId"])
         return deployment.invoke(function, event)
 
-    gateway = Gateway(plan.ROUTES, invoke, ())
-    answers = [gateway.answer(HttpRequest(route.method, path(route))) for route in plan.ROUTES]
+    gateway = Gateway(topology.ROUTES, invoke, ())
+    answers = [gateway.answer(HttpRequest(route.method, path(route))) for route in topology.ROUTES]
     assert [quoted(answer) for answer in answers] == asked
-    assert len(asked) == len(plan.ROUTES)
+    assert len(asked) == len(topology.ROUTES)
 
 
 def test_a_fault_of_ours_is_found_too(
     deployment: Deployment, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hardlink.service.Service.track", lambda *_: 1 / 0)
+    monkeypatch.setattr("hardlink.services.service.Service.track", lambda *_: 1 / 0)
     asked: list[str] = []
 
     def invoke(function: str, event: dict[str, Any]) -> Any:
@@ -102,7 +103,7 @@ def test_a_fault_of_ours_is_found_too(
 
     sent = {"source": {"id": "demo"}, "session": {"id": "s1"}, "events": []}
     request = HttpRequest("POST", "/track", body=json.dumps(sent).encode())
-    assert Gateway(plan.ROUTES, invoke, ()).answer(request).status == 500
+    assert Gateway(topology.ROUTES, invoke, ()).answer(request).status == 500
     (line,) = found(log, asked[0])
     assert (line["level"], line["message"]) == ("ERROR", "failed")
     assert line["code"] == "ZeroDivisionError"
@@ -111,10 +112,10 @@ def test_a_fault_of_ours_is_found_too(
 def test_every_verdict_is_counted(deployment: Deployment) -> None:
     event = {"type": "view", "id": "1", "time": datetime.now(UTC).isoformat()}
     post(deployment, "/track", events=[event, {"type": ""}, {**event, "options": {"save": False}}])
-    metrics.take()
+    metrics.take_metrics()
     post(deployment, "/track", events=[event, {"type": ""}, {**event, "options": {"save": False}}])
     post(deployment, "/track", events=[{"type": "view"}, {"type": "view"}])
-    assert metrics.take().counts == {
+    assert metrics.take_metrics().counts == {
         "events_stored": 2,
         "events_duplicate": 1,
         "events_rejected": 1,
@@ -124,20 +125,20 @@ def test_every_verdict_is_counted(deployment: Deployment) -> None:
 
 def test_links_are_counted_made_and_refused(deployment: Deployment) -> None:
     post(deployment, "/identify", ids={"registered": "a"}, source={"id": "demo-refuse"})
-    assert metrics.take().counts == {"links_made": 1}
+    assert metrics.take_metrics().counts == {"links_made": 1}
     again = post(deployment, "/identify", ids={"registered": "a"}, source={"id": "demo-refuse"})
     assert again.status == 200
-    assert metrics.take().counts == {}
+    assert metrics.take_metrics().counts == {}
     other = post(deployment, "/identify", ids={"registered": "b"}, source={"id": "demo-refuse"})
     assert other.status == 409
-    assert metrics.take().counts == {"links_refused": 1}
+    assert metrics.take_metrics().counts == {"links_refused": 1}
 
 
 def test_association_says_how_late_it_is_and_what_failed(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(deployment, "/identify", ids={"registered": "a"})
-    metrics.take()
+    metrics.take_metrics()
     monkeypatch.setattr("hardlink.log.Telling.__call__", lambda _: None)
     heads = [
         record
@@ -148,12 +149,12 @@ def test_association_says_how_late_it_is_and_what_failed(
     for record in heads:
         record["dynamodb"]["ApproximateCreationDateTime"] -= 40
     assert deployment.invoke("associate", {"Records": heads}) == {"batchItemFailures": []}
-    lags = metrics.take().durations["association_lag"]
+    lags = metrics.take_metrics().durations["association_lag"]
     assert lags
     assert all(40_000 <= lag < 400_000 for lag in lags)
-    monkeypatch.setattr("hardlink.association.Association.changed", lambda *_: 1 / 0)
+    monkeypatch.setattr("hardlink.services.association.Association.changed", lambda *_: 1 / 0)
     answer = deployment.invoke("associate", {"Records": heads[:1]})
     assert len(answer["batchItemFailures"]) == 1
-    gathered = metrics.take()
+    gathered = metrics.take_metrics()
     assert gathered.counts == {"association_failures": 1}
     assert gathered.durations == {}

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import moto_engine
+from infra.local import moto_engine
 
 INSERT = """INSERT INTO "sessions" VALUE {'session': ?, 'item': ?, 'n': ?}"""
 

@@ -9,12 +9,13 @@ from typing import Any
 import boto3
 import pytest
 
-from hardlink import layout
-from hardlink.nodes import profile
-from infra import lambdas, moto_engine, plan
-from infra.gateway import Gateway, HttpRequest
-from infra.lambdas import Deployment
-from infra.streams import Shard
+from hardlink.domain.graph import profile_node
+from hardlink.storage import keys
+from infra import topology
+from infra.local import lambda_runtime, moto_engine
+from infra.local.api_gateway import Gateway, HttpRequest
+from infra.local.dynamodb_streams import Shard
+from infra.local.lambda_runtime import Deployment
 
 KEY = "server-key-of-this-test"
 VISITORS = [f"visitor-{number}" for number in range(6)]
@@ -27,7 +28,7 @@ class Shop:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._gateway = Gateway(plan.ROUTES, deployment.invoke, ())
+        self._gateway = Gateway(topology.ROUTES, deployment.invoke, ())
         self.delivered: list[tuple[int, int]] = []
         """Of each batch, how many records it had and how many of them failed."""
         self.shards = [
@@ -55,8 +56,10 @@ class Shop:
 
     def failed(self) -> list[str]:
         """The partitions of the records that were given up."""
-        keys = [record["dynamodb"]["Keys"] for shard in self.shards for record in shard.failed]
-        return [next(iter(v["S"] for name, v in key.items() if name != "item")) for key in keys]
+        item_keys = [record["dynamodb"]["Keys"] for shard in self.shards for record in shard.failed]
+        return [
+            next(iter(v["S"] for name, v in key.items() if name != "item")) for key in item_keys
+        ]
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         headers = [("authorization", f"Bearer {KEY}")]
@@ -73,13 +76,13 @@ class Shop:
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with lambdas.deployed(plan.SOURCES, {"demo": KEY}) as deployment:
+    with lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as deployment:
         yield Shop(deployment)
 
 
 def poison(of: str) -> None:
     """Make an item of a profile unreadable."""
-    key = layout.entry("demo", profile(of), 2)
+    key = keys.link_entry("demo", profile_node(of), 2)
     place = {"customer": {"S": key.partition}, "item": {"S": key.item}}
     client = boto3.client("dynamodb")
     item = client.get_item(TableName="customers", Key=place)["Item"]
@@ -101,7 +104,7 @@ def test_it_is_given_up_after_its_retries_and_kept_and_nothing_else_is(shop: Sho
     theirs = {f"demo/profile={profiles[POISON]}", f"demo/{POISON}"}
     assert set(shop.failed()) == theirs
     alone = [batch for batch in shop.delivered if batch == (1, 1)]
-    assert len(alone) >= len(shop.failed()) * plan.STREAM_RETRIES
+    assert len(alone) >= len(shop.failed()) * topology.STREAM_RETRIES
     shop.visit("later", registered="r-later")
     shop.deliver()
     assert shop.events("registered", "r-later") == 1
@@ -133,11 +136,11 @@ def test_a_node_is_looked_at_once_a_batch_however_often_it_changed(
 ) -> None:
     """A visitor's first calls come together, and were all written before any of them is read."""
     looked: list[tuple[str, str]] = []
-    changed = "hardlink.association.Association.changed"
+    changed = "hardlink.services.association.Association.changed"
     monkeypatch.setattr(changed, lambda _, *node: looked.append(node))
-    keys = {"session": {"S": "demo/s1"}, "item": {"S": "#"}}
-    records = [{"dynamodb": {"Keys": keys, "SequenceNumber": str(n)}} for n in range(3)]
-    with lambdas.deployed(plan.SOURCES, {"demo": KEY}) as deployment:
+    item_keys = {"session": {"S": "demo/s1"}, "item": {"S": "#"}}
+    records = [{"dynamodb": {"Keys": item_keys, "SequenceNumber": str(n)}} for n in range(3)]
+    with lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as deployment:
         answer = deployment.invoke("associate", {"Records": records})
     assert answer == {"batchItemFailures": []}
     assert looked == [("sessions", "demo/s1")]

@@ -8,8 +8,9 @@ import random
 from collections import Counter
 from typing import Any
 
-from infra import lambdas, plan
-from infra.gateway import Gateway, HttpRequest
+from infra import topology
+from infra.local import lambda_runtime
+from infra.local.api_gateway import Gateway, HttpRequest
 from tests.http.noise import mutated, on_the_wire
 from tests.http.service import KEY, SOURCES
 from tests.http.test_random_bodies import VERDICTS
@@ -59,8 +60,8 @@ def judge(status: int, sent: bytes, headers: dict[str, str], answer: Any) -> Non
 def test_random_payloads_webhooks_and_redirects() -> None:
     rng = random.Random(SEED)
     seen: Counter[tuple[str, int]] = Counter()
-    with lambdas.deployed(SOURCES, {"shop": KEY, "other": f"{KEY}-other"}) as deployment:
-        gateway = Gateway(plan.ROUTES, deployment.invoke, deployment.sources.origins)
+    with lambda_runtime.deployed(SOURCES, {"shop": KEY, "other": f"{KEY}-other"}) as deployment:
+        gateway = Gateway(topology.ROUTES, deployment.invoke, deployment.sources.origins)
 
         def send(path: str, sent: bytes, headers: dict[str, str]) -> tuple[int, Any]:
             response = gateway.answer(HttpRequest("POST", path, tuple(headers.items()), sent))

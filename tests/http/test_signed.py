@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.http.service import KEY, Client, Reply, fresh
-from tests.signing import SECOND_KEY, proof, token
+from tests.support.signing import SECOND_KEY, proof, token
 
 SOURCE = "signed-key"
 BASIC = "Basic " + base64.b64encode(f"any:{KEY}".encode()).decode()

@@ -9,8 +9,9 @@ from typing import Any
 import boto3
 import pytest
 
-from infra import moto_engine, plan
-from infra.streams import Shard, Streams, wanted
+from infra import topology
+from infra.local import moto_engine
+from infra.local.dynamodb_streams import Shard, Streams, wanted
 
 TABLE = "sessions"
 
@@ -85,7 +86,7 @@ def test_events_never_reach_the_function(client: Any) -> None:
 
 
 def test_the_filter_reads_nested_objects() -> None:
-    for table in plan.STREAM_FILTERS:
+    for table in topology.STREAM_FILTERS:
         assert wanted(table, {"dynamodb": {"Keys": {"item": {"S": "#"}}}})
     erasure = {"dynamodb": {"Keys": {"item": {"S": "~"}}}}
     assert wanted("customers", erasure)
@@ -187,7 +188,7 @@ def test_both_tables_are_delivered_in_the_background_and_at_once(client: Any) ->
         done.set()
         return function(event)
 
-    streams = Streams([table.name for table in plan.TABLES], invoke)
+    streams = Streams([table.name for table in topology.TABLES], invoke)
     with streams.running():
         for name in ("a", "b", "c"):
             done.clear()

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from infra import plan
+from infra import topology
 from tests.http.service import KEY, ROOT, Service, free_port, running
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     log = tmp_path_factory.mktemp("walk") / "log"
-    with running(log, HARDLINK_SOURCES=str(plan.SOURCES)) as service:
+    with running(log, HARDLINK_SOURCES=str(topology.SOURCES)) as service:
         yield service
         assert service.end() == 0
 
 
 def walk(port: int, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "infra.walk"],
+        [sys.executable, "-W", "error", "-m", "infra.local.walk"],
         cwd=ROOT,
         env={**os.environ, "PORT": str(port), **variables},
         capture_output=True,

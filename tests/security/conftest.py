@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hardlink import http, metrics
+from hardlink import metrics
+from hardlink.web import entrypoint
 from tests.security.shop import Shop, opened
 
 
@@ -19,6 +20,6 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
     """How often something was counted; nothing of it goes to the log meanwhile."""
-    monkeypatch.setattr(http, "tell", lambda: None)
-    metrics.take()
-    return lambda name: dict(metrics.take().counts).get(name, 0)  # type: ignore[call-overload]
+    monkeypatch.setattr(entrypoint, "tell", lambda: None)
+    metrics.take_metrics()
+    return lambda name: dict(metrics.take_metrics().counts).get(name, 0)  # type: ignore[call-overload]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from hardlink import bots
-from infra import plan
+from hardlink.web import bots
+from infra import topology
 from tests.http.service import Reply, fresh
 from tests.security.shop import BASIC, Shop
 
@@ -50,7 +50,7 @@ def test_a_person(agent: str | None) -> None:
 
 def test_who_looks_for_no_bots_does_not_load_the_list() -> None:
     code = "import sys, hardlink.bots; print('crawleruseragents' in sys.modules)"
-    environment = {"PYTHONPATH": str(plan.FUNCTIONS)}
+    environment = {"PYTHONPATH": str(topology.FUNCTIONS)}
     command = [sys.executable, "-c", code]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"

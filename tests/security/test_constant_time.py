@@ -8,19 +8,23 @@ import hmac
 
 import pytest
 
-from exponea import credentials
-from exponea.credentials import Credentials
-from hardlink.errors import Unauthorized
-from hardlink.keys import ServerKeys
-from hardlink.nodes import Node
-from hardlink.signatures import prove
-from infra import plan
-from tests.signing import KEY, LATER, token
-from tests.world import SOURCES
+from dialects.exponea import credentials
+from dialects.exponea.credentials import Credentials
+from hardlink.domain.errors import Unauthorized
+from hardlink.domain.graph import Node
+from hardlink.domain.signed_identity import prove
+from hardlink.web.api_keys import ServerKeys
+from infra import topology
+from tests.support.signing import KEY, LATER, token
+from tests.support.world import SOURCES
 
 KEYS = {"shop": ["first-key", "key-before"], "other": ["another-key"]}
 EVERY = {b"first-key", b"key-before", b"another-key"}
-KNOWING = ("hardlink/keys.py", "hardlink/signatures.py", "exponea/credentials.py")
+KNOWING = (
+    "hardlink/web/api_keys.py",
+    "hardlink/domain/signed_identity.py",
+    "dialects/exponea/credentials.py",
+)
 """The code that knows secrets."""
 SECRETS = {"key", "given", "secret", "token", "password", "signature"}
 """What a secret is called in the code."""
@@ -93,8 +97,8 @@ def test_so_is_a_signature(compared: set[tuple[bytes, bytes]]) -> None:
 
 def test_no_code_compares_a_secret_in_another_way() -> None:
     found = [
-        f"{path.relative_to(plan.FUNCTIONS)}:{node.lineno}"
-        for path in (plan.FUNCTIONS / name for name in KNOWING)
+        f"{path.relative_to(topology.FUNCTIONS)}:{node.lineno}"
+        for path in (topology.FUNCTIONS / name for name in KNOWING)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Compare) and _compares_a_secret(node)
     ]

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from infra import plan
-from infra.plan import Route
+from infra import topology
+from infra.topology import Route
 from tests.http.service import KEY, OTHER_KEY, Reply, fresh
 from tests.security.shop import BASIC, PUBLIC_READING, READING, WRITING, Shop, path
 
-READ_ROUTES = [r for r in plan.ROUTES if r.key in READING and r.key not in PUBLIC_READING]
+READ_ROUTES = [r for r in topology.ROUTES if r.key in READING and r.key not in PUBLIC_READING]
 NETWORK = {"aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "socket", "ssl", "urllib3"}
 """What a function would need to call anybody; botocore calls AWS, and nobody else."""
 NO_KEYS = {
@@ -166,7 +166,7 @@ def test_api4_every_page_of_an_answer_ends(shop: Shop, gordon: str) -> None:
 
 
 def test_api4_every_function_ends_by_itself() -> None:
-    assert all(0 < f.timeout <= 900 for f in plan.FUNCTIONS_BY_NAME.values())
+    assert all(0 < f.timeout <= 900 for f in topology.FUNCTIONS_BY_NAME.values())
 
 
 # -- API5: broken function level authorization -----------------------------------------------------------------------
@@ -178,11 +178,11 @@ def test_api5_every_route_is_one_that_the_public_may_call_or_wants_a_server_key(
     """A new route is neither by accident: it is named here, or refuses."""
     public_gets = {
         r.key
-        for r in plan.ROUTES
+        for r in topology.ROUTES
         if r.method == "GET" and r.function in ("sdk", "console", "health", "collect", "segment")
-    } | {r.key for r in plan.ROUTES if r.method == "GET" and r.function == "exponea"}
+    } | {r.key for r in topology.ROUTES if r.method == "GET" and r.function == "exponea"}
     known = {r.key for r in [*READ_ROUTES, *WRITING]} | public_gets | PUBLIC_READING
-    assert {r.key for r in plan.ROUTES} - known == {"PUT /track"}
+    assert {r.key for r in topology.ROUTES} - known == {"PUT /track"}
     assert {r.function for r in READ_ROUTES} == {"customers", "erase", "exponeadata", "orders"}
 
 
@@ -221,7 +221,7 @@ def test_api6_nobody_takes_over_a_customer_where_that_has_to_be_proven(
 def test_api7_no_function_calls_anybody_a_caller_names() -> None:
     found = {
         (file.name, name)
-        for file in plan.FUNCTIONS.rglob("*.py")
+        for file in topology.FUNCTIONS.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         for name in _imported(node)
         if name in NETWORK or name.startswith("urllib.request")
@@ -270,7 +270,7 @@ def test_api8_an_error_says_nothing_of_the_machine(shop: Shop) -> None:
         assert not [w for w in ("Traceback", ".py", "/var/task", "hardlink.", "boto") if w in text]
 
 
-@pytest.mark.parametrize("route", plan.ROUTES, ids=ids)
+@pytest.mark.parametrize("route", topology.ROUTES, ids=ids)
 def test_api8_what_is_about_somebody_is_kept_by_no_cache(shop: Shop, route: Route) -> None:
     if route.function in ("console", "sdk"):
         return  # files, the same for everybody
@@ -294,9 +294,9 @@ def test_api9_what_is_no_route_is_not_there(shop: Shop, target: str) -> None:
 
 
 def test_api9_the_readme_knows_every_function() -> None:
-    readme = (plan.ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (topology.ROOT / "README.md").read_text(encoding="utf-8")
     words = {"xo": "Attraqt", "helloretail": "Hello Retail", "exponeadata": "/data/v2/"}
-    missing = [name for name in plan.FUNCTIONS_BY_NAME if words.get(name, name) not in readme]
+    missing = [name for name in topology.FUNCTIONS_BY_NAME if words.get(name, name) not in readme]
     assert missing == []
 
 

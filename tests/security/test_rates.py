@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hardlink import writing
-from hardlink.instants import SECOND
+from hardlink.domain.times import SECOND
+from hardlink.web import caller
 from tests.http.service import Reply, fresh
 from tests.security.shop import BASIC, Shop
 
@@ -21,11 +21,11 @@ MOST = 2
 @pytest.fixture
 def moment(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The time, which goes by when a test says so."""
-    now = [writing.service()._clock()]
-    monkeypatch.setattr(writing.service(), "_clock", lambda: now[0])
-    writing.throttle.cache_clear()
+    now = [caller.service()._clock()]
+    monkeypatch.setattr(caller.service(), "_clock", lambda: now[0])
+    caller.throttle.cache_clear()
     yield now
-    writing.throttle.cache_clear()
+    caller.throttle.cache_clear()
 
 
 def native(path: str, **more: object) -> Call:

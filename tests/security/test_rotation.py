@@ -8,15 +8,16 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from hardlink import keys
-from hardlink.errors import Unproven
-from hardlink.instants import MINUTE, SECOND
-from hardlink.keys import SigningKeys
-from hardlink.nodes import Node
-from hardlink.signatures import Signatures
-from infra import lambdas, plan
-from tests.signing import KEY, LATER, SECOND_KEY, call, token
-from tests.world import Clock
+from hardlink.domain.errors import UnverifiedIdentity
+from hardlink.domain.graph import Node
+from hardlink.domain.signed_identity import Signatures
+from hardlink.domain.times import MINUTE, SECOND
+from hardlink.web import api_keys
+from hardlink.web.api_keys import SigningKeys
+from infra import topology
+from infra.local import lambda_runtime
+from tests.support.signing import KEY, LATER, SECOND_KEY, call, token
+from tests.support.world import Clock
 
 THIRD_KEY = KEY[::-1]
 
@@ -26,17 +27,19 @@ class Shop:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        fetch = keys.secret(os.environ["HARDLINK_SIGNING_KEYS"])
+        fetch = api_keys.secret(os.environ["HARDLINK_SIGNING_KEYS"])
         self._signatures = Signatures(SigningKeys(fetch, self.clock))
 
     def takes(self, key: str) -> bool:
         """Whether a token is taken that this key signed."""
         found = call("required", self.clock())
-        of_demo = found._replace(source=lambdas.declared(plan.SOURCES).sources["demo-signed"])
+        of_demo = found._replace(
+            source=lambda_runtime.declared(topology.SOURCES).sources["demo-signed"]
+        )
         sent = token({"sub": "gordon", "exp": LATER}, key=key)
         try:
             self._signatures.check(of_demo, sent, [Node("registered", "gordon")])
-        except Unproven:
+        except UnverifiedIdentity:
             return False
         return True
 
@@ -48,7 +51,7 @@ class Shop:
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with lambdas.deployed(plan.SOURCES, {"demo": "server-key"}, {"demo": KEY}):
+    with lambda_runtime.deployed(topology.SOURCES, {"demo": "server-key"}, {"demo": KEY}):
         yield Shop()
 
 

@@ -1,0 +1,411 @@
+"""What callers may ask for: every body is validated once, here, and nowhere again.
+
+Unknown keys are ignored, as the real clients send some. Every error is an `Invalid` that names its field.
+The schemas are for pydantic's engine, without its models: importing those takes as long as a quarter of a cold start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from pydantic_core import SchemaValidator, ValidationError
+from pydantic_core import core_schema as schema
+from pydantic_core.core_schema import CoreSchema
+
+from hardlink.domain import order_matching, times, values
+from hardlink.domain.errors import Invalid, TooLarge
+from hardlink.domain.graph import Node
+from hardlink.domain.identifiers import SYNTHETIC_PREFIX, parse_id, parse_session_id
+from hardlink.domain.order_matching import OrderClaim
+
+MOST_EVENTS = 500
+"""Events of one call."""
+TRACKING = "tracking"
+"""The consent that decides whether anything is stored: only `/consent` says it."""
+
+Properties = Mapping[str, Any]
+_C = TypeVar("_C", bound="WriteCommand")
+
+
+class Options(NamedTuple):
+    """Options of the tracker payload or of one event of it (seed 002; `save` and `saveEvents`: Tracardi's code)."""
+
+    save: bool = True
+    save_event: bool = True
+    save_events: bool = True
+    save_session: bool = True
+    debugger: bool = False
+
+    @property
+    def saves(self) -> bool:
+        """Whether the events that this stands on are to be stored."""
+        return self.save and self.save_event and self.save_events
+
+
+class Event(NamedTuple):
+    """One event of a tracker payload (seed 002). `time`: when it happened, on the device's clock.
+
+    `order`: the order that it is (`number`, `total?`, `email?`): it is stored once, however often it is sent.
+    """
+
+    type: str
+    id: Any
+    time: Any
+    properties: Properties
+    context: Properties
+    options: Options
+    tags: Sequence[str]
+    order: Mapping[str, Any] | None = None
+
+    @property
+    def happened(self) -> object:
+        """The time as the client wrote it: `time` itself, or its `insert` or `create` (Tracardi).
+
+        An object that has neither is no time.
+        """
+        if not isinstance(self.time, Mapping):
+            return self.time
+        told = [self.time[name] for name in ("insert", "create") if name in self.time]
+        if self.time and not told:
+            return self.time
+        return next((time for time in told if time is not None), None)
+
+
+@dataclass(eq=False, repr=False)
+class WriteCommand:
+    """What every write call says: its source, and the session if it has one.
+
+    `sent`: the device's clock when it sent the call, milliseconds. It stands in the body for browsers, which ask for
+    permission first where it stands in a header (Tracardi's `x-timestamp`). `token`: what proves who its visitor is.
+    """
+
+    source: Any
+    session: Any
+    sent: Any = field(default=None, kw_only=True)
+    token: Any = field(default=None, kw_only=True, repr=False)
+
+    @property
+    def write_key(self) -> str:
+        """The ID of the source. Raises `Invalid`."""
+        if isinstance(self.source, bool) or not isinstance(self.source, str | int):
+            raise Invalid("send the write key of a source", "source.id")
+        return str(self.source).strip()
+
+    @property
+    def session_id(self) -> str | None:
+        """The session that the client made up, if it sent one. Raises `Invalid`."""
+        return None if self.session is None else parse_session_id(self.session, "session.id")
+
+
+@dataclass(eq=False, repr=False)
+class Track(WriteCommand):
+    """`POST /track`: the tracker payload of seed 002, plus what it says of its visitor.
+
+    That is `ids`, `segments`, `traits`, `attributes` and `consents`. `events` are validated one by one, by `event`.
+    `same_as`: another session ID that this visitor sends as well. `stays`: soft `ids` are said of whoever is logged in
+    here, and find nobody else. `no_device`: the shop's backend says what the customer with these `ids` did, in no
+    session: it is kept under the customer's own. `profile_less`: nobody's events, kept under the source's own session.
+    `referred`: a profile that a link from another site passes on: where it is known, a new session joins it rather
+    than `profile`. `jitter`: who sends these events again measures their times anew, and may be off by so many
+    microseconds; no caller says that.
+    """
+
+    profile: Any
+    same_as: Any
+    stays: bool
+    no_device: bool
+    profile_less: bool
+    referred: Any
+    context: Properties
+    properties: Properties
+    events: Sequence[Any]
+    options: Options
+    ids: Properties
+    segments: Mapping[str, bool]
+    traits: Properties
+    attributes: Properties
+    consents: Properties
+    jitter: int = 0
+
+    @property
+    def says_values(self) -> bool:
+        """Whether anything is said about the visitor beside who it is."""
+        return bool(self.segments or self.traits or self.attributes or self.consents)
+
+    @property
+    def is_of_no_device(self) -> bool:
+        """Whether it is kept under the customer's own session."""
+        return self.no_device and self.session is None
+
+    def own_session_id(self, ids: Sequence[Node]) -> str | None:
+        """The customer's own session, for what happened on no device. Raises `Invalid`."""
+        if not self.is_of_no_device:
+            return None
+        if not ids:
+            raise Invalid("say whose events these are: send at least one identifier", "ids")
+        return f"{SYNTHETIC_PREFIX}{ids[0]}"
+
+    @property
+    def other_session_id(self) -> str | None:
+        """The visitor's other session, if there is one. Raises `Invalid`."""
+        return None if self.same_as is None else parse_session_id(self.same_as, "same_as.id")
+
+
+@dataclass(eq=False, repr=False)
+class Identify(WriteCommand):
+    """`POST /identify`: say who a session's visitor is. `time`: when it was said, on the device's clock."""
+
+    profile: Any
+    ids: Properties
+    properties: Properties
+    segments: Mapping[str, bool]
+    traits: Properties
+    consents: Properties
+    time: Any
+
+
+@dataclass(eq=False, repr=False)
+class Update(Identify):
+    """`POST /update`: say something about a session's visitor, or about the customer with these `ids`."""
+
+
+@dataclass(eq=False, repr=False)
+class Anonymize(WriteCommand):
+    """`POST /anonymize`: whoever uses this device from now on is somebody else."""
+
+
+@dataclass(eq=False, repr=False)
+class Consent(WriteCommand):
+    """`POST /consent`: `denied` stores nothing from now on."""
+
+    profile: Any
+    tracking: Literal["granted", "denied"]
+    erase: bool
+
+
+@dataclass(eq=False, repr=False)
+class Keep(WriteCommand):
+    """`POST /session`: keep the session's ID in a cookie, unless one is kept already.
+
+    `renew`: this one from now on. `forget`: none from now on.
+    """
+
+    renew: bool
+    forget: bool
+
+
+def read(command: type[_C], body: object) -> _C:
+    """A command from a parsed JSON body. Raises `Invalid`, and `TooLarge` for too many events."""
+    if not isinstance(body, Mapping):
+        raise Invalid("the body is a JSON object")
+    found = command(**_validated(_COMMANDS[command], body, ""))
+    if isinstance(found, Track) and len(found.events) > MOST_EVENTS:
+        raise TooLarge(f"{len(found.events)} events: send at most {MOST_EVENTS} a call", "events")
+    if isinstance(found, Track | Identify):
+        values.check_values(found.segments, "segments")
+        values.check_values(found.traits, "traits")
+        values.check_values(found.consents, "consents")
+        if TRACKING in found.consents:
+            raise Invalid(
+                "whether somebody is tracked is said by /consent: leave it out here",
+                f"consents.{TRACKING}",
+            )
+    if isinstance(found, Track):
+        values.check_values(found.attributes, "attributes")
+    if isinstance(found, Identify):
+        values.check_values(found.properties, "properties")
+        if found.time is not None:
+            times.parse_time(found.time, "time")
+    return found
+
+
+def event(body: object, number: int) -> Event:
+    """One event of a payload, its limits held (seed 004). Raises `Invalid` naming `events[number]`."""
+    field = f"events[{number}]"
+    if not isinstance(body, Mapping):
+        raise Invalid("an event is a JSON object with a type", field)
+    found = Event(**_validated(_EVENT, body, f"{field}."))
+    values.check_name(found.type, f"{field}.type")
+    values.check_values(found.properties, f"{field}.properties")
+    if found.tags and values.json_size(found.tags) > values.MOST_BYTES:
+        raise Invalid(f"larger than {values.MOST_BYTES} bytes: shorten them", f"{field}.tags")
+    return found
+
+
+def event_id(found: Event, number: int) -> str | None:
+    """The ID that the client gave an event. Raises `Invalid`."""
+    return None if found.id in (None, "") else parse_id(found.id, f"events[{number}].id")
+
+
+def event_time(found: Event, number: int) -> int | None:
+    """When an event happened on the device's clock, if the client says so. Raises `Invalid`."""
+    if found.happened is None:
+        return None
+    return times.parse_time(found.happened, f"events[{number}].time")
+
+
+def event_order(found: Event, number: int) -> OrderClaim | None:
+    """The order that an event is, if it is one. Raises `Invalid`."""
+    if found.order is None:
+        return None
+    of, field = found.order, f"events[{number}].order"
+    return order_matching.said(of["number"], 0, of.get("total"), of.get("email"), f"{field}.number")
+
+
+def _validated(validator: SchemaValidator, body: object, prefix: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = validator.validate_python(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        message = first["msg"].removeprefix("Value error, ")
+        path = ".".join(map(str, first["loc"]))
+        raise Invalid(f"{message[:1].lower()}{message[1:]}", f"{prefix}{path}") from error
+    return found
+
+
+def _reference(value: object) -> object:
+    """`{"id": ...}`, an empty one, or nothing; a bare ID is taken as well."""
+    id_ = value.get("id") if isinstance(value, Mapping) else value
+    return None if id_ is None or (isinstance(id_, str) and not id_.strip()) else id_
+
+
+def _labels(value: object) -> object:
+    """Segments come as a list of labels, or as label -> whether it holds."""
+    if isinstance(value, list):
+        return {v if isinstance(v, str) else repr(v): isinstance(v, str) or None for v in value}
+    return value
+
+
+def _stripped(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _field(of: CoreSchema, default: Callable[[], Any] | None = None) -> schema.TypedDictField:
+    """A key that may be missing or null; without a default it has to be there."""
+    if default is None:
+        return schema.typed_dict_field(of)
+    nullable = schema.nullable_schema(of)
+    given = schema.no_info_after_validator_function(
+        lambda v: default() if v is None else v, nullable
+    )
+    return schema.typed_dict_field(
+        schema.with_default_schema(given, default_factory=default), required=False
+    )
+
+
+def _nothing() -> None:
+    return None
+
+
+_TEXT = schema.str_schema()
+_ANY = schema.any_schema()
+_BOOL = schema.bool_schema()
+_PROPERTIES = _field(schema.dict_schema(_TEXT, _ANY), dict)
+_REFERENCE = _field(schema.no_info_plain_validator_function(_reference), _nothing)
+_ANYTHING = _field(_ANY, _nothing)
+
+
+def _option(name: str, *, default: bool) -> schema.TypedDictField:
+    of = schema.nullable_schema(schema.bool_schema())
+    given = schema.no_info_after_validator_function(lambda v: default if v is None else v, of)
+    option = schema.with_default_schema(given, default=default)
+    return schema.typed_dict_field(option, validation_alias=name, required=False)
+
+
+_OPTIONS = _field(
+    schema.no_info_after_validator_function(
+        lambda found: Options(**found),
+        schema.typed_dict_schema(
+            {
+                "save": _option("save", default=True),
+                "save_event": _option("saveEvent", default=True),
+                "save_events": _option("saveEvents", default=True),
+                "save_session": _option("saveSession", default=True),
+                "debugger": _option("debugger", default=False),
+            }
+        ),
+    ),
+    Options,
+)
+_SENT = {
+    "source": _REFERENCE,
+    "session": _REFERENCE,
+    "sent": _ANYTHING,
+    "token": _ANYTHING,
+}
+_SEGMENTS = _field(
+    schema.no_info_before_validator_function(_labels, schema.dict_schema(_TEXT, _BOOL)), dict
+)
+_SAID = {
+    **_SENT,
+    "profile": _REFERENCE,
+    "ids": _PROPERTIES,
+    "properties": _PROPERTIES,
+    "segments": _SEGMENTS,
+    "traits": _PROPERTIES,
+    "consents": _PROPERTIES,
+    "time": _ANYTHING,
+}
+_TRACK = {
+    **_SENT,
+    "profile": _REFERENCE,
+    "context": _PROPERTIES,
+    "properties": _PROPERTIES,
+    "events": _field(schema.list_schema(_ANY), list),
+    "options": _OPTIONS,
+    "ids": _PROPERTIES,
+    "segments": _SEGMENTS,
+    "traits": _PROPERTIES,
+    "same_as": _REFERENCE,
+    "stays": _option("stays", default=False),
+    "no_device": _option("no_device", default=False),
+    "profile_less": _option("profile_less", default=False),
+    "referred": _REFERENCE,
+    "attributes": _PROPERTIES,
+    "consents": _PROPERTIES,
+}
+_CONSENT = {
+    **_SENT,
+    "profile": _REFERENCE,
+    "tracking": _field(schema.literal_schema(["granted", "denied"])),
+    "erase": _option("erase", default=False),
+}
+_ORDER = schema.typed_dict_schema(
+    {
+        "number": schema.typed_dict_field(_ANY),
+        "total": _field(schema.float_schema(allow_inf_nan=False), _nothing),
+        "email": _field(_TEXT, _nothing),
+    }
+)
+_KEEP = {
+    **_SENT,
+    "renew": _option("renew", default=False),
+    "forget": _option("forget", default=False),
+}
+_EVENT = SchemaValidator(
+    schema.typed_dict_schema(
+        {
+            "type": _field(schema.no_info_before_validator_function(_stripped, _TEXT)),
+            "id": _ANYTHING,
+            "time": _ANYTHING,
+            "properties": _PROPERTIES,
+            "context": _PROPERTIES,
+            "options": _OPTIONS,
+            "tags": _field(schema.list_schema(_TEXT), list),
+            "order": _field(_ORDER, _nothing),
+        }
+    )
+)
+_COMMANDS: dict[type[WriteCommand], SchemaValidator] = {
+    command: SchemaValidator(schema.typed_dict_schema(fields))
+    for command, fields in (
+        (Track, _TRACK),
+        (Identify, _SAID),
+        (Update, _SAID),
+        (Anonymize, _SENT),
+        (Consent, _CONSENT),
+        (Keep, _KEEP),
+    )
+}

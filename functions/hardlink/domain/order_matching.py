@@ -1,0 +1,193 @@
+"""Orders, each known by its number (seed 003): which event is which order, and whose. Pure: no I/O.
+
+Numbers are easy to guess and write keys are public, so a number alone proves nothing: nobody is linked, and no other
+visitor's order is taken for told already, but for what is said of the order itself (an e-mail address, a total).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from hardlink.domain.errors import Invalid
+from hardlink.domain.graph import PROFILE, Node
+from hardlink.domain.identifiers import (
+    MOST_BYTES,
+    SYNTHETIC_PREFIX,
+    identifies_nobody,
+    parse_id,
+    parse_identifier,
+)
+from hardlink.domain.times import DAY
+
+MOST_KEPT = 50
+"""Events that are kept in view for one order: where more visitors name it, none of the others can be the right one."""
+_EVENT = "order="
+MATCH_WINDOW = 3 * DAY
+"""A conversion is tracked about when the order is placed: one of another day proves nothing."""
+MOST_TOTAL = 1e12
+"""Beyond this a total is none."""
+
+
+class OrderClaim(NamedTuple):
+    """What somebody says of an order. `time`: microseconds; `total`: in hundredths.
+
+    `email`: a hash of the address and the number, as the order may be kept longer than whoever has the address.
+    """
+
+    number: str
+    time: int
+    total: int | None = None
+    email: str | None = None
+
+
+class TrackedOrder(NamedTuple):
+    """An event that stands for an order: it is stored under this profile's session at `said.time`."""
+
+    profile: Node
+    session: str
+    event: str
+    said: OrderClaim
+    tracked: bool = True
+
+    @property
+    def by_visitor(self) -> bool:
+        """Whether somebody tracked it who may turn out to be a customer: an own session is nobody else's for ever."""
+        return self.tracked and not self.session.startswith(SYNTHETIC_PREFIX)
+
+
+class ShopOrder(NamedTuple):
+    """What the shop itself told of an order: whose it is (`ids`, the hard one first).
+
+    `visitor`: the one who was found to be that customer by this order; it finds nobody else.
+    """
+
+    ids: tuple[Node, ...]
+    said: OrderClaim
+    visitor: Node | None = None
+
+
+class Order(NamedTuple):
+    """All that is known of an order. `rev`: +1 with every write; `expires`: seconds, as its events do."""
+
+    number: str
+    rev: int = 0
+    kept: tuple[TrackedOrder, ...] = ()
+    told: ShopOrder | None = None
+    expires: int | None = None
+
+
+class Step(NamedTuple):
+    """What is to be done about an order. `visitor`: who is to be linked to its customer."""
+
+    do: Literal["store", "known", "link"]
+    visitor: TrackedOrder | None = None
+
+
+STORE = Step("store")
+KNOWN = Step("known")
+Roots = Mapping[Node, Node]
+"""Whose each profile is by now: its customer, or itself."""
+
+
+def said(
+    number_: object, time: int, total: float | None, email: str | None, field: str = "orderNumber"
+) -> OrderClaim:
+    """What somebody says of an order. Raises `Invalid` naming `field`, or what stands beside it: `total`, `email`."""
+    beside = field.removesuffix(field.rpartition(".")[2])
+    hundredths = None if total is None else _hundredths(total, f"{beside}total")
+    address = None if email is None else email_address(email, f"{beside}email")
+    text = number(number_, field)
+    return OrderClaim(text, time, hundredths, address and _hashed(address, text))
+
+
+def number(value: object, field: str) -> str:
+    """An order's number as text, trimmed. Raises `Invalid` naming `field` where it can't be one, or is many's."""
+    text = parse_identifier(value, field)
+    if len(text.encode()) > MOST_BYTES - len(_EVENT):
+        raise Invalid(f"an order number has at most {MOST_BYTES - len(_EVENT)} bytes", field)
+    return text
+
+
+def email_address(value: object, field: str) -> str | None:
+    """An e-mail address that two may say alike; nothing for a placeholder. Raises `Invalid` naming `field`."""
+    text = parse_id(value, field)
+    return None if identifies_nobody(text) else text.lower()
+
+
+def _hashed(address: str, number_: str) -> str:
+    """Says whether two give one order the same address, and nothing of other orders."""
+    return hashlib.sha256(f"{number_}/{address}".encode()).hexdigest()[:32]
+
+
+def _hundredths(total: float, field: str) -> int:
+    if not abs(total) <= MOST_TOTAL:
+        raise Invalid(f"a total is between -{MOST_TOTAL:.0f} and {MOST_TOTAL:.0f}", field)
+    return round(total * 100)
+
+
+def event_id(number_: str) -> str:
+    """The ID of an order's event."""
+    return _EVENT + number_
+
+
+def agree(one: OrderClaim, other: OrderClaim) -> bool | None:
+    """Whether two say the same of an order: the same address, or where one says none the same total."""
+    if one.email and other.email:
+        return one.email == other.email
+    if one.total is None or other.total is None:
+        return None
+    return one.total == other.total
+
+
+def tracked(order: Order, mine: TrackedOrder, roots: Roots, hard_types: frozenset[str]) -> Step:
+    """What a visitor's conversion is: a new event, one that is there already, or the proof of who the visitor is."""
+    whose = roots[mine.profile]
+    for kept in order.kept:
+        if kept.profile == mine.profile or _same(kept, mine.said, whose, roots):
+            return KNOWN
+    told = order.told
+    is_stranger = mine.by_visitor and whose.type not in hard_types
+    if told and told.visitor is None and is_stranger and _proves(told.said, mine.said):
+        return Step("link", mine)
+    return STORE
+
+
+def told(
+    order: Order, said: OrderClaim, customer: Node, roots: Roots, hard_types: frozenset[str]
+) -> Step:
+    """What an order is that the shop tells of a customer."""
+    if any(_same(kept, said, customer, roots) for kept in order.kept):
+        return KNOWN
+    if order.told and order.told.visitor:
+        return STORE  # it found somebody before: whoever was unlinked since stays so
+    strangers = [k for k in order.kept if k.by_visitor and roots[k.profile].type not in hard_types]
+    proven = [kept for kept in strangers if _proves(said, kept.said)]
+    by_email = [kept for kept in proven if said.email and kept.said.email]
+    found = by_email or proven
+    return Step("link", found[0]) if len(found) == 1 else STORE
+
+
+def is_news(order: Order, ids: tuple[Node, ...]) -> bool:
+    """Whether the shop says more of an order than it did."""
+    return order.told is None or not set(ids) <= set(order.told.ids)
+
+
+def is_another(order: Order, ids: tuple[Node, ...], hard_types: frozenset[str]) -> bool:
+    """Whether the shop told this order of another customer before."""
+    before = {n.type: n.value for n in order.told.ids} if order.told else {}
+    return any(n.type in hard_types and before.get(n.type, n.value) != n.value for n in ids)
+
+
+def _same(kept: TrackedOrder, said: OrderClaim, whose: Node, roots: Roots) -> bool:
+    """Whether an event of a customer is the order that is said to be theirs: they may have two devices, or two tabs."""
+    return (
+        whose.type != PROFILE
+        and roots[kept.profile] == whose
+        and agree(kept.said, said) is not False
+    )
+
+
+def _proves(told_: OrderClaim, said: OrderClaim) -> bool:
+    return bool(agree(told_, said)) and abs(told_.time - said.time) <= MATCH_WINDOW

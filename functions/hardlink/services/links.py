@@ -1,0 +1,434 @@
+"""Carries out what `identity` decides: reads the nodes it asks for, writes the decision in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from hardlink import metrics
+from hardlink.domain import identity, values
+from hardlink.domain.call import Call
+from hardlink.domain.changeset import Decision, NeedsRead, NewEntry
+from hardlink.domain.errors import BeforeErasure, Busy, Refused
+from hardlink.domain.graph import PROFILE, Entry, Node, State, fold_spans, newest_root
+from hardlink.domain.identifiers import SYNTHETIC_PREFIX
+from hardlink.domain.identity import Claim
+from hardlink.domain.records import Record
+from hardlink.domain.values import Name, Values
+from hardlink.storage import items, keys, nodes
+from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.store import (
+    Absent,
+    Action,
+    Check,
+    ConditionFailed,
+    Delete,
+    Patch,
+    Present,
+    Put,
+    Rev,
+    Same,
+    Store,
+)
+
+BEING_ERASED = "somebody whom this names is being erased just now: send the call again"
+_SPILLS_AT_ONCE = 30
+_BYTES_AT_ONCE = 2_000_000
+"""A transaction holds 100 actions and 4 MB: a command with more values than this is written in several."""
+
+
+@dataclass
+class _Read:
+    """What was read of the forest for one decision. `made`: a profile that this command makes."""
+
+    records: dict[Node, Record] = field(default_factory=dict)
+    histories: dict[Node, list[Entry]] = field(default_factory=dict)
+    made: Node | None = None
+
+    @property
+    def facts(self) -> Mapping[Node, State]:
+        return {node: record.state for node, record in self.records.items()}
+
+
+class Links:
+    """Reads and writes the identity forest."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def identify(self, call: Call, claim: Claim, said: Values) -> Decision:
+        """Link, and say these values about the customer, all or nothing; writes nothing where all is so already.
+
+        Raises `Refused` where a rule forbids it: then nothing changed.
+        """
+        first, *rest = _portions(said)
+
+        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
+            decision = identity.decide(claim, read.facts, read.histories)
+            self._check_profiles(call, claim, decision, read)
+            actions = self._changes(call, decision, read)
+            _check_room(read.records[decision.customer], said)
+            return decision, _with_values(
+                call, decision.customer, decision.states, read, first, actions
+            )
+
+        with _counted():
+            decision = self._carry_out(
+                call.space,
+                attempt,
+                claim.ids + ((claim.profile,) if claim.profile else ()),
+                said=claim.said,
+            )
+        metrics.count("links_made", len(decision.entries))
+        for portion in rest:
+            self._say(call, decision.customer, portion, claim.said)
+        return decision
+
+    def root(self, call: Call, profile: Node, said: int | None = None) -> Node:
+        """Whoever was behind a profile when something was said (`None`: now): its customer, or itself."""
+        found: list[Node] = []
+
+        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
+            found[:] = [_root(profile, call.project.hard_types, read, said)]
+            return Decision(profile), []
+
+        self._carry_out(call.space, attempt, [profile], made=profile)
+        return found[0]
+
+    def known(self, call: Call, node: Node) -> bool:
+        """Whether anything was ever said of a node."""
+        return nodes.read_records(self._store, call.space, [node])[node].state.rev > 0
+
+    def rehearse(self, call: Call, claim: Claim, said: Values) -> None:
+        """Raise what `identify` would, and write nothing."""
+
+        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
+            decision = identity.decide(claim, read.facts, read.histories)
+            self._check_profiles(call, claim, decision, read)
+            _check_room(read.records[decision.customer], said)
+            return decision, []
+
+        with _counted():
+            self._carry_out(call.space, attempt, claim.ids, said=claim.said, made=claim.profile)
+
+    def say(self, call: Call, profile: Node, values_said: Values, said: int | None) -> None:
+        """Say these values about whoever is behind a profile: its root when it is linked, else itself (rule 9).
+
+        `said`: when, if the client names a time: somebody else may be behind it by now.
+        """
+        for portion in _portions(values_said):
+
+            def attempt(read: _Read, portion: Values = portion) -> tuple[Decision, list[Action]]:
+                root = _root(profile, call.project.hard_types, read, said)
+                _check_room(read.records[root], values_said)
+                return Decision(root), _with_values(call, root, {}, read, portion, [])
+
+            self._carry_out(call.space, attempt, [profile])
+
+    def undo(
+        self,
+        space: str,
+        profile: Node,
+        hard_types: frozenset[str],
+        now: int,
+        evidence: str | None = None,
+    ) -> Decision:
+        """Take back the newest link of a profile (rule 11); of this evidence, and so only once, where it is named.
+
+        Raises `Refused` where nothing is linked, or where the evidence is not that of the newest link.
+        """
+
+        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
+            decision = identity.undo(profile, read.facts, read.histories, hard_types, now, evidence)
+            marks: list[Action] = [
+                Patch(keys.link_entry(space, node, entry.rev), {"undone": now}, Present())
+                for node, entry in decision.undone
+            ]
+            return decision, [
+                *_states(space, decision, read),
+                *_owned(space, decision),
+                *marks,
+            ]
+
+        return self._carry_out(space, attempt, [profile])
+
+    def _check_profiles(self, call: Call, claim: Claim, decision: Decision, read: _Read) -> None:
+        """Whether a customer may have one more profile. Raises `Refused`.
+
+        They are counted as they are associated, a moment after they are linked, and only for who links another one to a
+        customer that was there before: so nobody writes a count, and those who link at once do not wait for each other.
+        """
+        entry = decision.entries.get(claim.profile) if claim.profile else None
+        if claim.profile is None or entry is None or entry.link is None:
+            return
+        is_new = not read.records[decision.customer].state.rev
+        if is_new or claim.profile.value.startswith(
+            SYNTHETIC_PREFIX
+        ):  # of those a customer has one
+            return
+        most = call.project.profiles_a_customer
+        if nodes.count_profiles(self._store, call.space, decision.customer, most) >= most:
+            raise Refused(
+                f"this customer has {most} profiles already, and may have no more: raise profiles_a_customer",
+                "ids",
+                code="too_many_profiles",
+            )
+
+    def _carry_out(
+        self,
+        space: str,
+        attempt: Callable[[_Read], tuple[Decision, list[Action]]],
+        first: Iterable[Node],
+        *,
+        said: int | None = None,
+        made: Node | None = None,
+    ) -> Decision:
+        """Read, decide and write until nobody else did meanwhile.
+
+        `said`: when the nodes read first were named, if somebody named them. `made`: a profile that is not there yet.
+        Raises `Late` where one of these was erased since, `Busy` where one is being erased.
+        """
+        for _ in optimistic_retries():
+            read = _Read(made=made)
+            read.records.update(self._records(space, first, read, said))
+            decision, actions = self._decided(space, attempt, read)
+            if all(isinstance(action, Check) for action in actions):
+                return decision
+            try:
+                self._store.write(actions)
+            except ConditionFailed:
+                continue
+            return decision
+        raise AssertionError("attempts end in an answer or an error")
+
+    def _decided(
+        self, space: str, attempt: Callable[[_Read], tuple[Decision, list[Action]]], read: _Read
+    ) -> tuple[Decision, list[Action]]:
+        while True:
+            try:
+                return attempt(read)
+            except NeedsRead as missing:
+                if missing.history:
+                    read.histories.update(
+                        {
+                            node: nodes.read_history(self._store, space, node)
+                            for node in missing.nodes
+                        }
+                    )
+                else:
+                    read.records.update(self._records(space, missing.nodes, read))
+
+    def _records(
+        self, space: str, node_list: Iterable[Node], read: _Read, said: int | None = None
+    ) -> Mapping[Node, Record]:
+        """Nodes that nobody erases. Raises `Late`, `Busy`."""
+        found = nodes.read_claimed_records(self._store, space, node_list)
+        erased = max((max(record.before, record.dying) for record in found.values()), default=0)
+        if said is not None and said <= erased:
+            raise BeforeErasure(erased)
+        if said is not None and any(
+            n.type != PROFILE and r.was_erased(said) for n, r in found.items()
+        ):
+            raise BeforeErasure(said)
+        for node, record in found.items():
+            is_gone = node.type == PROFILE and not record.state.rev and node != read.made
+            if record.dying or is_gone:
+                raise Busy(BEING_ERASED)
+        return found
+
+    def _changes(self, call: Call, decision: Decision, read: _Read) -> list[Action]:
+        space = call.space
+        node_list = tuple(decision.entries)
+        entries: list[Action] = [
+            Put(
+                keys.link_entry(space, node, rev),
+                items.write_entry(_entry(call, new, rev, node_list)),
+            )
+            for node, new in decision.entries.items()
+            for rev in [read.records[node].next_rev]
+        ]
+        mentions: list[Action] = [
+            Put(keys.back_reference(space, target, node), {})
+            for node, new in decision.entries.items()
+            for target in dict.fromkeys((new.link, new.owner))
+            if target and (target, node) not in decision.children
+        ]
+        children: list[Action] = [
+            Put(keys.linked_profile(space, soft, profile), {"since": call.now})
+            for soft, profile in decision.children
+        ]
+        return [
+            *_states(space, decision, read, call.now),
+            *entries,
+            *_owned(space, decision),
+            *children,
+            *mentions,
+        ]
+
+    def _say(self, call: Call, root: Node, portion: Values, said: int) -> None:
+        """One more portion of what was said of a root; nothing where the root was erased meanwhile."""
+
+        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
+            if not read.records[root].state.rev:
+                raise BeforeErasure(call.now)
+            return Decision(root), _with_values(call, root, {}, read, portion, [])
+
+        self._carry_out(call.space, attempt, [root], said=said)
+
+
+_CAPS: Mapping[str, metrics.Name] = {
+    "too_many_links": "links_capped",
+    "too_many_links_a_day": "links_capped",
+    "too_many_profiles": "profiles_capped",
+}
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    """Counts what a rule of identity refuses."""
+    try:
+        yield
+    except Refused as refused:
+        metrics.count("links_refused")
+        if capped := _CAPS.get(refused.code):
+            metrics.count(capped)
+        raise
+
+
+def _root(profile: Node, hard_types: frozenset[str], read: _Read, said: int | None) -> Node:
+    target = _target(profile, read, said)
+    if target is None:
+        return profile
+    if target not in read.records:
+        raise NeedsRead([target])
+    root = target if target.type in hard_types else read.records[target].state.link or target
+    if root not in read.records:
+        raise NeedsRead([root])
+    return root
+
+
+def _target(profile: Node, read: _Read, said: int | None) -> Node | None:
+    """Whom a profile linked to when something was said: its history is read only where its last link is later."""
+    state = read.records[profile].state
+    if said is None or not state.links or said >= state.said:
+        return state.link
+    if profile not in read.histories:
+        raise NeedsRead([profile], history=True)
+    return newest_root(fold_spans(entry for entry in read.histories[profile] if entry.said <= said))
+
+
+def _states(space: str, decision: Decision, read: _Read, created: int = 0) -> list[Action]:
+    """The nodes that change, and those that must not have changed."""
+    written: list[Action] = [
+        _put(space, node, read.records[node]._replace(state=state), created)
+        for node, state in decision.states.items()
+    ]
+    held: list[Action] = [
+        Check(keys.node_head(space, node), Rev(rev)) for node, rev in decision.checks.items()
+    ]
+    settled: list[Action] = [
+        Check(keys.node_head(space, node), Same("created", read.records[node].created))
+        for node in decision.settled
+    ]
+    fresh: list[Action] = [
+        _still_erased(space, node, read.records[node].before)
+        for node in decision.states
+        if node.type != PROFILE and not read.records[node].state.rev
+    ]
+    return [*written, *held, *settled, *fresh]
+
+
+def _still_erased(space: str, node: Node, before: int) -> Check:
+    """That an identifier which is not there was not erased, or erased again, since it was read."""
+    return Check(keys.tombstone(space, node), Same("at", before) if before else Absent())
+
+
+def _put(space: str, node: Node, record: Record, created: int) -> Put:
+    rev = record.state.rev
+    fresh = record._replace(
+        created=record.created or created, state=record.state._replace(rev=record.next_rev)
+    )
+    return Put(keys.node_head(space, node), items.write_record(fresh), Rev(rev))
+
+
+def _owned(space: str, decision: Decision) -> Iterator[Action]:
+    for node, before, after in decision.owned:
+        if before:
+            yield Delete(keys.customer_identifier(space, before, node))
+        if after:
+            yield Put(keys.customer_identifier(space, after, node), {})
+
+
+def _entry(call: Call, new: NewEntry, rev: int, node_list: tuple[Node, ...]) -> Entry:
+    return Entry(
+        rev=rev,
+        rule=new.rule,
+        evidence=call.evidence,
+        at=call.now,
+        said=new.said,
+        source=call.name,
+        nodes=node_list,
+        link=new.link,
+        begins=new.begins,
+        owner=new.owner,
+    )
+
+
+def _with_values(
+    call: Call,
+    root: Node,
+    states: Mapping[Node, State],
+    read: _Read,
+    said: Values,
+    actions: Sequence[Action],
+) -> list[Action]:
+    """The actions of a decision, and those that write what is new of these values to its root."""
+    record = read.records[root]
+    known = [r.values for node, r in read.records.items() if node != root]
+    unsaid = {n: v for n, v in said.items() if not any(_says(other, n, v) for other in known)}
+    changed = values.changed(record.values, unsaid)
+    if not changed:
+        return list(actions)
+    spilled = values.spilled_names(record.values, changed)
+    kept = {
+        name: v._replace(json="", spilled=True) if name in spilled else v
+        for name, v in changed.items()
+    }
+    full = record._replace(state=states.get(root, record.state), values={**record.values, **kept})
+    head = keys.node_head(call.space, root)
+    others = [action for action in actions if action.key != head]
+    pieces = [_spill(call.space, root, name, changed[name]) for name in spilled]
+    return [_put(call.space, root, full, call.now), *others, *pieces]
+
+
+def _check_room(record: Record, said: Values) -> None:
+    """Whether all that a command says has room, before any of it is written. Raises `Invalid`."""
+    values.check_room([*record.values, *(name for name in said if name not in record.values)])
+
+
+def _says(known: Values, name: Name, value: values.Value) -> bool:
+    """Whether a node between says this already: a command that is sent again after a link says nothing new."""
+    found = known.get(name)
+    return (
+        found is not None
+        and found.time == value.time
+        and (found.spilled or found.json == value.json)
+    )
+
+
+def _spill(space: str, root: Node, name: Name, value: values.Value) -> Put:
+    return Put(keys.spilled_value(space, root, name), {"time": value.time, "json": value.json})
+
+
+def _portions(said: Values) -> list[Values]:
+    """Values in portions that fit a transaction; one empty portion where there are none."""
+    portions: list[dict[Name, values.Value]] = [{}]
+    room = _BYTES_AT_ONCE
+    for name, value in said.items():
+        if len(portions[-1]) >= _SPILLS_AT_ONCE or len(value.json) > room:
+            portions.append({})
+            room = _BYTES_AT_ONCE
+        portions[-1][name] = value
+        room -= len(value.json)
+    return list(portions)

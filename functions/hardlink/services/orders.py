@@ -1,0 +1,309 @@
+"""Carries out what `orders` decides: an order is stored once, whoever says it first and however often it is said.
+
+The row of an order and the event that stands for it are one transaction, so neither is ever there without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from hardlink.domain import events, identity, ip_addresses, order_matching, records
+from hardlink.domain.call import Call
+from hardlink.domain.changeset import Facts, NeedsRead
+from hardlink.domain.errors import Invalid, Refused
+from hardlink.domain.events import StoredEvent
+from hardlink.domain.graph import NOTHING, Node, fold_spans
+from hardlink.domain.identifiers import SYNTHETIC_PREFIX
+from hardlink.domain.identity import Claim
+from hardlink.domain.order_matching import Order, OrderClaim, ShopOrder, TrackedOrder, event_id
+from hardlink.domain.records import Session
+from hardlink.services.links import Links
+from hardlink.services.sessions import Visits
+from hardlink.storage import event_store, items, keys, nodes
+from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.store import Absent, Action, ConditionFailed, Put, Rev, Store
+
+EVENT = "conversion"
+"""The type of an event that is an order, as Hello Retail calls it."""
+
+_Found = TypeVar("_Found")
+TRACKED_BY_OTHER_VISITOR = (
+    "also tracked by a visitor who is not known to be this customer: it is kept there too"
+)
+
+
+class Purchase(NamedTuple):
+    """An order as the shop itself tells it. `ids`: whose it is; `properties`: of its event."""
+
+    said: OrderClaim
+    ids: tuple[Node, ...]
+    properties: Mapping[str, Any] = NOTHING
+
+
+class Outcome(NamedTuple):
+    """What became of an order: `stored`; `associated` with who tracked it; or `known` before."""
+
+    status: Literal["stored", "associated", "known"]
+    warnings: tuple[str, ...] = ()
+
+
+class Orders:
+    """Reads and writes orders."""
+
+    def __init__(self, store: Store, visits: Visits, links: Links) -> None:
+        self._store = store
+        self._visits = visits
+        self._links = links
+
+    def track(self, call: Call, session: Session, said: OrderClaim, event: StoredEvent) -> bool:
+        """Store a visitor's conversion; `False` where the order is there already."""
+        mine = TrackedOrder(session.profile, session.id, event.id, said._replace(time=event.time))
+        for _ in optimistic_retries():
+            order = self._read(call, said.number)
+            roots = self._roots(call, order, mine.profile)
+            step = order_matching.tracked(order, mine, roots, call.project.hard_types)
+            if step.do == "known":
+                return False
+            if step.do == "link" and order.told:
+                self._find_out(call, order, order.told, session.profile)
+                continue
+            if len(order.kept) >= order_matching.MOST_KEPT:
+                return self._keep_aside(call, order, mine, event)
+            stored = self._keep(call, order, mine, event)
+            if stored is not None:
+                return stored
+        raise AssertionError("attempts end in an answer or an error")
+
+    def tell(self, call: Call, told: Purchase) -> Outcome:
+        """Store an order that the shop tells of a customer, or associate whoever tracked it with them.
+
+        Raises `Refused` where a rule of identity forbids it, or it was told of another customer; `Invalid`.
+        """
+        said, ids = told.said, told.ids
+        for _ in optimistic_retries():
+            order = self._read(call, said.number)
+            if not order_matching.is_news(order, ids) and self._has(call, order):
+                return Outcome("known")
+            if order_matching.is_another(order, ids, call.project.hard_types):
+                raise Refused(
+                    "this order was told of another customer before: it stays there",
+                    "orderNumber",
+                    code="another_customer",
+                )
+            outcome = self._told(call, order, told)
+            if outcome:
+                return outcome
+        raise AssertionError("attempts end in an answer or an error")
+
+    def _told(self, call: Call, order: Order, told: Purchase) -> Outcome | None:
+        """One attempt; nothing where others wrote meanwhile, so that another one is due."""
+        if not order.kept:
+            return self._store_told(call, order, told, ())
+        customer = self._links.identify(call, _claim(call, told), {}).customer
+        roots = {kept.profile: self._whose(call, kept) for kept in order.kept}
+        step = order_matching.told(order, told.said, customer, roots, call.project.hard_types)
+        if step.visitor and self._associate(call, told, step.visitor.profile):
+            done, visitor = Outcome("associated"), step.visitor.profile
+        elif step.do == "known":
+            done, visitor = Outcome("known"), None
+        else:
+            return self._store_told(call, order, told, (TRACKED_BY_OTHER_VISITOR,))
+        return done if self._mark(call.space, order, told, visitor) else None
+
+    def _store_told(
+        self, call: Call, order: Order, told: Purchase, warnings: tuple[str, ...]
+    ) -> Outcome | None:
+        said = told.said
+        event = StoredEvent(
+            id=event_id(said.number),
+            type=EVENT,
+            time=said.time,
+            received=call.now,
+            source=call.name,
+            body={"properties": ip_addresses.strip_ip_addresses(told.properties), "context": {}},
+            order=said.number,
+        )
+        if refused := events.storage_fault(event, call.now):
+            raise Invalid(*refused)
+        session, more = self._own(call, told)
+        mine = TrackedOrder(session.profile, session.id, event.id, said, tracked=False)
+        stored = self._keep(call, order, mine, event, told=_told(order, told, None))
+        if stored is None:
+            return None
+        return Outcome("stored" if stored else "known", (*warnings, *more))
+
+    def _own(self, call: Call, told: Purchase) -> tuple[Session, tuple[str, ...]]:
+        """The customer's own session, for what happened on no device; what the caller may not expect.
+
+        It is linked by itself: whoever was brought along by an address can be unlinked without it.
+        """
+        at = told.said.time
+        first = told._replace(ids=told.ids[:1])
+
+        def rehearse(fresh: Session) -> Session:
+            self._links.rehearse(call, _claim(call, told, fresh.profile), {})
+            return fresh
+
+        own_id = f"{SYNTHETIC_PREFIX}{told.ids[0]}"
+        session = self._visits.open(call, own_id, None, happened=[at], rehearse=rehearse)
+        warnings: tuple[str, ...] = ()
+        if first != told:
+            warnings = self._links.identify(call, _claim(call, told), {}).warnings
+        claim = _claim(call, first, session.profile)._replace(own=True)
+        own = call._replace(evidence=f"{call.evidence}/own")
+        decision = self._links.identify(own, claim, {})
+        return session, tuple(dict.fromkeys((*warnings, *decision.warnings)))
+
+    def _associate(self, call: Call, told: Purchase, visitor: Node) -> bool:
+        """Link who tracked an order with its customer; `False` for who has one, or denied being tracked."""
+        if nodes.read_records(self._store, call.space, [visitor])[visitor].denied:
+            return False
+        claim = _claim(call, told, visitor)._replace(stranger=True, policy="refuse")
+        try:
+            customer = self._links.identify(call, claim, {}).customer
+        except Refused:
+            return False
+        return self._links.root(call, visitor) == customer  # not if it was unlinked since
+
+    def _find_out(self, call: Call, order: Order, told: ShopOrder, visitor: Node) -> None:
+        """Link who tracks an order that the shop told before; the order finds nobody else from then on."""
+        named = nodes.read_claimed_records(self._store, call.space, told.ids)
+        if any(record.before >= told.said.time for record in named.values()):
+            self._write(
+                call.space, order, order._replace(told=None)
+            )  # it was told of who was erased
+            return
+        claim = Claim(
+            profile=visitor,
+            ids=told.ids[:1],
+            hard_types=call.project.hard_types,
+            policy="refuse",
+            said=call.now,
+            caps=call.project.caps,
+            stranger=True,
+        )
+        with suppress(Refused):
+            self._links.identify(call, claim, {})
+        self._write(call.space, order, order._replace(told=told._replace(visitor=visitor)))
+
+    def _mark(self, space: str, order: Order, told: Purchase, visitor: Node | None) -> bool:
+        """Note that the shop told an order of which an event is there already."""
+        fresh = order._replace(told=_told(order, told, visitor), expires=None)
+        return fresh == order or self._write(space, order, fresh)
+
+    def _keep(
+        self,
+        call: Call,
+        order: Order,
+        mine: TrackedOrder,
+        event: StoredEvent,
+        *,
+        told: ShopOrder | None = None,
+    ) -> bool | None:
+        """Store an event and the row that names it; `False` where the event is there, nothing where others wrote."""
+        session = self._visits.find(call.space, mine.session)
+        if session:
+            self._visits.expect(call, session, event.time)
+        before = order.expires if order.rev else event.expires
+        expires = None if before is None or event.expires is None else max(before, event.expires)
+        put = event_store.put_event(self._store, call.space, mine.session, event)
+        fresh = order._replace(kept=(*order.kept, mine), told=told or order.told, expires=expires)
+        if self._write(call.space, order, fresh, put):
+            return True
+        return None if self._store.get([put.key]) == [None] else False
+
+    def _keep_aside(self, call: Call, order: Order, mine: TrackedOrder, event: StoredEvent) -> bool:
+        """Store an event that has no room in its order's row; `False` where its visitor has one there already."""
+        lifetime: records.Item = {} if event.expires is None else {keys.EXPIRES: event.expires}
+        mark = keys.order_aside(call.space, order.number, mine.profile)
+        put = event_store.put_event(self._store, call.space, mine.session, event)
+        try:
+            self._store.write([Put(mark, {"time": event.time, **lifetime}, Absent()), put])
+        except ConditionFailed:
+            return False
+        return True
+
+    def _write(self, space: str, before: Order, after: Order, *more: Action) -> bool:
+        """Write an order, if nobody else did since it was read."""
+        fresh = after._replace(rev=before.rev + 1)
+        key = keys.order_head(space, before.number)
+        known = before.told.ids if before.told else ()
+        named = [node for node in (after.told.ids if after.told else ()) if node not in known]
+        marks = [Put(keys.shop_order(space, node, before.number), {}) for node in named]
+        try:
+            self._store.write([Put(key, items.write_order(fresh), Rev(before.rev)), *marks, *more])
+        except ConditionFailed:
+            return False
+        return True
+
+    def _read(self, call: Call, number: str) -> Order:
+        """What is known of an order; past its retention nothing, though DynamoDB did not delete it yet."""
+        key = keys.order_head(call.space, number)
+        item = self._store.get([key])[0]
+        found = items.read_order(key, item)
+        return (
+            Order(number, found.rev) if item and event_store.is_expired(item, call.now) else found
+        )
+
+    def _has(self, call: Call, order: Order) -> bool:
+        """Whether the customer of whom an order was told has it still: the visitor who brought it may be gone."""
+        ids = order.told.ids if order.told else ()
+        customer = self._known(
+            call, next((n for n in ids if n.type in call.project.hard_types), ids[0])
+        )
+        return any(self._links.root(call, kept.profile) == customer for kept in order.kept)
+
+    def _known(self, call: Call, node: Node) -> Node | None:
+        """The customer that an identifier finds now."""
+        return self._decided(
+            call, [node], lambda facts: identity.look_up(node, facts, call.project.hard_types)
+        )
+
+    def _whose(self, call: Call, kept: TrackedOrder) -> Node:
+        """Whose an event is: its profile may have become somebody else's later, and left it where it was."""
+        hard_types = call.project.hard_types
+        found = fold_spans(nodes.read_history(self._store, call.space, kept.profile))
+        spanned = self._decided(call, [], lambda facts: identity.roots(found, facts, hard_types))
+        at = (span.target for span in spanned if span.start <= kept.said.time < span.end)
+        return next(at, kept.profile)
+
+    def _decided(
+        self, call: Call, first: Sequence[Node], decide: Callable[[Facts], _Found]
+    ) -> _Found:
+        """A decision, once the nodes that it asks for are read."""
+        facts = {n: r.state for n, r in nodes.read_records(self._store, call.space, first).items()}
+        while True:
+            try:
+                return decide(facts)
+            except NeedsRead as missing:
+                read = nodes.read_records(self._store, call.space, missing.nodes)
+                facts |= {node: record.state for node, record in read.items()}
+
+    def _roots(self, call: Call, order: Order, *more: Node) -> dict[Node, Node]:
+        """Whose the profiles are that an order is kept under; one that nobody else mentions need not be asked for."""
+        if not (order.kept or order.told):
+            return {profile: profile for profile in more}
+        profiles = dict.fromkeys([*(kept.profile for kept in order.kept), *more])
+        return {profile: self._links.root(call, profile) for profile in profiles}
+
+
+def _told(order: Order, told: Purchase, visitor: Node | None) -> ShopOrder:
+    """All that the shop told of an order so far."""
+    before = order.told
+    ids = (*told.ids, *(before.ids if before else ()))
+    return ShopOrder(tuple(dict.fromkeys(ids)), told.said, visitor or (before and before.visitor))
+
+
+def _claim(call: Call, told: Purchase, profile: Node | None = None) -> Claim:
+    """The shop says, as of the order's date: this is who ordered."""
+    return Claim(
+        profile=profile,
+        ids=told.ids,
+        hard_types=call.project.hard_types,
+        policy="split",  # an address that changes hands takes no earlier order along
+        said=min(told.said.time, call.now),
+        timed=True,
+        caps=call.project.caps,
+    )

@@ -1,0 +1,269 @@
+"""Sessions and the anonymous profiles behind them (rule 1)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+from uuid import UUID
+
+from hardlink.domain import clock_skew, returning_clock, visit_events
+from hardlink.domain.call import Call, NewId
+from hardlink.domain.errors import Busy, Invalid
+from hardlink.domain.graph import NOBODY, Node, State, profile_node
+from hardlink.domain.identifiers import SYNTHETIC_PREFIX, parse_session_id
+from hardlink.domain.records import Record, Session
+from hardlink.domain.times import DAY, MINUTE
+from hardlink.services.links import BEING_ERASED
+from hardlink.storage import activity, event_store, items, keys, nodes
+from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.store import (
+    Absent,
+    Action,
+    Below,
+    Check,
+    ConditionFailed,
+    Patch,
+    Put,
+    Rev,
+    Same,
+    Store,
+)
+
+AHEAD = 30 * MINUTE
+"""How far `latest` is raised beyond an event, so that a visit raises it once or twice."""
+
+
+class _Placed(NamedTuple):
+    """A session to be made, and what its profile needs for that."""
+
+    session: Session
+    profile: Action
+
+    @property
+    def unrecorded(self) -> Session:
+        """The session where it is not made: then a profile that would be is nobody."""
+        is_new = isinstance(self.profile, Put)
+        return self.session._replace(profile=NOBODY) if is_new else self.session
+
+
+class _Found(NamedTuple):
+    """A profile that a call names, or the one that came after it was erased.
+
+    `erased`: when that was, 0 is never; `denied`: they had opted out.
+    """
+
+    profile: Node
+    record: Record = Record()
+    erased: int = 0
+    denied: bool = False
+
+
+class Visits:
+    """Finds and opens sessions."""
+
+    def __init__(self, store: Store, new_id: NewId) -> None:
+        self._store = store
+        self._new_id = new_id
+
+    def find(self, space: str, id_: str) -> Session | None:
+        """A session that is known, also one that is `gone`."""
+        key = keys.session_head(space, id_)
+        item = self._store.get([key])[0]
+        return items.read_session(key, item) if item else None
+
+    def open(
+        self,
+        call: Call,
+        id_: str,
+        named_profile: object,
+        *,
+        happened: Sequence[int | None] = (),
+        told: int | None = None,
+        rehearse: Callable[[Session], Session] = lambda session: session,
+        quiet: bool = False,
+        anew: bool = False,
+    ) -> Session:
+        """The session of a call, made if it is not known (rule 1): a known session's profile wins.
+
+        One that was erased begins anew, with a new profile; not for somebody who had opted out, unless `anew` says so.
+        The session of who opted out is not made; its profile is `NOBODY` where there is none.
+
+        `happened`: the times of the events that come with it, on the device's clock (`None`: now). `told`: the
+        device's time of the call itself. `rehearse`: raises if what follows would be refused; then none is made. It
+        answers the session as it is to be made.
+        `quiet`: it begins no visit, and so with no events of its own.
+        """
+        for _ in optimistic_retries():
+            found = self.find(call.space, id_)
+            if found and not found.gone:
+                return found
+            try:
+                begun = _fresh(call, id_, happened, told, found)
+                fresh = self._placed(call, begun, named_profile, anew=anew)
+                if found:
+                    fresh = _come_back(fresh, found, anew=anew)
+                if fresh.session.denied:
+                    return fresh.unrecorded  # who opted out is recognised, and not recorded
+                session = rehearse(fresh.session)
+                return self._write(call, session, fresh.profile, quiet=quiet, gone=found)
+            except ConditionFailed:
+                continue
+        raise AssertionError("attempts end in an answer or an error")
+
+    def begin_anew(self, call: Call, *, denied: bool) -> Session:
+        """A new session of a new profile (rule 5); somebody who opted out stays so."""
+        fresh = Session(
+            self._new_id(),
+            profile_node(self._new_id()),
+            call.name,
+            call.now,
+            call.now,
+            call.now,
+            denied=denied,
+        )
+        record = Record(State(rev=1), call.now, denied=denied)
+        made = Put(keys.node_head(call.space, fresh.profile), items.write_record(record), Absent())
+        return self._write(call, fresh, made, quiet=denied)
+
+    def known_profile(self, call: Call, named_profile: object) -> Node | None:
+        """The profile that a call names, or that came after it was erased, if there is one."""
+        named = _named(call, named_profile)
+        found = self._living(call, named) if named else None
+        return found.profile if found and found.record.is_there else None
+
+    def _living(self, call: Call, named: Node) -> _Found:
+        """A profile; of one that was erased the one that came after it, or will."""
+        found = _Found(named)
+        while True:
+            head = keys.node_head(call.space, found.profile)
+            item, stone = self._store.get([head, keys.tombstone(call.space, found.profile)])
+            record = items.read_record(item)
+            if stone is None and record.dying:
+                raise Busy(BEING_ERASED)  # a moment ago
+            if stone is None or record.is_there:
+                return found._replace(record=record)
+            after = _after(found.profile, str(stone["next"]))
+            found = _Found(after, erased=nodes.erasure_time(stone), denied="denied" in stone)
+
+    def expect(self, call: Call, session: Session, time: int) -> None:
+        """Raise the upper bound of a session's event times, before an event beyond it is written."""
+        if time <= session.latest:
+            return
+        latest = time + AHEAD
+        key = keys.session_head(call.space, session.id)
+        self._store.write([activity.bound(call.space, session.id, latest)])
+        with suppress(ConditionFailed):  # somebody raised it further
+            self._store.write(
+                [Patch(key, {"latest": latest, "seen": time}, Below("latest", latest))]
+            )
+
+    def keep_clock(self, call: Call, session: Session) -> None:
+        """Date what this device says by another clock from now on (see `returning`)."""
+        key = keys.session_head(call.space, session.id)
+        same = Same("profile", session.profile.value)
+        with suppress(ConditionFailed):  # it was erased meanwhile
+            self._store.write([Patch(key, {"offset": session.offset}, same)])
+
+    def _placed(self, call: Call, fresh: Session, named_profile: object, *, anew: bool) -> _Placed:
+        """A new session on the profile that the call names, else on a new one."""
+        named = _named(call, named_profile)
+        found = self._living(call, named) if named else None
+        if found and found.erased:  # nothing of what it did before is stored under the next one
+            denied = found.denied and not anew
+            fresh = fresh._replace(erased=((0, found.erased + 1),), denied=denied)
+        if found and found.record.is_there:
+            record = found.record
+            unchanged = Check(keys.node_head(call.space, found.profile), Rev(record.state.rev))
+            erased = tuple(dict.fromkeys((*record.erased, *fresh.erased)))
+            known = fresh._replace(profile=found.profile, denied=record.denied, erased=erased)
+            return _Placed(known, unchanged)
+        made_up = (
+            f"{SYNTHETIC_PREFIX if fresh.id.startswith(SYNTHETIC_PREFIX) else ''}{self._new_id()}"
+        )
+        adopts = found and (found.erased or call.source.static_profile_id)
+        adopted = found.profile if found and adopts else profile_node(made_up)
+        item = items.write_record(Record(State(rev=1), call.now))
+        made = Put(keys.node_head(call.space, adopted), item, Absent())
+        return _Placed(fresh._replace(profile=adopted), made)
+
+    def _write(
+        self,
+        call: Call,
+        session: Session,
+        profile_action: Action,
+        *,
+        quiet: bool,
+        gone: Session | None = None,
+    ) -> Session:
+        begins: list[Action] = []
+        quiet = quiet or session.id.startswith(SYNTHETIC_PREFIX)  # nobody visits there
+        if call.source.system_events and not quiet:
+            session = visit_events.raised(session)
+            found = visit_events.of(call, session, new_profile=isinstance(profile_action, Put))
+            begins = [
+                event_store.put_event(self._store, call.space, session.id, event) for event in found
+            ]
+        self._store.write(
+            [
+                Put(
+                    keys.session_head(call.space, session.id),
+                    items.write_session(session),
+                    _still_gone(gone) if gone else Absent(),
+                ),
+                Put(
+                    keys.profile_session(call.space, session.profile, session.id),
+                    {"created": session.created},
+                ),
+                profile_action,
+                activity.bound(call.space, session.id, session.latest),
+                *begins,
+            ]
+        )
+        return session
+
+
+def _come_back(fresh: _Placed, gone: Session, *, anew: bool) -> _Placed:
+    """A new session in place of one that was erased: of the same device, and of nothing that came before."""
+    erased = tuple(dict.fromkeys((*gone.erased, *fresh.session.erased)))
+    denied = fresh.session.denied or (gone.denied and not anew)
+    return fresh._replace(session=fresh.session._replace(erased=erased, denied=denied))
+
+
+def _after(named: Node, random: str) -> Node:
+    """Who comes back by the ID of a profile that was erased: always the same one, of whom nothing leads back to it."""
+    digest = hashlib.sha256(f"{named}/{random}".encode()).digest()
+    return profile_node(str(UUID(bytes=digest[:16], version=4)))
+
+
+def _still_gone(gone: Session) -> Same:
+    return Same("gone", int(items.write_gone(gone)["gone"]))
+
+
+def _named(call: Call, profile_id: object) -> Node | None:
+    """The profile that a call names. Raises `Invalid` only where callers make them up; else it is an unknown one."""
+    if profile_id is None:
+        return None
+    try:
+        return profile_node(parse_session_id(profile_id, "profile.id"))
+    except Invalid:
+        if call.source.static_profile_id:
+            raise
+        return None
+
+
+def _fresh(
+    call: Call,
+    id_: str,
+    happened: Sequence[int | None],
+    told: int | None,
+    gone: Session | None,
+) -> Session:
+    times = [time for time in (*happened, told) if time is not None]
+    back = returning_clock.with_clock_offset(call, gone, times) if gone else None
+    offset = back.offset if back else clock_skew.offset(call.now, call.sent, times)
+    dated = (call.now if time is None else clock_skew.corrected(time, offset) for time in happened)
+    seen = max((min(time, call.now + DAY) for time in dated), default=call.now)
+    latest = seen + AHEAD if happened else seen
+    return Session(id_, profile_node(""), call.name, call.now, latest, seen, offset)

@@ -1,0 +1,136 @@
+"""What the library asks of a store: consistent reads, ranges, and conditional writes, all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+from hardlink.domain.records import Item, Key, Table
+
+MOST_ACTIONS = 100
+"""DynamoDB: actions of one transaction."""
+
+
+class Part(NamedTuple):
+    """One of so many parts of a table: from 0 on."""
+
+    number: int
+    of: int
+
+
+WHOLE = Part(0, 1)
+
+
+class ConditionFailed(Exception):
+    """Something changed since it was read: read again, decide again. Nothing was written."""
+
+
+class Absent(NamedTuple):
+    """There is no such item."""
+
+
+class Present(NamedTuple):
+    """There is such an item."""
+
+
+class Rev(NamedTuple):
+    """Nobody wrote the item since it was read at this `rev` (0: it was absent)."""
+
+    rev: int
+
+
+class AtMost(NamedTuple):
+    """The item is absent, or its attribute is no larger than `value`."""
+
+    attribute: str
+    value: int
+
+
+class Below(NamedTuple):
+    """The item is there, and its attribute is smaller than `value`."""
+
+    attribute: str
+    value: int
+
+
+class Same(NamedTuple):
+    """The item is there, and its attribute is still `value`."""
+
+    attribute: str
+    value: str | int
+
+
+Condition: TypeAlias = Absent | Present | Rev | AtMost | Below | Same
+
+
+class Put(NamedTuple):
+    """Write an item whole."""
+
+    key: Key
+    item: Item
+    when: Condition | None = None
+
+
+class Patch(NamedTuple):
+    """Set some attributes of an item and remove others."""
+
+    key: Key
+    put: Item
+    when: Condition
+    remove: tuple[str, ...] = ()
+
+
+class Delete(NamedTuple):
+    """Delete an item, whether it is there or not, unless `when` says what it must be."""
+
+    key: Key
+    when: Condition | None = None
+
+
+class Check(NamedTuple):
+    """Write nothing, but only if this holds."""
+
+    key: Key
+    when: Condition
+
+
+Action: TypeAlias = Put | Patch | Delete | Check
+
+
+class Store(Protocol):
+    """Both tables. Every call may raise `Busy` when the tables don't answer."""
+
+    def get(self, keys: Sequence[Key]) -> list[Item | None]:
+        """The items at these keys, in their order, read consistently; `None` where there is none."""
+
+    def scan(
+        self,
+        table: Table,
+        partition: str,
+        first: str,
+        last: str,
+        *,
+        newest_first: bool = False,
+        page: int | None = None,
+    ) -> Iterator[tuple[Key, Item]]:
+        """The items of a partition with sort keys from `first` to `last`, both included, read consistently.
+
+        Pages are fetched as they are asked for; `page` is how many items one of them should hold.
+        """
+
+    def scan_all(
+        self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
+    ) -> Iterator[list[tuple[Key, Item]]]:
+        """Every item whose partition key begins with `partitions`, and its sort key with one of `kinds`; in no order.
+
+        `partitions`: empty for all. `part`: of one part of the table alone; every partition is in one, and stays there.
+
+        It reads the whole table, whatever it answers: a page a request, many of them empty, as they are asked for.
+        Each page is read consistently, all of them at no one moment: what is written meanwhile may be seen or not.
+        """
+
+    def write(self, actions: Sequence[Action]) -> None:
+        """All of these or none, at most 100, each on a key of its own. Raises `ConditionFailed`."""
+
+    def insert(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
+        """Add items that nobody may overwrite, on keys of their own: `False` where one was there already."""

@@ -1,1 +1,0 @@
-"""Tracardi's dialect: its payload (`payload`, `meanings`), its answers (`answers`), and what lies between (`calls`)."""

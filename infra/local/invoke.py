@@ -1,0 +1,62 @@
+"""Calls functions with sample events on empty tables: `python -m infra.local.invoke events/track.json`.
+
+Several files are carried out in their order, on the same tables: track.json identify-soft.json
+associate-customers.json customer-events.json shows how history joins a customer.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from infra import topology
+from infra.local import lambda_runtime
+
+SERVER_KEY = "sample-server-key"
+"""What the sample events of the read calls carry."""
+
+
+def function_of(event: dict[str, Any]) -> str:
+    """The function that an event is for. Raises `ValueError` where no route, stream or queue brings it."""
+    if "Records" in event:
+        if event["Records"][0]["eventSource"] == "aws:sqs":
+            return "erase"
+        items = {record["dynamodb"]["Keys"]["item"]["S"] for record in event["Records"]}
+        return "associate" if items <= {"#", "~"} else topology.FORWARD.name
+    for route in topology.ROUTES:
+        if route.key == event.get("routeKey"):
+            return route.function
+    raise ValueError(f"no function has the route {event.get('routeKey')!r}")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """An event from its file."""
+    event: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return event
+
+
+def main(names: list[str]) -> int:
+    """Carry out the events in these files, and print what is answered."""
+    if not names:
+        print(__doc__, file=sys.stderr)
+        return 2
+    project = next(iter(lambda_runtime.declared(topology.SOURCES).projects))
+    with lambda_runtime.deployed(topology.SOURCES, {project: SERVER_KEY}) as deployment:
+        for path in map(Path, names):
+            event = read(path)
+            function = function_of(event)
+            answer = deployment.invoke(function, event)
+            print(f"{path} -> {function}: {_shown(answer)}", flush=True)
+    return 0
+
+
+def _shown(answer: Any) -> str:
+    if "statusCode" not in answer:
+        return json.dumps(answer, indent=2)
+    return f"{answer['statusCode']} {json.dumps(json.loads(answer['body']), indent=2)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,119 @@
+"""Outputs onward: `forward` on both streams, Firehose, and the bucket in which the lines lie by the day."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra import topology
+from infra.stack.functions import Functions
+from infra.stack.nag import suppress_nag
+from infra.stack.stream_readers import StreamReader
+from infra.stack.tables import Tables
+
+Stream = firehose.CfnDeliveryStream
+
+
+class Forwarding(Construct):
+    """`bucket`, `stream`: their names. `reading`: the way from the streams, and the queue of what failed."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, tables: Tables, functions: Functions, keep: bool
+    ) -> None:
+        super().__init__(scope, id_)
+        self._bucket = self._made(keep=keep)
+        self.bucket = self._bucket.bucket_name
+        stream = self._stream(self._writer())
+        self.stream = stream.ref
+        self.function = functions.add(
+            topology.FORWARD, {"HARDLINK_FORWARD_STREAM": stream.ref}, self._sending(stream)
+        )
+        self.reading = StreamReader(
+            self, "Reading", tables=tables, function=self.function, filters=topology.FORWARD_FILTERS
+        )
+
+    def _made(self, *, keep: bool) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=Duration.days(topology.FORWARD_DAYS),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
+            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
+        )
+        suppress_nag(bucket, "S1", "Firehose alone writes here: who reads is in CloudTrail")
+        return bucket
+
+    def _writer(self) -> iam.Role:
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "firehose.amazonaws.com",
+                conditions={"StringEquals": {"sts:ExternalId": Aws.ACCOUNT_ID}},
+            ),
+        )
+        objects = self._bucket.arn_for_objects("*")
+        policy = iam.Policy(
+            self,
+            "Writing",
+            roles=[role],
+            statements=[
+                iam.PolicyStatement(
+                    actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+                    resources=[objects],
+                ),
+                iam.PolicyStatement(
+                    actions=[
+                        "s3:GetBucketLocation",
+                        "s3:ListBucket",
+                        "s3:ListBucketMultipartUploads",
+                    ],
+                    resources=[self._bucket.bucket_arn],
+                ),
+            ],
+        )
+        plain = cast("s3.CfnBucket", self._bucket.node.default_child)
+        named = Stack.of(self).get_logical_id(plain)
+        suppress_nag(policy, f"IAM5[Resource::<{named}.Arn>/*]", "every file of this bucket alone")
+        self._written = policy
+        return role
+
+    def _stream(self, role: iam.Role) -> Stream:
+        stream = Stream(
+            self,
+            "Stream",
+            delivery_stream_type="DirectPut",
+            delivery_stream_encryption_configuration_input=(
+                Stream.DeliveryStreamEncryptionConfigurationInputProperty(key_type="AWS_OWNED_CMK")
+            ),
+            extended_s3_destination_configuration=(
+                Stream.ExtendedS3DestinationConfigurationProperty(
+                    bucket_arn=self._bucket.bucket_arn,
+                    role_arn=role.role_arn,
+                    prefix="told/!{timestamp:yyyy/MM/dd}/",
+                    error_output_prefix="failed/!{firehose:error-output-type}/",
+                    compression_format="GZIP",
+                    buffering_hints=Stream.BufferingHintsProperty(
+                        interval_in_seconds=300, size_in_m_bs=64
+                    ),
+                )
+            ),
+        )
+        stream.node.add_dependency(self._written)
+        return stream
+
+    @staticmethod
+    def _sending(stream: Stream) -> iam.PolicyStatement:
+        return iam.PolicyStatement(actions=["firehose:PutRecordBatch"], resources=[stream.attr_arn])

@@ -1,0 +1,164 @@
+"""The Lambda functions: one code asset, one layer, and for each function a role that may do what it does, no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from hardlink.domain.sources import Sources
+from infra import topology
+from infra.stack import assets, queues
+from infra.stack.nag import suppress_nag
+from infra.stack.server_keys import ServerKeys, SigningKeys
+from infra.stack.tables import Tables
+from infra.stages import Stage
+
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+ARCHITECTURE = lambda_.Architecture.ARM_64
+IN_LAMBDA = "/var/task/sources.toml"
+
+
+class Functions(Construct):
+    """The functions of `plan.FUNCTIONS_BY_NAME`, by name."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        tables: Tables,
+        erasures: sqs.Queue,
+        server_keys: ServerKeys,
+        signing_keys: SigningKeys,
+        sources: Sources,
+        stage: Stage,
+        keep: bool,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._stage = stage
+        self._tables = tables
+        self._erasures = erasures
+        self._server_keys = server_keys
+        self._signing_keys = signing_keys
+        self._sources = sources
+        self._keep = keep
+        self._code = _asset(assets.code())
+        self._layer = lambda_.LayerVersion(
+            self,
+            "Dependencies",
+            code=_asset(assets.layer()),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+        )
+        self._by_name = {f.name: self._function(f) for f in topology.FUNCTIONS_BY_NAME.values()}
+
+    def __getitem__(self, name: str) -> lambda_.Function:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def add(
+        self,
+        function: topology.Function,
+        environment: Mapping[str, str],
+        permission: iam.PolicyStatement,
+    ) -> lambda_.Function:
+        """One more function, which is told more and may do more."""
+        made = self._by_name[function.name] = self._function(function)
+        for name, value in environment.items():
+            made.add_environment(name, value)
+        made.add_to_role_policy(permission)
+        return made
+
+    def _function(self, function: topology.Function) -> lambda_.Function:
+        scope = Construct(self, function.name.capitalize())
+        log = logs.LogGroup(
+            scope,
+            "Log",
+            retention=logs.RetentionDays[topology.LOG_RETENTION],
+            removal_policy=RemovalPolicy.RETAIN if self._keep else RemovalPolicy.DESTROY,
+        )
+        made = lambda_.Function(
+            scope,
+            "Function",
+            runtime=RUNTIME,
+            architecture=ARCHITECTURE,
+            handler=f"{function.name}.handler.handler",
+            code=self._code,
+            layers=[self._layer],
+            role=self._role(scope, function, log),
+            memory_size=function.memory,
+            timeout=Duration.seconds(function.timeout),
+            tracing=self._tracing(function),
+            log_group=log,
+            logging_format=lambda_.LoggingFormat.JSON,
+            system_log_level_v2=self._system_log_level(),
+            environment=self._environment(function),
+        )
+        suppress_nag(made, "L1", "Python 3.13 is what the layer's wheels are built and tested for")
+        return made
+
+    def _role(self, scope: Construct, function: topology.Function, log: logs.LogGroup) -> iam.Role:
+        role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log.grant_write(role)
+        for table, allowed in function.access.items():
+            actions = [f"dynamodb:{action}" for action in allowed]
+            role.add_to_policy(queues.allow(actions, [self._tables[table].table_arn]))
+        if function.erasures:
+            actions = [f"sqs:{action}" for action in function.erasures]
+            role.add_to_policy(queues.allow(actions, [self._erasures.queue_arn]))
+        if function.server_keys:
+            role.add_to_policy(self._server_keys.reading())
+        if function.signing_keys and self._signing_keys.arns:
+            role.add_to_policy(self._signing_keys.reading())
+        if self._tracing(function) == lambda_.Tracing.ACTIVE:
+            suppress_nag(
+                role, "IAM5[Resource::*]", "X-Ray knows no resources: traces are sent to `*`"
+            )
+        return role
+
+    def _tracing(self, function: topology.Function) -> lambda_.Tracing:
+        """Lambda traces a call a second and a twentieth of the others, which nobody can change."""
+        traced = self._stage.traces == "all" or not function.busy
+        return lambda_.Tracing.ACTIVE if traced else lambda_.Tracing.DISABLED
+
+    def _system_log_level(self) -> lambda_.SystemLogLevel:
+        """Lambda's own lines at the start and the end of every call are INFO, and cost more than the call."""
+        return lambda_.SystemLogLevel[self._stage.log_level.replace("WARNING", "WARN")]
+
+    def _environment(self, function: topology.Function) -> dict[str, str]:
+        environment = {
+            **{
+                f"HARDLINK_{name.upper()}_TABLE": self._tables[name].table_name
+                for name in self._tables
+            },
+            "HARDLINK_SOURCES": IN_LAMBDA,
+            "POWERTOOLS_SERVICE_NAME": Stack.of(self).stack_name,
+            "POWERTOOLS_LOG_LEVEL": self._stage.log_level,
+        }
+        if function.erasures:
+            environment["HARDLINK_ERASURES"] = self._erasures.queue_url
+        if function.server_keys:
+            keys = Stack.of(self).to_json_string(self._server_keys.arns)
+            environment["HARDLINK_SERVER_KEYS"] = keys
+        if function.signing_keys and self._signing_keys.arns:
+            keys = Stack.of(self).to_json_string(self._signing_keys.arns)
+            environment["HARDLINK_SIGNING_KEYS"] = keys
+        if function.hard_types:
+            hard = {name: sorted(types) for name, types in self._sources.hard_types.items()}
+            environment["HARDLINK_HARD_TYPES"] = json.dumps(hard)
+        return environment
+
+
+def _asset(folder: Path) -> lambda_.Code:
+    """A folder to upload, without what Python may have left there since it was built."""
+    return lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__"])

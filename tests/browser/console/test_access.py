@@ -1,0 +1,107 @@
+"""Everybody can use it: axe finds nothing, in both themes, on a desktop and on a phone; and its scripts' types hold."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.console.test_customer import GORDON, known
+from tests.http.service import KEY, Client, fresh
+from tests.support.engines import tools
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+RUN = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations.map(
+    one => [one.id, one.impact, one.nodes.map(node => node.html.slice(0, 160)).slice(0, 3)])"""
+
+
+@pytest.fixture(scope="module")
+def views(shop: Client) -> list[str]:
+    """The address of every view, with something in it."""
+    customer, session = fresh("c"), fresh()
+    more: dict[str, Any] = {"segments": ["vip"], "consents": {"newsletter": True, "ads": False}}
+    shop.track(session, "")
+    known(shop, session, fresh("first"), "view", "search")
+    known(shop, session, customer, "view", properties=GORDON, **more)
+    backend = {"source": {"id": "web-key"}, "no_device": True, "ids": {"registered": customer}}
+    shop.post("/track", {**backend, "events": [{"type": "invoice"}]})
+    mine = f"#/customers/registered/{customer}"
+    return [
+        "#/live",
+        "#/customers",
+        mine,
+        f"{mine}/graph",
+        f"{mine}/sessions",
+        f"#/sessions/{session}",
+        "#/customers/registered/nobody",
+    ]
+
+
+def violations(page: Page, checks: Path) -> list[Any]:
+    page.evaluate((checks / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
+    found: list[Any] = page.evaluate(RUN)
+    return found
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(
+    browser: Browser, url: str, views: list[str], checks: Path, theme: Any, size: str
+) -> None:
+    width, height = SIZES[size]
+    viewport: Any = {"width": width, "height": height}
+    with browser.new_context(
+        color_scheme=theme, viewport=viewport, bypass_csp=True, reduced_motion="reduce"
+    ) as context:
+        page = context.new_page()
+        page.goto(url)
+        page.get_by_label("Server key").wait_for()
+        found = {"door": violations(page, checks)}
+        page.get_by_label("Server key").fill(KEY)
+        page.keyboard.press("Enter")
+        page.locator(".bar").wait_for()
+        for view in views:
+            page.evaluate("view => { location.hash = view }", view)
+            page.locator("main h1").wait_for()
+            page.wait_for_load_state("networkidle" if view != "#/live" else "load")
+            for summary in page.locator(".entry summary").all()[:3]:
+                summary.click(position={"x": 5, "y": 5})
+            found[view] = violations(page, checks)
+            wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert page.evaluate(wide) <= 0, f"{view} is wider than the screen"
+        page.keyboard.press("?")
+        found["help"] = violations(page, checks)
+        assert [(view, *one) for view, some in found.items() for one in some] == []
+
+
+def test_everything_is_reached_by_tab_alone(console: Page, shop: Client) -> None:
+    shop.track(fresh(), "view")
+    console.locator(".entry").first.wait_for()
+    console.locator(".skip").focus()
+    reached = ["Skip to content"]
+    for _ in range(16):
+        console.keyboard.press("Tab")
+        reached.append(
+            console.evaluate(
+                "(e => e.getAttribute('aria-label') || e.textContent.slice(0, 30))(document.activeElement)"
+            )
+        )
+    ways = ["Skip to content", "Hardlink", "Live", "Customers", "Type of identifier", "Identifier"]
+    assert reached[: len(ways)] == ways
+    assert {"Filter events", "Verdict", "Pause", "Raw JSON"} <= set(reached)
+
+
+def typed(checks: Path, project: Path) -> None:
+    """TypeScript finds nothing wrong in the scripts that a `tsconfig.json` names."""
+    command = [*tools.node(), str(checks / "node_modules/typescript/bin/tsc"), "-p", str(project)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_its_scripts_hold_their_types(checks: Path) -> None:
+    typed(checks, Path(__file__).with_name("tsconfig.json"))

@@ -1,0 +1,264 @@
+"""A customer's page, the graph behind it, and undo."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.console.test_live import expect_count
+from tests.http.service import Client, eventually, fresh
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+GORDON: Mapping[str, Any] = {
+    "first_name": "Gordon",
+    "last_name": "Freeman",
+    "company_name": "Black Mesa",
+    "email": "gordon@blackmesa.com",
+    "phone": "+421905123456",
+    "language": "en",
+    "domain": "shop.example",
+    "crowbars": {"owned": 2},
+}
+
+
+def known(shop: Client, session: str, customer: str, *types: str, **more: Any) -> None:
+    """A visitor who did this, and is this customer; association has come."""
+    shop.track(session, *types)
+    shop.identify(session, {"registered": customer}, **more)
+    eventually(lambda: len(shop.types("registered", customer)) >= len(types), wanted=True)
+
+
+def find(console: Page, value: str, type_: str = "") -> None:
+    console.get_by_label("Type of identifier").select_option(type_)
+    console.get_by_label("Identifier", exact=True).fill(value)
+    console.get_by_role("button", name="Look up").click()
+
+
+def test_the_special_attributes_and_all_others(console: Page, shop: Client) -> None:
+    customer = fresh("c")
+    more = {"segments": ["vip"], "traits": {"size": "L"}, "consents": {"newsletter": True}}
+    session = fresh()
+    known(shop, session, customer, "view", properties=GORDON, **more)
+    body = {"source": {"id": "web-key"}, "session": {"id": session}, "tracking": "granted"}
+    assert shop.post("/consent", body).status == 200
+    find(console, customer)
+    console.get_by_role("heading", name="Gordon Freeman").wait_for()
+    card = console.locator(".card").inner_text()
+    for text in ("Black Mesa", "+421905123456", "English (en)", "shop.example", customer):
+        assert text in card
+    assert console.get_by_role("link", name="gordon@blackmesa.com").is_visible()
+    aside = console.get_by_role("complementary").inner_text()
+    for text in ("crowbars", "owned", "vip", "size", "newsletter", "tracking", customer):
+        assert text in aside
+    assert console.locator(".consent").all_inner_texts() == ["granted", "granted"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "by"),
+    [
+        ("", "email"),
+        ("", "registered"),
+        ("", "session"),
+        ("email", "email"),
+        ("session", "session"),
+        ("profile", "profile"),
+    ],
+)
+def test_somebody_is_found_by_any_identifier(
+    console: Page, shop: Client, type_: str, by: str
+) -> None:
+    ids = {"registered": fresh("c"), "email": f"{fresh()}@example.com"}
+    session = fresh()
+    shop.track(session, "view")
+    shop.identify(session, ids)
+    eventually(lambda: shop.types("registered", ids["registered"]), ["view"])
+    profile = shop.get("sessions", session).json["profile"]["id"]
+    find(console, {**ids, "session": session, "profile": profile}[by], type_)
+    heading = "Session" if by == "session" else ids.get(by, profile)
+    console.get_by_role("heading", name=heading).first.wait_for()
+    assert session in console.locator("main").inner_text() or by != "session"
+
+
+def test_nobody_is_found(console: Page) -> None:
+    find(console, fresh("nobody"))
+    console.get_by_text("Nobody is known by this.").wait_for()
+    console.goto(console.url.partition("#")[0] + "#/customers/registered/nobody-at-all")
+    console.get_by_text("nobody is known by this identifier").wait_for()
+
+
+def test_the_timeline_is_paged_and_filtered_by_type(console: Page, shop: Client) -> None:
+    customer, session = fresh("c"), fresh()
+    known(shop, session, customer, *(f"view-{n}" for n in range(70)))
+    find(console, customer)
+    types = console.locator(".timeline .entry .type")
+    expect_count(types, 50)
+    console.get_by_role("button", name="Older events").click()
+    expect_count(types, 70)
+    assert types.all_inner_texts() == [f"view-{n}" for n in reversed(range(70))]
+    console.get_by_label("Type of event").fill("view-3")
+    console.keyboard.press("Enter")
+    expect_count(types, 1)
+
+
+def test_derived_events_and_backend_sessions_are_shown_as_such(console: Page, shop: Client) -> None:
+    customer, session = fresh("c"), fresh()
+    shop.post(
+        "/bulk",
+        {
+            "commands": [
+                {
+                    "name": "crm/events",
+                    "data": {
+                        "customer_ids": {"cookie": session, "registered": customer},
+                        "project_id": "web-key",
+                        "type": "session_ping",
+                        "properties": {},
+                    },
+                }
+            ]
+        },
+    )
+    eventually(lambda: "session_start" in shop.types("registered", customer), wanted=True)
+    backend = {"source": {"id": "web-key"}, "no_device": True, "ids": {"registered": customer}}
+    shop.post("/track", {**backend, "events": [{"type": "invoice"}]})
+    find(console, customer)
+    start = console.locator(".entry").filter(has_text="session_start")
+    assert start.locator(".mark").inner_text() == "derived"
+    start.locator("summary").click()
+    start.get_by_text("derived_from").wait_for()
+    eventually(lambda: "invoice" in shop.types("registered", customer), wanted=True)
+    console.get_by_role("link", name="Sessions and devices").click()
+    console.get_by_text("1 session of 1 visitor").wait_for()
+    assert console.get_by_role("heading", name="On no device").is_visible()
+
+
+def test_a_link_is_explained_and_undone(console: Page, shop: Client) -> None:
+    """The second login moved this visitor's history; undoing it gives it back."""
+    first, second, session = fresh("first"), fresh("second"), fresh()
+    known(shop, session, first, "view")
+    shop.identify(session, {"registered": second})
+    eventually(lambda: shop.types("registered", second), ["view"])
+    find(console, second)
+    console.get_by_role("link", name="Identity graph").click()
+    graph = console.locator("svg.graph")
+    graph.wait_for()
+    assert graph.locator("g.edge.link").count() == 1
+    assert graph.locator("g.edge.past").count() == 1
+    names = graph.locator(".node title").all_text_contents()
+    assert f"session {session}" in names
+    assert {f"registered {first}", f"registered {second}"} <= set(names)
+    evidence = shop.get("sessions", session).json["why"][0]["evidence"]
+    row = console.locator(".links > li").filter(has_text=evidence)
+    assert "moved" in row.inner_text()
+    graph.locator("g.edge.link").focus()
+    console.keyboard.press("Enter")
+    assert row.get_attribute("class") == "selected"
+
+    row.get_by_role("button", name=re.compile("Undo")).click()
+    dialog = console.get_by_role("dialog", name="Undo this link?")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert shop.get("sessions", session).json["customer"]["value"] == second
+    row.get_by_role("button", name=re.compile("Undo")).click()
+    dialog.get_by_role("button", name="Undo").click()
+    console.get_by_text("The link was undone.").wait_for()
+    expect_count(graph.locator("g.edge.undone"), 1)
+    assert console.evaluate("document.activeElement.ariaLabel").startswith("Identity graph")
+    expect_count(graph.locator("g.edge.link"), 1)
+    assert "undone" in (row.get_attribute("class") or "")
+    eventually(lambda: shop.types("registered", first), ["view"])
+    assert shop.get("sessions", session).json["customer"]["value"] == first
+
+
+def test_a_service_that_does_not_answer_is_not_somebody_unknown(
+    console: Page, shop: Client
+) -> None:
+    customer = fresh("c")
+    known(shop, fresh(), customer, "view")
+    console.route("**/customers/registered/*", lambda route: route.abort())
+    console.evaluate("place => { location.hash = place }", f"#/customers/registered/{customer}")
+    console.get_by_role("heading", name="No answer").wait_for()
+    console.evaluate("() => { location.hash = '#/sessions/nobody' }")
+    console.get_by_role("heading", name="Not found").wait_for()
+
+
+def test_a_session_says_what_was_not_stored(console: Page, shop: Client) -> None:
+    session = fresh()
+    shop.track(session, "good", "")
+    find(console, session, "session")
+    console.get_by_role("heading", name="Not stored within a day").wait_for()
+    assert console.locator(".verdict.rejected").count() == 1
+    console.get_by_text("nobody said yet who this is").wait_for()
+
+
+@pytest.mark.parametrize(("width", "seen"), [(1280, 4), (390, 1)])
+def test_the_graph_shows_the_customer_on_any_screen(
+    console: Page, shop: Client, width: int, seen: int
+) -> None:
+    """All four columns where there is room; else it begins with the customer."""
+    customer = fresh("c")
+    known(shop, fresh(), customer, "view")
+    shop.identify(fresh(), {"registered": customer, "email": f"{customer}@example.com"})
+    eventually(lambda: len(shop.get("customers", "registered", customer).json["sessions"]), 2)
+    console.set_viewport_size({"width": width, "height": 800})
+    console.evaluate("at => { location.hash = at }", f"#/customers/registered/{customer}/graph")
+    console.locator("svg.graph").wait_for()
+    visible = """() => { const frame = document.querySelector('.picture').getBoundingClientRect()
+        return [0, 1, 2, 3].filter(column => { const node =
+            document.querySelector(`.column-${column} rect`)?.getBoundingClientRect()
+            return node && node.left >= frame.left && node.right <= frame.right }) }"""
+    console.wait_for_function(f"({visible})().includes(3)")
+    assert len(console.evaluate(visible)) >= seen
+
+
+def test_no_link_passes_behind_what_is_no_part_of_it(console: Page, shop: Client) -> None:
+    customer, mail = fresh("c"), f"{fresh()}@example.com"
+    for more in ({}, {"email": mail}):
+        session = fresh()
+        shop.track(session, "view")
+        shop.identify(session, {"registered": customer, **more})
+    eventually(lambda: shop.types("registered", customer), ["view", "view"])
+    find(console, customer)
+    console.get_by_role("link", name="Identity graph").click()
+    console.locator("svg.graph .column-2").wait_for()
+    tops = "(column) => [...document.querySelectorAll(`.column-${column} rect`)].map(r => r.y.baseVal.value)"
+    assert min(console.evaluate(tops, 2)) > max(console.evaluate(tops, 1))
+
+
+def test_a_line_says_first_what_is_the_events_own(console: Page, shop: Client) -> None:
+    customer, session = fresh("c"), fresh()
+    every = {"os": "Linux", "browser": "Chrome", "device": "Other", "location": "https://a.example"}
+    event = {"type": "view", "properties": {**every, "name": "Crowbar", "price": 42}}
+    shop.post(
+        "/track", {"source": {"id": "web-key"}, "session": {"id": session}, "events": [event]}
+    )
+    shop.identify(session, {"registered": customer})
+    eventually(lambda: shop.types("registered", customer), ["view"])
+    find(console, customer)
+    gist = console.locator(".entry .gist").first
+    gist.wait_for()
+    assert gist.inner_text().startswith("name: Crowbar · price: 42 · os: Linux")
+
+
+def test_a_customer_is_exported_and_erased(console: Page, shop: Client) -> None:
+    customer, session = fresh("c"), fresh()
+    known(shop, session, customer, "view")
+    find(console, customer)
+    with console.expect_download() as download:
+        console.get_by_role("button", name="Export").click()
+    exported = json.loads(download.value.path().read_text())
+    assert [event["session"] for event in exported["events"]] == [session]
+    console.get_by_role("button", name="Erase").click()
+    dialog = console.get_by_role("dialog")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert shop.get("customers", "registered", customer).status == 200
+    console.get_by_role("button", name="Erase").click()
+    dialog.get_by_role("button", name="Erase").click()
+    console.get_by_text("The customer is erased").wait_for()
+    assert shop.get("customers", "registered", customer).status == 404
+    assert shop.get("sessions", session).status == 404

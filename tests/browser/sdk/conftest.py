@@ -1,0 +1,48 @@
+"""The local service of a shop whose pages load the SDK as the snippet says, and the devices of its visitors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.sdk import build
+from tests.browser.sdk.shop import Shop
+from tests.http.service import allowing, running
+from tests.support.engines import Unavailable
+from tests.support.engines.site import Site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The folder in which the SDK's build tools are installed."""
+    try:
+        return build.packages()
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def shop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The shop and its service. At its end the service prints no traceback."""
+    folder = tmp_path_factory.mktemp("service")
+    sources = allowing(site.origin, folder)
+    with running(folder / "log.txt", HARDLINK_SOURCES=str(sources)) as service:
+        yield Shop(site, service.client)
+        service.end()
+        assert "Traceback" not in service.log.read_text()
+
+
+@pytest.fixture
+def device(browser: Browser) -> Iterator[BrowserContext]:
+    """A device of a visitor who was never here. Its pages raise nothing."""
+    with browser.new_context() as context:
+        raised: list[str] = []
+        context.on("weberror", lambda error: raised.append(str(error.error)))
+        yield context
+        assert raised == []

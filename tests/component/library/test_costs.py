@@ -1,0 +1,132 @@
+"""What calls cost in requests to DynamoDB: counted at the client, not believed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hardlink.domain.records import Item, Key
+from hardlink.domain.times import HOUR, to_iso
+from hardlink.storage import keys
+from tests.support.engines.tables import Engine
+from tests.support.world import SPACE, START
+
+
+def view(id_: str) -> dict[str, str]:
+    return {"type": "view", "id": id_}
+
+
+def writes(found: Counter[str]) -> dict[str, int]:
+    return {
+        name: count for name, count in found.items() if "Get" not in name and "Query" not in name
+    }
+
+
+def test_a_steady_track_call_is_one_consistent_read_and_one_write(engine: Engine) -> None:
+    world = engine.world()
+    world.track("s1", view("first"))
+    world.track("s1", view("raises the bound of the visit, once in half an hour"))
+    with engine.counted() as found:
+        world.track("s1", view("a"))
+    assert found == {"ConsistentGetItem": 1, "PutItem": 1}
+    with engine.counted() as found:
+        world.track("s1", *(view(f"b{number}") for number in range(25)))
+    assert found == {"ConsistentGetItem": 1, "BatchExecuteStatement": 1}
+
+
+def test_the_first_call_of_a_visitor_is_one_transaction_more(engine: Engine) -> None:
+    world = engine.world()
+    with engine.counted() as found:
+        world.track("s1", view("a"))
+    assert writes(found) == {"TransactWriteItems": 1, "PutItem": 1}
+
+
+def test_an_ordinary_update_is_one_write(engine: Engine) -> None:
+    world = engine.world()
+    world.track("s1", view("a"))
+    with engine.counted() as found:
+        world.update("s1", properties={"color": "red", "size": 42})
+    assert writes(found) == {"PutItem": 1}
+    world.identify("s1", ids={"registered": "gordon"})
+    with engine.counted() as found:
+        world.update("s1", properties={"color": "green"})
+    assert sum(writes(found).values()) == 1
+    with engine.counted() as found:
+        world.update(None, ids={"registered": "gordon"}, properties={"color": "blue"})
+    assert sum(writes(found).values()) == 1
+
+
+def test_identify_is_one_transaction_and_nothing_when_it_says_what_is_so(engine: Engine) -> None:
+    world = engine.world()
+    world.track("s1", view("a"))
+    for expected in ({"TransactWriteItems": 1}, {}):
+        with engine.counted() as found:
+            world.identify("s1", ids={"registered": "gordon", "email": "g@x.com"})
+        assert writes(found) == expected
+
+
+def test_everything_that_decides_is_read_consistently(engine: Engine) -> None:
+    world = engine.world()
+    with engine.counted() as found:
+        world.track("s1", view("a"))
+        world.identify("s1", ids={"registered": "gordon", "email": "g@x.com"})
+        world.update("s1", properties={"color": "red"})
+        world.identify("s1", "split", ids={"registered": "alyx"})
+        world.drain()
+        world.unlink("s1")
+        world.drain()
+    assert not found.keys() & {"GetItem", "BatchGetItem", "Query", "Scan"}
+
+
+def test_an_association_costs_the_same_for_ten_events_as_for_a_thousand(moto: Engine) -> None:
+    few, many = (_requests(moto, "split", events) for events in (10, 1000))
+    assert few == many
+    assert writes(few)["TransactWriteItems"] >= 4
+
+
+def test_and_the_same_for_five_thousand(local: Engine) -> None:
+    few, many, most = (_requests(local, "move", events) for events in (10, 1000, 5000))
+    assert few == many == most
+    assert writes(few)["TransactWriteItems"] >= 4
+
+
+def _requests(engine: Engine, policy: str, events: int) -> Counter[str]:
+    """All requests of linking a visitor with so many events, of linking it anew, and of associating it twice."""
+    world, session = engine.world(), f"{policy}-{events}"
+    world.track(session, {"type": "view", "id": "e0", "time": to_iso(START - HOUR)})
+    _copy_event(engine, session, events)
+    world.drain()
+    before = _events(engine, session)
+    with engine.counted() as found:
+        for customer in ("gordon", "alyx"):
+            world.identify(session, policy, ids={"registered": f"{session}-{customer}"})
+            world.drain()
+    assert len(before) == events
+    assert _events(engine, session) == before  # I2: no event is ever rewritten
+    return found
+
+
+def _copy_event(engine: Engine, session: str, events: int) -> None:
+    """Give a session as many events as that, past the service, which takes its time for thousands."""
+    _, item = next(engine.store.scan("sessions", f"{SPACE}/{session}", "e/", "e/~"))
+    time, table = int(item["received"]) - HOUR, engine.names["sessions"]
+    item_keys = [
+        keys.session_event(SPACE, session, time - number, "copy") for number in range(1, events)
+    ]
+    raws = [
+        {
+            "session": {"S": key.partition},
+            "item": {"S": key.item},
+            "type": {"S": str(item["type"])},
+            "received": {"N": str(item["received"])},
+            "source": {"S": str(item["source"])},
+            "body": {"S": str(item["body"])},
+        }
+        for key in item_keys
+    ]
+    for start in range(0, len(raws), 25):
+        puts = [{"PutRequest": {"Item": raw}} for raw in raws[start : start + 25]]
+        engine.client.batch_write_item(RequestItems={table: puts})
+
+
+def _events(engine: Engine, session: str) -> list[tuple[Key, Item]]:
+    return list(engine.store.scan("sessions", f"{SPACE}/{session}", "e/", "e/~"))

@@ -1,0 +1,209 @@
+"""Where a limit, a lost answer or a refusal meets a visitor's life: nothing half done, nothing done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from hardlink.domain import commands
+from hardlink.domain.changeset import MOST_SOFT_LINKS
+from hardlink.domain.commands import Track
+from hardlink.domain.errors import Invalid, NotFound, Refused
+from hardlink.domain.times import DAY, to_iso
+from tests.support.engines.tables import Engine
+from tests.support.world import SPACE, START, World
+
+
+def view(id_: str, **more: Any) -> dict[str, Any]:
+    return {"type": "view", "id": id_, **more}
+
+
+class LostAnswer:
+    """Loses the answer to the next transaction, after it was carried out."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._left = 1
+        engine.client.meta.events.register("after-call.dynamodb.TransactWriteItems", self._lose)
+
+    def _lose(self, **_: object) -> None:
+        if self._left:
+            self._left -= 1
+            raise ReadTimeoutError(endpoint_url="it")
+
+
+def test_an_undo_whose_answer_is_lost_undoes_one_link(local: Engine) -> None:
+    world = local.world()
+    for customer in ("a", "b", "c"):
+        world.identify("s1", ids={"registered": customer})
+    LostAnswer(local)
+    answer = world.reading.unlink(SPACE, "s1")
+    assert answer["customer"] == {"type": "registered", "value": "b"}
+    world.settle()
+
+
+def test_an_identify_whose_answer_is_lost_links_once(local: Engine) -> None:
+    world = local.world()
+    world.identify("s1", ids={"registered": "a"})
+    LostAnswer(local)
+    world.identify("s1", ids={"registered": "b", "email": "x@y.z"})
+    assert len(world.session("s1")["why"]) == 2
+    world.settle()
+
+
+def test_an_undo_that_names_its_link_is_done_once(world: World) -> None:
+    for customer in ("a", "b"):
+        world.identify("s1", ids={"registered": customer})
+    evidence = world.session("s1")["why"][0]["evidence"]
+    for _ in range(2):
+        answer = world.reading.unlink(SPACE, "s1", evidence)
+        assert answer["customer"] == {"type": "registered", "value": "a"}
+    with pytest.raises(Refused):
+        world.reading.unlink(SPACE, "s1", "no such evidence")
+
+
+def test_a_visitor_with_as_many_soft_identifiers_as_there_may_be_is_associated(
+    local: Engine,
+) -> None:
+    world = local.world()
+    world.track("s1", view("first"))
+    for number in range(MOST_SOFT_LINKS):
+        world.identify("s1", "split", ids={"email": f"{number}@x.y"})
+    with pytest.raises(Refused, match="call anonymize first"):
+        world.identify("s1", "split", ids={"email": "more@x.y"})
+    world.identify("s1", "split", ids={"registered": "a"})
+    world.settle()
+    assert "s1" in world.sessions("a")
+    assert world.timeline("0@x.y", "email") == ["first"]
+
+
+def test_who_opted_out_leaves_no_new_session_behind(world: World) -> None:
+    profile = world.track("s1", view("a"))["profile"]
+    world.identify("s1", ids={"registered": "gordon"})
+    world.consent("s1", "denied")
+    assert world.track("s2", view("b"), profile=profile)["results"][0]["status"] == "dropped"
+    world.identify("s3", ids={"registered": "gordon"}, profile=profile)
+    world.settle()
+    assert world.sessions("gordon") == {"s1"}
+    for session in ("s2", "s3"):
+        with pytest.raises(NotFound):
+            world.session(session)
+
+
+def test_who_opted_out_is_not_linked_by_events_that_carry_ids(world: World) -> None:
+    world.consent("s1", "denied")
+    world.track("s1", view("a"), ids={"registered": "gordon"})
+    assert world.session("s1")["customer"] is None
+    with pytest.raises(NotFound):
+        world.customer("gordon")
+
+
+def test_what_is_refused_leaves_nothing_behind(world: World) -> None:
+    world.identify("s1", ids={"registered": "a"})
+    world.identify("s2", ids={"loyalty": "l"})
+    both = {"registered": "a", "loyalty": "l"}
+    with pytest.raises(Refused):
+        world.identify("new", ids=both)
+    with pytest.raises(Refused):
+        world.track("new", view("a"), ids=both)
+    with pytest.raises(NotFound):
+        world.session("new")
+    world.settle()
+
+
+def test_attributes_that_have_no_room_change_nothing_at_all(world: World) -> None:
+    world.update(None, ids={"registered": "a"}, properties={f"a{n}": n for n in range(150)})
+    with pytest.raises(Invalid, match="255 attributes already"):
+        world.identify("s1", ids={"registered": "a"}, properties={f"b{n}": n for n in range(120)})
+    assert len(world.customer("a")["attributes"]) == 150
+    with pytest.raises(NotFound):
+        world.session("s1")
+
+
+@pytest.mark.parametrize("session", ["x" * 3000, "undefined", "a\x00b"])
+def test_a_session_id_that_can_be_none_is_a_clear_error_for_readers_too(
+    world: World, session: str
+) -> None:
+    for read in (world.session, world.session_events):
+        with pytest.raises(Invalid):
+            read(session)
+    with pytest.raises(Invalid):
+        world.reading.unlink(SPACE, session)
+
+
+def test_a_call_that_saves_no_session_still_knows_its_profile(world: World) -> None:
+    profile = world.track("s1", view("a"))["profile"]
+    options = {"save": False, "saveSession": False}
+    answer = world.track("s2", view("b", options=options), profile=profile)
+    assert answer["profile"] == profile
+    assert world.track("s3", view("b", options=options))["profile"] == {"id": None}
+    with pytest.raises(NotFound):
+        world.session("s2")
+
+
+def test_one_odd_time_does_not_set_a_devices_clock(world: World) -> None:
+    odd = view("odd", time=to_iso(START + 400 * DAY))
+    answer = world.track("s1", view("now", time=to_iso(START)), odd)
+    assert [verdict["status"] for verdict in answer["results"]] == ["stored", "rejected"]
+    world.track("s1", view("later", time=to_iso(START + 10)))
+    times = [event["time"] for event in world.session_events("s1")]
+    assert times == [to_iso(START + 10), to_iso(START)]
+
+
+def test_a_time_that_correction_moves_out_of_the_calendar_is_rejected(world: World) -> None:
+    far = START + 30_000 * DAY
+    call = world.service.call("move", sent=far)
+    events = [view("a", time=to_iso(0)), view("b", time=to_iso(far))]
+    body = {"source": {"id": "move"}, "session": {"id": "s1"}, "events": events}
+    command = commands.read(Track, body)
+    results = world.service.track(call, command)["results"]
+    assert [verdict["status"] for verdict in results] == ["rejected", "stored"]
+
+
+def test_who_opted_out_is_told_so_whatever_else_is_wrong(world: World) -> None:
+    profile = world.track("s1", view("a"))["profile"]
+    world.consent("s1", "denied")
+    world.identify("s2", ids={"registered": "a"})
+    world.identify("s3", ids={"loyalty": "l"})
+    both = {"registered": "a", "loyalty": "l"}
+    assert "opted out" in world.identify("new", ids=both, profile=profile)["warnings"][0]
+
+
+def test_a_refused_login_of_a_known_visitor_opens_no_session(world: World) -> None:
+    profile = world.identify("s1", "refuse", ids={"registered": "a"})["profile"]
+    with pytest.raises(Refused):
+        world.identify("new", "refuse", ids={"registered": "b"}, profile=profile)
+    with pytest.raises(NotFound):
+        world.session("new")
+
+
+def test_a_word_that_is_sent_again_after_a_login_says_nothing_of_the_customer(world: World) -> None:
+    ids, early = {"email": "x@y.z"}, to_iso(START - DAY)
+    world.identify("s1", ids=ids, properties={"city": "Rome"}, time=early)
+    world.identify("s1", ids={**ids, "registered": "a"})
+    world.identify("s1", ids=ids, properties={"city": "Rome"}, time=early)
+    world.settle()
+    assert world.customer("a")["attributes"] == {"city": "Rome"}
+    world.reading.unlink(SPACE, "s1")
+    world.settle()
+    assert world.customer("a")["attributes"] == {}
+
+
+def test_the_consent_to_be_tracked_is_said_in_one_place(world: World) -> None:
+    """Said elsewhere it would show as granted while nothing is stored, or the other way round."""
+    world.identify("s", ids={"registered": "k"})
+    said: dict[str, Any] = {"ids": {"registered": "k"}, "consents": {"tracking": "granted"}}
+    tells: list[Callable[[], Any]] = [
+        lambda: world.track("s", **said),
+        lambda: world.identify("s", **said),
+        lambda: world.update("s", **said),
+    ]
+    for tell in tells:
+        with pytest.raises(Invalid, match="/consent") as raised:
+            tell()
+        assert raised.value.field == "consents.tracking"
+    world.consent("s", "denied")
+    world.settle()
+    assert world.customer("k")["consents"] == {"tracking": "denied"}

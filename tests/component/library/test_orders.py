@@ -1,0 +1,380 @@
+"""Orders, tracked and told: one conversion, associated, in whichever order they come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from hardlink.domain import records
+from hardlink.domain.errors import NotFound, Refused
+from hardlink.domain.times import DAY, to_iso
+from hardlink.storage import keys
+from tests.support import invariants
+from tests.support import world as worlds
+from tests.support.memory_store import MemoryStore
+from tests.support.world import SPACE, START, World
+
+TOTAL = 2185.85
+IDS = {"registered": "gordon", "email": "g@x.org"}
+
+
+def convert(world: World, session: str, number: str = "7", **more: Any) -> str:
+    """A tracked conversion; answers its verdict."""
+    said = {"number": number, "total": more.pop("total", TOTAL), "email": more.pop("email", None)}
+    event = {"type": "conversion", "order": said, "properties": {"total": said["total"]}}
+    (result,) = world.track(session, event, **more)["results"]
+    return str(result["status"])
+
+
+def types(world: World, value: str = "gordon") -> list[str]:
+    world.settle()
+    return [event["type"] for event in world.events(value)]
+
+
+def unchanged(world: World) -> invariants.Dump:
+    world.settle()
+    return world.dumped()
+
+
+def test_sent_twice_it_counts_once(world: World) -> None:
+    assert convert(world, "phone") == "stored"
+    assert convert(world, "phone") == "duplicate"
+    assert [e["id"] for e in world.session_events("phone")] == ["order=7"]
+    world.check()
+
+
+def test_tracked_first_the_feed_associates_its_visitor(world: World) -> None:
+    world.track("phone", {"type": "view"})
+    convert(world, "phone")
+    assert world.order("7", ids=IDS, total=TOTAL).status == "associated"
+    assert types(world) == ["conversion", "view"]
+    assert world.sessions("gordon") == {"phone"}
+
+
+def test_told_first_the_late_beacon_finds_its_customer(world: World) -> None:
+    assert world.order("7", ids=IDS, total=TOTAL).status == "stored"
+    world.track("phone", {"type": "view"})
+    assert convert(world, "phone") == "duplicate"
+    assert types(world) == ["view", "conversion"]
+    assert world.session("phone")["customer"] == {"type": "registered", "value": "gordon"}
+    assert convert(world, "phone") == "duplicate"
+
+
+@pytest.mark.parametrize("first", ["tracked", "told"])
+def test_told_twice_nothing_changes(world: World, first: str) -> None:
+    if first == "tracked":
+        convert(world, "phone")
+    when = world.clock.now
+    world.order("7", ids=IDS, total=TOTAL, time=when)
+    before = unchanged(world)
+    assert world.order("7", ids=IDS, total=TOTAL, time=when).status == "known"
+    assert unchanged(world) == before
+
+
+def test_nobody_is_taken_from_another_customer(world: World) -> None:
+    world.identify("phone", ids={"registered": "alyx"})
+    convert(world, "phone")
+    outcome = world.order("7", ids=IDS, total=TOTAL)
+    assert (outcome.status, len(outcome.warnings)) == ("stored", 1)
+    assert types(world) == ["conversion"]
+    assert types(world, "alyx") == ["conversion"]
+
+
+def test_who_guesses_a_number_gets_nothing_by_it(world: World) -> None:
+    """A write key is public, and order numbers are easy to guess."""
+    world.order("7", ids=IDS, total=TOTAL)
+    assert convert(world, "mallory", total=1) == "stored"
+    assert types(world) == ["conversion"]
+    assert world.session("mallory")["customer"] is None
+    (event,) = world.events("gordon")
+    assert event["properties"]["total"] == TOTAL
+
+
+def test_a_forged_conversion_does_not_hide_the_real_one(world: World) -> None:
+    convert(world, "mallory", total=1)
+    assert convert(world, "phone") == "stored"
+    assert world.order("7", ids=IDS, total=TOTAL).status == "associated"
+    world.settle()
+    assert world.sessions("gordon") == {"phone"}
+
+
+def test_an_unlinked_visitor_stays_so_though_the_feed_comes_again(world: World) -> None:
+    convert(world, "phone")
+    world.order("7", ids=IDS, total=TOTAL)
+    assert world.unlink("phone")["customer"] is None
+    world.order("7", ids=IDS, total=TOTAL)
+    convert(world, "phone")
+    world.settle()
+    assert world.session("phone")["customer"] is None
+
+
+def test_who_opted_out_is_not_associated_and_the_customer_has_the_order(world: World) -> None:
+    convert(world, "phone")
+    world.consent("phone", "denied")
+    assert world.order("7", ids=IDS, total=TOTAL).status == "stored"
+    assert types(world) == ["conversion"]
+    assert world.session("phone")["customer"] is None
+
+
+def test_an_address_alone_waits_for_the_customer(world: World) -> None:
+    when = world.clock.now
+    assert world.order("7", ids={"email": "g@x.org"}, time=when).status == "stored"
+    world.settle()
+    assert [e["type"] for e in world.events("g@x.org", "email")] == ["conversion"]
+    assert world.order("7", ids=IDS, time=when).status == "known"
+    assert types(world) == ["conversion"]
+
+
+def test_told_of_another_customer_it_stays(world: World) -> None:
+    world.order("7", ids={"registered": "gordon"})
+    with pytest.raises(Refused, match="another customer"):
+        world.order("7", ids={"registered": "alyx"})
+    assert types(world) == ["conversion"]
+    with pytest.raises(NotFound):
+        world.customer("alyx")
+
+
+def test_old_orders_told_late_leave_an_address_with_who_has_it_now(world: World) -> None:
+    now = world.clock.now
+    world.order("2", ids={"registered": "alyx", "email": "g@x.org"}, time=now)
+    world.order("1", ids=IDS, time=now - 400 * DAY)
+    world.settle()
+    assert world.customer("g@x.org", "email")["customer"]["value"] == "alyx"
+    assert types(world) == ["conversion"]
+
+
+def test_the_newest_tracking_user_is_never_the_feeds_own_session(world: World) -> None:
+    with pytest.raises(NotFound):
+        world.reading.tracking_user(SPACE, {"email": "g@x.org"}.get)
+    world.order("7", ids=IDS)
+    world.settle()
+    with pytest.raises(NotFound, match="no sessions"):
+        world.reading.tracking_user(SPACE, {"email": "g@x.org"}.get)
+    world.track(
+        "phone", {"type": "view", "time": to_iso(START - DAY)}, ids={"registered": "gordon"}
+    )
+    world.settle()
+    for query in ({"email": "g@x.org"}, {"customer_id": "gordon"}):
+        assert world.reading.tracking_user(SPACE, query.get)["session"] == {"id": "phone"}
+
+
+def test_a_large_order_is_stored_in_pieces(world: World) -> None:
+    large = {f"p{i}": "x" * 16_000 for i in range(12)}
+    event = {"type": "conversion", "order": {"number": "7"}, "properties": large}
+    world.track("phone", event)
+    world.track("phone", event)
+    (found,) = world.session_events("phone")
+    assert found["properties"] == large
+    world.settle()
+
+
+def test_many_at_once_are_one(store_world: World) -> None:
+    world = store_world
+    done: list[str] = []
+
+    def run(number: int) -> None:
+        if number % 2:
+            done.append(convert(world, "phone"))
+        else:
+            done.append(world.order("7", ids=IDS, total=TOTAL).status)
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 8
+    assert types(world) == ["conversion"]
+
+
+@pytest.fixture
+def store_world() -> World:
+    return worlds.in_memory()
+
+
+class Crash(Exception):
+    """The function ends here."""
+
+
+class Crashing(MemoryStore):
+    """Ends before its n-th write."""
+
+    left = 10_000
+
+    def write(self, actions: Any) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise Crash
+        super().write(actions)
+
+
+@pytest.mark.parametrize("first", ["tracked", "told"])
+@pytest.mark.parametrize("after", range(9))
+def test_a_crash_anywhere_is_mended_by_sending_it_again(after: int, first: str) -> None:
+    store = Crashing()
+    world = worlds.in_memory(store)
+    when = world.clock.now
+    steps: dict[str, Callable[[], object]] = {
+        "tracked": lambda: convert(world, "phone"),
+        "told": lambda: world.order("7", ids=IDS, total=TOTAL, time=when),
+    }
+    store.left = after
+    for name in sorted(steps, key=lambda name: name != first):
+        try:
+            steps[name]()
+        except Crash:
+            store.left = 10_000
+            world.check(drained=False)
+            steps[name]()
+    store.left = 10_000
+    assert types(world) == ["conversion"]
+    assert world.session("phone")["customer"] == {"type": "registered", "value": "gordon"}
+
+
+def test_no_row_of_an_order_reaches_the_stream(store_world: World) -> None:
+    convert(store_world, "phone")
+    key = keys.order_head(SPACE, "7")
+    assert key in store_world.dumped()
+    assert key.item != keys.HEAD
+
+
+def test_more_visitors_than_can_be_right_are_kept_all_the_same(store_world: World) -> None:
+    for number in range(60):
+        assert convert(store_world, f"m{number}", total=1) == "stored"
+    assert convert(store_world, "phone") == "stored"
+    assert store_world.order("7", ids=IDS, total=TOTAL).status == "stored"
+    assert types(store_world) == ["conversion"]
+
+
+class Interrupted:
+    """A store's requests, before one of which somebody else is quicker."""
+
+    def __init__(self, when: Callable[[str, str], bool]) -> None:
+        self.then: Callable[[], object] | None = None
+        self._when = when
+
+    def __call__(self, name: str, item_keys: Sequence[records.Key]) -> None:
+        if self.then and any(self._when(name, key.item) for key in item_keys):
+            then, self.then = self.then, None
+            then()
+
+
+@pytest.mark.parametrize("first", ["tracked", "told"])
+def test_who_writes_an_order_a_moment_before_is_seen(first: str) -> None:
+    before = Interrupted(lambda name, item: name == "write" and item == "o")
+    world = worlds.in_memory(MemoryStore(before))
+    world.track("phone", {"type": "view"})
+    steps: dict[str, Callable[[], object]] = {
+        "tracked": lambda: convert(world, "phone"),
+        "told": lambda: world.order("7", ids=IDS, total=TOTAL),
+    }
+    other = "told" if first == "tracked" else "tracked"
+    before.then = steps[other]
+    steps[first]()
+    assert before.then is None
+    assert sorted(types(world)) == ["conversion", "view"]
+
+
+@pytest.mark.parametrize("source", ["move", "split", "refuse"])
+def test_who_logs_in_a_moment_before_stays_who_they_are(source: str) -> None:
+    before = Interrupted(lambda name, item: name == "write")
+    world = worlds.in_memory(MemoryStore(before))
+    convert(world, "phone", source=source)
+    world.identify("other", ids=IDS)
+
+    def log_in() -> object:
+        return world.identify("phone", source, ids={"registered": "alyx"})
+
+    before.then = log_in
+    assert world.order("7", ids=IDS, total=TOTAL).status == "stored"
+    assert before.then is None
+    assert types(world) == ["conversion"]
+    assert types(world, "alyx") == ["conversion"]
+    assert world.sessions("gordon") == {"other", "@registered=gordon"}
+
+
+def test_what_is_no_visitors_is_never_a_customers_by_an_order(world: World) -> None:
+    """Whoever knows a number and an address could take everything that happened to nobody along."""
+    said = {"number": "7", "total": TOTAL, "email": "g@x.org"}
+    event = {"type": "conversion", "order": said}
+    world.track("mallory", {"type": "view", "id": "v1"}, profile_less=True)
+    world.order("8", ids=IDS, total=TOTAL)
+    for number in ("7", "8"):
+        world.track("mallory", {**event, "order": {**said, "number": number}}, profile_less=True)
+    assert world.order("7", ids=IDS, total=TOTAL).status == "stored"
+    assert types(world) == ["conversion", "conversion"]
+    assert world.sessions("gordon") == {"@registered=gordon"}
+
+
+def test_who_is_unlinked_leaves_the_customers_own_orders(world: World) -> None:
+    world.identify("phone", ids={"email": "g@x.org"})
+    world.track("phone", {"type": "view"})
+    world.order("7", ids=IDS, total=TOTAL)
+    assert types(world) == ["view", "conversion"]
+    world.unlink("phone")
+    assert types(world) == ["conversion"]
+    older = world.clock.now - 30 * DAY
+    assert world.order("8", ids=IDS, total=TOTAL, time=older).status == "stored"
+    assert types(world) == ["conversion", "conversion"]
+    assert world.session("phone")["customer"] != {"type": "registered", "value": "gordon"}
+
+
+def test_an_order_that_was_taken_away_is_told_anew(world: World) -> None:
+    convert(world, "phone")
+    when = world.clock.now
+    assert world.order("7", ids=IDS, total=TOTAL, time=when).status == "associated"
+    world.settle()
+    world.unlink("phone")
+    assert types(world) == []
+    assert world.order("7", ids=IDS, total=TOTAL, time=when).status == "stored"
+    assert types(world) == ["conversion"]
+    before = unchanged(world)
+    assert world.order("7", ids=IDS, total=TOTAL, time=when).status == "known"
+    assert unchanged(world) == before
+    assert world.session("phone")["customer"] is None
+
+
+def test_the_order_of_who_shared_a_device_is_known_still(world: World) -> None:
+    """The device is another customer's since, its earlier events are not: one purchase stays one."""
+    world.identify("phone", "split", ids={"registered": "gordon"})
+    convert(world, "phone", source="split")
+    when = world.clock.now
+    world.clock.pass_(DAY)
+    world.identify("phone", "split", ids={"registered": "alyx"})
+    for _ in range(2):
+        assert world.order("7", ids=IDS, total=TOTAL, time=when).status == "known"
+    assert types(world) == ["conversion"]
+
+
+def test_sent_again_it_counts_once_however_many_forged_it(store_world: World) -> None:
+    for number in range(50):
+        convert(store_world, f"m{number}", total=1)
+    assert convert(store_world, "phone") == "stored"
+    for _ in range(3):
+        store_world.clock.pass_(DAY)
+        assert convert(store_world, "phone") == "duplicate"
+    assert [e["id"] for e in store_world.session_events("phone")] == ["order=7"]
+    store_world.settle()
+
+
+def test_each_that_has_no_room_leaves_one_mark(store_world: World) -> None:
+    for number in range(51):
+        convert(store_world, f"m{number}", total=1)
+    marks = [key for key in store_world.dumped() if key.item.startswith("p/made-")]
+    rows = [key for key in marks if key.partition == keys.order_head(SPACE, "7").partition]
+    assert len(rows) == 1
+
+
+def test_an_address_that_changed_hands_takes_no_order_along(world: World) -> None:
+    when = world.clock.now
+    world.order("7", ids={"email": "g@x.org"}, time=when)
+    world.order("7", ids=IDS, time=when)
+    world.identify("laptop", ids={"registered": "alyx", "email": "g@x.org"})
+    before = unchanged(world)
+    for ids in ({"email": "g@x.org"}, IDS):
+        assert world.order("7", ids=ids, time=when).status == "known"
+    assert unchanged(world) == before
+    assert types(world) == ["conversion"]

@@ -1,0 +1,97 @@
+"""What a row of an order feed means, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dialects.order_feed import rows
+from hardlink.domain import order_matching, times
+from hardlink.domain.errors import Invalid
+from hardlink.domain.graph import Node
+from hardlink.domain.sources import IdentifierType, Project
+
+TYPES = {"registered": IdentifierType("hard"), "email": IdentifierType("soft", email=True)}
+PROJECT = Project(TYPES)
+ROW = {"orderNumber": 7, "date": "2026-11-22 10:00:00", "total": 2.5, "customerId": 9}
+
+
+def said(**more: Any) -> Any:
+    return rows.purchase({**ROW, **more}, PROJECT)
+
+
+def test_an_order_is_as_a_tracked_one() -> None:
+    line = {"productNumber": 1, "url": "https://x.org", "quantity": "2", "lineTotal": "1,25"}
+    told, warnings = said(email="G@x.org", products=[line])
+    assert told.ids == (Node("registered", "9"), Node("email", "g@x.org"))
+    assert told.said == order_matching.said("7", told.said.time, 2.5, "g@x.org")
+    products = [{**line, "quantity": 2, "lineTotal": 1.25}]
+    assert told.properties == {"orderNumber": "7", "total": 2.5, "products": products}
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("date", "zone", "expected"),
+    [
+        ("2026-11-22 10:00:00", "UTC", "2026-11-22T10:00:00Z"),
+        ("2026-11-22 10:00:00", "Europe/Copenhagen", "2026-11-22T09:00:00Z"),
+        ("2026-07-22 10:00:00", "Europe/Copenhagen", "2026-07-22T08:00:00Z"),
+        ("2026-11-22T10:00:00-05:00", "Europe/Copenhagen", "2026-11-22T15:00:00Z"),
+        ("2026-11-22", "UTC", "2026-11-22T00:00:00Z"),
+        (1795341600, "Europe/Copenhagen", "2026-11-22T10:00:00Z"),
+    ],
+)
+def test_dates_are_of_the_projects_time_zone(date: object, zone: str, expected: str) -> None:
+    told, _ = rows.purchase({**ROW, "date": date}, Project(TYPES, time_zone=zone))
+    assert told.said.time == times.parse_time(expected, "")
+
+
+def test_a_guest_is_known_by_the_address() -> None:
+    told, warnings = said(customerId="0", email="g@x.org")
+    assert told.ids == (Node("email", "g@x.org"),)
+    assert "identifies nobody" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"orderNumber": None}, "orderNumber"),
+        ({"orderNumber": "undefined"}, "orderNumber"),
+        ({"orderNumber": {}}, "orderNumber"),
+        ({"date": None}, "date"),
+        ({"date": "22.11.2026"}, "date"),
+        ({"date": True}, "date"),
+        ({"date": "1969-01-01 00:00:00"}, "date"),
+        ({"date": float("nan")}, "date"),
+        ({"total": "much"}, "total"),
+        ({"total": float("inf")}, "total"),
+        ({"total": 10**300}, "total"),
+        ({"total": "1.234,50"}, "total"),
+        ({"email": 5}, "email"),
+        ({"products": "x"}, "products"),
+        ({"products": [5]}, "products.0"),
+        ({"products": [{"quantity": "x"}]}, "products.0.quantity"),
+        ({"products": [{"url": "x" * 17_000}]}, "order.products"),
+        ({"customerId": None}, "customerId"),
+        ({"customerId": "guest"}, "customerId"),
+    ],
+)
+def test_what_is_wrong_is_named(more: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        said(**more)
+    assert raised.value.field == field
+
+
+def test_an_address_that_is_none_is_left_out_and_told_once() -> None:
+    told, (warning,) = said(email="e" * 600_000)
+    assert (told.ids, told.said.email) == ((Node("registered", "9"),), None)
+    assert warning.startswith("email: ")
+
+
+def test_so_it_is_where_no_address_identifies_anybody() -> None:
+    told, (warning,) = rows.purchase(
+        {**ROW, "email": "e" * 257}, Project({"registered": TYPES["registered"]})
+    )
+    assert told.said.email is None
+    assert warning.startswith("email: ")

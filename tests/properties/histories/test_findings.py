@@ -1,0 +1,254 @@
+"""Minimal histories in which a promise about identities was broken once: each stays here for good."""
+
+from __future__ import annotations
+
+from tests.properties.histories.world import World, moment
+from tests.support.memory_store import MemoryStore
+
+
+def test_a_resent_identify_does_not_take_an_identifier_back_that_another_customer_got_since() -> (
+    None
+):
+    world = World().at(100)
+    world.identify("S1", ids={"email": "e@x.com", "registered": "A"}, time=moment(1))
+    world.identify("S2", ids={"email": "e@x.com", "registered": "B"}, time=moment(2))
+    before = world.tables.dump()
+    world.identify("S1", ids={"email": "e@x.com", "registered": "A"}, time=moment(1))
+    assert world.tables.dump() == before
+
+
+def test_a_late_identify_does_not_take_an_identifier_from_who_got_it_later() -> None:
+    world = World().at(100)
+    world.identify("S2", ids={"email": "e@x.com", "registered": "B"}, time=moment(2))
+    world.identify("S1", ids={"email": "e@x.com", "registered": "A"}, time=moment(1))
+    assert world.customer("email=e@x.com")["customer"]["value"] == "B"
+
+
+def test_a_resent_identify_by_email_stays_with_the_customer_that_it_found_first() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"email": "e@x.com"}, time=moment(1))
+    world.identify("S2", ids={"email": "e@x.com", "registered": "A"}, time=moment(2))
+    world.identify("S3", ids={"email": "e@x.com", "registered": "B"}, time=moment(3))
+    before = world.tables.dump()
+    world.identify("S1", ids={"email": "e@x.com"}, time=moment(1))
+    assert world.whose("S1") == "registered=A"
+    assert world.tables.dump() == before
+
+
+def test_a_resent_update_says_nothing_about_a_customer_who_was_linked_since() -> None:
+    world = World().at(100)
+    world.update("S1", properties={"plan": "gold"}, time=moment(1))
+    world.identify("S1", ids={"registered": "A"}, time=moment(2))
+    world.update("S1", properties={"plan": "gold"}, time=moment(1))
+    world.unlink("S1")
+    world.check()
+    assert world.customer("registered=A")["attributes"] == {}
+
+
+def test_a_late_identify_splits_where_a_known_customer_was_then() -> None:
+    world = World().at(100)
+    world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(2))
+    world.identify("S1", source="split", ids={"email": "e@x.com"}, time=moment(6))
+    world.identify("S1", source="split", ids={"registered": "B"}, time=moment(4))
+    world.check()
+    assert world.events("registered=A") == ["v1"]
+
+
+def test_a_late_identify_gives_nothing_back_to_an_email_that_a_known_customer_replaced() -> None:
+    world = World().at(100)
+    world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
+    world.identify("S1", source="split", ids={"email": "e@x.com"}, time=moment(2))
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(6))
+    world.identify("S1", source="split", ids={"registered": "B"}, time=moment(4))
+    world.check()
+    assert world.events("email=e@x.com") == []
+
+
+def test_of_two_links_said_at_once_the_later_to_arrive_stands_however_busy_the_visitor_was() -> (
+    None
+):
+    world = World().at(100)
+    for number in range(201):
+        world.update("S1", properties={"count": number}, time=moment(1 + number / 1000))
+    world.identify("S1", ids={"registered": "A"}, time=moment(50))
+    world.identify("S1", ids={"registered": "B"}, time=moment(50))
+    world.check()
+    assert world.whose("S1") == "registered=B"
+
+
+def test_unlinking_takes_back_the_link_that_was_written_last() -> None:
+    store = MemoryStore()
+    world = World(store).at(10)
+    world.track("S1", events=[{"type": "view"}])
+    other = World(store).at(12)
+
+    def meanwhile(request: str, _: object) -> None:
+        if request == "write":
+            store.before = None
+            other.identify("S1", ids={"registered": "B"})
+
+    store.before = meanwhile
+    world.at(11).identify("S1", ids={"registered": "A"})
+    assert world.whose("S1") == "registered=A"
+    world.at(13).unlink("S1")
+    assert world.whose("S1") == "registered=B"
+
+
+def test_unlinking_while_the_visitor_is_identified_is_as_if_one_came_after_the_other() -> None:
+    store = MemoryStore()
+    world = World(store)
+    world.at(1).track("S1", events=[{"type": "view", "id": "v1"}])
+    world.at(2).identify("S1", source="split", ids={"email": "e@x.com"})
+    world.at(3).identify("S2", ids={"email": "e@x.com", "registered": "A"})
+    other = World(store).at(5)
+
+    def meanwhile(request: str, _: object) -> None:
+        if request == "write":
+            store.before = None
+            other.identify("S1", source="split", ids={"registered": "B"})
+
+    store.before = meanwhile
+    world.at(4).unlink("S1")
+    world.check()
+    unlinked_first = world.whose("S1") == "registered=B" and world.events("registered=B") == ["v1"]
+    identified_first = world.whose("S1") == "registered=A" and world.events("registered=A") == [
+        "v1"
+    ]
+    assert unlinked_first or identified_first
+
+
+def test_who_was_known_by_one_soft_identifier_is_found_after_it_was_sent_with_another() -> None:
+    world = World().at(100)
+    world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
+    world.identify("S1", ids={"email": "e@x.com"})
+    world.identify("S2", ids={"user_id": "7", "registered": "A"})
+    world.identify("S3", ids={"user_id": "7", "email": "e@x.com"})
+    world.check()
+    assert "v1" in world.events(world.whose("S1") or "")
+
+
+def test_who_was_known_by_one_soft_id_is_found_after_it_was_sent_with_that_of_another_such() -> (
+    None
+):
+    world = World().at(100)
+    world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
+    world.identify("S1", ids={"email": "e@x.com"})
+    world.identify("S2", ids={"user_id": "7"})
+    world.identify("S3", ids={"user_id": "7", "email": "e@x.com"})
+    world.check()
+    assert "v1" in world.events(world.whose("S1") or "")
+
+
+def test_after_unlinking_nobody_is_beyond_reach() -> None:
+    world = World().at(100)
+    world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
+    world.identify("S1", ids={"email": "e@x.com"})
+    world.at(101).identify("S2", ids={"email": "e@x.com", "registered": "A"})
+    world.at(102).identify("S3", ids={"email": "e@x.com", "registered": "B"})
+    world.at(103).unlink("S1")
+    world.check()
+    assert world.whose("S1") == "email=e@x.com"  # which finds B now: the profile finds its customer
+    assert "v1" in world.events(str(world.profile("S1")))
+
+
+def test_what_was_unlinked_stays_so_when_an_identify_that_changed_nothing_is_resent() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"registered": "A"}, time=moment(1))
+    world.identify("S1", ids={"registered": "A"}, time=moment(2))
+    world.unlink("S1")
+    assert world.whose("S1") is None
+    world.identify("S1", ids={"registered": "A"}, time=moment(2))
+    assert world.whose("S1") is None
+
+
+def test_what_was_superseded_stays_so_after_unlinking_and_resending() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"registered": "A"}, time=moment(1))
+    world.identify("S1", ids={"registered": "B"}, time=moment(3))
+    world.identify("S1", ids={"registered": "C"}, time=moment(2))
+    world.unlink("S1")
+    before = world.whose("S1")
+    world.identify("S1", ids={"registered": "C"}, time=moment(2))
+    assert world.whose("S1") == before
+
+
+def test_an_identifier_that_two_others_lead_to_the_same_customer_is_written_once() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"email": "e@x.com", "phone": "1"})
+    world.identify("S2", ids={"user_id": "7", "registered": "A"})
+    world.identify("S3", ids={"user_id": "7", "email": "e@x.com"})
+    world.identify("S4", ids={"registered": "A", "phone": "1"})
+    world.check()
+    assert world.customer("phone=1")["customer"]["value"] == "A"
+
+
+def test_a_late_identify_takes_no_hard_identifier_from_the_customer_who_has_it() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"registered": "A", "loyalty": "L"}, time=moment(50))
+    world.identify("S2", ids={"registered": "B"}, time=moment(20))
+    answer = world.identify("S2", ids={"registered": "B", "loyalty": "L"}, time=moment(30))
+    assert answer == "identifier_conflict"
+    world.check()
+
+
+def test_a_hard_identifier_that_was_unlinked_stays_so_when_the_identify_is_resent() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"registered": "A", "loyalty": "L"}, time=moment(50))
+    world.at(101).unlink("S1")
+    before = world.tables.dump()
+    world.identify("S1", ids={"registered": "A", "loyalty": "L"}, time=moment(50))
+    assert world.tables.dump() == before
+
+
+def test_the_answer_says_that_an_email_changed_hands_which_came_with_a_soft_identifier() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"email": "e@x.com", "user_id": "7"})
+    world.at(101).identify("S1", ids={"user_id": "7", "registered": "A"})
+    answer = world.at(102).identify("S2", ids={"email": "e@x.com", "registered": "B"})
+    assert isinstance(answer, dict)
+    assert "it belonged to another customer" in answer["warnings"][0]
+
+
+def test_of_two_links_said_at_once_the_later_to_arrive_stands_when_the_first_is_resent() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"registered": "A"}, time=moment(50))
+    world.identify("S1", ids={"registered": "B"}, time=moment(50))
+    world.identify("S1", ids={"registered": "A"}, time=moment(50))
+    assert world.whose("S1") == "registered=B"
+
+
+def test_what_said_nothing_new_splits_nothing_when_it_is_resent_after_a_move() -> None:
+    world = World().at(100)
+    world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(2))
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(4))
+    world.identify("S1", source="move", ids={"registered": "B"}, time=moment(6))
+    before = world.tables.dump()
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(4))
+    assert world.tables.dump() == before
+
+
+def test_a_late_identify_by_an_email_finds_the_customer_that_the_email_leads_to() -> None:
+    world = World().at(100)
+    world.identify("S1", ids={"email": "e@x.com", "registered": "A"}, time=moment(9))
+    world.update(None, ids={"email": "e@x.com"}, properties={"plan": "gold"}, time=moment(6))
+    before = world.tables.dump()
+    world.update(None, ids={"email": "e@x.com"}, properties={"plan": "gold"}, time=moment(6))
+    assert world.tables.dump() == before
+    world.unlink("S1")
+    assert world.customer("registered=A")["attributes"] == {"plan": "gold"}
+
+
+def test_a_late_identify_that_splits_does_so_though_its_customer_came_back_later() -> None:
+    world = World().at(100)
+    world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
+    world.identify("S1", ids={"registered": "A"}, time=moment(2))
+    world.identify("S1", ids={"registered": "B"}, time=moment(6))
+    world.identify("S1", source="split", ids={"registered": "B"}, time=moment(4))
+    world.identify("S1", ids={"registered": "C"}, time=moment(8))
+    before = world.tables.dump()
+    world.identify("S1", source="split", ids={"registered": "B"}, time=moment(4))
+    assert world.tables.dump() == before
+    world.check()
+    assert world.events("registered=A") == ["v1"]

@@ -1,0 +1,421 @@
+"""The promises that hold over both tables whatever happened, checked against a full dump of them.
+
+Everything is derived anew from the link histories alone: what stands in the heads and rows has to agree with it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import time as real_time
+from typing import TypeAlias
+
+from hardlink.domain.graph import (
+    NOBODY,
+    PROFILE,
+    Entry,
+    Node,
+    current_owner,
+    fold_spans,
+    newest_root,
+)
+from hardlink.domain.order_matching import Order
+from hardlink.domain.records import Contribution, Item, Key, MergeNotice, Record, Session
+from hardlink.domain.times import DAY, END, SECOND
+from hardlink.storage import items, keys
+from hardlink.storage.keys import HEAD
+
+Dump: TypeAlias = Mapping[Key, Item]
+HardTypes: TypeAlias = Mapping[str, frozenset[str]]
+Interval: TypeAlias = tuple[int, int]
+Happened: TypeAlias = tuple[int, str, str]
+"""An event's place in a timeline: time, ID, session."""
+
+
+def check(dump: Dump, hard_types: HardTypes, *, drained: bool = True) -> None:
+    """Raises `AssertionError` that lists every broken promise. `drained`: the streams were, so rows agree too."""
+    found = broken(dump, hard_types, drained=drained)
+    assert not found, "\n".join(found)
+
+
+def broken(dump: Dump, hard_types: HardTypes, *, drained: bool = True) -> list[str]:
+    """Every promise that these tables break, as a sentence."""
+    found: list[str] = []
+    for name, world in worlds(dump, hard_types).items():
+        found += [f"{name}: {sentence}" for sentence in _always(world)]
+        if drained:
+            found += [f"{name}: {sentence}" for sentence in _drained(world)]
+    return found
+
+
+def timelines(dump: Dump, hard_types: HardTypes) -> dict[tuple[str, Node], list[Happened]]:
+    """Whose every stored event is, by the links alone: project and root (or unlinked profile) -> newest first."""
+    found: dict[tuple[str, Node], list[Happened]] = defaultdict(list)
+    for name, world in worlds(dump, hard_types).items():
+        for session in world.sessions.values():
+            for time, id_ in world.events[session.id]:
+                found[name, world.root_at(session.profile, time)].append((time, id_, session.id))
+    return {whose: sorted(events, reverse=True) for whose, events in found.items()}
+
+
+@dataclass
+class World:
+    """One project, as its items say."""
+
+    hard: frozenset[str]
+    nodes: dict[Node, Record] = field(default_factory=dict)
+    histories: dict[Node, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    sessions: dict[str, Session] = field(default_factory=dict)
+    events: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+    rows: dict[str, dict[tuple[Node, str], Item]] = field(default_factory=lambda: defaultdict(dict))
+    """Rows under nodes by kind (`s/`, `p/`, `h/`, ...): the node and the rest of the sort key."""
+    gone: dict[str, Session] = field(default_factory=dict)
+    """Sessions that were erased, and to which nobody came back."""
+    erasures: dict[str, list[tuple[Key, Item]]] = field(default_factory=lambda: defaultdict(list))
+    """Receipts (`~`), and what they still have to do."""
+    pieces: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    cut: dict[tuple[str, str], int] = field(default_factory=dict)
+    orders: list[Order] = field(default_factory=list)
+    bounds: set[tuple[str, int]] = field(default_factory=set)
+    """Sessions, and until when they are looked at for new events."""
+
+    @cached_property
+    def homes(self) -> dict[Node, dict[Node, list[Interval]]]:
+        """Of every node that is no hard identifier: the roots where it belongs, and when."""
+        return {node: self._homes(node) for node in self.nodes if node.type not in self.hard}
+
+    def root(self, node: Node) -> Node:
+        """Where the links from here end."""
+        return newest_root(fold_spans(self.histories.get(node, []))) or node
+
+    def root_at(self, profile: Node, time: int) -> Node:
+        """Whose an event of this profile is; its own where nothing is linked."""
+        for root, intervals in self.homes.get(profile, {}).items():
+            if any(start <= time < end for start, end in intervals):
+                return root
+        return profile
+
+    def current(self, profile: Node) -> Node | None:
+        """Whose the next event of this profile will be."""
+        homes = self.homes.get(profile, {})
+        return next((root for root, found in homes.items() if found[-1][1] == END), None)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether somebody is being erased."""
+        return any("done" not in item for _, item in self.erasures[keys.ERASURE])
+
+    def _homes(self, node: Node) -> dict[Node, list[Interval]]:
+        found: dict[Node, list[Interval]] = defaultdict(list)
+        last: Node | None = None
+        for span in fold_spans(self.histories.get(node, [])):
+            root = span.target if span.target.type in self.hard else self.root(span.target)
+            if root == last and found[root][-1][1] == span.start:
+                start, _ = found[root].pop()
+                found[root].append((start, span.end))
+            else:
+                found[root].append((span.start, span.end))
+            last = root
+        return dict(found)
+
+
+def worlds(dump: Dump, hard_types: HardTypes) -> dict[str, World]:
+    """A dump, project by project."""
+    found: dict[str, World] = {}
+    for key, item in dump.items():
+        name, rest = keys.split_partition(key.partition)
+        world = found.setdefault(name, World(hard_types.get(name, frozenset())))
+        if rest.startswith(keys.ERASURE):
+            _add_to_erasures(world, key, item)
+        elif key.table == "sessions":
+            _add_to_session(world, rest, key, item)
+        else:
+            _add_to_node(world, Node.parse(rest), key, item)
+    return found
+
+
+def _add_to_erasures(world: World, key: Key, item: Item) -> None:
+    if key.item != "t":
+        world.erasures[key.item.partition("/")[0]].append((key, item))
+
+
+def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
+    kind, _, rest = key.item.partition("/")
+    if key.item == HEAD:
+        session = items.read_session(key, item)
+        (world.gone if session.gone else world.sessions)[id_] = session
+    elif kind == "s":
+        world.bounds.add((keys.session_of_active(key), int(rest.partition("/")[0])))
+    elif kind == "e":
+        time, _, event = rest.partition("/")
+        world.events[id_].append((int(time), event))
+        if "pieces" in item:
+            world.cut[id_, rest] = int(item["pieces"])
+    elif kind == "o":
+        world.orders.append(items.read_order(key, item))
+    elif kind == "x":
+        world.pieces[id_, rest.rsplit("/", 2)[0]] += 1
+
+
+def _add_to_node(world: World, node: Node, key: Key, item: Item) -> None:
+    kind, _, rest = key.item.partition("/")
+    if key.item == HEAD:
+        world.nodes[node] = items.read_record(item)
+    elif kind == "l":
+        world.histories[node].append(items.read_entry(key, item))
+    else:
+        world.rows[kind][node, rest] = item
+
+
+# -- what holds at every moment -----------------------------------------------------------------------------------
+
+
+def _always(world: World) -> Iterator[str]:
+    for node in sorted(world.histories.keys() - world.nodes.keys()):
+        yield f"{node} has a history, but it isn't there"
+    for node, record in world.nodes.items():
+        yield from _head_agrees(world, node, record)
+        yield from _values_are_there(world, node, record)
+    yield from _hard_identifiers_never_merge(world)
+    yield from _same(
+        "identifiers found under a customer", _owned(world), set(world.rows.get("i", {}))
+    )
+    yield from _same(
+        "sessions of profiles",
+        {(s.profile, s.id) for s in world.sessions.values()},
+        set(world.rows.get("m", {})),
+    )
+    missing = _children(world) - world.rows.get("c", {}).keys()
+    yield from (f"{soft} doesn't know that {child} links to it" for soft, child in sorted(missing))
+    yield from _sessions_hold(world)
+    yield from _orders_hold(world)
+
+
+def _orders_hold(world: World) -> Iterator[str]:
+    """An order and the events that stand for it are there together, one for each visitor who tracked it."""
+    for order in world.orders:
+        for kept in order.kept:
+            if (kept.said.time, kept.event) not in world.events[kept.session]:
+                yield f"order {order.number} misses its event of session {kept.session}"
+        profiles = [kept.profile for kept in order.kept]
+        if len(profiles) != len(set(profiles)) or not profiles:
+            yield f"order {order.number} is kept under {profiles}"
+
+
+def _head_agrees(world: World, node: Node, record: Record) -> Iterator[str]:
+    state, history = record.state, world.histories.get(node, [])
+    found = fold_spans(history)
+    link = newest_root(found)
+    if state.rev < 1:
+        yield f"{node} has no revision"
+    if state.link != link:
+        yield f"{node} says that it links to {state.link}, its history says {link}"
+    if state.owner != current_owner(history):
+        yield f"{node} says that {state.owner} owns it, its history says {current_owner(history)}"
+    if state.links != sum(1 for entry in history if entry.link):
+        yield f"{node} says that it has {state.links} links"
+    if any(entry.rev > state.rev for entry in history):
+        yield f"{node} has an entry newer than itself"
+    if link and node.type in world.hard:
+        yield f"{node} is a hard identifier and links to {link}"
+    if link and node.type != PROFILE and link.type not in world.hard:
+        yield f"{node} is a soft identifier and links to {link}, which is none that is hard"
+
+
+def _values_are_there(world: World, node: Node, record: Record) -> Iterator[str]:
+    for (kind, name), value in record.values.items():
+        item = world.rows["v"].get((node, f"{kind}/{name}"))
+        if value.spilled and (item is None or item["time"] != value.time):
+            yield f"{node} misses its value {kind}/{name}"
+
+
+def _hard_identifiers_never_merge(world: World) -> Iterator[str]:
+    """No customer has two hard identifiers of one type (I7)."""
+    named: dict[Node, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for node, record in world.nodes.items():
+        if node.type in world.hard:
+            root = record.state.owner or node
+            named[root][node.type].add(node.value)
+            if (
+                root != node
+                and world.nodes.get(root, Record()).state.ids.get(node.type) != node.value
+            ):
+                yield f"{root} doesn't know that it is {node}"
+        for type_, value in record.state.ids.items():
+            other = world.nodes.get(Node(type_, value))
+            if other is None or other.state.owner != node:
+                yield f"{node} says that it is {type_}={value}, which says otherwise"
+    for root, types in named.items():
+        for type_, values in types.items():
+            if len(values) > 1:
+                yield f"{root} was merged from {sorted(values)}, all of type {type_}"
+
+
+def _owned(world: World) -> set[tuple[Node, str]]:
+    return {
+        (record.state.owner, str(node))
+        for node, record in world.nodes.items()
+        if record.state.owner and node.type not in world.hard
+    }
+
+
+def _children(world: World) -> set[tuple[Node, str]]:
+    return {
+        (entry.link, node.value)
+        for node, history in world.histories.items()
+        for entry in history
+        if node.type == PROFILE
+        and entry.link not in (None, NOBODY)
+        and entry.link
+        and entry.link.type not in world.hard
+    }
+
+
+def _may_be_deleted(session: Session) -> bool:
+    """Whether the row that leads to a session has expired: engines go by the real time, not by a test's."""
+    return session.latest + DAY <= real_time() * SECOND
+
+
+def _sessions_hold(world: World) -> Iterator[str]:
+    for id_ in sorted(world.events.keys() - world.sessions.keys() - world.gone.keys()):
+        if not world.under_way:
+            yield f"session {id_} has events, but it isn't there"
+    for session in world.sessions.values():
+        if session.profile not in world.nodes:
+            yield f"session {session.id} is of {session.profile}, which isn't there"
+        if (session.id, session.latest) not in world.bounds and not _may_be_deleted(session):
+            yield f"nobody who looks on learns that {session.id} has events up to {session.latest}"
+        latest = max((time for time, _ in world.events.get(session.id, [])), default=0)
+        if latest > session.latest:
+            yield f"session {session.id} has an event at {latest}, and says {session.latest}"
+    for (id_, event), count in world.cut.items():
+        if world.pieces.get((id_, event), 0) != count:
+            yield f"event {event} of session {id_} misses pieces"
+
+
+# -- what holds when the streams are drained ----------------------------------------------------------------------
+
+
+def _drained(world: World) -> Iterator[str]:
+    if not world.under_way:
+        yield from _erased(world)
+    yield from _same_items("session", _session_rows(world), world.rows.get("s", {}))
+    yield from _same_items("contribution", _contributions(world), world.rows.get("p", {}))
+    homes = {(node, str(root)) for node, roots in world.homes.items() for root in roots}
+    yield from _same("homes", homes, set(world.rows.get("h", {})))
+    for session in world.sessions.values():
+        current = world.current(session.profile)
+        if session.customer != current:
+            yield f"session {session.id} says {session.customer}, its links say {current}"
+        record = world.nodes.get(session.profile)
+        if record and record.denied != session.denied:
+            yield f"session {session.id} and its profile differ about consent"
+    yield from _every_event_is_somewhere_once(world)
+
+
+def _erased(world: World) -> Iterator[str]:
+    """What was erased is not there, and what had to be known for that is forgotten (I8)."""
+    for kind, rows in world.erasures.items():
+        if kind != keys.ERASURE:
+            yield from (f"erasures: {key.item} is left" for key, _ in rows)
+    for id_ in world.gone:
+        if world.events.get(id_) or any(session == id_ for session, _ in world.pieces):
+            yield f"session {id_} was erased, and has events"
+    for session in world.sessions.values():
+        times = [time for time, _ in world.events.get(session.id, []) if session.was_erased(time)]
+        yield from (f"session {session.id} has an event of {time}, was erased" for time in times)
+    yield from (f"{node} is dying" for node, record in world.nodes.items() if record.dying)
+    named = {
+        node
+        for entries in world.histories.values()
+        for entry in entries
+        for node in (entry.link, entry.owner, *entry.nodes)
+    }
+    yield from (
+        f"a history names {n}, who isn't there" for n in named - {None, NOBODY, *world.nodes}
+    )
+
+
+def _session_rows(world: World) -> dict[tuple[Node, str], Item]:
+    return {
+        (root, s.id): items.write_session_row(items.session_row_of(s))
+        for s in world.sessions.values()
+        for root in world.homes.get(s.profile, {})
+    }
+
+
+def _contributions(world: World) -> dict[tuple[Node, str], Item]:
+    return {
+        (root, str(node)): items.write_contribution(_contribution(world, node, intervals))
+        for node, roots in world.homes.items()
+        for root, intervals in roots.items()
+    }
+
+
+def _contribution(world: World, node: Node, intervals: Iterable[Interval]) -> Contribution:
+    found = tuple(intervals)
+    return Contribution(
+        node,
+        found,
+        {
+            name: value
+            for name, value in world.nodes[node].values.items()
+            if any(start <= value.time < end for start, end in found)
+        },
+        tuple(sorted(Node.parse(rest) for whose, rest in world.rows.get("i", {}) if whose == node)),
+        _joined(world, node) if found[0][0] == 0 else None,
+    )
+
+
+def _joined(world: World, node: Node) -> MergeNotice | None:
+    """The link that was said first, if it stands, and was the first of all under a policy that splits."""
+    live = [entry for entry in world.histories.get(node, []) if entry.link and not entry.undone]
+    if not live:
+        return None
+    first = sorted(live, key=lambda entry: (entry.said, entry.rev))[0]
+    tells = first.begins and first.rule == "first" and first.link != NOBODY
+    return MergeNotice(first.said, first.at, first.source) if tells else None
+
+
+def _every_event_is_somewhere_once(world: World) -> Iterator[str]:
+    """By the rows alone, as a reader finds it (I1)."""
+    intervals = {
+        (root, Node.parse(rest)): items.read_contribution(Key("customers", "", f"p/{rest}"), item)
+        for (root, rest), item in world.rows.get("p", {}).items()
+    }
+    roots: dict[str, list[Node]] = defaultdict(list)
+    for root, id_ in world.rows.get("s", {}):
+        roots[id_].append(root)
+    for session in world.sessions.values():
+        for time, id_ in world.events.get(session.id, []):
+            shown = [
+                root
+                for root in roots[session.id]
+                if (lent := intervals.get((root, session.profile)))
+                and any(start <= time < end for start, end in lent.intervals)
+            ]
+            expected = world.root_at(session.profile, time)
+            if shown != ([] if expected == session.profile else [expected]):
+                yield f"event {id_} at {time} of session {session.id} shows under {shown}, not {expected}"
+
+
+def _same(
+    what: str, expected: set[tuple[Node, str]], found: set[tuple[Node, str]]
+) -> Iterator[str]:
+    for node, rest in sorted(expected - found):
+        yield f"{what}: {node} misses {rest}"
+    for node, rest in sorted(found - expected):
+        yield f"{what}: {node} has {rest}, and shall not"
+
+
+def _same_items(
+    what: str,
+    expected: Mapping[tuple[Node, str], Item],
+    found: Mapping[tuple[Node, str], Item],
+) -> Iterator[str]:
+    yield from _same(what, set(expected), set(found))
+    for whose, item in expected.items():
+        if whose in found and found[whose] != item:
+            yield f"{what}: {whose[0]} has {whose[1]} as {found[whose]}, not {item}"

@@ -1,0 +1,44 @@
+"""Tokens as a shop's backend signs them, and calls of sources that want them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import jwt
+
+from hardlink.domain.call import Call
+from hardlink.domain.graph import NOTHING
+from hardlink.domain.sources import Signed
+from tests.support.world import SOURCES
+
+KEY = "signing-key-of-the-tests-" + "0123456789abcdef" * 3
+SECOND_KEY = "the-key-before-it-" + "0123456789abcdef" * 3
+LATER = 4_000_000_000
+"""Seconds: in 2096."""
+
+
+def token(
+    claims: Mapping[str, Any] = NOTHING,
+    *,
+    key: str = KEY,
+    algorithm: str = "HS256",
+    headers: dict[str, Any] | None = None,
+    **more: Any,
+) -> str:
+    """A token with these claims, whatever they are."""
+    body = json.dumps({**claims, **more}).encode()
+    return jwt.PyJWS().encode(body, key, algorithm, headers)
+
+
+def proof(customer: str, **claims: Any) -> str:
+    """A token for a customer, for as long as anybody may want."""
+    return token({"sub": customer, "exp": LATER, **claims})
+
+
+def call(wanted: Signed, now: int) -> Call:
+    """A call of a source that wants this."""
+    source = replace(SOURCES.sources["move"], signed=wanted)
+    return Call("web", source, SOURCES.projects[source.project], now, "evidence")

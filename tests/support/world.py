@@ -1,0 +1,242 @@
+"""A whole Hardlink without HTTP: service, association and reads over one store, a clock that tests move, a stream."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, TypeVar
+
+from hardlink.domain import commands, order_matching
+from hardlink.domain.commands import Anonymize, Consent, Identify, Track, Update, WriteCommand
+from hardlink.domain.records import Table
+from hardlink.domain.sources import Sources
+from hardlink.domain.times import SECOND
+from hardlink.queries.api import Reading
+from hardlink.services.association import Association
+from hardlink.services.erasure import Erasing
+from hardlink.services.erasure_sweep import Sweeping
+from hardlink.services.orders import Outcome, Purchase
+from hardlink.services.service import Service
+from hardlink.storage import keys
+from hardlink.storage.store import Store
+from tests.support import invariants
+from tests.support.memory_store import MemoryStore
+
+SPACE = "shop"
+"""The project of every source here."""
+SOURCES = Sources.of(
+    {
+        "projects": {
+            SPACE: {
+                "identifiers": {
+                    "registered": {"kind": "hard", "spellings": ["ecommerceId"]},
+                    "loyalty": {"kind": "hard"},
+                    "email": {"kind": "soft", "email": True},
+                    "order": {"kind": "soft"},
+                    "card": {"kind": "soft", "most": 2},
+                }
+            }
+        },
+        "sources": {
+            policy: {"write_key": policy, "project": SPACE, "policy": policy}
+            for policy in ("move", "split", "refuse")
+        },
+    }
+)
+"""One source for each policy, its write key is the policy's name."""
+HARD_TYPES = SOURCES.hard_types
+START = 1_900_000_000 * SECOND
+"""In 2030: engines that delete what has expired go by the real time."""
+
+Answer = dict[str, Any]
+Change = tuple[Table, str]
+_C = TypeVar("_C", bound=WriteCommand)
+
+
+@dataclass
+class Clock:
+    """Microseconds since 1970; every look at it takes one, so that no two moments are the same."""
+
+    now: int = START
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __call__(self) -> int:
+        with self._lock:
+            self.now += 1
+            return self.now
+
+    def pass_(self, microseconds: int) -> None:
+        """Let time go by."""
+        self.now += microseconds
+
+
+@dataclass
+class World:
+    """`taken`: the stream's records since it was last asked, in order. `dumped`: every item of both tables."""
+
+    store: Store
+    taken: Callable[[], Iterable[Change]]
+    dumped: Callable[[], invariants.Dump]
+    clock: Clock = field(default_factory=Clock)
+    sources: Sources = SOURCES
+
+    def __post_init__(self) -> None:
+        numbers = count(1)
+        self.service = Service(
+            self.store, self.sources, self.clock, lambda: f"made-{next(numbers):06d}"
+        )
+        self.association = Association(self.store, HARD_TYPES)
+        ids = count(1)
+        self.reading = Reading(
+            self.store, self.sources, self.clock, lambda: f"erasure-{next(ids):06d}"
+        )
+        erasing = Erasing(self.store, self.clock, lambda: f"consented-{next(ids):06d}")
+        self.sweeping = Sweeping(self.store, self.clock, erasing)
+
+    # -- what a client says ---------------------------------------------------------------------------------------
+
+    def track(
+        self, session: str | None, *events: Mapping[str, Any], source: str = "move", **more: Any
+    ) -> Answer:
+        """`POST /track`; without events: one `view` that happens now."""
+        command = self._command(
+            Track, source, session, {"events": list(events or [{"type": "view"}]), **more}
+        )
+        return self.service.track(self.service.call(source), command)
+
+    def identify(
+        self, session: str | None, source: str = "move", *, ids: Mapping[str, Any], **more: Any
+    ) -> Answer:
+        """`POST /identify`."""
+        command = self._command(Identify, source, session, {"ids": dict(ids), **more})
+        return self.service.identify(self.service.call(source), command)
+
+    def update(self, session: str | None, source: str = "move", **more: Any) -> Answer:
+        """`POST /update`."""
+        command = self._command(Update, source, session, more)
+        return self.service.update(self.service.call(source), command)
+
+    def anonymize(self, session: str | None, source: str = "move") -> Answer:
+        """`POST /anonymize`."""
+        command = self._command(Anonymize, source, session, {})
+        return self.service.anonymize(self.service.call(source), command)
+
+    def consent(
+        self, session: str | None, tracking: str, source: str = "move", **more: Any
+    ) -> Answer:
+        """`POST /consent`."""
+        command = self._command(Consent, source, session, {"tracking": tracking, **more})
+        return self.service.consent(self.service.call(source), command)
+
+    def order(
+        self, number: str, *, ids: Mapping[str, Any], time: int | None = None, **more: Any
+    ) -> Outcome:
+        """An order as the shop's own feed tells it; placed a moment ago."""
+        call = self.service.call("move")
+        said = order_matching.said(
+            number,
+            time or call.now - SECOND,
+            more.get("total"),
+            more.get("email", ids.get("email")),
+        )
+        properties = {"orderNumber": number, "total": more.get("total")}
+        return self.service.order(call, Purchase(said, call.project.resolve(ids), properties))
+
+    # -- what a reader sees ---------------------------------------------------------------------------------------
+
+    def customer(self, value: str, type_: str = "registered") -> Answer:
+        """`GET /customers/{type}/{value}`."""
+        return self.reading.customer(SPACE, type_, value)
+
+    def timeline(self, value: str, type_: str = "registered", **query: str) -> list[str]:
+        """The IDs of a customer's events that were sent, newest first: all of them, page by page."""
+        sent = (e["id"] for e in self.events(value, type_, **query))
+        return [id_ for id_ in sent if not id_.startswith("!")]
+
+    def events(self, value: str, type_: str = "registered", **query: str) -> list[Answer]:
+        """A customer's events, newest first: all of them, page by page."""
+        found: list[Answer] = []
+        while True:
+            page = self.reading.customer_events(SPACE, type_, value, query.get)
+            found += page["events"]
+            if page["cursor"] is None:
+                return found
+            query["cursor"] = page["cursor"]
+
+    def sessions(self, value: str, type_: str = "registered") -> set[str]:
+        """The IDs of a customer's sessions."""
+        return {session["id"] for session in self.customer(value, type_)["sessions"]}
+
+    def session(self, session: str) -> Answer:
+        """`GET /sessions/{id}`."""
+        return self.reading.session(SPACE, session)
+
+    def session_events(self, session: str, **query: str) -> list[Answer]:
+        """`GET /sessions/{id}/events`: the first page."""
+        found: list[Answer] = self.reading.session_events(SPACE, session, query.get)["events"]
+        return found
+
+    def unlink(self, session: str) -> Answer:
+        """`POST /sessions/{id}/unlink`."""
+        return self.reading.unlink(SPACE, session)
+
+    # -- who is to be forgotten -----------------------------------------------------------------------------------
+
+    def erase(self, value: str, type_: str = "registered") -> str:
+        """`POST /customers/{type}/{value}/erase`: the receipt's ID."""
+        return str(self.reading.erase_customer(SPACE, type_, value)["erasure"]["id"])
+
+    def erase_session(self, session: str) -> str:
+        """`POST /sessions/{id}/erase`: the receipt's ID."""
+        return str(self.reading.erase_session(SPACE, session)["erasure"]["id"])
+
+    def receipt(self, id_: str) -> Answer:
+        """`GET /erasures/{id}`."""
+        return self.reading.erasure(SPACE, id_)
+
+    def swept(self) -> None:
+        """Streams are drained, and every erasure is carried out, to its end."""
+        self.drain()
+        for id_ in self._running():
+            if wait := self.sweeping.sweep(SPACE, id_):
+                self.clock.pass_(wait)
+                assert not self.sweeping.sweep(SPACE, id_)
+        self.drain()
+
+    def _running(self) -> list[str]:
+        return [
+            key.partition.rpartition("/")[2]
+            for key, item in self.dumped().items()
+            if key.item == keys.ERASURE and "done" not in item
+        ]
+
+    # -- what happens behind --------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Deliver the stream, and what delivering it changes, until nothing is left."""
+        while records := list(self.taken()):
+            for table, partition in records:
+                self.association.changed(table, partition)
+
+    def settle(self) -> None:
+        """Drain the streams and hold the tables to every promise."""
+        self.drain()
+        self.check()
+
+    def check(self, *, drained: bool = True) -> None:
+        """Hold the tables to every promise."""
+        invariants.check(self.dumped(), HARD_TYPES, drained=drained)
+
+    def _command(
+        self, model: type[_C], source: str, session: str | None, body: Mapping[str, Any]
+    ) -> _C:
+        visit = {} if session is None else {"session": {"id": session}}
+        return commands.read(model, {"source": {"id": source}, **visit, **body})
+
+
+def in_memory(store: MemoryStore | None = None) -> World:
+    """A world in memory, for tests of many histories."""
+    memory = store or MemoryStore()
+    return World(memory, memory.taken, memory.dump)

@@ -1,0 +1,378 @@
+"""Exponea's dialect: what its commands say, in the library's words."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialects.exponea import answers, bulk, credentials, tracking
+from dialects.exponea.answers import Verdict
+from dialects.exponea.credentials import Credentials
+from dialects.exponea.tracking import Command, RawCommand
+from hardlink.domain import sources_schema
+from hardlink.domain.errors import (
+    Busy,
+    Forbidden,
+    HardlinkError,
+    Invalid,
+    TooLarge,
+    Unauthorized,
+    UnknownSource,
+)
+from hardlink.domain.times import SECOND
+from infra import topology
+
+NOW = 1_795_319_534 * SECOND
+PROJECT = sources_schema.load(topology.SOURCES).projects["demo"]
+WHO = {"customer_ids": {"cookie": "c1"}}
+
+
+def step(
+    name: str, data: Mapping[str, Any], handed_out: str | None = None, copies: Any = None
+) -> Command:
+    found = {} if copies is None else copies
+    return tracking.step(RawCommand(0, name, data), "token", NOW, found, handed_out)
+
+
+def event(**data: Any) -> Mapping[str, Any]:
+    found = step("customers/events", {**WHO, "event_type": "view", **data}).event
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    "body", [{}, [], "x", None, {"commands": []}, {"commands": {}}, {"commands": None}]
+)
+def test_no_commands(body: object) -> None:
+    with pytest.raises(Invalid, match="No commands"):
+        tracking.commands(body)
+
+
+def test_at_most_50_commands() -> None:
+    assert len(tracking.commands({"commands": [{"name": "system/time"}] * 50})) == 50
+    with pytest.raises(Invalid, match="at most 50"):
+        tracking.commands({"commands": [{"name": "system/time"}] * 51})
+
+
+@pytest.mark.parametrize("one", [None, 1, [], {}, {"name": 1}, {"name": "x", "data": []}])
+def test_a_command_that_is_none_does_not_keep_back_the_others(one: object) -> None:
+    bad, good = tracking.commands({"commands": [one, {"name": "system/time"}]})
+    assert isinstance(bad, Invalid)
+    assert good == RawCommand(1, "system/time", {})
+
+
+@pytest.mark.parametrize("name", ["customers/events", "crm/events"])
+def test_an_event_in_the_words_of_the_tracking_api_and_of_the_web_sdk(name: str) -> None:
+    for type_ in ("event_type", "type"):
+        found = step(name, {**WHO, type_: "view", "properties": {"a": [1]}})
+        assert found.event == {"type": "view", "properties": {"a": [1]}}
+        assert (found.cookie, found.ids) == ("c1", {})
+
+
+def test_nulls_are_nothing() -> None:
+    """EX-23: the Python SDK sends them."""
+    assert event(timestamp=None, properties=None) == {"type": "view", "properties": {}}
+
+
+def test_empty_ids_are_left_out() -> None:
+    """EX-02."""
+    ids = {"cookie": "c1", "registered": "", "user_id": None, "email": "a@b.c"}
+    assert step("customers", {"customer_ids": ids}).ids == {"email": "a@b.c"}
+
+
+@pytest.mark.parametrize("ids", [{}, {"cookie": ""}, {"registered": None}])
+def test_somebody_must_be_named(ids: Mapping[str, Any]) -> None:
+    with pytest.raises(Invalid, match=r"At least one id should be specified\."):
+        step("customers", {"customer_ids": ids})
+
+
+def test_who_names_no_cookie_is_under_the_one_that_was_handed_out() -> None:
+    assert step("crm/events", {"customer_ids": {}, "type": "x"}, "new").cookie == "new"
+    assert step("crm/events", {**WHO, "type": "x"}, "new").cookie == "c1"
+
+
+@pytest.mark.parametrize(
+    ("data", "time"),
+    [
+        pytest.param({"timestamp": 1533663283.5}, "2018-08-07T17:34:43.500000Z", id="seconds"),
+        pytest.param(
+            {"timestamp": "2018-08-07T17:34:43Z"}, "2018-08-07T17:34:43.000000Z", id="iso"
+        ),
+        pytest.param({"age": 4.0}, "2026-11-22T03:52:10.000000Z", id="age"),
+        pytest.param({"age": 0.25}, "2026-11-22T03:52:13.750000Z", id="fraction"),
+        pytest.param({"age": -5.0}, "2026-11-22T03:52:14.000000Z", id="never later than now"),
+        pytest.param({"age": 1e300}, "1970-01-01T00:00:00.000000Z", id="never before all time"),
+        pytest.param({"age": 3, "timestamp": 1533663283}, "2018-08-07T17:34:40.000000Z", id="both"),
+    ],
+)
+def test_when_it_happened(data: Mapping[str, Any], time: str) -> None:
+    """EX-31: `age` seconds before it was sent, or before it was received."""
+    assert event(**data)["time"] == time
+
+
+@pytest.mark.parametrize(
+    ("data", "jitter"),
+    [
+        ({"timestamp": 1533663283}, 0),
+        ({"age": 0.1}, 0),
+        ({"age": 3.9}, 0),
+        ({"age": 5.1}, SECOND),
+        ({"age": 5.1, "timestamp": 1533663283}, SECOND // 10),
+    ],
+)
+def test_what_may_have_been_sent_before_is_looked_for(data: Any, jitter: int) -> None:
+    assert step("crm/events", {**WHO, "type": "x", **data}).jitter == jitter
+
+
+def test_an_event_that_is_sent_again_has_the_same_id() -> None:
+    first, again = event(age=0.1), event(age=5.1)
+    assert first["id"] == again["id"]
+    assert event(age=0.1, properties={"a": 1})["id"] != first["id"]
+    assert event(timestamp=1)["id"] == event(timestamp=1)["id"] != event(timestamp=2)["id"]
+    assert "id" not in event()
+
+
+def test_of_two_alike_in_one_call_both_count() -> None:
+    copies: dict[str, int] = {}
+    data = {**WHO, "type": "add", "age": 0.1}
+    one, two = (step("crm/events", data, copies=copies) for _ in range(2))
+    assert one.event is not None
+    assert two.event is not None
+    assert two.event["id"] == f"{one.event['id']}-2"
+
+
+@pytest.mark.parametrize("name", ["customers", "crm/customers"])
+def test_what_is_said_of_a_customer(name: str) -> None:
+    for ids in ("ids", "customer_ids"):
+        data = {ids: {"cookie": "c1", "registered": "r"}, "properties": {"vip": True}}
+        found = step(name, {**data, "update_timestamp": 7, "timestamp": 9})
+        assert found.ids == {"registered": "r"}
+        assert tracking.update(found) == {
+            "session": {"id": "c1"},
+            "ids": {"registered": "r"},
+            "properties": {"vip": True},
+            "time": 7,
+        }
+        assert tracking.update(step(name, {**data, "timestamp": 9}))["time"] == 9
+
+
+def test_a_campaign_click_is_an_event() -> None:
+    found = step("campaigns/clicks", {**WHO, "url": "https://x", "properties": {"platform": "iOS"}})
+    assert found.event == {
+        "type": "campaign",
+        "properties": {"status": "clicked", "url": "https://x", "platform": "iOS"},
+    }
+
+
+def test_a_consent_is_an_event_and_a_value() -> None:
+    """EX-27."""
+    properties = {"category": "newsletter", "action": "accept", "valid_until": "unlimited"}
+    data = {**WHO, "event_type": "consent", "properties": properties, "timestamp": 7}
+    assert step("customers/events", data).consents == {
+        "newsletter": {"action": "accept", "valid_until": "unlimited", "timestamp": 7.0}
+    }
+    for category, consents, told in (("tracking", {}, 1), ("other", {"other"}, 0)):
+        found = step(
+            "customers/events", {**data, "properties": {**properties, "category": category}}
+        )
+        assert found.consents.keys() == set(consents)
+        assert len(found.told) == told
+    with pytest.raises(Invalid, match="category and an action"):
+        step("customers/events", {**WHO, "event_type": "consent", "properties": {"action": "x"}})
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "field"),
+    [
+        ("customers", {"customer_ids": []}, "customer_ids"),
+        ("customers", {"customer_ids": {"cookie": ["c"]}}, "customer_ids.cookie"),
+        ("customers", {**WHO, "properties": [1]}, "properties"),
+        ("customers/events", {**WHO}, "event_type"),
+        ("customers/events", {**WHO, "event_type": 7}, "event_type"),
+        ("customers/events", {**WHO, "event_type": "x", "timestamp": "soon"}, "timestamp"),
+        ("customers/events", {**WHO, "event_type": "x", "age": "old"}, "age"),
+        ("customers/events", {**WHO, "event_type": "x", "age": True}, "age"),
+        ("crm/nothing", WHO, "name"),
+    ],
+)
+def test_a_fault_names_its_field(name: str, data: Mapping[str, Any], field: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        step(name, data)
+    assert raised.value.field == field
+
+
+def test_neighbours_of_one_visitor_go_together_and_all_else_alone() -> None:
+    view = step("crm/events", {**WHO, "type": "x"})
+    assert tracking.batch_key(view) == tracking.batch_key(view._replace(number=1))
+    other = step("crm/events", {"customer_ids": {"cookie": "c2"}, "type": "x"})
+    assert tracking.batch_key(view) != tracking.batch_key(other)
+    said = step("crm/customers", {"ids": {"cookie": "c1"}})
+    assert tracking.batch_key(said) != tracking.batch_key(said._replace(number=1))
+    body = tracking.track([view, view])
+    assert body["session"] == {"id": "c1"}
+    assert body["events"] == [view.event, view.event]
+    assert not body["no_device"]
+    assert tracking.track([step("crm/events", {"ids": {"a": "b"}, "type": "x"})])["no_device"]
+
+
+def test_without_an_identifier_somebody_must_be_left() -> None:
+    both = step("customers", {"customer_ids": {"cookie": "c1", "registered": "0"}})
+    assert tracking.without_identifier(both, "registered", PROJECT) == both._replace(ids={})
+    assert tracking.without_identifier(both, "other", PROJECT) is None
+    alone = step("customers", {"customer_ids": {"registered": "0"}})
+    assert tracking.without_identifier(alone, "registered", PROJECT) is None
+
+
+# -- /bulk ------------------------------------------------------------------------------------------------------------
+
+IDS = {"name": "system/ids", "data": {"project_id": "t", "customer": {}, "expires": 1}}
+
+
+def clocked(ts: float, age: float, location: str = "/") -> list[RawCommand | Invalid]:
+    ping = {"company_id": "t", "type": "session_ping", "age": age, "customer_ids": {}}
+    return tracking.commands(
+        {
+            "commands": [
+                IDS,
+                {"name": "system/time", "data": {"clientTS": ts}},
+                {"name": "crm/events", "data": {**ping, "properties": {"location": location}}},
+            ]
+        }
+    )
+
+
+def new_cookies(found: list[RawCommand | Invalid], *browser: str) -> list[str]:
+    return bulk.cookies(found, None, browser, "fresh")
+
+
+def test_which_cookie_a_bulk_is_said_under() -> None:
+    own = tracking.commands({"commands": [{**IDS, "data": {"cookie": "own"}}]})
+    assert bulk.cookies(own, "sent", (), "fresh") == ["own"]
+    asking = tracking.commands({"commands": [IDS]})
+    assert bulk.cookies(asking, "sent", (), "fresh") == ["sent"]
+    assert bulk.cookies(asking, None, (), "fresh") == ["fresh"]
+    others = tracking.commands({"commands": [{"name": "system/time"}]})
+    assert bulk.cookies(others, "sent", (), "fresh") == ["sent"]
+    assert bulk.cookies(others, None, (), "fresh") == []
+
+
+@pytest.mark.parametrize("cookie", ["0", "@registered=eve", " ", "x" * 300])
+def test_a_cookie_that_could_never_be_used_is_replaced(cookie: str) -> None:
+    named = tracking.commands({"commands": [{**IDS, "data": {"cookie": cookie}}]})
+    assert bulk.cookies(named, "sent", (), "fresh") == ["sent"]
+    assert bulk.cookies(named, cookie, (), "fresh") == ["fresh"]
+
+
+@given(st.floats(1.7e9, 1.9e9), st.floats(0, 3), st.sampled_from([-0.002, -0.001, 0, 0.001, 0.002]))
+def test_a_first_bulk_that_is_sent_again_finds_the_cookie_of_the_first(
+    ts: float, age: float, drift: float
+) -> None:
+    """Whichever of the two is known: the first sending made a session of its own first one."""
+    (known, *_), again = (
+        new_cookies(clocked(ts, age)),
+        new_cookies(clocked(ts + 5, age + 5 + drift)),
+    )
+    assert known in again
+
+
+def test_a_first_bulk_that_is_sent_again_gets_the_same_cookie_and_another_visitor_another() -> None:
+    first = new_cookies(clocked(1795319534.191, 0.1100001335144043), "Chrome")[0]
+    assert first != "fresh"
+    assert first in new_cookies(clocked(1795319539.203, 5.1220000334), "Chrome")
+    assert first not in new_cookies(clocked(1795319534.191, 0.1100001335144043), "Firefox")
+    assert first not in new_cookies(clocked(1795319534.391, 0.1100001335144043), "Chrome")
+    assert first not in new_cookies(clocked(1795319534.191, 0.11, "/other"), "Chrome")
+
+
+def test_the_cookie_on_the_apis_own_domain() -> None:
+    header = bulk.set_cookie("token", "c1")["set-cookie"]
+    assert header.startswith("xnpe_token=c1; Max-Age=94608000; ")
+    assert {"Secure", "HttpOnly", "SameSite=None"} <= set(header.split("; "))
+    assert bulk.set_cookie("to;ken", "c1") == {}
+    assert bulk.set_cookie("token", "c1; Domain=evil") == {}
+    assert bulk.set_cookie("token", "c1\r\nx: y") == {}
+
+
+def understood(name: str, **data: Any) -> list[Verdict | Command]:
+    return list(bulk.understood(RawCommand(0, name, data), "t", NOW, {}, "cookie"))
+
+
+def test_commands_about_the_sdk_itself() -> None:
+    """EX-22: the SDK throws where one of these has no data."""
+    assert understood("system/ids") == [Verdict(more={"data": {"cookie": "cookie"}})]
+    assert understood("system/time") == [Verdict(more={"time": 1795319534.0})]
+    assert understood("system/tracking") == [Verdict(more={"data": []})]
+    [vapid] = understood("system/push-notifications-vapid-key")
+    assert isinstance(vapid, Verdict)
+    assert not vapid.taken
+
+
+def test_the_customer_that_the_sdk_was_started_with_is_said_too() -> None:
+    answer, said = understood("system/ids", customer={"registered": "r", "cookie": "forged"})
+    assert answer == Verdict(more={"data": {"registered": "r", "cookie": "cookie"}})
+    assert isinstance(said, Command)
+    assert (said.cookie, said.ids) == ("cookie", {"registered": "r"})
+
+
+def test_results_as_each_family_has_them() -> None:
+    ok, bad = Verdict(), Verdict(taken=False, told=("no",))
+    timed = Verdict(more={"time": 1.5})
+    assert answers.bulk([ok, bad, timed], NOW, NOW + SECOND) == {
+        "success": True,
+        "start_time": 1795319534.0,
+        "end_time": 1795319535.0,
+        "results": [
+            {"status": "ok"},
+            {"status": "error", "errors": ["no"]},
+            {"status": "ok", "time": 1.5},
+        ],
+    }
+    assert answers.batch([ok, bad, timed], NOW, NOW)["results"] == [
+        {"success": True},
+        {"success": False, "errors": ["no"]},
+        {"success": True, "time": 1.5},
+    ]
+    assert answers.single(ok) == ({"success": True, "errors": []}, 200, {})
+    assert answers.single(bad)[:2] == ({"success": False, "errors": ["no"]}, 400)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "body"),
+    [
+        (UnknownSource("x"), 400, {"success": False, "error": "Invalid project id"}),
+        (
+            Unauthorized("mend"),
+            400,
+            {"success": False, "error": "Could not authenticate", "message": "mend"},
+        ),
+        (Invalid("x", code="bad_json"), 400, {"message": "Invalid JSON"}),
+        (Invalid("No commands", code="no_commands"), 400, {"message": "No commands"}),
+        (Invalid(tracking.NO_ID), 400, {"errors": [tracking.NO_ID]}),
+        (Invalid("wrong", "age"), 400, {"errors": ["age: wrong"]}),
+        (TooLarge("big"), 413, {"errors": ["big"]}),
+        (Forbidden("origin"), 403, {"errors": ["origin"]}),
+        (Busy("later"), 503, {"errors": ["later"]}),
+    ],
+)
+def test_error_bodies(error: HardlinkError, status: int, body: Mapping[str, Any]) -> None:
+    """EX-29."""
+    answer = answers.error_answer(error)
+    assert answer.status == status
+    assert answer.body["success"] is False
+    assert {name: answer.body[name] for name in body} == body
+
+
+def test_keys() -> None:
+    """EX-28."""
+    assert credentials.given("Token abc") == Credentials("public", "abc")
+    assert credentials.given(None, "abc") == Credentials("public", "abc")
+    basic = base64.b64encode(b"id:se:cret").decode()
+    assert credentials.given(f"Basic {basic}") == Credentials("private", "se:cret")
+    for bad in (None, "", "Basic ***", "Digest x", "Bearer x", "Basic /w=="):
+        with pytest.raises(Unauthorized, match="send a key"):
+            credentials.given(bad)

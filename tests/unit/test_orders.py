@@ -1,0 +1,281 @@
+"""What an order is: a table a decision, a row a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hardlink.domain import order_matching
+from hardlink.domain.errors import Invalid
+from hardlink.domain.graph import Node, profile_node
+from hardlink.domain.order_matching import (
+    KNOWN,
+    STORE,
+    Order,
+    OrderClaim,
+    ShopOrder,
+    Step,
+    TrackedOrder,
+)
+from hardlink.domain.times import DAY
+from hardlink.storage import items, keys
+
+HARD = frozenset({"registered"})
+GORDON, ALYX = Node("registered", "gordon"), Node("registered", "alyx")
+MAIL = Node("email", "g@x.org")
+NOW = 100 * DAY
+SAID = OrderClaim("7", NOW, 1999, "g@x.org")
+PHONE, LAPTOP, OWN = profile_node("phone"), profile_node("laptop"), profile_node("own")
+
+
+def kept(who: Node, said: OrderClaim = SAID, *, tracked: bool = True) -> TrackedOrder:
+    return TrackedOrder(who, who.value, "order=7", said, tracked)
+
+
+def links(**roots: Node) -> dict[Node, Node]:
+    """Whose the profiles are; nobody's by default."""
+    return {p: roots.get(p.value, p) for p in (PHONE, LAPTOP, OWN)}
+
+
+FEED = kept(OWN, tracked=False)
+TOLD = ShopOrder((GORDON,), SAID)
+PROOF = Step("link", kept(PHONE))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param({"email": "a"}, {"email": "a"}, True, id="the address decides"),
+        pytest.param({"email": "a", "total": 1}, {"email": "a", "total": 2}, True, id="alone"),
+        pytest.param({"email": "a", "total": 1}, {"email": "b", "total": 1}, False, id="it does"),
+        pytest.param({"email": "a", "total": 1}, {"total": 1}, True, id="else the total"),
+        pytest.param({"total": 1}, {"total": 2}, False, id="which may differ"),
+        pytest.param({"email": "a"}, {"total": 2}, None, id="or nothing can be said"),
+    ],
+)
+def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> None:
+    first, second = OrderClaim("7", NOW)._replace(**one), OrderClaim("7", 0)._replace(**other)
+    assert order_matching.agree(first, second) is same
+    assert order_matching.agree(second, first) is same
+
+
+@pytest.mark.parametrize(
+    ("order", "roots", "mine", "step"),
+    [
+        pytest.param(Order("7"), {}, SAID, STORE, id="a new one is stored"),
+        pytest.param(Order("7", 1, (kept(PHONE),)), {}, SAID, KNOWN, id="sent again it is known"),
+        pytest.param(
+            Order("7", 1, (kept(PHONE, SAID._replace(total=1, email=None)),)),
+            {},
+            SAID,
+            KNOWN,
+            id="sent again with another total, the first one stands",
+        ),
+        pytest.param(
+            Order("7", 1, (kept(LAPTOP),)),
+            {"phone": GORDON, "laptop": GORDON},
+            SAID,
+            KNOWN,
+            id="a customer's second device tells nothing new",
+        ),
+        pytest.param(
+            Order("7", 1, (kept(LAPTOP, OrderClaim("7", NOW, 1)),)),
+            {"phone": GORDON, "laptop": GORDON},
+            OrderClaim("7", NOW, 1999),
+            STORE,
+            id="a forged one in the customer's name never hides the real one",
+        ),
+        pytest.param(
+            Order("7", 1, (kept(LAPTOP),)), {}, SAID, STORE, id="two strangers are two strangers"
+        ),
+        pytest.param(
+            Order("7", 1, (FEED,), TOLD), {"own": GORDON}, SAID, PROOF, id="told: who proves it is"
+        ),
+        pytest.param(
+            Order("7", 1, (FEED,), TOLD),
+            {"own": GORDON, "phone": MAIL},
+            SAID,
+            PROOF,
+            id="an address alone is no customer yet",
+        ),
+        pytest.param(
+            Order("7", 1, (FEED,), TOLD),
+            {"own": GORDON},
+            OrderClaim("7", NOW),
+            STORE,
+            id="a number alone proves nothing",
+        ),
+        pytest.param(
+            Order("7", 1, (FEED,), TOLD),
+            {"own": GORDON},
+            SAID._replace(email="m@x.org"),
+            STORE,
+            id="nor does another address",
+        ),
+        pytest.param(
+            Order("7", 1, (FEED,), TOLD),
+            {"own": GORDON},
+            SAID._replace(time=NOW + 4 * DAY),
+            STORE,
+            id="nor an old order",
+        ),
+        pytest.param(
+            Order("7", 1, (FEED,), TOLD._replace(visitor=LAPTOP)),
+            {"own": GORDON},
+            SAID,
+            STORE,
+            id="an order finds one visitor",
+        ),
+        pytest.param(
+            Order("7", 1, (FEED,), TOLD),
+            {"own": GORDON, "phone": ALYX},
+            SAID,
+            STORE,
+            id="another customer stays who they are",
+        ),
+        pytest.param(
+            Order("7", 1, (FEED,), TOLD),
+            {"own": GORDON, "phone": GORDON},
+            SAID,
+            KNOWN,
+            id="the customer's own beacon comes late",
+        ),
+    ],
+)
+def test_a_visitor_tracks_an_order(
+    order: Order, roots: dict[str, Node], mine: OrderClaim, step: Step
+) -> None:
+    found = order_matching.tracked(order, kept(PHONE, mine), links(**roots), HARD)
+    assert found == (step if step.visitor is None else Step("link", kept(PHONE, mine)))
+
+
+@pytest.mark.parametrize(
+    ("tracked", "roots", "step"),
+    [
+        pytest.param([], {}, STORE, id="never tracked: stored"),
+        pytest.param([kept(PHONE)], {}, PROOF, id="its visitor is found"),
+        pytest.param([kept(PHONE)], {"phone": MAIL}, PROOF, id="known by an address alone"),
+        pytest.param([kept(PHONE)], {"phone": GORDON}, KNOWN, id="who is the customer already"),
+        pytest.param([kept(PHONE)], {"phone": ALYX}, STORE, id="nobody is taken from another"),
+        pytest.param([kept(PHONE, OrderClaim("7", NOW))], {}, STORE, id="a number proves nothing"),
+        pytest.param(
+            [kept(PHONE, OrderClaim("7", NOW, 1))], {}, STORE, id="a forged one hides nothing"
+        ),
+        pytest.param(
+            [kept(PHONE, OrderClaim("7", NOW, 1))],
+            {"phone": GORDON},
+            STORE,
+            id="not even in the customer's name",
+        ),
+        pytest.param(
+            [kept(PHONE, OrderClaim("7", NOW))],
+            {"phone": GORDON},
+            KNOWN,
+            id="who says no less, is theirs",
+        ),
+        pytest.param([kept(PHONE), kept(LAPTOP)], {}, STORE, id="of two nobody can say who"),
+        pytest.param(
+            [kept(LAPTOP, OrderClaim("7", NOW, 1999)), kept(PHONE)],
+            {},
+            PROOF,
+            id="an address proves more than a total",
+        ),
+        pytest.param(
+            [kept(PHONE, SAID._replace(time=NOW - 4 * DAY))],
+            {},
+            STORE,
+            id="of another day: no proof",
+        ),
+        pytest.param([FEED], {"own": GORDON}, KNOWN, id="the feed's own event"),
+        pytest.param([FEED], {"own": MAIL}, STORE, id="the feed's own sessions are no visitors"),
+    ],
+)
+def test_the_shop_tells_an_order(
+    tracked: list[TrackedOrder], roots: dict[str, Node], step: Step
+) -> None:
+    order = Order("7", 1, tuple(tracked))
+    assert order_matching.told(order, SAID, GORDON, links(**roots), HARD) == step
+
+
+def test_it_is_news_if_it_names_somebody_more() -> None:
+    order = Order("7", 1, (FEED,), ShopOrder((MAIL,), SAID))
+    assert order_matching.is_news(Order("7"), (MAIL,))
+    assert order_matching.is_news(order, (GORDON, MAIL))
+    assert not order_matching.is_news(order, (MAIL,))
+    assert not order_matching.is_another(order, (GORDON, MAIL), HARD)
+    assert order_matching.is_another(Order("7", 1, (FEED,), TOLD), (ALYX,), HARD)
+
+
+@pytest.mark.parametrize("number", ["undefined", "", "0", None, True, 1.5, "x" * 251, "a\nb"])
+def test_what_numbers_no_order(number: object) -> None:
+    with pytest.raises(Invalid) as raised:
+        order_matching.said(number, 0, None, None)
+    assert raised.value.field == "orderNumber"
+
+
+def test_what_is_said_is_comparable() -> None:
+    assert order_matching.said(100042, 5, 2185.85, None) == OrderClaim("100042", 5, 218585)
+    assert order_matching.said("x" * 250, 5, None, " ") == OrderClaim("x" * 250, 5)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        Order(
+            "a=b/c",
+            3,
+            (FEED, kept(PHONE, OrderClaim("a=b/c", 1))),
+            ShopOrder((GORDON, MAIL), SAID, PHONE),
+        ),
+        Order("7", 1, (kept(PHONE),), expires=12),
+    ],
+)
+def test_an_order_is_read_as_it_was_written(order: Order) -> None:
+    key = keys.order_head("shop", order.number)
+    said: Any = {"number": order.number}
+    expected = order._replace(
+        kept=tuple(k._replace(said=k.said._replace(**said)) for k in order.kept),
+        told=order.told and order.told._replace(said=order.told.said._replace(**said)),
+    )
+    assert items.read_order(key, items.write_order(order)) == expected
+    assert items.read_order(key, None) == Order(order.number)
+
+
+@pytest.mark.parametrize(
+    ("total", "email", "wrong"),
+    [
+        pytest.param(1e308, None, "total", id="a total that is none"),
+        pytest.param(float("nan"), None, "total", id="nor is this"),
+        pytest.param(1, "e" * 257, "email", id="an address that has no room in the row"),
+        pytest.param(1, "a\x00@x.org", "email", id="nor one that nobody can type"),
+    ],
+)
+def test_what_can_not_be_said_of_an_order(total: float, email: str | None, wrong: str) -> None:
+    for field, beside in (("orderNumber", ""), ("events[0].order.number", "events[0].order.")):
+        with pytest.raises(Invalid) as raised:
+            order_matching.said("7", 0, total, email, field)
+        assert raised.value.field == f"{beside}{wrong}"
+
+
+def test_a_placeholder_is_no_address_that_proves_anything() -> None:
+    assert order_matching.said("7", 5, None, "undefined").email is None
+
+
+def test_an_address_is_compared_within_one_order_and_stands_in_none() -> None:
+    emails = [
+        order_matching.said(number, 5, None, "G@x.org").email or "" for number in ("7", "7", "8")
+    ]
+    assert emails[0] == emails[1] == order_matching.said("7", 6, 1.0, "g@X.org ").email
+    assert emails[0] != emails[2]
+    assert not any("x.org" in email for email in emails)
+
+
+def test_as_many_as_are_kept_fit_into_a_row() -> None:
+    said = order_matching.said("x" * 250, 10**16, 1e12, "é" * 128)
+    most = tuple(
+        TrackedOrder(profile_node("é" * 128), "é" * 128, "order=" + "x" * 250, said)
+        for _ in range(order_matching.MOST_KEPT + 2)
+    )
+    item = items.write_order(Order("x" * 250, 1, most))
+    assert sum(len(str(value).encode()) for value in item.values()) < 300_000

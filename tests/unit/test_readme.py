@@ -1,0 +1,65 @@
+"""What the README says in figures and codes is what the code says."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from hardlink.domain import changeset, commands, identifiers, signed_identity, sources, values
+from hardlink.domain.times import MINUTE, SECOND
+from hardlink.web import api_keys, request
+from infra import topology
+
+README = " ".join((topology.ROOT / "README.md").read_text(encoding="utf-8").split())
+LIBRARY = topology.FUNCTIONS / "hardlink"
+
+
+def codes() -> Iterator[str]:
+    """The codes of all errors of the library, as its classes and its calls name them."""
+    for file in LIBRARY.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "code":
+                yield from _text(node.value)
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
+                yield from _text(node.value)
+
+
+def _text(value: ast.expr) -> Iterator[str]:
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        yield value.value
+
+
+def test_every_code_of_an_error_says_what_to_do_and_there_are_no_others() -> None:
+    table = README.partition("| status | code |")[2].partition("`unlink` takes")[0]
+    rows = re.findall(r"\| (\d{3}) \| ([^|]+) \| [^|]+ (?=\|)", table)
+    assert {code for _, named in rows for code in re.findall(r"`(\w+)`", named)} == set(codes())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"{values.MOST_NAMES} names of up to {values.MOST_BYTES // 1024} KB for an event",
+        f"{commands.MOST_EVENTS} events, {request.DEEPEST} levels",
+        f"{request.MOST_BYTES // 1024**2} MiB a call; an ID has {identifiers.MOST_BYTES} bytes",
+        f"at most {changeset.MOST_LINKS} links in all, {changeset.MOST_SOFT_LINKS} of them to soft",
+        f"`links_a_day`: of one profile, at most ({changeset.LINKS_A_DAY})",
+        f"at most ({sources.PROFILES_A_CUSTOMER:,})".replace(",", " "),
+        f"It has at least {signed_identity.SHORTEST_KEY} bytes",
+        f"beyond {topology.WRITES.a_second} calls a second, for each route; {topology.READS.a_second} for",
+        f"{topology.FEEDS_AND_EXPORTS.a_second} for order feeds",
+        f"feeds and results in the bucket ({topology.FEED_DAYS} days)",
+        f"for {topology.FORWARD_DAYS} days, at least once",
+    ],
+)
+def test_a_figure(said: str) -> None:
+    assert said in README
+
+
+def test_half_a_minute_and_five_minutes() -> None:
+    assert signed_identity.LEEWAY == 30 * SECOND
+    assert api_keys._KEPT == 5 * MINUTE
+    assert "half a minute of leeway" in README
+    assert "revoke it, within five minutes" in README

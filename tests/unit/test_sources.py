@@ -1,0 +1,230 @@
+"""`sources.toml`: what is declared is what is used, and an error names the file and the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hardlink.domain import sources, sources_schema
+from hardlink.domain.errors import Invalid, UnknownSource
+from hardlink.domain.graph import Node
+from hardlink.domain.sources import Project
+from hardlink.domain.sources_schema import SourcesError
+from infra import topology
+
+VALID = """
+[projects.shop.identifiers]
+registered = { kind = "hard", spellings = ["ecommerceId", "customerId"] }
+loyalty = { kind = "hard" }
+email = { kind = "soft", email = true, most = 3 }
+
+[sources.web]
+write_key = "web-key"
+project = "shop"
+origins = ["https://shop.example"]
+policy = "split"
+retention_days = 395
+"""
+
+
+REDIRECT = 'redirects.r = { url = "%s", event_type = "click" }'
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "sources.toml"
+    path.write_text(VALID)
+    return path
+
+
+@pytest.fixture
+def project(written: Path) -> Project:
+    return sources_schema.load(written).projects["shop"]
+
+
+def test_what_is_deployed_is_what_was_validated(written: Path) -> None:
+    assert sources.deployed(written) == sources_schema.load(written)
+
+
+def test_the_file_that_is_shipped_is_valid() -> None:
+    demo = sources_schema.load(topology.SOURCES)
+    assert {name: source.policy for name, source in demo.sources.items()} == {
+        "demo": None,
+        "demo-split": "split",
+        "demo-refuse": "refuse",
+        "demo-signed": None,
+        "demo-tracardi": None,
+    }
+    assert {source.project for source in demo.sources.values()} == {"demo"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        pytest.param('policy = "split"', 'policy = "merge"', "sources.web.policy", id="policy"),
+        pytest.param('project = "shop"', 'project = "x"', "sources.web.project", id="project"),
+        pytest.param("retention_days = 395", "retention_days = 0", "retention_days", id="days"),
+        pytest.param('"https://shop.example"', '"*"', "sources.web.origins", id="any origin"),
+        pytest.param("shop.example", "shop.example/x", "sources.web.origins", id="a path"),
+        pytest.param('write_key = "web-key"', "", "sources.web.write_key", id="no key"),
+        pytest.param('"web-key"', '"k y"', "sources.web.write_key", id="a key with a space"),
+        pytest.param('policy = "split"', 'signed = "yes"', "sources.web.signed", id="signed"),
+        pytest.param('policy = "split"', "links_a_day = 0", "sources.web.links_a_day", id="links"),
+        pytest.param('policy = "split"', "links_a_day = 201", "links_a_day", id="too many links"),
+        pytest.param('policy = "split"', "rate = 0", "sources.web.rate", id="rate"),
+        pytest.param('policy = "split"', 'bots = "no"', "sources.web.bots", id="bots"),
+        pytest.param('policy = "split"', "polices = 1", "sources.web.polices", id="a slip"),
+        pytest.param('{ kind = "hard" }', '{ kind = "firm" }', "loyalty.kind", id="kind"),
+        pytest.param("most = 3", "most = 0", "email.most", id="cap"),
+        pytest.param('{ kind = "hard" }', '{ kind = "hard", most = 2 }', "loyalty", id="hard cap"),
+        pytest.param('policy = "split"', REDIRECT % "//x.example", "redirects.r.url", id="no URL"),
+        pytest.param(
+            'policy = "split"', REDIRECT % "javascript:alert(1)", "redirects.r.url", id="a script"
+        ),
+        pytest.param(
+            'policy = "split"', REDIRECT % "https://x.example@evil.example", "r.url", id="userinfo"
+        ),
+        pytest.param(
+            'policy = "split"',
+            REDIRECT % "https://x.example/\\r\\nset-cookie: a",
+            "r.url",
+            id="CRLF",
+        ),
+        pytest.param(
+            'policy = "split"',
+            'redirects.r = { url = "https://x.example", event_type = "" }',
+            "redirects.r",
+            id="a redirect that is no event",
+        ),
+        pytest.param(
+            "retention_days = 395",
+            f"{REDIRECT % 'https://x.example'}\n[sources.two]\nwrite_key = 'two-key'\n"
+            f"project = 'shop'\n{REDIRECT % 'https://x.example'}",
+            "redirects.r: two sources",
+            id="one redirect of two sources",
+        ),
+        pytest.param("loyalty =", "profile =", "'profile'", id="a reserved type"),
+        pytest.param(
+            '"customerId"', '"EMAIL"', "'email' is a spelling", id="one spelling of two types"
+        ),
+        pytest.param("[sources.web]", "[sources.web", "sources.toml", id="no TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_field(
+    written: Path, old: str, new: str, named: str
+) -> None:
+    assert old in VALID
+    written.write_text(VALID.replace(old, new))
+    with pytest.raises(SourcesError) as error:
+        sources_schema.load(written)
+    assert str(written) in str(error.value)
+    assert named in str(error.value)
+
+
+CATEGORIES = """
+[[projects.shop.consent_categories]]
+id = "newsletter"
+translations = { "en" = { name = "Newsletter" } }
+
+[[projects.shop.consent_categories]]
+id = "personalisation"
+legitimate_interest = true
+"""
+
+
+def test_consent_categories_are_declared_in_order(written: Path) -> None:
+    written.write_text(VALID + CATEGORIES)
+    found = sources_schema.load(written)
+    assert found == sources.deployed(written)
+    newsletter, personalisation = found.projects["shop"].consent_categories
+    assert (newsletter.id, newsletter.legitimate_interest) == ("newsletter", False)
+    assert newsletter.translations == {"en": {"name": "Newsletter"}}
+    assert (personalisation.id, personalisation.legitimate_interest) == ("personalisation", True)
+    assert personalisation.translations == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        pytest.param(
+            '"personalisation"', '"newsletter"', "'newsletter' is declared twice", id="twice"
+        ),
+        pytest.param('id = "newsletter"', "", "consent_categories.0.id", id="no ID"),
+        pytest.param("true", '"maybe"', "legitimate_interest", id="neither true nor false"),
+    ],
+)
+def test_a_mistake_in_a_consent_category_is_named(
+    written: Path, old: str, new: str, named: str
+) -> None:
+    written.write_text(VALID + CATEGORIES.replace(old, new))
+    with pytest.raises(SourcesError) as error:
+        sources_schema.load(written)
+    assert named in str(error.value)
+
+
+def test_a_project_has_at_most_8_types(written: Path) -> None:
+    many = "".join(f'soft{n} = {{ kind = "soft" }}\n' for n in range(6))
+    written.write_text(VALID.replace("[sources.web]", f"{many}\n[sources.web]"))
+    with pytest.raises(SourcesError, match="9 identifier types"):
+        sources_schema.load(written)
+
+
+def test_two_sources_never_share_a_write_key(written: Path) -> None:
+    written.write_text(VALID + '[sources.app]\nwrite_key = "web-key"\nproject = "shop"\n')
+    with pytest.raises(SourcesError, match=r"sources\.app\.write_key: also the key of 'web'"):
+        sources_schema.load(written)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourcesError, match="nowhere"):
+        sources_schema.load(tmp_path / "nowhere.toml")
+
+
+def test_a_write_key_finds_its_source(written: Path) -> None:
+    name, source, _ = sources_schema.load(written).named("web-key")
+    assert (name, source.policy) == ("web", "split")
+
+
+def test_an_unknown_write_key_is_unauthorized(written: Path) -> None:
+    with pytest.raises(UnknownSource, match="Unauthorized Access") as unknown:
+        sources_schema.load(written).named("other")
+    assert unknown.value.status == 401
+
+
+# -- rule 7: spellings and normal forms ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelling", ["registered", "REGISTERED", "ecommerceid", " customerId "])
+def test_a_type_in_each_spelling(project: Project, spelling: str) -> None:
+    assert project.identifier(spelling, "Gordon", "f") == Node("registered", "Gordon")
+
+
+def test_an_undeclared_type_is_an_error_that_names_it(project: Project) -> None:
+    with pytest.raises(Invalid, match="'phone' is not declared: use one of registered") as invalid:
+        project.resolve({"phone": "1234"})
+    assert invalid.value.field == "ids.phone"
+
+
+def test_values_are_case_sensitive_unless_the_type_is_an_email(project: Project) -> None:
+    found = project.resolve({"email": " Gordon@BlackMesa.com ", "registered": "Gordon"})
+    assert found == (Node("registered", "Gordon"), Node("email", "gordon@blackmesa.com"))
+
+
+def test_identifiers_come_in_the_order_of_the_declaration(project: Project) -> None:
+    found = project.resolve({"email": "a@b.c", "loyalty": "l", "registered": "r"})
+    assert [node.type for node in found] == ["registered", "loyalty", "email"]
+
+
+def test_nulls_are_left_out(project: Project) -> None:
+    assert project.resolve({"registered": None}) == ()
+
+
+def test_two_values_of_one_type_in_two_spellings_are_refused(project: Project) -> None:
+    with pytest.raises(Invalid, match="two values"):
+        project.resolve({"registered": "a", "customerId": "b"})
+
+
+def test_caps_and_hard_types_are_the_declared_ones(project: Project) -> None:
+    assert dict(project.caps) == {"email": 3}
+    assert project.hard_types == {"registered", "loyalty"}

@@ -1,0 +1,52 @@
+"""`stages.toml`: an error names the file and the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra import stages, topology
+from infra.stages import Stage, StagesError
+
+
+def load(tmp_path: Path, text: str) -> Stage:
+    path = tmp_path / "stages.toml"
+    path.write_text(text, encoding="utf-8")
+    return stages.load(path, "prod")
+
+
+def test_the_file_that_is_shipped_watches_production_alone() -> None:
+    dev, prod = (stages.load(topology.STAGES, name) for name in stages.NAMES)
+    assert (dev.alarms, dev.dashboard, dev.log_level) == (False, False, "INFO")
+    assert (prod.alarms, prod.dashboard, prod.log_level) == (True, True, "WARNING")
+
+
+def test_what_is_left_out_is_off(tmp_path: Path) -> None:
+    assert load(tmp_path, "") == Stage()
+    assert load(tmp_path, "[prod]\nalarms = true") == Stage(alarms=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[prod", "stages.toml: "),
+        ("[staging]", "staging: Extra inputs"),
+        ('[prod]\nlog_level = "DEBUG"', "prod.log_level: Input should be 'INFO' or 'WARNING'"),
+        ("[prod]\nalarm = true", "prod.alarm: Extra inputs"),
+        ('[prod]\nalarm_email = "ops"', "prod.alarm_email: String should match"),
+        ('[prod]\nalarm_email = "ops@shop.example"', "prod: Value error, alarm_email is told"),
+        ('[prod]\ndomain = "shop.example"', "prod: Value error, domain and certificate belong"),
+        ('[prod]\ndomain = "https://shop.example"', "prod.domain: String should match"),
+        ("[prod]\ncloudfront = true", "prod: Value error, cloudfront needs a domain"),
+        (
+            '[prod]\ncloudfront = true\ndomain = "shop.example"\n'
+            'certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/a"',
+            "CloudFront takes one of us-east-1 only",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_file_and_field(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(StagesError, match=r"stages\.toml") as error:
+        load(tmp_path, text)
+    assert said in str(error.value)

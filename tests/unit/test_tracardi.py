@@ -1,0 +1,332 @@
+"""Tracardi's dialect: what events mean, how a payload becomes commands, what is answered. One row a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from dialects.tracardi import answers, payload, profile_updates
+from dialects.tracardi.payload import Step
+from hardlink.domain import commands
+from hardlink.domain.commands import Track
+from hardlink.domain.errors import Invalid, TooLarge, UnknownSource
+from hardlink.domain.sources import Sources
+from hardlink.web.response import Answer
+
+SHOP = Sources.of(
+    {
+        "projects": {
+            "shop": {
+                "identifiers": {
+                    "registered": {"kind": "hard", "spellings": ["pk", "login"]},
+                    "mail": {"kind": "soft", "email": True},
+                    "phone": {"kind": "soft"},
+                }
+            }
+        },
+        "sources": {},
+    }
+).projects["shop"]
+
+
+def meaning(type_: str, properties: Mapping[str, Any]) -> profile_updates.ProfileUpdate:
+    return profile_updates.of(type_, properties, "p", SHOP)
+
+
+@pytest.mark.parametrize("type_", ["sign-in", "sign-up", "identification"])
+@pytest.mark.parametrize(
+    ("properties", "ids", "attributes"),
+    [
+        pytest.param(
+            {"email": "A@B.c "},
+            {"mail": "a@b.c"},
+            {"contact.email.main": "A@B.c "},
+            id="an address as versions before 0.9 write it",
+        ),
+        pytest.param(
+            {"email": {"main": "a@b.c", "business": "b@b.c"}},
+            {"mail": "a@b.c"},
+            {"contact.email.main": "a@b.c", "contact.email.business": "b@b.c"},
+            id="addresses as 0.9 writes them: the main one identifies",
+        ),
+        pytest.param(
+            {"pk": 12, "phone": {"main": "1", "mobile": "2"}},
+            {"registered": "12", "phone": "1"},
+            {"identifier.pk": 12, "contact.phone.main": "1", "contact.phone.mobile": "2"},
+            id="a primary key and a phone",
+        ),
+        pytest.param(
+            {"login": "gordon", "firstname": "Gordon", "lastname": "Freeman"},
+            {"registered": "gordon"},
+            {
+                "identifier.token": "gordon",
+                "pii.firstname": "Gordon",
+                "pii.lastname": "Freeman",
+            },
+            id="a login and a name",
+        ),
+        pytest.param(
+            {"badge": "7", "whatsapp": "w", "id": None},
+            {},
+            {"identifier.badge": "7", "contact.app.whatsapp": "w"},
+            id="what the project declares no type for is an attribute; null is nothing",
+        ),
+        pytest.param({"color": "red"}, {}, {}, id="anything else stays in the event"),
+    ],
+)
+def test_who_signs_in(
+    type_: str, properties: dict[str, Any], ids: dict[str, str], attributes: dict[str, Any]
+) -> None:
+    """TR-19, TR-20."""
+    found = meaning(type_, properties)
+    assert (found.ids, found.attributes) == (ids, attributes)
+    assert (found.consents, found.stays, found.warnings) == ({}, False, ())
+
+
+def test_a_profile_update_says_what_the_profile_is_and_logs_nobody_in() -> None:
+    properties = {
+        "pii": {"firstname": "Gordon", "language": {"spoken": ["en"]}},
+        "identifier": {"pk": "g-1"},
+        "contact": {"email": "g@b.c", "address": {"town": "Black Mesa"}},
+        "job": {"company": {"size": 100}},
+        "other": {"a": 1},
+    }
+    found = meaning("profile-update", properties)
+    assert found.ids == {"registered": "g-1", "mail": "g@b.c"}
+    assert found.attributes == {
+        "pii.firstname": "Gordon",
+        "pii.language.spoken": ["en"],
+        "identifier.pk": "g-1",
+        "contact.email.main": "g@b.c",
+        "contact.address.town": "Black Mesa",
+        "job.company.size": 100,
+    }
+    assert found.stays
+
+
+@pytest.mark.parametrize(
+    ("type_", "properties", "consents"),
+    [
+        (
+            "consent-granted",
+            {"marketing": False, "general": True},
+            {"marketing": False, "general": True},
+        ),
+        ("consent-granted", {}, {}),
+        ("consent-update", {"consents": {"marketing": {"revoke": None}}}, {"marketing": True}),
+        (
+            "consent-update",
+            {"consents": {"marketing": {"revoke": "2027-01-01"}}},
+            {"marketing": {"revoke": "2027-01-01"}},
+        ),
+        ("consent-update", {"consents": {"a": False}}, {"a": False}),
+        ("consent-update", {"consents": ["a", "b"]}, {"a": True, "b": True}),
+        (
+            "consent-update",
+            {"consents": {"consents": ["a"], "revoke": "2027"}},
+            {"a": {"revoke": "2027"}},
+        ),
+        ("consent-update", {}, {}),
+        ("consent-update", {"consents": 5}, {}),
+    ],
+)
+def test_consents(type_: str, properties: dict[str, Any], consents: dict[str, Any]) -> None:
+    """TR-20."""
+    found = meaning(type_, properties)
+    assert found.consents == consents
+    assert (found.ids, found.attributes, found.warnings) == ({}, {}, ())
+
+
+@pytest.mark.parametrize(
+    ("type_", "properties", "warned"),
+    [
+        ("sign-in", {"email": "undefined"}, "p.contact.email.main: this value identifies nobody"),
+        ("sign-in", {"pk": ""}, "p.identifier.pk: this value identifies nobody"),
+        ("sign-in", {"pk": "a", "login": "b"}, "another value identifies the visitor"),
+        ("sign-in", {"pk": ["a"]}, "p.identifier.pk: an ID is a text"),
+        ("sign-in", {"firstname": "x" * 20_000}, "p.pii.firstname: larger than"),
+        ("profile-update", {"pii": {"größe": 1}}, "printable ASCII"),
+        ("consent-granted", {"marketing": "yes"}, "p.marketing: a consent is true, false"),
+        ("consent-granted", {"tracking": True}, "p.tracking: call /consent"),
+        ("consent-granted", {"größe": True}, "printable ASCII"),
+    ],
+)
+def test_what_can_not_be_understood_is_named(
+    type_: str, properties: dict[str, Any], warned: str
+) -> None:
+    found = meaning(type_, {**properties, "phone": "5"})
+    assert any(warned in warning for warning in found.warnings)
+    assert found.ids.get("phone", "5") == "5"
+
+
+def test_other_event_types_mean_that_they_happened() -> None:
+    assert meaning("page-view", {"email": "a@b.c"}) == profile_updates.ProfileUpdate()
+
+
+def steps(*events: Any, **sent: Any) -> list[Step]:
+    body = {"source": {"id": "x"}, "events": list(events), **sent}
+    return payload.steps(body, commands.read(Track, body), SHOP)
+
+
+VIEW = {"type": "page-view"}
+OTHER = {"type": "cart"}
+SIGN_IN = {"type": " sign-in ", "properties": {"pk": "gordon"}}
+CONSENT = {"type": "consent-granted", "properties": {"general": True}}
+
+
+@pytest.mark.parametrize(
+    ("events", "firsts"),
+    [
+        pytest.param([VIEW, OTHER, VIEW], [0], id="a payload is one command"),
+        pytest.param([], [0], id="so is one without events"),
+        pytest.param([VIEW, SIGN_IN, OTHER], [0, 1], id="who signs in did what follows"),
+        pytest.param([SIGN_IN, SIGN_IN, VIEW], [0], id="who signs in again is the same"),
+        pytest.param(
+            [SIGN_IN, {**SIGN_IN, "properties": {"pk": "alyx"}}], [0, 1], id="another is not"
+        ),
+        pytest.param([VIEW, CONSENT, VIEW], [0], id="a consent is said with what is there"),
+        pytest.param([VIEW, {**CONSENT, "time": 5}], [0, 1], id="unless it has a time of its own"),
+        pytest.param([VIEW, {**SIGN_IN, "id": []}], [0], id="what is rejected says nothing"),
+        pytest.param(
+            [VIEW, {"type": "sign-in", "tags": 5}, 7], [0], id="what is no event says nothing"
+        ),
+    ],
+)
+def test_a_payload_as_commands(events: list[Any], firsts: list[int]) -> None:
+    found = steps(*events)
+    assert [step.first for step in found] == firsts
+    assert [event for step in found for event in step.body["events"]] == events
+
+
+def test_what_the_payload_says_itself_is_said_with_every_command() -> None:
+    (first, second) = steps(VIEW, SIGN_IN, attributes={"a": 1}, consents={"c": True}, stays=True)
+    assert (first.body["ids"], first.body["attributes"]) == ({}, {"a": 1})
+    assert second.body["ids"] == {"registered": "gordon"}
+    assert second.body["attributes"] == {"a": 1, "identifier.pk": "gordon"}
+    assert second.body["consents"] == {"c": True}
+    assert second.body["stays"] is True
+
+
+def test_a_caller_who_says_who_it_is_needs_no_meaning() -> None:
+    (step,) = steps(SIGN_IN, ids={"registered": "alyx"})
+    assert step.body["ids"] == {"registered": "alyx"}
+    assert step.body["attributes"] == {"identifier.pk": "gordon"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param({"options": {"saveProfile": False}}, id="saveProfile false"),
+        pytest.param({"profile_less": True}, id="nobody's events"),
+    ],
+)
+def test_events_that_say_nothing_of_a_profile(sent: dict[str, Any]) -> None:
+    (step,) = steps(SIGN_IN, **sent)
+    assert step.body["ids"] == step.body["attributes"] == {}
+
+
+def test_a_visit_that_ended_does_not_begin() -> None:
+    (step,) = steps({"type": "visit-ended"}, options={"debugger": True})
+    assert step.body["options"] == {"debugger": True, "saveSession": False}
+    (step,) = steps(VIEW)
+    assert "options" not in step.body
+
+
+def test_a_step_that_says_less_keeps_its_events() -> None:
+    (step,) = steps(SIGN_IN, attributes={"a": 1})
+    lighter = payload.lighter(step, with_ids=True)
+    assert (lighter.body["ids"], lighter.body["attributes"]) == ({"registered": "gordon"}, {"a": 1})
+    assert payload.lighter(step, with_ids=False).body["ids"] == {}
+    assert lighter.body["events"] == [SIGN_IN]
+
+
+@pytest.mark.parametrize("text", ["true", "1", "True", " yes ", "on"])
+def test_profile_less_in_the_query(text: str) -> None:
+    assert payload.read({"a": 1}, text) == {"a": 1, "profile_less": True}
+
+
+@pytest.mark.parametrize("text", [None, "", "false", "0", "no"])
+def test_not_profile_less(text: str | None) -> None:
+    assert payload.read({"a": 1}, text) == {"a": 1}
+
+
+@pytest.mark.parametrize("body", [None, [], "x", 5])
+def test_a_payload_is_an_object(body: Any) -> None:
+    with pytest.raises(Invalid):
+        payload.read(body, None)
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [({"id": " k "}, "k"), ("k", "k"), ({"id": 5}, "5"), ({"id": []}, ""), ([], ""), (None, "")],
+)
+def test_the_write_key_of_a_payload(source: Any, key: str) -> None:
+    assert payload.write_key({"source": source}) == key
+
+
+@pytest.mark.parametrize(
+    ("context", "profile", "warned"),
+    [
+        ({"tracardi": {"pass": {"profile": "p", "source": "ours"}}}, "p", None),
+        ({"tracardi": {"pass": {"profile": "p", "source": "theirs"}}}, None, "pass.source"),
+        ({"tracardi": {"pass": {"profile": "p"}}}, None, "pass.source"),
+        ({"tracardi": {"pass": {"profile": "null", "source": "ours"}}}, None, "pass.profile"),
+        ({"tracardi": {"pass": {"profile": [], "source": "ours"}}}, None, "pass.profile"),
+        ({"tracardi": {"pass": "p"}}, None, None),
+        ({"tracardi": None}, None, None),
+        ({}, None, None),
+        (None, None, None),
+    ],
+)
+def test_a_profile_that_is_passed_on(context: Any, profile: str | None, warned: str | None) -> None:
+    """TR-18."""
+    found, warning = payload.passed_on({"context": context}, lambda key: key == "ours")
+    assert found == profile
+    assert (warned or "") in (warning or "")
+    assert (warning is None) == (warned is None)
+
+
+def test_the_answers_of_the_steps_are_one() -> None:
+    first = {
+        "session": {"id": "s"},
+        "profile": {"id": None},
+        "results": [{"id": "a", "status": "rejected", "field": "events[0].type", "reason": "r"}],
+        "warnings": ["w"],
+        "debug": {"session": 1, "events": ["a"]},
+    }
+    second = {**first, "profile": {"id": "p"}, "debug": {"session": 2, "events": ["b"]}}
+    found = answers.joined([(0, first), (3, second)], ["v", "w"])
+    assert [r["field"] for r in found["results"]] == ["events[0].type", "events[3].type"]
+    assert found["warnings"] == ["v", "w"]
+    assert found["profile"] == {"id": "p"}
+    assert found["debug"] == {"session": 2, "events": ["a", "b"]}
+    body = answers.answer(found, "t").body
+    assert body["errors"] == ["events[0].type: r", "events[3].type: r"]
+
+
+@pytest.mark.parametrize(
+    ("errors", "status"), [([], 200), (["events[0].type: field required"], 226)]
+)
+def test_the_status_says_whether_all_was_stored(errors: list[str], status: int) -> None:
+    """TR-16."""
+    assert answers.tracardis(Answer({"errors": errors})).status == status
+
+
+def test_errors_in_tracardis_words() -> None:
+    """TR-02, TR-16."""
+    wrong = answers.invalid(Invalid("field required", "events"))
+    assert wrong.status == 422
+    assert wrong.body["detail"] == [
+        {"loc": ["body", "events"], "msg": "field required", "type": "invalid"}
+    ]
+    assert answers.invalid(Invalid("no JSON")).body["detail"][0]["loc"] == ["body"]
+    unknown = answers.invalid(UnknownSource("Unauthorized Access"))
+    assert (unknown.status, unknown.body["detail"]) == (401, "Unauthorized Access")
+    assert answers.invalid(TooLarge("too large")).status == 413
+
+
+def test_how_long_it_took_is_a_header() -> None:
+    found = answers.timed(Answer({}, headers={"a": "b"}), 0.25)
+    assert found.headers == {"a": "b", "x-process-time": "0.250000"}

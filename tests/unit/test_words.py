@@ -1,0 +1,214 @@
+"""What callers write: IDs, times, clocks, commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hardlink.domain import clock_skew, commands, times
+from hardlink.domain.commands import Consent, Identify, Track, WriteCommand
+from hardlink.domain.errors import Invalid, TooLarge
+from hardlink.domain.identifiers import parse_identifier
+from hardlink.domain.times import DAY, HOUR, SECOND
+
+NOON = 1_795_348_800 * SECOND
+
+
+# -- rule 8: values that identify nobody --------------------------------------------------------
+
+
+NOBODY = [
+    *("undefined", "null", "none", "nil", "nan", "0", "-1", "true", "false", "anonymous", "guest"),
+    *("unknown", "id", "user", "email", "distinct_id", "not_authenticated", "UNDEFINED", "Guest"),
+    *("00000000-0000-0000-0000-000000000000", "", "  ", " null ", "[object Object]"),
+    *("\u200b", "\u2060", "\u00ad", "\u3164", "undefined\u200b", "(null)", "<null>", "0.0"),
+    *("{00000000-0000-0000-0000-000000000000}", "[]", "{}", "n/a", "(not set)"),
+    *("\u3000", "\uff4e\uff55\uff4c\uff4c"),
+]
+
+
+@pytest.mark.parametrize("value", NOBODY)
+def test_a_value_that_identifies_nobody_is_refused(value: str) -> None:
+    with pytest.raises(Invalid, match="identifies nobody") as invalid:
+        parse_identifier(value, "ids.registered")
+    assert invalid.value.field == "ids.registered"
+
+
+@pytest.mark.parametrize("value", ["42", "nullable", "gordon@blackmesa.com", "Ünïcode", "a=b/c#d"])
+def test_a_value_that_identifies_somebody_is_taken(value: str) -> None:
+    assert parse_identifier(f" {value} ", "f") == value
+
+
+def test_a_whole_number_is_an_id() -> None:
+    assert parse_identifier(42, "f") == "42"
+
+
+@pytest.mark.parametrize("value", [0, "email", "null", 7])
+def test_an_event_needs_no_name_of_its_own(value: object) -> None:
+    found = commands.event({"type": "a", "id": value}, 0)
+    assert commands.event_id(found, 0) == str(value)
+
+
+@pytest.mark.parametrize("value", [True, 1.5, [], {}, "a\x00b", "\ud83d", "x" * 257, "é" * 129])
+def test_what_can_be_no_id_is_refused(value: object) -> None:
+    with pytest.raises(Invalid):
+        parse_identifier(value, "f")
+
+
+# -- times --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-11-22T12:00:00Z",
+        "2026-11-22T12:00:00.000Z",
+        "2026-11-22T13:00:00+01:00",
+        "2026-11-22 12:00:00",
+        " 2026-11-22T12:00 ",
+        1795348800,
+        1795348800.0,
+        1795348800000,
+    ],
+)
+def test_a_time_in_each_form(written: object) -> None:
+    assert times.parse_time(written, "time") == NOON
+
+
+@pytest.mark.parametrize(
+    "written", ["soon", "", True, [], {}, None, -1, 10**18, "0001-01-01", "9999-12-31", 1e300]
+)
+def test_what_is_no_time_is_refused_and_named(written: object) -> None:
+    with pytest.raises(Invalid) as invalid:
+        times.parse_time(written, "events[0].time")
+    assert invalid.value.field == "events[0].time"
+
+
+def test_microseconds_survive() -> None:
+    text = "2026-11-22T12:00:00.123456Z"
+    assert times.to_iso(times.parse_time(text, "time")) == text
+
+
+# -- rule 10: a device's clock is its own -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "happened", "offset"),
+    [
+        pytest.param(None, [NOON - 1], 0, id="without a sending time a clock behind can't be told"),
+        pytest.param(None, [NOON + HOUR], -HOUR, id="no event happened after it was received"),
+        pytest.param(None, [], 0, id="nothing said, nothing corrected"),
+        pytest.param(None, [NOON, NOON + 400 * DAY], 0, id="one odd time is no wrong clock"),
+        pytest.param(None, [NOON + 400 * DAY], -400 * DAY, id="a clock that is a year ahead"),
+        pytest.param(NOON - HOUR, [], HOUR, id="a clock that is an hour behind"),
+        pytest.param(NOON + HOUR, [], -HOUR, id="a clock that is an hour ahead"),
+        pytest.param(NOON - SECOND, [], 0, id="a second on the way is no wrong clock"),
+    ],
+)
+def test_the_offset_of_a_device(sent: int | None, happened: list[int], offset: int) -> None:
+    assert clock_skew.offset(NOON, sent, happened) == offset
+
+
+def test_correction_keeps_the_order_of_a_devices_events() -> None:
+    event_times = [NOON - 5, NOON, NOON + HOUR]
+    offset = clock_skew.offset(NOON, None, event_times)
+    corrected = [clock_skew.corrected(time, offset) for time in event_times]
+    assert corrected == sorted(corrected)
+    assert corrected[-1] == NOON
+
+
+# -- commands -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "field"),
+    [
+        (Track, {"events": {}}, "events"),
+        (Track, {"context": []}, "context"),
+        (Track, {"properties": "x"}, "properties"),
+        (Track, {"options": {"saveEvents": "perhaps"}}, "options.saveEvents"),
+        (Identify, {"ids": []}, "ids"),
+        (Identify, {"properties": {"größe": 1}}, "properties.gr\\xf6\\xdfe"),
+        (Identify, {"segments": [1]}, "segments.1"),
+        (Identify, {"traits": 1}, "traits"),
+        (Identify, {"time": "soon"}, "time"),
+        (Consent, {}, "tracking"),
+        (Consent, {"tracking": "perhaps"}, "tracking"),
+    ],
+)
+def test_what_has_the_wrong_type_is_named(
+    command: type[WriteCommand], body: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(Invalid) as invalid:
+        commands.read(command, body)
+    assert invalid.value.field == field
+
+
+@pytest.mark.parametrize("body", [None, [], "x", 1])
+def test_a_body_is_an_object(body: object) -> None:
+    with pytest.raises(Invalid, match="JSON object"):
+        commands.read(Track, body)
+
+
+@pytest.mark.parametrize("source", [None, {}, {"id": None}, {"id": ["x"]}, {"id": True}])
+def test_a_source_without_a_key_is_named(source: object) -> None:
+    with pytest.raises(Invalid) as invalid:
+        _ = commands.read(Track, {"source": source}).write_key
+    assert invalid.value.field == "source.id"
+
+
+@pytest.mark.parametrize("session", [None, {}, {"id": ""}, {"id": " "}, "", {"id": None}])
+def test_a_blank_session_is_no_session(session: object) -> None:
+    assert commands.read(Track, {"session": session}).session_id is None
+
+
+def test_nulls_mean_what_leaving_out_means() -> None:
+    names = ("context", "properties", "events", "options", "ids")
+    left_out, nulls = commands.read(Track, {}), commands.read(Track, dict.fromkeys(names))
+    assert [getattr(left_out, n) for n in names] == [getattr(nulls, n) for n in names]
+
+
+def test_500_events_are_taken_and_501_are_too_many() -> None:
+    commands.read(Track, {"events": [{}] * 500})
+    with pytest.raises(TooLarge) as too_large:
+        commands.read(Track, {"events": [{}] * 501})
+    assert too_large.value.status == 413
+
+
+def test_segments_come_as_labels_or_as_whether_each_holds() -> None:
+    assert commands.read(Identify, {"segments": ["new"]}).segments == {"new": True}
+    assert commands.read(Identify, {"segments": {"new": False}}).segments == {"new": False}
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        (None, "events[3]"),
+        ([], "events[3]"),
+        ({}, "events[3].type"),
+        ({"type": " "}, "events[3].type"),
+        ({"type": 5}, "events[3].type"),
+        ({"type": "größe"}, "events[3].type"),
+        ({"type": "a", "tags": "x"}, "events[3].tags"),
+        ({"type": "a", "tags": ["x" * 17000]}, "events[3].tags"),
+        ({"type": "a", "properties": {"b": "x" * 17000}}, "events[3].properties.b"),
+        ({"type": "a", "options": {"save": 7}}, "events[3].options.save"),
+    ],
+)
+def test_what_is_wrong_with_an_event_is_named(event: object, field: str) -> None:
+    with pytest.raises(Invalid) as invalid:
+        commands.event(event, 3)
+    assert invalid.value.field == field
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-11-22", {"insert": "2026-11-22"}, {"create": "2026-11-22", "insert": None}]
+)
+def test_an_event_says_its_time_plainly_or_as_trackers_do(time: object) -> None:
+    assert commands.event({"type": "a", "time": time}, 0).happened == "2026-11-22"
+
+
+@pytest.mark.parametrize("time", [None, {}, {"insert": None}, {"create": None, "insert": None}])
+def test_an_event_whose_tracker_says_no_time_happens_now(time: object) -> None:
+    assert commands.event({"type": "a", "time": time}, 0).happened is None
