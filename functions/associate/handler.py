@@ -22,8 +22,8 @@ from hardlink.web.response import InternalFailure
 from hardlink.web.wiring import read_clock, tables
 
 HARD_TYPES = {
-    space: frozenset(types)
-    for space, types in json.loads(os.environ["HARDLINK_HARD_TYPES"]).items()
+    project_id: frozenset(types)
+    for project_id, types in json.loads(os.environ["HARDLINK_HARD_TYPES"]).items()
 }
 association = Association(tables(), HARD_TYPES)
 

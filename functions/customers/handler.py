@@ -17,26 +17,26 @@ server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KE
 reading = Reading(tables(), caller.declared(), read_clock)
 
 ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
-    "GET /customers/{type}/{value}": lambda space, r: reading.customer(
-        space, r.path("type"), r.path("value")
+    "GET /customers/{type}/{value}": lambda project_id, r: reading.customer(
+        project_id, r.path("type"), r.path("value")
     ),
-    "GET /customers/{type}/{value}/events": lambda space, r: reading.customer_events(
-        space, r.path("type"), r.path("value"), r.query
+    "GET /customers/{type}/{value}/events": lambda project_id, r: reading.customer_events(
+        project_id, r.path("type"), r.path("value"), r.query
     ),
-    "GET /customers/{type}/{value}/export": lambda space, r: reading.export(
-        space, r.path("type"), r.path("value"), r.query, zipped=_zipped(r)
+    "GET /customers/{type}/{value}/export": lambda project_id, r: reading.export(
+        project_id, r.path("type"), r.path("value"), r.query, zipped=_zipped(r)
     ),
-    "GET /sessions/{id}": lambda space, r: reading.session(space, r.path("id")),
-    "GET /sessions/{id}/events": lambda space, r: reading.session_events(
-        space, r.path("id"), r.query
+    "GET /sessions/{id}": lambda project_id, r: reading.session(project_id, r.path("id")),
+    "GET /sessions/{id}/events": lambda project_id, r: reading.session_events(
+        project_id, r.path("id"), r.query
     ),
-    "GET /sessions/{id}/verdicts": lambda space, r: reading.verdicts(space, r.path("id")),
-    "GET /live": lambda space, r: reading.live(space, r.query),
-    "GET /project": lambda space, _: reading.project(space),
-    "POST /sessions/{id}/unlink": lambda space, r: reading.unlink(
-        space, r.path("id"), _evidence(r)
+    "GET /sessions/{id}/verdicts": lambda project_id, r: reading.verdicts(project_id, r.path("id")),
+    "GET /live": lambda project_id, r: reading.live(project_id, r.query),
+    "GET /project": lambda project_id, _: reading.project(project_id),
+    "POST /sessions/{id}/unlink": lambda project_id, r: reading.unlink(
+        project_id, r.path("id"), _evidence(r)
     ),
-    "GET /tracking-user": lambda space, r: reading.tracking_user(space, r.query),
+    "GET /tracking-user": lambda project_id, r: reading.tracking_user(project_id, r.query),
 }
 
 
@@ -54,5 +54,5 @@ def _evidence(request: Request) -> str | None:
 @entrypoint
 def handler(request: Request) -> Answer:
     """See `Reading`; the server key says which project may be read."""
-    space = server_keys.project(request.header("authorization"))
-    return Answer(ROUTES[request.route](space, request))
+    project_id = server_keys.project(request.header("authorization"))
+    return Answer(ROUTES[request.route](project_id, request))

@@ -26,13 +26,13 @@ sweeping = Sweeping(tables(), read_clock, erasure.Erasing(tables(), read_clock, 
 _ACCEPTED = 202
 
 ROUTES: dict[str, Callable[[str, Request], Answer]] = {
-    "POST /customers/{type}/{value}/erase": lambda space, r: Answer(
-        reading.erase_customer(space, r.path("type"), r.path("value")), _ACCEPTED
+    "POST /customers/{type}/{value}/erase": lambda project_id, r: Answer(
+        reading.erase_customer(project_id, r.path("type"), r.path("value")), _ACCEPTED
     ),
-    "POST /sessions/{id}/erase": lambda space, r: Answer(
-        reading.erase_session(space, r.path("id")), _ACCEPTED
+    "POST /sessions/{id}/erase": lambda project_id, r: Answer(
+        reading.erase_session(project_id, r.path("id")), _ACCEPTED
     ),
-    "GET /erasures/{id}": lambda space, r: Answer(reading.erasure(space, r.path("id"))),
+    "GET /erasures/{id}": lambda project_id, r: Answer(reading.erasure(project_id, r.path("id"))),
 }
 
 
@@ -44,8 +44,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @entrypoint
 def answered(request: Request) -> Answer:
     """See `Reading`; the server key says which project it is about."""
-    space = server_keys.project(request.header("authorization"))
-    return ROUTES[request.route](space, request)
+    project_id = server_keys.project(request.header("authorization"))
+    return ROUTES[request.route](project_id, request)
 
 
 def swept(event: dict[str, Any]) -> dict[str, Any]:

@@ -30,10 +30,12 @@ def handler(request: Request) -> Answer:
     """Whoever has the private key reads everything; the consent categories are for the public key too."""
     if "{call}" not in request.route:
         return _categories(request)
-    space = _readable(request)
+    project_id = _readable(request)
     call = CALLS.get(request.path("call"))
-    project = caller.declared().projects[space]
-    return call(request, space, project) if call else data_api.no_such_call(request.path("call"))
+    project = caller.declared().projects[project_id]
+    return (
+        call(request, project_id, project) if call else data_api.no_such_call(request.path("call"))
+    )
 
 
 def _readable(request: Request) -> str:
@@ -59,38 +61,38 @@ def _given(request: Request) -> credentials.Credentials:
     return credentials.given(request.header("authorization"), request.query("access_token"))
 
 
-def _customer(request: Request, space: str, project: Project) -> Customer:
+def _customer(request: Request, project_id: str, project: Project) -> Customer:
     who = data_api.who(request.json, project)
-    return exports.customer(space, who.nodes, who.session)
+    return exports.customer(project_id, who.nodes, who.session)
 
 
-def _export_one(request: Request, space: str, project: Project) -> Answer:
-    customer = _customer(request, space, project)
+def _export_one(request: Request, project_id: str, project: Project) -> Answer:
+    customer = _customer(request, project_id, project)
     budget = exports.budget(_most(request), data_api.EVENTS_HINT)
     found = exports.events(customer, ExportRequest(), budget)
     return Answer(data_api.one(customer, exports.values(customer), found, project))
 
 
-def _attributes(request: Request, space: str, project: Project) -> Answer:
+def _attributes(request: Request, project_id: str, project: Project) -> Answer:
     asked = data_api.attributes(request.json)
-    customer = _customer(request, space, project)
+    customer = _customer(request, project_id, project)
     return Answer(
         data_api.results(asked, customer, exports.values(customer), project, read_clock())
     )
 
 
-def _events(request: Request, space: str, project: Project) -> Answer:
+def _events(request: Request, project_id: str, project: Project) -> Answer:
     asked = data_api.events(request.json)
-    customer = _customer(request, space, project)
+    customer = _customer(request, project_id, project)
     budget = exports.budget(_most(request), data_api.EVENTS_HINT)
     found = exports.events(customer, asked, budget)
     return Answer({"success": True, "data": [data_api.event(one) for one in found]})
 
 
-def _export(request: Request, space: str, project: Project) -> Answer:
+def _export(request: Request, project_id: str, project: Project) -> Answer:
     wanted = data_api.columns(request.json, project)
     budget = exports.budget(_most(request), data_api.EXPORT_HINT)
-    fields, rows = data_api.table(exports.everyone(space, budget), wanted, project)
+    fields, rows = data_api.table(exports.everyone(project_id, budget), wanted, project)
     return Answer({"success": True, "fields": fields, "data": list(budget.held(rows))})
 
 

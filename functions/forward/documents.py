@@ -47,11 +47,11 @@ def link(key: Key, entry: Entry) -> dict[str, Any]:
         "node": node,
         "link": _named(entry.link),
         "owner": _named(entry.owner),
-        "begins": entry.begins,
+        "begins": entry.starts_span,
         "rule": entry.rule,
         "evidence": entry.evidence,
         "at": to_iso(entry.at),
-        "said": to_iso(entry.said),
+        "said": to_iso(entry.effective_at),
         "source": entry.source,
     }
     if not entry.undone:

@@ -62,7 +62,7 @@ def _lines(store: Store, item_keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]
             continue
         head = key._replace(item=keys.HEAD)
         session = items.read_session(head, found[head]) if head in found else None
-        if session and not session.gone and not session.was_erased(keys.event_time(key)):
+        if session and not session.is_erased and not session.was_erased(keys.event_time(key)):
             document = documents.event(key, session, event_store.read_event(store, key, item))
             yield key, documents.line(document)
 

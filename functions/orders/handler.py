@@ -38,25 +38,25 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @entrypoint
 def posted(request: Request) -> Answer:
     """A verdict for every order of a feed that is small enough for a call."""
-    space = server_keys.project(request.header("authorization"))
-    rows = list(islice(formats.rows(io.BytesIO(_sent(request, space))), MOST + 1))
+    project_id = server_keys.project(request.header("authorization"))
+    rows = list(islice(formats.rows(io.BytesIO(_sent(request, project_id))), MOST + 1))
     if len(rows) > MOST:
-        raise _too_large(f"more than {MOST} orders", space)
+        raise _too_large(f"more than {MOST} orders", project_id)
     if rows and not rows[0].goes_on:
         raise Invalid(str(rows[0].fault))
-    results = list(chain.from_iterable(_telling(space, request.id).results(rows)))
+    results = list(chain.from_iterable(_telling(project_id, request.id).results(rows)))
     counts = Counter(result.status for result in results)
     shown = [result.shown() for result in results]
     return Answer({**{status: counts[status] for status in STATUSES}, "results": shown})
 
 
-def _sent(request: Request, space: str) -> bytes:
+def _sent(request: Request, project_id: str) -> bytes:
     """What was sent, unzipped, whether a header or the file itself says that it is zipped."""
     try:
         raw = request.raw
         raw = unzipped(raw) if raw.startswith(formats.GZIP) else raw
     except TooLarge as error:
-        raise _too_large(f"more than {MOST_BYTES} bytes", space) from error
+        raise _too_large(f"more than {MOST_BYTES} bytes", project_id) from error
     except Invalid as error:
         raise Invalid(error.message) from error
     if raw.startswith(formats.GZIP):
@@ -64,10 +64,10 @@ def _sent(request: Request, space: str) -> bytes:
     return raw
 
 
-def _too_large(what: str, space: str) -> TooLarge:
+def _too_large(what: str, project_id: str) -> TooLarge:
     return TooLarge(
         f"{what}: send fewer a call, or put the file, whatever its size, into the stack's bucket "
-        f"under {file_import.FEEDS}{space}/"
+        f"under {file_import.FEEDS}{project_id}/"
     )
 
 
@@ -100,11 +100,11 @@ def _told(message: dict[str, Any]) -> list[dict[str, Any]]:
 def _import(told: dict[str, Any], context: Any) -> bool:
     """Import a file; answers whether nothing is left to do."""
     key = unquote_plus(told["object"]["key"])
-    space, _, name = key.removeprefix(file_import.FEEDS).partition("/")
+    project_id, _, name = key.removeprefix(file_import.FEEDS).partition("/")
     version = f"{told['object'].get('eTag')}/{told['object'].get('sequencer')}"
     if not name or key.endswith("/"):
         return True
-    if space not in caller.declared().projects:
+    if project_id not in caller.declared().projects:
         logger.error("a feed below feeds/ lies in a folder that is no project of sources.toml")
         return True
     found = bucket(told["bucket"]["name"])
@@ -113,16 +113,16 @@ def _import(told: dict[str, Any], context: Any) -> bool:
             found,
             key,
             version,
-            _telling(space, version),
+            _telling(project_id, version),
             lambda: context.get_remaining_time_in_millis() < _SPARE,
         )
     except Gone:
-        logger.warning("a feed was deleted or replaced before its end", project=space)
+        logger.warning("a feed was deleted or replaced before its end", project=project_id)
         return True
     except Busy:
         return False
 
 
-def _telling(space: str, evidence: str) -> FeedImporter:
-    project = caller.declared().projects[space]
-    return FeedImporter(caller.service(), read_clock, space, project, evidence)
+def _telling(project_id: str, evidence: str) -> FeedImporter:
+    project = caller.declared().projects[project_id]
+    return FeedImporter(caller.service(), read_clock, project_id, project, evidence)

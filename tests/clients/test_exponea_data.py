@@ -88,7 +88,7 @@ def gordon(shop: Client) -> dict[str, str]:
     shop.track(laptop, "view")
     shop.identify(laptop, {"registered": name, "email": work}, properties={"age": 27})
     purchase = {"type": "purchase", "time": 1533663283.5, "id": "1", "properties": {"price": 7.99}}
-    body = {"source": {"id": TOKEN}, "ids": {"registered": name}, "no_device": True}
+    body = {"source": {"id": TOKEN}, "ids": {"registered": name}, "server_side": True}
     assert shop.post("/track", {**body, "events": [purchase]}).status == 200
     eventually(lambda: types(shop, {"registered": name}), ["purchase", "view", "view"])
     return {"name": name, "home": home, "work": work, "phone": phone, "laptop": laptop}

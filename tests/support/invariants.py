@@ -145,7 +145,7 @@ def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
     kind, _, rest = key.item.partition("/")
     if key.item == HEAD:
         session = items.read_session(key, item)
-        (world.gone if session.gone else world.sessions)[id_] = session
+        (world.gone if session.is_erased else world.sessions)[id_] = session
     elif kind == "s":
         world.bounds.add((keys.session_of_active(key), int(rest.partition("/")[0])))
     elif kind == "e":
@@ -197,7 +197,7 @@ def _orders_hold(world: World) -> Iterator[str]:
     """An order and the events that stand for it are there together, one for each visitor who tracked it."""
     for order in world.orders:
         for kept in order.kept:
-            if (kept.said.time, kept.event) not in world.events[kept.session]:
+            if (kept.claim.time, kept.event) not in world.events[kept.session]:
                 yield f"order {order.number} misses its event of session {kept.session}"
         profiles = [kept.profile for kept in order.kept]
         if len(profiles) != len(set(profiles)) or not profiles:
@@ -326,7 +326,7 @@ def _erased(world: World) -> Iterator[str]:
     for session in world.sessions.values():
         times = [time for time, _ in world.events.get(session.id, []) if session.was_erased(time)]
         yield from (f"session {session.id} has an event of {time}, was erased" for time in times)
-    yield from (f"{node} is dying" for node, record in world.nodes.items() if record.dying)
+    yield from (f"{node} is dying" for node, record in world.nodes.items() if record.erasing_since)
     named = {
         node
         for entries in world.histories.values()
@@ -374,9 +374,9 @@ def _joined(world: World, node: Node) -> MergeNotice | None:
     live = [entry for entry in world.histories.get(node, []) if entry.link and not entry.undone]
     if not live:
         return None
-    first = sorted(live, key=lambda entry: (entry.said, entry.rev))[0]
-    tells = first.begins and first.rule == "first" and first.link != NOBODY
-    return MergeNotice(first.said, first.at, first.source) if tells else None
+    first = sorted(live, key=lambda entry: (entry.effective_at, entry.rev))[0]
+    tells = first.starts_span and first.rule == "first" and first.link != NOBODY
+    return MergeNotice(first.effective_at, first.at, first.source) if tells else None
 
 
 def _every_event_is_somewhere_once(world: World) -> Iterator[str]:

@@ -216,8 +216,8 @@ def test_neighbours_of_one_visitor_go_together_and_all_else_alone() -> None:
     body = tracking.track([view, view])
     assert body["session"] == {"id": "c1"}
     assert body["events"] == [view.event, view.event]
-    assert not body["no_device"]
-    assert tracking.track([step("crm/events", {"ids": {"a": "b"}, "type": "x"})])["no_device"]
+    assert not body["server_side"]
+    assert tracking.track([step("crm/events", {"ids": {"a": "b"}, "type": "x"})])["server_side"]
 
 
 def test_without_an_identifier_somebody_must_be_left() -> None:

@@ -47,7 +47,7 @@ def decided(
 
 
 def linked(to: Node, said: int = 10) -> State:
-    return State(rev=2, link=to, said=said, links=1)
+    return State(rev=2, link=to, effective_at=said, links=1)
 
 
 def entry(rev: int, link: Node | None = None, said: int = 0, **more: Any) -> Entry:
@@ -66,7 +66,7 @@ def test_a_profile_that_was_never_linked_brings_its_whole_history_along(policy: 
     assert decision.entries[P].rule == "first"
     assert decision.states[P].link == A
     assert decision.states[A].known
-    history = [entry(2, decision.entries[P].link, NOW, begins=decision.entries[P].begins)]
+    history = [entry(2, decision.entries[P].link, NOW, starts_span=decision.entries[P].starts_span)]
     assert fold_spans(history)[0].start == 0
 
 
@@ -74,16 +74,16 @@ def test_a_profile_that_was_never_linked_brings_its_whole_history_along(policy: 
 
 
 @pytest.mark.parametrize(
-    ("policy", "begins"),
+    ("policy", "starts_span"),
     [
         pytest.param("move", False, id="move: the newest span belongs to the new customer instead"),
         pytest.param("split", True, id="split: a new span begins, what happened stays"),
     ],
 )
-def test_a_second_customer_on_a_profile(policy: Policy, *, begins: bool) -> None:
+def test_a_second_customer_on_a_profile(policy: Policy, *, starts_span: bool) -> None:
     decision = decided({P: linked(A), A: ROOT}, B, policy=policy)
     assert decision.states[P].link == B
-    assert (decision.entries[P].rule, decision.entries[P].begins) == (policy, begins)
+    assert (decision.entries[P].rule, decision.entries[P].starts_span) == (policy, starts_span)
 
 
 def test_refuse_a_second_customer_changes_nothing_and_says_to_anonymize() -> None:
@@ -104,7 +104,7 @@ def test_who_was_known_by_a_soft_identifier_alone_gets_the_hard_one_whole(policy
     facts = {P: linked(X), X: ROOT}
     decision = decided(facts, A, policy=policy)
     assert decision.entries[P].rule == "known"
-    assert not decision.entries[P].begins
+    assert not decision.entries[P].starts_span
     assert X not in decision.states  # its other profiles stay where they are
 
 
@@ -135,7 +135,9 @@ def test_a_soft_identifier_sent_alone_finds_its_owner_and_links_straight_to_it()
 
 def test_a_soft_identifier_sent_with_a_hard_one_belongs_to_it() -> None:
     decision = decided({}, A, X)
-    assert decision.states[X] == State(owner=A, owner_said=NOW, link=A, said=NOW, links=1)
+    assert decision.states[X] == State(
+        owner=A, owner_effective_at=NOW, link=A, effective_at=NOW, links=1
+    )
     assert decision.owned == ((X, None, A),)
     assert decision.states[P].link == A
 
@@ -189,7 +191,7 @@ def test_who_was_known_by_a_soft_identifier_comes_along_with_one_that_has_a_hard
 
 
 def test_a_late_word_takes_no_identifier_back() -> None:
-    facts = {X: State(rev=2, owner=B, owner_said=20, link=B), A: ROOT, B: ROOT}
+    facts = {X: State(rev=2, owner=B, owner_effective_at=20, link=B), A: ROOT, B: ROOT}
     history = {X: [entry(1, B, said=20, owner=B)]}
     decision = decided(facts, A, X, said=10, timed=True, histories=history)
     assert X not in decision.states
@@ -197,7 +199,7 @@ def test_a_late_word_takes_no_identifier_back() -> None:
 
 
 def test_a_late_word_finds_the_owner_of_its_time() -> None:
-    facts = {X: State(rev=2, owner=B, owner_said=20, link=A), A: ROOT, B: ROOT}
+    facts = {X: State(rev=2, owner=B, owner_effective_at=20, link=A), A: ROOT, B: ROOT}
     history = {X: [entry(1, A, said=5, owner=A), entry(2, said=20, owner=B)]}
     assert decided(facts, X, said=10, timed=True, histories=history).customer == A
 
@@ -263,7 +265,7 @@ def test_hard_identifiers_never_merge(facts: Facts, ids: tuple[Node, ...], at_fa
 
 # -- late claims --------------------------------------------------------------------------------
 
-HISTORY = [entry(2, A, said=10, begins=True), entry(3, B, said=20, begins=True)]
+HISTORY = [entry(2, A, said=10, starts_span=True), entry(3, B, said=20, starts_span=True)]
 LATE: dict[Node, State] = {P: linked(B, said=20), A: ROOT, B: ROOT}
 C = Node("registered", "c")
 
@@ -289,7 +291,9 @@ def test_a_late_claim_under_split(
         assert P not in decision.entries
         return
     new = decision.entries[P]
-    found = fold_spans([*HISTORY, entry(4, new.link, said=new.said, begins=new.begins)])
+    found = fold_spans(
+        [*HISTORY, entry(4, new.link, said=new.effective_at, starts_span=new.starts_span)]
+    )
     assert [(span.start, span.target) for span in found] == expected
     assert decision.states[P].link == B
 
@@ -308,7 +312,7 @@ def test_a_late_claim_under_refuse_is_refused() -> None:
 
 def test_a_claim_that_was_undone_and_is_sent_again_changes_nothing() -> None:
     history = {P: [entry(2, A, said=10, undone=11)]}
-    facts = {P: State(rev=3, said=10, undone=11, links=1), A: ROOT}
+    facts = {P: State(rev=3, effective_at=10, undone=11, links=1), A: ROOT}
     decision = decided(facts, A, said=10, timed=True, histories=history)
     assert not decision.entries
     assert "superseded" in decision.warnings[0]
@@ -316,7 +320,7 @@ def test_a_claim_that_was_undone_and_is_sent_again_changes_nothing() -> None:
 
 def test_without_a_time_a_claim_is_newer_than_all_before() -> None:
     decision = decided({P: linked(A, said=NOW + 500), A: ROOT}, B)
-    assert decision.entries[P].said == NOW + 501
+    assert decision.entries[P].effective_at == NOW + 501
 
 
 # -- what a decision holds still ----------------------------------------------------------------
@@ -335,7 +339,7 @@ def test_a_decision_asks_for_the_nodes_it_misses() -> None:
 
 
 def test_the_number_of_links_is_capped() -> None:
-    full = State(rev=9, link=A, said=10, links=MOST_LINKS)
+    full = State(rev=9, link=A, effective_at=10, links=MOST_LINKS)
     with pytest.raises(Refused, match="200 such links"):
         decided({P: full, A: ROOT}, B)
 
@@ -353,12 +357,12 @@ def test_the_number_of_links_is_capped() -> None:
 def test_the_number_of_links_of_a_day_is_capped(
     before: tuple[int, int], day: int, *, allowed: bool
 ) -> None:
-    there = State(rev=9, link=A, said=10, links=5, day=before[0], today=before[1])
+    there = State(rev=9, link=A, effective_at=10, links=5, day=before[0], links_that_day=before[1])
     facts = {P: there, A: ROOT}
     if allowed:
         found = decided(facts, B, day=day, links_a_day=2).states[P]
         expected = (day, before[1] + 1 if before[0] == day else 1) if day else before
-        assert (found.day, found.today) == expected
+        assert (found.day, found.links_that_day) == expected
         return
     with pytest.raises(Refused, match="2 times today") as refused:
         decided(facts, B, day=day, links_a_day=2)
@@ -366,8 +370,8 @@ def test_the_number_of_links_of_a_day_is_capped(
 
 
 def test_a_late_link_counts_on_the_day_on_which_it_comes() -> None:
-    there = State(rev=9, link=B, said=10, links=2, day=7, today=2)
-    history = {P: [entry(1, A, said=2, begins=True), entry(2, B, said=10, begins=True)]}
+    there = State(rev=9, link=B, effective_at=10, links=2, day=7, links_that_day=2)
+    history = {P: [entry(1, A, said=2, starts_span=True), entry(2, B, said=10, starts_span=True)]}
     other = Node("registered", "c")
     with pytest.raises(Refused, match="2 times today"):
         decided(
@@ -383,12 +387,12 @@ def test_a_late_link_counts_on_the_day_on_which_it_comes() -> None:
 
 
 def test_what_is_so_already_is_no_link_more() -> None:
-    there = State(rev=9, link=A, said=10, links=5, day=7, today=2)
+    there = State(rev=9, link=A, effective_at=10, links=5, day=7, links_that_day=2)
     assert decided({P: there, A: ROOT}, A, day=7, links_a_day=2).states == {}
 
 
 def test_the_number_of_links_to_soft_identifiers_fits_a_transaction() -> None:
-    full = State(rev=9, link=Y, said=10, links=40, soft_links=MOST_SOFT_LINKS)
+    full = State(rev=9, link=Y, effective_at=10, links=40, soft_links=MOST_SOFT_LINKS)
     with pytest.raises(Refused, match="40 such links"):
         decided({P: full, Y: ROOT}, X)
     assert decided({P: full, Y: ROOT, A: ROOT}, A).states[P].link == A
@@ -484,24 +488,26 @@ def test_undo_where_nothing_is_linked_is_refused() -> None:
     [
         pytest.param([], [], id="nothing linked, no span"),
         pytest.param(
-            [entry(2, A, 10, begins=True)], [(0, A)], id="the first span has no beginning"
+            [entry(2, A, 10, starts_span=True)], [(0, A)], id="the first span has no beginning"
         ),
         pytest.param([entry(2, A, 10), entry(3, B, 20)], [(0, B)], id="a move replaces"),
         pytest.param(
-            [entry(2, A, 10), entry(3, B, 20, begins=True)], [(0, A), (20, B)], id="a split begins"
+            [entry(2, A, 10), entry(3, B, 20, starts_span=True)],
+            [(0, A), (20, B)],
+            id="a split begins",
         ),
         pytest.param(
-            [entry(2, A, 10), entry(3, B, 20, begins=True), entry(4, C, 30)],
+            [entry(2, A, 10), entry(3, B, 20, starts_span=True), entry(4, C, 30)],
             [(0, A), (20, C)],
             id="a move after a split replaces only the newest span",
         ),
         pytest.param(
-            [entry(3, B, 20, begins=True), entry(4, A, 10)],
+            [entry(3, B, 20, starts_span=True), entry(4, A, 10)],
             [(0, A), (20, B)],
             id="what was said counts, not when it arrived",
         ),
         pytest.param(
-            [entry(2, A, 10), entry(3, B, 20, begins=True, undone=25)],
+            [entry(2, A, 10), entry(3, B, 20, starts_span=True, undone=25)],
             [(0, A)],
             id="what was undone is not there",
         ),
@@ -512,7 +518,7 @@ def test_spans(history: list[Entry], expected: list[tuple[int, Node]]) -> None:
 
 
 def test_spans_touch_and_the_last_is_open() -> None:
-    first, last = fold_spans([entry(2, A, 10), entry(3, B, 20, begins=True)])
+    first, last = fold_spans([entry(2, A, 10), entry(3, B, 20, starts_span=True)])
     assert first.end == last.start
     assert last.end > 10**15
 
@@ -547,14 +553,14 @@ def test_only_a_stranger_is_linked_by_what_is_said_of_strangers_alone(
     assert decided({A: ROOT}, A, **more).states[P].link == A
     assert decided({A: ROOT, P: linked(A, said_before)}, A, **more).states == {}
     known = decided({A: ROOT, X: ROOT, P: linked(X, said_before)}, A, **more)
-    assert (known.states[P].link, known.entries[P].begins) == (A, False)
+    assert (known.states[P].link, known.entries[P].starts_span) == (A, False)
     with pytest.raises(Refused, match="another customer"):
         decided({A: ROOT, B: ROOT, P: linked(B, said_before)}, A, **more)
 
 
 def test_a_customers_own_profile_is_linked_whatever_was_taken_back() -> None:
     """It is nobody else's: an order of before would stay nobody's for ever."""
-    undone = State(rev=3, links=1, said=NOW + 1, undone=NOW + 2)
+    undone = State(rev=3, links=1, effective_at=NOW + 1, undone=NOW + 2)
     history = {P: [entry(1, A, said=NOW, undone=NOW + 2)]}
     taken_back = decided({P: undone}, A, timed=True, histories=history)
     assert taken_back.warnings

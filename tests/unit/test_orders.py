@@ -235,8 +235,8 @@ def test_an_order_is_read_as_it_was_written(order: Order) -> None:
     key = keys.order_head("shop", order.number)
     said: Any = {"number": order.number}
     expected = order._replace(
-        kept=tuple(k._replace(said=k.said._replace(**said)) for k in order.kept),
-        told=order.told and order.told._replace(said=order.told.said._replace(**said)),
+        kept=tuple(k._replace(claim=k.claim._replace(**said)) for k in order.kept),
+        told=order.told and order.told._replace(claim=order.told.claim._replace(**said)),
     )
     assert items.read_order(key, items.write_order(order)) == expected
     assert items.read_order(key, None) == Order(order.number)

@@ -68,7 +68,7 @@ def one(**message: Any) -> CommandGroup:
         pytest.param(
             {"type": "track", "event": "A", "userId": "u", "anonymousId": None},
             Track,
-            {"no_device": True, "ids": {"registered": "u"}},
+            {"server_side": True, "ids": {"registered": "u"}},
             id="an event of a customer on no device",
         ),
         pytest.param(

@@ -82,7 +82,7 @@ def test_who_signs_in(
     """TR-19, TR-20."""
     found = meaning(type_, properties)
     assert (found.ids, found.attributes) == (ids, attributes)
-    assert (found.consents, found.stays, found.warnings) == ({}, False, ())
+    assert (found.consents, found.only_current_customer, found.warnings) == ({}, False, ())
 
 
 def test_a_profile_update_says_what_the_profile_is_and_logs_nobody_in() -> None:
@@ -103,7 +103,7 @@ def test_a_profile_update_says_what_the_profile_is_and_logs_nobody_in() -> None:
         "contact.address.town": "Black Mesa",
         "job.company.size": 100,
     }
-    assert found.stays
+    assert found.only_current_customer
 
 
 @pytest.mark.parametrize(
@@ -201,12 +201,14 @@ def test_a_payload_as_commands(events: list[Any], firsts: list[int]) -> None:
 
 
 def test_what_the_payload_says_itself_is_said_with_every_command() -> None:
-    (first, second) = steps(VIEW, SIGN_IN, attributes={"a": 1}, consents={"c": True}, stays=True)
+    (first, second) = steps(
+        VIEW, SIGN_IN, attributes={"a": 1}, consents={"c": True}, only_current_customer=True
+    )
     assert (first.body["ids"], first.body["attributes"]) == ({}, {"a": 1})
     assert second.body["ids"] == {"registered": "gordon"}
     assert second.body["attributes"] == {"a": 1, "identifier.pk": "gordon"}
     assert second.body["consents"] == {"c": True}
-    assert second.body["stays"] is True
+    assert second.body["only_current_customer"] is True
 
 
 def test_a_caller_who_says_who_it_is_needs_no_meaning() -> None:

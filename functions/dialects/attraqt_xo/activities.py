@@ -30,7 +30,7 @@ _SESSION = "sessionid"
 """The repository of session IDs as the SDK writes it; REST callers write `sessionId`."""
 _SESSIONS = {
     "session.id": "user.identities.sessionId",
-    "same_as.id": "user.identities.sessionid",
+    "linked_session.id": "user.identities.sessionid",
 }
 _KEY = re.compile(r"[\x21-\x2e\x30-\x7e]{4,256}")
 _TITLES = {
@@ -187,7 +187,7 @@ def _visit(activities: Sequence[_Activity]) -> Visit:
     others = [value for value in sessions if value != current]
     body = {
         "session": {"id": current},
-        "same_as": {"id": others[0]} if others else None,
+        "linked_session": {"id": others[0]} if others else None,
         "ids": {name: value for name, value in identities.items() if name.lower() != _SESSION},
         "segments": user.get("segments"),
         "traits": user.get("traits"),

@@ -141,7 +141,7 @@ def track(steps: Sequence[Command]) -> dict[str, Any]:
         return {"profile_less": True, "events": [one.event for one in steps]}
     return {
         "session": _session(first),
-        "no_device": first.cookie is None,
+        "server_side": first.cookie is None,
         "ids": first.ids,
         "consents": first.consents,
         "events": [one.event for one in steps],

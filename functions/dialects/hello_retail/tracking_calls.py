@@ -53,7 +53,7 @@ def command(kind_: str, said: Mapping[str, Any], project: Project) -> dict[str, 
     return {
         "session": {"id": said["trackingUserId"]},
         "ids": ids,
-        "stays": "customerId" not in said,
+        "only_current_customer": "customerId" not in said,
         "traits": {"cart": _cart(said)} if kind_ == "cart" else {},
         "events": []
         if kind_ == "customer"
@@ -96,7 +96,11 @@ def without_id(
     if len(ids) == len(body["ids"]) or not isinstance(error, Invalid | TooManyIdentifiers):
         return None
     stays = project.first_hard not in ids
-    return {**body, "ids": ids, "stays": stays} if body["events"] or not stays else None
+    return (
+        {**body, "ids": ids, "only_current_customer": stays}
+        if body["events"] or not stays
+        else None
+    )
 
 
 def named(error: HardlinkError, project: Project) -> HardlinkError:

@@ -55,13 +55,13 @@ class FeedImporter:
         self,
         service: Service,
         clock: Callable[[], int],
-        space: str,
+        project_id: str,
         project: Project,
         evidence: str,
     ) -> None:
         self._service = service
         self._clock = clock
-        self._space = space
+        self._space = project_id
         self._project = project
         self._evidence = evidence
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="orders")

@@ -81,7 +81,7 @@ class Item:
     ) -> CommandGroup:
         """An event of this visitor. `traits`: what it says of them; `wire`: more of the client's names."""
         body: dict[str, Any] = {"ids": self._ids(who.user), "events": [event], "traits": traits}
-        body |= {"session": who.session} if who.session else {"no_device": True}
+        body |= {"session": who.session} if who.session else {"server_side": True}
         names = {"type": self._wire.event, "time": self._wire.time, "id": self._wire.id, **wire}
         return CommandGroup([self._number], Track, body, {**names, **self._names})
 

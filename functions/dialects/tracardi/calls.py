@@ -32,7 +32,7 @@ def carry_out(
         return answers.tracardis(answers.answer(service.track(call, command), call.evidence))
     referred, refusal = payload.passed_on(sent, lambda key: _is_ours(call, key))
     warnings = [refusal] if refusal else []
-    shared = {**sent, "referred": referred}
+    shared = {**sent, "forwarded_profile": referred}
     parts: list[tuple[int, Mapping[str, Any]]] = []
     for step in payload.steps(shared, command, call.project):
         at_its_place = call._replace(now=call.now + step.first)

@@ -34,7 +34,12 @@ class Step(NamedTuple):
             name: {**(self.sent.get(name) or {}), **getattr(self.meaning, name)}
             for name in ("ids", "attributes", "consents")
         }
-        return {**self.sent, **said, "stays": self.sent.get("stays") or self.meaning.stays}
+        return {
+            **self.sent,
+            **said,
+            "only_current_customer": self.sent.get("only_current_customer")
+            or self.meaning.only_current_customer,
+        }
 
 
 def read(sent: object, profile_less: str | None) -> Mapping[str, Any]:
@@ -96,7 +101,9 @@ def steps(sent: Mapping[str, Any], command: Track, project: Project) -> list[Ste
 def lighter(step: Step, *, with_ids: bool) -> Step:
     """A step whose events mean less: what can't be said must not keep them from being stored."""
     ids = step.meaning.ids if with_ids else NOTHING
-    return step._replace(meaning=ProfileUpdate(ids, stays=step.meaning.stays))
+    return step._replace(
+        meaning=ProfileUpdate(ids, only_current_customer=step.meaning.only_current_customer)
+    )
 
 
 def webhook(
@@ -147,7 +154,10 @@ def _meaning(
 
 def _begins(meaning: ProfileUpdate, before: ProfileUpdate, *, timed: bool) -> bool:
     """Whether an event says something that can't be said together with what those before it say."""
-    says_who = bool(meaning.ids) and (meaning.ids, meaning.stays) != (before.ids, before.stays)
+    says_who = bool(meaning.ids) and (meaning.ids, meaning.only_current_customer) != (
+        before.ids,
+        before.only_current_customer,
+    )
     return says_who or (timed and meaning.says_something)
 
 

@@ -70,7 +70,7 @@ class ProfileUpdate(NamedTuple):
     ids: Mapping[str, Any] = NOTHING
     attributes: Mapping[str, Any] = NOTHING
     consents: Mapping[str, Any] = NOTHING
-    stays: bool = False
+    only_current_customer: bool = False
     warnings: tuple[str, ...] = ()
 
     @property
@@ -86,7 +86,7 @@ def of(type_: str, properties: Mapping[str, Any], field: str, project: Project) 
     if type_ in _ATTRIBUTES:
         found = list(_ATTRIBUTES[type_](properties))
         meaning = _attributes(found, field, project)
-        return meaning._replace(stays=type_ == "profile-update")
+        return meaning._replace(only_current_customer=type_ == "profile-update")
     return ProfileUpdate()
 
 

@@ -37,7 +37,7 @@ class Call(NamedTuple):
     bot: bool = False
 
     @property
-    def space(self) -> str:
+    def project_id(self) -> str:
         """The name of the project, in which identities are unique."""
         return self.source.project
 

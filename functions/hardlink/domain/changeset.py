@@ -43,9 +43,9 @@ class NewEntry(NamedTuple):
     """What a decision adds to a node's history."""
 
     rule: str
-    said: int
+    effective_at: int
     link: Node | None = None
-    begins: bool = False
+    starts_span: bool = False
     owner: Node | None = None
 
 
@@ -133,8 +133,10 @@ class ChangeSet:
         state = self.state(node)
         found = state.owner
         is_soft = node.type not in self.hard_types  # whose a hard one is was never otherwise
-        if is_soft and self._timed and self._said < state.owner_said:
-            found = current_owner(entry for entry in self.history(node) if entry.said <= self._said)
+        if is_soft and self._timed and self._said < state.owner_effective_at:
+            found = current_owner(
+                entry for entry in self.history(node) if entry.effective_at <= self._said
+            )
         if found:
             return self.root(found)
         return self.root(node) if state.known or state.link else None
@@ -170,7 +172,7 @@ class ChangeSet:
         state = self.state(node)
         if customer in (node, state.owner):
             return
-        if self._timed and self._said <= max(state.owner_said, state.undone):
+        if self._timed and self._said <= max(state.owner_effective_at, state.undone):
             self.supersede(f"{node.type!r} changed hands")
             return
         before = self.root(state.owner) if state.owner else None
@@ -179,7 +181,7 @@ class ChangeSet:
                 f"ids.{node.type}: it belonged to another customer; from now on it finds this one, "
                 "no history was moved"
             )
-        said = max(self._said, state.owner_said + 1)
+        said = max(self._said, state.owner_effective_at + 1)
         self._states[node] = state._replace(owner=customer)
         self._add(node, NewEntry("own", said, owner=customer))
         self._hand_over(node, state.owner, customer)
@@ -189,7 +191,7 @@ class ChangeSet:
         state = self.state(soft)
         if state.link or (self._timed and self._said <= state.undone):
             return
-        said = max(self._said, state.said + 1, state.owner_said)
+        said = max(self._said, state.effective_at + 1, state.owner_effective_at)
         self.link(soft, NewEntry("known", said, customer), target=customer)
 
     def supersede(self, what: str) -> None:
@@ -209,11 +211,11 @@ class ChangeSet:
             )
         if self._day and node.type == PROFILE:
             state = self._one_more_today(state)
-        said = max(state.said, entry.said)
+        said = max(state.effective_at, entry.effective_at)
         self._states[node] = state._replace(
             links=state.links + 1,
             soft_links=state.soft_links + is_soft,
-            said=said,
+            effective_at=said,
             link=target,
         )
         self._add(node, entry)
@@ -222,7 +224,7 @@ class ChangeSet:
 
     def _one_more_today(self, state: State) -> State:
         """A profile with one more link on this day."""
-        today = state.today if state.day == self._day else 0
+        today = state.links_that_day if state.day == self._day else 0
         if today >= self._links_a_day:
             raise Refused(
                 f"this visitor was linked {today} times today, which is the most there may be: try again tomorrow, "
@@ -230,7 +232,7 @@ class ChangeSet:
                 "session.id",
                 code="too_many_links_a_day",
             )
-        return state._replace(day=self._day, today=today + 1)
+        return state._replace(day=self._day, links_that_day=today + 1)
 
     def take_back(self, node: Node, evidence: str, history: Sequence[Entry]) -> None:
         """Mark the entries of one evidence ID undone and fold the rest again."""
@@ -275,11 +277,11 @@ class ChangeSet:
         """One entry a node and command: what it says of owner and link stands together, at one time."""
         before = self._entries.get(node)
         if before:
-            said = max(entry.said, before.said)
-            entry = entry._replace(owner=entry.owner or before.owner, said=said)
+            said = max(entry.effective_at, before.effective_at)
+            entry = entry._replace(owner=entry.owner or before.owner, effective_at=said)
         self._entries[node] = entry
         if entry.owner:
-            self._states[node] = self.state(node)._replace(owner_said=entry.said)
+            self._states[node] = self.state(node)._replace(owner_effective_at=entry.effective_at)
 
     def _hand_over(self, node: Node, before: Node | None, after: Node | None) -> None:
         """Move an identifier from one customer's list to another's, and count it where its type has a cap."""

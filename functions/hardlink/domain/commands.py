@@ -101,23 +101,27 @@ class WriteCommand:
 
 @dataclass(eq=False, repr=False)
 class Track(WriteCommand):
-    """`POST /track`: the tracker payload of seed 002, plus what it says of its visitor.
+    """`POST /track`: the tracker payload of seed 002, plus identifiers and values of the visitor.
 
-    That is `ids`, `segments`, `traits`, `attributes` and `consents`. `events` are validated one by one, by `event`.
-    `same_as`: another session ID that this visitor sends as well. `stays`: soft `ids` are said of whoever is logged in
-    here, and find nobody else. `no_device`: the shop's backend says what the customer with these `ids` did, in no
-    session: it is kept under the customer's own. `profile_less`: nobody's events, kept under the source's own session.
-    `referred`: a profile that a link from another site passes on: where it is known, a new session joins it rather
-    than `profile`. `jitter`: who sends these events again measures their times anew, and may be off by so many
-    microseconds; no caller says that.
+    `ids`, `segments`, `traits`, `attributes` and `consents` are about the visitor. `events` are validated one by one,
+    by `event`. Fields that only dialects set:
+
+    - `linked_session`: another session ID that this visitor sends as well.
+    - `only_current_customer`: soft `ids` are set on the customer who is logged in here, and look up no other customer.
+    - `server_side`: the shop's backend reports events of the customer with these `ids`, without a session: they are
+      kept under the customer's own session.
+    - `profile_less`: events of no visitor, kept under the source's own session (also a native field).
+    - `forwarded_profile`: the profile in a link from another site. If it exists, a new session joins it rather than
+      `profile`.
+    - `jitter`: microseconds by which the times of events may differ when a client sends them again.
     """
 
     profile: Any
-    same_as: Any
-    stays: bool
-    no_device: bool
+    linked_session: Any
+    only_current_customer: bool
+    server_side: bool
     profile_less: bool
-    referred: Any
+    forwarded_profile: Any
     context: Properties
     properties: Properties
     events: Sequence[Any]
@@ -137,7 +141,7 @@ class Track(WriteCommand):
     @property
     def is_of_no_device(self) -> bool:
         """Whether it is kept under the customer's own session."""
-        return self.no_device and self.session is None
+        return self.server_side and self.session is None
 
     def own_session_id(self, ids: Sequence[Node]) -> str | None:
         """The customer's own session, for what happened on no device. Raises `Invalid`."""
@@ -150,7 +154,11 @@ class Track(WriteCommand):
     @property
     def other_session_id(self) -> str | None:
         """The visitor's other session, if there is one. Raises `Invalid`."""
-        return None if self.same_as is None else parse_session_id(self.same_as, "same_as.id")
+        return (
+            None
+            if self.linked_session is None
+            else parse_session_id(self.linked_session, "linked_session.id")
+        )
 
 
 @dataclass(eq=False, repr=False)
@@ -358,11 +366,11 @@ _TRACK = {
     "ids": _PROPERTIES,
     "segments": _SEGMENTS,
     "traits": _PROPERTIES,
-    "same_as": _REFERENCE,
-    "stays": _option("stays", default=False),
-    "no_device": _option("no_device", default=False),
+    "linked_session": _REFERENCE,
+    "only_current_customer": _option("only_current_customer", default=False),
+    "server_side": _option("server_side", default=False),
     "profile_less": _option("profile_less", default=False),
-    "referred": _REFERENCE,
+    "forwarded_profile": _REFERENCE,
     "attributes": _PROPERTIES,
     "consents": _PROPERTIES,
 }

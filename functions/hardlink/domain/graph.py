@@ -53,16 +53,16 @@ class State(NamedTuple):
     rev: int = 0
     known: bool = False
     owner: Node | None = None
-    owner_said: int = 0
+    owner_effective_at: int = 0
     link: Node | None = None
-    said: int = 0
+    effective_at: int = 0
     undone: int = 0
     links: int = 0
     soft_links: int = 0
     ids: Mapping[str, str] = NOTHING
     counts: Mapping[str, int] = NOTHING
     day: int = 0
-    today: int = 0
+    links_that_day: int = 0
 
 
 class Entry(NamedTuple):
@@ -77,11 +77,11 @@ class Entry(NamedTuple):
     rule: str
     evidence: str
     at: int
-    said: int
+    effective_at: int
     source: str
     nodes: tuple[Node, ...]
     link: Node | None = None
-    begins: bool = False
+    starts_span: bool = False
     owner: Node | None = None
     undone: int = 0
 
@@ -100,13 +100,13 @@ def fold_spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
     The first link not undone brings the whole history along. What belonged to somebody who was erased lies in no span.
     """
     found: list[tuple[int, Node]] = []
-    for entry in sorted(entries, key=lambda e: (e.said, e.rev)):
+    for entry in sorted(entries, key=lambda e: (e.effective_at, e.rev)):
         if entry.link is None or entry.undone:
             continue
         if not found:
             found.append((0, entry.link))
-        elif entry.begins and entry.said > found[-1][0]:
-            found.append((entry.said, entry.link))
+        elif entry.starts_span and entry.effective_at > found[-1][0]:
+            found.append((entry.effective_at, entry.link))
         else:
             found[-1] = (found[-1][0], entry.link)
     ends = [*(start for start, _ in found[1:]), END]
@@ -135,13 +135,13 @@ def merging_link(entries: Iterable[Entry]) -> Entry | None:
     With such a policy it is worth telling: a later link brings nothing along.
     """
     live = [entry for entry in entries if entry.link and not entry.undone]
-    first = min(live, key=lambda e: (e.said, e.rev), default=None)
-    is_told = first and first.begins and first.rule == "first" and first.link != NOBODY
+    first = min(live, key=lambda e: (e.effective_at, e.rev), default=None)
+    is_told = first and first.starts_span and first.rule == "first" and first.link != NOBODY
     return first if is_told else None
 
 
 def current_owner(entries: Iterable[Entry]) -> Node | None:
     """Whom a look-up finds after a history: the owner that was said last and not undone."""
     live = [entry for entry in entries if entry.owner and not entry.undone]
-    last = max(live, key=lambda e: (e.said, e.rev)).owner if live else None
+    last = max(live, key=lambda e: (e.effective_at, e.rev)).owner if live else None
     return None if last == NOBODY else last

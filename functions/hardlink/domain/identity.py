@@ -40,7 +40,7 @@ class Claim(NamedTuple):
     ids: tuple[Node, ...]
     hard_types: frozenset[str]
     policy: Policy
-    said: int
+    effective_at: int
     timed: bool = False
     caps: Mapping[str, int] = NOTHING
     stranger: bool = False
@@ -57,7 +57,7 @@ def decide(claim: Claim, facts: Facts, histories: Histories | None = None) -> De
     draft = ChangeSet(
         facts,
         claim.hard_types,
-        claim.said,
+        claim.effective_at,
         timed=claim.timed,
         caps=claim.caps,
         histories=histories or NOTHING,
@@ -170,18 +170,23 @@ def _relink(draft: ChangeSet, claim: Claim, profile: Node, customer: Node) -> No
     """What being identified as `customer` does to the link of a profile."""
     state = draft.state(profile)
     if not (claim.own and state.link is None):
-        if claim.timed and claim.said <= state.undone:
+        if claim.timed and claim.effective_at <= state.undone:
             draft.supersede("a link was undone")
             return
-        if claim.timed and state.links and claim.said <= state.said and not claim.stranger:
+        if (
+            claim.timed
+            and state.links
+            and claim.effective_at <= state.effective_at
+            and not claim.stranger
+        ):
             _relink_late(draft, claim, profile, customer)
             return
     current = draft.root(state.link) if state.link else None
     if current == customer:
         return
     rule = _rule(claim, current, customer)
-    said = max(claim.said, state.said + 1)
-    entry = NewEntry(rule, said, customer, begins=_begins(claim, rule))
+    said = max(claim.effective_at, state.effective_at + 1)
+    entry = NewEntry(rule, said, customer, starts_span=_begins(claim, rule))
     draft.link(profile, entry, target=customer)
 
 
@@ -189,23 +194,26 @@ def _relink_late(draft: ChangeSet, claim: Claim, profile: Node, customer: Node) 
     """A claim that was said before the newest link: it takes its place in the history, what came later stands."""
     history = draft.history(profile)
     before = fold_spans(history)
-    said_before = fold_spans(entry for entry in history if entry.said <= claim.said)
+    said_before = fold_spans(entry for entry in history if entry.effective_at <= claim.effective_at)
     target = newest_of(said_before)
     current = draft.root(target) if target else None
     if current == customer:
         return  # it said nothing new then, and moves nothing back now
     rule = _rule(claim, current, customer)
-    entry = NewEntry(rule, claim.said, customer, begins=_begins(claim, rule))
-    trial = Entry(END, rule, "", 0, claim.said, "", (), customer, entry.begins)
+    entry = NewEntry(rule, claim.effective_at, customer, starts_span=_begins(claim, rule))
+    trial = Entry(END, rule, "", 0, claim.effective_at, "", (), customer, entry.starts_span)
     after = fold_spans([*history, trial])
     placed = any(
-        e.said == claim.said and e.link and draft.root(e.link) == customer for e in history
+        e.effective_at == claim.effective_at and e.link and draft.root(e.link) == customer
+        for e in history
     )
-    replaced = any(e.rule == "known" and e.said >= claim.said and not e.undone for e in history)
+    replaced = any(
+        e.rule == "known" and e.effective_at >= claim.effective_at and not e.undone for e in history
+    )
     if not (placed or replaced) and draft.roots(before) != draft.roots(after):
         draft.link(profile, entry, target=newest_of(after))
     elif not any(
-        s.start <= claim.said < s.end and s.target == customer for s in draft.roots(before)
+        s.start <= claim.effective_at < s.end and s.target == customer for s in draft.roots(before)
     ):
         draft.supersede("this visitor was identified")
 

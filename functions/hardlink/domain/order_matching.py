@@ -48,7 +48,7 @@ class TrackedOrder(NamedTuple):
     profile: Node
     session: str
     event: str
-    said: OrderClaim
+    claim: OrderClaim
     tracked: bool = True
 
     @property
@@ -64,7 +64,7 @@ class ShopOrder(NamedTuple):
     """
 
     ids: tuple[Node, ...]
-    said: OrderClaim
+    claim: OrderClaim
     visitor: Node | None = None
 
 
@@ -145,11 +145,11 @@ def tracked(order: Order, mine: TrackedOrder, roots: Roots, hard_types: frozense
     """What a visitor's conversion is: a new event, one that is there already, or the proof of who the visitor is."""
     whose = roots[mine.profile]
     for kept in order.kept:
-        if kept.profile == mine.profile or _same(kept, mine.said, whose, roots):
+        if kept.profile == mine.profile or _same(kept, mine.claim, whose, roots):
             return KNOWN
     told = order.told
     is_stranger = mine.by_visitor and whose.type not in hard_types
-    if told and told.visitor is None and is_stranger and _proves(told.said, mine.said):
+    if told and told.visitor is None and is_stranger and _proves(told.claim, mine.claim):
         return Step("link", mine)
     return STORE
 
@@ -163,8 +163,8 @@ def told(
     if order.told and order.told.visitor:
         return STORE  # it found somebody before: whoever was unlinked since stays so
     strangers = [k for k in order.kept if k.by_visitor and roots[k.profile].type not in hard_types]
-    proven = [kept for kept in strangers if _proves(said, kept.said)]
-    by_email = [kept for kept in proven if said.email and kept.said.email]
+    proven = [kept for kept in strangers if _proves(said, kept.claim)]
+    by_email = [kept for kept in proven if said.email and kept.claim.email]
     found = by_email or proven
     return Step("link", found[0]) if len(found) == 1 else STORE
 
@@ -185,7 +185,7 @@ def _same(kept: TrackedOrder, said: OrderClaim, whose: Node, roots: Roots) -> bo
     return (
         whose.type != PROFILE
         and roots[kept.profile] == whose
-        and agree(kept.said, said) is not False
+        and agree(kept.claim, said) is not False
     )
 
 

@@ -38,12 +38,12 @@ class Session(NamedTuple):
     source: str
     created: int
     latest: int
-    seen: int
+    last_event_at: int
     offset: int = 0
     denied: bool = False
     customer: Node | None = None
     erased: Intervals = ()
-    gone: bool = False
+    is_erased: bool = False
 
     def was_erased(self, time: int) -> bool:
         """Whether what happened at this time was erased, however late it comes."""
@@ -63,9 +63,9 @@ class Record(NamedTuple):
     values: Values = NOTHING
     denied: bool = False
     erased: Intervals = ()
-    dying: int = 0
+    erasing_since: int = 0
     erasure: str = ""
-    before: int = 0
+    last_erased_at: int = 0
 
     def was_erased(self, time: int) -> bool:
         """Whether what was said of it at this time was said of somebody who was erased."""
@@ -74,12 +74,12 @@ class Record(NamedTuple):
     @property
     def is_there(self) -> bool:
         """Whether somebody mentioned it, and nobody erases it."""
-        return bool(self.state.rev) and not self.dying
+        return bool(self.state.rev) and not self.erasing_since
 
     @property
     def next_rev(self) -> int:
         """The revision that its next write makes it: beyond those that it had before it was erased."""
-        return max(self.state.rev, self.before) + 1
+        return max(self.state.rev, self.last_erased_at) + 1
 
 
 class SessionRow(NamedTuple):
@@ -89,7 +89,7 @@ class SessionRow(NamedTuple):
     profile: Node
     created: int
     latest: int
-    seen: int
+    last_event_at: int
     since: int = 0
     """What happened before was erased."""
 
@@ -97,7 +97,7 @@ class SessionRow(NamedTuple):
 class MergeNotice(NamedTuple):
     """When a visitor's whole history was brought to a customer: said, and written (see `nodes.joined`)."""
 
-    said: int
+    effective_at: int
     at: int
     source: str
 
@@ -109,7 +109,7 @@ class Contribution(NamedTuple):
     intervals: tuple[tuple[int, int], ...]
     values: Values
     identifiers: tuple[Node, ...] = ()
-    joined: MergeNotice | None = None
+    merge_notice: MergeNotice | None = None
 
 
 class Note(NamedTuple):

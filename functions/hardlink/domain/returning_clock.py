@@ -47,9 +47,9 @@ def with_clock_offset(call: Call, session: Session, happened: Iterable[int | Non
     times = [time for time in happened if time is not None]
     if call.sent is not None:
         exact = call.now - call.sent
-        if session.gone or any(_was_late(session, time, exact) for time in times):
+        if session.is_erased or any(_was_late(session, time, exact) for time in times):
             return session._replace(offset=exact)
-    elif session.gone and (ahead := clock_skew.offset(call.now, None, times)):
+    elif session.is_erased and (ahead := clock_skew.offset(call.now, None, times)):
         return session._replace(offset=min(ahead, session.offset))
     return session
 

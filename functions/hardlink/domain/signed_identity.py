@@ -70,11 +70,11 @@ class Signatures:
                     "this source takes signed identities alone: send a token", "token"
                 )
             return
-        keys = self._keys.of(call.space)
+        keys = self._keys.of(call.project_id)
         try:
             prove(token, ids, call.project, keys, call.now)
         except UnverifiedIdentity:
-            fresh = self._keys.of(call.space, fresh=True)
+            fresh = self._keys.of(call.project_id, fresh=True)
             if fresh == keys:
                 raise
             prove(token, ids, call.project, fresh, call.now)

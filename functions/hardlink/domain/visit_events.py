@@ -20,13 +20,14 @@ _OF_A_SESSION = ("session-opened", "visit-started")
 def raised(session: Session) -> Session:
     """The session, its bounds no earlier than its beginning."""
     return session._replace(
-        latest=max(session.latest, session.created), seen=max(session.seen, session.created)
+        latest=max(session.latest, session.created),
+        last_event_at=max(session.last_event_at, session.created),
     )
 
 
 def of(call: Call, session: Session, *, new_profile: bool) -> Iterator[StoredEvent]:
     """The events that a new session begins with. Their IDs are made of the session's, their time is its beginning."""
-    digest = hashlib.sha256(f"{call.space}/{session.id}".encode()).hexdigest()[:32]
+    digest = hashlib.sha256(f"{call.project_id}/{session.id}".encode()).hexdigest()[:32]
     for type_ in (*(_OF_A_PROFILE if new_profile else ()), *_OF_A_SESSION):
         yield StoredEvent(
             id=f"{type_}-{digest}",

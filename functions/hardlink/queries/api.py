@@ -39,94 +39,102 @@ class Reading:
         self._documents = Documents(store, clock)
         self._erasing = Erasing(store, clock, new_id)
 
-    def project(self, space: str) -> dict[str, Any]:
+    def project(self, project_id: str) -> dict[str, Any]:
         """`GET /project`: what the key is for, and by what its customers are known."""
-        types = self._sources.projects[space].identifiers
+        types = self._sources.projects[project_id].identifiers
         return {
-            "project": {"name": space},
+            "project": {"name": project_id},
             "identifiers": [{"type": name, "kind": type_.kind} for name, type_ in types.items()],
         }
 
-    def live(self, space: str, query: Query) -> dict[str, Any]:
+    def live(self, project_id: str, query: Query) -> dict[str, Any]:
         """`GET /live`: what came in since the cursor `since`. Raises `Invalid`."""
-        return self._live.answer(space, query("since"))
+        return self._live.answer(project_id, query("since"))
 
-    def verdicts(self, space: str, id_: str) -> dict[str, Any]:
+    def verdicts(self, project_id: str, id_: str) -> dict[str, Any]:
         """`GET /sessions/{id}/verdicts`: which of its events were not stored, within a day. Raises `NotFound`."""
-        session = self._timeline.session(space, parse_identifier(id_, "id"))
-        return {"verdicts": activity.verdicts(self._store, space, session, self._clock())}
+        session = self._timeline.session(project_id, parse_identifier(id_, "id"))
+        return {"verdicts": activity.verdicts(self._store, project_id, session, self._clock())}
 
-    def customer(self, space: str, type_: str, value: str) -> dict[str, Any]:
+    def customer(self, project_id: str, type_: str, value: str) -> dict[str, Any]:
         """`GET /customers/{type}/{value}`; `type` may be `profile`. Raises `NotFound`."""
-        return self._timeline.shown(self._timeline.customer(space, self._node(space, type_, value)))
+        return self._timeline.shown(
+            self._timeline.customer(project_id, self._node(project_id, type_, value))
+        )
 
-    def customer_events(self, space: str, type_: str, value: str, query: Query) -> dict[str, Any]:
+    def customer_events(
+        self, project_id: str, type_: str, value: str, query: Query
+    ) -> dict[str, Any]:
         """`GET /customers/{type}/{value}/events`. Raises `NotFound`."""
         wanted = _wanted(query)
         return self._timeline.events(
-            self._timeline.customer(space, self._node(space, type_, value)), wanted
+            self._timeline.customer(project_id, self._node(project_id, type_, value)), wanted
         )
 
     def export(
-        self, space: str, type_: str, value: str, query: Query, *, zipped: bool
+        self, project_id: str, type_: str, value: str, query: Query, *, zipped: bool
     ) -> dict[str, Any]:
         """`GET /customers/{type}/{value}/export`: all that is kept. Raises `NotFound`, `TooLarge`."""
         wanted = _wanted(query)
-        customer = self._timeline.customer(space, self._node(space, type_, value))
+        customer = self._timeline.customer(project_id, self._node(project_id, type_, value))
         return self._documents.export(customer, wanted, zipped=zipped)
 
-    def session(self, space: str, id_: str) -> dict[str, Any]:
+    def session(self, project_id: str, id_: str) -> dict[str, Any]:
         """`GET /sessions/{id}`. Raises `NotFound`."""
-        return self._timeline.why(space, self._timeline.session(space, parse_identifier(id_, "id")))
+        return self._timeline.why(
+            project_id, self._timeline.session(project_id, parse_identifier(id_, "id"))
+        )
 
-    def session_events(self, space: str, id_: str, query: Query) -> dict[str, Any]:
+    def session_events(self, project_id: str, id_: str, query: Query) -> dict[str, Any]:
         """`GET /sessions/{id}/events`. Raises `NotFound`."""
         wanted = _wanted(query)
         return self._timeline.session_events(
-            space, self._timeline.session(space, parse_identifier(id_, "id")), wanted
+            project_id, self._timeline.session(project_id, parse_identifier(id_, "id")), wanted
         )
 
-    def unlink(self, space: str, id_: str, evidence: str | None = None) -> dict[str, Any]:
+    def unlink(self, project_id: str, id_: str, evidence: str | None = None) -> dict[str, Any]:
         """`POST /sessions/{id}/unlink`: take back the newest link. Raises `NotFound`, `Refused`.
 
         `evidence`: of the link that is meant, as `why` shows it; sent again, the call changes nothing then.
         """
-        session = self._timeline.session(space, parse_identifier(id_, "id"))
-        hard = self._sources.projects[space].hard_types
-        self._links.undo(space, session.profile, hard, self._clock(), evidence)
-        return self._timeline.why(space, session)
+        session = self._timeline.session(project_id, parse_identifier(id_, "id"))
+        hard = self._sources.projects[project_id].hard_types
+        self._links.undo(project_id, session.profile, hard, self._clock(), evidence)
+        return self._timeline.why(project_id, session)
 
-    def erase_customer(self, space: str, type_: str, value: str) -> dict[str, Any]:
+    def erase_customer(self, project_id: str, type_: str, value: str) -> dict[str, Any]:
         """`POST /customers/{type}/{value}/erase`: from now on nothing earlier comes back. Raises `NotFound`, `Busy`."""
-        erasure = self._erasing.customer(space, self._node(space, type_, value))
-        return self._erasing.receipt(space, erasure)
+        erasure = self._erasing.customer(project_id, self._node(project_id, type_, value))
+        return self._erasing.receipt(project_id, erasure)
 
-    def erase_session(self, space: str, id_: str) -> dict[str, Any]:
+    def erase_session(self, project_id: str, id_: str) -> dict[str, Any]:
         """`POST /sessions/{id}/erase`: the visitor, on all their sessions. Raises `NotFound`, `Busy`."""
-        session = self._timeline.session(space, parse_identifier(id_, "id"))
-        return self._erasing.receipt(space, self._erasing.node(space, session.profile))
+        session = self._timeline.session(project_id, parse_identifier(id_, "id"))
+        return self._erasing.receipt(project_id, self._erasing.node(project_id, session.profile))
 
-    def erasure(self, space: str, id_: str) -> dict[str, Any]:
+    def erasure(self, project_id: str, id_: str) -> dict[str, Any]:
         """`GET /erasures/{id}`: the receipt. Raises `NotFound`."""
-        return self._erasing.receipt(space, parse_identifier(id_, "id"))
+        return self._erasing.receipt(project_id, parse_identifier(id_, "id"))
 
-    def tracking_user(self, space: str, query: Query) -> dict[str, Any]:
+    def tracking_user(self, project_id: str, query: Query) -> dict[str, Any]:
         """`GET /tracking-user?email=` or `?customer_id=`: the most recent visitor (seed 003). Raises `NotFound`."""
         email, customer_id = query("email"), query("customer_id")
         if (email is None) == (customer_id is None):
             raise Invalid("send either email or customer_id", "email")
         if email is not None:
-            node = self._sources.projects[space].identifier("email", email, "email")
+            node = self._sources.projects[project_id].identifier("email", email, "email")
         else:
-            project = self._sources.projects[space]
+            project = self._sources.projects[project_id]
             node = project.identifier(project.first_hard, customer_id, "customer_id")
-        session, found = self._timeline.latest_session(self._timeline.customer(space, node))
+        session, found = self._timeline.latest_session(self._timeline.customer(project_id, node))
         return {"session": {"id": session}, "profile": {"id": found}}
 
-    def _node(self, space: str, type_: str, value: str) -> Node:
+    def _node(self, project_id: str, type_: str, value: str) -> Node:
         if type_ == PROFILE:
             return profile_node(parse_identifier(value, "value"))
-        return self._sources.projects[space].identifier(type_, value, "value", type_field="type")
+        return self._sources.projects[project_id].identifier(
+            type_, value, "value", type_field="type"
+        )
 
 
 def _wanted(query: Query) -> EventQuery:

@@ -35,7 +35,7 @@ class SessionInterval:
 class Customer:
     """A root and its rows."""
 
-    space: str
+    project_id: str
     root: Node
     record: Record
     contributions: tuple[Contribution, ...]
@@ -43,7 +43,7 @@ class Customer:
     owned: tuple[Node, ...]
 
     @classmethod
-    def of(cls, space: str, root: Node, found: Iterable[tuple[Key, Item]]) -> Customer:
+    def of(cls, project_id: str, root: Node, found: Iterable[tuple[Key, Item]]) -> Customer:
         """A customer from the items of its partition."""
         record = Record()
         contributions, sessions, owned, history = [], [], [], []
@@ -65,7 +65,7 @@ class Customer:
             kept = {n: v for n, v in said if any(start <= v.time < end for start, end in own)}
             record = record._replace(values=kept)
             contributions.append(Contribution(root, own, {}))
-        return cls(space, root, record, tuple(contributions), tuple(sessions), tuple(owned))
+        return cls(project_id, root, record, tuple(contributions), tuple(sessions), tuple(owned))
 
     @property
     def identifiers(self) -> dict[str, list[str]]:
@@ -102,13 +102,17 @@ class Customer:
             for name, value in said.items():
                 if value.newer_than(newest[name][0] if name in newest else None):
                     newest[name] = (value, node)
-        return _shown(_unspilled(store, self.space, newest))
+        return _shown(_unspilled(store, self.project_id, newest))
 
     def joined(self) -> Iterator[tuple[Node, MergeNotice]]:
         """Visitors whose history was brought here when this customer was known already, and when that was."""
         for c in self.contributions:
-            if c.joined and c.node.type == PROFILE and c.joined.at > self.record.created:
-                yield c.node, c.joined
+            if (
+                c.merge_notice
+                and c.node.type == PROFILE
+                and c.merge_notice.at > self.record.created
+            ):
+                yield c.node, c.merge_notice
 
     def stretches(self) -> list[SessionInterval]:
         """Every session and stretch of time whose events are this customer's."""
@@ -120,7 +124,7 @@ class Customer:
                 max(start, row.since),
                 end,
                 min(row.latest, end - 1),
-                min(row.seen, end - 1),
+                min(row.last_event_at, end - 1),
             )
             for row in self.sessions
             for start, end in intervals.get(row.profile, ())
@@ -129,10 +133,10 @@ class Customer:
 
 
 def _unspilled(
-    store: Store, space: str, newest: Mapping[Name, tuple[Value, Node]]
+    store: Store, project_id: str, newest: Mapping[Name, tuple[Value, Node]]
 ) -> dict[Name, str]:
     item_keys = {
-        name: keys.spilled_value(space, node, name)
+        name: keys.spilled_value(project_id, node, name)
         for name, (value, node) in newest.items()
         if value.spilled
     }

@@ -55,7 +55,7 @@ class Documents:
         self, customer: Customer, shown: list[dict[str, Any]]
     ) -> Iterator[Mapping[str, Any]]:
         """Sessions with what is kept of each beside its events."""
-        item_keys = [keys.session_head(customer.space, one["id"]) for one in shown]
+        item_keys = [keys.session_head(customer.project_id, one["id"]) for one in shown]
         found_items = self._store.get(item_keys) if item_keys else []
         for one, key, item in zip(shown, item_keys, found_items, strict=True):
             yield {**one, **(_told(key, item) if item else {})}
@@ -69,7 +69,7 @@ class Documents:
         found: list[tuple[Node, Entry]] = []
         for node in [*named, *sorted(profiles)]:
             budget.spend(0)
-            found += [(node, e) for e in nodes.read_history(self._store, customer.space, node)]
+            found += [(node, e) for e in nodes.read_history(self._store, customer.project_id, node)]
         found.sort(key=lambda pair: (pair[1].at, pair[1].rev, pair[0]))
         return (_explained(node, entry) for node, entry in found if NOBODY not in entry)
 
@@ -89,7 +89,7 @@ def _explained(node: Node, entry: Entry) -> dict[str, Any]:
         "to": str(entry.link) if entry.link else None,
         "found": str(entry.owner) if entry.owner else None,
         "rule": entry.rule,
-        "said": to_iso(entry.said),
+        "said": to_iso(entry.effective_at),
         "at": to_iso(entry.at),
         "evidence": entry.evidence,
         "source": entry.source,

@@ -75,16 +75,16 @@ class Exports:
         self._timeline = Timeline(store, clock)
 
     def customer(
-        self, space: str, identifiers: Iterable[Node], session: str | None = None
+        self, project_id: str, identifiers: Iterable[Node], session: str | None = None
     ) -> Customer:
         """The one customer that these identifiers, or a session, find; those that find nobody say nothing.
 
         Raises `NotFound` where all find nobody, `Invalid` where they find different customers.
         """
         found: dict[Node, Customer] = {}
-        for node in self._nodes(space, identifiers, session):
+        for node in self._nodes(project_id, identifiers, session):
             try:
-                customer = self._timeline.customer(space, node)
+                customer = self._timeline.customer(project_id, node)
             except NotFound:
                 continue
             found[customer.root] = customer
@@ -118,19 +118,19 @@ class Exports:
             stream = reversed(_last(stream, end, reading))
         return list(answer.held(islice(stream, asked.skip, end)))
 
-    def everyone(self, space: str, answer: Budget) -> list[tuple[Customer, Mapping[str, Any]]]:
+    def everyone(self, project_id: str, answer: Budget) -> list[tuple[Customer, Mapping[str, Any]]]:
         """Every customer of a project and its values, anonymous ones too, in the order in which they came.
 
         The only reader of a whole table: it takes as long as the table is large. Raises `TooLarge`.
         """
         reading = self.budget(MOST_HELD, answer.hint)
         found: dict[str, list[tuple[Key, Item]]] = defaultdict(list)
-        for page in self._store.scan_all("customers", f"{space}/", _KINDS):
+        for page in self._store.scan_all("customers", f"{project_id}/", _KINDS):
             reading.spend(sum(_size(key, item) for key, item in page))
             for key, item in page:
-                if not key.partition.startswith(f"{space}/{keys.ERASURE}"):
+                if not key.partition.startswith(f"{project_id}/{keys.ERASURE}"):
                     found[key.partition].append((key, item))
-        customers = (_root(space, partition, rows) for partition, rows in found.items())
+        customers = (_root(project_id, partition, rows) for partition, rows in found.items())
         known = [customer for customer in customers if customer]
         known.sort(key=lambda customer: (customer.record.created, customer.root))
         return [(customer, self._values(customer, reading)) for customer in known]
@@ -140,12 +140,12 @@ class Exports:
         return self.values(customer)
 
     def _nodes(
-        self, space: str, identifiers: Iterable[Node], session: str | None
+        self, project_id: str, identifiers: Iterable[Node], session: str | None
     ) -> Iterator[Node]:
         yield from identifiers
         if session is not None:
             try:
-                yield self._timeline.session(space, session).profile
+                yield self._timeline.session(project_id, session).profile
             except NotFound:
                 return
 
@@ -190,12 +190,12 @@ def _size(key: Key, item: Item) -> int:
     return texts + 2 * len(key.partition + key.item)
 
 
-def _root(space: str, partition: str, rows: Iterable[tuple[Key, Item]]) -> Customer | None:
+def _root(project_id: str, partition: str, rows: Iterable[tuple[Key, Item]]) -> Customer | None:
     """The customer that a partition is, or none: an identifier of another, or a visitor who is known by now."""
     found = list(rows)
-    customer = Customer.of(space, Node.parse(keys.split_partition(partition)[1]), found)
+    customer = Customer.of(project_id, Node.parse(keys.split_partition(partition)[1]), found)
     state = customer.record.state
-    if state.link or customer.record.dying:
+    if state.link or customer.record.erasing_since:
         return None
     if customer.root.type == PROFILE and state.rev:
         return replace(customer, sessions=tuple(_members(customer.root, found)))

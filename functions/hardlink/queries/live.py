@@ -89,7 +89,7 @@ class Live:
         self._clock = clock
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="live")
 
-    def answer(self, space: str, since: str | None) -> dict[str, Any]:
+    def answer(self, project_id: str, since: str | None) -> dict[str, Any]:
         """What came since a cursor was given; without one, in the last quarter of an hour. Raises `Invalid`.
 
         `more`: there is more already, so call again at once.
@@ -99,18 +99,18 @@ class Live:
         if since and not at.bound:
             at = at._replace(beginning=now)
         found: list[_Entry] = []
-        onward = self._fill(space, at, found)
+        onward = self._fill(project_id, at, found)
         shown = sorted((entry.shown for entry in found), key=lambda one: str(one["received"]))
         after = onward or Cursor(at.beginning, at.beginning)
         return {"events": shown, "cursor": after.text, "more": onward is not None}
 
-    def _fill(self, space: str, at: Cursor, found: list[_Entry]) -> Cursor | None:
+    def _fill(self, project_id: str, at: Cursor, found: list[_Entry]) -> Cursor | None:
         """Gather entries; answers where to go on, if the sweep did not end."""
-        bounds = list(islice(self._bounds(space, at), SESSIONS + 1))
+        bounds = list(islice(self._bounds(project_id, at), SESSIONS + 1))
         room = events.MOST_ANSWERED_BYTES
         for start in range(0, SESSIONS, _AT_ONCE):
             wave = bounds[start : min(start + _AT_ONCE, SESSIONS)]
-            looks = self._threads.map(lambda bound: self._look(space, bound, at), wave)
+            looks = self._threads.map(lambda bound: self._look(project_id, bound, at), wave)
             for bound, looked in zip(wave, looks, strict=True):
                 for entry in looked.entries:
                     room -= entry.weight
@@ -121,9 +121,9 @@ class Live:
                     return _onward(at, bound, looked.onward)
         return _onward(at, bounds[SESSIONS]) if len(bounds) > SESSIONS else None
 
-    def _bounds(self, space: str, at: Cursor) -> Iterator[Key]:
+    def _bounds(self, project_id: str, at: Cursor) -> Iterator[Key]:
         """The bounds of the sessions that may hold what is wanted, each session once."""
-        first = keys.active_session(space, at.happened, "")
+        first = keys.active_session(project_id, at.happened, "")
         last = at.bound or keys.end_of_prefix("s/")
         seen: set[str] = set()
         if last < first.item:  # all of them have gone by since
@@ -136,12 +136,12 @@ class Live:
                 seen.add(session)
                 yield key
 
-    def _look(self, space: str, bound: Key, at: Cursor) -> _Looked:
+    def _look(self, project_id: str, bound: Key, at: Cursor) -> _Looked:
         """What is new of a session: one query, and no more where nothing is."""
         id_ = keys.session_of_active(bound)
         resumed = bound.item == at.bound and at.item
         first = at.item if resumed else f"e/{at.happened:016d}/"
-        key = keys.session_head(space, id_)
+        key = keys.session_head(project_id, id_)
         scan = self._store.scan(
             "sessions", key.partition, first, keys.end_of_prefix("n/"), page=ITEMS
         )
@@ -160,7 +160,7 @@ class Live:
     def _session(self, key: Key) -> Session | None:
         item = self._store.get([key])[0]
         found = items.read_session(key, item) if item else None
-        return found if found and not found.gone else None
+        return found if found and not found.is_erased else None
 
     def _entries(self, session: Session, place: Key, item: Item) -> Iterator[_Entry]:
         """The entries of one item: an event, or a note's verdicts and the events that came late."""

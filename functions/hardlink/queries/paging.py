@@ -79,11 +79,13 @@ def merge_events(customer: Customer, wanted: EventQuery) -> list[Found]:
     for profile, joined in customer.joined():
         own = (row for row in customer.sessions if not row.session.startswith(SYNTHETIC_PREFIX))
         sessions = [row for row in own if row.profile == profile]
-        if sessions and wanted.since <= joined.said < wanted.until:
+        if sessions and wanted.since <= joined.effective_at < wanted.until:
             row = min(sessions, key=lambda row: (row.created, row.session))
             stretch = SessionInterval(row.session, profile.value, 0, END, END, END)
             found.append(
-                Found(derived_events.merge(joined.said, profile.value, joined.source), stretch)
+                Found(
+                    derived_events.merge(joined.effective_at, profile.value, joined.source), stretch
+                )
             )
     return [one for one in found if wanted.takes(derived_events.MERGE, one.place)]
 
@@ -117,7 +119,7 @@ def whole_session(session: Session) -> SessionInterval:
     """All of a session, whoever it belongs to."""
     row = items.session_row_of(session)
     return SessionInterval(
-        session.id, session.profile.value, row.since, END, session.latest, session.seen
+        session.id, session.profile.value, row.since, END, session.latest, session.last_event_at
     )
 
 

@@ -42,17 +42,17 @@ class Timeline:
         self._clock = clock
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="timeline")
 
-    def customer(self, space: str, identifier: Node) -> Customer:
+    def customer(self, project_id: str, identifier: Node) -> Customer:
         """The customer that an identifier finds, or an anonymous profile. Raises `NotFound`."""
         node = identifier
         for hop in range(_DEEPEST):
-            partition = keys.node_head(space, node).partition
+            partition = keys.node_head(project_id, node).partition
             found = list(
                 self._store.scan("customers", partition, keys.HEAD, keys.end_of_prefix("s/"))
             )
-            customer = Customer.of(space, node, found)
+            customer = Customer.of(project_id, node, found)
             state = customer.record.state
-            if customer.record.dying:
+            if customer.record.erasing_since:
                 break
             onward = (state.owner or state.link) if hop == 0 else state.link
             if onward:
@@ -60,7 +60,7 @@ class Timeline:
             elif state.known:
                 return customer
             elif node.type == PROFILE and state.rev:
-                return replace(customer, sessions=tuple(self._members(space, node)))
+                return replace(customer, sessions=tuple(self._members(project_id, node)))
             else:
                 break
         raise NotFound("nobody is known by this identifier")
@@ -88,39 +88,43 @@ class Timeline:
         stretches = customer.stretches()
         wanted = replace(wanted, limit=wanted.limit + 1)
         found = self._newest(
-            customer.space, stretches, wanted, paging.merge_events(customer, wanted)
+            customer.project_id, stretches, wanted, paging.merge_events(customer, wanted)
         )
-        return paging.make_page(self._with_first(customer.space, stretches, wanted, found), wanted)
+        return paging.make_page(
+            self._with_first(customer.project_id, stretches, wanted, found), wanted
+        )
 
-    def session(self, space: str, id_: str) -> Session:
+    def session(self, project_id: str, id_: str) -> Session:
         """A session. Raises `NotFound`."""
-        key = keys.session_head(space, id_)
+        key = keys.session_head(project_id, id_)
         item = self._store.get([key])[0]
         if item is None:
             raise NotFound("there is no such session")
         found = items.read_session(key, item)
-        if found.gone:
+        if found.is_erased:
             raise NotFound("this session was erased")
         return found
 
-    def session_events(self, space: str, session: Session, wanted: EventQuery) -> dict[str, Any]:
+    def session_events(
+        self, project_id: str, session: Session, wanted: EventQuery
+    ) -> dict[str, Any]:
         """`GET /sessions/{id}/events`."""
         wanted = replace(wanted, limit=wanted.limit + 1)
         return paging.make_page(
-            self._newest(space, [paging.whole_session(session)], wanted), wanted
+            self._newest(project_id, [paging.whole_session(session)], wanted), wanted
         )
 
-    def why(self, space: str, session: Session) -> dict[str, Any]:
+    def why(self, project_id: str, session: Session) -> dict[str, Any]:
         """`GET /sessions/{id}`: whose it is, and every link that made it so or once did, newest first."""
         chain = [
             (session.profile, entry)
-            for entry in nodes.read_history(self._store, space, session.profile)
+            for entry in nodes.read_history(self._store, project_id, session.profile)
         ]
         found = fold_spans(entry for _, entry in chain)
         root = newest_root(found)
         links = (entry.link for _, entry in chain if entry.link not in (None, NOBODY))
         for node in dict.fromkeys(link for link in links if link):
-            history = nodes.read_history(self._store, space, node)
+            history = nodes.read_history(self._store, project_id, node)
             onward = fold_spans(history)
             root = (newest_root(onward) or root) if node == root else root
             chain += [(node, entry) for entry in history if entry.link]
@@ -139,7 +143,7 @@ class Timeline:
         What a customer did on no device was no visit.
         """
         visits = [s for s in customer.stretches() if not s.session.startswith(SYNTHETIC_PREFIX)]
-        newest_root = self._newest(customer.space, visits, EventQuery(limit=1))
+        newest_root = self._newest(customer.project_id, visits, EventQuery(limit=1))
         if newest_root:
             return newest_root[0].stretch.session, newest_root[0].stretch.profile
         rows = [row for row in customer.sessions if not row.session.startswith(SYNTHETIC_PREFIX)]
@@ -155,23 +159,23 @@ class Timeline:
         for stretch in customer.stretches():
             by_session.setdefault(stretch.session, []).append(stretch)
         recent = [by_session.get(row.session, []) for row in rows[:_EXACT]]
-        exact = self._threads.map(lambda own: self._last_seen(customer.space, own), recent)
+        exact = self._threads.map(lambda own: self._last_seen(customer.project_id, own), recent)
         dated = [(row, last or row.created) for row, last in zip(rows, exact, strict=False)]
-        dated += [(row, row.seen) for row in rows[_EXACT:]]
+        dated += [(row, row.last_event_at) for row in rows[_EXACT:]]
         return sorted(dated, key=lambda pair: (pair[1], pair[0].session), reverse=True)
 
-    def _last_seen(self, space: str, stretches: Sequence[SessionInterval]) -> int | None:
+    def _last_seen(self, project_id: str, stretches: Sequence[SessionInterval]) -> int | None:
         times = (
             found.event.time
             for s in stretches
-            for found in self._read(space, s, EventQuery(limit=1))
+            for found in self._read(project_id, s, EventQuery(limit=1))
         )
         return max(times, default=None)
 
-    def _members(self, space: str, profile: Node) -> Iterator[SessionRow]:
+    def _members(self, project_id: str, profile: Node) -> Iterator[SessionRow]:
         """The sessions of a profile that belongs to nobody yet."""
-        rows = nodes.read_rows(self._store, space, profile, "m/")
-        item_keys = [keys.session_head(space, name.removeprefix("m/")) for name, _ in rows]
+        rows = nodes.read_rows(self._store, project_id, profile, "m/")
+        item_keys = [keys.session_head(project_id, name.removeprefix("m/")) for name, _ in rows]
         for key, item in zip(
             item_keys, self._store.get(item_keys) if item_keys else [], strict=True
         ):
@@ -182,7 +186,7 @@ class Timeline:
 
     def _with_first(
         self,
-        space: str,
+        project_id: str,
         stretches: Sequence[SessionInterval],
         wanted: EventQuery,
         found: list[Found],
@@ -193,11 +197,11 @@ class Timeline:
         starts = [one for one in found if one.event.type == derived_events.START]
         earlier = replace(_STARTS, before=starts[-1].place if starts else None)
         if wanted.type is None:
-            if not starts or self._newest(space, stretches, earlier):
+            if not starts or self._newest(project_id, stretches, earlier):
                 return found
         else:
             earlier = replace(earlier, limit=MOST)
-            while older := self._newest(space, stretches, earlier):
+            while older := self._newest(project_id, stretches, earlier):
                 starts, earlier = older, replace(earlier, before=older[-1].place)
         first = [replace(one, event=derived_events.first_session(one.event)) for one in starts[-1:]]
         here = [one for one in first if wanted.takes(derived_events.FIRST, one.place)]
@@ -205,7 +209,7 @@ class Timeline:
 
     def _newest(
         self,
-        space: str,
+        project_id: str,
         stretches: Sequence[SessionInterval],
         wanted: EventQuery,
         beside: Sequence[Found] = (),
@@ -226,68 +230,72 @@ class Timeline:
             if not wave:
                 break
             waiting = waiting[len(wave) :]
-            for some in self._threads.map(lambda s: list(self._read(space, s, wanted)), wave):
+            for some in self._threads.map(lambda s: list(self._read(project_id, s, wanted)), wave):
                 found += some
             found = sorted(found, key=lambda one: one.place, reverse=True)[: wanted.limit]
             size = paging.sessions_to_read(wanted.limit, len(found), total - len(waiting), _AT_ONCE)
         return found
 
-    def _read(self, space: str, stretch: SessionInterval, wanted: EventQuery) -> Iterator[Found]:
+    def _read(
+        self, project_id: str, stretch: SessionInterval, wanted: EventQuery
+    ) -> Iterator[Found]:
         """The newest events of one stretch, as many as are wanted."""
         visits = wanted.derived and (wanted.type is None or wanted.type in derived_events.VISITS)
         read = self._with_visits if visits else self._stored
         found = (
             one
-            for one in (Found(event, stretch) for event in read(space, stretch, wanted))
+            for one in (Found(event, stretch) for event in read(project_id, stretch, wanted))
             if wanted.takes(one.event.type, one.place)
         )
         return islice(found, wanted.limit)
 
     def _stored(
-        self, space: str, stretch: SessionInterval, wanted: EventQuery
+        self, project_id: str, stretch: SessionInterval, wanted: EventQuery
     ) -> Iterator[StoredEvent]:
         page = wanted.limit if wanted.type is None else max(wanted.limit, _MANY)
-        for key, item in self._items(space, stretch.session, stretch.start, stretch.end, page):
+        for key, item in self._items(project_id, stretch.session, stretch.start, stretch.end, page):
             if wanted.type in (None, item["type"]):
                 yield event_store.read_event(self._store, key, item)
 
     def _with_visits(
-        self, space: str, stretch: SessionInterval, wanted: EventQuery
+        self, project_id: str, stretch: SessionInterval, wanted: EventQuery
     ) -> Iterator[StoredEvent]:
         """With the visits that session pings make; those before the stretch say whether one began in it."""
         session, start, end = stretch.session, stretch.start, stretch.end
         page = wanted.limit + _MORE if wanted.type is None else max(wanted.limit, _MANY)
-        found_items = self._items(space, session, max(0, start - derived_events.SILENCE), end, page)
+        found_items = self._items(
+            project_id, session, max(0, start - derived_events.SILENCE), end, page
+        )
         stored = (
             event_store.read_event(self._store, key, item)
             for key, item in found_items
             if keys.event_time(key) >= start or item["type"] == derived_events.PING
         )
         found = derived_events.with_visits(
-            stored, self._clock(), lambda ping: self._next_ping(space, session, ping, end)
+            stored, self._clock(), lambda ping: self._next_ping(project_id, session, ping, end)
         )
         for event in takewhile(lambda one: one.time >= start, found):
             if event.time < end:
                 yield event
 
-    def _next_ping(self, space: str, session: str, ping: int, end: int) -> int | None:
+    def _next_ping(self, project_id: str, session: str, ping: int, end: int) -> int | None:
         """When the first ping after the stretch was sent, if it is of the same visit."""
         until = ping + derived_events.SILENCE + 1
         times = [
             keys.event_time(key)
-            for key, item in self._items(space, session, end, until, _MANY)
+            for key, item in self._items(project_id, session, end, until, _MANY)
             if item["type"] == derived_events.PING
         ]
         return min(times, default=None)
 
     def _items(
-        self, space: str, session: str, start: int, end: int, page: int
+        self, project_id: str, session: str, start: int, end: int, page: int
     ) -> Iterator[tuple[Key, Item]]:
         """The events of a session from `start` up to, not including, `end`, newest first."""
         if start >= end:
             return
         now = self._clock()
-        partition = keys.session_head(space, session).partition
+        partition = keys.session_head(project_id, session).partition
         first, last = f"e/{start:016d}/", f"e/{end:016d}"
         for key, item in self._store.scan(
             "sessions", partition, first, last, newest_first=True, page=page
@@ -301,8 +309,8 @@ def _explained(node: Node, entry: Entry) -> dict[str, Any]:
         "from": str(node),
         "to": str(entry.link),
         "rule": entry.rule,
-        "since": to_iso(entry.said) if entry.begins else None,
-        "said": to_iso(entry.said),
+        "since": to_iso(entry.effective_at) if entry.starts_span else None,
+        "said": to_iso(entry.effective_at),
         "at": to_iso(entry.at),
         "evidence": entry.evidence,
         "source": entry.source,

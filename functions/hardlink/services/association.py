@@ -46,7 +46,7 @@ Intervals = Mapping[Node, list[tuple[int, int]]]
 class _Plan:
     """What was read about one node (a profile or a soft identifier): where it belongs, and what must hold still."""
 
-    space: str
+    project_id: str
     node: Node
     record: Record
     checks: list[Action]
@@ -81,14 +81,14 @@ class Association:
 
         A profile that can't be re-homed keeps none that comes after it from being so: then `Unhomed` is raised.
         """
-        space, rest = keys.split_partition(partition)
+        project_id, rest = keys.split_partition(partition)
         if table == "sessions":
-            self._session(space, rest)
+            self._session(project_id, rest)
             return
         failed: list[Exception] = []
-        for node in self._nodes(space, Node.parse(rest)):
+        for node in self._nodes(project_id, Node.parse(rest)):
             try:
-                self.rehome(space, node)
+                self.rehome(project_id, node)
             except Busy:
                 raise
             except Exception as error:  # noqa: BLE001 - told once all have had their turn
@@ -99,14 +99,14 @@ class Association:
             )
 
     def rehome(
-        self, space: str, node: Node, *, only: str | None = None, strays: Iterable[Node] = ()
+        self, project_id: str, node: Node, *, only: str | None = None, strays: Iterable[Node] = ()
     ) -> None:
         """Bring the rows of one profile or soft identifier in line with its links. Raises `Busy`.
 
         `only`: those of this session. `strays`: roots where rows of it lie of which it doesn't know.
         """
         for _ in optimistic_retries():
-            plan = self._plan(space, node, frozenset(strays))
+            plan = self._plan(project_id, node, frozenset(strays))
             if plan is None:
                 return
             actions = list(self._differences(plan, only))
@@ -117,32 +117,32 @@ class Association:
                 continue
             return
 
-    def _nodes(self, space: str, node: Node) -> Iterator[Node]:
+    def _nodes(self, project_id: str, node: Node) -> Iterator[Node]:
         """The nodes whose rows depend on this one."""
-        if node.type in self._hard_types.get(space, frozenset()):
+        if node.type in self._hard_types.get(project_id, frozenset()):
             return
         yield node
         if node.type != PROFILE:
-            for name, _ in nodes.read_rows(self._store, space, node, "c/"):
+            for name, _ in nodes.read_rows(self._store, project_id, node, "c/"):
                 yield Node(PROFILE, name.removeprefix("c/"))
 
-    def _session(self, space: str, id_: str) -> None:
-        key = keys.session_head(space, id_)
+    def _session(self, project_id: str, id_: str) -> None:
+        key = keys.session_head(project_id, id_)
         item = self._store.get([key])[0]
         session = items.read_session(key, item) if item else None
-        if session and not session.gone:
-            self.rehome(space, session.profile, only=id_)
+        if session and not session.is_erased:
+            self.rehome(project_id, session.profile, only=id_)
 
-    def _plan(self, space: str, node: Node, strays: frozenset[Node]) -> _Plan | None:
+    def _plan(self, project_id: str, node: Node, strays: frozenset[Node]) -> _Plan | None:
         """Reads in this order: the node, its history, the soft nodes between, then where it is at home."""
-        record = nodes.read_records(self._store, space, [node])[node]
+        record = nodes.read_records(self._store, project_id, [node])[node]
         if not record.is_there:
             return None
-        history = nodes.read_history(self._store, space, node)
+        history = nodes.read_history(self._store, project_id, node)
         found, first = fold_spans(history), merging_link(history)
-        hard = self._hard_types.get(space, frozenset())
+        hard = self._hard_types.get(project_id, frozenset())
         between = nodes.read_records(
-            self._store, space, {s.target for s in found if s.target.type not in hard}
+            self._store, project_id, {s.target for s in found if s.target.type not in hard}
         )
         if not all(read.is_there for read in between.values()):
             return None  # it is being erased, and so this node changes soon, or does not need it any more
@@ -151,18 +151,18 @@ class Association:
         for span in identity.roots(found, facts, hard):
             wanted.setdefault(span.target, []).append((span.start, span.end))
         revs = {node: record.state.rev, **{soft: state.rev for soft, state in facts.items()}}
-        homes = nodes.read_rows(self._store, space, node, "h/")
-        owned = [] if node.type == PROFILE else nodes.read_rows(self._store, space, node, "i/")
+        homes = nodes.read_rows(self._store, project_id, node, "h/")
+        owned = [] if node.type == PROFILE else nodes.read_rows(self._store, project_id, node, "i/")
         return _Plan(
-            space=space,
+            project_id=project_id,
             node=node,
             record=record,
-            checks=[Check(keys.node_head(space, n), Rev(rev)) for n, rev in revs.items()],
+            checks=[Check(keys.node_head(project_id, n), Rev(rev)) for n, rev in revs.items()],
             wanted=wanted,
             homes=frozenset(Node.parse(name.removeprefix("h/")) for name, _ in homes),
             strays=strays,
             identifiers=tuple(Node.parse(name.removeprefix("i/")) for name, _ in owned),
-            joined=MergeNotice(first.said, first.at, first.source) if first else None,
+            joined=MergeNotice(first.effective_at, first.at, first.source) if first else None,
         )
 
     def _differences(self, plan: _Plan, only: str | None) -> Iterator[Action]:
@@ -170,7 +170,7 @@ class Association:
         sessions = self._sessions(plan, only)
         existing = self._existing(plan, sessions)
         for root in sorted(plan.wanted.keys() - plan.homes):
-            yield Put(keys.root_reference(plan.space, plan.node, root), {})
+            yield Put(keys.root_reference(plan.project_id, plan.node, root), {})
         if only is None:
             yield from _contributions(plan, existing)
         for session in sessions:
@@ -186,10 +186,10 @@ class Association:
             if only
             else [
                 n.removeprefix("m/")
-                for n, _ in nodes.read_rows(self._store, plan.space, plan.node, "m/")
+                for n, _ in nodes.read_rows(self._store, plan.project_id, plan.node, "m/")
             ]
         )
-        item_keys = [keys.session_head(plan.space, id_) for id_ in ids]
+        item_keys = [keys.session_head(plan.project_id, id_) for id_ in ids]
         found_items = self._store.get(item_keys) if item_keys else []
         found = (
             items.read_session(key, item)
@@ -199,9 +199,11 @@ class Association:
         return [session for session in found if session.profile == plan.node]
 
     def _existing(self, plan: _Plan, sessions: list[Session]) -> Mapping[Key, Item]:
-        item_keys = [keys.node_contribution(plan.space, root, plan.node) for root in plan.roots]
+        item_keys = [
+            keys.node_contribution(plan.project_id, root, plan.node) for root in plan.roots
+        ]
         item_keys += [
-            keys.root_session(plan.space, root, session.id)
+            keys.root_session(plan.project_id, root, session.id)
             for root in plan.roots
             for session in sessions
         ]
@@ -213,7 +215,7 @@ class Association:
 
 def _contributions(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action]:
     for root, intervals in plan.wanted.items():
-        key = keys.node_contribution(plan.space, root, plan.node)
+        key = keys.node_contribution(plan.project_id, root, plan.node)
         values = {
             n: v
             for n, v in plan.record.values.items()
@@ -235,14 +237,14 @@ def _contributions(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action
 def _session_rows(plan: _Plan, session: Session, existing: Mapping[Key, Item]) -> Iterator[Action]:
     item = items.write_session_row(items.session_row_of(session))
     for root in plan.roots:
-        key = keys.root_session(plan.space, root, session.id)
+        key = keys.root_session(plan.project_id, root, session.id)
         if root not in plan.wanted:
             if key in existing:
                 yield Delete(key)
         elif existing.get(key) != item:
             yield Put(key, item, _replaced(session, existing.get(key)))
     if session.customer != plan.current:
-        yield _copy(keys.session_head(plan.space, session.id), plan.current)
+        yield _copy(keys.session_head(plan.project_id, session.id), plan.current)
 
 
 def _replaced(session: Session, row: Item | None) -> Condition:
@@ -261,11 +263,11 @@ def _copy(key: Key, customer: Node | None) -> Action:
 
 def _farewells(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action]:
     for root in sorted((plan.homes | plan.strays) - plan.wanted.keys()):
-        key = keys.node_contribution(plan.space, root, plan.node)
+        key = keys.node_contribution(plan.project_id, root, plan.node)
         if key in existing:
             yield Delete(key)
     for root in sorted(plan.homes - plan.wanted.keys()):
-        yield Delete(keys.root_reference(plan.space, plan.node, root))
+        yield Delete(keys.root_reference(plan.project_id, plan.node, root))
 
 
 def _batches(actions: Iterable[Action], most: int) -> Iterator[list[Action]]:

@@ -36,7 +36,7 @@ class Consents:
 
     def _set_profile(self, call: Call, profile: Node, *, denied: bool) -> int:
         """Writes the profile if it says something else, and answers its `rev`. Raises `ConditionFailed`."""
-        record = nodes.read_records(self._store, call.space, [profile])[profile]
+        record = nodes.read_records(self._store, call.project_id, [profile])[profile]
         if not record.is_there:
             raise Busy(BEING_ERASED)
         told = values.with_timestamp(
@@ -52,15 +52,17 @@ class Consents:
             state=record.state._replace(rev=rev),
         )
         self._store.write(
-            [Put(keys.node_head(call.space, profile), items.write_record(fresh), Rev(rev - 1))]
+            [Put(keys.node_head(call.project_id, profile), items.write_record(fresh), Rev(rev - 1))]
         )
         return rev
 
     def _set_sessions(self, call: Call, profile: Node, rev: int, *, denied: bool) -> None:
         """Writes the sessions that say something else, as long as the profile stays. Raises `ConditionFailed`."""
-        unchanged = Check(keys.node_head(call.space, profile), Rev(rev))
-        members = nodes.read_rows(self._store, call.space, profile, "m/")
-        item_keys = [keys.session_head(call.space, name.removeprefix("m/")) for name, _ in members]
+        unchanged = Check(keys.node_head(call.project_id, profile), Rev(rev))
+        members = nodes.read_rows(self._store, call.project_id, profile, "m/")
+        item_keys = [
+            keys.session_head(call.project_id, name.removeprefix("m/")) for name, _ in members
+        ]
         for key, item in zip(item_keys, self._store.get(item_keys), strict=True):
             if item and "gone" not in item and bool(item.get("denied", False)) != denied:
                 self._store.write([unchanged, _consent(key, denied=denied)])

@@ -60,49 +60,49 @@ class Erasing:
         self._clock = clock
         self._new_id = new_id
 
-    def customer(self, space: str, identifier: Node) -> str:
+    def customer(self, project_id: str, identifier: Node) -> str:
         """Erase the customer that an identifier finds, or an anonymous profile; answers the receipt's ID.
 
         Raises `NotFound` where nobody is known by it.
         """
         node = identifier
         for hop in range(_DEEPEST):
-            record = nodes.read_records(self._store, space, [node])[node]
-            if record.dying:
-                return self.node(space, node)
+            record = nodes.read_records(self._store, project_id, [node])[node]
+            if record.erasing_since:
+                return self.node(project_id, node)
             state = record.state
             onward = (state.owner or state.link) if hop == 0 else state.link
             if onward:
                 node = onward
             elif state.known or (node.type == PROFILE and state.rev):
-                return self.node(space, node)
+                return self.node(project_id, node)
             else:
                 break
         raise NotFound("nobody is known by this identifier")
 
-    def node(self, space: str, node: Node) -> str:
+    def node(self, project_id: str, node: Node) -> str:
         """Erase a customer or a profile; answers the receipt's ID. When it answers, nothing late is taken any more."""
         for _ in optimistic_retries():
-            record = nodes.read_records(self._store, space, [node])[node]
+            record = nodes.read_records(self._store, project_id, [node])[node]
             if not record.state.rev:
                 raise NotFound("nobody is known by this identifier")
             id_ = record.erasure
-            if not record.dying:
+            if not record.erasing_since:
                 id_, now = self._new_id(), self._clock()
                 begun = Put(
-                    keys.erasure_item(space, id_), {"at": now, "state": "running"}, Absent()
+                    keys.erasure_item(project_id, id_), {"at": now, "state": "running"}, Absent()
                 )
                 try:
-                    self._store.write([begun, *_death(space, id_, node, record, now)])
+                    self._store.write([begun, *_death(project_id, id_, node, record, now)])
                 except ConditionFailed:
                     continue
-            self.spread(space, id_)
+            self.spread(project_id, id_)
             return id_
         raise AssertionError("attempts end in an answer or an error")
 
-    def receipt(self, space: str, id_: str) -> dict[str, Any]:
+    def receipt(self, project_id: str, id_: str) -> dict[str, Any]:
         """What became of an erasure: `running` or `done`, when, and how much was removed. Raises `NotFound`."""
-        item = self._store.get([keys.erasure_item(space, id_)])[0]
+        item = self._store.get([keys.erasure_item(project_id, id_)])[0]
         if item is None:
             raise NotFound("there is no such erasure")
         done = "done" in item
@@ -118,89 +118,91 @@ class Erasing:
             },
         }
 
-    def spread(self, space: str, id_: str) -> None:
+    def spread(self, project_id: str, id_: str) -> None:
         """Erase whoever hangs on the dead alone, and their names everywhere else; again until nothing is left."""
         while True:
-            dying = [n for n, item in todo(self._store, space, id_, "n/") if "done" not in item]
+            dying = [
+                n for n, item in todo(self._store, project_id, id_, "n/") if "done" not in item
+            ]
             for name in dying:
-                self._finish(space, id_, Node.parse(name))
-            freed = todo(self._store, space, id_, "u/")
+                self._finish(project_id, id_, Node.parse(name))
+            freed = todo(self._store, project_id, id_, "u/")
             for name, _ in freed:
-                self._free(space, id_, Node.parse(name))
+                self._free(project_id, id_, Node.parse(name))
             if not dying and not freed:
                 break
-        for name, _ in todo(self._store, space, id_, "r/"):
-            self._mark_rest(space, id_, Node.parse(name))
+        for name, _ in todo(self._store, project_id, id_, "r/"):
+            self._mark_rest(project_id, id_, Node.parse(name))
 
     # -- one node that dies ---------------------------------------------------------------------------------------
 
-    def _finish(self, space: str, id_: str, node: Node) -> None:
-        head = keys.node_head(space, node)
+    def _finish(self, project_id: str, id_: str, node: Node) -> None:
+        head = keys.node_head(project_id, node)
         found = list(self._store.scan("customers", head.partition, _FIRST, _LAST))
         record = next((items.read_record(item) for key, item in found if key == head), None)
         rows = [(key, item) for key, item in found if key != head]
-        done = Put(keys.erasure_item(space, id_, f"n/{node}"), {"done": True})
+        done = Put(keys.erasure_item(project_id, id_, f"n/{node}"), {"done": True})
         if record is None:
             self._store.write([done])
             return
         for other in _neighbours(node, record, rows):
-            self._reach(space, id_, other)
+            self._reach(project_id, id_, other)
         sessions = [key.item[2:] for key, _ in rows if key.item.startswith("m/")]
         for session in sessions:
-            self._end(space, id_, node, session, denied=record.denied)
+            self._end(project_id, id_, node, session, denied=record.denied)
         told = [key.item[2:] for key, _ in rows if key.item.startswith("t/")]
-        orders = [Put(keys.erasure_item(space, id_, f"o/{number}"), {}) for number in told]
+        orders = [Put(keys.erasure_item(project_id, id_, f"o/{number}"), {}) for number in told]
         mine = Same("profile", node.value)
         elsewhere = [
             Delete(key, mine if key.item.startswith("s/") else None)
-            for key in _elsewhere(space, node, rows, sessions)
+            for key in _elsewhere(project_id, node, rows, sessions)
         ]
         here = [Delete(key) for key, _ in rows]
-        held = Check(head, Same("dying", record.dying))
+        held = Check(head, Same("dying", record.erasing_since))
         for action in elsewhere:
             with suppress(ConditionFailed):  # it is not there, or of who came back meanwhile
                 self._store.write([held, action])
         try:
             self._in_portions(held, [*orders, *here])
-            self._store.write([Delete(head, Same("dying", record.dying)), done])
+            self._store.write([Delete(head, Same("dying", record.erasing_since)), done])
         except ConditionFailed:
             return  # somebody else was here, and did all of it
 
-    def _free(self, space: str, id_: str, soft: Node) -> None:
+    def _free(self, project_id: str, id_: str, soft: Node) -> None:
         """An identifier stays, with another owner: whoever was known by it alone was the customer's who died."""
         profiles = [
             Node(PROFILE, name.removeprefix("c/"))
-            for name, _ in nodes.read_rows(self._store, space, soft, "c/")
+            for name, _ in nodes.read_rows(self._store, project_id, soft, "c/")
         ]
         found = [
             Node.parse(name.removeprefix("w/"))
-            for name, _ in nodes.read_rows(self._store, space, soft, "w/")
+            for name, _ in nodes.read_rows(self._store, project_id, soft, "w/")
         ]
         for node in (*profiles, *found):
-            self._reach(space, id_, node, through=soft)
-        self._store.write([Delete(keys.erasure_item(space, id_, f"u/{soft}"))])
+            self._reach(project_id, id_, node, through=soft)
+        self._store.write([Delete(keys.erasure_item(project_id, id_, f"u/{soft}"))])
 
-    def _reach(self, space: str, id_: str, node: Node, through: Node | None = None) -> None:
+    def _reach(self, project_id: str, id_: str, node: Node, through: Node | None = None) -> None:
         """What becomes of a node that names a dead one, or is named with it; `through`: what led there, and stays."""
         for _ in optimistic_retries():
-            record = nodes.read_records(self._store, space, [node])[node]
+            record = nodes.read_records(self._store, project_id, [node])[node]
             if not record.is_there:
                 return
-            history = nodes.read_history(self._store, space, node)
+            history = nodes.read_history(self._store, project_id, node)
             named = {n for e in history for n in (e.link, e.owner, *e.nodes) if n} - {node, NOBODY}
-            others = nodes.read_records(self._store, space, named)
+            others = nodes.read_records(self._store, project_id, named)
             dead = {o for o, read in others.items() if o == through or not read.is_there}
             if not dead:
                 return
             now, hangs_on = self._clock(), _hangs_on(node, history)
-            was_somebodys = self._was_somebodys(space, id_, node, hangs_on)
+            was_somebodys = self._was_somebodys(project_id, id_, node, hangs_on)
             if was_somebodys:  # whom this very erasure left it to, it left it to for a moment
                 hangs_on.discard(NOBODY)
             actions = (
-                _death(space, id_, node, record, now)
+                _death(project_id, id_, node, record, now)
                 if hangs_on and hangs_on <= dead
                 else _redaction(
-                    space, id_, node, record, history, dead, now, through, whole=was_somebodys
+                    project_id, id_, node, record, history, dead, now, through, whole=was_somebodys
                 )
             )
             try:
@@ -208,14 +210,16 @@ class Erasing:
             except ConditionFailed:
                 continue
 
-    def _was_somebodys(self, space: str, id_: str, node: Node, hangs_on: Collection[Node]) -> bool:
+    def _was_somebodys(
+        self, project_id: str, id_: str, node: Node, hangs_on: Collection[Node]
+    ) -> bool:
         """Whether all of a node belonged to somebody before this erasure named nobody in its history."""
-        noted = self._store.get([keys.erasure_item(space, id_, f"r/{node}")])[0]
+        noted = self._store.get([keys.erasure_item(project_id, id_, f"r/{node}")])[0]
         return NOBODY not in hangs_on if noted is None else bool(noted["whole"])
 
-    def _end(self, space: str, id_: str, node: Node, session_id: str, *, denied: bool) -> None:
+    def _end(self, project_id: str, id_: str, node: Node, session_id: str, *, denied: bool) -> None:
         """A session ends with its profile: what stays says since when. A customer's own, named after them, goes."""
-        key = keys.session_head(space, session_id)
+        key = keys.session_head(project_id, session_id)
         for _ in optimistic_retries():
             item = self._store.get([key])[0]
             session = items.read_session(key, item) if item else None
@@ -228,40 +232,48 @@ class Erasing:
             end = Delete(key, same) if own else Put(key, items.write_gone(gone), same)
             row: Item = {"at": now, "floor": now, "events": 0}
             try:
-                self._store.write([end, Put(keys.erasure_item(space, id_, f"s/{session_id}"), row)])
+                self._store.write(
+                    [end, Put(keys.erasure_item(project_id, id_, f"s/{session_id}"), row)]
+                )
             except ConditionFailed:
                 continue
             return
 
-    def _mark_rest(self, space: str, id_: str, profile: Node) -> None:
+    def _mark_rest(self, project_id: str, id_: str, profile: Node) -> None:
         """The sessions of a node that stays say what of them was erased; what it said for who died goes."""
         for _ in optimistic_retries():
-            record = nodes.read_records(self._store, space, [profile])[profile]
-            members = nodes.read_rows(self._store, space, profile, "m/") if record.is_there else []
+            record = nodes.read_records(self._store, project_id, [profile])[profile]
+            members = (
+                nodes.read_rows(self._store, project_id, profile, "m/") if record.is_there else []
+            )
             try:
                 for name, _ in members:
-                    self._mark(space, id_, name.removeprefix("m/"), profile, record)
-                self._let_go(space, profile, record)
+                    self._mark(project_id, id_, name.removeprefix("m/"), profile, record)
+                self._let_go(project_id, profile, record)
             except ConditionFailed:
                 continue
-            self._store.write([Delete(keys.erasure_item(space, id_, f"r/{profile}"))])
+            self._store.write([Delete(keys.erasure_item(project_id, id_, f"r/{profile}"))])
             return
 
-    def _let_go(self, space: str, node: Node, record: Record) -> None:
+    def _let_go(self, project_id: str, node: Node, record: Record) -> None:
         """Large values that a node does not say any more. Raises `ConditionFailed`."""
         if not record.is_there:
             return
-        held = Check(keys.node_head(space, node), Rev(record.state.rev))
-        said = {keys.spilled_value(space, node, name).item for name in record.values}
-        rows = nodes.read_rows(self._store, space, node, "v/")
+        held = Check(keys.node_head(project_id, node), Rev(record.state.rev))
+        said = {keys.spilled_value(project_id, node, name).item for name in record.values}
+        rows = nodes.read_rows(self._store, project_id, node, "v/")
         gone = [
-            keys.node_head(space, node)._replace(item=name) for name, _ in rows if name not in said
+            keys.node_head(project_id, node)._replace(item=name)
+            for name, _ in rows
+            if name not in said
         ]
         self._in_portions(held, [Delete(key) for key in gone])
 
-    def _mark(self, space: str, id_: str, session_id: str, profile: Node, record: Record) -> None:
-        key = keys.session_head(space, session_id)
-        row = keys.erasure_item(space, id_, f"s/{session_id}")
+    def _mark(
+        self, project_id: str, id_: str, session_id: str, profile: Node, record: Record
+    ) -> None:
+        key = keys.session_head(project_id, session_id)
+        row = keys.erasure_item(project_id, id_, f"s/{session_id}")
         item, noted = self._store.get([key, row])
         session = items.read_session(key, item) if item else None
         if session is None or session.profile != profile:
@@ -271,7 +283,7 @@ class Erasing:
             return
         self._store.write(
             [
-                Check(keys.node_head(space, profile), Rev(record.state.rev)),
+                Check(keys.node_head(project_id, profile), Rev(record.state.rev)),
                 Patch(key, {"erased": to_json(erased)}, Same("profile", profile.value)),
                 Put(row, {"at": self._clock(), "events": 0}),
             ]
@@ -284,23 +296,23 @@ class Erasing:
             self._store.write([held, *once[start : start + MOST_ACTIONS - 1]])
 
 
-def todo(store: Store, space: str, id_: str, kind: str) -> list[tuple[str, Item]]:
+def todo(store: Store, project_id: str, id_: str, kind: str) -> list[tuple[str, Item]]:
     """What an erasure has to do, of one kind: the rest of the sort key, and the item."""
-    partition = keys.erasure_item(space, id_).partition
+    partition = keys.erasure_item(project_id, id_).partition
     found = store.scan("customers", partition, kind, keys.end_of_prefix(kind))
     return [(key.item.removeprefix(kind), item) for key, item in found]
 
 
-def _death(space: str, id_: str, node: Node, record: Record, now: int) -> list[Action]:
+def _death(project_id: str, id_: str, node: Node, record: Record, now: int) -> list[Action]:
     """A node begins to die: its values are gone, nothing else may write it, and its tombstone says since when."""
     state = State(rev=record.state.rev + 1, ids=record.state.ids)
     dying = Record(
-        state, denied=record.denied, dying=now, erasure=id_
+        state, denied=record.denied, erasing_since=now, erasure=id_
     )  # `created` goes: see `Decision.settled`
     return [
-        Put(keys.node_head(space, node), items.write_record(dying), Rev(record.state.rev)),
-        Put(keys.tombstone(space, node), _stone(id_, node, record, now)),
-        Put(keys.erasure_item(space, id_, f"n/{node}"), {"at": now}),
+        Put(keys.node_head(project_id, node), items.write_record(dying), Rev(record.state.rev)),
+        Put(keys.tombstone(project_id, node), _stone(id_, node, record, now)),
+        Put(keys.erasure_item(project_id, id_, f"n/{node}"), {"at": now}),
     ]
 
 
@@ -313,7 +325,7 @@ def _stone(id_: str, node: Node, record: Record, now: int) -> Item:
 
 
 def _redaction(
-    space: str,
+    project_id: str,
     id_: str,
     node: Node,
     record: Record,
@@ -346,26 +358,34 @@ def _redaction(
     fresh = record._replace(state=state, values=values, erased=erased)
     kinds = ["r/", *([] if node.type == PROFILE else ["u/"])] if lost else []
     marks = [
-        Put(keys.erasure_item(space, id_, f"{kind}{node}"), {"whole": whole}) for kind in kinds
+        Put(keys.erasure_item(project_id, id_, f"{kind}{node}"), {"whole": whole}) for kind in kinds
     ]
     done = through if touched == naming else None  # from there nothing leads here any more
     return [
-        Put(keys.node_head(space, node), items.write_record(fresh), Rev(record.state.rev)),
-        *(Put(keys.link_entry(space, node, e.rev), items.write_entry(e)) for e in renamed.values()),
-        *(Delete(keys.spilled_value(space, node, name)) for name in spilled[:_SPILLED_AT_ONCE]),
-        *(Delete(key) for key in (_leading(space, done, node) if done else ())),
+        Put(keys.node_head(project_id, node), items.write_record(fresh), Rev(record.state.rev)),
+        *(
+            Put(keys.link_entry(project_id, node, e.rev), items.write_entry(e))
+            for e in renamed.values()
+        ),
+        *(
+            Delete(keys.spilled_value(project_id, node, name))
+            for name in spilled[:_SPILLED_AT_ONCE]
+        ),
+        *(Delete(key) for key in (_leading(project_id, done, node) if done else ())),
         *marks,
     ]
 
 
 def _found(history: Sequence[Entry], dead: Collection[Node], now: int) -> Intervals:
     """When an identifier found somebody who is dead."""
-    said = sorted((e for e in history if e.owner and not e.undone), key=lambda e: (e.said, e.rev))
-    ends = [*(e.said for e in said[1:]), now + 1]
+    said = sorted(
+        (e for e in history if e.owner and not e.undone), key=lambda e: (e.effective_at, e.rev)
+    )
+    ends = [*(e.effective_at for e in said[1:]), now + 1]
     return tuple(
-        (e.said, min(end, now + 1))
+        (e.effective_at, min(end, now + 1))
         for e, end in zip(said, ends, strict=False)
-        if e.owner in dead and e.said <= now
+        if e.owner in dead and e.effective_at <= now
     )
 
 
@@ -404,27 +424,27 @@ def _neighbours(node: Node, record: Record, rows: Iterable[tuple[Key, Item]]) ->
 
 
 def _elsewhere(
-    space: str, node: Node, rows: Iterable[tuple[Key, Item]], sessions: Sequence[str]
+    project_id: str, node: Node, rows: Iterable[tuple[Key, Item]], sessions: Sequence[str]
 ) -> Iterator[Key]:
     """Where rows of a node may lie under others."""
     for key, item in rows:
         if key.item.startswith("h/"):
             root = Node.parse(key.item[2:])
-            yield keys.node_contribution(space, root, node)
-            yield from (keys.root_session(space, root, session) for session in sessions)
+            yield keys.node_contribution(project_id, root, node)
+            yield from (keys.root_session(project_id, root, session) for session in sessions)
         elif key.item.startswith("l/"):
             entry = items.read_entry(key, item)
             for target in {entry.link, entry.owner} - {None, NOBODY}:
                 if target:
-                    yield from _leading(space, target, node)
+                    yield from _leading(project_id, target, node)
 
 
-def _leading(space: str, target: Node, node: Node) -> Iterator[Key]:
+def _leading(project_id: str, target: Node, node: Node) -> Iterator[Key]:
     """Rows under a node that lead to one whose history names it."""
-    yield keys.back_reference(space, target, node)
-    yield keys.customer_identifier(space, target, node)
+    yield keys.back_reference(project_id, target, node)
+    yield keys.customer_identifier(project_id, target, node)
     if node.type == PROFILE:  # an identifier may have the same value
-        yield keys.linked_profile(space, target, node)
+        yield keys.linked_profile(project_id, target, node)
 
 
 def _union(one: Intervals, other: Intervals) -> Intervals:

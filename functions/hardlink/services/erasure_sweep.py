@@ -44,57 +44,60 @@ class Sweeping:
         self._clock = clock
         self._erasing = erasing
 
-    def sweep(self, space: str, id_: str) -> int:
+    def sweep(self, project_id: str, id_: str) -> int:
         """Carry an erasure on as far as it goes now; answers after how many microseconds to call again, 0: it is done.
 
         However often it is called, by however many at once.
         """
-        key = keys.erasure_item(space, id_)
+        key = keys.erasure_item(project_id, id_)
         item = self._store.get([key])[0]
         if item is None or "done" in item:
             return 0
         if "events" in item:  # it died as it forgot what it had done
-            self._finish(space, id_)
+            self._finish(project_id, id_)
             return 0
-        self._erasing.spread(space, id_)
+        self._erasing.spread(project_id, id_)
         began = self._clock()
-        sessions = todo(self._store, space, id_, "s/")
+        sessions = todo(self._store, project_id, id_, "s/")
         for name, row in sessions:
-            self._sweep_session(space, id_, name, row)
-        self._forget_bounds(space, {name for name, _ in sessions})
-        for name, _ in todo(self._store, space, id_, "n/"):
-            self._find_orders(space, id_, Node.parse(name))
-        for name, _ in todo(self._store, space, id_, "o/"):
-            self._forget_order(space, name)
+            self._sweep_session(project_id, id_, name, row)
+        self._forget_bounds(project_id, {name for name, _ in sessions})
+        for name, _ in todo(self._store, project_id, id_, "n/"):
+            self._find_orders(project_id, id_, Node.parse(name))
+        for name, _ in todo(self._store, project_id, id_, "o/"):
+            self._forget_order(project_id, name)
         until = max(int(row["at"]) for row in (item, *(row for _, row in sessions))) + UNDER_WAY
         if began <= until:
             return until - began + 1
-        counted = Put(key, {**item, **self._counted(space, id_)}, Same("state", "running"))
+        counted = Put(key, {**item, **self._counted(project_id, id_)}, Same("state", "running"))
         with suppress(ConditionFailed):  # somebody else was here
             self._store.write([counted])
-        self._finish(space, id_)
+        self._finish(project_id, id_)
         return 0
 
-    def _sweep_session(self, space: str, id_: str, session_id: str, row: Item) -> None:
+    def _sweep_session(self, project_id: str, id_: str, session_id: str, row: Item) -> None:
         for _ in optimistic_retries():
             try:
-                while self._swept_some(space, id_, session_id, row):
+                while self._swept_some(project_id, id_, session_id, row):
                     pass
             except ConditionFailed:
-                row = self._store.get([keys.erasure_item(space, id_, f"s/{session_id}")])[0] or row
+                row = (
+                    self._store.get([keys.erasure_item(project_id, id_, f"s/{session_id}")])[0]
+                    or row
+                )
                 continue
             return
 
-    def _swept_some(self, space: str, id_: str, session_id: str, row: Item) -> bool:
+    def _swept_some(self, project_id: str, id_: str, session_id: str, row: Item) -> bool:
         """Delete some of what is left; `False` where nothing is. Raises `ConditionFailed`."""
-        key = keys.session_head(space, session_id)
+        key = keys.session_head(project_id, session_id)
         item = self._store.get([key])[0]
         session = items.read_session(key, item) if item else None
         found = list(self._doomed(key, session, row))[:_AT_ONCE]
         if not found:
             return False
         count = sum(place.item.startswith("e/") for place, _ in found)
-        mark = keys.erasure_item(space, id_, f"s/{session_id}")
+        mark = keys.erasure_item(project_id, id_, f"s/{session_id}")
         before = int(row["events"])
         row["events"] = before + count
         orders = {str(one["order"]) for _, one in found if "order" in one}
@@ -102,7 +105,7 @@ class Sweeping:
             [
                 *_still(key, session, item),
                 Put(mark, dict(row), Same("events", before)),
-                *(Put(keys.erasure_item(space, id_, f"o/{number}"), {}) for number in orders),
+                *(Put(keys.erasure_item(project_id, id_, f"o/{number}"), {}) for number in orders),
                 *(Delete(place) for place, _ in found),
             ]
         )
@@ -114,45 +117,45 @@ class Sweeping:
             for place, item in self._store.scan(
                 "sessions", key.partition, kind, keys.end_of_prefix(kind)
             ):
-                if session is None or session.gone or _is_erased(session, row, place, item):
+                if session is None or session.is_erased or _is_erased(session, row, place, item):
                     yield place, item
 
-    def _forget_bounds(self, space: str, names: Collection[str]) -> None:
+    def _forget_bounds(self, project_id: str, names: Collection[str]) -> None:
         """Nobody looks for new events of sessions that are not there; a customer's own is named after them."""
-        partition = keys.active_session(space, 0, "").partition
+        partition = keys.active_session(project_id, 0, "").partition
         places = [
             place
             for place, _ in self._store.scan("sessions", partition, "s/", keys.end_of_prefix("s/"))
             if keys.session_of_active(place) in names
         ]
         for place in places:  # who comes back from here on writes a bound of their own
-            key = keys.session_head(space, keys.session_of_active(place))
+            key = keys.session_head(project_id, keys.session_of_active(place))
             item = self._store.get([key])[0]
             if item is None or "gone" in item:
                 self._store.write([Delete(place)])
 
-    def _find_orders(self, space: str, id_: str, node: Node) -> None:
+    def _find_orders(self, project_id: str, id_: str, node: Node) -> None:
         """Orders that were told of a node while it was erased."""
-        head = keys.node_head(space, node)
-        for name, _ in nodes.read_rows(self._store, space, node, "t/"):
+        head = keys.node_head(project_id, node)
+        for name, _ in nodes.read_rows(self._store, project_id, node, "t/"):
             number = name.removeprefix("t/")
-            left = Put(keys.erasure_item(space, id_, f"o/{number}"), {})
+            left = Put(keys.erasure_item(project_id, id_, f"o/{number}"), {})
             with suppress(ConditionFailed):  # who has this identifier now is told of it
                 self._store.write([Check(head, Absent()), left, Delete(head._replace(item=name))])
 
-    def _forget_order(self, space: str, number: str) -> None:
+    def _forget_order(self, project_id: str, number: str) -> None:
         """An order keeps nothing of events that are not there, and is told of nobody who was erased."""
-        key = keys.order_head(space, number)
+        key = keys.order_head(project_id, number)
         for place, _ in self._store.scan("sessions", key.partition, "p/", keys.end_of_prefix("p/")):
             visitor = Node(PROFILE, place.item.removeprefix("p/"))
-            if not nodes.read_records(self._store, space, [visitor])[visitor].is_there:
+            if not nodes.read_records(self._store, project_id, [visitor])[visitor].is_there:
                 self._store.write([Delete(place)])
         for _ in optimistic_retries():
             item = self._store.get([key])[0]
             if item is None:
                 return
             before = items.read_order(key, item)
-            after = self._remaining(space, before)
+            after = self._remaining(project_id, before)
             if after == before:
                 return
             fresh = after._replace(rev=before.rev + 1)
@@ -163,26 +166,29 @@ class Sweeping:
                 continue
             return
 
-    def _remaining(self, space: str, order: Order) -> Order:
-        places = [keys.session_event(space, k.session, k.said.time, k.event) for k in order.kept]
+    def _remaining(self, project_id: str, order: Order) -> Order:
+        places = [
+            keys.session_event(project_id, k.session, k.claim.time, k.event) for k in order.kept
+        ]
         found_items = self._store.get(places) if places else []
         kept = tuple(k for k, item in zip(order.kept, found_items, strict=True) if item)
         told = order.told
         if told:
-            ids = nodes.read_claimed_records(self._store, space, told.ids).values()
+            ids = nodes.read_claimed_records(self._store, project_id, told.ids).values()
             visitor = told.visitor
-            if any(not r.is_there or r.before >= told.said.time for r in ids):
+            if any(not r.is_there or r.last_erased_at >= told.claim.time for r in ids):
                 told = None
             elif (
-                visitor and not nodes.read_records(self._store, space, [visitor])[visitor].is_there
+                visitor
+                and not nodes.read_records(self._store, project_id, [visitor])[visitor].is_there
             ):
                 told = told._replace(visitor=None)
         return order._replace(kept=kept, told=told)
 
-    def _counted(self, space: str, id_: str) -> Item:
+    def _counted(self, project_id: str, id_: str) -> Item:
         """How much was removed."""
-        sessions = todo(self._store, space, id_, "s/")
-        types = [Node.parse(name).type for name, _ in todo(self._store, space, id_, "n/")]
+        sessions = todo(self._store, project_id, id_, "s/")
+        types = [Node.parse(name).type for name, _ in todo(self._store, project_id, id_, "n/")]
         profiles = types.count(PROFILE)
         return {
             "identifiers": len(types) - profiles,
@@ -191,12 +197,12 @@ class Sweeping:
             "events": sum(int(row["events"]) for _, row in sessions),
         }
 
-    def _finish(self, space: str, id_: str) -> None:
+    def _finish(self, project_id: str, id_: str) -> None:
         """The receipt says how much was removed; now whose it was is forgotten, and then it is done."""
-        key = keys.erasure_item(space, id_)
+        key = keys.erasure_item(project_id, id_)
         for kind in ("n/", "o/", "r/", "s/", "u/"):
-            for name, _ in todo(self._store, space, id_, kind):
-                self._store.write([Delete(keys.erasure_item(space, id_, f"{kind}{name}"))])
+            for name, _ in todo(self._store, project_id, id_, kind):
+                self._store.write([Delete(keys.erasure_item(project_id, id_, f"{kind}{name}"))])
         done: Item = {"state": "done", "done": self._clock()}
         with suppress(ConditionFailed):
             self._store.write([Patch(key, done, Same("state", "running"))])
@@ -206,7 +212,7 @@ def _still(key: Key, session: Session | None, item: Item | None) -> list[Action]
     """That nobody came back meanwhile whose events would be deleted."""
     if item is None:
         return [Check(key, Absent())]
-    if session and session.gone:
+    if session and session.is_erased:
         return [Check(key, Same("gone", int(item["gone"])))]
     return []
 

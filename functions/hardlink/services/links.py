@@ -75,14 +75,14 @@ class Links:
 
         with _counted():
             decision = self._carry_out(
-                call.space,
+                call.project_id,
                 attempt,
                 claim.ids + ((claim.profile,) if claim.profile else ()),
-                said=claim.said,
+                said=claim.effective_at,
             )
         metrics.count("links_made", len(decision.entries))
         for portion in rest:
-            self._say(call, decision.customer, portion, claim.said)
+            self._say(call, decision.customer, portion, claim.effective_at)
         return decision
 
     def root(self, call: Call, profile: Node, said: int | None = None) -> Node:
@@ -93,12 +93,12 @@ class Links:
             found[:] = [_root(profile, call.project.hard_types, read, said)]
             return Decision(profile), []
 
-        self._carry_out(call.space, attempt, [profile], made=profile)
+        self._carry_out(call.project_id, attempt, [profile], made=profile)
         return found[0]
 
     def known(self, call: Call, node: Node) -> bool:
         """Whether anything was ever said of a node."""
-        return nodes.read_records(self._store, call.space, [node])[node].state.rev > 0
+        return nodes.read_records(self._store, call.project_id, [node])[node].state.rev > 0
 
     def rehearse(self, call: Call, claim: Claim, said: Values) -> None:
         """Raise what `identify` would, and write nothing."""
@@ -110,7 +110,9 @@ class Links:
             return decision, []
 
         with _counted():
-            self._carry_out(call.space, attempt, claim.ids, said=claim.said, made=claim.profile)
+            self._carry_out(
+                call.project_id, attempt, claim.ids, said=claim.effective_at, made=claim.profile
+            )
 
     def say(self, call: Call, profile: Node, values_said: Values, said: int | None) -> None:
         """Say these values about whoever is behind a profile: its root when it is linked, else itself (rule 9).
@@ -124,11 +126,11 @@ class Links:
                 _check_room(read.records[root], values_said)
                 return Decision(root), _with_values(call, root, {}, read, portion, [])
 
-            self._carry_out(call.space, attempt, [profile])
+            self._carry_out(call.project_id, attempt, [profile])
 
     def undo(
         self,
-        space: str,
+        project_id: str,
         profile: Node,
         hard_types: frozenset[str],
         now: int,
@@ -142,16 +144,16 @@ class Links:
         def attempt(read: _Read) -> tuple[Decision, list[Action]]:
             decision = identity.undo(profile, read.facts, read.histories, hard_types, now, evidence)
             marks: list[Action] = [
-                Patch(keys.link_entry(space, node, entry.rev), {"undone": now}, Present())
+                Patch(keys.link_entry(project_id, node, entry.rev), {"undone": now}, Present())
                 for node, entry in decision.undone
             ]
             return decision, [
-                *_states(space, decision, read),
-                *_owned(space, decision),
+                *_states(project_id, decision, read),
+                *_owned(project_id, decision),
                 *marks,
             ]
 
-        return self._carry_out(space, attempt, [profile])
+        return self._carry_out(project_id, attempt, [profile])
 
     def _check_profiles(self, call: Call, claim: Claim, decision: Decision, read: _Read) -> None:
         """Whether a customer may have one more profile. Raises `Refused`.
@@ -168,7 +170,7 @@ class Links:
         ):  # of those a customer has one
             return
         most = call.project.profiles_a_customer
-        if nodes.count_profiles(self._store, call.space, decision.customer, most) >= most:
+        if nodes.count_profiles(self._store, call.project_id, decision.customer, most) >= most:
             raise Refused(
                 f"this customer has {most} profiles already, and may have no more: raise profiles_a_customer",
                 "ids",
@@ -177,7 +179,7 @@ class Links:
 
     def _carry_out(
         self,
-        space: str,
+        project_id: str,
         attempt: Callable[[_Read], tuple[Decision, list[Action]]],
         first: Iterable[Node],
         *,
@@ -191,8 +193,8 @@ class Links:
         """
         for _ in optimistic_retries():
             read = _Read(made=made)
-            read.records.update(self._records(space, first, read, said))
-            decision, actions = self._decided(space, attempt, read)
+            read.records.update(self._records(project_id, first, read, said))
+            decision, actions = self._decided(project_id, attempt, read)
             if all(isinstance(action, Check) for action in actions):
                 return decision
             try:
@@ -203,7 +205,10 @@ class Links:
         raise AssertionError("attempts end in an answer or an error")
 
     def _decided(
-        self, space: str, attempt: Callable[[_Read], tuple[Decision, list[Action]]], read: _Read
+        self,
+        project_id: str,
+        attempt: Callable[[_Read], tuple[Decision, list[Action]]],
+        read: _Read,
     ) -> tuple[Decision, list[Action]]:
         while True:
             try:
@@ -212,19 +217,22 @@ class Links:
                 if missing.history:
                     read.histories.update(
                         {
-                            node: nodes.read_history(self._store, space, node)
+                            node: nodes.read_history(self._store, project_id, node)
                             for node in missing.nodes
                         }
                     )
                 else:
-                    read.records.update(self._records(space, missing.nodes, read))
+                    read.records.update(self._records(project_id, missing.nodes, read))
 
     def _records(
-        self, space: str, node_list: Iterable[Node], read: _Read, said: int | None = None
+        self, project_id: str, node_list: Iterable[Node], read: _Read, said: int | None = None
     ) -> Mapping[Node, Record]:
         """Nodes that nobody erases. Raises `Late`, `Busy`."""
-        found = nodes.read_claimed_records(self._store, space, node_list)
-        erased = max((max(record.before, record.dying) for record in found.values()), default=0)
+        found = nodes.read_claimed_records(self._store, project_id, node_list)
+        erased = max(
+            (max(record.last_erased_at, record.erasing_since) for record in found.values()),
+            default=0,
+        )
         if said is not None and said <= erased:
             raise BeforeErasure(erased)
         if said is not None and any(
@@ -233,35 +241,35 @@ class Links:
             raise BeforeErasure(said)
         for node, record in found.items():
             is_gone = node.type == PROFILE and not record.state.rev and node != read.made
-            if record.dying or is_gone:
+            if record.erasing_since or is_gone:
                 raise Busy(BEING_ERASED)
         return found
 
     def _changes(self, call: Call, decision: Decision, read: _Read) -> list[Action]:
-        space = call.space
+        project_id = call.project_id
         node_list = tuple(decision.entries)
         entries: list[Action] = [
             Put(
-                keys.link_entry(space, node, rev),
+                keys.link_entry(project_id, node, rev),
                 items.write_entry(_entry(call, new, rev, node_list)),
             )
             for node, new in decision.entries.items()
             for rev in [read.records[node].next_rev]
         ]
         mentions: list[Action] = [
-            Put(keys.back_reference(space, target, node), {})
+            Put(keys.back_reference(project_id, target, node), {})
             for node, new in decision.entries.items()
             for target in dict.fromkeys((new.link, new.owner))
             if target and (target, node) not in decision.children
         ]
         children: list[Action] = [
-            Put(keys.linked_profile(space, soft, profile), {"since": call.now})
+            Put(keys.linked_profile(project_id, soft, profile), {"since": call.now})
             for soft, profile in decision.children
         ]
         return [
-            *_states(space, decision, read, call.now),
+            *_states(project_id, decision, read, call.now),
             *entries,
-            *_owned(space, decision),
+            *_owned(project_id, decision),
             *children,
             *mentions,
         ]
@@ -274,7 +282,7 @@ class Links:
                 raise BeforeErasure(call.now)
             return Decision(root), _with_values(call, root, {}, read, portion, [])
 
-        self._carry_out(call.space, attempt, [root], said=said)
+        self._carry_out(call.project_id, attempt, [root], said=said)
 
 
 _CAPS: Mapping[str, metrics.Name] = {
@@ -311,53 +319,55 @@ def _root(profile: Node, hard_types: frozenset[str], read: _Read, said: int | No
 def _target(profile: Node, read: _Read, said: int | None) -> Node | None:
     """Whom a profile linked to when something was said: its history is read only where its last link is later."""
     state = read.records[profile].state
-    if said is None or not state.links or said >= state.said:
+    if said is None or not state.links or said >= state.effective_at:
         return state.link
     if profile not in read.histories:
         raise NeedsRead([profile], history=True)
-    return newest_root(fold_spans(entry for entry in read.histories[profile] if entry.said <= said))
+    return newest_root(
+        fold_spans(entry for entry in read.histories[profile] if entry.effective_at <= said)
+    )
 
 
-def _states(space: str, decision: Decision, read: _Read, created: int = 0) -> list[Action]:
+def _states(project_id: str, decision: Decision, read: _Read, created: int = 0) -> list[Action]:
     """The nodes that change, and those that must not have changed."""
     written: list[Action] = [
-        _put(space, node, read.records[node]._replace(state=state), created)
+        _put(project_id, node, read.records[node]._replace(state=state), created)
         for node, state in decision.states.items()
     ]
     held: list[Action] = [
-        Check(keys.node_head(space, node), Rev(rev)) for node, rev in decision.checks.items()
+        Check(keys.node_head(project_id, node), Rev(rev)) for node, rev in decision.checks.items()
     ]
     settled: list[Action] = [
-        Check(keys.node_head(space, node), Same("created", read.records[node].created))
+        Check(keys.node_head(project_id, node), Same("created", read.records[node].created))
         for node in decision.settled
     ]
     fresh: list[Action] = [
-        _still_erased(space, node, read.records[node].before)
+        _still_erased(project_id, node, read.records[node].last_erased_at)
         for node in decision.states
         if node.type != PROFILE and not read.records[node].state.rev
     ]
     return [*written, *held, *settled, *fresh]
 
 
-def _still_erased(space: str, node: Node, before: int) -> Check:
+def _still_erased(project_id: str, node: Node, before: int) -> Check:
     """That an identifier which is not there was not erased, or erased again, since it was read."""
-    return Check(keys.tombstone(space, node), Same("at", before) if before else Absent())
+    return Check(keys.tombstone(project_id, node), Same("at", before) if before else Absent())
 
 
-def _put(space: str, node: Node, record: Record, created: int) -> Put:
+def _put(project_id: str, node: Node, record: Record, created: int) -> Put:
     rev = record.state.rev
     fresh = record._replace(
         created=record.created or created, state=record.state._replace(rev=record.next_rev)
     )
-    return Put(keys.node_head(space, node), items.write_record(fresh), Rev(rev))
+    return Put(keys.node_head(project_id, node), items.write_record(fresh), Rev(rev))
 
 
-def _owned(space: str, decision: Decision) -> Iterator[Action]:
+def _owned(project_id: str, decision: Decision) -> Iterator[Action]:
     for node, before, after in decision.owned:
         if before:
-            yield Delete(keys.customer_identifier(space, before, node))
+            yield Delete(keys.customer_identifier(project_id, before, node))
         if after:
-            yield Put(keys.customer_identifier(space, after, node), {})
+            yield Put(keys.customer_identifier(project_id, after, node), {})
 
 
 def _entry(call: Call, new: NewEntry, rev: int, node_list: tuple[Node, ...]) -> Entry:
@@ -366,11 +376,11 @@ def _entry(call: Call, new: NewEntry, rev: int, node_list: tuple[Node, ...]) -> 
         rule=new.rule,
         evidence=call.evidence,
         at=call.now,
-        said=new.said,
+        effective_at=new.effective_at,
         source=call.name,
         nodes=node_list,
         link=new.link,
-        begins=new.begins,
+        starts_span=new.starts_span,
         owner=new.owner,
     )
 
@@ -396,10 +406,10 @@ def _with_values(
         for name, v in changed.items()
     }
     full = record._replace(state=states.get(root, record.state), values={**record.values, **kept})
-    head = keys.node_head(call.space, root)
+    head = keys.node_head(call.project_id, root)
     others = [action for action in actions if action.key != head]
-    pieces = [_spill(call.space, root, name, changed[name]) for name in spilled]
-    return [_put(call.space, root, full, call.now), *others, *pieces]
+    pieces = [_spill(call.project_id, root, name, changed[name]) for name in spilled]
+    return [_put(call.project_id, root, full, call.now), *others, *pieces]
 
 
 def _check_room(record: Record, said: Values) -> None:
@@ -417,8 +427,8 @@ def _says(known: Values, name: Name, value: values.Value) -> bool:
     )
 
 
-def _spill(space: str, root: Node, name: Name, value: values.Value) -> Put:
-    return Put(keys.spilled_value(space, root, name), {"time": value.time, "json": value.json})
+def _spill(project_id: str, root: Node, name: Name, value: values.Value) -> Put:
+    return Put(keys.spilled_value(project_id, root, name), {"time": value.time, "json": value.json})
 
 
 def _portions(said: Values) -> list[Values]:

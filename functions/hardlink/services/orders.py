@@ -37,7 +37,7 @@ TRACKED_BY_OTHER_VISITOR = (
 class Purchase(NamedTuple):
     """An order as the shop itself tells it. `ids`: whose it is; `properties`: of its event."""
 
-    said: OrderClaim
+    claim: OrderClaim
     ids: tuple[Node, ...]
     properties: Mapping[str, Any] = NOTHING
 
@@ -81,7 +81,7 @@ class Orders:
 
         Raises `Refused` where a rule of identity forbids it, or it was told of another customer; `Invalid`.
         """
-        said, ids = told.said, told.ids
+        said, ids = told.claim, told.ids
         for _ in optimistic_retries():
             order = self._read(call, said.number)
             if not order_matching.is_news(order, ids) and self._has(call, order):
@@ -103,19 +103,19 @@ class Orders:
             return self._store_told(call, order, told, ())
         customer = self._links.identify(call, _claim(call, told), {}).customer
         roots = {kept.profile: self._whose(call, kept) for kept in order.kept}
-        step = order_matching.told(order, told.said, customer, roots, call.project.hard_types)
+        step = order_matching.told(order, told.claim, customer, roots, call.project.hard_types)
         if step.visitor and self._associate(call, told, step.visitor.profile):
             done, visitor = Outcome("associated"), step.visitor.profile
         elif step.do == "known":
             done, visitor = Outcome("known"), None
         else:
             return self._store_told(call, order, told, (TRACKED_BY_OTHER_VISITOR,))
-        return done if self._mark(call.space, order, told, visitor) else None
+        return done if self._mark(call.project_id, order, told, visitor) else None
 
     def _store_told(
         self, call: Call, order: Order, told: Purchase, warnings: tuple[str, ...]
     ) -> Outcome | None:
-        said = told.said
+        said = told.claim
         event = StoredEvent(
             id=event_id(said.number),
             type=EVENT,
@@ -139,7 +139,7 @@ class Orders:
 
         It is linked by itself: whoever was brought along by an address can be unlinked without it.
         """
-        at = told.said.time
+        at = told.claim.time
         first = told._replace(ids=told.ids[:1])
 
         def rehearse(fresh: Session) -> Session:
@@ -158,7 +158,7 @@ class Orders:
 
     def _associate(self, call: Call, told: Purchase, visitor: Node) -> bool:
         """Link who tracked an order with its customer; `False` for who has one, or denied being tracked."""
-        if nodes.read_records(self._store, call.space, [visitor])[visitor].denied:
+        if nodes.read_records(self._store, call.project_id, [visitor])[visitor].denied:
             return False
         claim = _claim(call, told, visitor)._replace(stranger=True, policy="refuse")
         try:
@@ -169,10 +169,10 @@ class Orders:
 
     def _find_out(self, call: Call, order: Order, told: ShopOrder, visitor: Node) -> None:
         """Link who tracks an order that the shop told before; the order finds nobody else from then on."""
-        named = nodes.read_claimed_records(self._store, call.space, told.ids)
-        if any(record.before >= told.said.time for record in named.values()):
+        named = nodes.read_claimed_records(self._store, call.project_id, told.ids)
+        if any(record.last_erased_at >= told.claim.time for record in named.values()):
             self._write(
-                call.space, order, order._replace(told=None)
+                call.project_id, order, order._replace(told=None)
             )  # it was told of who was erased
             return
         claim = Claim(
@@ -180,18 +180,18 @@ class Orders:
             ids=told.ids[:1],
             hard_types=call.project.hard_types,
             policy="refuse",
-            said=call.now,
+            effective_at=call.now,
             caps=call.project.caps,
             stranger=True,
         )
         with suppress(Refused):
             self._links.identify(call, claim, {})
-        self._write(call.space, order, order._replace(told=told._replace(visitor=visitor)))
+        self._write(call.project_id, order, order._replace(told=told._replace(visitor=visitor)))
 
-    def _mark(self, space: str, order: Order, told: Purchase, visitor: Node | None) -> bool:
+    def _mark(self, project_id: str, order: Order, told: Purchase, visitor: Node | None) -> bool:
         """Note that the shop told an order of which an event is there already."""
         fresh = order._replace(told=_told(order, told, visitor), expires=None)
-        return fresh == order or self._write(space, order, fresh)
+        return fresh == order or self._write(project_id, order, fresh)
 
     def _keep(
         self,
@@ -203,35 +203,35 @@ class Orders:
         told: ShopOrder | None = None,
     ) -> bool | None:
         """Store an event and the row that names it; `False` where the event is there, nothing where others wrote."""
-        session = self._visits.find(call.space, mine.session)
+        session = self._visits.find(call.project_id, mine.session)
         if session:
             self._visits.expect(call, session, event.time)
         before = order.expires if order.rev else event.expires
         expires = None if before is None or event.expires is None else max(before, event.expires)
-        put = event_store.put_event(self._store, call.space, mine.session, event)
+        put = event_store.put_event(self._store, call.project_id, mine.session, event)
         fresh = order._replace(kept=(*order.kept, mine), told=told or order.told, expires=expires)
-        if self._write(call.space, order, fresh, put):
+        if self._write(call.project_id, order, fresh, put):
             return True
         return None if self._store.get([put.key]) == [None] else False
 
     def _keep_aside(self, call: Call, order: Order, mine: TrackedOrder, event: StoredEvent) -> bool:
         """Store an event that has no room in its order's row; `False` where its visitor has one there already."""
         lifetime: records.Item = {} if event.expires is None else {keys.EXPIRES: event.expires}
-        mark = keys.order_aside(call.space, order.number, mine.profile)
-        put = event_store.put_event(self._store, call.space, mine.session, event)
+        mark = keys.order_aside(call.project_id, order.number, mine.profile)
+        put = event_store.put_event(self._store, call.project_id, mine.session, event)
         try:
             self._store.write([Put(mark, {"time": event.time, **lifetime}, Absent()), put])
         except ConditionFailed:
             return False
         return True
 
-    def _write(self, space: str, before: Order, after: Order, *more: Action) -> bool:
+    def _write(self, project_id: str, before: Order, after: Order, *more: Action) -> bool:
         """Write an order, if nobody else did since it was read."""
         fresh = after._replace(rev=before.rev + 1)
-        key = keys.order_head(space, before.number)
+        key = keys.order_head(project_id, before.number)
         known = before.told.ids if before.told else ()
         named = [node for node in (after.told.ids if after.told else ()) if node not in known]
-        marks = [Put(keys.shop_order(space, node, before.number), {}) for node in named]
+        marks = [Put(keys.shop_order(project_id, node, before.number), {}) for node in named]
         try:
             self._store.write([Put(key, items.write_order(fresh), Rev(before.rev)), *marks, *more])
         except ConditionFailed:
@@ -240,7 +240,7 @@ class Orders:
 
     def _read(self, call: Call, number: str) -> Order:
         """What is known of an order; past its retention nothing, though DynamoDB did not delete it yet."""
-        key = keys.order_head(call.space, number)
+        key = keys.order_head(call.project_id, number)
         item = self._store.get([key])[0]
         found = items.read_order(key, item)
         return (
@@ -264,21 +264,23 @@ class Orders:
     def _whose(self, call: Call, kept: TrackedOrder) -> Node:
         """Whose an event is: its profile may have become somebody else's later, and left it where it was."""
         hard_types = call.project.hard_types
-        found = fold_spans(nodes.read_history(self._store, call.space, kept.profile))
+        found = fold_spans(nodes.read_history(self._store, call.project_id, kept.profile))
         spanned = self._decided(call, [], lambda facts: identity.roots(found, facts, hard_types))
-        at = (span.target for span in spanned if span.start <= kept.said.time < span.end)
+        at = (span.target for span in spanned if span.start <= kept.claim.time < span.end)
         return next(at, kept.profile)
 
     def _decided(
         self, call: Call, first: Sequence[Node], decide: Callable[[Facts], _Found]
     ) -> _Found:
         """A decision, once the nodes that it asks for are read."""
-        facts = {n: r.state for n, r in nodes.read_records(self._store, call.space, first).items()}
+        facts = {
+            n: r.state for n, r in nodes.read_records(self._store, call.project_id, first).items()
+        }
         while True:
             try:
                 return decide(facts)
             except NeedsRead as missing:
-                read = nodes.read_records(self._store, call.space, missing.nodes)
+                read = nodes.read_records(self._store, call.project_id, missing.nodes)
                 facts |= {node: record.state for node, record in read.items()}
 
     def _roots(self, call: Call, order: Order, *more: Node) -> dict[Node, Node]:
@@ -293,7 +295,7 @@ def _told(order: Order, told: Purchase, visitor: Node | None) -> ShopOrder:
     """All that the shop told of an order so far."""
     before = order.told
     ids = (*told.ids, *(before.ids if before else ()))
-    return ShopOrder(tuple(dict.fromkeys(ids)), told.said, visitor or (before and before.visitor))
+    return ShopOrder(tuple(dict.fromkeys(ids)), told.claim, visitor or (before and before.visitor))
 
 
 def _claim(call: Call, told: Purchase, profile: Node | None = None) -> Claim:
@@ -303,7 +305,7 @@ def _claim(call: Call, told: Purchase, profile: Node | None = None) -> Claim:
         ids=told.ids,
         hard_types=call.project.hard_types,
         policy="split",  # an address that changes hands takes no earlier order along
-        said=min(told.said.time, call.now),
+        effective_at=min(told.claim.time, call.now),
         timed=True,
         caps=call.project.caps,
     )

@@ -119,10 +119,10 @@ class Service:
         self, call: Call, command: Track, ids: tuple[Node, ...], batch: Batch, session_id: str
     ) -> Answer:
         """Raises `_Erased` where all of it happened before somebody was erased: every event has its verdict then."""
-        found = self._visits.find(call.space, session_id)
+        found = self._visits.find(call.project_id, session_id)
         other = self._other(call, command, session_id)
         told = bool(ids) or command.says_values
-        if (found is None or found.gone) and (batch.saves_session or told):
+        if (found is None or found.is_erased) and (batch.saves_session or told):
             found = self._visits.open(
                 call,
                 session_id,
@@ -201,7 +201,7 @@ class Service:
         """
         if session_id.startswith(SYNTHETIC_PREFIX):
             return _NOBODY  # a customer's own session is no caller's to join
-        session = self._visits.find(call.space, session_id)
+        session = self._visits.find(call.project_id, session_id)
         if session and session.profile != NOBODY:
             return _visitor(session)
         known = self._visits.known_profile(call, command.profile)
@@ -209,8 +209,8 @@ class Service:
 
     def knows(self, call: Call, session_id: str) -> bool:
         """Whether there is such a session."""
-        found = self._visits.find(call.space, session_id)
-        return found is not None and not found.gone
+        found = self._visits.find(call.project_id, session_id)
+        return found is not None and not found.is_erased
 
     def identify(self, call: Call, command: Identify) -> Answer:
         """Say who a session's visitor is, and something about them. Raises `Refused` where a rule forbids it."""
@@ -266,7 +266,9 @@ class Service:
 
     def anonymize(self, call: Call, command: Anonymize) -> Answer:
         """From now on this device is somebody else's (rule 5): a new session, a new profile; the old ones stay."""
-        session = self._visits.find(call.space, command.session_id) if command.session_id else None
+        session = (
+            self._visits.find(call.project_id, command.session_id) if command.session_id else None
+        )
         return _visitor(self._visits.begin_anew(call, denied=bool(session and session.denied)))
 
     def consent(self, call: Call, command: Consent) -> Answer:
@@ -282,7 +284,7 @@ class Service:
         self._consents.set(call, session, denied=denied)
         if not command.erase:
             return answer
-        erasure = self._erasing.node(call.space, session.profile)
+        erasure = self._erasing.node(call.project_id, session.profile)
         return {**answer, "profile": {"id": None}, "erasure": {"id": erasure}}
 
     def _proven(self, call: Call, command: Track | Identify) -> tuple[Node, ...]:
@@ -309,12 +311,12 @@ class Service:
         """Raises `Late`, `_Erased` where somebody whom this names was erased since."""
         word = _word(command)
         session_id = command.session_id or self._new_id()
-        session = self._visits.find(call.space, session_id) if command.session_id else None
+        session = self._visits.find(call.project_id, session_id) if command.session_id else None
         if session and word.drop_erased(
             call, returning_clock.with_clock_offset(call, session, word.happened)
         ):
             raise _Erased
-        if session is None or session.gone:
+        if session is None or session.is_erased:
             session = self._visits.open(
                 call,
                 session_id,
@@ -378,7 +380,7 @@ class Service:
         if not ids:
             self._links.say(call, session.profile, said, time)
             return []
-        if command.stays:
+        if command.only_current_customer:
             root = self._links.root(call, session.profile, time)
             ids = (root, *ids) if root.type in call.project.hard_types else ids
         warnings: list[str] = []
@@ -393,10 +395,10 @@ class Service:
 
         They keep the session that they name in their context; whoever opted out there is not recorded here either.
         """
-        if command.ids or command.says_values or command.no_device:
+        if command.ids or command.says_values or command.server_side:
             raise Invalid("this says whose events they are: leave profile_less out", "profile_less")
         named = command.session_id
-        sent_with = self._visits.find(call.space, named) if named else None
+        sent_with = self._visits.find(call.project_id, named) if named else None
         warnings: list[str] = []
         if sent_with and sent_with.denied:
             batch.drop(OPTED_OUT)
@@ -428,14 +430,16 @@ class Service:
             return None
         if other:
             return other.profile.value
-        passed = command.referred and self._visits.known_profile(call, command.referred)
+        passed = command.forwarded_profile and self._visits.known_profile(
+            call, command.forwarded_profile
+        )
         return passed.value if passed else command.profile
 
     def _other(self, call: Call, command: Track, session_id: str) -> Session | None:
         """The other session of a visitor who sends two."""
         other = command.other_session_id
-        found = self._visits.find(call.space, other) if other and other != session_id else None
-        return found if found and not found.gone else None
+        found = self._visits.find(call.project_id, other) if other and other != session_id else None
+        return found if found and not found.is_erased else None
 
     def _open_other(self, call: Call, command: Track, session: Session) -> None:
         """The other session of a visitor who sends two, on the profile of the first: it may come alone next time."""
@@ -468,7 +472,7 @@ class Service:
             ids=ids,
             hard_types=call.project.hard_types,
             policy=call.policy,
-            said=call.now if time is None else time,
+            effective_at=call.now if time is None else time,
             timed=time is not None,
             caps=call.project.caps,
             own=profile is not None and profile.value.startswith(SYNTHETIC_PREFIX),

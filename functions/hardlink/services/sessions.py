@@ -67,9 +67,9 @@ class Visits:
         self._store = store
         self._new_id = new_id
 
-    def find(self, space: str, id_: str) -> Session | None:
+    def find(self, project_id: str, id_: str) -> Session | None:
         """A session that is known, also one that is `gone`."""
-        key = keys.session_head(space, id_)
+        key = keys.session_head(project_id, id_)
         item = self._store.get([key])[0]
         return items.read_session(key, item) if item else None
 
@@ -96,8 +96,8 @@ class Visits:
         `quiet`: it begins no visit, and so with no events of its own.
         """
         for _ in optimistic_retries():
-            found = self.find(call.space, id_)
-            if found and not found.gone:
+            found = self.find(call.project_id, id_)
+            if found and not found.is_erased:
                 return found
             try:
                 begun = _fresh(call, id_, happened, told, found)
@@ -124,7 +124,9 @@ class Visits:
             denied=denied,
         )
         record = Record(State(rev=1), call.now, denied=denied)
-        made = Put(keys.node_head(call.space, fresh.profile), items.write_record(record), Absent())
+        made = Put(
+            keys.node_head(call.project_id, fresh.profile), items.write_record(record), Absent()
+        )
         return self._write(call, fresh, made, quiet=denied)
 
     def known_profile(self, call: Call, named_profile: object) -> Node | None:
@@ -137,10 +139,10 @@ class Visits:
         """A profile; of one that was erased the one that came after it, or will."""
         found = _Found(named)
         while True:
-            head = keys.node_head(call.space, found.profile)
-            item, stone = self._store.get([head, keys.tombstone(call.space, found.profile)])
+            head = keys.node_head(call.project_id, found.profile)
+            item, stone = self._store.get([head, keys.tombstone(call.project_id, found.profile)])
             record = items.read_record(item)
-            if stone is None and record.dying:
+            if stone is None and record.erasing_since:
                 raise Busy(BEING_ERASED)  # a moment ago
             if stone is None or record.is_there:
                 return found._replace(record=record)
@@ -152,8 +154,8 @@ class Visits:
         if time <= session.latest:
             return
         latest = time + AHEAD
-        key = keys.session_head(call.space, session.id)
-        self._store.write([activity.bound(call.space, session.id, latest)])
+        key = keys.session_head(call.project_id, session.id)
+        self._store.write([activity.bound(call.project_id, session.id, latest)])
         with suppress(ConditionFailed):  # somebody raised it further
             self._store.write(
                 [Patch(key, {"latest": latest, "seen": time}, Below("latest", latest))]
@@ -161,7 +163,7 @@ class Visits:
 
     def keep_clock(self, call: Call, session: Session) -> None:
         """Date what this device says by another clock from now on (see `returning`)."""
-        key = keys.session_head(call.space, session.id)
+        key = keys.session_head(call.project_id, session.id)
         same = Same("profile", session.profile.value)
         with suppress(ConditionFailed):  # it was erased meanwhile
             self._store.write([Patch(key, {"offset": session.offset}, same)])
@@ -175,7 +177,7 @@ class Visits:
             fresh = fresh._replace(erased=((0, found.erased + 1),), denied=denied)
         if found and found.record.is_there:
             record = found.record
-            unchanged = Check(keys.node_head(call.space, found.profile), Rev(record.state.rev))
+            unchanged = Check(keys.node_head(call.project_id, found.profile), Rev(record.state.rev))
             erased = tuple(dict.fromkeys((*record.erased, *fresh.erased)))
             known = fresh._replace(profile=found.profile, denied=record.denied, erased=erased)
             return _Placed(known, unchanged)
@@ -185,7 +187,7 @@ class Visits:
         adopts = found and (found.erased or call.source.static_profile_id)
         adopted = found.profile if found and adopts else profile_node(made_up)
         item = items.write_record(Record(State(rev=1), call.now))
-        made = Put(keys.node_head(call.space, adopted), item, Absent())
+        made = Put(keys.node_head(call.project_id, adopted), item, Absent())
         return _Placed(fresh._replace(profile=adopted), made)
 
     def _write(
@@ -203,21 +205,22 @@ class Visits:
             session = visit_events.raised(session)
             found = visit_events.of(call, session, new_profile=isinstance(profile_action, Put))
             begins = [
-                event_store.put_event(self._store, call.space, session.id, event) for event in found
+                event_store.put_event(self._store, call.project_id, session.id, event)
+                for event in found
             ]
         self._store.write(
             [
                 Put(
-                    keys.session_head(call.space, session.id),
+                    keys.session_head(call.project_id, session.id),
                     items.write_session(session),
                     _still_gone(gone) if gone else Absent(),
                 ),
                 Put(
-                    keys.profile_session(call.space, session.profile, session.id),
+                    keys.profile_session(call.project_id, session.profile, session.id),
                     {"created": session.created},
                 ),
                 profile_action,
-                activity.bound(call.space, session.id, session.latest),
+                activity.bound(call.project_id, session.id, session.latest),
                 *begins,
             ]
         )

@@ -196,7 +196,7 @@ class Tracking:
         self._visits.expect(call, session, max(time for time, _ in new))
         plain = [(parsed, event) for parsed, event in new.values() if parsed.order is None]
         added = event_store.insert_events(
-            self._store, call.space, session.id, [event for _, event in plain]
+            self._store, call.project_id, session.id, [event for _, event in plain]
         )
         for (parsed, _), is_new in zip(plain, added, strict=True):
             batch.verdicts[parsed.number].status = "stored" if is_new else "duplicate"
@@ -211,7 +211,7 @@ class Tracking:
         """Which of these events are stored already, with a time that is a little off."""
         if not command.jitter:
             return []
-        partition = keys.session_head(call.space, session.id).partition
+        partition = keys.session_head(call.project_id, session.id).partition
         known: list[tuple[int, str]] = []
         for first, last in _around([time for time, _ in places], command.jitter):
             scan = self._store.scan("sessions", partition, f"e/{first:016d}/", f"e/{last + 1:016d}")

@@ -27,9 +27,9 @@ _NOTES = 100
 """Notes of one answer."""
 
 
-def bound(space: str, session: str, latest: int) -> Put:
+def bound(project_id: str, session: str, latest: int) -> Put:
     """The action that says until when a session may have events."""
-    return Put(keys.active_session(space, latest, session), _expiring(latest))
+    return Put(keys.active_session(project_id, latest, session), _expiring(latest))
 
 
 def note(
@@ -44,15 +44,15 @@ def note(
     `late`: time and ID of those that were stored, too far back for somebody who looks at what is new.
     """
     if session.latest < call.now:  # nobody would look here
-        store.write([bound(call.space, session.id, call.now)])
+        store.write([bound(call.project_id, session.id, call.now)])
     found = Note(call.name, tuple(refused[:_MOST]), len(refused), tuple(late))
-    key = keys.call_note(call.space, session.id, call.now, call.evidence)
+    key = keys.call_note(call.project_id, session.id, call.now, call.evidence)
     store.write([Put(key, items.write_note(found) | _expiring(call.now))])
 
 
-def verdicts(store: Store, space: str, session: Session, now: int) -> list[dict[str, Any]]:
+def verdicts(store: Store, project_id: str, session: Session, now: int) -> list[dict[str, Any]]:
     """What became of a session's events of the last day that were not stored, newest first."""
-    partition = keys.session_head(space, session.id).partition
+    partition = keys.session_head(project_id, session.id).partition
     first, last = f"n/{now - _KEPT:016d}", keys.end_of_prefix("n/")
     notes = store.scan("sessions", partition, first, last, newest_first=True, page=_NOTES)
     return [

@@ -28,9 +28,9 @@ class Erasures:
         config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard"})
         return botocore.session.get_session().create_client("sqs", config=config)
 
-    def begun(self, space: str, id_: str) -> None:
+    def begun(self, project_id: str, id_: str) -> None:
         """Have an erasure carried out. Raises what botocore does where it can't be put there."""
-        body = json.dumps({"project": space, "erasure": id_})
+        body = json.dumps({"project": project_id, "erasure": id_})
         self._client.send_message(QueueUrl=self._url, MessageBody=body)
 
     def put_off(self, receipt: str, microseconds: int) -> None:

@@ -25,18 +25,18 @@ class _Written(NamedTuple):
 
 
 def insert_events(
-    store: Store, space: str, session: str, found: Sequence[StoredEvent]
+    store: Store, project_id: str, session: str, found: Sequence[StoredEvent]
 ) -> list[bool]:
     """Store events; `False` where one with this ID and time is stored already.
 
     The pieces of a large event are written before it, so that nobody ever reads half of one.
     """
-    return store.insert([_in_pieces(store, _write(space, session, event)) for event in found])
+    return store.insert([_in_pieces(store, _write(project_id, session, event)) for event in found])
 
 
-def put_event(store: Store, space: str, session: str, event: StoredEvent) -> Put:
+def put_event(store: Store, project_id: str, session: str, event: StoredEvent) -> Put:
     """The action that stores an event, among others of one transaction."""
-    return Put(*_in_pieces(store, _write(space, session, event)), Absent())
+    return Put(*_in_pieces(store, _write(project_id, session, event)), Absent())
 
 
 def read_event(store: Store, key: Key, item: Item) -> StoredEvent:
@@ -67,8 +67,8 @@ def _in_pieces(store: Store, event: _Written) -> tuple[Key, Item]:
     return event.head
 
 
-def _write(space: str, session: str, event: StoredEvent) -> _Written:
-    key = keys.session_event(space, session, event.time, event.id)
+def _write(project_id: str, session: str, event: StoredEvent) -> _Written:
+    key = keys.session_event(project_id, session, event.time, event.id)
     item: Item = {"type": event.type, "received": event.received, "source": event.source}
     lifetime: Item = {EXPIRES: event.expires} if event.expires is not None else {}
     if event.order is not None:

@@ -30,7 +30,7 @@ def write_session(s: Session) -> Item:
         "source": s.source,
         "created": s.created,
         "latest": s.latest,
-        "seen": s.seen,
+        "seen": s.last_event_at,
     }
     if s.offset:
         item["offset"] = s.offset
@@ -66,11 +66,11 @@ def read_session(key: Key, item: Item) -> Session:
             source="",
             created=0,
             latest=0,
-            seen=0,
+            last_event_at=0,
             offset=int(item.get("offset", 0)),
             denied=bool(item.get("denied", False)),
             erased=_intervals(item),
-            gone=True,
+            is_erased=True,
         )
     customer = item.get("customer")
     return Session(
@@ -79,7 +79,7 @@ def read_session(key: Key, item: Item) -> Session:
         source=str(item["source"]),
         created=int(item["created"]),
         latest=int(item["latest"]),
-        seen=int(item["seen"]),
+        last_event_at=int(item["seen"]),
         offset=int(item.get("offset", 0)),
         denied=bool(item.get("denied", False)),
         customer=Node.parse(str(customer)) if customer else None,
@@ -95,19 +95,19 @@ def write_record(record: Record) -> Item:
         "known": s.known or None,
         "owner": str(s.owner) if s.owner else None,
         "link": str(s.link) if s.link else None,
-        "owner_said": s.owner_said or None,
-        "said": s.said or None,
+        "owner_said": s.owner_effective_at or None,
+        "said": s.effective_at or None,
         "undone": s.undone or None,
         "links": s.links or None,
         "soft_links": s.soft_links or None,
         "day": s.day or None,
-        "today": s.today or None,
+        "today": s.links_that_day or None,
         "ids": values.to_json(dict(s.ids)) if s.ids else None,
         "counts": values.to_json(dict(s.counts)) if s.counts else None,
         "values": values.pack_values(record.values) if record.values else None,
         "denied": record.denied or None,
         "erased": values.to_json(record.erased) if record.erased else None,
-        "dying": record.dying or None,
+        "dying": record.erasing_since or None,
         "erasure": record.erasure or None,
     }
     return item | {name: value for name, value in optional.items() if value is not None}
@@ -122,15 +122,15 @@ def read_record(item: Item | None) -> Record:
         known=bool(item.get("known", False)),
         owner=_node(item.get("owner")),
         link=_node(item.get("link")),
-        owner_said=int(item.get("owner_said", 0)),
-        said=int(item.get("said", 0)),
+        owner_effective_at=int(item.get("owner_said", 0)),
+        effective_at=int(item.get("said", 0)),
         undone=int(item.get("undone", 0)),
         links=int(item.get("links", 0)),
         soft_links=int(item.get("soft_links", 0)),
         ids=json.loads(str(item.get("ids", "{}"))),
         counts=json.loads(str(item.get("counts", "{}"))),
         day=int(item.get("day", 0)),
-        today=int(item.get("today", 0)),
+        links_that_day=int(item.get("today", 0)),
     )
     return Record(
         state=state,
@@ -138,7 +138,7 @@ def read_record(item: Item | None) -> Record:
         values=values.unpack_values(_text(item.get("values"))),
         denied=bool(item.get("denied", False)),
         erased=_intervals(item),
-        dying=int(item.get("dying", 0)),
+        erasing_since=int(item.get("dying", 0)),
         erasure=str(item.get("erasure", "")),
     )
 
@@ -149,13 +149,13 @@ def write_entry(e: Entry) -> Item:
         "rule": e.rule,
         "evidence": e.evidence,
         "at": e.at,
-        "said": e.said,
+        "said": e.effective_at,
         "source": e.source,
         "nodes": values.to_json([str(node) for node in e.nodes]),
     }
     if e.link:
         item["link"] = str(e.link)
-    if e.begins:
+    if e.starts_span:
         item["begins"] = True
     if e.owner:
         item["owner"] = str(e.owner)
@@ -171,11 +171,11 @@ def read_entry(key: Key, item: Item) -> Entry:
         rule=str(item["rule"]),
         evidence=str(item["evidence"]),
         at=int(item["at"]),
-        said=int(item["said"]),
+        effective_at=int(item["said"]),
         source=str(item["source"]),
         nodes=tuple(Node.parse(text) for text in json.loads(str(item["nodes"]))),
         link=_node(item.get("link")),
-        begins=bool(item.get("begins", False)),
+        starts_span=bool(item.get("begins", False)),
         owner=_node(item.get("owner")),
         undone=int(item.get("undone", 0)),
     )
@@ -187,7 +187,7 @@ def write_session_row(row: SessionRow) -> Item:
         "profile": row.profile.value,
         "created": row.created,
         "latest": row.latest,
-        "seen": row.seen,
+        "seen": row.last_event_at,
     }
     return item | ({"since": row.since} if row.since else {})
 
@@ -195,7 +195,7 @@ def write_session_row(row: SessionRow) -> Item:
 def session_row_of(s: Session) -> SessionRow:
     """A session as the roots that it has an interval under see it."""
     since = max((end for start, end in s.erased if start == 0), default=0)
-    return SessionRow(s.id, s.profile, s.created, s.latest, s.seen, since)
+    return SessionRow(s.id, s.profile, s.created, s.latest, s.last_event_at, since)
 
 
 def read_session_row(key: Key, item: Item) -> SessionRow:
@@ -205,7 +205,7 @@ def read_session_row(key: Key, item: Item) -> SessionRow:
         profile=Node("profile", str(item["profile"])),
         created=int(item["created"]),
         latest=int(item["latest"]),
-        seen=int(item["seen"]),
+        last_event_at=int(item["seen"]),
         since=int(item.get("since", 0)),
     )
 
@@ -217,8 +217,8 @@ def write_contribution(c: Contribution) -> Item:
         item["values"] = values.pack_values(c.values)
     if c.identifiers:
         item["identifiers"] = values.to_json([str(node) for node in c.identifiers])
-    if c.joined:
-        item["joined"] = values.to_json(c.joined)
+    if c.merge_notice:
+        item["joined"] = values.to_json(c.merge_notice)
     return item
 
 
@@ -230,7 +230,7 @@ def read_contribution(key: Key, item: Item) -> Contribution:
         intervals=tuple((start, end) for start, end in intervals),
         values=values.unpack_values(_text(item.get("values"))),
         identifiers=tuple(map(Node.parse, json.loads(str(item.get("identifiers", "[]"))))),
-        joined=MergeNotice(*json.loads(str(item["joined"]))) if "joined" in item else None,
+        merge_notice=MergeNotice(*json.loads(str(item["joined"]))) if "joined" in item else None,
     )
 
 
@@ -240,7 +240,7 @@ def write_order(order_: Order) -> Item:
     if order_.kept:
         item["kept"] = values.to_json(
             [
-                [k.profile.value, k.session, k.event, k.said.time, k.said.total, k.said.email]
+                [k.profile.value, k.session, k.event, k.claim.time, k.claim.total, k.claim.email]
                 + ([] if k.tracked else [False])
                 for k in order_.kept
             ]

@@ -12,26 +12,28 @@ from hardlink.storage import items, keys
 from hardlink.storage.store import Store
 
 
-def read_records(store: Store, space: str, nodes: Iterable[Node]) -> dict[Node, Record]:
+def read_records(store: Store, project_id: str, nodes: Iterable[Node]) -> dict[Node, Record]:
     """These nodes, as they are."""
     wanted = list(dict.fromkeys(nodes))
-    found_items = store.get([keys.node_head(space, node) for node in wanted]) if wanted else []
+    found_items = store.get([keys.node_head(project_id, node) for node in wanted]) if wanted else []
     return {node: items.read_record(item) for node, item in zip(wanted, found_items, strict=True)}
 
 
-def read_claimed_records(store: Store, space: str, nodes: Iterable[Node]) -> dict[Node, Record]:
+def read_claimed_records(
+    store: Store, project_id: str, nodes: Iterable[Node]
+) -> dict[Node, Record]:
     """These nodes, as they are, and when each was erased last; profiles never come back, and are not asked."""
     wanted = list(dict.fromkeys(nodes))
     named = [node for node in wanted if node.type != PROFILE]
-    item_keys = [keys.node_head(space, node) for node in wanted]
+    item_keys = [keys.node_head(project_id, node) for node in wanted]
     found_items = (
-        store.get([*item_keys, *(keys.tombstone(space, node) for node in named)])
+        store.get([*item_keys, *(keys.tombstone(project_id, node) for node in named)])
         if item_keys
         else []
     )
     stones = dict(zip(named, found_items[len(wanted) :], strict=True))
     return {
-        node: items.read_record(item)._replace(before=erasure_time(stones.get(node)))
+        node: items.read_record(item)._replace(last_erased_at=erasure_time(stones.get(node)))
         for node, item in zip(wanted, found_items, strict=False)
     }
 
@@ -41,24 +43,26 @@ def erasure_time(item: records.Item | None) -> int:
     return int(item["at"]) if item else 0
 
 
-def read_history(store: Store, space: str, node: Node) -> list[Entry]:
+def read_history(store: Store, project_id: str, node: Node) -> list[Entry]:
     """The link history of a node, oldest first."""
     return [
         items.read_entry(records.Key("customers", "", name), item)
-        for name, item in read_rows(store, space, node, "l/")
+        for name, item in read_rows(store, project_id, node, "l/")
     ]
 
 
-def count_profiles(store: Store, space: str, root: Node, most: int) -> int:
+def count_profiles(store: Store, project_id: str, root: Node, most: int) -> int:
     """How many profiles are associated with a customer; nobody counts further than `most`."""
-    first, last = keys.profile_contributions(space, root)
+    first, last = keys.profile_contributions(project_id, root)
     found = store.scan(first.table, first.partition, first.item, last)
     return sum(1 for _ in islice(found, most))
 
 
-def read_rows(store: Store, space: str, node: Node, prefix: str) -> list[tuple[str, records.Item]]:
+def read_rows(
+    store: Store, project_id: str, node: Node, prefix: str
+) -> list[tuple[str, records.Item]]:
     """The items of one kind under a node: sort key and item."""
     found = store.scan(
-        "customers", keys.node_head(space, node).partition, prefix, keys.end_of_prefix(prefix)
+        "customers", keys.node_head(project_id, node).partition, prefix, keys.end_of_prefix(prefix)
     )
     return [(key.item, item) for key, item in found]

@@ -28,7 +28,7 @@ def views(shop: Client) -> list[str]:
     shop.track(session, "")
     known(shop, session, fresh("first"), "view", "search")
     known(shop, session, customer, "view", properties=GORDON, **more)
-    backend = {"source": {"id": "web-key"}, "no_device": True, "ids": {"registered": customer}}
+    backend = {"source": {"id": "web-key"}, "server_side": True, "ids": {"registered": customer}}
     shop.post("/track", {**backend, "events": [{"type": "invoice"}]})
     mine = f"#/customers/registered/{customer}"
     return [

@@ -125,7 +125,7 @@ def test_derived_events_and_backend_sessions_are_shown_as_such(console: Page, sh
         },
     )
     eventually(lambda: "session_start" in shop.types("registered", customer), wanted=True)
-    backend = {"source": {"id": "web-key"}, "no_device": True, "ids": {"registered": customer}}
+    backend = {"source": {"id": "web-key"}, "server_side": True, "ids": {"registered": customer}}
     shop.post("/track", {**backend, "events": [{"type": "invoice"}]})
     find(console, customer)
     start = console.locator(".entry").filter(has_text="session_start")

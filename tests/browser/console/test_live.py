@@ -130,7 +130,7 @@ def test_what_the_shops_own_systems_tell_is_shown_as_such(console: Page, shop: C
         "/track",
         {
             "source": {"id": "web-key"},
-            "no_device": True,
+            "server_side": True,
             "ids": {"registered": customer},
             "events": [{"type": type_}],
         },

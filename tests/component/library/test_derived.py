@@ -193,7 +193,7 @@ def test_a_backend_is_no_visitor(shop: World) -> None:
     shop.identify("phone", "split", ids={"registered": "gordon"})
     now(shop, 10)
     shop.track(
-        None, {"type": "order"}, source="split", ids={"registered": "gordon"}, no_device=True
+        None, {"type": "order"}, source="split", ids={"registered": "gordon"}, server_side=True
     )
     shop.settle()
     assert types(shop, "gordon") == ["order"]

@@ -26,16 +26,16 @@ def exports(world: World) -> Exports:
     return Exports(world.store, world.clock)
 
 
-def everyone(world: World, space: str = SPACE, hint: str = "") -> list[Customer]:
+def everyone(world: World, project_id: str = SPACE, hint: str = "") -> list[Customer]:
     reads = exports(world)
-    found = reads.everyone(space, reads.budget(ROOMY, hint))
+    found = reads.everyone(project_id, reads.budget(ROOMY, hint))
     assert all(values == reads.values(customer) for customer, values in found)
     return [customer for customer, _ in found]
 
 
-def roots(world: World, space: str = SPACE) -> list[Node]:
+def roots(world: World, project_id: str = SPACE) -> list[Node]:
     world.settle()
-    return [customer.root for customer in everyone(world, space)]
+    return [customer.root for customer in everyone(world, project_id)]
 
 
 def numbers(world: World, asked: ExportRequest = EVERYTHING, most: int = ROOMY) -> list[int]:
@@ -87,16 +87,16 @@ def test_everybody_reads_as_a_look_up_of_each_does(world: World) -> None:
 
 
 def test_a_project_whose_name_begins_alike_is_another(world: World) -> None:
-    for space in (SPACE, f"{SPACE}-2", SPACE[:-1]):
-        declared = {"write_key": "k", "project": space, "policy": "move"}
+    for project_id in (SPACE, f"{SPACE}-2", SPACE[:-1]):
+        declared = {"write_key": "k", "project": project_id, "policy": "move"}
         types = {"identifiers": {"registered": {"kind": "hard"}}}
-        world.sources = Sources.of({"projects": {space: types}, "sources": {"k": declared}})
+        world.sources = Sources.of({"projects": {project_id: types}, "sources": {"k": declared}})
         elsewhere = World(world.store, list, dict, world.clock, world.sources)
-        elsewhere.identify(f"s-{space}", "k", ids={"registered": f"of-{space}"})
-    for space in (SPACE, f"{SPACE}-2", SPACE[:-1]):
-        found = everyone(world, space)
+        elsewhere.identify(f"s-{project_id}", "k", ids={"registered": f"of-{project_id}"})
+    for project_id in (SPACE, f"{SPACE}-2", SPACE[:-1]):
+        found = everyone(world, project_id)
         assert [c.root for c in found if c.root.type == "registered"] == [
-            Node("registered", f"of-{space}")
+            Node("registered", f"of-{project_id}")
         ]
 
 
@@ -120,7 +120,7 @@ def test_more_customers_than_there_is_room_for_are_an_error(
 
 
 @pytest.mark.parametrize("space", [SPACE, "nobody"])
-def test_a_table_that_takes_too_long_to_read_is_an_error_whoever_is_in_it(space: str) -> None:
+def test_a_table_that_takes_too_long_to_read_is_an_error_whoever_is_in_it(project_id: str) -> None:
     def slow(request: str, _: Sequence[Key]) -> None:
         if request == "scan_all":
             world.clock.pass_(LONGEST)
@@ -128,7 +128,7 @@ def test_a_table_that_takes_too_long_to_read_is_an_error_whoever_is_in_it(space:
     world = in_memory(MemoryStore(slow))
     world.track("s")
     with pytest.raises(TooLarge, match="can be read for one answer: ask for less"):
-        everyone(world, space, hint="ask for less")
+        everyone(world, project_id, hint="ask for less")
 
 
 def test_large_values_that_take_too_long_to_read_are_an_error() -> None:
@@ -165,7 +165,7 @@ def test_devices_are_the_sessions_whose_next_event_is_the_customers(world: World
     world.track("kept", source="split", ids={"registered": "gordon"})
     world.track("given", source="split", ids={"registered": "gordon"})
     world.track("given", source="split", ids={"registered": "alyx"})
-    world.track(None, {"type": "order"}, ids={"registered": "gordon"}, no_device=True)
+    world.track(None, {"type": "order"}, ids={"registered": "gordon"}, server_side=True)
     world.settle()
     gordon = exports(world).customer(SPACE, [GORDON])
     assert {row.session for row in gordon.sessions} == {"kept", "given", "@registered=gordon"}

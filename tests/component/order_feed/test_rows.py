@@ -44,7 +44,7 @@ def test_an_order_is_as_a_tracked_one() -> None:
 )
 def test_dates_are_of_the_projects_time_zone(date: object, zone: str, expected: str) -> None:
     told, _ = rows.purchase({**ROW, "date": date}, Project(TYPES, time_zone=zone))
-    assert told.said.time == times.parse_time(expected, "")
+    assert told.claim.time == times.parse_time(expected, "")
 
 
 def test_a_guest_is_known_by_the_address() -> None:
@@ -93,5 +93,5 @@ def test_so_it_is_where_no_address_identifies_anybody() -> None:
     told, (warning,) = rows.purchase(
         {**ROW, "email": "e" * 257}, Project({"registered": TYPES["registered"]})
     )
-    assert told.said.email is None
+    assert told.claim.email is None
     assert warning.startswith("email: ")

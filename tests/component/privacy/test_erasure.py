@@ -180,7 +180,7 @@ def test_what_happened_before_is_not_stored_and_what_happens_later_is_new(world:
         world.track("new-1", late, ids={"registered": "gordon"}),
         world.track("new-2", late, ids={"email": EMAIL}),
         world.track("new-3", late, profile={"id": old}),
-        world.track(None, late, no_device=True, ids={"registered": "gordon"}),
+        world.track(None, late, server_side=True, ids={"registered": "gordon"}),
     ]
     assert [statuses(call) for call in calls] == [["dropped"]] * 6
     assert all(call["results"][0]["reason"] == ERASED for call in calls)

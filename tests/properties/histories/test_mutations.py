@@ -162,7 +162,7 @@ def _spans_never_begin(patch: pytest.MonkeyPatch) -> None:
     whole = graph.fold_spans
 
     def mutated(entries: Iterable[Entry]) -> tuple[graph.Span, ...]:
-        return whole(entry._replace(begins=False) for entry in entries)
+        return whole(entry._replace(starts_span=False) for entry in entries)
 
     for module in (graph, identity, association, timeline, invariants):
         patch.setattr(module, "spans", mutated)
@@ -172,7 +172,7 @@ def _spans_in_order_of_arrival(patch: pytest.MonkeyPatch) -> None:
     whole = graph.fold_spans
 
     def mutated(entries: Iterable[Entry]) -> tuple[graph.Span, ...]:
-        return whole(entry._replace(said=entry.rev) for entry in entries)
+        return whole(entry._replace(effective_at=entry.rev) for entry in entries)
 
     for module in (graph, identity, association, timeline, invariants):
         patch.setattr(module, "spans", mutated)
@@ -324,8 +324,8 @@ def _nobody_is_freed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         erasure.Erasing,
         "_free",
-        lambda self, space, id_, soft: self._store.write(
-            [Delete(keys.erasure_item(space, id_, f"u/{soft}"))]
+        lambda self, project_id, id_, soft: self._store.write(
+            [Delete(keys.erasure_item(project_id, id_, f"u/{soft}"))]
         ),
     )
 

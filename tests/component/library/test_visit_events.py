@@ -161,7 +161,7 @@ def test_who_opted_out_begins_nothing(world: World) -> None:
 
 
 def test_what_a_backend_says_on_no_device_begins_no_visit(world: World) -> None:
-    world.track(None, VIEW, ids={"registered": "gordon"}, no_device=True)
+    world.track(None, VIEW, ids={"registered": "gordon"}, server_side=True)
     assert types(world, "@registered=gordon") == ["view"]
 
 
@@ -189,7 +189,7 @@ def test_visits_are_counted_once_however_often_they_are_told(world: World) -> No
         world.track("s2", VIEW, profile=profile)
     assert world.customer(profile["id"], "profile")["visits"] == 2
     world.identify("s1", ids={"registered": "gordon"})
-    world.track(None, VIEW, ids={"registered": "gordon"}, no_device=True)
+    world.track(None, VIEW, ids={"registered": "gordon"}, server_side=True)
     world.settle()
     assert world.customer("gordon")["visits"] == 2
     world.unlink("s1")
@@ -260,7 +260,7 @@ def test_whose_profile_it_is_nobody_learns(world: World) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [{"ids": {"registered": "g"}}, {"traits": {"a": 1}}, {"no_device": True}],
+    [{"ids": {"registered": "g"}}, {"traits": {"a": 1}}, {"server_side": True}],
 )
 def test_nobodys_events_say_nothing_about_anybody(world: World, said: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as caught:

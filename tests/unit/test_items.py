@@ -33,13 +33,13 @@ def test_a_session_comes_back() -> None:
                 known=True,
                 owner=A,
                 link=X,
-                said=7,
+                effective_at=7,
                 links=2,
                 soft_links=1,
                 ids={"l": "1"},
                 counts={"e": 3},
                 day=20_000,
-                today=2,
+                links_that_day=2,
             ),
             5,
             {("traits", "t"): Value(3, "1"), ("consents", "c"): Value(4, "", spilled=True)},
@@ -58,7 +58,7 @@ def test_an_absent_node_is_one_nobody_mentioned() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        Entry(12, "split", "e", 5, 4, "web", (P, X), link=A, begins=True, owner=A, undone=9),
+        Entry(12, "split", "e", 5, 4, "web", (P, X), link=A, starts_span=True, owner=A, undone=9),
         Entry(1, "own", "e", 5, 4, "web", (X,), owner=A),
     ],
 )

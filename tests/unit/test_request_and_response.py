@@ -147,7 +147,9 @@ def test_busy_says_when_to_come_again() -> None:
 
 def test_a_fault_of_ours_is_told_by_its_kind_and_place_alone() -> None:
     sent = "gordon"
-    with pytest.raises(InternalFailure, match=r"^KeyError at .*test_http\.py:\d+$") as found:
+    with pytest.raises(
+        InternalFailure, match=r"^KeyError at .*test_request_and_response\.py:\d+$"
+    ) as found:
         respond(KeyError(sent))
     assert sent not in str(found.value)
     assert "KeyError: " not in "".join(traceback.format_exception(found.value))
