@@ -119,7 +119,7 @@ def test_more_customers_than_there_is_room_for_are_an_error(
         everyone(world, hint="ask for them one by one")
 
 
-@pytest.mark.parametrize("space", [SPACE, "nobody"])
+@pytest.mark.parametrize("project_id", [SPACE, "nobody"])
 def test_a_table_that_takes_too_long_to_read_is_an_error_whoever_is_in_it(project_id: str) -> None:
     def slow(request: str, _: Sequence[Key]) -> None:
         if request == "scan_all":
