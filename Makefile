@@ -8,7 +8,7 @@ export PYTHONPATH := functions
 export PYTHONHASHSEED := 0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: run walk test check bench cost load synth sdk clean
+.PHONY: run walk test check measure bench cost load synth sdk clean
 
 run: $(VENV)/.local
 	@$(BIN)/python -m infra.local
@@ -24,6 +24,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy functions infra tests
 	$(DEMOS) $(BIN)/python -m pytest -q tests/unit
+
+measure: $(VENV)/.dev
+	@$(BIN)/python -m tests.support.readability
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
