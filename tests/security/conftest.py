@@ -20,6 +20,6 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
     """How often something was counted; nothing of it goes to the log meanwhile."""
-    monkeypatch.setattr(entrypoint, "tell", lambda: None)
+    monkeypatch.setattr(entrypoint, "flush_metrics", lambda: None)
     metrics.take_metrics()
     return lambda name: dict(metrics.take_metrics().counts).get(name, 0)  # type: ignore[call-overload]

@@ -49,7 +49,7 @@ def test_a_person(agent: str | None) -> None:
 
 
 def test_who_looks_for_no_bots_does_not_load_the_list() -> None:
-    code = "import sys, hardlink.bots; print('crawleruseragents' in sys.modules)"
+    code = "import sys, hardlink.web.bots; print('crawleruseragents' in sys.modules)"
     environment = {"PYTHONPATH": str(topology.FUNCTIONS)}
     command = [sys.executable, "-c", code]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
