@@ -1,8 +1,8 @@
-// What all vocabularies stand on: one visitor, one consent, one queue.
+// The core that all adapters share: one visitor, one consent and one queue.
 
-import { mode } from "./consent.js"
+import { resolveConsent } from "./consent.js"
 import { createDelivery } from "./delivery.js"
-import { failure } from "./failure.js"
+import { createError } from "./errors.js"
 import { now, uuid } from "./ids.js"
 import { createQueue } from "./queue.js"
 import { createStore } from "./store.js"
@@ -10,137 +10,149 @@ import { createVisitor } from "./visitor.js"
 
 /** @typedef {ReturnType<typeof createClient>} Client */
 /** @typedef {import("../hardlink.js").Config & {token?: string}} Config */
-/** @typedef {((told: any) => void) | null} Callback */
+/** @typedef {((result: any) => void) | null} Callback */
 
-const OPTED_OUT = { message: "this visitor is not to be tracked", code: "opted_out" }
+const OPTED_OUT = { message: "tracking is off for this visitor", code: "opted_out" }
 const NOT_STARTED = { message: "call hardlink.start({token, target}) first", code: "not_started" }
 
 export const createClient = () => {
   /** @type {Config} */
   const config = {}
-  const started = () => !!config.token
-  const consent = () => mode(store.get("consent"), config, navigator)
-  const allowed = () => started() && consent() === "open"
+  const isStarted = () => !!config.token
+  const consentState = () => resolveConsent(store.get("consent"), config, navigator)
+  const isAllowed = () => isStarted() && consentState() === "granted"
 
-  const store = createStore(allowed)
+  const store = createStore(isAllowed)
   const queue = createQueue(store, config)
-  const visitor = createVisitor(store, config, allowed)
-  const delivery = createDelivery({ store, queue, visitor, config, allowed })
-  let begin = () => {}
+  const visitor = createVisitor(store, config, isAllowed)
+  const delivery = createDelivery({ store, queue, visitor, config, isAllowed })
+  let startTracking = () => {}
 
   /**
-   * @param {string} path
+   * Queue a command, and send it soon.
+   *
+   * @param {string} path of the API call, such as `/track`
    * @param {Record<string, any>} body
-   * @param {Record<string, any>} [event]
-   * @param {string} [session] another than this browser's
-   * @returns {Promise<any>} what the service said of it
+   * @param {Record<string, any>} [event] of `/track`; gets an ID and a time unless it has them
+   * @param {string} [session] to use instead of the visitor's own
+   * @returns {Promise<any>} the service's verdict; rejects with a `Failure`
    */
-  const record = async (path, body, event, session = visitor.session()) => {
-    if (!started()) throw failure(NOT_STARTED)
-    if (consent() === "closed") throw failure(OPTED_OUT)
+  const enqueue = async (path, body, event, session = visitor.getSession()) => {
+    if (!isStarted()) throw createError(NOT_STARTED)
+    if (consentState() === "denied") throw createError(OPTED_OUT)
     const time = now()
-    const said = event ? { event: { id: uuid(), time, ...event }, body } : { body: { ...body, time } }
-    const told = queue.add({ path, session, ...said }, time)
-    delivery.later()
-    return told
+    const payload = event ? { event: { id: uuid(), time, ...event }, body } : { body: { ...body, time } }
+    const verdict = queue.append({ path, session, ...payload }, time)
+    delivery.scheduleFlush()
+    return verdict
   }
 
   /**
-   * The promise of a call, which tells its callbacks as well; who listens to neither is not bothered.
+   * Run an API call, and report its outcome to the callbacks as well as in the promise.
    *
-   * @param {() => Promise<any>} make
-   * @param {Callback} [ok] @param {Callback} [failed] @param {boolean} [immediate]
+   * @param {() => Promise<any>} run
+   * @param {Callback} [onSuccess]
+   * @param {Callback} [onFailure]
+   * @param {boolean} [immediate] whether to send the queue now
    */
-  const promised = (make, ok, failed, immediate) => {
-    const promise = (async () => make())()
-    promise.then(ok, failed || (() => {}))
+  const withCallbacks = (run, onSuccess, onFailure, immediate) => {
+    const promise = (async () => run())()
+    // without an `onFailure`, a failure that the page ignores must not become an unhandled rejection
+    promise.then(onSuccess, onFailure || (() => {}))
     if (immediate) delivery.flush()
     return promise
   }
 
-  /** A bare ID is a hard one; empty ones are none. @param {any} given @returns {Record<string, any>} */
-  const identities = given => {
+  /**
+   * Identifiers by type: a bare ID is a hard one, and empty values and Exponea's `cookie` are left out.
+   *
+   * @param {any} given one ID, or IDs by type
+   * @returns {Record<string, any>}
+   */
+  const normalizeIds = given => {
     const ids = given && typeof given === "object" ? given : { [config.hardId || "registered"]: given }
     return Object.fromEntries(
       Object.entries(ids).filter(([type, id]) => type !== "cookie" && id != null && id !== ""),
     )
   }
 
-  /** Another session, which is nobody's yet; what was said before goes out under the one before. */
+  /** Start a new, anonymous session. What is queued is still sent under the previous one. */
   const anonymize = async () => {
-    const id = visitor.begin()
-    if (config.storage === "server") await record("/session", { renew: true })
+    const id = visitor.startSession()
+    if (config.storage === "server") await enqueue("/session", { renew: true })
     return { session: { id } }
   }
 
   const optIn = () =>
-    promised(async () => {
+    withCallbacks(async () => {
       if (store.get("consent") === "granted") return
       store.set("consent", "granted", true)
-      opened()
-      return record("/consent", { tracking: "granted" })
+      onConsentGranted()
+      return enqueue("/consent", { tracking: "granted" })
     })
 
   const optOut = () =>
-    promised(async () => {
-      const known = consent() === "open" && visitor.known()
-      const session = visitor.session()
+    withCallbacks(async () => {
+      const isKnown = consentState() === "granted" && visitor.hasSession()
+      const session = visitor.getSession()
       store.set("consent", "denied", true)
-      closed()
-      if (!known) return
-      if (config.storage === "server") queue.add({ path: "/session", session, body: { forget: true } })
-      const told = queue.add({ path: "/consent", session, body: { tracking: "denied" } })
+      onConsentDenied()
+      if (!isKnown) return // the service has never heard of this visitor
+      if (config.storage === "server") queue.append({ path: "/session", session, body: { forget: true } })
+      const verdict = queue.append({ path: "/consent", session, body: { tracking: "denied" } })
       delivery.flush()
-      return told
+      return verdict
     })
 
-  const opened = () => {
+  const onConsentGranted = () => {
     store.persist()
     visitor.persist()
-    begin()
+    startTracking()
     delivery.flush()
   }
-  const closed = () => {
-    queue.empty(OPTED_OUT)
-    visitor.forget()
+  const onConsentDenied = () => {
+    queue.rejectAll(OPTED_OUT)
+    visitor.clear()
   }
 
   /**
-   * @param {Config} given what is not said again stays as it is
-   * @param {() => void} visits what to do once this visitor may be tracked
+   * Start the SDK. A second call changes the options that it names and keeps the others.
+   *
+   * @param {Config} options
+   * @param {() => void} onAllowed called once, as soon as this visitor may be tracked or is asked for consent
    * @returns {boolean | void} whether it was started before
    */
-  const start = ({ writeKey, token = writeKey || config.token, target, ...more }, visits) => {
-    if (!token || !target) throw failure(NOT_STARTED)
-    const again = started()
-    Object.assign(config, more, { token, target: target.replace(/\/+$/, "") })
-    if (again) return true
-    begin = () => {
-      begin = () => {}
-      if (config.storage === "server" && !visitor.known())
-        queue.add({ path: "/session", session: visitor.session(), body: {} }, 0) // before all else
-      visits()
+  const start = ({ writeKey, token = writeKey || config.token, target, ...options }, onAllowed) => {
+    if (!token || !target) throw createError(NOT_STARTED)
+    const wasStarted = isStarted()
+    Object.assign(config, options, { token, target: target.replace(/\/+$/, "") })
+    if (wasStarted) return true
+    startTracking = () => {
+      startTracking = () => {}
+      if (config.storage === "server" && !visitor.hasSession())
+        queue.append({ path: "/session", session: visitor.getSession(), body: {} }, 0) // time 0: first in the queue
+      onAllowed()
     }
-    if (consent() !== "closed") begin()
-    delivery.later()
+    if (consentState() !== "denied") startTracking()
+    delivery.scheduleFlush()
 
-    addEventListener("online", delivery.online)
-    addEventListener("pagehide", delivery.leave)
+    addEventListener("online", delivery.onOnline)
+    addEventListener("pagehide", delivery.onPageHide)
     addEventListener("pageshow", delivery.flush)
     document.addEventListener("visibilitychange", delivery.flush)
     addEventListener("storage", ({ key, newValue }) => {
       if (key !== "hardlink.consent") return
-      if (newValue === "granted") opened()
-      else if (newValue) closed()
+      if (newValue === "granted") onConsentGranted()
+      else if (newValue) onConsentDenied()
     })
   }
 
   return {
     config,
     visitor,
-    record,
-    promised,
-    identities,
+    enqueue,
+    withCallbacks,
+    normalizeIds,
     anonymize,
     optIn,
     optOut,

@@ -1,19 +1,19 @@
-// Whether this visitor may be tracked, which all tabs ask anew every time.
+// Whether this visitor may be tracked. Evaluated for every call, because other tabs may change the answer.
 
 /**
- * `open`: store and send. `held`: keep in memory until the visitor decides. `closed`: do nothing.
- * @typedef {"open" | "held" | "closed"} Mode
+ * `granted`: store and send. `pending`: keep in memory until the visitor decides. `denied`: do nothing.
+ * @typedef {"granted" | "pending" | "denied"} ConsentState
  */
 
 /**
- * @param {string | null} said what the visitor said: `granted` or `denied`
+ * @param {string | null} choice of the visitor: `granted`, `denied`, or `null` before they choose
  * @param {{consent?: string, dnt?: boolean, gpc?: boolean}} config
  * @param {{doNotTrack?: string | null, globalPrivacyControl?: boolean}} signals of the browser
- * @returns {Mode}
+ * @returns {ConsentState}
  */
-export const mode = (said, config, signals) => {
-  if (said) return said === "granted" ? "open" : "closed"
-  if (config.dnt && signals.doNotTrack === "1") return "closed"
-  if (config.gpc && signals.globalPrivacyControl) return "closed"
-  return config.consent === "required" ? "held" : "open"
+export const resolveConsent = (choice, config, signals) => {
+  if (choice) return choice === "granted" ? "granted" : "denied"
+  if (config.dnt && signals.doNotTrack === "1") return "denied"
+  if (config.gpc && signals.globalPrivacyControl) return "denied"
+  return config.consent === "required" ? "pending" : "granted"
 }

@@ -1,192 +1,208 @@
-// Sends what waits, in its order, until the service has it: by one tab at a time, again after a while where it must be.
+// Sends queued commands in order, one tab at a time, and retries those that the service could not take yet.
 
 import { createLock, sleep } from "./lock.js"
-import { CALL, LEFT, bytes, isConsent, isLeft, isOwn, together } from "./queue.js"
+import { ABANDONED_AFTER, MAX_REQUEST_BYTES, byteLength, isAbandoned, isConsent, isOwn, takeBatch } from "./queue.js"
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./queue.js").Queue} Queue */
-/** @typedef {import("./queue.js").Waiting} Waiting */
+/** @typedef {import("./queue.js").QueuedCommand} QueuedCommand */
 /** @typedef {import("./visitor.js").Visitor} Visitor */
 
-/** Milliseconds between two attempts, at most. */
-const LONGEST = 300_000
-/** Milliseconds after which a tab sees what another one has dropped: browsers tell their processes of it later. */
-const SEEN = 1000
-/** Milliseconds: whoever says to come again later than that has, or had, a wrong clock. */
+/** Longest time between two attempts, in milliseconds. */
+const MAX_BACKOFF = 300_000
+/** Milliseconds after which a tab certainly sees what another one removed: browser processes share storage with a delay. */
+const STORAGE_DELAY = 1000
+/** Longest pause that is respected, in milliseconds: a longer one was computed with a wrong clock. */
 const DAY = 86_400_000
 
-/** How long to wait before the next attempt, in milliseconds: twice as long every time, and never all at once. */
+/**
+ * The time to wait after a failed attempt: doubles each time, with jitter so that clients do not return all at once.
+ *
+ * @returns {number} milliseconds
+ */
 export const backOff = (attempts, first, random = Math.random()) =>
-  Math.min(LONGEST, first * 2 ** attempts) * (0.5 + random / 2)
+  Math.min(MAX_BACKOFF, first * 2 ** attempts) * (0.5 + random / 2)
 
-/** Milliseconds that a `Retry-After` asks for: seconds, or a date. @param {string | null} text @param {number} time */
+/**
+ * The delay that a `Retry-After` header asks for, given in seconds or as a date.
+ *
+ * @param {string | null} text
+ * @param {number} time now, in milliseconds
+ * @returns {number} milliseconds; 0 where there is no valid delay
+ */
 export const retryAfter = (text, time) => (text ? (+text * 1000 || Date.parse(text) - time || 0) : 0)
 
 /**
- * @param {object} given
- * @param {Store} given.store
- * @param {Queue} given.queue
- * @param {Visitor} given.visitor
- * @param {{target?: string, token?: string, batch?: number, retry?: number, timeout?: number}} given.config
- * @param {() => boolean} given.allowed whether anything but an opt-out may be sent
+ * @param {object} options
+ * @param {Store} options.store
+ * @param {Queue} options.queue
+ * @param {Visitor} options.visitor
+ * @param {{target?: string, token?: string, batch?: number, retry?: number, timeout?: number}} options.config
+ * @param {() => boolean} options.isAllowed whether anything but consent commands may be sent
  */
-export const createDelivery = ({ store, queue, visitor, config, allowed }) => {
-  const locked = createLock(store)
+export const createDelivery = ({ store, queue, visitor, config, isAllowed }) => {
+  const withLock = createLock(store)
   /** @type {Promise<void> | null} */
-  let running = null
-  /** Names of the items that are being sent. @type {string[]} */
-  let sent = []
+  let flushing = null
+  /** Keys of the commands that are being sent. @type {string[]} */
+  let inFlight = []
   let timer = 0
 
-  /** @param {Waiting[]} items */
-  const call = ([{ path, source, session, body, event }, ...others], profile = visitor.profile()) => ({
+  /** @param {QueuedCommand[]} commands */
+  const buildRequest = ([{ path, source, session, body, event }, ...others], profile = visitor.getProfile()) => ({
     url: config.target + path,
     text: JSON.stringify({
       source: { id: source || config.token },
       session: { id: session },
-      ...(profile && session === visitor.session() && { profile: { id: profile } }),
+      ...(profile && session === visitor.getSession() && { profile: { id: profile } }),
       ...body,
       sent: Date.now(),
       ...(event && { events: [event, ...others.map(other => other.event)] }),
     }),
   })
 
-  /** @param {(item: Waiting) => boolean} [wanted] */
-  const next = wanted => {
-    const items = config.token ? queue.items().filter(item => allowed() || isConsent(item)) : []
-    return wanted ? items.filter(wanted) : items
+  /** The commands that may be sent now, the oldest first. @param {(command: QueuedCommand) => boolean} [filter] */
+  const listSendable = filter => {
+    const commands = config.token ? queue.list().filter(command => isAllowed() || isConsent(command)) : []
+    return filter ? commands.filter(filter) : commands
   }
 
-  /** @param {Waiting[]} items */
-  const post = async items => {
-    const { url, text } = call(items)
+  /** @param {QueuedCommand[]} commands */
+  const post = async commands => {
+    const { url, text } = buildRequest(commands)
     const response = await fetch(url, {
       method: "POST",
-      body: text, // as text, for which browsers ask no permission first
-      keepalive: bytes(text) < CALL, // it arrives though the visitor leaves the page
-      credentials: items[0].path === "/session" ? "include" : "omit",
+      body: text, // a string is sent as text/plain, which needs no CORS preflight
+      keepalive: byteLength(text) < MAX_REQUEST_BYTES, // completes even if the visitor leaves the page
+      credentials: commands[0].path === "/session" ? "include" : "omit",
       signal: AbortSignal.timeout?.(config.timeout || 20_000),
     })
     const { status } = response
-    const answer = await response.json().catch(() => !response.ok && {}) // a portal's own page is no answer
-    const again = !answer || status === 429 || status === 408 || status > 499
-    return { status, answer, again, after: retryAfter(response.headers.get("retry-after"), Date.now()) }
+    // a success that is not JSON comes from a captive portal, not from the service
+    const answer = await response.json().catch(() => !response.ok && {})
+    const shouldRetry = !answer || status === 429 || status === 408 || status > 499
+    return { status, answer, shouldRetry, retryDelay: retryAfter(response.headers.get("retry-after"), Date.now()) }
   }
 
-  /** What the service said of each item. @param {Waiting[]} items @param {any} answer */
-  const told = (items, { session, profile, results, ...more }) => {
-    visitor.first = ""
-    if (profile) visitor.keepProfile(profile.id, items[0].session)
-    items.forEach(({ name }, number) => {
-      const verdict = results?.[number] || { session, profile, ...more }
-      const failed = verdict.status === "rejected" || verdict.status === "dropped"
-      queue.settle(name, verdict, failed && { code: verdict.status, message: verdict.reason, ...verdict })
+  /** Settle each command with its verdict. @param {QueuedCommand[]} commands @param {any} answer */
+  const settleAll = (commands, { session, profile, results, ...others }) => {
+    visitor.unsentSession = ""
+    if (profile) visitor.setProfile(profile.id, commands[0].session)
+    commands.forEach(({ key }, index) => {
+      const verdict = results?.[index] || { session, profile, ...others }
+      const hasFailed = verdict.status === "rejected" || verdict.status === "dropped"
+      queue.settle(key, verdict, hasFailed && { code: verdict.status, message: verdict.reason, ...verdict })
     })
   }
 
-  /** What waits under a session is said under this browser's. @param {Waiting[]} items @param {string} from */
-  const moved = (items, from) => {
-    for (const item of items)
-      if (item.session === from) queue.change({ ...item, session: visitor.session() })
+  /** Move the commands of a session to the current one. @param {QueuedCommand[]} commands @param {string} fromSession */
+  const moveToCurrentSession = (commands, fromSession) => {
+    for (const command of commands)
+      if (command.session === fromSession) queue.replaceCommand({ ...command, session: visitor.getSession() })
   }
 
-  /** @param {Waiting[]} items @param {{status: number, answer: any}} refusal */
-  const refused = (items, { status, answer }) => {
-    const { error = { message: `the service answers ${status}` } } = answer
-    const { ids, ...rest } = /** @type {any} */ (items[0].body)
-    if (status === 400 && items[0].event && /^ids\b/.test(error.field)) {
-      console.warn(`Hardlink: ${error.field}: ${error.message}`) // what happened is kept all the same
-      for (const item of items) queue.change({ ...item, body: rest })
-    } else for (const { name } of items) queue.settle(name, null, { ...error, status })
-  }
-
-  /** After a failure: until when to wait, and how many attempts there were. @param {number} part */
-  const hold = part => +(store.get("hold") || "").split(" ")[part] || 0
-
-  /** Milliseconds to the next attempt. */
-  const held = () => {
-    const left = hold(0) - Date.now()
-    return left > 0 && left <= DAY ? left : 0
+  /** @param {QueuedCommand[]} commands @param {{status: number, answer: any}} response */
+  const handleRefusal = (commands, { status, answer }) => {
+    const { error = { message: `the service answered ${status}` } } = answer
+    const { ids, ...bodyWithoutIds } = /** @type {any} */ (commands[0].body)
+    const isBadId = status === 400 && commands[0].event && /^ids\b/.test(error.field)
+    if (isBadId) {
+      // the event itself is valid, so it is sent again without the identifiers
+      console.warn(`Hardlink ignored ${error.field}: ${error.message}`)
+      for (const command of commands) queue.replaceCommand({ ...command, body: bodyWithoutIds })
+    } else for (const { key } of commands) queue.settle(key, null, { ...error, status })
   }
 
   /**
-   * This tab's own items, then those that others left. These stay for a while first, and the next tab waits for a while
-   * afterwards: what a tab has sent and dropped, others may see for some moments more, and would send again.
+   * The pause after a failed attempt is stored as `<end in milliseconds> <attempts> <status>`, for all tabs.
    *
-   * @param {() => void} renew
+   * @param {number} index of the part to read
+   */
+  const readPause = index => +(store.get("hold") || "").split(" ")[index] || 0
+
+  /** Milliseconds until the next attempt; 0 where there is no pause. */
+  const remainingPause = () => {
+    const remaining = readPause(0) - Date.now()
+    return remaining > 0 && remaining <= DAY ? remaining : 0
+  }
+
+  /**
+   * Send this tab's own commands, then those that other tabs abandoned.
+   *
+   * Tabs see each other's removals with a delay. So it waits before it sends abandoned commands, which their tab may
+   * have sent already, and waits afterwards while it still holds the lock, so that the next tab does not repeat them.
+   *
+   * @param {() => void} renew extends the lock
    */
   const deliver = async renew => {
-    let others = false
-    moved(next(isOwn), visitor.first) // tabs that were opened together go on under one session
+    let takesAbandoned = false
+    // tabs that opened at the same time each started a session: all continue under the one that was stored last
+    moveToCurrentSession(listSendable(isOwn), visitor.unsentSession)
     try {
-      while (!held()) {
-        const items = together(next(item => isOwn(item) || (others && isLeft(item))))
-        if (!items.length) {
-          if (others || !next(isLeft).length) return
-          await sleep(SEEN)
-          others = true
+      while (!remainingPause()) {
+        const commands = takeBatch(listSendable(command => isOwn(command) || (takesAbandoned && isAbandoned(command))))
+        if (!commands.length) {
+          if (takesAbandoned || !listSendable(isAbandoned).length) return
+          await sleep(STORAGE_DELAY)
+          takesAbandoned = true
           continue
         }
         renew()
-        sent = items.map(({ name }) => name)
-        const found = await post(items).catch(error => ({ status: 0, answer: {}, again: true, after: 0, error }))
-        if (found.again) {
-          const wait = Math.min(DAY, Math.max(found.after, backOff(hold(1), config.retry || 1000)))
-          store.set("hold", `${Date.now() + wait} ${hold(1) + 1} ${found.status}`)
+        inFlight = commands.map(({ key }) => key)
+        const response = await post(commands).catch(() => ({ status: 0, answer: {}, shouldRetry: true, retryDelay: 0 }))
+        if (response.shouldRetry) {
+          const pause = Math.min(DAY, Math.max(response.retryDelay, backOff(readPause(1), config.retry || 1000)))
+          store.set("hold", `${Date.now() + pause} ${readPause(1) + 1} ${response.status}`)
           continue
         }
-        store.drop("hold")
-        if (found.status > 299) refused(items, found)
+        store.remove("hold")
+        if (response.status > 299) handleRefusal(commands, response)
         else {
-          told(items, found.answer)
-          const [{ path, session }] = items
-          if (path === "/session" && session === visitor.session()) {
-            visitor.goOn(found.answer.session.id) // the browser's cookie may name another one
-            moved(queue.items(), session)
+          settleAll(commands, response.answer)
+          const [{ path, session }] = commands
+          if (path === "/session" && session === visitor.getSession()) {
+            visitor.switchSession(response.answer.session.id) // the service's cookie may name an earlier session
+            moveToCurrentSession(queue.list(), session)
           }
         }
       }
     } finally {
-      sent = []
-      if (others) await sleep(SEEN)
+      inFlight = []
+      if (takesAbandoned) await sleep(STORAGE_DELAY)
     }
   }
 
-  /** Send what waits, now. @returns {Promise<void>} */
+  /** Send the queue now. @returns {Promise<void>} resolves when it is empty or has to pause */
   const flush = () => {
     clearTimeout(timer)
     timer = 0
-    return (running ??= locked(deliver).finally(() => {
-      running = null
-      if (next().length) later(held() || (next(isOwn).length ? undefined : LEFT))
+    return (flushing ??= withLock(deliver).finally(() => {
+      flushing = null
+      if (listSendable().length)
+        scheduleFlush(remainingPause() || (listSendable(isOwn).length ? undefined : ABANDONED_AFTER))
     }))
   }
 
-  /** Send what waits, soon. */
-  const later = (milliseconds = config.batch ?? 100) => {
+  /** Send the queue soon, unless that is scheduled already. */
+  const scheduleFlush = (milliseconds = config.batch ?? 100) => {
     timer ||= setTimeout(flush, milliseconds)
   }
 
-  /** The page goes: hand the browser what it takes. What is not answered waits for the next page, which sends it again. */
-  const leave = () => {
-    let items = next(item => isOwn(item) && !sent.includes(item.name))
-    if (held() || items[0]?.path === "/session") return
-    for (let some; (some = together(items)).length; items = items.slice(some.length)) {
-      const { url, text } = call(some)
-      if (!navigator.sendBeacon(url, text)) return
+  /** Hand the queue to the browser as the page closes. There is no answer, so the next page sends it again. */
+  const onPageHide = () => {
+    let commands = listSendable(command => isOwn(command) && !inFlight.includes(command.key))
+    if (remainingPause() || commands[0]?.path === "/session") return
+    for (let batch; (batch = takeBatch(commands)).length; commands = commands.slice(batch.length)) {
+      const { url, text } = buildRequest(batch)
+      if (!navigator.sendBeacon(url, text)) return // the browser takes no more
     }
   }
 
-  return {
-    flush,
-    later,
-    leave,
-    /** The network is back. */
-    online() {
-      if (store.get("hold")?.endsWith(" 0")) store.drop("hold")
-      clearTimeout(timer)
-      timer = 0
-      return flush()
-    },
+  /** End a pause that was caused by a lost network, which is stored with status 0. */
+  const onOnline = () => {
+    if (store.get("hold")?.endsWith(" 0")) store.remove("hold")
+    return flush()
   }
+
+  return { flush, scheduleFlush, onPageHide, onOnline }
 }

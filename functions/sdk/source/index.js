@@ -1,45 +1,45 @@
-// The SDK as a page has it: `window.hardlink`. It carries out what the snippet's stub has recorded so far.
+// The entry point: puts the SDK at `window.hardlink` and replays the calls that the snippet's stub recorded.
 
+import { createAutotrack } from "./autotrack.js"
 import { createClient } from "./client.js"
-import { exponea } from "./exponea.js"
-import { createVisits } from "./visits.js"
+import { createExponeaApi } from "./exponea.js"
 
 /** @typedef {{path: string[], args: any[], resolve: (value: any) => void, reject: (error: any) => void}} Call */
 
 const script = /** @type {HTMLScriptElement | null} */ (document.currentScript)
 const client = createClient()
-const words = exponea(client)
-const visits = createVisits(client.config, words.track)
+const api = createExponeaApi(client)
+const startAutotrack = createAutotrack(client.config, api.track)
 
-/** @param {import("./client.js").Config} given */
-const start = given => {
-  const identify = () => given.customer && words.identify(given.customer)
+/** @param {import("./client.js").Config} options */
+const start = options => {
+  const identifyCustomer = () => options.customer && api.identify(options.customer)
   const target = client.config.target || (script ? new URL(script.src).origin : undefined)
-  const again = client.start({ target, ...given }, () => {
-    identify()
-    visits()
+  const wasStarted = client.start({ target, ...options }, () => {
+    identifyCustomer()
+    startAutotrack()
   })
-  if (again) identify()
+  if (wasStarted) identifyCustomer()
 }
 
 const hardlink = {
   version: "1.0.0",
   start,
   initialize: start,
-  ...words,
+  ...api,
   optIn: client.optIn,
   optOut: client.optOut,
   flush: client.flush,
-  getSession: client.visitor.session,
-  getProfile: client.visitor.profile,
+  getSession: client.visitor.getSession,
+  getProfile: client.visitor.getProfile,
 }
 
-/** @param {Call} call that the stub recorded */
-const carryOut = ({ path, args, resolve, reject }) => {
+/** Run one call that the stub recorded, and settle the promise that the stub returned for it. @param {Call} call */
+const replay = ({ path, args, resolve, reject }) => {
   try {
-    const word = path.reduce((found, name) => found?.[name], /** @type {any} */ (hardlink))
-    if (!word) throw new TypeError(`no hardlink.${path.join(".")}: load sdk.js?with=...`)
-    resolve(word(...args))
+    const method = path.reduce((object, name) => object?.[name], /** @type {any} */ (hardlink))
+    if (!method) throw new TypeError(`hardlink.${path.join(".")} is not loaded: use sdk.js?with=...`)
+    resolve(method(...args))
   } catch (error) {
     reject(error)
   }
@@ -47,15 +47,19 @@ const carryOut = ({ path, args, resolve, reject }) => {
 
 const page = /** @type {any} */ (self)
 const stub = page.hardlink
-if (typeof stub?.version !== "string") {
+const isLoaded = typeof stub?.version === "string"
+if (!isLoaded) {
   page.hardlink = hardlink
-  const take = words => Object.assign(hardlink, words(client, hardlink))
-  const vocabularies = (page.hardlinkWords ||= [])
-  vocabularies.forEach(take)
-  vocabularies.push = take // of a script that comes later
+
+  const addAdapter = createApi => Object.assign(hardlink, createApi(client, hardlink))
+  const adapters = (page.hardlinkAdapters ||= [])
+  adapters.forEach(addAdapter)
+  adapters.push = addAdapter // for scripts that are loaded later
+
   /** @type {Call[]} */
   const calls = stub?.q || []
-  const starts = ({ path }) => path[0] === "start" || path[0] === "initialize"
-  for (const call of [...calls.filter(starts), ...calls.filter(call => !starts(call))]) carryOut(call)
-  calls.push = call => (carryOut(call), 0)
+  const isStart = ({ path }) => path[0] === "start" || path[0] === "initialize"
+  const startsFirst = [...calls.filter(isStart), ...calls.filter(call => !isStart(call))]
+  for (const call of startsFirst) replay(call)
+  calls.push = call => (replay(call), 0) // the page may have kept a reference to the stub
 }

@@ -1,10 +1,10 @@
-// One tab sends at a time: a Web Lock, or where there is none a lease in the store.
+// A lock across tabs, so that only one sends at a time: a Web Lock, or a lease in the store where that is unavailable.
 
 import { uuid } from "./ids.js"
 
 /** @typedef {import("./store.js").Store} Store */
 
-/** Milliseconds: longer than a call may take. */
+/** Milliseconds; longer than a request may take, so that a lease does not expire during one. */
 const LEASE = 30_000
 
 /** @param {number} milliseconds */
@@ -13,34 +13,35 @@ export const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, 
 /**
  * @param {Store} store
  * @param {LockManager} [locks]
- * @returns {(run: (renew: () => void) => Promise<void>) => Promise<void>}
+ * @returns {(run: (renew: () => void) => Promise<void>) => Promise<void>} runs a function while holding the lock;
+ *   `renew` extends the lease
  */
 export const createLock = (store, locks = navigator.locks) => {
-  const me = uuid()
-  const renew = () => store.set("lease", `${me} ${Date.now() + LEASE}`)
-  const owner = () => {
+  const tabId = uuid()
+  const renew = () => store.set("lease", `${tabId} ${Date.now() + LEASE}`)
+  const leaseOwner = () => {
     const [id, until] = (store.get("lease") || "").split(" ")
     return +until > Date.now() ? id : null
   }
 
   /** @param {(renew: () => void) => Promise<void>} run */
-  const lease = async run => {
-    while (owner() !== me) {
-      if (!owner()) renew()
-      await sleep(50 + 50 * Math.random()) // whoever wrote last has it
+  const runWithLease = async run => {
+    while (leaseOwner() !== tabId) {
+      if (!leaseOwner()) renew()
+      await sleep(50 + 50 * Math.random()) // of two tabs that wrote at once, the later write wins
     }
     try {
       await run(renew)
     } finally {
-      store.drop("lease")
+      store.remove("lease")
     }
   }
 
   return run => {
-    let ran = false
-    const once = () => ((ran = true), run(() => {}))
-    if (!locks) return lease(run)
-    // a page that may store nothing may hold no lock either
-    return locks.request("hardlink", once).catch(error => (ran ? Promise.reject(error) : lease(run)))
+    let hasRun = false
+    const runOnce = () => ((hasRun = true), run(() => {}))
+    if (!locks) return runWithLease(run)
+    // a sandboxed page may use neither storage nor locks: the lease then works in memory
+    return locks.request("hardlink", runOnce).catch(error => (hasRun ? Promise.reject(error) : runWithLease(run)))
   }
 }

@@ -1,131 +1,141 @@
-// What waits to be sent: an item each in the store, which all tabs of a site share, in the order in which it was said.
+// Commands that wait to be sent: one store entry each, shared by all tabs of a site, in the order they were made.
 
-import { failure } from "./failure.js"
+import { createError } from "./errors.js"
 import { now, uuid } from "./ids.js"
 
 /** @typedef {import("./store.js").Store} Store */
-/** @typedef {import("./failure.js").Reason} Reason */
+/** @typedef {import("./errors.js").Reason} Reason */
 
 /**
- * @typedef {object} Item
+ * @typedef {object} Command
  * @property {string} path `/track`, `/identify`, ...
  * @property {string} session
- * @property {Record<string, any>} body what is said beside source, session and profile; neighbours that say the same travel together
+ * @property {Record<string, any>} body of the request, without source, session, profile and events
  * @property {object} [event] of `/track`
- * @property {string} [source] of the page that said it, where that was started: several may share a site
+ * @property {string} [source] write key of the page that made it; pages of one site may use different ones
  */
 
-/** @typedef {Item & {name: string, text: string}} Waiting */
-/** @typedef {{name: string}} Named `q.<time, milliseconds>.<the tab in which it was said>` */
+/** @typedef {Command & {key: string, text: string}} QueuedCommand `text`: the command as it is stored */
+/** @typedef {{key: string}} Keyed `q.<time in milliseconds>.<ID of the tab that made it>` */
 
-const MOST = 500
-/** Characters, which is what browsers count. */
-const MOST_TEXT = 256 * 1024
-/** Bytes of one call: browsers send 64 KB, and no more, for a page that is gone. */
-export const CALL = 60_000
+const MAX_COMMANDS = 500
+/** In characters, because that is how browsers measure local storage. */
+const MAX_CHARACTERS = 256 * 1024
+/** Of one request: browsers send at most 64 KB for a page that is being closed. */
+export const MAX_REQUEST_BYTES = 60_000
 const QUEUE_FULL = { message: "the queue is full", code: "queue_full" }
-const TAB = uuid()
-/** Milliseconds after which another tab's item has waited for too long: that tab is gone, or asleep. */
-export const LEFT = 3000
+const TAB_ID = uuid()
+/** Milliseconds after which another tab's command counts as abandoned: that tab is closed or suspended. */
+export const ABANDONED_AFTER = 3000
 
-/** Whether it was said in this tab, which is the only one that is sure to know whether it was sent. @param {Named} item */
-export const isOwn = ({ name }) => name.endsWith(TAB)
+/** Whether this tab made it. Only that tab knows for certain whether it was sent. @param {Keyed} command */
+export const isOwn = ({ key }) => key.endsWith(TAB_ID)
 
-/** Whether its tab should have sent it long ago; clocks may be put back. @param {Named} item */
-export const isLeft = ({ name }) => Math.abs(Date.now() - parseFloat(name.slice(2))) > LEFT
+/** Whether its tab failed to send it. The age may be negative where the clock was set back. @param {Keyed} command */
+export const isAbandoned = ({ key }) => Math.abs(Date.now() - parseFloat(key.slice(2))) > ABANDONED_AFTER
 
-/** Whether it withdraws a consent, or gives one: that is told whatever happens. @param {Item} item */
+/** Whether it reports a consent or its withdrawal, and so must be sent in any case. @param {Command} command */
 export const isConsent = ({ path, body }) => path === "/consent" || body.forget
 
-/** @param {string} text @returns {number} of UTF-8 */
-export const bytes = text => new Blob([text]).size
+/** @param {string} text @returns {number} bytes in UTF-8 */
+export const byteLength = text => new Blob([text]).size
 
-/** The items of the first call: neighbours of one kind, no more than one call holds. @param {Waiting[]} items */
-export const together = items => {
+/**
+ * The commands of the next request: the first one, and the events after it that have the same body and fit.
+ *
+ * @param {QueuedCommand[]} commands
+ */
+export const takeBatch = commands => {
   let size = 0
-  /** @param {Waiting} item */
-  const kind = ({ path, source, session, body }) => JSON.stringify([path, source, session, body])
-  const end = items.findIndex(
-    (item, number) =>
-      (size += bytes(item.text)) > CALL * 0.9 && number ||
-      (number && !item.event) ||
-      kind(item) !== kind(items[0]),
+  /** @param {QueuedCommand} command */
+  const groupKey = ({ path, source, session, body }) => JSON.stringify([path, source, session, body])
+  const end = commands.findIndex(
+    (command, index) =>
+      (size += byteLength(command.text)) > MAX_REQUEST_BYTES * 0.9 && index ||
+      (index && !command.event) ||
+      groupKey(command) !== groupKey(commands[0]),
   )
-  return end < 0 ? items : items.slice(0, end)
+  return end < 0 ? commands : commands.slice(0, end)
 }
 
 /** @typedef {ReturnType<typeof createQueue>} Queue */
 
 /** @param {Store} store @param {{token?: string}} config */
 export const createQueue = (store, config) => {
-  /** @type {Map<string, {resolve: (verdict: any) => void, reject: (error: Error) => void}>} */
-  const waiting = new Map()
+  /** Promises of this tab's commands. @type {Map<string, {resolve: (verdict: any) => void, reject: (error: Error) => void}>} */
+  const pending = new Map()
   const channel = window.BroadcastChannel && new BroadcastChannel("hardlink")
 
-  /** @param {string} name @param {object | null} verdict @param {Reason} [reason] */
-  const tell = (name, verdict, reason) => {
-    const promise = waiting.get(name)
-    waiting.delete(name)
-    if (reason) promise?.reject(failure(reason))
+  /** @param {string} key @param {object | null} verdict @param {Reason} [reason] */
+  const settlePromise = (key, verdict, reason) => {
+    const promise = pending.get(key)
+    pending.delete(key)
+    if (reason) promise?.reject(createError(reason))
     else promise?.resolve(verdict)
   }
   if (channel)
-    channel.onmessage = ({ data: [name, verdict, reason] }) => {
-      store.drop(name) // which this tab's storage may not know yet
-      tell(name, verdict, reason)
+    channel.onmessage = ({ data: [key, verdict, reason] }) => {
+      store.remove(key) // this tab may still see what another tab has removed
+      settlePromise(key, verdict, reason)
     }
 
   const queue = {
-    /** Everything that waits, the oldest first. @returns {Waiting[]} */
-    items: () =>
-      store.names("q.").flatMap(name => {
+    /** All commands, the oldest first. @returns {QueuedCommand[]} */
+    list: () =>
+      store.listKeys("q.").flatMap(key => {
         try {
-          const text = store.get(name) || ""
-          return [{ ...JSON.parse(text), name, text }]
+          const text = store.get(key) || ""
+          return [{ ...JSON.parse(text), key, text }]
         } catch {
-          store.drop(name) // nothing of ours
+          store.remove(key) // not JSON, so the SDK did not write it
           return []
         }
       }),
 
-    /** @param {Item} item @param {number} [time] @returns {Promise<any>} its verdict */
-    add(item, time = now()) {
-      const name = `q.${time.toFixed(3)}.${TAB}`
-      item.source = config.token
-      const text = JSON.stringify(item)
-      if (text.length > MOST_TEXT) throw failure({ message: "too large", code: "too_large" })
-      store.set(name, text, isConsent(item)) // an opt-out is told though the page goes
-      const promise = new Promise((resolve, reject) => waiting.set(name, { resolve, reject }))
+    /** @param {Command} command @param {number} [time] its place in the queue @returns {Promise<any>} its verdict */
+    append(command, time = now()) {
+      const key = `q.${time.toFixed(3)}.${TAB_ID}`
+      command.source = config.token
+      const text = JSON.stringify(command)
+      if (text.length > MAX_CHARACTERS) throw createError({ message: "the call is too large", code: "too_large" })
+      store.set(key, text, isConsent(command)) // an opt-out must survive the page, though nothing else may be stored
+      const promise = new Promise((resolve, reject) => pending.set(key, { resolve, reject }))
       promise.catch(() => {})
-      queue.bound()
+      queue.dropOldest()
       return promise
     },
 
-    /** The oldest give way. */
-    bound() {
-      const names = store.names("q.")
-      const size = name => store.get(name)?.length || 0
-      let total = names.reduce((sum, name) => sum + size(name), 0)
-      for (let left = names.length; left > MOST || total > MOST_TEXT; left--) {
-        const oldest = names[names.length - left]
-        total -= size(oldest)
+    /** Drop the oldest commands until the queue is within its limits. */
+    dropOldest() {
+      const keys = store.listKeys("q.")
+      const sizeOf = key => store.get(key)?.length || 0
+      let total = keys.reduce((sum, key) => sum + sizeOf(key), 0)
+      for (let count = keys.length; count > MAX_COMMANDS || total > MAX_CHARACTERS; count--) {
+        const oldest = keys[keys.length - count]
+        total -= sizeOf(oldest)
         queue.settle(oldest, null, QUEUE_FULL)
       }
     },
 
-    /** @param {Waiting} item what it says from now on */
-    change: ({ name, text: _, ...item }) => store.set(name, JSON.stringify(item)),
+    /** @param {QueuedCommand} command to store in place of the one with its key */
+    replaceCommand: ({ key, text: _, ...command }) => store.set(key, JSON.stringify(command)),
 
-    /** An item's story ends. @param {string} name @param {object | null} verdict @param {Reason} [reason] why it failed */
-    settle(name, verdict, reason) {
-      store.drop(name)
-      if (waiting.has(name)) tell(name, verdict, reason)
-      else channel?.postMessage([name, verdict, reason])
+    /**
+     * Remove a command, and settle its promise in whichever tab made it.
+     *
+     * @param {string} key
+     * @param {object | null} verdict
+     * @param {Reason} [reason] why it failed
+     */
+    settle(key, verdict, reason) {
+      store.remove(key)
+      if (pending.has(key)) settlePromise(key, verdict, reason)
+      else channel?.postMessage([key, verdict, reason])
     },
 
-    /** @param {Reason} reason */
-    empty(reason) {
-      for (const item of queue.items()) if (!isConsent(item)) queue.settle(item.name, null, reason)
+    /** Reject all commands but those that report a consent. @param {Reason} reason */
+    rejectAll(reason) {
+      for (const command of queue.list()) if (!isConsent(command)) queue.settle(command.key, null, reason)
     },
   }
   return queue

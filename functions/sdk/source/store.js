@@ -1,52 +1,52 @@
-// Texts by name: in local storage where that is allowed and possible, else in memory for as long as the page lives.
+// Strings by key: in local storage where that is allowed and possible, else in memory until the page is left.
 
 const PREFIX = "hardlink."
 
 /**
  * @typedef {object} Store
- * @property {(name: string) => string | null} get
- * @property {(name: string, text: string, always?: boolean) => void} set `always`: though nothing may be stored yet
- * @property {(name: string) => void} drop
- * @property {(start: string) => string[]} names those that begin so, in their order
- * @property {() => void} persist store what was kept in memory so far
+ * @property {(key: string) => string | null} get
+ * @property {(key: string, text: string, always?: boolean) => void} set `always`: store it without consent
+ * @property {(key: string) => void} remove
+ * @property {(prefix: string) => string[]} listKeys all keys with this prefix, sorted
+ * @property {() => void} persist move what is in memory to local storage
  */
 
 /**
- * @param {() => boolean} allowed whether anything may be stored on this device
- * @param {() => Storage} storage asked every time, as asking raises where storage is forbidden
+ * @param {() => boolean} isAllowed whether consent permits storing on this device
+ * @param {() => Storage} getStorage evaluated for each access, because it throws where storage is forbidden
  * @returns {Store}
  */
-export const createStore = (allowed, storage = () => localStorage) => {
+export const createStore = (isAllowed, getStorage = () => localStorage) => {
   /** @type {Map<string, string>} */
   const memory = new Map()
 
-  /** @template T @param {(storage: Storage) => T} use @returns {T | undefined} nothing where it is forbidden or full */
-  const local = use => {
+  /** @template T @param {(storage: Storage) => T} use @returns {T | undefined} `undefined` where storage is forbidden or full */
+  const tryStorage = use => {
     try {
-      return use(storage())
+      return use(getStorage())
     } catch {}
   }
 
   /** @type {Store} */
   const store = {
-    get: name => memory.get(name) ?? local(found => found.getItem(PREFIX + name)) ?? null,
-    set(name, text, always) {
-      const stored =
-        (always || allowed()) && local(found => (found.setItem(PREFIX + name, text), true))
-      if (stored) memory.delete(name)
-      else memory.set(name, text)
+    get: key => memory.get(key) ?? tryStorage(storage => storage.getItem(PREFIX + key)) ?? null,
+    set(key, text, always) {
+      const isStored =
+        (always || isAllowed()) && tryStorage(storage => (storage.setItem(PREFIX + key, text), true))
+      if (isStored) memory.delete(key)
+      else memory.set(key, text)
     },
-    drop(name) {
-      memory.delete(name)
-      local(found => found.removeItem(PREFIX + name))
+    remove(key) {
+      memory.delete(key)
+      tryStorage(storage => storage.removeItem(PREFIX + key))
     },
-    names(start) {
-      const stored = local(Object.keys) || []
+    listKeys(prefix) {
+      const stored = tryStorage(Object.keys) || []
       const own = stored.filter(key => key.startsWith(PREFIX)).map(key => key.slice(PREFIX.length))
-      return [...new Set([...memory.keys(), ...own])].filter(name => name.startsWith(start)).sort()
+      return [...new Set([...memory.keys(), ...own])].filter(key => key.startsWith(prefix)).sort()
     },
     persist() {
-      for (const [name, text] of [...memory]) store.set(name, text)
+      for (const [key, text] of [...memory]) store.set(key, text)
     },
   }
   return store

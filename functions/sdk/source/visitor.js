@@ -1,94 +1,105 @@
-// Who is here: the session that this browser keeps, and the profile that the service gave it.
+// The visitor of this browser: their session ID, and the profile ID that the service assigned.
 
 import { uuid } from "./ids.js"
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {ReturnType<typeof createVisitor>} Visitor */
 
-/** Seconds: 13 months, which is as long as a tracking cookie may live in Europe. */
+/** Seconds: 13 months, the longest that European regulators accept for a tracking cookie. */
 const LIFETIME = 395 * 86400
 const COOKIE = "hardlink_session"
 
 /**
- * A session is kept as `<when it was made, milliseconds>.<ID>`.
+ * A session is stored as `<creation time in milliseconds>.<ID>`.
  *
  * @param {Store} store
  * @param {{storage?: string, cookieDomain?: string}} config
- * @param {() => boolean} allowed whether anything may be stored on this device
+ * @param {() => boolean} isAllowed whether consent permits storing on this device
  */
-export const createVisitor = (store, config, allowed) => {
-  const inCookie = () => config.storage === "cookie" && allowed()
+export const createVisitor = (store, config, isAllowed) => {
+  const usesCookie = () => config.storage === "cookie" && isAllowed()
 
-  /** @param {string} value @param {number} seconds */
-  const setCookie = (value, seconds) => {
+  /** @param {string} value @param {number} seconds until it expires */
+  const writeCookie = (value, seconds) => {
     const domain = config.cookieDomain ? `;domain=${config.cookieDomain}` : ""
     const secure = location.protocol === "https:" ? ";secure" : ""
     const text = encodeURIComponent(value)
     document.cookie = `${COOKIE}=${text};max-age=${seconds};path=/;samesite=lax${domain}${secure}`
   }
 
-  const cookie = () => {
+  const readCookie = () => {
     try {
       return decodeURIComponent(document.cookie.match(`(?:^|; )${COOKIE}=([^;]*)`)?.[1] || "")
-    } catch {} // nothing of ours
+    } catch {} // malformed, so the SDK did not write it
   }
 
-  const read = () => {
-    const [made, ...id] = ((inCookie() && cookie()) || store.get("session") || "").split(".")
-    const age = (Date.now() - +made) / 1000
-    return Math.abs(age) < LIFETIME ? { made, id: id.join("."), left: Math.ceil(LIFETIME - age) } : null
+  /** @returns the stored session, or `null` where there is none or it has expired */
+  const readSession = () => {
+    const [createdAt, ...id] = ((usesCookie() && readCookie()) || store.get("session") || "").split(".")
+    const age = (Date.now() - +createdAt) / 1000
+    return Math.abs(age) < LIFETIME
+      ? { createdAt, id: id.join("."), remaining: Math.ceil(LIFETIME - age) }
+      : null
   }
 
-  /** In one place only: a cookie that the visitor deletes does not come back. @param {string} value @param {number} seconds */
-  const keep = (value, seconds) => {
-    if (inCookie()) setCookie(value, seconds)
-    if (inCookie() && cookie()) store.drop("session")
+  /**
+   * Store a session in one place only, so that a cookie that the visitor deletes is not restored from local storage.
+   *
+   * @param {string} value
+   * @param {number} seconds
+   */
+  const saveSession = (value, seconds) => {
+    if (usesCookie()) writeCookie(value, seconds)
+    if (usesCookie() && readCookie()) store.remove("session")
     else store.set("session", value)
   }
 
   /** @param {string} id */
-  const write = id => {
-    visitor.first = ""
-    keep(`${Date.now()}.${id}`, LIFETIME)
+  const setSession = id => {
+    visitor.unsentSession = ""
+    saveSession(`${Date.now()}.${id}`, LIFETIME)
     return id
   }
 
   const visitor = {
-    /** The session that this tab made as there was none, until the service has heard of it. */
-    first: "",
+    /** The session that this tab created, until the service has stored something under it; else empty. */
+    unsentSession: "",
 
-    /** Whether there is one already. */
-    known: () => !!read(),
+    hasSession: () => !!readSession(),
 
-    /** @returns {string} the session's ID, made where there is none */
-    session: () => read()?.id || (visitor.first = visitor.begin()),
+    /** @returns {string} the session's ID; a new session is started where there is none */
+    getSession: () => readSession()?.id || (visitor.unsentSession = visitor.startSession()),
 
-    /** Somebody else is here from now on. @param {string} [id] @returns {string} */
-    begin: (id = uuid()) => (store.drop("profile"), write(id)),
+    /** Start the session of a new visitor. @param {string} [id] @returns {string} */
+    startSession: (id = uuid()) => (store.remove("profile"), setSession(id)),
 
-    /** The same visitor goes on under another session. @param {string} id */
-    goOn: id => id === visitor.session() || write(id),
+    /** Continue with the same visitor under another session. @param {string} id */
+    switchSession: id => id === visitor.getSession() || setSession(id),
 
     /** @returns {string | null} */
-    profile: () => store.get("profile"),
+    getProfile: () => store.get("profile"),
 
-    /** @param {string | null} id none where there is none any more @param {string} session under which it was answered */
-    keepProfile(id, session) {
-      if (session !== visitor.session()) return
+    /**
+     * @param {string | null} id `null` where the profile no longer exists
+     * @param {string} session to which the profile belongs; ignored unless it is the current one
+     */
+    setProfile(id, session) {
+      if (session !== visitor.getSession()) return
       if (id) store.set("profile", id)
-      else store.drop("profile")
+      else store.remove("profile")
     },
 
-    /** What was kept in memory is stored. */
+    /** Store a session that was kept in memory until consent was given. */
     persist() {
-      const found = read()
-      if (found) keep(`${found.made}.${found.id}`, found.left)
+      const session = readSession()
+      if (session) saveSession(`${session.createdAt}.${session.id}`, session.remaining)
     },
 
-    forget() {
-      store.drop("session")
-      store.drop("profile")
-      if (config.storage === "cookie") setCookie("", 0)
+    /** Remove session and profile from this device. */
+    clear() {
+      store.remove("session")
+      store.remove("profile")
+      if (config.storage === "cookie") writeCookie("", 0)
     },
   }
   return visitor

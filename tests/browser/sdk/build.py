@@ -19,22 +19,23 @@ ENTRIES = {
     "hardlink": SOURCE / "index.js",
     **{
         path.stem: path
-        for path in sorted((SOURCE / "words").glob("*.js"))
-        if path.stem != "register"
+        for path in sorted((SOURCE / "adapters").glob("*.js"))
+        if path.stem != "register_adapter"
     },
 }
 """The files that are served, each made of one source and all that it imports."""
-_OWN = (
-    "after again allowed answer bound change drop empty items known leave left made names online"
-    " persist settle"
+_INTERNAL_PROPERTIES = (
+    "answer append clear createdAt dropOldest hasSession isAllowed list listKeys onOnline onPageHide persist"
+    " rejectAll remaining remove replaceCommand retryDelay scheduleFlush settle shouldRetry startSession"
+    " unsentSession"
 )
-"""What only the SDK's own parts call so, no page, vocabulary or browser: it is served under shorter names."""
+"""Properties that only the SDK's core uses, no page, adapter or browser: they are served under shorter names."""
 _BUNDLE = (
     "--bundle",
     "--format=iife",
     "--target=es2021",
     "--log-level=error",
-    f"--mangle-props=^({_OWN.replace(' ', '|')})$",
+    f"--mangle-props=^({_INTERNAL_PROPERTIES.replace(' ', '|')})$",
 )
 _COMPRESS = "passes=4,ecma=2021,unsafe_arrows,pure_getters"
 _LAST_WORDS = 2000
