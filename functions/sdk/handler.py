@@ -1,4 +1,4 @@
-"""GET /sdk.js and /sdk.mjs: what a shop's pages load. It needs nothing of what the other functions need."""
+"""GET /sdk.js and /sdk.mjs: the browser SDK. Imports nothing that the other functions need."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _HEADERS = {
 
 @entrypoint
 def handler(request: Request) -> File:
-    """The SDK with the vocabularies that `?with=` names; 304 where the browser has it already."""
-    script = scripts.script(
-        scripts.names(request.query("with")), module=request.route.endswith(".mjs")
+    """Return the SDK with the adapters in `?with=`, or 304 if the browser has it already."""
+    script = scripts.build_script(
+        scripts.parse_adapters(request.query("with")), module=request.route.endswith(".mjs")
     )
     headers = {**_HEADERS, "etag": script.etag}
     if script.etag in (request.header("if-none-match") or ""):

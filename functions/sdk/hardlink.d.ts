@@ -1,11 +1,11 @@
-/** Hardlink's browser SDK: `window.hardlink`, or the default export of `sdk.mjs`. */
+/** Hardlink's browser SDK: `window.hardlink` of `sdk.js`, or the default export of `sdk.mjs`. */
 
 export type Properties = Record<string, unknown>
 export type Id = string | number
-/** Identifiers by their types, as the project declares them. */
+/** Identifiers by type, as the project declares the types. */
 export type Ids = Record<string, Id | null | undefined>
 
-/** What the service said of an event. A `rejected` or `dropped` one rejects its promise with a `Failure`. */
+/** The service's verdict on an event. If it is `rejected` or `dropped`, the promise is rejected with a `Failure`. */
 export interface Verdict {
   id: string
   status: "stored" | "duplicate" | "rejected" | "dropped"
@@ -13,98 +13,101 @@ export interface Verdict {
   reason?: string
 }
 
-/** What the service said of `identify` or `update`. */
-export interface Told {
+/** The service's answer to `identify` or `update`. */
+export interface Answer {
   session: { id: string }
-  /** `null` where nothing was stored, and there is none. */
+  /** `null` if nothing was stored and the session has no profile. */
   profile: { id: string | null }
   customer?: { type: string; value: string } | null
   warnings: string[]
 }
 
-/** Why something was not stored. */
+/** Why a call failed. */
 export interface Failure extends Error {
   /** `opted_out`, `queue_full`, `too_large`, `not_started`, `rejected`, `dropped`, or an error code of the service. */
   code?: string
-  /** What is at fault, such as `ids.registered`. */
+  /** The invalid field, such as `ids.registered`. */
   field?: string
   status?: number | string
 }
 
-type Ok<T> = ((told: T) => void) | null
-type Failed = ((error: Failure) => void) | null
+type OnSuccess<T> = ((result: T) => void) | null
+type OnFailure = ((error: Failure) => void) | null
 
 export interface Config {
   /** The source's write key. */
   token?: string
-  /** The same, by another name. */
+  /** Another name for `token`. */
   writeKey?: string
-  /** Where the service answers; where the SDK's script came from, if nothing is said. */
+  /** The API's URL. Default: the origin from which the script was loaded. */
   target?: string
-  /** Who is here, as for `identify`. */
+  /** The customer who is logged in, as for `identify`. */
   customer?: Id | Ids
   /**
-   * A token that proves who is here, signed by the shop's backend (`signed` of the source): `identify` sends it. Say it
-   * again after a log-in without a page load: `start({token, target, signature})`.
+   * A JWT signed by the shop's backend, which proves who the customer is (see `signed` of the source); `identify` sends it.
+   * After a log-in without a page load, pass the new one to another `start({token, target, signature})`.
    */
   signature?: string
-  /** The type of an identifier that comes without one: `registered`. */
+  /** The identifier type of IDs that are given without one. Default: `registered`. */
   hardId?: string
   track?: {
-    /** Track `page_visit` at every page load and navigation. */
+    /** Track `page_visit` on every page load and navigation. Default: false. */
     visits?: boolean
-    /** Properties of every event. */
+    /** Properties that are added to every event. */
     default_properties?: Properties
   }
-  /** `session_ping`, of which the service makes sessions; `interval` in seconds, 120. */
+  /** `session_ping` events, from which the service derives sessions. On by default; `interval`: seconds, default 120. */
   ping?: { enabled?: boolean; interval?: number }
-  /** `required`: nothing is stored or sent before `optIn()`. */
+  /** `required`: store and send nothing before `optIn()`. */
   consent?: "required"
-  /** Take Do Not Track for a no. */
+  /** Treat Do Not Track as an opt-out. Default: false. */
   dnt?: boolean
-  /** Take Global Privacy Control for a no. */
+  /** Treat Global Privacy Control as an opt-out. Default: false. */
   gpc?: boolean
   /**
-   * Where the session's ID is kept: local storage; a cookie of the page's domain; or local storage and a cookie that the
-   * service sets, for an API on the shop's own domain. For 13 months at most.
+   * Where the session ID is stored, for at most 13 months: in local storage (default), in a cookie of the page's domain, or
+   * in local storage and a cookie that the service sets, which requires an API on the shop's own domain.
    */
   storage?: "local" | "cookie" | "server"
-  /** Domain of the cookie, where it is not the page's own. */
+  /** Domain of the cookie, if it is not the page's own. */
   cookieDomain?: string
-  /** Milliseconds for which events gather before they are sent: 100. */
+  /** Milliseconds for which events are collected before they are sent. Default: 100. */
   batch?: number
-  /** Milliseconds before the second attempt: 1000. */
+  /** Milliseconds before the second attempt; later delays double. Default: 1000. */
   retry?: number
-  /** Milliseconds that a call may take: 20000. */
+  /** Milliseconds after which a request is aborted and repeated. Default: 20000. */
   timeout?: number
 }
 
-/** Exponea's words, and Hardlink's own. */
+/** Hardlink's own API, which is also that of Exponea's SDK. */
 export interface Hardlink {
   readonly version: string
-  /** A second one changes what it says, and identifies its `customer`. */
+  /** Start the SDK. A second call changes the options that it names, and identifies its `customer`. */
   start(config: Config): void
+  /** The same as `start`. */
   initialize(config: Config): void
-  track(type: string, properties?: Properties | null, ok?: Ok<Verdict>, failed?: Failed, immediate?: boolean): Promise<Verdict>
-  identify(ids: Id | Ids, properties?: Properties | null, ok?: Ok<Told>, failed?: Failed, immediate?: boolean): Promise<Told>
-  update(properties: Properties, ok?: Ok<Told>, failed?: Failed, immediate?: boolean): Promise<Told>
-  /** A new session of nobody yet: whoever uses this device from now on is somebody else. */
-  anonymize(ok?: Ok<{ session: { id: string } }>, failed?: Failed): Promise<{ session: { id: string } }>
-  /** Tracks clicks on whatever the selector finds, now or later, or on an element. */
+  track(type: string, properties?: Properties | null, onSuccess?: OnSuccess<Verdict>, onFailure?: OnFailure, immediate?: boolean): Promise<Verdict>
+  identify(ids: Id | Ids, properties?: Properties | null, onSuccess?: OnSuccess<Answer>, onFailure?: OnFailure, immediate?: boolean): Promise<Answer>
+  update(properties: Properties, onSuccess?: OnSuccess<Answer>, onFailure?: OnFailure, immediate?: boolean): Promise<Answer>
+  /** Start a new, anonymous session, for example at log-out. */
+  anonymize(onSuccess?: OnSuccess<{ session: { id: string } }>, onFailure?: OnFailure): Promise<{ session: { id: string } }>
+  /** Track clicks on an element, or on all present and future elements that match a selector. */
   trackLink(target: string | Element, type: string | ((event: Event) => string), properties?: Properties): void
+  /** Consent to tracking. */
   optIn(): Promise<unknown>
+  /** Stop tracking, empty the queue, and delete session and profile from this device. */
   optOut(): Promise<unknown>
-  /** Send what waits, now. */
+  /** Send all queued calls now. */
   flush(): Promise<void>
   getSession(): string
   getProfile(): string | null
-  /** Loaded with `sdk.js?with=ecommerce`. */
+  /** Requires `sdk.js?with=ecommerce`. */
   trackEnhancedEcommerce(ecommerce: Properties, kind?: EcommerceKind): Promise<Verdict[]>
-  /** Loaded with `sdk.js?with=xo`. */
+  /** Requires `sdk.js?with=xo`. */
   xo: Xo
-  /** Loaded with `sdk.js?with=helloretail`. */
+  /** Requires `sdk.js?with=helloretail`. */
   helloretail: HelloRetail
-  /** Loaded with `sdk.js?with=tracardi`. */
+  /** Requires `sdk.js?with=tracardi`. */
   tracardi: Tracardi
 }
 
@@ -131,13 +134,13 @@ export interface User {
 export interface Activity {
   action: string
   target: Record<string, string>
-  /** This activity's own, in place of the one that was set. */
+  /** Used for this activity instead of the current user. */
   user?: User
   timestamp?: string
-  [more: string]: unknown
+  [field: string]: unknown
 }
 
-/** Attraqt XO's words. */
+/** The API of Attraqt XO. */
 export interface Xo {
   addUserIdentity(repository: string, id: string): void
   setUserIdentities(identities: Record<string, string>): void
@@ -167,16 +170,16 @@ export interface Conversion extends Omit<Cart, "url"> {
   products?: { productNumber?: Id; url?: string; quantity?: number; lineTotal?: number }[]
 }
 
-/** Hello Retail's words. */
+/** The API of Hello Retail's script. */
 export interface HelloRetail {
-  setCustomerId(id: Id): Promise<Told>
-  trackConversion(conversion: Conversion, ok?: Ok<Verdict>): Promise<Verdict>
+  setCustomerId(id: Id): Promise<Answer>
+  trackConversion(conversion: Conversion, onSuccess?: OnSuccess<Verdict>): Promise<Verdict>
   trackClick(source: string): Promise<Verdict>
   trackView(url?: string, productNumber?: Id): Promise<Verdict>
   trackView(page: { url?: string; productNumber?: Id }): Promise<Verdict>
   setCart(cart: Cart): Promise<Verdict>
   clearCart(): Promise<Verdict>
-  getTrackingUserId(tell?: Ok<string>): Promise<string>
+  getTrackingUserId(onSuccess?: OnSuccess<string>): Promise<string>
 }
 
 export interface Payload {
@@ -188,7 +191,7 @@ export interface Payload {
   events: { type: string; properties?: Properties; context?: Properties; options?: Properties; tags?: string[] }[]
 }
 
-/** Tracardi's words. */
+/** The API of Tracardi's tracker. */
 export interface Tracardi {
   send(payload: Payload): Promise<{ session: { id: string }; profile: { id: string | null }; results: Verdict[] }>
   track(type: string, properties?: Properties, options?: Properties): ReturnType<Tracardi["send"]>

@@ -23,7 +23,7 @@ ___INFO___
     "id": "brand_dummy",
     "displayName": ""
   },
-  "description": "Events, activities, identities and consent for your own Hardlink: what visitors did before they logged in becomes their customer's.",
+  "description": "Sends events, activities, identities and consent to your Hardlink. What visitors do before they log in is assigned to their customer once they do.",
   "containerContexts": [
     "WEB"
   ]
@@ -36,7 +36,7 @@ ___TEMPLATE_PARAMETERS___
   {
     "type": "SELECT",
     "name": "tagType",
-    "displayName": "What this tag does",
+    "displayName": "Tag type",
     "macrosInSelect": false,
     "simpleValueType": true,
     "selectItems": [
@@ -54,7 +54,7 @@ ___TEMPLATE_PARAMETERS___
       },
       {
         "value": "identify",
-        "displayValue": "Identify: say who the visitor is"
+        "displayValue": "Identify the visitor"
       },
       {
         "value": "update",
@@ -62,7 +62,7 @@ ___TEMPLATE_PARAMETERS___
       },
       {
         "value": "anonymize",
-        "displayValue": "Anonymize / clear: somebody else is here from now on"
+        "displayValue": "Anonymize (log-out): start a new, anonymous session"
       },
       {
         "value": "optIn",
@@ -86,18 +86,18 @@ ___TEMPLATE_PARAMETERS___
         "name": "url",
         "displayName": "API URL",
         "simpleValueType": true,
-        "help": "Where your Hardlink answers, as its stack says in its outputs.",
+        "help": "The URL of your Hardlink API: the output Url of its CloudFormation stack.",
         "valueValidators": [
           {
             "type": "NON_EMPTY",
-            "errorMessage": "Say where your Hardlink answers."
+            "errorMessage": "Enter the URL of your Hardlink API."
           },
           {
             "type": "REGEX",
             "args": [
               "^https://[A-Za-z0-9.-]+(:[0-9]+)?/*$"
             ],
-            "errorMessage": "https://, and a host, such as https://api.shop.example"
+            "errorMessage": "Enter https:// and a host without a path, such as https://api.shop.example"
           }
         ],
         "valueHint": "https://api.shop.example"
@@ -107,11 +107,11 @@ ___TEMPLATE_PARAMETERS___
         "name": "writeKey",
         "displayName": "Write key",
         "simpleValueType": true,
-        "help": "The source's write key, which is public.",
+        "help": "The write key of your source. It is public.",
         "valueValidators": [
           {
             "type": "NON_EMPTY",
-            "errorMessage": "Say which source this is."
+            "errorMessage": "Enter the write key of your source."
           }
         ]
       }
@@ -135,11 +135,11 @@ ___TEMPLATE_PARAMETERS___
         "name": "eventType",
         "displayName": "Type",
         "simpleValueType": true,
-        "help": "For example purchase.",
+        "help": "For example: purchase",
         "valueValidators": [
           {
             "type": "NON_EMPTY",
-            "errorMessage": "Say what happened."
+            "errorMessage": "Enter the type of the event."
           }
         ]
       },
@@ -147,7 +147,7 @@ ___TEMPLATE_PARAMETERS___
         "type": "SIMPLE_TABLE",
         "name": "properties",
         "displayName": "Properties",
-        "help": "What is empty or undefined is left out.",
+        "help": "Empty and undefined values are omitted.",
         "newRowButtonText": "Add property",
         "simpleTableColumns": [
           {
@@ -173,11 +173,11 @@ ___TEMPLATE_PARAMETERS___
       {
         "type": "SELECT",
         "name": "propertiesObject",
-        "displayName": "All properties of an object",
+        "displayName": "Properties from an object",
         "macrosInSelect": true,
         "simpleValueType": true,
         "selectItems": [],
-        "help": "A variable that is an object, such as the data layer's ecommerce. A property of the table above takes precedence.",
+        "help": "A variable that contains an object, such as ecommerce in the data layer. Properties in the table above take precedence.",
         "notSetText": "None"
       }
     ],
@@ -200,11 +200,11 @@ ___TEMPLATE_PARAMETERS___
         "name": "action",
         "displayName": "Action",
         "simpleValueType": true,
-        "help": "click, view, add-to-cart, remove-from-cart, purchase (once an item of the order), or a word of your own.",
+        "help": "click, view, add-to-cart, remove-from-cart, purchase (one activity for each item of the order), or a name of your own.",
         "valueValidators": [
           {
             "type": "NON_EMPTY",
-            "errorMessage": "Say what the visitor did."
+            "errorMessage": "Enter the action."
           }
         ]
       },
@@ -212,7 +212,7 @@ ___TEMPLATE_PARAMETERS___
         "type": "SIMPLE_TABLE",
         "name": "target",
         "displayName": "Target",
-        "help": "What it was done to, such as product and its ID.",
+        "help": "The object of the action, for example product and its ID.",
         "newRowButtonText": "Add target",
         "simpleTableColumns": [
           {
@@ -240,13 +240,13 @@ ___TEMPLATE_PARAMETERS___
         "name": "sourceId",
         "displayName": "Source ID",
         "simpleValueType": true,
-        "help": "The recommendation or search response that led to it."
+        "help": "ID of the recommendation or search response that led to the activity."
       },
       {
         "type": "SIMPLE_TABLE",
         "name": "metadata",
         "displayName": "Metadata",
-        "help": "Such as price (of one, in cents), quantity, currency and orderId.",
+        "help": "For example price (of one item, in cents), quantity, currency and orderId.",
         "newRowButtonText": "Add metadata",
         "simpleTableColumns": [
           {
@@ -274,7 +274,7 @@ ___TEMPLATE_PARAMETERS___
         "name": "activitySegments",
         "displayName": "Segments of the activity",
         "simpleValueType": true,
-        "help": "With commas between them, or a variable that is a list."
+        "help": "Separated by commas, or a variable that contains a list."
       }
     ],
     "enablingConditions": [
@@ -287,7 +287,7 @@ ___TEMPLATE_PARAMETERS___
   },
   {
     "type": "GROUP",
-    "name": "who",
+    "name": "identity",
     "displayName": "Identities",
     "groupStyle": "ZIPPY_OPEN",
     "subParams": [
@@ -295,7 +295,7 @@ ___TEMPLATE_PARAMETERS___
         "type": "SIMPLE_TABLE",
         "name": "identities",
         "displayName": "Identities",
-        "help": "The visitor's IDs, each by its repository: an identifier type that your project declares, or one of its spellings. An ID that is empty, or that identifies nobody (undefined, null, 0, guest, ...), is left out.",
+        "help": "The visitor's IDs by repository: an identifier type that your project declares, or one of its spellings. Empty values and placeholders (undefined, null, 0, guest, ...) are omitted.",
         "newRowButtonText": "Add identity",
         "simpleTableColumns": [
           {
@@ -313,7 +313,7 @@ ___TEMPLATE_PARAMETERS___
                 "args": [
                   "^[A-Za-z0-9_.-]+$"
                 ],
-                "errorMessage": "Letters, digits, _ . and - only, as your project declares its identifier types."
+                "errorMessage": "Use only letters, digits, and the characters _ . -"
               }
             ]
           },
@@ -330,7 +330,7 @@ ___TEMPLATE_PARAMETERS___
         "name": "sessionId",
         "displayName": "Session ID",
         "simpleValueType": true,
-        "help": "Only where your site has a session ID of its own. The SDK makes one up otherwise, and keeps it."
+        "help": "Only if your site has its own session ID. Otherwise the SDK creates one and stores it."
       }
     ],
     "enablingConditions": [
@@ -366,7 +366,7 @@ ___TEMPLATE_PARAMETERS___
         "type": "SIMPLE_TABLE",
         "name": "segments",
         "displayName": "Segments",
-        "help": "true, or false where the visitor does not belong to it any more.",
+        "help": "Enter true, or false if the visitor no longer belongs to the segment.",
         "newRowButtonText": "Add segment",
         "simpleTableColumns": [
           {
@@ -384,7 +384,7 @@ ___TEMPLATE_PARAMETERS___
           {
             "type": "TEXT",
             "name": "value",
-            "displayName": "Belongs to it",
+            "displayName": "Belongs to segment",
             "defaultValue": ""
           }
         ]
@@ -393,7 +393,7 @@ ___TEMPLATE_PARAMETERS___
         "type": "SIMPLE_TABLE",
         "name": "traits",
         "displayName": "Traits",
-        "help": "Such as age and 32.",
+        "help": "For example age and 32.",
         "newRowButtonText": "Add trait",
         "simpleTableColumns": [
           {
@@ -435,7 +435,7 @@ ___TEMPLATE_PARAMETERS___
         "type": "SIMPLE_TABLE",
         "name": "attributes",
         "displayName": "Attributes",
-        "help": "What is known of the customer. What is empty or undefined is left out.",
+        "help": "Attributes of the customer. Empty and undefined values are omitted.",
         "newRowButtonText": "Add attribute",
         "simpleTableColumns": [
           {
@@ -484,15 +484,15 @@ ___TEMPLATE_PARAMETERS___
         "checkboxText": "Track page visits",
         "simpleValueType": true,
         "defaultValue": true,
-        "help": "page_visit at every page load and navigation."
+        "help": "Sends page_visit on every page load and navigation."
       },
       {
         "type": "CHECKBOX",
         "name": "ping",
-        "checkboxText": "Send signs of life",
+        "checkboxText": "Send pings",
         "simpleValueType": true,
         "defaultValue": true,
-        "help": "session_ping every two minutes, of which the service makes sessions."
+        "help": "Sends session_ping every two minutes. The service derives sessions from them."
       },
       {
         "type": "SIMPLE_TABLE",
@@ -523,7 +523,7 @@ ___TEMPLATE_PARAMETERS___
       {
         "type": "SELECT",
         "name": "storage",
-        "displayName": "Where the session ID is kept",
+        "displayName": "Where to store the session ID",
         "macrosInSelect": false,
         "simpleValueType": true,
         "selectItems": [
@@ -533,11 +533,11 @@ ___TEMPLATE_PARAMETERS___
           },
           {
             "value": "cookie",
-            "displayValue": "A cookie of the page"
+            "displayValue": "Cookie of the page"
           },
           {
             "value": "server",
-            "displayValue": "A cookie that the API sets (an API on the shop's own domain)"
+            "displayValue": "Cookie that the API sets (requires the API on the shop's own domain)"
           }
         ],
         "defaultValue": "local"
@@ -545,9 +545,9 @@ ___TEMPLATE_PARAMETERS___
       {
         "type": "TEXT",
         "name": "cookieDomain",
-        "displayName": "Domain of the cookie",
+        "displayName": "Cookie domain",
         "simpleValueType": true,
-        "help": "Where it is not the page's own.",
+        "help": "Only if it is not the page's own domain.",
         "enablingConditions": [
           {
             "paramName": "storage",
@@ -559,14 +559,14 @@ ___TEMPLATE_PARAMETERS___
       {
         "type": "CHECKBOX",
         "name": "dnt",
-        "checkboxText": "Take Do Not Track for a no",
+        "checkboxText": "Treat Do Not Track as an opt-out",
         "simpleValueType": true,
         "defaultValue": false
       },
       {
         "type": "CHECKBOX",
         "name": "gpc",
-        "checkboxText": "Take Global Privacy Control for a no",
+        "checkboxText": "Treat Global Privacy Control as an opt-out",
         "simpleValueType": true,
         "defaultValue": false
       }
@@ -594,7 +594,7 @@ ___TEMPLATE_PARAMETERS___
         "selectItems": [
           {
             "value": "none",
-            "displayValue": "This tag asks for none"
+            "displayValue": "This tag does not need consent"
           },
           {
             "value": "wait",
@@ -602,7 +602,7 @@ ___TEMPLATE_PARAMETERS___
           }
         ],
         "defaultValue": "none",
-        "help": "Waiting: nothing is loaded, stored or sent before Tag Manager has that consent, and all of it once it has. A page that sets no default consent counts as one that grants it."
+        "help": "If the tag waits, nothing is loaded, stored or sent until that consent is granted, and everything afterwards. Consent counts as granted on a page that sets no default."
       },
       {
         "type": "GROUP",
@@ -613,7 +613,7 @@ ___TEMPLATE_PARAMETERS___
           {
             "type": "CHECKBOX",
             "name": "followConsent",
-            "checkboxText": "Opt out when that consent is withdrawn, and in when it is given",
+            "checkboxText": "Opt out when the consent is withdrawn, and opt in when it is granted",
             "simpleValueType": true,
             "defaultValue": false,
             "enablingConditions": [
@@ -627,10 +627,10 @@ ___TEMPLATE_PARAMETERS___
           {
             "type": "CHECKBOX",
             "name": "optInRequired",
-            "checkboxText": "The SDK itself waits for an opt-in tag",
+            "checkboxText": "The SDK waits for an opt-in tag",
             "simpleValueType": true,
             "defaultValue": false,
-            "help": "Until then it stores and sends nothing."
+            "help": "Until then, it stores and sends nothing."
           }
         ],
         "enablingConditions": [
@@ -680,7 +680,7 @@ ___TEMPLATE_PARAMETERS___
 
 ___SANDBOXED_JS_FOR_WEB_TEMPLATE___
 
-// What this tag has to say is said to window.hardlink: to the SDK, or to the queue that the SDK carries out once it starts.
+// Calls window.hardlink: the SDK if it is loaded, else a queue whose calls the SDK makes as soon as it is.
 
 const addConsentListener = require('addConsentListener');
 const callInWindow = require('callInWindow');
@@ -698,87 +698,88 @@ const queryPermission = require('queryPermission');
 const setInWindow = require('setInWindow');
 
 const CONSENT = 'analytics_storage';
-// Values that many visitors would share. The service knows more of them, and refuses them as well.
-const NOBODY = [
+// Placeholders that many visitors would share. The service knows more of them and refuses them too.
+const PLACEHOLDERS = [
   'undefined', 'null', 'none', 'nil', 'nan', 'true', 'false', '0', '-1', 'n/a', 'notset', 'anonymous', 'guest',
   'unknown', 'id', 'user', 'email', 'distinct_id', 'not_authenticated', 'objectobject'
 ];
-const AROUND = '{}()<>[]"\' \t\r\n';
+const IGNORED_CHARACTERS = '{}()<>[]"\' \t\r\n';
 
-// -- how it ends: each run tells Tag Manager once; no value of a visitor is ever logged ---------------
+// -- outcome: reported to Tag Manager once for each run. Personal values are never logged. --------------
 
 const log = (first, second) => logToConsole('Hardlink (' + data.tagType + '):', first, second || '');
 
-let told = false;
-const tell = callback => {
-  if (told) return;
-  told = true;
+let isReported = false;
+const reportOutcome = callback => {
+  if (isReported) return;
+  isReported = true;
   callback();
 };
-const succeed = () => tell(data.gtmOnSuccess);
-const fail = why => {
-  log(why);
-  tell(data.gtmOnFailure);
+const succeed = () => reportOutcome(data.gtmOnSuccess);
+const fail = reason => {
+  log(reason);
+  reportOutcome(data.gtmOnFailure);
 };
 
-// -- what was filled in ---------------------------------------------------------------------------
+// -- values of the fields -------------------------------------------------------------------------
 
-const textOf = value => getType(value) === 'string' || getType(value) === 'number' ? makeString(value).trim() : '';
+// A string or number as trimmed text; anything else is empty.
+const toText = value => getType(value) === 'string' || getType(value) === 'number' ? makeString(value).trim() : '';
 
 const isEmpty = value =>
   value === undefined || value === null || value !== value || (getType(value) === 'string' && !value.trim());
 
-// An object without what is empty.
-const filled = values => {
-  const found = {};
+const withoutEmpty = values => {
+  const kept = {};
   Object.keys(values).forEach(name => {
-    if (name.trim() && !isEmpty(values[name])) found[name.trim()] = values[name];
+    if (name.trim() && !isEmpty(values[name])) kept[name.trim()] = values[name];
   });
-  return found;
+  return kept;
 };
 
-const table = rows => filled(makeTableMap(rows || [], 'name', 'value') || {});
+const readTable = rows => withoutEmpty(makeTableMap(rows || [], 'name', 'value') || {});
 const count = values => Object.keys(values).length;
-const orNothing = values => count(values) ? values : undefined;
+const undefinedIfEmpty = values => count(values) ? values : undefined;
 
-const identifiesNobody = id => {
-  const bare = id.toLowerCase().split('').filter(character => AROUND.indexOf(character) < 0);
-  return NOBODY.indexOf(bare.join('')) >= 0 || bare.every(character => '0-.'.indexOf(character) >= 0);
+const isPlaceholder = id => {
+  const characters = id.toLowerCase().split('').filter(character => IGNORED_CHARACTERS.indexOf(character) < 0);
+  const isZero = characters.every(character => '0-.'.indexOf(character) >= 0);
+  return isZero || PLACEHOLDERS.indexOf(characters.join('')) >= 0;
 };
 
-// The session ID and the other identities. A session ID in the table is the visitor's session, as in Attraqt XO.
-const who = () => {
-  const found = {session: undefined, ids: {}};
-  const take = (type, value) => {
-    const id = textOf(value);
-    if (identifiesNobody(id)) log('left out, as it identifies nobody:', type);
-    else if (type.toLowerCase() === 'sessionid') found.session = id;
-    else found.ids[type] = id;
+// The session ID and the other identities. A sessionId in the table names the visitor's session, as in Attraqt XO.
+const readIdentities = () => {
+  const visitor = {session: undefined, ids: {}};
+  const add = (type, value) => {
+    const id = toText(value);
+    if (isPlaceholder(id)) log('identity omitted, because its value is empty or a placeholder:', type);
+    else if (type.toLowerCase() === 'sessionid') visitor.session = id;
+    else visitor.ids[type] = id;
   };
-  const listed = table(data.identities);
-  Object.keys(listed).forEach(type => take(type, listed[type]));
-  if (!isEmpty(data.sessionId)) take('sessionId', data.sessionId);
-  return found;
+  const identities = readTable(data.identities);
+  Object.keys(identities).forEach(type => add(type, identities[type]));
+  if (!isEmpty(data.sessionId)) add('sessionId', data.sessionId);
+  return visitor;
 };
 
-const properties = () => {
-  const found = filled(getType(data.propertiesObject) === 'object' ? data.propertiesObject : {});
-  const rows = table(data.properties);
+const readProperties = () => {
+  const properties = withoutEmpty(getType(data.propertiesObject) === 'object' ? data.propertiesObject : {});
+  const rows = readTable(data.properties);
   Object.keys(rows).forEach(name => {
-    found[name] = rows[name];
+    properties[name] = rows[name];
   });
-  return found;
+  return properties;
 };
 
-const texts = values => {
-  const found = {};
+const withStrings = values => {
+  const strings = {};
   Object.keys(values).forEach(name => {
-    found[name] = makeString(values[name]);
+    strings[name] = makeString(values[name]);
   });
-  return found;
+  return strings;
 };
 
-// Attraqt XO calculates with these two; a constant in the table is a text.
+// Attraqt XO calculates with price and quantity, but a constant in a table is a string.
 const withNumbers = values => {
   ['price', 'quantity'].forEach(name => {
     const number = makeNumber(values[name]);
@@ -787,34 +788,34 @@ const withNumbers = values => {
   return values;
 };
 
-// A list of those that hold; where some do not, they are named as well, so that they end.
-const segments = rows => {
-  const found = table(rows);
-  const names = Object.keys(found);
+// A list of segments; or segments with true or false, if the visitor left one of them.
+const readSegments = rows => {
+  const segments = readTable(rows);
+  const names = Object.keys(segments);
   names.forEach(name => {
-    found[name] = ['false', '0', 'no'].indexOf(makeString(found[name]).trim().toLowerCase()) < 0;
+    segments[name] = ['false', '0', 'no'].indexOf(makeString(segments[name]).trim().toLowerCase()) < 0;
   });
-  return names.every(name => found[name]) ? names : found;
+  return names.every(name => segments[name]) ? names : segments;
 };
 
-const list = value => {
+const toList = value => {
   const items = getType(value) === 'array' ? value : makeString(isEmpty(value) ? '' : value).split(',');
-  return items.map(textOf).filter(item => item !== '');
+  return items.map(toText).filter(item => item !== '');
 };
 
 const withoutSlash = url => url.slice(-1) === '/' ? withoutSlash(url.slice(0, -1)) : url;
 
-// -- saying it ------------------------------------------------------------------------------------
+// -- calling the SDK ------------------------------------------------------------------------------
 
-const isThere = () => getType(copyFromWindow('hardlink.version')) === 'string';
+const isLoaded = () => getType(copyFromWindow('hardlink.version')) === 'string';
 
-// Whether an SDK that is there has Attraqt's words: a page that loads it by itself may do without.
-const hasXo = () => getType(copyFromWindow('hardlink.xo.send')) === 'function';
+// Whether the loaded SDK has the adapter for Attraqt XO: a page that loads the SDK itself may have omitted it.
+const hasXoAdapter = () => getType(copyFromWindow('hardlink.xo.send')) === 'function';
 
-const say = (path, first, second) => {
-  if (isThere()) {
-    if (path.indexOf('xo.') === 0 && !hasXo())
-      return fail('the page has loaded the SDK without the words of Attraqt: it has to load sdk.js?with=xo');
+const callSdk = (path, first, second) => {
+  if (isLoaded()) {
+    if (path.indexOf('xo.') === 0 && !hasXoAdapter())
+      return fail('the page has loaded the SDK without its adapter for Attraqt XO: load sdk.js?with=xo');
     callInWindow('hardlink.' + path, first, second);
     return;
   }
@@ -823,23 +824,23 @@ const say = (path, first, second) => {
     path: path.split('.'),
     args: [first, second],
     resolve: () => {},
-    reject: () => log('the SDK could not carry out', path)
+    reject: () => log('the call failed:', path)
   });
 };
 
-const saySession = found => {
-  if (found.session) say('xo.addUserIdentity', 'sessionId', found.session);
+const setSession = visitor => {
+  if (visitor.session) callSdk('xo.addUserIdentity', 'sessionId', visitor.session);
 };
 
-// -- what a tag does ------------------------------------------------------------------------------
+// -- tag types ------------------------------------------------------------------------------------
 
-const follows = () => data.consent === 'wait' && data.followConsent;
+const followsConsent = () => data.consent === 'wait' && data.followConsent;
 
-const config = ids => filled({
-  token: textOf(data.writeKey),
-  target: withoutSlash(textOf(data.url)),
-  customer: orNothing(ids),
-  track: {visits: !!data.visits, default_properties: table(data.defaultProperties)},
+const buildConfig = ids => withoutEmpty({
+  token: toText(data.writeKey),
+  target: withoutSlash(toText(data.url)),
+  customer: undefinedIfEmpty(ids),
+  track: {visits: !!data.visits, default_properties: readTable(data.defaultProperties)},
   ping: {enabled: !!data.ping},
   consent: data.optInRequired ? 'required' : undefined,
   dnt: !!data.dnt,
@@ -850,107 +851,107 @@ const config = ids => filled({
 
 const ACTIONS = {
   start: () => {
-    const found = who();
-    const given = config(found.ids);
-    const script = given.target + '/sdk.js?with=xo';
-    if (!given.token) return fail('fill in the write key');
-    const late = isThere() && !hasXo();
-    const load = late || !isThere();
-    if (load && !queryPermission('inject_script', script))
-      return fail('the API URL is https://<host>, and the template has to be permitted to load <API URL>/sdk.js');
-    const loaded = () => {
-      if (late) saySession(found);
+    const visitor = readIdentities();
+    const config = buildConfig(visitor.ids);
+    const script = config.target + '/sdk.js?with=xo';
+    if (!config.token) return fail('enter the write key');
+    const lacksAdapter = isLoaded() && !hasXoAdapter();
+    const needsScript = lacksAdapter || !isLoaded();
+    if (needsScript && !queryPermission('inject_script', script))
+      return fail('the API URL must be https://<host>, and the template must be permitted to load <API URL>/sdk.js');
+    const onLoaded = () => {
+      if (lacksAdapter) setSession(visitor);
       succeed();
     };
-    say('start', given);
-    if (!late) saySession(found);
-    if (follows()) say('optIn');
-    if (load) injectScript(script, loaded, () => fail('the SDK could not be loaded from the API URL'), 'hardlink');
+    callSdk('start', config);
+    if (!lacksAdapter) setSession(visitor);
+    if (followsConsent()) callSdk('optIn');
+    if (needsScript) injectScript(script, onLoaded, () => fail('the SDK could not be loaded from the API URL'), 'hardlink');
     else succeed();
   },
 
   event: () => {
-    const type = textOf(data.eventType);
-    if (!type) return fail('fill in the type of the event');
-    const found = who();
-    saySession(found);
-    if (count(found.ids)) say('identify', found.ids);
-    say('track', type, properties());
+    const type = toText(data.eventType);
+    if (!type) return fail('enter the type of the event');
+    const visitor = readIdentities();
+    setSession(visitor);
+    if (count(visitor.ids)) callSdk('identify', visitor.ids);
+    callSdk('track', type, readProperties());
     succeed();
   },
 
   activity: () => {
-    const action = textOf(data.action);
-    if (!action) return fail('fill in the action');
-    const found = who();
-    const traits = table(data.traits);
-    const labels = segments(data.segments);
-    const own = list(data.activitySegments);
-    saySession(found);
-    Object.keys(found.ids).forEach(type => say('xo.addUserIdentity', type, found.ids[type]));
-    if (count(labels)) say('xo.setUserSegments', labels);
-    if (count(traits)) say('xo.setUserTraits', traits);
-    say('xo.send', filled({
+    const action = toText(data.action);
+    if (!action) return fail('enter the action');
+    const visitor = readIdentities();
+    const traits = readTable(data.traits);
+    const userSegments = readSegments(data.segments);
+    const activitySegments = toList(data.activitySegments);
+    setSession(visitor);
+    Object.keys(visitor.ids).forEach(type => callSdk('xo.addUserIdentity', type, visitor.ids[type]));
+    if (count(userSegments)) callSdk('xo.setUserSegments', userSegments);
+    if (count(traits)) callSdk('xo.setUserTraits', traits);
+    callSdk('xo.send', withoutEmpty({
       action: action,
-      target: texts(table(data.target)),
-      sourceId: textOf(data.sourceId),
-      metadata: orNothing(withNumbers(table(data.metadata))),
-      segments: own.length ? own : undefined
+      target: withStrings(readTable(data.target)),
+      sourceId: toText(data.sourceId),
+      metadata: undefinedIfEmpty(withNumbers(readTable(data.metadata))),
+      segments: activitySegments.length ? activitySegments : undefined
     }));
     succeed();
   },
 
   identify: () => {
-    const found = who();
-    saySession(found);
-    if (count(found.ids)) say('identify', found.ids, orNothing(table(data.attributes)));
-    else log('nobody is identified: no identity has a value');
+    const visitor = readIdentities();
+    setSession(visitor);
+    if (count(visitor.ids)) callSdk('identify', visitor.ids, undefinedIfEmpty(readTable(data.attributes)));
+    else log('identify is not called: no identity has a value');
     succeed();
   },
 
   update: () => {
-    const attributes = table(data.attributes);
-    if (count(attributes)) say('update', attributes);
-    else log('nothing is updated: no attribute has a value');
+    const attributes = readTable(data.attributes);
+    if (count(attributes)) callSdk('update', attributes);
+    else log('update is not called: no attribute has a value');
     succeed();
   },
 
   anonymize: () => {
-    say('anonymize');
+    callSdk('anonymize');
     succeed();
   },
   optIn: () => {
-    say('optIn');
+    callSdk('optIn');
     succeed();
   },
   optOut: () => {
-    say('optOut');
+    callSdk('optOut');
     succeed();
   }
 };
 
-// -- when it does it ------------------------------------------------------------------------------
+// -- run the tag, after consent where it is needed ------------------------------------------------
 
-const act = ACTIONS[data.tagType] || (() => fail('choose what the tag does'));
-const decides = data.tagType === 'optIn' || data.tagType === 'optOut';
+const run = ACTIONS[data.tagType] || (() => fail('choose a tag type'));
+const setsConsent = data.tagType === 'optIn' || data.tagType === 'optOut';
 
-if (decides || data.consent !== 'wait') {
-  act();
+if (setsConsent || data.consent !== 'wait') {
+  run();
 } else {
-  let done = isConsentGranted(CONSENT);
-  if (done) act();
-  if (!done || data.tagType === 'start' && follows()) {
+  let hasRun = isConsentGranted(CONSENT);
+  if (hasRun) run();
+  if (!hasRun || data.tagType === 'start' && followsConsent()) {
     addConsentListener(CONSENT, (consent, granted) => {
-      if (granted && !done) {
-        done = true;
-        act();
-      } else if (done && data.tagType === 'start' && follows()) {
-        say(granted ? 'optIn' : 'optOut');
+      if (granted && !hasRun) {
+        hasRun = true;
+        run();
+      } else if (hasRun && data.tagType === 'start' && followsConsent()) {
+        callSdk(granted ? 'optIn' : 'optOut');
       }
     });
   }
-  if (!done) {
-    log('waits for the consent', CONSENT);
+  if (!hasRun) {
+    log('waiting for consent:', CONSENT);
     succeed();
   }
 }
@@ -1633,30 +1634,30 @@ ___WEB_PERMISSIONS___
 ___TESTS___
 
 scenarios:
-- name: Starting loads the SDK, and begins with who is here
+- name: A start tag loads the SDK and identifies the customer
   code: |-
     runCode({
       tagType: 'start', url: 'https://api.shop.example/', writeKey: 'web-key', consent: 'none', visits: true,
       storage: 'local', identities: [{name: 'ecommerceid', value: 'E-1'}, {name: 'userid', value: 'undefined'}]
     });
     assertThat(injected).isEqualTo(['https://api.shop.example/sdk.js?with=xo']);
-    assertThat(said.length).isEqualTo(1);
-    assertThat(said[0].path).isEqualTo(['start']);
-    assertThat(said[0].args[0].token).isEqualTo('web-key');
-    assertThat(said[0].args[0].target).isEqualTo('https://api.shop.example');
-    assertThat(said[0].args[0].customer).isEqualTo({ecommerceid: 'E-1'});
-    assertThat(said[0].args[0].track.visits).isTrue();
+    assertThat(queued.length).isEqualTo(1);
+    assertThat(queued[0].path).isEqualTo(['start']);
+    assertThat(queued[0].args[0].token).isEqualTo('web-key');
+    assertThat(queued[0].args[0].target).isEqualTo('https://api.shop.example');
+    assertThat(queued[0].args[0].customer).isEqualTo({ecommerceid: 'E-1'});
+    assertThat(queued[0].args[0].track.visits).isTrue();
     assertApi('gtmOnSuccess').wasNotCalled();
     loaded();
     assertApi('gtmOnSuccess').wasCalled();
     assertApi('gtmOnFailure').wasNotCalled();
-- name: Starting fails where the SDK can't be loaded
+- name: A start tag fails if the SDK cannot be loaded
   code: |-
     runCode({tagType: 'start', url: 'https://api.shop.example', writeKey: 'web-key', consent: 'none'});
     failed();
     assertApi('gtmOnFailure').wasCalled();
     assertApi('gtmOnSuccess').wasNotCalled();
-- name: Starting fails without a write key, or with a URL that may not be loaded
+- name: A start tag fails without a write key, or with a URL that it may not load
   code: |-
     runCode({tagType: 'start', url: 'https://api.shop.example', consent: 'none'});
     mock('queryPermission', false);
@@ -1664,8 +1665,8 @@ scenarios:
     assertApi('gtmOnFailure').wasCalled();
     assertApi('gtmOnSuccess').wasNotCalled();
     assertApi('injectScript').wasNotCalled();
-    assertThat(said).isEqualTo([]);
-- name: An event identifies, then tracks; what is empty is left out
+    assertThat(queued).isEqualTo([]);
+- name: An event tag identifies, then tracks, and omits empty values
   code: |-
     runCode({
       tagType: 'event', eventType: 'purchase', consent: 'none',
@@ -1673,11 +1674,11 @@ scenarios:
       properties: [{name: 'total', value: 12}, {name: 'coupon', value: undefined}, {name: 'gift', value: false},
         {name: 'discount', value: 0 / 0}]
     });
-    assertThat(said.map(call => call.path)).isEqualTo([['identify'], ['track']]);
-    assertThat(said[0].args[0]).isEqualTo({registered: 'gordon@blackmesa.com'});
-    assertThat(said[1].args).isEqualTo(['purchase', {total: 12, gift: false}]);
+    assertThat(queued.map(call => call.path)).isEqualTo([['identify'], ['track']]);
+    assertThat(queued[0].args[0]).isEqualTo({registered: 'gordon@blackmesa.com'});
+    assertThat(queued[1].args).isEqualTo(['purchase', {total: 12, gift: false}]);
     assertApi('gtmOnSuccess').wasCalled();
-- name: An activity says identities, segments and traits first
+- name: An activity tag sets identities, segments and traits before it sends the activity
   code: |-
     runCode({
       tagType: 'activity', action: 'view', consent: 'none', sessionId: 'S-1', activitySegments: 'sale, new',
@@ -1687,75 +1688,75 @@ scenarios:
       target: [{name: 'product', value: 123}],
       metadata: [{name: 'price', value: '1999'}, {name: 'currency', value: 'EUR'}]
     });
-    assertThat(said.map(call => call.path.join('.'))).isEqualTo([
+    assertThat(queued.map(call => call.path.join('.'))).isEqualTo([
       'xo.addUserIdentity', 'xo.addUserIdentity', 'xo.setUserSegments', 'xo.setUserTraits', 'xo.send'
     ]);
-    assertThat(said[0].args[0]).isEqualTo('sessionId');
-    assertThat(said[0].args[1]).isEqualTo('S-1');
-    assertThat(said[1].args[1]).isEqualTo('42');
-    assertThat(said[2].args[0]).isEqualTo(['vip']);
-    assertThat(said[3].args[0]).isEqualTo({age: '45'});
-    assertThat(said[4].args[0]).isEqualTo({
+    assertThat(queued[0].args[0]).isEqualTo('sessionId');
+    assertThat(queued[0].args[1]).isEqualTo('S-1');
+    assertThat(queued[1].args[1]).isEqualTo('42');
+    assertThat(queued[2].args[0]).isEqualTo(['vip']);
+    assertThat(queued[3].args[0]).isEqualTo({age: '45'});
+    assertThat(queued[4].args[0]).isEqualTo({
       action: 'view', target: {product: '123'}, metadata: {price: 1999, currency: 'EUR'}, segments: ['sale', 'new']
     });
-- name: A visitor who is not logged in is not identified
+- name: Placeholder identities are not sent
   code: |-
     runCode({
       tagType: 'identify', consent: 'none',
       identities: [{name: 'registered', value: 'undefined'}, {name: 'crm', value: '0'}, {name: 'shop'}],
       attributes: [{name: 'first_name', value: 'Gordon'}]
     });
-    assertThat(said).isEqualTo([]);
+    assertThat(queued).isEqualTo([]);
     assertApi('gtmOnSuccess').wasCalled();
-- name: Once the SDK is there it is called
+- name: A loaded SDK is called directly
   code: |-
     mock('copyFromWindow', '1.0.0');
     runCode({tagType: 'update', consent: 'none', attributes: [{name: 'first_name', value: 'Gordon'}]});
     assertThat(called).isEqualTo([{path: 'hardlink.update', first: {first_name: 'Gordon'}}]);
     assertApi('createQueue').wasNotCalled();
     assertApi('gtmOnSuccess').wasCalled();
-- name: Nothing is said before consent, and all of it once after
+- name: Nothing is sent before consent, and everything once afterwards
   code: |-
     mock('isConsentGranted', false);
     runCode({tagType: 'event', eventType: 'view', consent: 'wait'});
-    assertThat(said).isEqualTo([]);
+    assertThat(queued).isEqualTo([]);
     assertApi('setInWindow').wasNotCalled();
     assertApi('gtmOnSuccess').wasCalled();
     decided('analytics_storage', false);
-    assertThat(said).isEqualTo([]);
+    assertThat(queued).isEqualTo([]);
     decided('analytics_storage', true);
     decided('analytics_storage', false);
     decided('analytics_storage', true);
-    assertThat(said.map(call => call.path)).isEqualTo([['track']]);
-- name: Starting may follow the consent
+    assertThat(queued.map(call => call.path)).isEqualTo([['track']]);
+- name: A start tag can opt in and out with the consent
   code: |-
     mock('isConsentGranted', false);
     runCode({
       tagType: 'start', url: 'https://api.shop.example', writeKey: 'web-key', consent: 'wait', followConsent: true
     });
     decided('analytics_storage', false);
-    assertThat(said).isEqualTo([]);
+    assertThat(queued).isEqualTo([]);
     assertApi('injectScript').wasNotCalled();
     decided('analytics_storage', true);
-    assertThat(said.map(call => call.path)).isEqualTo([['start'], ['optIn']]);
+    assertThat(queued.map(call => call.path)).isEqualTo([['start'], ['optIn']]);
     decided('analytics_storage', false);
-    assertThat(said.map(call => call.path)).isEqualTo([['start'], ['optIn'], ['optOut']]);
+    assertThat(queued.map(call => call.path)).isEqualTo([['start'], ['optIn'], ['optOut']]);
 - name: An opt-out does not wait for consent
   code: |-
     mock('isConsentGranted', false);
     runCode({tagType: 'optOut', consent: 'wait'});
-    assertThat(said.map(call => call.path)).isEqualTo([['optOut']]);
+    assertThat(queued.map(call => call.path)).isEqualTo([['optOut']]);
     assertApi('gtmOnSuccess').wasCalled();
-- name: A tag that does nothing fails
+- name: A tag without a required field fails
   code: |-
     runCode({consent: 'none'});
     runCode({tagType: 'event', consent: 'none', eventType: ' '});
     runCode({tagType: 'activity', consent: 'none'});
     assertApi('gtmOnFailure').wasCalled();
     assertApi('gtmOnSuccess').wasNotCalled();
-    assertThat(said).isEqualTo([]);
+    assertThat(queued).isEqualTo([]);
 setup: |-
-  const said = [];
+  const queued = [];
   const called = [];
   const injected = [];
   let loaded;
@@ -1764,7 +1765,7 @@ setup: |-
   mock('copyFromWindow', undefined);
   mock('setInWindow', true);
   mock('createQueue', () => call => {
-    said.push(call);
+    queued.push(call);
   });
   mock('callInWindow', (path, first) => {
     called.push({path: path, first: first});
@@ -1781,13 +1782,14 @@ setup: |-
 
 ___NOTES___
 
-One tag starts the SDK, on all pages; each of the others says one thing, whenever it is to be said. What is said before the
-SDK is there waits in the page, in its order, and is carried out once it has started; without a start tag it goes nowhere.
+One start tag loads and starts the SDK on all pages. Every other tag makes one call whenever its trigger fires. Calls that are
+made before the SDK is loaded wait in the page, in order, until it has started. Without a start tag, nothing is sent.
 
-A tag succeeds once it has handed over what it says; a start tag, once the SDK is loaded; one that waits for consent, at
-once, as it has done all that it may. It fails where a field that it needs is empty, and where the SDK can't be loaded.
+A tag succeeds as soon as it has handed its call to the SDK or the queue, a start tag as soon as the SDK is loaded, and a tag
+that waits for consent immediately. A tag fails if a required field is empty, or if the SDK cannot be loaded.
 
-"Injects scripts" permits any host, as the host is yours: narrow it to your own, https://api.shop.example/sdk.js*
+The permission "Injects scripts" allows any host, because the host is yours. Restrict it to your API, for example
+https://api.shop.example/sdk.js*
 
-With a session ID of your own: what the SDK tracks by itself as it starts, on a visitor's very first page, is said before it,
-and stays with a session before it. Where that counts, untick "Track page visits" and send them as events.
+If you use your own session ID: on a visitor's first page, the SDK tracks its automatic events before it knows your ID, under a
+session of its own. If that matters, disable "Track page visits" and send page visits with event tags.

@@ -1,4 +1,4 @@
-"""The SDK's files as they are served: the vocabularies that a page asks for, then the SDK itself."""
+"""The SDK's files as they are served: the adapters that a page requests, then the SDK's core."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from typing import NamedTuple
 from hardlink.domain.errors import Invalid
 
 _SERVED = Path(__file__).with_name("served")
-VOCABULARIES = ("ecommerce", "helloretail", "tracardi", "xo")
-"""What a page may load beside the SDK itself."""
+ADAPTERS = ("ecommerce", "helloretail", "tracardi", "xo")
+"""Names that a page may give in `sdk.js?with=`."""
 _MODULE = b"export default self.hardlink;\n"
 
 
 class Script(NamedTuple):
-    """One file. `etag`: the same for the same content, zipped or not, so it is a weak one."""
+    """One served file. `etag`: weak, because gzipped and plain content share it."""
 
     content: bytes
     gzipped: bytes
     etag: str
 
 
-def names(asked: str | None) -> tuple[str, ...]:
-    """The vocabularies that a page asks for: `xo,ecommerce`. Raises `Invalid`."""
-    found = {name.strip() for name in (asked or "").split(",")} - {""}
-    if unknown := found - set(VOCABULARIES):
+def parse_adapters(text: str | None) -> tuple[str, ...]:
+    """Parse the parameter `with`, such as `xo,ecommerce`, to sorted names. Raises `Invalid`."""
+    names = {name.strip() for name in (text or "").split(",")} - {""}
+    if unknown := names - set(ADAPTERS):
         raise Invalid(
-            f"there is no {sorted(unknown)[0][:64]!r}: use any of {', '.join(VOCABULARIES)}", "with"
+            f"unknown adapter {sorted(unknown)[0][:64]!r}: use any of {', '.join(ADAPTERS)}", "with"
         )
-    return tuple(sorted(found))
+    return tuple(sorted(names))
 
 
 @cache
-def script(vocabularies: tuple[str, ...] = (), *, module: bool = False) -> Script:
-    """The file with these vocabularies. `module`: it exports the SDK as well."""
-    parts = [(_SERVED / f"{name}.js").read_bytes() for name in (*vocabularies, "hardlink")]
+def build_script(adapters: tuple[str, ...] = (), *, module: bool = False) -> Script:
+    """The file with these adapters. `module`: an ES module, which exports the SDK."""
+    parts = [(_SERVED / f"{name}.js").read_bytes() for name in (*adapters, "hardlink")]
     content = b"".join([*parts, _MODULE if module else b""])
     digest = hashlib.sha256(content).hexdigest()[:32]
     return Script(content, gzip.compress(content, 9, mtime=0), f'W/"{digest}"')

@@ -85,7 +85,7 @@ def test_calls_go_through_as_they_are_and_are_never_kept(fronted: Template) -> N
     assert default["ViewerProtocolPolicy"] == "https-only"
 
 
-def test_files_are_kept_as_their_headers_say_for_each_origin_and_vocabulary(
+def test_files_are_kept_as_their_headers_say_for_each_origin_and_adapter(
     fronted: Template,
 ) -> None:
     (found,) = fronted.properties("CloudFront::Distribution").values()

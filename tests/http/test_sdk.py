@@ -10,7 +10,7 @@ from sdk import scripts
 from tests.http.service import Client, Reply, fresh
 
 ORIGIN = {"origin": "https://shop.example"}
-ALL = ",".join(scripts.VOCABULARIES)
+ALL = ",".join(scripts.ADAPTERS)
 
 
 def script(shop: Client, target: str = "/sdk.js", **headers: str) -> Reply:
@@ -19,7 +19,7 @@ def script(shop: Client, target: str = "/sdk.js", **headers: str) -> Reply:
 
 def test_the_script(shop: Client) -> None:
     reply = script(shop)
-    assert (reply.status, reply.body) == (200, scripts.script().content)
+    assert (reply.status, reply.body) == (200, scripts.build_script().content)
     assert reply.headers["content-type"] == "text/javascript; charset=utf-8"
     assert reply.headers["cache-control"] == "public, max-age=3600, stale-while-revalidate=86400"
     assert reply.headers["vary"] == "accept-encoding"
@@ -27,13 +27,13 @@ def test_the_script(shop: Client) -> None:
     assert "content-encoding" not in reply.headers
 
 
-def test_it_is_zipped_for_whom_can_unzip(shop: Client) -> None:
+def test_it_is_gzipped_on_request(shop: Client) -> None:
     reply = script(shop, accept_encoding="br, gzip")
     assert reply.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(reply.body) == scripts.script().content
+    assert gzip.decompress(reply.body) == scripts.build_script().content
 
 
-def test_who_has_it_already_gets_nothing(shop: Client) -> None:
+def test_a_cached_copy_is_not_sent_again(shop: Client) -> None:
     etag = script(shop).headers["etag"]
     again = script(shop, if_none_match=f'"other", {etag}', accept_encoding="gzip")
     assert (again.status, again.body) == (304, b"")
@@ -41,7 +41,7 @@ def test_who_has_it_already_gets_nothing(shop: Client) -> None:
     assert script(shop, if_none_match='"other"').status == 200
 
 
-def test_the_vocabularies_that_are_asked_for_stand_before_it(shop: Client) -> None:
+def test_requested_adapters_precede_the_core(shop: Client) -> None:
     plain, all_ = script(shop), script(shop, f"/sdk.js?with={ALL}")
     assert all_.body.endswith(plain.body)
     assert len(all_.body) > len(plain.body)
@@ -51,7 +51,7 @@ def test_the_vocabularies_that_are_asked_for_stand_before_it(shop: Client) -> No
     )
 
 
-def test_a_vocabulary_that_there_is_none_of_is_named(shop: Client) -> None:
+def test_the_error_names_an_unknown_adapter(shop: Client) -> None:
     reply = script(shop, "/sdk.js?with=xo,klingon")
     assert (reply.status, reply.error["field"]) == (400, "with")
     assert "'klingon'" in reply.error["message"]

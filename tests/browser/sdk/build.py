@@ -1,4 +1,4 @@
-"""Makes the SDK's served files of its sources: bundled by esbuild, minified by terser. `make sdk` writes them."""
+"""Build the SDK's served files from its sources: esbuild bundles, terser minifies. `make sdk` writes them."""
 
 from __future__ import annotations
 
@@ -23,58 +23,59 @@ ENTRIES = {
         if path.stem != "register_adapter"
     },
 }
-"""The files that are served, each made of one source and all that it imports."""
+"""The entry point of each served file, by the file's name."""
 _INTERNAL_PROPERTIES = (
     "answer append clear createdAt dropOldest hasSession isAllowed list listKeys onOnline onPageHide persist"
     " rejectAll remaining remove replaceCommand retryDelay scheduleFlush settle shouldRetry startSession"
     " unsentSession"
 )
-"""Properties that only the SDK's core uses, no page, adapter or browser: they are served under shorter names."""
+"""Properties that only the SDK's core uses, no page, adapter or browser: the core is served with shorter ones."""
 _BUNDLE = (
     "--bundle",
     "--format=iife",
     "--target=es2021",
     "--log-level=error",
-    f"--mangle-props=^({_INTERNAL_PROPERTIES.replace(' ', '|')})$",
 )
+_MANGLE = f"--mangle-props=^({_INTERNAL_PROPERTIES.replace(' ', '|')})$"
 _COMPRESS = "passes=4,ecma=2021,unsafe_arrows,pure_getters"
-_LAST_WORDS = 2000
+_MAX_ERROR_CHARACTERS = 2000
 
 
 def packages() -> Path:
-    """The folder in which the tools are installed. Raises `Unavailable`."""
+    """Install the tools and return their folder. Raises `Unavailable`."""
     return npm.installed(wanted=HERE)
 
 
-def built(entry: Path, packages: Path) -> str:
-    """One file as it is served."""
-    bundle = _node(packages, "esbuild/bin/esbuild", str(entry), *_BUNDLE)
+def build_file(entry: Path, packages: Path) -> str:
+    """Bundle and minify one entry point; returns the file's text."""
+    mangle = [_MANGLE] if entry == ENTRIES["hardlink"] else []
+    bundle = _node(packages, "esbuild/bin/esbuild", str(entry), *_BUNDLE, *mangle)
     terser = ["terser/bin/terser", "--compress", _COMPRESS, "--mangle"]
-    return _node(packages, *terser, "--ecma", "2021", said=bundle)
+    return _node(packages, *terser, "--ecma", "2021", stdin=bundle)
 
 
-def zipped(text: str) -> int:
-    """Bytes on the wire."""
+def gzipped_size(text: str) -> int:
+    """Size of the gzipped text, in bytes."""
     return len(gzip.compress(text.encode(), 9, mtime=0))
 
 
-def _node(packages: Path, script: str, *arguments: str, said: str | None = None) -> str:
+def _node(packages: Path, script: str, *arguments: str, stdin: str | None = None) -> str:
     command = [*tools.node(), f"node_modules/{script}", *arguments]
     done = subprocess.run(
-        command, cwd=packages, input=said, capture_output=True, text=True, check=False
+        command, cwd=packages, input=stdin, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr[-_LAST_WORDS:]
+    assert done.returncode == 0, done.stderr[-_MAX_ERROR_CHARACTERS:]
     return done.stdout
 
 
 def main() -> int:
-    """Write all of them, and say how large they are."""
+    """Write all served files and print their sizes."""
     folder = packages()
     SERVED.mkdir(exist_ok=True)
     for name, entry in ENTRIES.items():
-        text = built(entry, folder)
+        text = build_file(entry, folder)
         (SERVED / f"{name}.js").write_text(text, encoding="utf-8")
-        print(f"{name}: {len(text)} bytes, {zipped(text)} zipped")
+        print(f"{name}: {len(text)} bytes, {gzipped_size(text)} gzipped")
     return 0
 
 

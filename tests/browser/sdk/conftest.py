@@ -1,4 +1,4 @@
-"""The local service of a shop whose pages load the SDK as the snippet says, and the devices of its visitors."""
+"""A shop whose pages load the SDK with the snippet, its local service, and the devices of its visitors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def packages() -> Path:
 
 @pytest.fixture(scope="session")
 def shop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The shop and its service. At its end the service prints no traceback."""
+    """The shop and its service. Fails at the end if the service has logged a traceback."""
     folder = tmp_path_factory.mktemp("service")
     sources = allowing(site.origin, folder)
     with running(folder / "log.txt", HARDLINK_SOURCES=str(sources)) as service:
@@ -40,7 +40,7 @@ def shop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]
 
 @pytest.fixture
 def device(browser: Browser) -> Iterator[BrowserContext]:
-    """A device of a visitor who was never here. Its pages raise nothing."""
+    """The browser of a new visitor. Fails at the end if a page has raised an error."""
     with browser.new_context() as context:
         raised: list[str] = []
         context.on("weberror", lambda error: raised.append(str(error.error)))

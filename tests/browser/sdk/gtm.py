@@ -1,4 +1,4 @@
-"""The template of Google Tag Manager: its sections, and what it does in a stand-in for Tag Manager's sandbox."""
+"""The template for Google Tag Manager: its sections, and running it in a simulation of Tag Manager's sandbox."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ SECTIONS = (
     "TESTS",
     "NOTES",
 )
-"""As Tag Manager exports them."""
+"""In the order in which Tag Manager exports them."""
 _SANDBOX = Path(__file__).with_name("gtm_sandbox.cjs")
-_LAST_WORDS = 2000
-_LONGEST = 60
+_MAX_ERROR_CHARACTERS = 2000
+_TIMEOUT_SECONDS = 60
 
 Step = tuple[str, Any]
 """`("tag", data)`, `("loaded", None)`, `("failed", None)`, `("sdk", None)`, `("consent", granted)`.
 
-`("core", None)`: the page itself loaded the SDK without its vocabularies.
+`("core", None)`: the page itself loaded the SDK without adapters.
 """
 
 
 class Page(NamedTuple):
-    """What came of a page. `said`: what the SDK was told; `waiting`: what it will be, once it is there."""
+    """The outcome of a page. `called`: calls that the SDK received; `queued`: calls that wait for it to be loaded."""
 
-    said: list[list[Any]]
-    waiting: list[list[Any]]
+    called: list[list[Any]]
+    queued: list[list[Any]]
     scripts: list[list[str]]
     outcomes: list[list[str]]
     logged: list[list[Any]]
@@ -48,7 +48,7 @@ class Page(NamedTuple):
 
 
 def sections(text: str | None = None) -> Mapping[str, str]:
-    """The template's sections by name, in their order."""
+    """The template's sections by name, in order."""
     whole = TEMPLATE.read_text(encoding="utf-8") if text is None else text
     parts = re.split(r"^___([A-Z_]+)___$", whole, flags=re.MULTILINE)
     assert parts[0] == ""
@@ -67,7 +67,7 @@ def permissions() -> list[Any]:
 
 
 def permitted(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Every single thing that permissions allow, as the stand-in names what was used of them."""
+    """Each action that the permissions allow, named as the sandbox names the actions that were used."""
     for entry in entries:
         name = entry["instance"]["key"]["publicId"]
         if name == "logging":
@@ -87,7 +87,7 @@ def permitted(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def parameters() -> list[Mapping[str, Any]]:
-    """All fields, those in groups as well."""
+    """All fields, including those in groups."""
 
     def flat(params: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         for param in params:
@@ -97,22 +97,25 @@ def parameters() -> list[Mapping[str, Any]]:
     return list(flat(json.loads(sections()["TEMPLATE_PARAMETERS"])))
 
 
-def page(*steps: Step, may: Sequence[Any] | None = None) -> Page:
-    """What comes of a page on which these things happen. `may`: other permissions than the template's."""
-    (found,) = pages([steps], may)
+def page(*steps: Step, granted: Sequence[Any] | None = None) -> Page:
+    """Run these steps on a page. `granted`: permissions to use instead of the template's."""
+    (found,) = pages([steps], granted)
     return found
 
 
-def pages(visits: Sequence[Sequence[Step]], may: Sequence[Any] | None = None) -> list[Page]:
-    """The same for many pages, each of its own."""
-    given = permissions() if may is None else may
-    return [Page(**one) for one in _ran(script=script(), permissions=given, pages=visits)]
+def pages(visits: Sequence[Sequence[Step]], granted: Sequence[Any] | None = None) -> list[Page]:
+    """Run each visit on a page of its own, as `page` does."""
+    allowed = permissions() if granted is None else granted
+    return [Page(**one) for one in _run_sandbox(script=script(), permissions=allowed, pages=visits)]
 
 
 def own_tests(code: str | None = None) -> list[Mapping[str, str | None]]:
-    """The template's own tests, each with its `name` and its `error`, if it has one. `code`: of another script."""
+    """Run the template's own tests; returns the `name` and the `error` (or `None`) of each.
+
+    `code`: a script to test instead of the template's.
+    """
     tests = import_module("yaml").safe_load(sections()["TESTS"])
-    found: list[Mapping[str, str | None]] = _ran(
+    found: list[Mapping[str, str | None]] = _run_sandbox(
         script=script() if code is None else code,
         permissions=permissions(),
         setup=tests["setup"],
@@ -121,8 +124,10 @@ def own_tests(code: str | None = None) -> list[Mapping[str, str | None]]:
     return found
 
 
-def _ran(**asked: Any) -> Any:
-    command = [*tools.node(), "-e", _SANDBOX.read_text(encoding="utf-8"), json.dumps(asked)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST, check=False)
-    assert done.returncode == 0, done.stderr[-_LAST_WORDS:]
+def _run_sandbox(**options: Any) -> Any:
+    command = [*tools.node(), "-e", _SANDBOX.read_text(encoding="utf-8"), json.dumps(options)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr[-_MAX_ERROR_CHARACTERS:]
     return json.loads(done.stdout)

@@ -1,39 +1,39 @@
-// A stand-in for Tag Manager: runs a template's script with its sandbox's API, as far as the template's permissions go.
+// Simulates Tag Manager: runs a template's script with the API of its sandbox, within the template's permissions.
 //
-// The argument: {script, permissions} and `pages`, each the steps of what happens there, or `setup` and `scenarios`,
-// the template's own tests. It prints what came of each as JSON.
+// The argument is JSON: {script, permissions}, with `pages`, each a list of steps, or with `setup` and `scenarios`, the
+// template's own tests. Prints the outcome of each as JSON.
 
 const vm = require("node:vm")
 const { isDeepStrictEqual } = require("node:util")
 
-const asked = JSON.parse(process.argv[1])
-const plain = value => Object.prototype.toString.call(value) === "[object Object]"
+const options = JSON.parse(process.argv[1])
+const isPlainObject = value => Object.prototype.toString.call(value) === "[object Object]"
 
-// Nothing of JavaScript's own is there, beside literals and what they can do.
+// The sandbox has no built-in objects, only literals and their methods.
 const context = vm.createContext({})
-const bare = "for (const name of Object.getOwnPropertyNames(globalThis)) try { delete globalThis[name] } catch {}"
-vm.runInContext(bare, context)
+const deleteGlobals = "for (const name of Object.getOwnPropertyNames(globalThis)) try { delete globalThis[name] } catch {}"
+vm.runInContext(deleteGlobals, context)
 
-/** A function of sandboxed code with these parameters. */
-const compiled = (code, ...names) => vm.runInContext(`(function (${names}) {"use strict";\n${code}\n})`, context)
+/** Compile sandboxed code to a function with these parameters. */
+const compile = (code, ...names) => vm.runInContext(`(function (${names}) {"use strict";\n${code}\n})`, context)
 
-/** A value on its way between page and sandbox: a copy, and nothing at all of what has no counterpart there. */
-const crossing = value => {
-  if (typeof value === "function") return (...args) => crossing(value(...args.map(crossing)))
-  if (Array.isArray(value)) return Array.from(value, one => crossing(one))
-  if (plain(value)) return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, crossing(one)]))
+/** Copy a value between page and sandbox. Objects that are not plain become undefined. */
+const copyAcross = value => {
+  if (typeof value === "function") return (...args) => copyAcross(value(...args.map(copyAcross)))
+  if (Array.isArray(value)) return Array.from(value, one => copyAcross(one))
+  if (isPlainObject(value)) return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, copyAcross(one)]))
   return value === null || typeof value !== "object" ? value : undefined
 }
 
-/** A page of its own, or a bench for a test: nothing of another is left. */
-const fresh = () => {
+/** A new page, or a new environment for one of the template's tests. */
+const createPage = () => {
   // -- permissions --------------------------------------------------------------------------------
 
   const used = new Set()
 
-  /** What a permission's parameter lists: texts as they are, rows as objects. */
-  const listed = (id, key) => {
-    const found = asked.permissions.find(({ instance }) => instance.key.publicId === id)
+  /** The entries of a permission's parameter: strings, or objects made of rows. */
+  const readList = (id, key) => {
+    const found = options.permissions.find(({ instance }) => instance.key.publicId === id)
     const { listItem = [] } = found?.instance.param.find(one => one.key === key)?.value || {}
     const value = one => one.string ?? one.boolean
     const row = one => Object.fromEntries(one.mapKey.map((name, n) => [value(name), value(one.mapValue[n])]))
@@ -51,22 +51,22 @@ const fresh = () => {
 
   const PERMITS = {
     access_globals(how, key) {
-      const row = listed("access_globals", "keys").find(one => one.key === key) || {}
+      const row = readList("access_globals", "keys").find(one => one.key === key) || {}
       const ways = how === "readwrite" ? ["read", "write"] : [how]
       return ways.every(way => row[way]) && ways.map(way => `${way} ${key}`)
     },
     access_consent(how, type) {
-      const row = listed("access_consent", "consentTypes").find(one => one.consentType === type) || {}
+      const row = readList("access_consent", "consentTypes").find(one => one.consentType === type) || {}
       return row[how] && [`${how} ${type}`]
     },
     inject_script(url) {
-      const pattern = listed("inject_script", "urls").find(one => urlMatches(url, one))
+      const pattern = readList("inject_script", "urls").find(one => urlMatches(url, one))
       return pattern && [pattern]
     },
-    logging: () => asked.permissions.some(({ instance }) => instance.key.publicId === "logging") && ["console"],
+    logging: () => options.permissions.some(({ instance }) => instance.key.publicId === "logging") && ["console"],
   }
 
-  const demand = (id, ...what) => {
+  const requirePermission = (id, ...what) => {
     const found = PERMITS[id](...what)
     if (!found) throw new Error(`not permitted: ${[id, ...what].join(" ")}`)
     for (const one of found) used.add(`${id} ${one}`)
@@ -86,62 +86,62 @@ const fresh = () => {
     return [names.reduce((found, name) => found?.[name], page), last]
   }
 
-  /** What the sandbox's functions do, once they are permitted to. */
+  /** The sandbox's functions. Each checks its permission first. */
   const API = {
     addConsentListener(type, listener) {
-      demand("access_consent", "read", type)
+      requirePermission("access_consent", "read", type)
       listeners.push({ type, listener })
     },
     callInWindow(path, ...args) {
-      demand("access_globals", "execute", path)
+      requirePermission("access_globals", "execute", path)
       const [object, name] = owner(path)
-      return typeof object?.[name] === "function" ? crossing(object[name](...args.map(crossing))) : undefined
+      return typeof object?.[name] === "function" ? copyAcross(object[name](...args.map(copyAcross))) : undefined
     },
     copyFromWindow(path) {
-      demand("access_globals", "read", path)
+      requirePermission("access_globals", "read", path)
       const [object, name] = owner(path)
-      return crossing(object?.[name])
+      return copyAcross(object?.[name])
     },
     createQueue(path) {
-      demand("access_globals", "readwrite", path)
+      requirePermission("access_globals", "readwrite", path)
       const [object, name] = owner(path)
-      if (!object) throw new Error(`${path}: there is nothing to hold it`)
+      if (!object) throw new Error(`${path}: the parent object does not exist`)
       const queue = (object[name] ||= [])
-      return item => queue.push(crossing(item))
+      return item => queue.push(copyAcross(item))
     },
     getType: value =>
       value === null ? "null" : Array.isArray(value) ? "array" : typeof value,
     injectScript(url, success, failure, token) {
-      demand("inject_script", url)
+      requirePermission("inject_script", url)
       injected.push({ url, success, failure, token })
     },
     isConsentGranted(type) {
-      demand("access_consent", "read", type)
+      requirePermission("access_consent", "read", type)
       return consents[type] !== false
     },
     logToConsole(...words) {
-      demand("logging")
+      requirePermission("logging")
       logged.push(words)
     },
     makeNumber: value => (value === undefined ? NaN : Number(value)),
     makeString: String,
     makeTableMap(rows, name, value) {
-      const found = rows.filter(plain).map(row => [row[name], row[value]])
+      const found = rows.filter(isPlainObject).map(row => [row[name], row[value]])
       return found.length ? Object.fromEntries(found) : undefined
     },
     Object: { keys: Object.keys },
     queryPermission: (id, ...what) => !!PERMITS[id](...what),
     setInWindow(path, value, override) {
-      demand("access_globals", "readwrite", path)
+      requirePermission("access_globals", "readwrite", path)
       const [object, name] = owner(path)
       if (object[name] && !override) return false
-      object[name] = crossing(value)
+      object[name] = copyAcross(value)
       return true
     },
   }
 
-  /** An API without a permission of its kind is refused when the template is compiled. */
-  const NEEDS = {
+  /** Tag Manager refuses to compile a template that requires one of these APIs without its permission. */
+  const REQUIRED_PERMISSIONS = {
     addConsentListener: "access_consent",
     callInWindow: "access_globals",
     copyFromWindow: "access_globals",
@@ -152,40 +152,41 @@ const fresh = () => {
     setInWindow: "access_globals",
   }
 
-  const required = name => {
+  const requireApi = name => {
     if (!Object.hasOwn(API, name)) throw new Error(`there is no API ${name}`)
-    const id = NEEDS[name]
-    if (id && !asked.permissions.some(({ instance }) => instance.key.publicId === id))
+    const id = REQUIRED_PERMISSIONS[name]
+    if (id && !options.permissions.some(({ instance }) => instance.key.publicId === id))
       throw new Error(`not permitted: ${name} needs ${id}`)
     return API[name]
   }
 
-  const template = compiled(asked.script, "data", "require")
+  const template = compile(options.script, "data", "require")
 
-  // -- things that happen on a page ---------------------------------------------------------------
+  // -- steps on a page ----------------------------------------------------------------------------
 
-  /** What the SDK was told, in its order. */
-  const said = []
-  const call = (path, args) => {
+  /** Calls that the SDK received. */
+  const called = []
+  const recordCall = (path, args) => {
     const last = args.findLastIndex(arg => arg !== undefined)
-    said.push([path, ...args.slice(0, last + 1)])
+    called.push([path, ...args.slice(0, last + 1)])
   }
 
-  /** An SDK that has been loaded. It carries out what waits, what starts it first. */
+  /** A loaded SDK, which records its calls. */
   const sdk = (path = []) =>
-    new Proxy(() => call(path.join("."), []), {
+    new Proxy(() => recordCall(path.join("."), []), {
       get: (_, name) => (path.length || name !== "version" ? sdk([...path, name]) : "1.0.0"),
-      apply: (_, __, args) => call(path.join("."), args),
+      apply: (_, __, args) => recordCall(path.join("."), args),
     })
 
-  const load = found => {
+  /** Load the SDK: it makes the queued calls, beginning with the start. */
+  const load = sdkToLoad => {
     const { q } = page.hardlink || {}
-    const waiting = Array.isArray(q) ? q : []
-    page.hardlink = found || sdk()
-    const starts = ({ path }) => path[0] === "start"
-    for (const { path, args, resolve, reject } of [...waiting.filter(starts), ...waiting.filter(one => !starts(one))]) {
-      if (typeof resolve !== "function" || typeof reject !== "function") throw new Error("a call takes an answer")
-      call(path.join("."), args)
+    const queue = Array.isArray(q) ? q : []
+    page.hardlink = sdkToLoad || sdk()
+    const isStart = ({ path }) => path[0] === "start"
+    for (const { path, args, resolve, reject } of [...queue.filter(isStart), ...queue.filter(one => !isStart(one))]) {
+      if (typeof resolve !== "function" || typeof reject !== "function") throw new Error("a queued call needs resolve and reject")
+      recordCall(path.join("."), args)
     }
   }
 
@@ -196,7 +197,7 @@ const fresh = () => {
       const ends = []
       outcomes.push(ends)
       const [gtmOnSuccess, gtmOnFailure] = ["success", "failure"].map(end => () => void ends.push(end))
-      template({ ...data, gtmOnSuccess, gtmOnFailure }, required)
+      template({ ...data, gtmOnSuccess, gtmOnFailure }, requireApi)
     },
     sdk: load,
     core: () => load(new Proxy(sdk(), { get: (found, name) => (name === "xo" ? undefined : found[name]) })),
@@ -214,26 +215,26 @@ const fresh = () => {
     },
   }
 
-  const happened = steps => {
+  const runSteps = steps => {
     for (const [name, what] of steps) {
       STEPS[name](what)
       for (const { url, token } of injected) if (!scripts.some(one => one[0] === url)) scripts.push([url, token])
     }
-    const queued = Array.isArray(page.hardlink?.q) ? page.hardlink.q : []
-    const waiting = queued.map(({ path, args }) => [path.join("."), ...args.filter(arg => arg !== undefined)])
+    const queue = Array.isArray(page.hardlink?.q) ? page.hardlink.q : []
+    const queued = queue.map(({ path, args }) => [path.join("."), ...args.filter(arg => arg !== undefined)])
     const names = Object.keys(page)
-    return { said, waiting, scripts, outcomes, logged, names, used: [...used] }
+    return { called, queued, scripts, outcomes, logged, names, used: [...used] }
   }
 
   // -- the template's own tests -------------------------------------------------------------------
 
-  const equal = (one, other) => isDeepStrictEqual(crossing(one), crossing(other))
+  const equal = (one, other) => isDeepStrictEqual(copyAcross(one), copyAcross(other))
 
-  /** What a scenario may do, and how many things it looked at. */
-  const bench = () => {
+  /** The functions that a scenario may use, and the number of its assertions. */
+  const createTestApi = () => {
     const mocks = {}
     const calls = {}
-    let looked = 0
+    let assertions = 0
 
     const recorded = name => (...args) => {
       ;(calls[name] ||= []).push(args)
@@ -241,19 +242,19 @@ const fresh = () => {
       return typeof mock === "function" ? mock(...args) : mock
     }
     const check = (holds, ...what) => {
-      looked++
+      assertions++
       if (!holds) throw new Error(what.map(one => (typeof one === "string" ? one : JSON.stringify(one))).join(" "))
     }
     const done = name => calls[name] || []
 
     return {
-      looked: () => looked,
-      require: name => (required(name), typeof API[name] === "function" ? recorded(name) : API[name]),
+      assertionCount: () => assertions,
+      require: name => (requireApi(name), typeof API[name] === "function" ? recorded(name) : API[name]),
       mock: (name, value) => void (mocks[name] = value),
       runCode(data) {
         const ends = { gtmOnSuccess: recorded("gtmOnSuccess"), gtmOnFailure: recorded("gtmOnFailure") }
         template({ ...data, ...ends }, name => {
-          const api = required(name)
+          const api = requireApi(name)
           return typeof api === "function" ? recorded(name) : api
         })
       },
@@ -272,19 +273,19 @@ const fresh = () => {
 
   API.gtmOnSuccess = API.gtmOnFailure = () => {}
 
-  const tested = ({ name, code }) => {
-    const { looked, ...tools } = bench()
+  const runScenario = ({ name, code }) => {
+    const { assertionCount, ...testApi } = createTestApi()
     try {
-      compiled(`${asked.setup}\n${code}`, ...Object.keys(tools))(...Object.values(tools))
-      return { name, error: looked() ? null : "it looks at nothing" }
+      compile(`${options.setup}\n${code}`, ...Object.keys(testApi))(...Object.values(testApi))
+      return { name, error: assertionCount() ? null : "the scenario asserts nothing" }
     } catch (error) {
       return { name, error: error.message }
     }
   }
 
-  return { happened, tested }
+  return { runSteps, runScenario }
 }
 
-const { pages = [], scenarios = [] } = asked
-const found = [...pages.map(steps => fresh().happened(steps)), ...scenarios.map(one => fresh().tested(one))]
-console.log(JSON.stringify(found))
+const { pages = [], scenarios = [] } = options
+const outcomes = [...pages.map(steps => createPage().runSteps(steps)), ...scenarios.map(one => createPage().runScenario(one))]
+console.log(JSON.stringify(outcomes))

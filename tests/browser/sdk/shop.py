@@ -1,4 +1,4 @@
-"""A shop with the SDK in its pages: what visitors do there, what went over the wire, what the service has of it."""
+"""A shop whose pages load the SDK: opening its pages, recording the requests, reading what the service stored."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 KEY = "web-key"
 QUIET: dict[str, Any] = {"ping": {"enabled": False}, "batch": 20, "retry": 50}
-"""Only what a test does itself is tracked, and soon."""
+"""No automatic pings, and short delays, so that a test sees only what it tracks itself."""
 
 
 @dataclass
-class Wire:
-    """What a device sent to the service, call by call."""
+class Traffic:
+    """The calls that a device sent to the service: path and body of each."""
 
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -30,7 +30,7 @@ class Wire:
         return [path for path, _ in self.calls]
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
-        return [body for found, body in self.calls if found == path]
+        return [body for called_path, body in self.calls if called_path == path]
 
     def events(self) -> list[dict[str, Any]]:
         return [event for body in self.bodies("/track") for event in body["events"]]
@@ -41,43 +41,46 @@ class Wire:
 
 @dataclass(frozen=True)
 class Shop:
-    """`client`: the shop's backend."""
+    """`site`: the shop's own pages. `client`: the shop's backend, as a client of the service."""
 
     site: Site
     client: Client
 
     @property
     def url(self) -> str:
-        """Where the service answers: another origin than the pages'."""
+        """The service's URL, whose origin differs from that of the pages."""
         return f"http://127.0.0.1:{self.client.port}"
 
-    def page(self, script: str = "", *, vocabularies: str = "", **config: Any) -> str:
-        """The URL of a page with the snippet, its configuration changed, and a script after it."""
+    def page(self, script: str = "", *, adapters: str = "", **config: Any) -> str:
+        """Publish a page with the snippet and a script after it; returns its URL.
+
+        `adapters`: names for `sdk.js?with=`. `config`: options of `start` that differ from `QUIET`.
+        """
         text = snippet(self.url, KEY).replace(
             "track: {visits: true}}", f"...{json.dumps({**QUIET, **config})}}}"
         )
-        if vocabularies:
-            text = text.replace("/sdk.js", f"/sdk.js?with={vocabularies}")
+        if adapters:
+            text = text.replace("/sdk.js", f"/sdk.js?with={adapters}")
         return self.raw_page(f"{text}<script>{script}</script>")
 
     def raw_page(self, body: str) -> str:
-        """The URL of a page with this HTML."""
+        """Publish a page with this HTML; returns its URL."""
         path = f"/{uuid4()}.html"
         icon = '<link rel="icon" href="data:,">'
         self.site.pages[path] = f'<!doctype html><meta charset="utf-8">{icon}{body}'
         return self.site.origin + path
 
-    def wire(self, device: BrowserContext) -> Wire:
-        """Listen to what a device sends from now on."""
-        found = Wire()
+    def record_traffic(self, device: BrowserContext) -> Traffic:
+        """Record what a device sends to the service from now on."""
+        traffic = Traffic()
 
-        def heard(request: Request) -> None:
+        def record(request: Request) -> None:
             if request.url.startswith(self.url) and request.method == "POST":
                 path = request.url.removeprefix(self.url)
-                found.calls.append((path, json.loads(request.post_data or "{}")))
+                traffic.calls.append((path, json.loads(request.post_data or "{}")))
 
-        device.on("request", heard)
-        return found
+        device.on("request", record)
+        return traffic
 
     def session_types(self, session: str) -> list[str]:
         """The types of a session's events, oldest first."""
@@ -92,62 +95,65 @@ class Shop:
         return list(reversed(reply.json["events"])) if reply.status == 200 else []
 
     def customer(self, type_: str, value: str) -> dict[str, Any]:
-        """A customer's view."""
+        """A customer, as `GET /customers/{type}/{value}` returns them."""
         reply = self.client.get("customers", type_, value)
         assert reply.status == 200, reply.body
-        found: dict[str, Any] = reply.json
-        return found
+        customer: dict[str, Any] = reply.json
+        return customer
 
 
-def opened(device: BrowserContext, url: str) -> Page:
-    """A page in which the SDK is there."""
+def open_page(device: BrowserContext, url: str) -> Page:
+    """Open a page, and wait until the SDK is loaded."""
     page = device.new_page()
     page.goto(url)
-    ready(page)
+    wait_for_sdk(page)
     return page
 
 
-def ready(page: Page) -> None:
+def wait_for_sdk(page: Page) -> None:
     page.wait_for_function("typeof window.hardlink?.version === 'string'")
 
 
-def called(page: Page, script: str) -> Any:
-    """What a call of the SDK answers: `{"ok": ...}`, or `{"error": ...}` with what the error says."""
+def call(page: Page, script: str) -> Any:
+    """Run a script and await its promise: returns `{"ok": value}`, or `{"error": ...}` with the error's fields."""
     return page.evaluate(
         """async script => {
-            const late = new Promise((_, no) => setTimeout(no, 10_000, new Error('no answer in 10 s')))
-            try { return {ok: await Promise.race([eval(script), late])} }
+            const timeout = new Promise((_, reject) => setTimeout(reject, 10_000, new Error('no answer in 10 s')))
+            try { return {ok: await Promise.race([eval(script), timeout])} }
             catch (error) { return {error: {message: error.message, ...error}} }
         }""",
         script,
     )
 
 
-def begins(page: Page, script: str) -> None:
-    """Run a script without waiting for what it begins."""
+def start_script(page: Page, script: str) -> None:
+    """Run a script without waiting for its promises."""
     page.evaluate(f"{script}; undefined")
 
 
 def session(page: Page) -> str:
-    """The session of a page's visitor."""
+    """The ID of the session of a page's visitor."""
     return str(page.evaluate("hardlink.getSession()"))
 
 
-def kept(page: Page) -> dict[str, str]:
-    """What the SDK keeps in local storage."""
+def local_storage(page: Page) -> dict[str, str]:
+    """The local storage of a page's origin."""
     found: dict[str, str] = page.evaluate("({...localStorage})")
     return found
 
 
-def settles(look: Callable[[], Any], wanted: Any) -> None:
-    """Wait until it is so."""
+def wait_until(look: Callable[[], Any], wanted: Any) -> None:
+    """Wait until `look()` returns what is wanted."""
     eventually(look, wanted)
 
 
-def answering(
+def answer_first_calls(
     device: BrowserContext, url: str, answers: list[tuple[int, dict[str, str]]]
 ) -> Callable[[], int]:
-    """Answer the first calls so (status and headers); the rest goes to the service. Tells how many there were."""
+    """Answer the first calls of a device with these statuses and headers, and pass later ones on to the service.
+
+    Returns a function that returns the number of calls so far.
+    """
     count = [0]
 
     def answer(route: Route) -> None:
@@ -158,17 +164,17 @@ def answering(
                 "access-control-allow-origin": "*",
                 "access-control-expose-headers": "retry-after",
             }
-            body = json.dumps({"error": {"code": "test", "message": "as the test wants it"}})
+            body = json.dumps({"error": {"code": "test", "message": "simulated by the test"}})
             route.fulfill(status=status, headers={**cors, **headers}, body=body)
         else:
             route.continue_()
 
-    device.route(lambda found: found.startswith(url) and "/sdk" not in found, answer)
+    device.route(lambda called: called.startswith(url) and "/sdk" not in called, answer)
     return lambda: count[0]
 
 
-def shown(page: Page, look: Callable[[], Any], wanted: Any) -> None:
-    """Wait until it is so, while the browser goes on."""
+def wait_in_browser(page: Page, look: Callable[[], Any], wanted: Any) -> None:
+    """Wait until `look()` returns what is wanted, while the browser continues to run."""
     for _ in range(200):
         if look() == wanted:
             return
@@ -176,6 +182,6 @@ def shown(page: Page, look: Callable[[], Any], wanted: Any) -> None:
     assert look() == wanted
 
 
-def becomes(page: Page, look: Callable[[], object]) -> None:
-    """Wait until it is true, while the browser goes on."""
-    shown(page, lambda: bool(look()), wanted=True)
+def wait_until_true(page: Page, look: Callable[[], object]) -> None:
+    """Wait until `look()` returns something true, while the browser continues to run."""
+    wait_in_browser(page, lambda: bool(look()), wanted=True)

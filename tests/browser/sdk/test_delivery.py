@@ -1,4 +1,4 @@
-"""Nothing is lost and nothing is sent twice: offline, reloads, tabs, full or forbidden storage, a server in need."""
+"""Nothing is lost or sent twice: offline, reloads, several tabs, full or forbidden storage, an overloaded server."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import pytest
 
 from tests.browser.sdk.shop import (
     Shop,
-    Wire,
-    answering,
-    becomes,
-    begins,
-    called,
-    kept,
-    opened,
-    ready,
+    Traffic,
+    answer_first_calls,
+    call,
+    local_storage,
+    open_page,
     session,
-    settles,
-    shown,
+    start_script,
+    wait_for_sdk,
+    wait_in_browser,
+    wait_until,
+    wait_until_true,
 )
 from tests.http.service import fresh
 
@@ -34,7 +34,7 @@ FORBIDDEN = """
     Object.defineProperty(window, name, {get() { throw new DOMException('no', 'SecurityError') }})
 """
 FULL = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }"
-LATE = """
+SLOW_STORAGE = """
   const gone = new Set(), {keys} = Object, {getItem, removeItem} = Storage.prototype
   Object.keys = of => keys(of).filter(key => of !== localStorage || !gone.has(key))
   Storage.prototype.getItem = function (key) { return gone.has(key) ? null : getItem.call(this, key) }
@@ -44,23 +44,23 @@ LATE = """
     setTimeout(() => { removeItem.call(this, key); gone.delete(key) }, 500)
   }
 """
-"""What a tab drops, the others see for some time more, as it is between a browser's processes, if not for as long."""
+"""Other tabs see removed entries for a while, as happens between the processes of a browser (here for longer)."""
 
 
-def waiting(page: Page) -> list[str]:
-    """The types of the events that wait in local storage, oldest first."""
-    found = sorted((name, text) for name, text in kept(page).items() if ".q." in name)
-    return [json.loads(text)["event"]["type"] for _, text in found]
+def queued_types(page: Page) -> list[str]:
+    """The types of the events that are queued in local storage, oldest first."""
+    queued = sorted((name, text) for name, text in local_storage(page).items() if ".q." in name)
+    return [json.loads(text)["event"]["type"] for _, text in queued]
 
 
-def known(page: Page) -> bool:
-    """Whether a page sees a session, its own or another tab's."""
-    return "hardlink.session" in kept(page)
+def has_session(page: Page) -> bool:
+    """Whether a page sees a stored session, its own or another tab's."""
+    return "hardlink.session" in local_storage(page)
 
 
-def sent_once(wire: Wire) -> None:
-    """No event was on the wire twice."""
-    count = Counter(event["id"] for event in wire.events())
+def assert_sent_once(traffic: Traffic) -> None:
+    """Assert that no event was sent twice."""
+    count = Counter(event["id"] for event in traffic.events())
     assert count
     assert set(count.values()) == {1}
 
@@ -68,182 +68,190 @@ def sent_once(wire: Wire) -> None:
 # The network
 
 
-def test_offline_and_back(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page(retry=60_000))
+def test_offline_events_are_sent_when_the_network_is_back(
+    shop: Shop, device: BrowserContext
+) -> None:
+    page = open_page(device, shop.page(retry=60_000))
     device.set_offline(True)
-    begins(page, "window.told = hardlink.track('one'); hardlink.track('two')")
-    becomes(page, lambda: bool(kept(page).get("hardlink.hold")))
-    assert waiting(page) == ["one", "two"]
+    start_script(page, "window.result = hardlink.track('one'); hardlink.track('two')")
+    wait_until_true(page, lambda: bool(local_storage(page).get("hardlink.hold")))
+    assert queued_types(page) == ["one", "two"]
     device.set_offline(False)
-    assert called(page, "told")["ok"]["status"] == "stored"
-    assert called(page, "hardlink.track('three')")["ok"]["status"] == "stored"
+    assert call(page, "result")["ok"]["status"] == "stored"
+    assert call(page, "hardlink.track('three')")["ok"]["status"] == "stored"
     assert shop.session_types(session(page)) == ["one", "two", "three"]
-    assert waiting(page) == []
+    assert queued_types(page) == []
 
 
-def test_what_was_tracked_offline_survives_a_page_load(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page())
+def test_offline_events_survive_a_page_load(shop: Shop, device: BrowserContext) -> None:
+    page = open_page(device, shop.page())
     visitor = session(page)
     device.set_offline(True)
-    begins(page, "hardlink.track('offline')")
+    start_script(page, "hardlink.track('offline')")
     page.goto("about:blank")
     device.set_offline(False)
-    page = opened(device, shop.page())
+    page = open_page(device, shop.page())
     assert session(page) == visitor
-    settles(lambda: shop.session_types(visitor), ["offline"])
+    wait_until(lambda: shop.session_types(visitor), ["offline"])
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_server_in_need_is_asked_again(shop: Shop, device: BrowserContext, status: int) -> None:
-    page = opened(device, shop.page())
-    calls = answering(device, shop.url, [(status, {}), (status, {})])
-    begins(page, f"window.told = [hardlink.track('one'), hardlink.identify('{fresh()}')]")
-    assert called(page, "told[0]")["ok"]["status"] == "stored"
-    assert called(page, "told[1]")["ok"]["customer"]
+def test_calls_are_repeated_after_a_server_error(
+    shop: Shop, device: BrowserContext, status: int
+) -> None:
+    page = open_page(device, shop.page())
+    calls = answer_first_calls(device, shop.url, [(status, {}), (status, {})])
+    start_script(page, f"window.result = [hardlink.track('one'), hardlink.identify('{fresh()}')]")
+    assert call(page, "result[0]")["ok"]["status"] == "stored"
+    assert call(page, "result[1]")["ok"]["customer"]
     assert calls() == 4
     assert shop.session_types(session(page)) == ["one"]
 
 
-def test_it_comes_again_when_it_is_told_to(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page())
-    answering(device, shop.url, [(429, {"retry-after": "3600"})])
-    begins(page, "hardlink.track('one')")
-    becomes(page, lambda: bool(kept(page).get("hardlink.hold")))
-    until, attempts, status = kept(page)["hardlink.hold"].split()
+def test_retry_after_is_respected_across_page_loads(shop: Shop, device: BrowserContext) -> None:
+    page = open_page(device, shop.page())
+    answer_first_calls(device, shop.url, [(429, {"retry-after": "3600"})])
+    start_script(page, "hardlink.track('one')")
+    wait_until_true(page, lambda: bool(local_storage(page).get("hardlink.hold")))
+    until, attempts, status = local_storage(page)["hardlink.hold"].split()
     assert 3500 < (float(until) - page.evaluate("Date.now()")) / 1000 <= 3600
     assert (attempts, status) == ("1", "429")
-    wire = shop.wire(device)
+    traffic = shop.record_traffic(device)
     page.reload()
-    ready(page)
-    begins(page, "hardlink.track('two'); hardlink.flush()")
+    wait_for_sdk(page)
+    start_script(page, "hardlink.track('two'); hardlink.flush()")
     page.wait_for_timeout(200)
-    assert wire.calls == []
-    assert waiting(page) == ["one", "two"]
+    assert traffic.calls == []
+    assert queued_types(page) == ["one", "two"]
     page.evaluate("localStorage.removeItem('hardlink.hold')")
-    called(page, "hardlink.flush()")
-    settles(lambda: shop.session_types(session(page)), ["one", "two"])
+    call(page, "hardlink.flush()")
+    wait_until(lambda: shop.session_types(session(page)), ["one", "two"])
 
 
 @pytest.mark.parametrize("days", [2, 36500])
-def test_a_wait_of_a_clock_that_was_wrong_is_none(
+def test_a_pause_that_a_wrong_clock_stored_is_ignored(
     shop: Shop, device: BrowserContext, days: int
 ) -> None:
-    page = opened(device, shop.page())
+    page = open_page(device, shop.page())
     hold = f"${{Date.now() + {days} * 86400000}} 3 503"
     page.evaluate(f"localStorage.setItem('hardlink.hold', `{hold}`)")
-    assert called(page, "hardlink.track('one')")["ok"]["status"] == "stored"
+    assert call(page, "hardlink.track('one')")["ok"]["status"] == "stored"
 
 
-def test_no_server_makes_it_wait_for_more_than_a_day(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page())
-    calls = answering(device, shop.url, [(503, {"retry-after": "9999999"})])
-    begins(page, "hardlink.track('one')")
-    becomes(page, lambda: bool(kept(page).get("hardlink.hold")))
-    until = float(kept(page)["hardlink.hold"].split()[0])
+def test_a_pause_is_at_most_a_day(shop: Shop, device: BrowserContext) -> None:
+    page = open_page(device, shop.page())
+    calls = answer_first_calls(device, shop.url, [(503, {"retry-after": "9999999"})])
+    start_script(page, "hardlink.track('one')")
+    wait_until_true(page, lambda: bool(local_storage(page).get("hardlink.hold")))
+    until = float(local_storage(page)["hardlink.hold"].split()[0])
     assert 86_000 < (until - page.evaluate("Date.now()")) / 1000 <= 86_400
-    called(page, "hardlink.flush()")
+    call(page, "hardlink.flush()")
     page.wait_for_timeout(200)
     assert calls() == 1
 
 
-def test_a_slow_server_is_asked_again_and_stores_it_once(
+def test_a_call_that_times_out_is_repeated_and_stored_once(
     shop: Shop, device: BrowserContext
 ) -> None:
-    page = opened(device, shop.page(timeout=2000))
+    page = open_page(device, shop.page(timeout=2000))
     device.route(f"{shop.url}/track", lambda route: None, times=1)
-    assert called(page, "hardlink.track('one')")["ok"]["status"] == "stored"
+    assert call(page, "hardlink.track('one')")["ok"]["status"] == "stored"
     assert shop.session_types(session(page)) == ["one"]
 
 
-def test_an_answer_that_is_lost_makes_no_second_event(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page())
+def test_a_lost_answer_causes_no_duplicate_event(shop: Shop, device: BrowserContext) -> None:
+    page = open_page(device, shop.page())
 
     def lose(route: Any) -> None:
         route.fetch()
         route.abort()
 
     device.route(f"{shop.url}/track", lose, times=1)
-    assert called(page, "hardlink.track('one')")["ok"]["status"] == "duplicate"
+    assert call(page, "hardlink.track('one')")["ok"]["status"] == "duplicate"
     assert shop.session_types(session(page)) == ["one"]
 
 
-def test_a_page_of_a_networks_own_is_no_answer(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page())
+def test_the_page_of_a_captive_portal_is_not_an_answer(shop: Shop, device: BrowserContext) -> None:
+    page = open_page(device, shop.page())
     portal = {"access-control-allow-origin": "*"}
     device.route(
         f"{shop.url}/track",
         lambda route: route.fulfill(status=200, headers=portal, body="<html>log in"),
         times=1,
     )
-    assert called(page, "hardlink.track('one')")["ok"]["status"] == "stored"
+    assert call(page, "hardlink.track('one')")["ok"]["status"] == "stored"
 
 
-def test_what_is_refused_is_told_and_not_sent_again(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page(token="nobody"))
-    wire = shop.wire(device)
-    told = called(page, "hardlink.track('one')")
-    assert (told["error"]["code"], told["error"]["status"]) == ("unknown_source", 401)
-    called(page, "hardlink.flush()")
-    assert wire.paths() == ["/track"]
-    assert waiting(page) == []
+def test_a_refused_call_is_rejected_and_not_repeated(shop: Shop, device: BrowserContext) -> None:
+    page = open_page(device, shop.page(token="nobody"))
+    traffic = shop.record_traffic(device)
+    result = call(page, "hardlink.track('one')")
+    assert (result["error"]["code"], result["error"]["status"]) == ("unknown_source", 401)
+    call(page, "hardlink.flush()")
+    assert traffic.paths() == ["/track"]
+    assert queued_types(page) == []
 
 
-def test_one_bad_event_does_not_take_the_others_along(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page())
-    told = called(
+def test_an_invalid_event_does_not_affect_the_others(shop: Shop, device: BrowserContext) -> None:
+    page = open_page(device, shop.page())
+    result = call(
         page,
         """Promise.allSettled(['a', '', 'c'].map(type => hardlink.track(type)))
             .then(all => all.map(({value, reason}) => value?.status || reason.field))""",
     )
-    assert told["ok"] == ["stored", "events[1].type", "stored"]
+    assert result["ok"] == ["stored", "events[1].type", "stored"]
     assert shop.session_types(session(page)) == ["a", "c"]
 
 
-# Pages that go
+# Leaving a page
 
 
 @pytest.mark.parametrize("way", ["goto", "close"])
-def test_what_is_tracked_as_the_page_goes_arrives(
+def test_events_tracked_as_the_page_closes_arrive(
     shop: Shop, device: BrowserContext, way: str
 ) -> None:
-    page = opened(device, shop.page(batch=60_000))
-    called(page, "hardlink.flush()")
+    page = open_page(device, shop.page(batch=60_000))
+    call(page, "hardlink.flush()")
     visitor = session(page)
-    begins(page, "addEventListener('pagehide', () => 0); hardlink.track('a'); hardlink.track('b')")
+    start_script(
+        page, "addEventListener('pagehide', () => 0); hardlink.track('a'); hardlink.track('b')"
+    )
     if way == "goto":
         page.goto("about:blank")
     else:
         page.close(run_before_unload=True)
-    settles(lambda: shop.session_types(visitor), ["a", "b"])
+    wait_until(lambda: shop.session_types(visitor), ["a", "b"])
 
 
-def test_what_a_browser_does_not_take_at_the_end_waits_for_the_next_page(
+def test_what_a_closing_page_could_not_send_is_sent_by_the_next_one(
     shop: Shop, device: BrowserContext
 ) -> None:
-    page = opened(device, shop.page(batch=60_000))
-    called(page, "hardlink.flush()")
+    page = open_page(device, shop.page(batch=60_000))
+    call(page, "hardlink.flush()")
     visitor = session(page)
     types = [f"e{number}" for number in range(10)]
     page.evaluate(
         "types => types.forEach(type => hardlink.track(type, {long: 'ü'.repeat(8000)}))", types
     )
     page.goto("about:blank")
-    page = opened(device, shop.page())
-    settles(lambda: shop.session_types(visitor), types)
-    settles(lambda: waiting(page), [])
+    page = open_page(device, shop.page())
+    wait_until(lambda: shop.session_types(visitor), types)
+    wait_until(lambda: queued_types(page), [])
 
 
-def test_a_call_is_no_larger_than_a_browser_sends_for_a_page_that_is_gone(
+def test_a_call_is_no_larger_than_a_browser_sends_for_a_closed_page(
     shop: Shop, device: BrowserContext
 ) -> None:
-    page = opened(device, shop.page())
-    wire = shop.wire(device)
-    called(
+    page = open_page(device, shop.page())
+    traffic = shop.record_traffic(device)
+    call(
         page,
         "Promise.all([...'abcdefghij'].map(t => hardlink.track(t, {long: 'ü'.repeat(8000)})))",
     )
-    assert wire.types() == list("abcdefghij")
-    sizes = [len(json.dumps(body, ensure_ascii=False).encode()) for body in wire.bodies("/track")]
+    assert traffic.types() == list("abcdefghij")
+    sizes = [
+        len(json.dumps(body, ensure_ascii=False).encode()) for body in traffic.bodies("/track")
+    ]
     assert len(sizes) == 4
     assert max(sizes) < 64 * 1024
 
@@ -259,187 +267,191 @@ def test_tabs_share_a_session_and_send_nothing_twice(
     if locks == "a lease":
         device.add_init_script(NO_LOCKS)
     if storage == "slow storage":
-        device.add_init_script(LATE)
+        device.add_init_script(SLOW_STORAGE)
     url = shop.page()
-    wire = shop.wire(device)
-    tabs = [opened(device, url) for _ in range(3)]
+    traffic = shop.record_traffic(device)
+    tabs = [open_page(device, url) for _ in range(3)]
     visitor = session(tabs[0])
     for tab in tabs:
-        becomes(tab, partial(known, tab))
+        wait_until_true(tab, partial(has_session, tab))
     for tab in tabs:
         tab.evaluate(
-            """() => { window.told = []
-              const go = n => { window.told.push(hardlink.track(`e${n}`)); if (n) setTimeout(go, 5, n - 1) }
+            """() => { window.result = []
+              const go = n => { window.result.push(hardlink.track(`e${n}`)); if (n) setTimeout(go, 5, n - 1) }
               go(19) }"""
         )
     for tab in tabs:
-        tab.wait_for_function("told.length === 20")
-        told = called(tab, "Promise.all(told).then(all => all.map(verdict => verdict.status))")
-        assert told == {"ok": ["stored"] * 20}
-    sent_once(wire)
+        tab.wait_for_function("result.length === 20")
+        result = call(tab, "Promise.all(result).then(all => all.map(verdict => verdict.status))")
+        assert result == {"ok": ["stored"] * 20}
+    assert_sent_once(traffic)
     assert {session(tab) for tab in tabs} == {visitor}
     assert len(shop.session_types(visitor)) == 60
 
 
-def test_tabs_that_are_opened_together_go_on_under_one_session(
+def test_tabs_that_open_together_continue_under_one_session(
     shop: Shop, device: BrowserContext
 ) -> None:
-    page = opened(device, shop.page(batch=60_000))
-    wire = shop.wire(device)
-    begins(page, "hardlink.track('a')")
+    page = open_page(device, shop.page(batch=60_000))
+    traffic = shop.record_traffic(device)
+    start_script(page, "hardlink.track('a')")
     page.evaluate("localStorage.setItem('hardlink.session', `${Date.now()}.of-another-tab`)")
-    called(page, "hardlink.track('b', {}, null, null, true)")
-    (body,) = wire.bodies("/track")
+    call(page, "hardlink.track('b', {}, null, null, true)")
+    (body,) = traffic.bodies("/track")
     assert body["session"] == {"id": "of-another-tab"}
-    assert wire.types() == ["a", "b"]
+    assert traffic.types() == ["a", "b"]
 
 
 def test_logging_out_in_one_tab_logs_out_the_other(shop: Shop, device: BrowserContext) -> None:
     url = shop.page()
-    one, other = opened(device, url), opened(device, url)
+    one, other = open_page(device, url), open_page(device, url)
     gordon, user = fresh("gordon"), fresh("user")
-    called(other, f"hardlink.identify('{gordon}')")
-    called(one, "hardlink.anonymize()")
-    shown(other, lambda: session(other), session(one))
-    wire = shop.wire(device)
-    called(other, f"hardlink.identify({{user_id: '{user}'}})")
-    assert wire.bodies("/identify")[0]["ids"] == {"user_id": user}
+    call(other, f"hardlink.identify('{gordon}')")
+    call(one, "hardlink.anonymize()")
+    wait_in_browser(other, lambda: session(other), session(one))
+    traffic = shop.record_traffic(device)
+    call(other, f"hardlink.identify({{user_id: '{user}'}})")
+    assert traffic.bodies("/identify")[0]["ids"] == {"user_id": user}
 
 
-def test_a_tab_sends_what_a_closed_one_left(shop: Shop, device: BrowserContext) -> None:
-    url = shop.page(batch=60_000)
-    one, other = opened(device, url), opened(device, url)
-    called(one, "hardlink.flush()")
-    begins(one, "navigator.sendBeacon = () => false; hardlink.track('left')")
-    shown(other, lambda: waiting(other), ["left"])
-    one.close()
-    begins(other, "hardlink.flush()")
-    settles(lambda: shop.session_types(session(other)), ["left"])
-    settles(lambda: waiting(other), [])
-
-
-def test_what_waits_is_sent_to_the_source_of_the_page_that_said_it(
+def test_a_tab_sends_what_a_closed_tab_left_in_the_queue(
     shop: Shop, device: BrowserContext
 ) -> None:
-    one = opened(device, shop.page(batch=60_000))
-    called(one, "hardlink.flush()")
-    begins(one, "navigator.sendBeacon = () => false; hardlink.track('left')")
-    other = opened(device, shop.page(token="split-key"))
-    wire = shop.wire(device)
+    url = shop.page(batch=60_000)
+    one, other = open_page(device, url), open_page(device, url)
+    call(one, "hardlink.flush()")
+    start_script(one, "navigator.sendBeacon = () => false; hardlink.track('left')")
+    wait_in_browser(other, lambda: queued_types(other), ["left"])
     one.close()
-    called(other, "hardlink.track('own')")
-    settles(lambda: waiting(other), [])
-    sent = {body["events"][0]["type"]: body["source"]["id"] for body in wire.bodies("/track")}
+    start_script(other, "hardlink.flush()")
+    wait_until(lambda: shop.session_types(session(other)), ["left"])
+    wait_until(lambda: queued_types(other), [])
+
+
+def test_events_are_sent_with_the_source_of_the_page_that_tracked_them(
+    shop: Shop, device: BrowserContext
+) -> None:
+    one = open_page(device, shop.page(batch=60_000))
+    call(one, "hardlink.flush()")
+    start_script(one, "navigator.sendBeacon = () => false; hardlink.track('left')")
+    other = open_page(device, shop.page(token="split-key"))
+    traffic = shop.record_traffic(device)
+    one.close()
+    call(other, "hardlink.track('own')")
+    wait_until(lambda: queued_types(other), [])
+    sent = {body["events"][0]["type"]: body["source"]["id"] for body in traffic.bodies("/track")}
     assert sent == {"own": "split-key", "left": "web-key"}
 
 
-@pytest.mark.parametrize("owner", ["gone", "asleep"])
-def test_what_a_tab_leaves_is_sent_by_one_other(
+@pytest.mark.parametrize("owner", ["closed", "suspended"])
+def test_abandoned_events_are_sent_by_one_other_tab(
     shop: Shop, device: BrowserContext, owner: str
 ) -> None:
-    device.add_init_script(LATE)
+    device.add_init_script(SLOW_STORAGE)
     url = shop.page(batch=60_000)
-    one, *others = tabs = [opened(device, url) for _ in range(3)]
+    one, *others = tabs = [open_page(device, url) for _ in range(3)]
     for tab in tabs:
-        called(tab, "hardlink.flush()")
-    begins(one, "navigator.sendBeacon = () => false; hardlink.track('left')")
+        call(tab, "hardlink.flush()")
+    start_script(one, "navigator.sendBeacon = () => false; hardlink.track('left')")
     for tab in others:
-        shown(tab, partial(waiting, tab), ["left"])
-    if owner == "gone":
+        wait_in_browser(tab, partial(queued_types, tab), ["left"])
+    if owner == "closed":
         one.close()
-    wire = shop.wire(device)
+    traffic = shop.record_traffic(device)
     others[0].wait_for_timeout(3000)
-    begins(others[0], "window.told = hardlink.flush()")
+    start_script(others[0], "window.result = hardlink.flush()")
     others[0].wait_for_timeout(300)
-    last = others[1] if owner == "gone" else one
-    called(last, "hardlink.flush()")
-    called(others[0], "told")
-    assert wire.types() == ["left"]
+    last = others[1] if owner == "closed" else one
+    call(last, "hardlink.flush()")
+    call(others[0], "result")
+    assert traffic.types() == ["left"]
 
 
-def test_a_tab_that_goes_hands_over_its_own_though_another_sends(
+def test_a_closing_tab_sends_its_events_while_another_holds_the_lock(
     shop: Shop, device: BrowserContext
 ) -> None:
     url = shop.page(batch=60_000)
-    one, other = opened(device, url), opened(device, url)
+    one, other = open_page(device, url), open_page(device, url)
     for tab in (one, other):
-        called(tab, "hardlink.flush()")
+        call(tab, "hardlink.flush()")
     visitor = session(one)
-    begins(other, "navigator.locks.request('hardlink', () => new Promise(() => {}))")
-    begins(one, "hardlink.track('a', {}, null, null, true)")
+    start_script(other, "navigator.locks.request('hardlink', () => new Promise(() => {}))")
+    start_script(one, "hardlink.track('a', {}, null, null, true)")
     one.goto("about:blank")
-    settles(lambda: shop.session_types(visitor), ["a"])
+    wait_until(lambda: shop.session_types(visitor), ["a"])
 
 
-def test_a_lease_of_a_tab_that_crashed_ends(shop: Shop, device: BrowserContext) -> None:
+def test_the_lease_of_a_crashed_tab_expires(shop: Shop, device: BrowserContext) -> None:
     device.add_init_script(NO_LOCKS)
-    page = opened(device, shop.page(batch=60_000))
-    page.evaluate("localStorage.setItem('hardlink.lease', `somebody ${Date.now() + 300}`)")
-    assert called(page, "hardlink.track('one', {}, null, null, true)")["ok"]["status"] == "stored"
+    page = open_page(device, shop.page(batch=60_000))
+    page.evaluate("localStorage.setItem('hardlink.lease', `other-tab ${Date.now() + 300}`)")
+    assert call(page, "hardlink.track('one', {}, null, null, true)")["ok"]["status"] == "stored"
 
 
 # The queue
 
 
 def test_the_order_of_all_calls_is_kept(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page())
-    wire = shop.wire(device)
+    page = open_page(device, shop.page())
+    traffic = shop.record_traffic(device)
     gordon = fresh("gordon")
-    begins(
+    start_script(
         page,
         f"""hardlink.track('a'); hardlink.track('b'); hardlink.identify('{gordon}')
             hardlink.track('c'); hardlink.update({{x: 1}}); hardlink.anonymize(); hardlink.track('d')""",
     )
-    called(page, "hardlink.flush()")
-    settles(lambda: waiting(page), [])
-    assert wire.paths() == ["/track", "/identify", "/track", "/update", "/track"]
-    first, *middle, last = [body["session"]["id"] for _, body in wire.calls]
+    call(page, "hardlink.flush()")
+    wait_until(lambda: queued_types(page), [])
+    assert traffic.paths() == ["/track", "/identify", "/track", "/update", "/track"]
+    first, *middle, last = [body["session"]["id"] for _, body in traffic.calls]
     assert set(middle) == {first}
     assert last == session(page) != first
     times = [
         time
-        for _, body in wire.calls
+        for _, body in traffic.calls
         for time in ([e["time"] for e in body["events"]] if "events" in body else [body["time"]])
     ]
     assert times == sorted(set(times))
 
 
-@pytest.mark.parametrize("hindrance", [FORBIDDEN, FULL], ids=["forbidden", "full"])
-def test_without_storage_it_goes_on_in_memory(
-    shop: Shop, device: BrowserContext, hindrance: str
+@pytest.mark.parametrize("obstacle", [FORBIDDEN, FULL], ids=["forbidden", "full"])
+def test_without_storage_it_works_in_memory(
+    shop: Shop, device: BrowserContext, obstacle: str
 ) -> None:
-    device.add_init_script(hindrance)
-    page = opened(device, shop.page())
-    assert called(page, "hardlink.track('a')")["ok"]["status"] == "stored"
-    assert called(page, "hardlink.track('b')")["ok"]["status"] == "stored"
+    device.add_init_script(obstacle)
+    page = open_page(device, shop.page())
+    assert call(page, "hardlink.track('a')")["ok"]["status"] == "stored"
+    assert call(page, "hardlink.track('b')")["ok"]["status"] == "stored"
     assert shop.session_types(session(page)) == ["a", "b"]
 
 
-def test_in_a_frame_that_may_do_nothing_it_works(shop: Shop, device: BrowserContext) -> None:
+def test_it_works_in_a_sandboxed_frame(shop: Shop, device: BrowserContext) -> None:
     page = device.new_page()
-    wire = shop.wire(device)
+    traffic = shop.record_traffic(device)
     inner = shop.page("hardlink.track('framed')")
     page.goto(shop.raw_page(f'<iframe sandbox="allow-scripts" src="{inner}"></iframe>'))
-    shown(page, lambda: wire.types()[:1], ["framed"])
+    wait_in_browser(page, lambda: traffic.types()[:1], ["framed"])
 
 
-def test_the_oldest_give_way_and_it_is_told(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page(batch=60_000))
-    called(page, "hardlink.flush()")
-    wire = shop.wire(device)
+def test_a_full_queue_drops_and_rejects_the_oldest_events(
+    shop: Shop, device: BrowserContext
+) -> None:
+    page = open_page(device, shop.page(batch=60_000))
+    call(page, "hardlink.flush()")
+    traffic = shop.record_traffic(device)
     page.evaluate(
         """() => { window.lost = []
           for (let n = 0; n < 503; n++)
             hardlink.track(`e${n}`).catch(error => lost.push([n, error.code])) }"""
     )
     assert page.evaluate("lost") == [[n, "queue_full"] for n in range(3)]
-    called(page, "hardlink.flush()")
-    settles(lambda: waiting(page), [])
-    assert wire.types() == [f"e{n}" for n in range(3, 503)]
+    call(page, "hardlink.flush()")
+    wait_until(lambda: queued_types(page), [])
+    assert traffic.types() == [f"e{n}" for n in range(3, 503)]
 
 
-def test_the_queue_is_bounded_in_bytes_too(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page(batch=60_000))
+def test_the_queue_is_bounded_in_size_too(shop: Shop, device: BrowserContext) -> None:
+    page = open_page(device, shop.page(batch=60_000))
     page.evaluate(
         """() => { window.lost = []
           for (let n = 0; n < 6; n++)
@@ -448,20 +460,20 @@ def test_the_queue_is_bounded_in_bytes_too(shop: Shop, device: BrowserContext) -
     )
     page.wait_for_function("lost.length === 3")
     assert page.evaluate("lost.sort()") == ["queue_full", "queue_full", "too_large"]
-    assert waiting(page) == ["e2", "e3", "e4", "e5"]
+    assert queued_types(page) == ["e2", "e3", "e4", "e5"]
 
 
-def test_what_others_left_in_the_queue_stops_nothing(shop: Shop, device: BrowserContext) -> None:
-    page = opened(device, shop.page())
+def test_an_invalid_entry_in_the_queue_is_removed(shop: Shop, device: BrowserContext) -> None:
+    page = open_page(device, shop.page())
     page.evaluate("localStorage.setItem('hardlink.q.0', '{broken')")
-    assert called(page, "hardlink.track('a')")["ok"]["status"] == "stored"
-    assert "hardlink.q.0" not in kept(page)
+    assert call(page, "hardlink.track('a')")["ok"]["status"] == "stored"
+    assert "hardlink.q.0" not in local_storage(page)
 
 
-def test_a_device_whose_clock_is_wrong(shop: Shop, browser: Browser) -> None:
+def test_the_time_of_a_device_with_a_wrong_clock_is_corrected(shop: Shop, browser: Browser) -> None:
     with browser.new_context() as device:
         device.add_init_script("{const now = Date.now; Date.now = () => now() + 86400000}")
-        page = opened(device, shop.page())
-        called(page, "hardlink.track('a')")
+        page = open_page(device, shop.page())
+        call(page, "hardlink.track('a')")
         event = shop.client.get("sessions", session(page), "events").json["events"][0]
         assert event["time"][:10] == event["received"][:10]

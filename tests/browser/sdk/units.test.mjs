@@ -1,58 +1,58 @@
-// The SDK's parts that need no browser.
+// Unit tests of the SDK's modules that need no browser.
 
 import assert from "node:assert/strict"
 import { readFile } from "node:fs/promises"
 import { describe, test } from "node:test"
 
-/** The sources are no package: each is loaded with all that it imports under names of its own. */
-const source = async name => {
+/** The text of a source module, in which the modules that it imports are inlined as data URLs. */
+const inlineImports = async name => {
   const text = await readFile(new URL(`../../../functions/sdk/source/${name}.js`, import.meta.url), "utf8")
   const imports = [...text.matchAll(/from "\.\/(\w+)\.js"/g)].map(([, imported]) => imported)
   let linked = text
   for (const imported of imports)
-    linked = linked.replace(`"./${imported}.js"`, JSON.stringify(await address(imported)))
+    linked = linked.replace(`"./${imported}.js"`, JSON.stringify(await dataUrl(imported)))
   return linked
 }
-const address = async name => `data:text/javascript,${encodeURIComponent(await source(name))}`
-const load = async name => import(await address(name))
+const dataUrl = async name => `data:text/javascript,${encodeURIComponent(await inlineImports(name))}`
+const load = async name => import(await dataUrl(name))
 
 globalThis.window ??= {}
-const { mode } = await load("consent")
-const { device } = await load("device")
+const { resolveConsent } = await load("consent")
+const { describeDevice } = await load("device")
 const { now, uuid } = await load("ids")
 const { createStore } = await load("store")
-const { together, createQueue, isConsent, isLeft, isOwn, LEFT } = await load("queue")
+const { ABANDONED_AFTER, createQueue, isAbandoned, isConsent, isOwn, takeBatch } = await load("queue")
 const { createLock } = await load("lock")
 const { backOff, retryAfter } = await load("delivery")
 
 class Storage {
-  constructor(most = Infinity) {
-    Object.defineProperty(this, "most", { value: most })
+  constructor(maxEntries = Infinity) {
+    Object.defineProperty(this, "maxEntries", { value: maxEntries })
   }
   getItem(key) { return this[key] ?? null }
   setItem(key, text) {
-    if (Object.keys(this).length >= this.most) throw new Error("full")
+    if (Object.keys(this).length >= this.maxEntries) throw new Error("full")
     this[key] = text
   }
   removeItem(key) { delete this[key] }
 }
 
-const stored = (storage = new Storage()) => createStore(() => true, () => storage)
+const storeIn = (storage = new Storage()) => createStore(() => true, () => storage)
 
 describe("consent", () => {
   const rows = [
-    ["open where nothing is said", null, {}, {}, "open"],
-    ["held where it is required", null, { consent: "required" }, {}, "held"],
-    ["open once it is granted", "granted", { consent: "required" }, {}, "open"],
-    ["closed once it is denied", "denied", {}, {}, "closed"],
-    ["closed where Do Not Track is honoured", null, { dnt: true }, { doNotTrack: "1" }, "closed"],
-    ["open where it is not", null, {}, { doNotTrack: "1", globalPrivacyControl: true }, "open"],
-    ["open where no signal is sent", null, { dnt: true, gpc: true }, { doNotTrack: null }, "open"],
-    ["closed where GPC is honoured", null, { gpc: true }, { globalPrivacyControl: true }, "closed"],
-    ["open where the visitor said yes nevertheless", "granted", { gpc: true }, { globalPrivacyControl: true }, "open"],
+    ["granted by default", null, {}, {}, "granted"],
+    ["pending if consent is required", null, { consent: "required" }, {}, "pending"],
+    ["granted by the visitor", "granted", { consent: "required" }, {}, "granted"],
+    ["denied by the visitor", "denied", {}, {}, "denied"],
+    ["denied by Do Not Track if enabled", null, { dnt: true }, { doNotTrack: "1" }, "denied"],
+    ["granted despite signals if not enabled", null, {}, { doNotTrack: "1", globalPrivacyControl: true }, "granted"],
+    ["granted without a signal", null, { dnt: true, gpc: true }, { doNotTrack: null }, "granted"],
+    ["denied by Global Privacy Control if enabled", null, { gpc: true }, { globalPrivacyControl: true }, "denied"],
+    ["granted by the visitor despite a signal", "granted", { gpc: true }, { globalPrivacyControl: true }, "granted"],
   ]
-  for (const [name, said, config, signals, wanted] of rows)
-    test(name, () => assert.equal(mode(said, config, signals), wanted))
+  for (const [name, choice, config, signals, wanted] of rows)
+    test(name, () => assert.equal(resolveConsent(choice, config, signals), wanted))
 })
 
 describe("device", () => {
@@ -66,101 +66,101 @@ describe("device", () => {
     ["curl/8", "Other", "Other", "Other"],
   ]
   for (const [agent, os, browser, name] of rows)
-    test(agent.slice(0, 60), () => assert.deepEqual(device(agent), { os, browser, device: name }))
+    test(agent.slice(0, 60), () => assert.deepEqual(describeDevice(agent), { os, browser, device: name }))
 })
 
-test("IDs are UUIDs, each another", () => {
+test("IDs are unique UUIDs", () => {
   const ids = Array.from({ length: 1000 }, uuid)
   assert.equal(new Set(ids).size, 1000)
   for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
 })
 
-test("no two times are the same, and all are in order", () => {
+test("times strictly increase", () => {
   const times = Array.from({ length: 5000 }, now)
   assert.deepEqual(times, [...new Set(times)].sort((a, b) => a - b))
   assert.ok(Math.abs(times[0] - Date.now()) < 1000)
 })
 
 describe("the store", () => {
-  test("keeps in memory what may not be stored yet, and stores it then", () => {
+  test("keeps values in memory until storing is allowed", () => {
     const storage = new Storage()
     let allowed = false
     const store = createStore(() => allowed, () => storage)
     store.set("a", "1")
     store.set("consent", "denied", true)
     assert.deepEqual({ ...storage }, { "hardlink.consent": "denied" })
-    assert.deepEqual(store.names(""), ["a", "consent"])
+    assert.deepEqual(store.listKeys(""), ["a", "consent"])
     allowed = true
     store.persist()
     assert.deepEqual({ ...storage }, { "hardlink.consent": "denied", "hardlink.a": "1" })
   })
-  test("goes on in memory where storage is full", () => {
+  test("works in memory if storage is full", () => {
     const storage = new Storage(1)
     const store = createStore(() => true, () => storage)
     for (const name of ["b", "a"]) store.set(name, name)
     assert.deepEqual({ ...storage }, { "hardlink.b": "b" })
-    assert.deepEqual(store.names(""), ["a", "b"])
-    store.drop("a")
+    assert.deepEqual(store.listKeys(""), ["a", "b"])
+    store.remove("a")
     assert.equal(store.get("a"), null)
   })
-  test("goes on in memory where storage is forbidden", () => {
+  test("works in memory if storage is forbidden", () => {
     const store = createStore(() => true, () => { throw new Error("forbidden") })
     store.set("a", "1")
     assert.equal(store.get("a"), "1")
   })
-  test("leaves alone what is not its own", () => {
+  test("ignores the entries of others", () => {
     const storage = new Storage()
     storage.setItem("cart", "1")
-    assert.deepEqual(createStore(() => true, () => storage).names(""), [])
+    assert.deepEqual(createStore(() => true, () => storage).listKeys(""), [])
   })
 })
 
-describe("what travels together", () => {
-  const item = (name, more = {}) => ({ name, path: "/track", session: "s", body: {}, event: {}, text: "x".repeat(100), ...more })
-  const names = items => together(items).map(({ name }) => name).join("")
-  test("nothing, of nothing", () => assert.deepEqual(together([]), []))
-  test("neighbours of one session", () => assert.equal(names([item("a"), item("b"), item("c", { session: "t" }), item("d")]), "ab"))
-  test("neighbours that say the same of their visitor", () => assert.equal(names([item("a"), item("b", { body: { ids: { x: 1 } } })]), "a"))
-  test("no more than a browser sends for a page that is gone", () => {
+describe("a batch", () => {
+  const command = (key, more = {}) => ({ key, path: "/track", session: "s", body: {}, event: {}, text: "x".repeat(100), ...more })
+  const batchKeys = commands => takeBatch(commands).map(({ key }) => key).join("")
+  test("is empty if the queue is", () => assert.deepEqual(takeBatch([]), []))
+  test("holds successive events of one session", () => assert.equal(batchKeys([command("a"), command("b"), command("c", { session: "t" }), command("d")]), "ab"))
+  test("holds successive events with the same body", () => assert.equal(batchKeys([command("a"), command("b", { body: { ids: { x: 1 } } })]), "a"))
+  test("is no larger than a browser sends for a closed page", () => {
     const large = { text: "ü".repeat(13_000) }
-    assert.equal(names([item("a", large), item("b", large), item("c", large)]), "ab")
-    assert.equal(names([item("a", { text: "x".repeat(200_000) }), item("b")]), "a")
+    assert.equal(batchKeys([command("a", large), command("b", large), command("c", large)]), "ab")
+    assert.equal(batchKeys([command("a", { text: "x".repeat(200_000) }), command("b")]), "a")
   })
-  test("identifying goes alone, and in its place", () => {
-    const identify = item("i", { path: "/identify", event: undefined })
-    assert.equal(names([identify, identify]), "i")
-    assert.equal(names([item("a"), identify, item("b")]), "a")
-  })
-})
-
-describe("whose an item is", () => {
-  const named = age => ({ name: `q.${(Date.now() - age).toFixed(3)}.another-tab` })
-  test("its tab's, for a while", () => assert.ok(!isLeft(named(0)) && !isLeft(named(LEFT - 1000))))
-  test("anybody's after that", () => assert.ok(isLeft(named(LEFT + 1000))))
-  test("anybody's where the clock was put back", () => assert.ok(isLeft(named(-LEFT - 1000))))
-  test("always this tab's, where it was said here", () => {
-    const queue = createQueue(stored(), { token: "web" })
-    queue.add({ path: "/track", session: "s", body: {} })
-    assert.ok(queue.items().every(isOwn) && !isOwn(named(0)))
+  test("holds one command that is not an event, and keeps the order", () => {
+    const identify = command("i", { path: "/identify", event: undefined })
+    assert.equal(batchKeys([identify, identify]), "i")
+    assert.equal(batchKeys([command("a"), identify, command("b")]), "a")
   })
 })
 
-test("what takes a consent back is not taken back", async () => {
-  const queue = createQueue(stored(), { token: "web" })
-  const told = queue.add({ path: "/track", session: "s", body: {} })
-  queue.add({ path: "/session", session: "s", body: { forget: true } })
-  queue.add({ path: "/consent", session: "s", body: { tracking: "denied" } })
-  queue.empty({ message: "no", code: "opted_out" })
-  await assert.rejects(told, { code: "opted_out" })
-  assert.ok(queue.items().length === 2 && queue.items().every(isConsent))
+describe("a command", () => {
+  const commandOfAge = age => ({ key: `q.${(Date.now() - age).toFixed(3)}.another-tab` })
+  test("is left to its tab at first", () => assert.ok(!isAbandoned(commandOfAge(0)) && !isAbandoned(commandOfAge(ABANDONED_AFTER - 1000))))
+  test("is abandoned after that", () => assert.ok(isAbandoned(commandOfAge(ABANDONED_AFTER + 1000))))
+  test("is abandoned if the clock was set back", () => assert.ok(isAbandoned(commandOfAge(-ABANDONED_AFTER - 1000))))
+  test("is owned by the tab that made it", () => {
+    const queue = createQueue(storeIn(), { token: "web" })
+    queue.append({ path: "/track", session: "s", body: {} })
+    assert.ok(queue.list().every(isOwn) && !isOwn(commandOfAge(0)))
+  })
 })
 
-test("waiting times double up to five minutes, and differ", () => {
+test("commands that report an opt-out stay in the queue", async () => {
+  const queue = createQueue(storeIn(), { token: "web" })
+  const verdict = queue.append({ path: "/track", session: "s", body: {} })
+  queue.append({ path: "/session", session: "s", body: { forget: true } })
+  queue.append({ path: "/consent", session: "s", body: { tracking: "denied" } })
+  queue.rejectAll({ message: "no", code: "opted_out" })
+  await assert.rejects(verdict, { code: "opted_out" })
+  assert.ok(queue.list().length === 2 && queue.list().every(isConsent))
+})
+
+test("delays double up to five minutes, with jitter", () => {
   assert.deepEqual([0, 1, 2, 20].map(attempts => backOff(attempts, 1000, 1)), [1000, 2000, 4000, 300_000])
   assert.equal(backOff(1, 1000, 0), 1000)
 })
 
-test("Retry-After is seconds, a date, or nothing", () => {
+test("Retry-After is seconds, a date, or invalid", () => {
   const time = Date.parse("2026-11-22T10:00:00Z")
   assert.equal(retryAfter("7", time), 7000)
   assert.equal(retryAfter("Sun, 22 Nov 2026 10:00:09 GMT", time), 9000)
@@ -168,49 +168,49 @@ test("Retry-After is seconds, a date, or nothing", () => {
   assert.equal(retryAfter("soon", time), 0)
 })
 
-test("a lease lets one in at a time", async () => {
+test("a lease admits one tab at a time", async () => {
   const storage = new Storage()
   const store = createStore(() => true, () => storage)
   const inside = []
-  let most = 0
+  let maxInside = 0
   const tabs = Array.from({ length: 4 }, (_, tab) =>
     createLock(store, null)(async () => {
       inside.push(tab)
-      most = Math.max(most, inside.length)
+      maxInside = Math.max(maxInside, inside.length)
       await new Promise(resolve => setTimeout(resolve, 20))
       inside.pop()
     }),
   )
   await Promise.all(tabs)
-  assert.equal(most, 1)
+  assert.equal(maxInside, 1)
   assert.deepEqual({ ...storage }, {})
 })
 
-test("what fails inside a lock is told, and not done again", async () => {
+test("an error inside a lock is raised, and the function is not run again", async () => {
   let runs = 0
   const locks = { request: (_, run) => run() }
-  const lock = createLock(stored(), locks)
+  const lock = createLock(storeIn(), locks)
   await assert.rejects(lock(async () => { runs++; throw new Error("inside") }), /inside/)
   assert.equal(runs, 1)
 })
 
-test("what waits goes to the source that it was said to, whichever the page has by then", () => {
+test("a command keeps the source with which it was made", () => {
   const config = { token: "one" }
-  const queue = createQueue(stored(), config)
-  queue.add({ path: "/track", session: "s", body: { token: "jwt" }, event: {} })
+  const queue = createQueue(storeIn(), config)
+  queue.append({ path: "/track", session: "s", body: { token: "jwt" }, event: {} })
   config.token = "other"
-  queue.add({ path: "/track", session: "s", body: { token: "jwt" }, event: {} })
-  const [first, second] = queue.items()
+  queue.append({ path: "/track", session: "s", body: { token: "jwt" }, event: {} })
+  const [first, second] = queue.list()
   assert.deepEqual([first.source, second.source], ["one", "other"])
-  assert.equal(together([first, second]).length, 1)
+  assert.equal(takeBatch([first, second]).length, 1)
 })
 
-test("a queue tells what gave way", async () => {
-  const queue = createQueue(stored(), { token: "web" })
-  const promises = Array.from({ length: 501 }, (_, n) => queue.add({ path: "/track", session: "s", body: {}, event: { n } }))
+test("a full queue rejects the oldest command", async () => {
+  const queue = createQueue(storeIn(), { token: "web" })
+  const promises = Array.from({ length: 501 }, (_, n) => queue.append({ path: "/track", session: "s", body: {}, event: { n } }))
   await assert.rejects(promises[0], { code: "queue_full" })
-  assert.equal(queue.items().length, 500)
-  queue.settle(queue.items()[0].name, { status: "stored" })
+  assert.equal(queue.list().length, 500)
+  queue.settle(queue.list()[0].key, { status: "stored" })
   assert.deepEqual(await promises[1], { status: "stored" })
   for (const promise of promises) promise.catch(() => {})
 })

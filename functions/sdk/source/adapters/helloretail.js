@@ -16,8 +16,8 @@ const createHelloRetailApi = ({ visitor, enqueue, withCallbacks, normalizeIds })
   const track = (type, { customerId, email, ...properties }, body, onSuccess) =>
     withCallbacks(() => {
       const ids = { ...normalizeIds(customerId), ...(email && { email }) }
-      // an e-mail address without a customer ID belongs to the current customer and must not switch to another one
-      return enqueue("/track", { ids, stays: !customerId, ...body }, { type, properties })
+      // an e-mail address without a customer ID must not switch from the customer who is logged in to its owner
+      return enqueue("/track", { ids, only_current_customer: !customerId, ...body }, { type, properties })
     }, onSuccess)
 
   return {
