@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One worker a core; a worker runs whole files, the longest first (tests/support/parallel.py).
+SPREAD := -n auto --dist loadgroup --no-loadscope-reorder
 DEMOS := env -u HARDLINK_SOURCES -u HARDLINK_STAGES
 export PYTHONPATH := functions
 export PYTHONHASHSEED := 0
@@ -17,7 +19,7 @@ walk: $(VENV)/.local
 	@$(BIN)/python -m infra.local.walk
 
 test: $(VENV)/.dev
-	$(DEMOS) $(BIN)/python -m pytest $(ARGS)
+	$(DEMOS) $(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -6,13 +6,13 @@ import hashlib
 import json
 import shutil
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.support.engines import Unavailable, tools
 from tests.support.engines.dynamodb_local import CACHE
+from tests.support.engines.locks import install_lock
 
 HERE = Path(__file__).parent
 _FILES = ("package.json", "package-lock.json")
@@ -24,15 +24,14 @@ def installed(cache: Path = CACHE, wanted: Path = HERE) -> Path:
     """The folder that holds `node_modules`. `wanted`: where the lock file lies. Raises `Unavailable`."""
     digest = hashlib.sha256(b"".join((wanted / name).read_bytes() for name in _FILES)).hexdigest()
     home = cache / f"clients-{digest[:16]}"
-    if not home.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache) as scratch:
-            folder = Path(scratch) / "clients"
-            folder.mkdir()
-            for name in _FILES:
-                shutil.copy(wanted / name, folder)
-            _install(folder)
-            with suppress(OSError):  # somebody else was quicker
+    with install_lock(cache, home.name):
+        if not home.exists():
+            with TemporaryDirectory(dir=cache) as scratch:
+                folder = Path(scratch) / "clients"
+                folder.mkdir()
+                for name in _FILES:
+                    shutil.copy(wanted / name, folder)
+                _install(folder)
                 folder.rename(home)
     return home
 

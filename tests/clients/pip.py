@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from tests.clients.npm import HERE
 from tests.support.engines import Unavailable
 from tests.support.engines.dynamodb_local import CACHE
+from tests.support.engines.locks import install_lock
 
 _LAST_WORDS = 1000
 _LONGEST = 60
@@ -22,10 +22,10 @@ def installed(requirements: str, cache: Path = CACHE) -> Path:
     digest = hashlib.sha256(listed.read_bytes() + sys.version.encode()).hexdigest()[:16]
     home = cache / f"{listed.stem}-{digest}"
     python, ready = home / "bin" / "python", home / "ready"
-    if not ready.exists():
-        _said([sys.executable, "-m", "venv", "--clear", str(home)])
-        _said([str(python), "-m", "pip", "install", "-q", "-r", str(listed)])
-        with suppress(OSError):
+    with install_lock(cache, home.name):
+        if not ready.exists():
+            _said([sys.executable, "-m", "venv", "--clear", str(home)])
+            _said([str(python), "-m", "pip", "install", "-q", "-r", str(listed)])
             ready.touch()
     return python
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.engines import Unavailable
+from tests.support.engines.dynamodb_local import CACHE
+from tests.support.engines.locks import install_lock
 
 if TYPE_CHECKING:  # where Playwright is missing, only the browser tests can't run
     from playwright.sync_api import Browser, BrowserType
@@ -57,7 +59,9 @@ def _launched(chromium: BrowserType) -> Browser:
     )
     for source in sources:
         try:
-            return chromium.launch(executable_path=_existing(source()), args=_QUIET)
+            with install_lock(CACHE, "chromium"):
+                path = _existing(source())
+            return chromium.launch(executable_path=path, args=_QUIET)
         except Exception as error:  # noqa: BLE001 (whatever hinders one, the next may start)
             reasons.append(str(error).strip()[:_LAST_WORDS])
     raise Unavailable(

