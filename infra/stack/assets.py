@@ -26,8 +26,8 @@ _UNUSED = ("bin", "**/__pycache__", "**/tests", "*.dist-info/RECORD")
 """Of packages: commands, and what differs from one machine to the next."""
 
 
-_NOT_UPLOADED = ("__pycache__", "source", "*.d.ts", "*.tpl", "tsconfig.json")
-"""Of the functions: what Python left, and what only the SDK's build, its users and the tag manager read."""
+_NOT_UPLOADED = ("__pycache__", "source", "*.d.ts", "*.tpl", "tsconfig.json", "*.md", "decisions")
+"""Files and folders of the functions that no function reads: compiled Python, the SDK's sources, documents."""
 
 
 class LayerError(Exception):

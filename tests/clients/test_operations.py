@@ -1,13 +1,14 @@
-"""Every row has a test, or stands in the README's table of what is not there and why."""
+"""Every row has a test, or stands in a document's table of what is not there and why."""
 
 from __future__ import annotations
 
 import re
 
-from tests.clients.operations import OPERATIONS, TESTS, covered, rows
+from tests.clients.operations import OPERATIONS, covered, rows
+from tests.support import documents
 
-README = (TESTS.parent / "README.md").read_text(encoding="utf-8")
-NOT_THERE = dict(re.findall(r"^\| ((?:EX|XO|TR|HR|SG)-\d\d) \| (.+?) \|$", README, re.MULTILINE))
+_ROW = re.compile(r"^\| ((?:EX|XO|TR|HR|SG)-\d\d) \| (.+?) \|$", re.MULTILINE)
+NOT_THERE = dict(_ROW.findall(documents.read_all()))
 
 
 def test_no_row_is_missing() -> None:

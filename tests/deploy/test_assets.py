@@ -29,6 +29,10 @@ def test_the_code_holds_nothing_that_python_compiled(dev: Template) -> None:
     assert {f.suffix for f in found} == {".py", ".toml", ".js", ".css", ".html"}
 
 
+def test_the_code_holds_no_documents(dev: Template) -> None:
+    assert not (dev.asset("sources.toml") / "decisions").exists()
+
+
 def test_the_layer_is_built_for_arm_and_python_3_13(dev: Template) -> None:
     compiled = {f.name for f in dev.asset("python").rglob("*.so")}
     assert "_pydantic_core.cpython-313-aarch64-linux-gnu.so" in compiled

@@ -9,10 +9,10 @@ import pytest
 from aws_cdk import App, Stack
 
 from hardlink.domain.sources import Sources
-from infra import topology
 from infra.snippet import snippet
 from infra.stack.server_keys import SigningKeys
 from tests.deploy.template import Template, said
+from tests.support import documents
 
 
 @pytest.mark.parametrize("kind", ["server-key", "signing-key"])
@@ -69,9 +69,10 @@ def test_the_snippet_is_ready_to_paste(dev: Template) -> None:
     assert 'src="ApiHttp.ApiEndpoint/sdk.js"' in text
 
 
-def test_the_readme_has_the_same_snippet() -> None:
-    text = (topology.ROOT / "README.md").read_text(encoding="utf-8")
-    assert indent(snippet("https://hardlink.shop.example", "demo"), "    ") in text
+def test_the_documents_have_the_same_snippet() -> None:
+    text = documents.read_all()
+    expected = snippet("https://hardlink.shop.example", "demo")
+    assert expected in text or indent(expected, "    ") in text
 
 
 def test_no_write_key_ends_the_script_it_stands_in() -> None:

@@ -13,6 +13,7 @@ from infra import topology
 from infra.topology import Route
 from tests.http.service import KEY, OTHER_KEY, Reply, fresh
 from tests.security.shop import BASIC, PUBLIC_READING, READING, WRITING, Shop, path
+from tests.support import documents
 
 READ_ROUTES = [r for r in topology.ROUTES if r.key in READING and r.key not in PUBLIC_READING]
 NETWORK = {"aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "socket", "ssl", "urllib3"}
@@ -293,8 +294,8 @@ def test_api9_what_is_no_route_is_not_there(shop: Shop, target: str) -> None:
     assert shop.get(target).status == 404
 
 
-def test_api9_the_readme_knows_every_function() -> None:
-    readme = (topology.ROOT / "README.md").read_text(encoding="utf-8")
+def test_api9_the_documents_name_every_function() -> None:
+    readme = documents.read_all()
     words = {"xo": "Attraqt", "helloretail": "Hello Retail", "exponeadata": "/data/v2/"}
     missing = [name for name in topology.FUNCTIONS_BY_NAME if words.get(name, name) not in readme]
     assert missing == []

@@ -1,4 +1,4 @@
-"""What the README says in figures and codes is what the code says."""
+"""Figures and codes in the documents are those of the code."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from hardlink.domain import changeset, commands, identifiers, signed_identity, s
 from hardlink.domain.times import MINUTE, SECOND
 from hardlink.web import api_keys, request
 from infra import topology
+from tests.support import documents
 
-README = " ".join((topology.ROOT / "README.md").read_text(encoding="utf-8").split())
+DOCUMENTS = " ".join(documents.read_all().split())
 LIBRARY = topology.FUNCTIONS / "hardlink"
 
 
@@ -33,9 +34,13 @@ def _text(value: ast.expr) -> Iterator[str]:
 
 
 def test_every_code_of_an_error_says_what_to_do_and_there_are_no_others() -> None:
-    table = README.partition("| status | code |")[2].partition("`unlink` takes")[0]
-    rows = re.findall(r"\| (\d{3}) \| ([^|]+) \| [^|]+ (?=\|)", table)
-    assert {code for _, named in rows for code in re.findall(r"`(\w+)`", named)} == set(codes())
+    tables = list(documents.find_tables("| status | code |"))
+    assert len(tables) == 1
+    for status, _, what_to_do in tables[0]:
+        assert re.fullmatch(r"\d{3}", status)
+        assert what_to_do
+    documented = {code for row in tables[0] for code in re.findall(r"`(\w+)`", row[1])}
+    assert documented == set(codes())
 
 
 @pytest.mark.parametrize(
@@ -55,11 +60,11 @@ def test_every_code_of_an_error_says_what_to_do_and_there_are_no_others() -> Non
     ],
 )
 def test_a_figure(said: str) -> None:
-    assert said in README
+    assert said in DOCUMENTS
 
 
 def test_half_a_minute_and_five_minutes() -> None:
     assert signed_identity.LEEWAY == 30 * SECOND
     assert api_keys._KEPT == 5 * MINUTE
-    assert "half a minute of leeway" in README
-    assert "revoke it, within five minutes" in README
+    assert "half a minute of leeway" in DOCUMENTS
+    assert "revoke it, within five minutes" in DOCUMENTS

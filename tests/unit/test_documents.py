@@ -1,0 +1,107 @@
+"""Links, paths and tests that the documents name are there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from infra import topology
+from tests.support import documents
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_INLINE_CODE = re.compile(r"`([^`\n]+)`")
+_PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*/?")
+_TEST = re.compile(r"([\w/]+\.py)::(\w+)")
+_FILE_TYPES = (".py", ".toml", ".md", ".txt", ".js", ".mjs", ".ts", ".tpl", ".css", ".html")
+_IN_THE_BUCKET_OR_THE_BROWSER = {"sdk.js", "sdk.mjs", "exponea.min.js"}
+"""Names of files that are served, not stored."""
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+FILES = documents.markdown_files()
+TOP = {path.name for path in topology.ROOT.iterdir() if path.is_dir()}
+
+
+def name_of(file: Path) -> str:
+    return file.relative_to(topology.ROOT).as_posix()
+
+
+def find_anchors(file: Path) -> set[str]:
+    """List the anchors that GitHub makes of a document's headings."""
+    headings = _HEADING.findall(documents.read_prose(file))
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def find_broken_links(file: Path) -> Iterator[str]:
+    for link in _LINK.findall(documents.read_prose(file)):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (file.parent / path).resolve() if path else file
+        if not target.exists() or (anchor and anchor not in find_anchors(target)):
+            yield link
+
+
+def find_inline_code(file: Path) -> list[str]:
+    return _INLINE_CODE.findall(documents.read_prose(file))
+
+
+def names_a_file(text: str) -> bool:
+    """Say whether a piece of inline code means a file or folder of the tree."""
+    if not _PATH.fullmatch(text) or text in _IN_THE_BUCKET_OR_THE_BROWSER:
+        return False
+    is_below_the_root = "/" in text and text.partition("/")[0] in TOP
+    return is_below_the_root or text.endswith(_FILE_TYPES)
+
+
+def is_there(file: Path, text: str) -> bool:
+    """Look for a path from the root, from the document's own folder, and in the functions.
+
+    A file's name alone may lie anywhere below the document's folder, or in the tree.
+    """
+    bases = [topology.ROOT, file.parent, topology.FUNCTIONS, topology.FUNCTIONS / "hardlink"]
+    if any(any(base.glob(text.rstrip("/"))) for base in bases):
+        return True
+    return "/" not in text and text in names_in_the_tree()
+
+
+@cache
+def names_in_the_tree() -> frozenset[str]:
+    folders = [topology.ROOT / name for name in ("functions", "infra", "tests", "events")]
+    return frozenset(path.name for folder in folders for path in folder.rglob("*"))
+
+
+def find_functions(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def test_there_are_documents() -> None:
+    assert topology.ROOT / "README.md" in FILES
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_every_relative_link_leads_somewhere(file: Path) -> None:
+    assert list(find_broken_links(file)) == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_every_file_named_in_backticks_is_there(file: Path) -> None:
+    named = {text for text in find_inline_code(file) if names_a_file(text)}
+    assert [text for text in sorted(named) if not is_there(file, text)] == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_every_test_named_in_backticks_is_there(file: Path) -> None:
+    tests = [found.groups() for text in find_inline_code(file) if (found := _TEST.fullmatch(text))]
+    missing = [
+        f"{path}::{function}"
+        for path, function in tests
+        if not (topology.ROOT / path).is_file()
+        or function not in find_functions(topology.ROOT / path)
+    ]
+    assert missing == []
