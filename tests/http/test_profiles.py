@@ -40,7 +40,9 @@ def test_a_new_session_of_a_known_profile_is_its(shop: Client) -> None:
     assert profile_of(shop, {"id": fresh()}, {"id": profile}) == profile
 
 
-@pytest.mark.parametrize("forged", [str(uuid4()), "x", "a/b", 12, "profile=x"])
+@pytest.mark.parametrize(
+    "forged", [pytest.param(str(uuid4()), id="an unknown UUID"), "x", "a/b", 12, "profile=x"]
+)
 def test_a_forged_profile_is_never_adopted(shop: Client, forged: Any) -> None:
     session = fresh()
     made = profile_of(shop, {"id": session}, {"id": forged})

@@ -99,7 +99,7 @@ def test_a_gzip_body_has_some_members_and_no_more() -> None:
         request.unzipped(gzip.compress(b"1") * 101)
 
 
-@pytest.mark.parametrize("raw", [b"no gzip at all", gzip.compress(b'{"a":1}')[:-9]])
+@pytest.mark.parametrize("raw", [b"no gzip at all", gzip.compress(b'{"a":1}', mtime=0)[:-9]])
 def test_a_broken_zip_is_a_clear_error(raw: bytes) -> None:
     event = {"isBase64Encoded": True, "headers": {"content-encoding": "gzip"}}
     with pytest.raises(Invalid, match="gzip"):
