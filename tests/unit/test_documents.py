@@ -1,4 +1,4 @@
-"""Links, paths and tests that the documents name are there."""
+"""Links, paths, tests, functions and attributes that the documents name are there, and none is left out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hardlink.storage import keys
 from infra import topology
 from tests.support import documents
 
@@ -105,3 +106,51 @@ def test_every_test_named_in_backticks_is_there(file: Path) -> None:
         or function not in find_functions(topology.ROOT / path)
     ]
     assert missing == []
+
+
+def test_every_log_in_scenario_names_its_test() -> None:
+    (scenarios,) = documents.find_tables("| scenario | outcome | test |")
+    assert len(scenarios) >= 20
+    assert [
+        scenario for scenario, _, test in scenarios if not _TEST.fullmatch(test.strip("`"))
+    ] == []
+
+
+def test_every_function_is_in_the_table_of_functions() -> None:
+    (rows,) = documents.find_tables("| function | routes |")
+    named = {name for row in rows for name in _INLINE_CODE.findall(row[0])}
+    assert named == {path.parent.name for path in topology.FUNCTIONS.glob("*/handler.py")}
+
+
+def test_every_attribute_that_is_written_is_documented() -> None:
+    (rows,) = documents.find_tables("| item | attributes |")
+    documented = {name for row in rows for name in _INLINE_CODE.findall(row[1])}
+    assert written_attributes() == documented
+
+
+def written_attributes() -> set[str]:
+    """List the attributes that `storage/items.py` writes: keys of dictionaries, and of items that it sets."""
+    path = topology.FUNCTIONS / "hardlink" / "storage" / "items.py"
+    constants = {"EXPIRES": keys.EXPIRES}
+    names: set[str] = set()
+    for function in find_writers(path):
+        for node in ast.walk(function):
+            for key in find_item_keys(node):
+                names.add(
+                    constants[key.id] if isinstance(key, ast.Name) else str(ast.literal_eval(key))
+                )
+    return names
+
+
+def find_writers(path: Path) -> list[ast.FunctionDef]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [function for function in functions if function.name.startswith("write_")]
+
+
+def find_item_keys(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, ast.Dict):
+        return [key for key in node.keys if key is not None]
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        return [node.targets[0].slice]
+    return []
