@@ -1,0 +1,29 @@
+"""Hello Retail's calls: authenticate, translate, execute, answer."""
+
+from __future__ import annotations
+
+import secrets
+
+from dialects.hello_retail import answers, commands, requests
+from dialects.hello_retail.executor import Executor
+from hardlink.services.service import Service
+from hardlink.web import caller
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
+
+_TRACKING_USER_BYTES = 12
+"""Hello Retail's own IDs are 24 hexadecimal digits."""
+
+
+def create_tracking_user(request: Request) -> Answer:
+    """Make an ID. Nothing is stored until its first event."""
+    caller.authenticate(request, requests.read_website(request.json))
+    return answers.answer_tracking_user(secrets.token_hex(_TRACKING_USER_BYTES))
+
+
+def collect(service: Service, request: Request) -> Answer:
+    """Store the activity of a tracking user, and link it to the customer that the call names."""
+    tracking_call = requests.read_tracking_call(request.path("kind"), request.json)
+    call = caller.authenticate(request, tracking_call.write_key)
+    command = commands.build_command(tracking_call, call.project)
+    return answers.answer_call(Executor(service, call).execute(command))

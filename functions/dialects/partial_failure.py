@@ -1,0 +1,84 @@
+"""Execute a command again without the part at fault: the one loop that all dialects share.
+
+The other systems store what they can and report the rest. Hardlink's services refuse a command as
+a whole, so a dialect drops the part at fault and tries again. What is dropped is its own decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from hardlink.domain.errors import HardlinkError, Invalid, Refused
+
+Command = TypeVar("Command")
+Result = TypeVar("Result")
+REFUSALS: tuple[type[HardlinkError], ...] = (Invalid, Refused)
+"""Errors that a part of a command causes. All others fail the whole call."""
+
+
+class Fault(NamedTuple):
+    """One message of a call that was not stored as sent.
+
+    `number`: its place in the call, from 0; `field`: in the client's spelling, may be empty.
+    """
+
+    number: int
+    field: str
+    message: str
+
+
+class Failure(NamedTuple, Generic[Command]):
+    """A command that was refused, and why."""
+
+    command: Command
+    error: HardlinkError
+
+
+class Attempt(NamedTuple, Generic[Command, Result]):
+    """Outcome of a command.
+
+    `result`: of the part that was executed, `None` if nothing was left of it. `failures`: one for
+    every part that was dropped, in that order; the last one is final where there is no result.
+    """
+
+    result: Result | None
+    failures: Sequence[Failure[Command]]
+
+
+def execute_without_faults(
+    command: Command,
+    execute: Callable[[Command], Result],
+    drop_fault: Callable[[Command, HardlinkError], Command | None],
+    refusals: tuple[type[HardlinkError], ...] = REFUSALS,
+) -> Attempt[Command, Result]:
+    """Execute a command; where a part of it is refused, execute the rest.
+
+    `drop_fault`: the command without the part that the error names, `None` if nothing is left. Each
+    call must return a smaller command, which ends the loop.
+    """
+    failures: list[Failure[Command]] = []
+    rest: Command | None = command
+    while rest is not None:
+        try:
+            return Attempt(execute(rest), failures)
+        except refusals as error:
+            failures.append(Failure(rest, error))
+            rest = drop_fault(rest, error)
+    return Attempt(None, failures)
+
+
+def rejected_events(
+    numbers: Sequence[int],
+    results: Sequence[Mapping[str, Any]],
+    statuses: tuple[str, ...] = ("rejected",),
+) -> Iterator[Fault]:
+    """Faults of the events with one of these statuses.
+
+    `numbers`: places of the events in the call; `results`: of `Service.track`, in the same order.
+    The fields are those of an event (`properties.a`), without `events[n].` before them.
+    """
+    for number, result in zip(numbers, results, strict=True):
+        if result["status"] in statuses:
+            field = str(result.get("field", "")).partition(".")[2]
+            yield Fault(number, field, str(result["reason"]))
