@@ -61,14 +61,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _associate(record: DynamoDBRecord, table: Table, partition: str) -> None:
-    association.changed(table, partition)
+    association.handle_change(table, partition)
     _measure(record)
 
 
 def _hand_on(record: DynamoDBRecord, _: Table, partition: str) -> None:
     """An erasure that began is told to `erase`; of one that goes on it knows."""
     if record.raw_event["eventName"] == "INSERT":
-        erasure_queue.erasures().begun(*keys.erasure_of_partition(partition))
+        erasure_queue.open_queue().send(*keys.erasure_of_partition(partition))
 
 
 def _measure(record: DynamoDBRecord) -> None:

@@ -12,7 +12,7 @@ from hardlink.domain.times import MINUTE
 from hardlink.log import logger
 from hardlink.queries.api import Reading
 from hardlink.services import erasure
-from hardlink.services.erasure_sweep import Sweeping
+from hardlink.services.erasure_sweep import ErasureSweep
 from hardlink.storage import erasure_queue
 from hardlink.web import api_keys, caller
 from hardlink.web.entrypoint import entrypoint
@@ -22,7 +22,7 @@ from hardlink.web.wiring import read_clock, tables
 
 server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
 reading = Reading(tables(), caller.declared(), read_clock)
-sweeping = Sweeping(tables(), read_clock, erasure.Erasing(tables(), read_clock, new_id))
+sweeping = ErasureSweep(tables(), read_clock, erasure.Erasure(tables(), read_clock, new_id))
 _ACCEPTED = 202
 
 ROUTES: dict[str, Callable[[str, Request], Answer]] = {
@@ -68,7 +68,7 @@ def _is_done(message: dict[str, Any]) -> bool:
 
 def _put_off(message: dict[str, Any], wait: int) -> None:
     try:
-        erasure_queue.erasures().put_off(message["receiptHandle"], wait)
+        erasure_queue.open_queue().postpone(message["receiptHandle"], wait)
     except Exception as error:  # noqa: BLE001 - it comes again anyway, when the queue shows it
         _tell("not put off", message, error)
 

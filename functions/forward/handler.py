@@ -58,10 +58,10 @@ def _lines(store: Store, item_keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]
         if item is None:
             continue
         if key.table == "customers":
-            yield key, documents.line(documents.link(key, items.read_entry(key, item)))
+            yield key, documents.line(documents.link(key, items.decode_entry(key, item)))
             continue
         head = key._replace(item=keys.HEAD)
-        session = items.read_session(head, found[head]) if head in found else None
+        session = items.decode_session(head, found[head]) if head in found else None
         if session and not session.is_erased and not session.was_erased(keys.event_time(key)):
             document = documents.event(key, session, event_store.read_event(store, key, item))
             yield key, documents.line(document)

@@ -33,7 +33,7 @@ from hardlink.storage import erasure_queue
 from hardlink.web import caller, wiring
 
 _CACHED = (
-    erasure_queue.erasures,
+    erasure_queue.open_queue,
     wiring.tables,
     caller.declared,
     caller.service,

@@ -23,7 +23,7 @@ _SESSION = {
     "source": {"S": "demo"},
     "created": {"N": "1795319438632000"},
     "latest": {"N": "9000000000000000"},
-    "seen": {"N": "1795319438632000"},
+    "last_event_at": {"N": "1795319438632000"},
 }
 ANSWERS: dict[str, dict[str, Any]] = {"GetItem": {"Item": _SESSION}, "PutItem": {}}
 _BODY = {

@@ -39,7 +39,7 @@ class Shop:
         self._now = ""
         self.asked: dict[str, Asked] = defaultdict(set)
         tables()._client.meta.events.register("provide-client-params.dynamodb", self._record)
-        told = erasure_queue.erasures()._client.meta.events
+        told = erasure_queue.open_queue()._client.meta.events
         told.register("provide-client-params.sqs", self._record_message)
         self._messages = Messages(deployment.erasures, lambda e: self._invoke("erase", e))
 

@@ -107,26 +107,26 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is put off shows again at once, and no call is under way when it does."""
-    put_off = erasure_queue.Erasures.put_off
+    put_off = erasure_queue.ErasureQueue.postpone
 
-    def at_once_(self: erasure_queue.Erasures, receipt: str, _: int) -> None:
+    def at_once_(self: erasure_queue.ErasureQueue, receipt: str, _: int) -> None:
         put_off(self, receipt, 0)
         monkeypatch.setattr(erasure_sweep, "UNDER_WAY", -1)
 
-    monkeypatch.setattr(erasure_queue.Erasures, "put_off", at_once_)
+    monkeypatch.setattr(erasure_queue.ErasureQueue, "put_off", at_once_)
 
 
 @pytest.fixture
 def put_off(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """For how many microseconds each message was put off; in truth it shows again at once."""
     seen: list[int] = []
-    real = erasure_queue.Erasures.put_off
+    real = erasure_queue.ErasureQueue.postpone
 
-    def note(self: erasure_queue.Erasures, receipt: str, microseconds: int) -> None:
+    def note(self: erasure_queue.ErasureQueue, receipt: str, microseconds: int) -> None:
         seen.append(microseconds)
         real(self, receipt, 0)
 
-    monkeypatch.setattr(erasure_queue.Erasures, "put_off", note)
+    monkeypatch.setattr(erasure_queue.ErasureQueue, "put_off", note)
     return seen
 
 
@@ -183,9 +183,9 @@ def test_a_visitor_who_asked_for_it_is_erased_the_same_way(shop: Shop) -> None:
 
 
 def test_who_erases_nobody_makes_no_client_of_the_queue(shop: Shop) -> None:
-    erasure_queue.erasures.cache_clear()
+    erasure_queue.open_queue.cache_clear()
     shop.visit("s1", "gordon")
-    assert erasure_queue.erasures.cache_info().currsize == 0
+    assert erasure_queue.open_queue.cache_info().currsize == 0
 
 
 def test_it_is_brought_in_the_background(shop: Shop) -> None:
@@ -255,7 +255,7 @@ def test_a_message_that_can_not_be_put_off_comes_again_all_the_same(
     shop.visit("s1", "gordon")
     shop.erase("gordon")
     shop.stream()
-    monkeypatch.setattr(erasure_queue.Erasures, "put_off", lambda *_: 1 / 0)
+    monkeypatch.setattr(erasure_queue.ErasureQueue, "put_off", lambda *_: 1 / 0)
     assert shop.bring() == 1
     assert len(shop.runs[0]["batchItemFailures"]) == 1
     assert waiting(shop.deployment.erasures) == (0, 1)
@@ -278,7 +278,7 @@ def test_it_is_told_of_as_often_as_it_likes(shop: Shop, put_off: list[int]) -> N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(erasure_sweep, "UNDER_WAY", -1)
         for _ in range(3):
-            erasure_queue.erasures().begun("demo", erasure)
+            erasure_queue.open_queue().send("demo", erasure)
         shop.stream()
         assert shop.bring() == 4
     assert put_off == []
@@ -294,10 +294,10 @@ def test_a_message_is_hidden_until_the_next_second_after_it(
         asked.append(params)
 
     client = cast("Any", boto3).client("sqs")
-    erasure_queue.erasures().begun("demo", "any")
+    erasure_queue.open_queue().send("demo", "any")
     (message,) = client.receive_message(QueueUrl=shop.deployment.erasures)["Messages"]
-    monkeypatch.setattr(erasure_queue.erasures(), "_client", client)
+    monkeypatch.setattr(erasure_queue.open_queue(), "_client", client)
     client.meta.events.register("provide-client-params.sqs", note)
     for microseconds in (1, 60_000_000, 60_000_001):
-        erasure_queue.erasures().put_off(message["ReceiptHandle"], microseconds)
+        erasure_queue.open_queue().postpone(message["ReceiptHandle"], microseconds)
     assert [one["VisibilityTimeout"] for one in asked] == [1, 60, 61]

@@ -163,7 +163,7 @@ def test_what_was_erased_since_is_told_to_nobody(shop: Shop) -> None:
         if (session, kind) in {("event-gone", "e/"), ("session-gone", "#")}:
             _delete(shop, item)
         if (session, kind) == ("session-erased", "#"):
-            erased = {"session": item["session"], "item": item["item"], "gone": {"BOOL": True}}
+            erased = {"session": item["session"], "item": item["item"], "erased_at": {"BOOL": True}}
             _dynamodb().put_item(TableName=table, Item=erased)
         if (session, kind) == ("partly-erased", "#"):  # of a device that two customers shared
             part = {**item, "erased": {"S": f"[[0,{END}]]"}}

@@ -144,17 +144,17 @@ def _add_to_erasures(world: World, key: Key, item: Item) -> None:
 def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
     kind, _, rest = key.item.partition("/")
     if key.item == HEAD:
-        session = items.read_session(key, item)
+        session = items.decode_session(key, item)
         (world.gone if session.is_erased else world.sessions)[id_] = session
     elif kind == "s":
-        world.bounds.add((keys.session_of_active(key), int(rest.partition("/")[0])))
+        world.bounds.add((keys.active_session_id(key), int(rest.partition("/")[0])))
     elif kind == "e":
         time, _, event = rest.partition("/")
         world.events[id_].append((int(time), event))
         if "pieces" in item:
             world.cut[id_, rest] = int(item["pieces"])
     elif kind == "o":
-        world.orders.append(items.read_order(key, item))
+        world.orders.append(items.decode_order(key, item))
     elif kind == "x":
         world.pieces[id_, rest.rsplit("/", 2)[0]] += 1
 
@@ -162,9 +162,9 @@ def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
 def _add_to_node(world: World, node: Node, key: Key, item: Item) -> None:
     kind, _, rest = key.item.partition("/")
     if key.item == HEAD:
-        world.nodes[node] = items.read_record(item)
+        world.nodes[node] = items.decode_record(item)
     elif kind == "l":
-        world.histories[node].append(items.read_entry(key, item))
+        world.histories[node].append(items.decode_entry(key, item))
     else:
         world.rows[kind][node, rest] = item
 
@@ -196,10 +196,10 @@ def _always(world: World) -> Iterator[str]:
 def _orders_hold(world: World) -> Iterator[str]:
     """An order and the events that stand for it are there together, one for each visitor who tracked it."""
     for order in world.orders:
-        for kept in order.kept:
+        for kept in order.tracked:
             if (kept.claim.time, kept.event) not in world.events[kept.session]:
                 yield f"order {order.number} misses its event of session {kept.session}"
-        profiles = [kept.profile for kept in order.kept]
+        profiles = [kept.profile for kept in order.tracked]
         if len(profiles) != len(set(profiles)) or not profiles:
             yield f"order {order.number} is kept under {profiles}"
 
@@ -340,7 +340,7 @@ def _erased(world: World) -> Iterator[str]:
 
 def _session_rows(world: World) -> dict[tuple[Node, str], Item]:
     return {
-        (root, s.id): items.write_session_row(items.session_row_of(s))
+        (root, s.id): items.encode_session_row(items.session_row(s))
         for s in world.sessions.values()
         for root in world.homes.get(s.profile, {})
     }
@@ -348,7 +348,7 @@ def _session_rows(world: World) -> dict[tuple[Node, str], Item]:
 
 def _contributions(world: World) -> dict[tuple[Node, str], Item]:
     return {
-        (root, str(node)): items.write_contribution(_contribution(world, node, intervals))
+        (root, str(node)): items.encode_contribution(_contribution(world, node, intervals))
         for node, roots in world.homes.items()
         for root, intervals in roots.items()
     }
@@ -382,7 +382,7 @@ def _joined(world: World, node: Node) -> MergeNotice | None:
 def _every_event_is_somewhere_once(world: World) -> Iterator[str]:
     """By the rows alone, as a reader finds it (I1)."""
     intervals = {
-        (root, Node.parse(rest)): items.read_contribution(Key("customers", "", f"p/{rest}"), item)
+        (root, Node.parse(rest)): items.decode_contribution(Key("customers", "", f"p/{rest}"), item)
         for (root, rest), item in world.rows.get("p", {}).items()
     }
     roots: dict[str, list[Node]] = defaultdict(list)

@@ -15,8 +15,8 @@ from hardlink.domain.sources import Sources
 from hardlink.domain.times import SECOND
 from hardlink.queries.api import Reading
 from hardlink.services.association import Association
-from hardlink.services.erasure import Erasing
-from hardlink.services.erasure_sweep import Sweeping
+from hardlink.services.erasure import Erasure
+from hardlink.services.erasure_sweep import ErasureSweep
 from hardlink.services.orders import Outcome, Purchase
 from hardlink.services.service import Service
 from hardlink.storage import keys
@@ -92,8 +92,8 @@ class World:
         self.reading = Reading(
             self.store, self.sources, self.clock, lambda: f"erasure-{next(ids):06d}"
         )
-        erasing = Erasing(self.store, self.clock, lambda: f"consented-{next(ids):06d}")
-        self.sweeping = Sweeping(self.store, self.clock, erasing)
+        erasing = Erasure(self.store, self.clock, lambda: f"consented-{next(ids):06d}")
+        self.sweeping = ErasureSweep(self.store, self.clock, erasing)
 
     # -- what a client says ---------------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class World:
     ) -> Outcome:
         """An order as the shop's own feed tells it; placed a moment ago."""
         call = self.service.call("move")
-        said = order_matching.said(
+        said = order_matching.parse_claim(
             number,
             time or call.now - SECOND,
             more.get("total"),
@@ -218,7 +218,7 @@ class World:
         """Deliver the stream, and what delivering it changes, until nothing is left."""
         while records := list(self.taken()):
             for table, partition in records:
-                self.association.changed(table, partition)
+                self.association.handle_change(table, partition)
 
     def settle(self) -> None:
         """Drain the streams and hold the tables to every promise."""

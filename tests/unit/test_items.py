@@ -20,7 +20,7 @@ def test_a_session_comes_back() -> None:
         Session("s/1", P, "web", 1, 3, 2, offset=-5, denied=True, customer=A),
     ):
         key = keys.session_head("shop", session.id)
-        assert items.read_session(key, items.write_session(session)) == session
+        assert items.decode_session(key, items.encode_session(session)) == session
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_a_session_comes_back() -> None:
     ],
 )
 def test_a_node_comes_back(record: Record) -> None:
-    assert items.read_record(items.write_record(record)) == record
+    assert items.decode_record(items.encode_record(record)) == record
 
 
 def test_an_absent_node_is_one_nobody_mentioned() -> None:
-    assert items.read_record(None) == Record()
+    assert items.decode_record(None) == Record()
 
 
 @pytest.mark.parametrize(
@@ -64,18 +64,18 @@ def test_an_absent_node_is_one_nobody_mentioned() -> None:
 )
 def test_a_history_entry_comes_back(entry: Entry) -> None:
     key = keys.link_entry("shop", P, entry.rev)
-    assert items.read_entry(key, items.write_entry(entry)) == entry
+    assert items.decode_entry(key, items.encode_entry(entry)) == entry
 
 
 def test_rows_under_a_root_come_back() -> None:
     row = SessionRow("s/1", P, 1, 3, 2)
     key = keys.root_session("shop", A, row.session)
-    assert items.read_session_row(key, items.write_session_row(row)) == row
+    assert items.decode_session_row(key, items.encode_session_row(row)) == row
     given = Contribution(
         P, ((0, 5), (9, 12)), {("attributes", "a"): Value(1, "2")}, (X,), MergeNotice(3, 4, "web")
     )
     key = keys.node_contribution("shop", A, P)
-    assert items.read_contribution(key, items.write_contribution(given)) == given
+    assert items.decode_contribution(key, items.encode_contribution(given)) == given
 
 
 @given(st.text(min_size=1), st.text(min_size=1))

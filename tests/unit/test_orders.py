@@ -12,10 +12,10 @@ from hardlink.domain.graph import Node, profile_node
 from hardlink.domain.order_matching import (
     KNOWN,
     STORE,
+    Match,
     Order,
     OrderClaim,
     ShopOrder,
-    Step,
     TrackedOrder,
 )
 from hardlink.domain.times import DAY
@@ -40,7 +40,7 @@ def links(**roots: Node) -> dict[Node, Node]:
 
 FEED = kept(OWN, tracked=False)
 TOLD = ShopOrder((GORDON,), SAID)
-PROOF = Step("link", kept(PHONE))
+PROOF = Match("link", kept(PHONE))
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ PROOF = Step("link", kept(PHONE))
 )
 def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> None:
     first, second = OrderClaim("7", NOW)._replace(**one), OrderClaim("7", 0)._replace(**other)
-    assert order_matching.agree(first, second) is same
-    assert order_matching.agree(second, first) is same
+    assert order_matching.claims_agree(first, second) is same
+    assert order_matching.claims_agree(second, first) is same
 
 
 @pytest.mark.parametrize(
@@ -144,10 +144,10 @@ def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> 
     ],
 )
 def test_a_visitor_tracks_an_order(
-    order: Order, roots: dict[str, Node], mine: OrderClaim, step: Step
+    order: Order, roots: dict[str, Node], mine: OrderClaim, step: Match
 ) -> None:
-    found = order_matching.tracked(order, kept(PHONE, mine), links(**roots), HARD)
-    assert found == (step if step.visitor is None else Step("link", kept(PHONE, mine)))
+    found = order_matching.match_tracked(order, kept(PHONE, mine), links(**roots), HARD)
+    assert found == (step if step.visitor is None else Match("link", kept(PHONE, mine)))
 
 
 @pytest.mark.parametrize(
@@ -192,31 +192,31 @@ def test_a_visitor_tracks_an_order(
     ],
 )
 def test_the_shop_tells_an_order(
-    tracked: list[TrackedOrder], roots: dict[str, Node], step: Step
+    tracked: list[TrackedOrder], roots: dict[str, Node], step: Match
 ) -> None:
     order = Order("7", 1, tuple(tracked))
-    assert order_matching.told(order, SAID, GORDON, links(**roots), HARD) == step
+    assert order_matching.match_shop_order(order, SAID, GORDON, links(**roots), HARD) == step
 
 
 def test_it_is_news_if_it_names_somebody_more() -> None:
     order = Order("7", 1, (FEED,), ShopOrder((MAIL,), SAID))
-    assert order_matching.is_news(Order("7"), (MAIL,))
-    assert order_matching.is_news(order, (GORDON, MAIL))
-    assert not order_matching.is_news(order, (MAIL,))
-    assert not order_matching.is_another(order, (GORDON, MAIL), HARD)
-    assert order_matching.is_another(Order("7", 1, (FEED,), TOLD), (ALYX,), HARD)
+    assert order_matching.adds_identifiers(Order("7"), (MAIL,))
+    assert order_matching.adds_identifiers(order, (GORDON, MAIL))
+    assert not order_matching.adds_identifiers(order, (MAIL,))
+    assert not order_matching.names_other_customer(order, (GORDON, MAIL), HARD)
+    assert order_matching.names_other_customer(Order("7", 1, (FEED,), TOLD), (ALYX,), HARD)
 
 
 @pytest.mark.parametrize("number", ["undefined", "", "0", None, True, 1.5, "x" * 251, "a\nb"])
 def test_what_numbers_no_order(number: object) -> None:
     with pytest.raises(Invalid) as raised:
-        order_matching.said(number, 0, None, None)
+        order_matching.parse_claim(number, 0, None, None)
     assert raised.value.field == "orderNumber"
 
 
 def test_what_is_said_is_comparable() -> None:
-    assert order_matching.said(100042, 5, 2185.85, None) == OrderClaim("100042", 5, 218585)
-    assert order_matching.said("x" * 250, 5, None, " ") == OrderClaim("x" * 250, 5)
+    assert order_matching.parse_claim(100042, 5, 2185.85, None) == OrderClaim("100042", 5, 218585)
+    assert order_matching.parse_claim("x" * 250, 5, None, " ") == OrderClaim("x" * 250, 5)
 
 
 @pytest.mark.parametrize(
@@ -235,11 +235,12 @@ def test_an_order_is_read_as_it_was_written(order: Order) -> None:
     key = keys.order_head("shop", order.number)
     said: Any = {"number": order.number}
     expected = order._replace(
-        kept=tuple(k._replace(claim=k.claim._replace(**said)) for k in order.kept),
-        told=order.told and order.told._replace(claim=order.told.claim._replace(**said)),
+        tracked=tuple(k._replace(claim=k.claim._replace(**said)) for k in order.tracked),
+        shop_order=order.shop_order
+        and order.shop_order._replace(claim=order.shop_order.claim._replace(**said)),
     )
-    assert items.read_order(key, items.write_order(order)) == expected
-    assert items.read_order(key, None) == Order(order.number)
+    assert items.decode_order(key, items.encode_order(order)) == expected
+    assert items.decode_order(key, None) == Order(order.number)
 
 
 @pytest.mark.parametrize(
@@ -254,28 +255,29 @@ def test_an_order_is_read_as_it_was_written(order: Order) -> None:
 def test_what_can_not_be_said_of_an_order(total: float, email: str | None, wrong: str) -> None:
     for field, beside in (("orderNumber", ""), ("events[0].order.number", "events[0].order.")):
         with pytest.raises(Invalid) as raised:
-            order_matching.said("7", 0, total, email, field)
+            order_matching.parse_claim("7", 0, total, email, field)
         assert raised.value.field == f"{beside}{wrong}"
 
 
 def test_a_placeholder_is_no_address_that_proves_anything() -> None:
-    assert order_matching.said("7", 5, None, "undefined").email is None
+    assert order_matching.parse_claim("7", 5, None, "undefined").email is None
 
 
 def test_an_address_is_compared_within_one_order_and_stands_in_none() -> None:
     emails = [
-        order_matching.said(number, 5, None, "G@x.org").email or "" for number in ("7", "7", "8")
+        order_matching.parse_claim(number, 5, None, "G@x.org").email or ""
+        for number in ("7", "7", "8")
     ]
-    assert emails[0] == emails[1] == order_matching.said("7", 6, 1.0, "g@X.org ").email
+    assert emails[0] == emails[1] == order_matching.parse_claim("7", 6, 1.0, "g@X.org ").email
     assert emails[0] != emails[2]
     assert not any("x.org" in email for email in emails)
 
 
 def test_as_many_as_are_kept_fit_into_a_row() -> None:
-    said = order_matching.said("x" * 250, 10**16, 1e12, "é" * 128)
+    said = order_matching.parse_claim("x" * 250, 10**16, 1e12, "é" * 128)
     most = tuple(
         TrackedOrder(profile_node("é" * 128), "é" * 128, "order=" + "x" * 250, said)
-        for _ in range(order_matching.MOST_KEPT + 2)
+        for _ in range(order_matching.MOST_TRACKED + 2)
     )
-    item = items.write_order(Order("x" * 250, 1, most))
+    item = items.encode_order(Order("x" * 250, 1, most))
     assert sum(len(str(value).encode()) for value in item.values()) < 300_000

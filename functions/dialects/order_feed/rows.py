@@ -30,7 +30,7 @@ def purchase(row: Mapping[str, Any], project: Project) -> tuple[Purchase, list[s
     time = _time(found.get("date"), project.time_zone)
     ids, warnings = _whose(found, project)
     email = _email(found, warnings)
-    said = order_matching.said(found.get("orderNumber"), time, found.get("total"), email)
+    said = order_matching.parse_claim(found.get("orderNumber"), time, found.get("total"), email)
     if not ids:
         why = (
             "; ".join(warnings)
@@ -67,7 +67,7 @@ def _whose(found: Mapping[str, Any], project: Project) -> tuple[tuple[Node, ...]
 def _email(found: Mapping[str, Any], warnings: list[str]) -> str | None:
     """The address as it proves who ordered; one that can't be an address is left out, and told once."""
     try:
-        return order_matching.email_address(found["email"], "email") if "email" in found else None
+        return order_matching.parse_email(found["email"], "email") if "email" in found else None
     except Invalid as error:
         told = f"email: {error.message}"
         warnings += [] if told in warnings else [told]

@@ -14,10 +14,10 @@ from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as schema
 from pydantic_core.core_schema import CoreSchema
 
-from hardlink.domain import order_matching, times, values
+from hardlink.domain import order_matching, synthetic_ids, times, values
 from hardlink.domain.errors import Invalid, TooLarge
 from hardlink.domain.graph import Node
-from hardlink.domain.identifiers import SYNTHETIC_PREFIX, parse_id, parse_session_id
+from hardlink.domain.identifiers import parse_id, parse_session_id
 from hardlink.domain.order_matching import OrderClaim
 
 MOST_EVENTS = 500
@@ -149,7 +149,7 @@ class Track(WriteCommand):
             return None
         if not ids:
             raise Invalid("say whose events these are: send at least one identifier", "ids")
-        return f"{SYNTHETIC_PREFIX}{ids[0]}"
+        return synthetic_ids.customer_session(ids[0])
 
     @property
     def other_session_id(self) -> str | None:
@@ -259,7 +259,9 @@ def event_order(found: Event, number: int) -> OrderClaim | None:
     if found.order is None:
         return None
     of, field = found.order, f"events[{number}].order"
-    return order_matching.said(of["number"], 0, of.get("total"), of.get("email"), f"{field}.number")
+    return order_matching.parse_claim(
+        of["number"], 0, of.get("total"), of.get("email"), f"{field}.number"
+    )
 
 
 def _validated(validator: SchemaValidator, body: object, prefix: str) -> dict[str, Any]:

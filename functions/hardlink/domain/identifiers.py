@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from hardlink.domain import synthetic_ids
 from hardlink.domain.errors import Invalid
 
 MOST_BYTES = 256
 """Longest identifier, session or event ID in bytes of UTF-8 (DynamoDB sort keys end at 1,024)."""
-
-SYNTHETIC_PREFIX = "@"
-"""A session ID that begins so is a customer's own, and so is its profile: no client may send one, or join it."""
 
 _NOBODY = frozenset(
     {
@@ -61,8 +59,10 @@ def parse_identifier(value: object, field: str) -> str:
 def parse_session_id(value: object, field: str) -> str:
     """The ID of a session or profile as a client knows it. Raises `Invalid` where it is none, or a customer's own."""
     text = parse_identifier(value, field)
-    if text.startswith(SYNTHETIC_PREFIX):
-        raise Invalid(f"this ID does not begin with {SYNTHETIC_PREFIX}: make another one up", field)
+    if synthetic_ids.is_synthetic(text):
+        raise Invalid(
+            f"this ID does not begin with {synthetic_ids.PREFIX}: make another one up", field
+        )
     return text
 
 

@@ -72,7 +72,7 @@ class Record(NamedTuple):
         return any(start <= time < end for start, end in self.erased)
 
     @property
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         """Whether somebody mentioned it, and nobody erases it."""
         return bool(self.state.rev) and not self.erasing_since
 

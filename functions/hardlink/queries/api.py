@@ -16,7 +16,7 @@ from hardlink.queries.customer_export import Documents
 from hardlink.queries.live import Live
 from hardlink.queries.paging import MOST, EventQuery, parse_cursor
 from hardlink.queries.timeline import Timeline
-from hardlink.services.erasure import Erasing
+from hardlink.services.erasure import Erasure
 from hardlink.services.links import Links
 from hardlink.storage import activity
 from hardlink.storage.store import Store
@@ -37,7 +37,7 @@ class Reading:
         self._timeline = Timeline(store, clock)
         self._live = Live(store, clock)
         self._documents = Documents(store, clock)
-        self._erasing = Erasing(store, clock, new_id)
+        self._erasing = Erasure(store, clock, new_id)
 
     def project(self, project_id: str) -> dict[str, Any]:
         """`GET /project`: what the key is for, and by what its customers are known."""
@@ -54,7 +54,7 @@ class Reading:
     def verdicts(self, project_id: str, id_: str) -> dict[str, Any]:
         """`GET /sessions/{id}/verdicts`: which of its events were not stored, within a day. Raises `NotFound`."""
         session = self._timeline.session(project_id, parse_identifier(id_, "id"))
-        return {"verdicts": activity.verdicts(self._store, project_id, session, self._clock())}
+        return {"verdicts": activity.read_verdicts(self._store, project_id, session, self._clock())}
 
     def customer(self, project_id: str, type_: str, value: str) -> dict[str, Any]:
         """`GET /customers/{type}/{value}`; `type` may be `profile`. Raises `NotFound`."""
@@ -104,17 +104,19 @@ class Reading:
 
     def erase_customer(self, project_id: str, type_: str, value: str) -> dict[str, Any]:
         """`POST /customers/{type}/{value}/erase`: from now on nothing earlier comes back. Raises `NotFound`, `Busy`."""
-        erasure = self._erasing.customer(project_id, self._node(project_id, type_, value))
-        return self._erasing.receipt(project_id, erasure)
+        erasure = self._erasing.erase_customer(project_id, self._node(project_id, type_, value))
+        return self._erasing.read_receipt(project_id, erasure)
 
     def erase_session(self, project_id: str, id_: str) -> dict[str, Any]:
         """`POST /sessions/{id}/erase`: the visitor, on all their sessions. Raises `NotFound`, `Busy`."""
         session = self._timeline.session(project_id, parse_identifier(id_, "id"))
-        return self._erasing.receipt(project_id, self._erasing.node(project_id, session.profile))
+        return self._erasing.read_receipt(
+            project_id, self._erasing.erase_node(project_id, session.profile)
+        )
 
     def erasure(self, project_id: str, id_: str) -> dict[str, Any]:
         """`GET /erasures/{id}`: the receipt. Raises `NotFound`."""
-        return self._erasing.receipt(project_id, parse_identifier(id_, "id"))
+        return self._erasing.read_receipt(project_id, parse_identifier(id_, "id"))
 
     def tracking_user(self, project_id: str, query: Query) -> dict[str, Any]:
         """`GET /tracking-user?email=` or `?customer_id=`: the most recent visitor (seed 003). Raises `NotFound`."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hardlink.domain import synthetic_ids
 from hardlink.domain.graph import PROFILE, Node, fold_spans, intervals_between
-from hardlink.domain.identifiers import SYNTHETIC_PREFIX
 from hardlink.domain.records import Contribution, Item, Key, MergeNotice, Record, SessionRow
 from hardlink.domain.times import END
 from hardlink.domain.values import KINDS, Name, Value
@@ -50,15 +50,15 @@ class Customer:
         for key, item in found:
             match key.item[:2]:
                 case keys.HEAD:
-                    record = items.read_record(item)
+                    record = items.decode_record(item)
                 case "i/":
                     owned.append(Node.parse(key.item[2:]))
                 case "l/":
-                    history.append(items.read_entry(key, item))
+                    history.append(items.decode_entry(key, item))
                 case "p/":
-                    contributions.append(items.read_contribution(key, item))
+                    contributions.append(items.decode_contribution(key, item))
                 case "s/":
-                    sessions.append(items.read_session_row(key, item))
+                    sessions.append(items.decode_session_row(key, item))
         if root.type == PROFILE:  # what it did as somebody else is theirs
             own = intervals_between(fold_spans(history))
             said = record.values.items()
@@ -91,7 +91,7 @@ class Customer:
         return [
             row.session
             for row in rows
-            if row.session in current and not row.session.startswith(SYNTHETIC_PREFIX)
+            if row.session in current and not synthetic_ids.is_synthetic(row.session)
         ]
 
     def values(self, store: Store) -> Mapping[str, Any]:

@@ -75,7 +75,7 @@ class Documents:
 
 
 def _told(key: Key, item: records.Item) -> dict[str, Any]:
-    session = items.read_session(key, item)
+    session = items.decode_session(key, item)
     return {
         "source": session.source,
         "created": to_iso(session.created),

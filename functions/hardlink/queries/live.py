@@ -131,14 +131,14 @@ class Live:
         for key, _ in self._store.scan(
             "sessions", first.partition, first.item, last, newest_first=True, page=SESSIONS + 1
         ):
-            session = keys.session_of_active(key)
+            session = keys.active_session_id(key)
             if session not in seen:
                 seen.add(session)
                 yield key
 
     def _look(self, project_id: str, bound: Key, at: Cursor) -> _Looked:
         """What is new of a session: one query, and no more where nothing is."""
-        id_ = keys.session_of_active(bound)
+        id_ = keys.active_session_id(bound)
         resumed = bound.item == at.bound and at.item
         first = at.item if resumed else f"e/{at.happened:016d}/"
         key = keys.session_head(project_id, id_)
@@ -159,7 +159,7 @@ class Live:
 
     def _session(self, key: Key) -> Session | None:
         item = self._store.get([key])[0]
-        found = items.read_session(key, item) if item else None
+        found = items.decode_session(key, item) if item else None
         return found if found and not found.is_erased else None
 
     def _entries(self, session: Session, place: Key, item: Item) -> Iterator[_Entry]:
@@ -168,8 +168,8 @@ class Live:
             if not event_store.is_expired(item, self._clock()):
                 yield self._event(session, place.item, 0, place, item)
             return
-        note = items.read_note(item)
-        verdicts = list(activity.shown(place, note, session))
+        note = items.decode_note(item)
+        verdicts = list(activity.list_verdicts(place, note, session))
         for number, verdict in enumerate(verdicts):
             shown = {**verdict, "customer": _customer(session)}
             yield _Entry(place.item, number, shown, json_size(verdict))

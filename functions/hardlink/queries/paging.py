@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hardlink.domain import derived_events, events
+from hardlink.domain import derived_events, events, synthetic_ids
 from hardlink.domain.errors import Invalid
 from hardlink.domain.events import StoredEvent
-from hardlink.domain.identifiers import SYNTHETIC_PREFIX
 from hardlink.domain.records import Session
 from hardlink.domain.times import END
 from hardlink.queries.customer import Customer, SessionInterval
@@ -77,7 +76,7 @@ def merge_events(customer: Customer, wanted: EventQuery) -> list[Found]:
         return []
     found = []
     for profile, joined in customer.joined():
-        own = (row for row in customer.sessions if not row.session.startswith(SYNTHETIC_PREFIX))
+        own = (row for row in customer.sessions if not synthetic_ids.is_synthetic(row.session))
         sessions = [row for row in own if row.profile == profile]
         if sessions and wanted.since <= joined.effective_at < wanted.until:
             row = min(sessions, key=lambda row: (row.created, row.session))
@@ -117,7 +116,7 @@ def parse_cursor(text: str) -> Place:
 
 def whole_session(session: Session) -> SessionInterval:
     """All of a session, whoever it belongs to."""
-    row = items.session_row_of(session)
+    row = items.session_row(session)
     return SessionInterval(
         session.id, session.profile.value, row.since, END, session.latest, session.last_event_at
     )

@@ -8,11 +8,10 @@ from dataclasses import replace
 from itertools import islice, takewhile
 from typing import Any
 
-from hardlink.domain import derived_events
+from hardlink.domain import derived_events, synthetic_ids
 from hardlink.domain.errors import NotFound
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.graph import NOBODY, PROFILE, Entry, Node, fold_spans, newest_root
-from hardlink.domain.identifiers import SYNTHETIC_PREFIX
 from hardlink.domain.records import Item, Key, Session, SessionRow
 from hardlink.domain.times import to_iso
 from hardlink.queries import paging
@@ -78,7 +77,7 @@ class Timeline:
                 {"id": row.session, "profile": row.profile.value, "last_seen": to_iso(last)}
                 for row, last in sessions
             ],
-            "visits": sum(not row.session.startswith(SYNTHETIC_PREFIX) for row, _ in sessions),
+            "visits": sum(not synthetic_ids.is_synthetic(row.session) for row, _ in sessions),
             "first_seen": to_iso(min([created, *seen])),
             "last_seen": to_iso(max(seen, default=created)),
         }
@@ -100,7 +99,7 @@ class Timeline:
         item = self._store.get([key])[0]
         if item is None:
             raise NotFound("there is no such session")
-        found = items.read_session(key, item)
+        found = items.decode_session(key, item)
         if found.is_erased:
             raise NotFound("this session was erased")
         return found
@@ -142,11 +141,11 @@ class Timeline:
 
         What a customer did on no device was no visit.
         """
-        visits = [s for s in customer.stretches() if not s.session.startswith(SYNTHETIC_PREFIX)]
+        visits = [s for s in customer.stretches() if not synthetic_ids.is_synthetic(s.session)]
         newest_root = self._newest(customer.project_id, visits, EventQuery(limit=1))
         if newest_root:
             return newest_root[0].stretch.session, newest_root[0].stretch.profile
-        rows = [row for row in customer.sessions if not row.session.startswith(SYNTHETIC_PREFIX)]
+        rows = [row for row in customer.sessions if not synthetic_ids.is_synthetic(row.session)]
         if not rows:
             raise NotFound("this customer has no sessions")
         row = max(rows, key=lambda row: (row.created, row.session))
@@ -180,7 +179,7 @@ class Timeline:
             item_keys, self._store.get(item_keys) if item_keys else [], strict=True
         ):
             if item:
-                row = items.session_row_of(items.read_session(key, item))
+                row = items.session_row(items.decode_session(key, item))
                 if row.profile == profile:
                     yield row
 

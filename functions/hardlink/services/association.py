@@ -76,7 +76,7 @@ class Association:
         self._store = store
         self._hard_types = hard_types
 
-    def changed(self, table: Table, partition: str) -> None:
+    def handle_change(self, table: Table, partition: str) -> None:
         """Act on the change of a `#` item. Raises `Busy` when it must be tried again later.
 
         A profile that can't be re-homed keeps none that comes after it from being so: then `Unhomed` is raised.
@@ -129,14 +129,14 @@ class Association:
     def _session(self, project_id: str, id_: str) -> None:
         key = keys.session_head(project_id, id_)
         item = self._store.get([key])[0]
-        session = items.read_session(key, item) if item else None
+        session = items.decode_session(key, item) if item else None
         if session and not session.is_erased:
             self.rehome(project_id, session.profile, only=id_)
 
     def _plan(self, project_id: str, node: Node, strays: frozenset[Node]) -> _Plan | None:
         """Reads in this order: the node, its history, the soft nodes between, then where it is at home."""
         record = nodes.read_records(self._store, project_id, [node])[node]
-        if not record.is_there:
+        if not record.exists:
             return None
         history = nodes.read_history(self._store, project_id, node)
         found, first = fold_spans(history), merging_link(history)
@@ -144,7 +144,7 @@ class Association:
         between = nodes.read_records(
             self._store, project_id, {s.target for s in found if s.target.type not in hard}
         )
-        if not all(read.is_there for read in between.values()):
+        if not all(read.exists for read in between.values()):
             return None  # it is being erased, and so this node changes soon, or does not need it any more
         facts = {soft: read.state for soft, read in between.items()}
         wanted: dict[Node, list[tuple[int, int]]] = {}
@@ -192,7 +192,7 @@ class Association:
         item_keys = [keys.session_head(plan.project_id, id_) for id_ in ids]
         found_items = self._store.get(item_keys) if item_keys else []
         found = (
-            items.read_session(key, item)
+            items.decode_session(key, item)
             for key, item in zip(item_keys, found_items, strict=True)
             if item
         )
@@ -221,7 +221,7 @@ def _contributions(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action
             for n, v in plan.record.values.items()
             if any(a <= v.time < b for a, b in intervals)
         }
-        item = items.write_contribution(
+        item = items.encode_contribution(
             Contribution(
                 plan.node,
                 tuple(intervals),
@@ -235,7 +235,7 @@ def _contributions(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action
 
 
 def _session_rows(plan: _Plan, session: Session, existing: Mapping[Key, Item]) -> Iterator[Action]:
-    item = items.write_session_row(items.session_row_of(session))
+    item = items.encode_session_row(items.session_row(session))
     for root in plan.roots:
         key = keys.root_session(plan.project_id, root, session.id)
         if root not in plan.wanted:

@@ -37,7 +37,7 @@ class Consents:
     def _set_profile(self, call: Call, profile: Node, *, denied: bool) -> int:
         """Writes the profile if it says something else, and answers its `rev`. Raises `ConditionFailed`."""
         record = nodes.read_records(self._store, call.project_id, [profile])[profile]
-        if not record.is_there:
+        if not record.exists:
             raise Busy(BEING_ERASED)
         told = values.with_timestamp(
             "consents", {TRACKING: "denied" if denied else "granted"}, call.now
@@ -52,7 +52,13 @@ class Consents:
             state=record.state._replace(rev=rev),
         )
         self._store.write(
-            [Put(keys.node_head(call.project_id, profile), items.write_record(fresh), Rev(rev - 1))]
+            [
+                Put(
+                    keys.node_head(call.project_id, profile),
+                    items.encode_record(fresh),
+                    Rev(rev - 1),
+                )
+            ]
         )
         return rev
 
@@ -64,7 +70,7 @@ class Consents:
             keys.session_head(call.project_id, name.removeprefix("m/")) for name, _ in members
         ]
         for key, item in zip(item_keys, self._store.get(item_keys), strict=True):
-            if item and "gone" not in item and bool(item.get("denied", False)) != denied:
+            if item and "erased_at" not in item and bool(item.get("denied", False)) != denied:
                 self._store.write([unchanged, _consent(key, denied=denied)])
 
 

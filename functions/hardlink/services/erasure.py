@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
+from hardlink.domain import synthetic_ids
 from hardlink.domain.errors import NotFound
 from hardlink.domain.graph import (
     NOBODY,
@@ -24,7 +25,6 @@ from hardlink.domain.graph import (
     fold_spans,
     newest_root,
 )
-from hardlink.domain.identifiers import SYNTHETIC_PREFIX
 from hardlink.domain.records import Intervals, Item, Key, Record
 from hardlink.domain.times import to_iso
 from hardlink.domain.values import to_json
@@ -52,7 +52,7 @@ _SPILLED_AT_ONCE = 30
 _DEEPEST = 3
 
 
-class Erasing:
+class Erasure:
     """Erases nodes. `clock` answers microseconds since 1970."""
 
     def __init__(self, store: Store, clock: Callable[[], int], new_id: Callable[[], str]) -> None:
@@ -60,7 +60,7 @@ class Erasing:
         self._clock = clock
         self._new_id = new_id
 
-    def customer(self, project_id: str, identifier: Node) -> str:
+    def erase_customer(self, project_id: str, identifier: Node) -> str:
         """Erase the customer that an identifier finds, or an anonymous profile; answers the receipt's ID.
 
         Raises `NotFound` where nobody is known by it.
@@ -69,18 +69,18 @@ class Erasing:
         for hop in range(_DEEPEST):
             record = nodes.read_records(self._store, project_id, [node])[node]
             if record.erasing_since:
-                return self.node(project_id, node)
+                return self.erase_node(project_id, node)
             state = record.state
             onward = (state.owner or state.link) if hop == 0 else state.link
             if onward:
                 node = onward
             elif state.known or (node.type == PROFILE and state.rev):
-                return self.node(project_id, node)
+                return self.erase_node(project_id, node)
             else:
                 break
         raise NotFound("nobody is known by this identifier")
 
-    def node(self, project_id: str, node: Node) -> str:
+    def erase_node(self, project_id: str, node: Node) -> str:
         """Erase a customer or a profile; answers the receipt's ID. When it answers, nothing late is taken any more."""
         for _ in optimistic_retries():
             record = nodes.read_records(self._store, project_id, [node])[node]
@@ -96,11 +96,11 @@ class Erasing:
                     self._store.write([begun, *_death(project_id, id_, node, record, now)])
                 except ConditionFailed:
                     continue
-            self.spread(project_id, id_)
+            self.propagate(project_id, id_)
             return id_
         raise AssertionError("attempts end in an answer or an error")
 
-    def receipt(self, project_id: str, id_: str) -> dict[str, Any]:
+    def read_receipt(self, project_id: str, id_: str) -> dict[str, Any]:
         """What became of an erasure: `running` or `done`, when, and how much was removed. Raises `NotFound`."""
         item = self._store.get([keys.erasure_item(project_id, id_)])[0]
         if item is None:
@@ -118,20 +118,22 @@ class Erasing:
             },
         }
 
-    def spread(self, project_id: str, id_: str) -> None:
+    def propagate(self, project_id: str, id_: str) -> None:
         """Erase whoever hangs on the dead alone, and their names everywhere else; again until nothing is left."""
         while True:
             dying = [
-                n for n, item in todo(self._store, project_id, id_, "n/") if "done" not in item
+                n
+                for n, item in read_tasks(self._store, project_id, id_, "n/")
+                if "done" not in item
             ]
             for name in dying:
                 self._finish(project_id, id_, Node.parse(name))
-            freed = todo(self._store, project_id, id_, "u/")
+            freed = read_tasks(self._store, project_id, id_, "u/")
             for name, _ in freed:
                 self._free(project_id, id_, Node.parse(name))
             if not dying and not freed:
                 break
-        for name, _ in todo(self._store, project_id, id_, "r/"):
+        for name, _ in read_tasks(self._store, project_id, id_, "r/"):
             self._mark_rest(project_id, id_, Node.parse(name))
 
     # -- one node that dies ---------------------------------------------------------------------------------------
@@ -139,7 +141,7 @@ class Erasing:
     def _finish(self, project_id: str, id_: str, node: Node) -> None:
         head = keys.node_head(project_id, node)
         found = list(self._store.scan("customers", head.partition, _FIRST, _LAST))
-        record = next((items.read_record(item) for key, item in found if key == head), None)
+        record = next((items.decode_record(item) for key, item in found if key == head), None)
         rows = [(key, item) for key, item in found if key != head]
         done = Put(keys.erasure_item(project_id, id_, f"n/{node}"), {"done": True})
         if record is None:
@@ -158,13 +160,13 @@ class Erasing:
             for key in _elsewhere(project_id, node, rows, sessions)
         ]
         here = [Delete(key) for key, _ in rows]
-        held = Check(head, Same("dying", record.erasing_since))
+        held = Check(head, Same("erasing_since", record.erasing_since))
         for action in elsewhere:
             with suppress(ConditionFailed):  # it is not there, or of who came back meanwhile
                 self._store.write([held, action])
         try:
             self._in_portions(held, [*orders, *here])
-            self._store.write([Delete(head, Same("dying", record.erasing_since)), done])
+            self._store.write([Delete(head, Same("erasing_since", record.erasing_since)), done])
         except ConditionFailed:
             return  # somebody else was here, and did all of it
 
@@ -186,12 +188,12 @@ class Erasing:
         """What becomes of a node that names a dead one, or is named with it; `through`: what led there, and stays."""
         for _ in optimistic_retries():
             record = nodes.read_records(self._store, project_id, [node])[node]
-            if not record.is_there:
+            if not record.exists:
                 return
             history = nodes.read_history(self._store, project_id, node)
             named = {n for e in history for n in (e.link, e.owner, *e.nodes) if n} - {node, NOBODY}
             others = nodes.read_records(self._store, project_id, named)
-            dead = {o for o, read in others.items() if o == through or not read.is_there}
+            dead = {o for o, read in others.items() if o == through or not read.exists}
             if not dead:
                 return
             now, hangs_on = self._clock(), _hangs_on(node, history)
@@ -222,14 +224,14 @@ class Erasing:
         key = keys.session_head(project_id, session_id)
         for _ in optimistic_retries():
             item = self._store.get([key])[0]
-            session = items.read_session(key, item) if item else None
+            session = items.decode_session(key, item) if item else None
             if session is None or session.profile != node:
                 return
             now = self._clock()
             gone = session._replace(erased=((0, now + 1),), denied=denied or session.denied)
             same = Same("profile", node.value)
-            own = session_id.startswith(SYNTHETIC_PREFIX)
-            end = Delete(key, same) if own else Put(key, items.write_gone(gone), same)
+            own = synthetic_ids.is_synthetic(session_id)
+            end = Delete(key, same) if own else Put(key, items.encode_erased_session(gone), same)
             row: Item = {"at": now, "floor": now, "events": 0}
             try:
                 self._store.write(
@@ -244,7 +246,7 @@ class Erasing:
         for _ in optimistic_retries():
             record = nodes.read_records(self._store, project_id, [profile])[profile]
             members = (
-                nodes.read_rows(self._store, project_id, profile, "m/") if record.is_there else []
+                nodes.read_rows(self._store, project_id, profile, "m/") if record.exists else []
             )
             try:
                 for name, _ in members:
@@ -257,7 +259,7 @@ class Erasing:
 
     def _let_go(self, project_id: str, node: Node, record: Record) -> None:
         """Large values that a node does not say any more. Raises `ConditionFailed`."""
-        if not record.is_there:
+        if not record.exists:
             return
         held = Check(keys.node_head(project_id, node), Rev(record.state.rev))
         said = {keys.spilled_value(project_id, node, name).item for name in record.values}
@@ -275,7 +277,7 @@ class Erasing:
         key = keys.session_head(project_id, session_id)
         row = keys.erasure_item(project_id, id_, f"s/{session_id}")
         item, noted = self._store.get([key, row])
-        session = items.read_session(key, item) if item else None
+        session = items.decode_session(key, item) if item else None
         if session is None or session.profile != profile:
             return
         erased = _union(session.erased, record.erased)
@@ -296,7 +298,7 @@ class Erasing:
             self._store.write([held, *once[start : start + MOST_ACTIONS - 1]])
 
 
-def todo(store: Store, project_id: str, id_: str, kind: str) -> list[tuple[str, Item]]:
+def read_tasks(store: Store, project_id: str, id_: str, kind: str) -> list[tuple[str, Item]]:
     """What an erasure has to do, of one kind: the rest of the sort key, and the item."""
     partition = keys.erasure_item(project_id, id_).partition
     found = store.scan("customers", partition, kind, keys.end_of_prefix(kind))
@@ -310,7 +312,7 @@ def _death(project_id: str, id_: str, node: Node, record: Record, now: int) -> l
         state, denied=record.denied, erasing_since=now, erasure=id_
     )  # `created` goes: see `Decision.settled`
     return [
-        Put(keys.node_head(project_id, node), items.write_record(dying), Rev(record.state.rev)),
+        Put(keys.node_head(project_id, node), items.encode_record(dying), Rev(record.state.rev)),
         Put(keys.tombstone(project_id, node), _stone(id_, node, record, now)),
         Put(keys.erasure_item(project_id, id_, f"n/{node}"), {"at": now}),
     ]
@@ -362,9 +364,9 @@ def _redaction(
     ]
     done = through if touched == naming else None  # from there nothing leads here any more
     return [
-        Put(keys.node_head(project_id, node), items.write_record(fresh), Rev(record.state.rev)),
+        Put(keys.node_head(project_id, node), items.encode_record(fresh), Rev(record.state.rev)),
         *(
-            Put(keys.link_entry(project_id, node, e.rev), items.write_entry(e))
+            Put(keys.link_entry(project_id, node, e.rev), items.encode_entry(e))
             for e in renamed.values()
         ),
         *(
@@ -419,7 +421,7 @@ def _neighbours(node: Node, record: Record, rows: Iterable[tuple[Key, Item]]) ->
         elif kind == "c/":
             found.append(Node(PROFILE, rest))
         elif kind == "l/":
-            found += items.read_entry(key, item).nodes
+            found += items.decode_entry(key, item).nodes
     return [other for other in dict.fromkeys(found) if other not in (node, NOBODY)]
 
 
@@ -433,7 +435,7 @@ def _elsewhere(
             yield keys.node_contribution(project_id, root, node)
             yield from (keys.root_session(project_id, root, session) for session in sessions)
         elif key.item.startswith("l/"):
-            entry = items.read_entry(key, item)
+            entry = items.decode_entry(key, item)
             for target in {entry.link, entry.owner} - {None, NOBODY}:
                 if target:
                     yield from _leading(project_id, target, node)

@@ -13,7 +13,7 @@ from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.order_matching import Order
 from hardlink.domain.records import Item, Key, Session
 from hardlink.domain.times import MINUTE
-from hardlink.services.erasure import Erasing, todo
+from hardlink.services.erasure import Erasure, read_tasks
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.store import (
@@ -36,10 +36,10 @@ _AT_ONCE = 40
 _KINDS = ("e/", "n/", "x/")
 
 
-class Sweeping:
+class ErasureSweep:
     """Sweeps. `clock` answers microseconds since 1970."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], erasing: Erasing) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int], erasing: Erasure) -> None:
         self._store = store
         self._clock = clock
         self._erasing = erasing
@@ -56,15 +56,15 @@ class Sweeping:
         if "events" in item:  # it died as it forgot what it had done
             self._finish(project_id, id_)
             return 0
-        self._erasing.spread(project_id, id_)
+        self._erasing.propagate(project_id, id_)
         began = self._clock()
-        sessions = todo(self._store, project_id, id_, "s/")
+        sessions = read_tasks(self._store, project_id, id_, "s/")
         for name, row in sessions:
             self._sweep_session(project_id, id_, name, row)
         self._forget_bounds(project_id, {name for name, _ in sessions})
-        for name, _ in todo(self._store, project_id, id_, "n/"):
+        for name, _ in read_tasks(self._store, project_id, id_, "n/"):
             self._find_orders(project_id, id_, Node.parse(name))
-        for name, _ in todo(self._store, project_id, id_, "o/"):
+        for name, _ in read_tasks(self._store, project_id, id_, "o/"):
             self._forget_order(project_id, name)
         until = max(int(row["at"]) for row in (item, *(row for _, row in sessions))) + UNDER_WAY
         if began <= until:
@@ -92,7 +92,7 @@ class Sweeping:
         """Delete some of what is left; `False` where nothing is. Raises `ConditionFailed`."""
         key = keys.session_head(project_id, session_id)
         item = self._store.get([key])[0]
-        session = items.read_session(key, item) if item else None
+        session = items.decode_session(key, item) if item else None
         found = list(self._doomed(key, session, row))[:_AT_ONCE]
         if not found:
             return False
@@ -126,12 +126,12 @@ class Sweeping:
         places = [
             place
             for place, _ in self._store.scan("sessions", partition, "s/", keys.end_of_prefix("s/"))
-            if keys.session_of_active(place) in names
+            if keys.active_session_id(place) in names
         ]
         for place in places:  # who comes back from here on writes a bound of their own
-            key = keys.session_head(project_id, keys.session_of_active(place))
+            key = keys.session_head(project_id, keys.active_session_id(place))
             item = self._store.get([key])[0]
-            if item is None or "gone" in item:
+            if item is None or "erased_at" in item:
                 self._store.write([Delete(place)])
 
     def _find_orders(self, project_id: str, id_: str, node: Node) -> None:
@@ -148,47 +148,49 @@ class Sweeping:
         key = keys.order_head(project_id, number)
         for place, _ in self._store.scan("sessions", key.partition, "p/", keys.end_of_prefix("p/")):
             visitor = Node(PROFILE, place.item.removeprefix("p/"))
-            if not nodes.read_records(self._store, project_id, [visitor])[visitor].is_there:
+            if not nodes.read_records(self._store, project_id, [visitor])[visitor].exists:
                 self._store.write([Delete(place)])
         for _ in optimistic_retries():
             item = self._store.get([key])[0]
             if item is None:
                 return
-            before = items.read_order(key, item)
+            before = items.decode_order(key, item)
             after = self._remaining(project_id, before)
             if after == before:
                 return
             fresh = after._replace(rev=before.rev + 1)
-            put = Put(key, items.write_order(fresh), Rev(before.rev))
+            put = Put(key, items.encode_order(fresh), Rev(before.rev))
             try:
-                self._store.write([put if after.kept else Delete(key, Same("rev", before.rev))])
+                self._store.write([put if after.tracked else Delete(key, Same("rev", before.rev))])
             except ConditionFailed:
                 continue
             return
 
     def _remaining(self, project_id: str, order: Order) -> Order:
         places = [
-            keys.session_event(project_id, k.session, k.claim.time, k.event) for k in order.kept
+            keys.session_event(project_id, k.session, k.claim.time, k.event) for k in order.tracked
         ]
         found_items = self._store.get(places) if places else []
-        kept = tuple(k for k, item in zip(order.kept, found_items, strict=True) if item)
-        told = order.told
+        kept = tuple(k for k, item in zip(order.tracked, found_items, strict=True) if item)
+        told = order.shop_order
         if told:
             ids = nodes.read_claimed_records(self._store, project_id, told.ids).values()
             visitor = told.visitor
-            if any(not r.is_there or r.last_erased_at >= told.claim.time for r in ids):
+            if any(not r.exists or r.last_erased_at >= told.claim.time for r in ids):
                 told = None
             elif (
                 visitor
-                and not nodes.read_records(self._store, project_id, [visitor])[visitor].is_there
+                and not nodes.read_records(self._store, project_id, [visitor])[visitor].exists
             ):
                 told = told._replace(visitor=None)
-        return order._replace(kept=kept, told=told)
+        return order._replace(tracked=kept, shop_order=told)
 
     def _counted(self, project_id: str, id_: str) -> Item:
         """How much was removed."""
-        sessions = todo(self._store, project_id, id_, "s/")
-        types = [Node.parse(name).type for name, _ in todo(self._store, project_id, id_, "n/")]
+        sessions = read_tasks(self._store, project_id, id_, "s/")
+        types = [
+            Node.parse(name).type for name, _ in read_tasks(self._store, project_id, id_, "n/")
+        ]
         profiles = types.count(PROFILE)
         return {
             "identifiers": len(types) - profiles,
@@ -201,7 +203,7 @@ class Sweeping:
         """The receipt says how much was removed; now whose it was is forgotten, and then it is done."""
         key = keys.erasure_item(project_id, id_)
         for kind in ("n/", "o/", "r/", "s/", "u/"):
-            for name, _ in todo(self._store, project_id, id_, kind):
+            for name, _ in read_tasks(self._store, project_id, id_, kind):
                 self._store.write([Delete(keys.erasure_item(project_id, id_, f"{kind}{name}"))])
         done: Item = {"state": "done", "done": self._clock()}
         with suppress(ConditionFailed):
@@ -213,7 +215,7 @@ def _still(key: Key, session: Session | None, item: Item | None) -> list[Action]
     if item is None:
         return [Check(key, Absent())]
     if session and session.is_erased:
-        return [Check(key, Same("gone", int(item["gone"])))]
+        return [Check(key, Same("erased_at", int(item["erased_at"])))]
     return []
 
 

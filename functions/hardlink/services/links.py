@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from hardlink import metrics
-from hardlink.domain import identity, values
+from hardlink.domain import identity, synthetic_ids, values
 from hardlink.domain.call import Call
 from hardlink.domain.changeset import Decision, NeedsRead, NewEntry
 from hardlink.domain.errors import BeforeErasure, Busy, Refused
 from hardlink.domain.graph import PROFILE, Entry, Node, State, fold_spans, newest_root
-from hardlink.domain.identifiers import SYNTHETIC_PREFIX
 from hardlink.domain.identity import Claim
 from hardlink.domain.records import Record
 from hardlink.domain.values import Name, Values
@@ -165,9 +164,7 @@ class Links:
         if claim.profile is None or entry is None or entry.link is None:
             return
         is_new = not read.records[decision.customer].state.rev
-        if is_new or claim.profile.value.startswith(
-            SYNTHETIC_PREFIX
-        ):  # of those a customer has one
+        if is_new or synthetic_ids.is_synthetic(claim.profile.value):  # of those a customer has one
             return
         most = call.project.profiles_a_customer
         if nodes.count_profiles(self._store, call.project_id, decision.customer, most) >= most:
@@ -251,7 +248,7 @@ class Links:
         entries: list[Action] = [
             Put(
                 keys.link_entry(project_id, node, rev),
-                items.write_entry(_entry(call, new, rev, node_list)),
+                items.encode_entry(_entry(call, new, rev, node_list)),
             )
             for node, new in decision.entries.items()
             for rev in [read.records[node].next_rev]
@@ -359,7 +356,7 @@ def _put(project_id: str, node: Node, record: Record, created: int) -> Put:
     fresh = record._replace(
         created=record.created or created, state=record.state._replace(rev=record.next_rev)
     )
-    return Put(keys.node_head(project_id, node), items.write_record(fresh), Rev(rev))
+    return Put(keys.node_head(project_id, node), items.encode_record(fresh), Rev(rev))
 
 
 def _owned(project_id: str, decision: Decision) -> Iterator[Action]:

@@ -9,15 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from hardlink.domain import events, identity, ip_addresses, order_matching, records
+from hardlink.domain import events, identity, ip_addresses, order_matching, records, synthetic_ids
 from hardlink.domain.call import Call
 from hardlink.domain.changeset import Facts, NeedsRead
 from hardlink.domain.errors import Invalid, Refused
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.graph import NOTHING, Node, fold_spans
-from hardlink.domain.identifiers import SYNTHETIC_PREFIX
 from hardlink.domain.identity import Claim
-from hardlink.domain.order_matching import Order, OrderClaim, ShopOrder, TrackedOrder, event_id
+from hardlink.domain.order_matching import (
+    Order,
+    OrderClaim,
+    ShopOrder,
+    TrackedOrder,
+    order_event_id,
+)
 from hardlink.domain.records import Session
 from hardlink.services.links import Links
 from hardlink.services.sessions import Visits
@@ -25,7 +30,7 @@ from hardlink.storage import event_store, items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.store import Absent, Action, ConditionFailed, Put, Rev, Store
 
-EVENT = "conversion"
+CONVERSION = "conversion"
 """The type of an event that is an order, as Hello Retail calls it."""
 
 _Found = TypeVar("_Found")
@@ -63,20 +68,20 @@ class Orders:
         for _ in optimistic_retries():
             order = self._read(call, said.number)
             roots = self._roots(call, order, mine.profile)
-            step = order_matching.tracked(order, mine, roots, call.project.hard_types)
+            step = order_matching.match_tracked(order, mine, roots, call.project.hard_types)
             if step.do == "known":
                 return False
-            if step.do == "link" and order.told:
-                self._find_out(call, order, order.told, session.profile)
+            if step.do == "link" and order.shop_order:
+                self._find_out(call, order, order.shop_order, session.profile)
                 continue
-            if len(order.kept) >= order_matching.MOST_KEPT:
+            if len(order.tracked) >= order_matching.MOST_TRACKED:
                 return self._keep_aside(call, order, mine, event)
             stored = self._keep(call, order, mine, event)
             if stored is not None:
                 return stored
         raise AssertionError("attempts end in an answer or an error")
 
-    def tell(self, call: Call, told: Purchase) -> Outcome:
+    def record(self, call: Call, told: Purchase) -> Outcome:
         """Store an order that the shop tells of a customer, or associate whoever tracked it with them.
 
         Raises `Refused` where a rule of identity forbids it, or it was told of another customer; `Invalid`.
@@ -84,9 +89,9 @@ class Orders:
         said, ids = told.claim, told.ids
         for _ in optimistic_retries():
             order = self._read(call, said.number)
-            if not order_matching.is_news(order, ids) and self._has(call, order):
+            if not order_matching.adds_identifiers(order, ids) and self._has(call, order):
                 return Outcome("known")
-            if order_matching.is_another(order, ids, call.project.hard_types):
+            if order_matching.names_other_customer(order, ids, call.project.hard_types):
                 raise Refused(
                     "this order was told of another customer before: it stays there",
                     "orderNumber",
@@ -99,11 +104,13 @@ class Orders:
 
     def _told(self, call: Call, order: Order, told: Purchase) -> Outcome | None:
         """One attempt; nothing where others wrote meanwhile, so that another one is due."""
-        if not order.kept:
+        if not order.tracked:
             return self._store_told(call, order, told, ())
         customer = self._links.identify(call, _claim(call, told), {}).customer
-        roots = {kept.profile: self._whose(call, kept) for kept in order.kept}
-        step = order_matching.told(order, told.claim, customer, roots, call.project.hard_types)
+        roots = {kept.profile: self._whose(call, kept) for kept in order.tracked}
+        step = order_matching.match_shop_order(
+            order, told.claim, customer, roots, call.project.hard_types
+        )
         if step.visitor and self._associate(call, told, step.visitor.profile):
             done, visitor = Outcome("associated"), step.visitor.profile
         elif step.do == "known":
@@ -117,8 +124,8 @@ class Orders:
     ) -> Outcome | None:
         said = told.claim
         event = StoredEvent(
-            id=event_id(said.number),
-            type=EVENT,
+            id=order_event_id(said.number),
+            type=CONVERSION,
             time=said.time,
             received=call.now,
             source=call.name,
@@ -128,7 +135,7 @@ class Orders:
         if refused := events.storage_fault(event, call.now):
             raise Invalid(*refused)
         session, more = self._own(call, told)
-        mine = TrackedOrder(session.profile, session.id, event.id, said, tracked=False)
+        mine = TrackedOrder(session.profile, session.id, event.id, said, sent_by_client=False)
         stored = self._keep(call, order, mine, event, told=_told(order, told, None))
         if stored is None:
             return None
@@ -146,7 +153,7 @@ class Orders:
             self._links.rehearse(call, _claim(call, told, fresh.profile), {})
             return fresh
 
-        own_id = f"{SYNTHETIC_PREFIX}{told.ids[0]}"
+        own_id = synthetic_ids.customer_session(told.ids[0])
         session = self._visits.open(call, own_id, None, happened=[at], rehearse=rehearse)
         warnings: tuple[str, ...] = ()
         if first != told:
@@ -172,7 +179,7 @@ class Orders:
         named = nodes.read_claimed_records(self._store, call.project_id, told.ids)
         if any(record.last_erased_at >= told.claim.time for record in named.values()):
             self._write(
-                call.project_id, order, order._replace(told=None)
+                call.project_id, order, order._replace(shop_order=None)
             )  # it was told of who was erased
             return
         claim = Claim(
@@ -186,11 +193,13 @@ class Orders:
         )
         with suppress(Refused):
             self._links.identify(call, claim, {})
-        self._write(call.project_id, order, order._replace(told=told._replace(visitor=visitor)))
+        self._write(
+            call.project_id, order, order._replace(shop_order=told._replace(visitor=visitor))
+        )
 
     def _mark(self, project_id: str, order: Order, told: Purchase, visitor: Node | None) -> bool:
         """Note that the shop told an order of which an event is there already."""
-        fresh = order._replace(told=_told(order, told, visitor), expires=None)
+        fresh = order._replace(shop_order=_told(order, told, visitor), expires=None)
         return fresh == order or self._write(project_id, order, fresh)
 
     def _keep(
@@ -209,7 +218,9 @@ class Orders:
         before = order.expires if order.rev else event.expires
         expires = None if before is None or event.expires is None else max(before, event.expires)
         put = event_store.put_event(self._store, call.project_id, mine.session, event)
-        fresh = order._replace(kept=(*order.kept, mine), told=told or order.told, expires=expires)
+        fresh = order._replace(
+            tracked=(*order.tracked, mine), shop_order=told or order.shop_order, expires=expires
+        )
         if self._write(call.project_id, order, fresh, put):
             return True
         return None if self._store.get([put.key]) == [None] else False
@@ -229,11 +240,13 @@ class Orders:
         """Write an order, if nobody else did since it was read."""
         fresh = after._replace(rev=before.rev + 1)
         key = keys.order_head(project_id, before.number)
-        known = before.told.ids if before.told else ()
-        named = [node for node in (after.told.ids if after.told else ()) if node not in known]
+        known = before.shop_order.ids if before.shop_order else ()
+        named = [
+            node for node in (after.shop_order.ids if after.shop_order else ()) if node not in known
+        ]
         marks = [Put(keys.shop_order(project_id, node, before.number), {}) for node in named]
         try:
-            self._store.write([Put(key, items.write_order(fresh), Rev(before.rev)), *marks, *more])
+            self._store.write([Put(key, items.encode_order(fresh), Rev(before.rev)), *marks, *more])
         except ConditionFailed:
             return False
         return True
@@ -242,18 +255,18 @@ class Orders:
         """What is known of an order; past its retention nothing, though DynamoDB did not delete it yet."""
         key = keys.order_head(call.project_id, number)
         item = self._store.get([key])[0]
-        found = items.read_order(key, item)
+        found = items.decode_order(key, item)
         return (
             Order(number, found.rev) if item and event_store.is_expired(item, call.now) else found
         )
 
     def _has(self, call: Call, order: Order) -> bool:
         """Whether the customer of whom an order was told has it still: the visitor who brought it may be gone."""
-        ids = order.told.ids if order.told else ()
+        ids = order.shop_order.ids if order.shop_order else ()
         customer = self._known(
             call, next((n for n in ids if n.type in call.project.hard_types), ids[0])
         )
-        return any(self._links.root(call, kept.profile) == customer for kept in order.kept)
+        return any(self._links.root(call, kept.profile) == customer for kept in order.tracked)
 
     def _known(self, call: Call, node: Node) -> Node | None:
         """The customer that an identifier finds now."""
@@ -285,15 +298,15 @@ class Orders:
 
     def _roots(self, call: Call, order: Order, *more: Node) -> dict[Node, Node]:
         """Whose the profiles are that an order is kept under; one that nobody else mentions need not be asked for."""
-        if not (order.kept or order.told):
+        if not (order.tracked or order.shop_order):
             return {profile: profile for profile in more}
-        profiles = dict.fromkeys([*(kept.profile for kept in order.kept), *more])
+        profiles = dict.fromkeys([*(kept.profile for kept in order.tracked), *more])
         return {profile: self._links.root(call, profile) for profile in profiles}
 
 
 def _told(order: Order, told: Purchase, visitor: Node | None) -> ShopOrder:
     """All that the shop told of an order so far."""
-    before = order.told
+    before = order.shop_order
     ids = (*told.ids, *(before.ids if before else ()))
     return ShopOrder(tuple(dict.fromkeys(ids)), told.claim, visitor or (before and before.visitor))
 

@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from hardlink import metrics
-from hardlink.domain import ip_addresses, returning_clock, times, values
+from hardlink.domain import ip_addresses, returning_clock, synthetic_ids, times, values
 from hardlink.domain.call import Call, NewId, new_id
 from hardlink.domain.changeset import Decision
 from hardlink.domain.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.domain.errors import BeforeErasure, Invalid, Refused, UnverifiedIdentity
 from hardlink.domain.graph import NOBODY, Node
-from hardlink.domain.identifiers import SYNTHETIC_PREFIX
 from hardlink.domain.identity import Claim
 from hardlink.domain.records import Session
 from hardlink.domain.returning_clock import Statement
@@ -23,7 +22,7 @@ from hardlink.domain.sources import Policy, Sources
 from hardlink.domain.times import DAY
 from hardlink.domain.values import Name, Value
 from hardlink.services.consent import Consents
-from hardlink.services.erasure import Erasing
+from hardlink.services.erasure import Erasure
 from hardlink.services.links import Links
 from hardlink.services.orders import Orders, Outcome, Purchase
 from hardlink.services.sessions import Visits
@@ -64,7 +63,7 @@ class Service:
         self._tracking = Tracking(store, self._visits, self._orders, new_id)
         self._consents = Consents(store)
         self._signatures = Signatures(signing_keys or NoKeys())
-        self._erasing = Erasing(store, clock, new_id)
+        self._erasing = Erasure(store, clock, new_id)
 
     def call(
         self,
@@ -199,7 +198,7 @@ class Service:
 
         Never one that is not there: clients keep what they are told, some of them for ever.
         """
-        if session_id.startswith(SYNTHETIC_PREFIX):
+        if synthetic_ids.is_synthetic(session_id):
             return _NOBODY  # a customer's own session is no caller's to join
         session = self._visits.find(call.project_id, session_id)
         if session and session.profile != NOBODY:
@@ -257,7 +256,7 @@ class Service:
         Raises `Invalid`, and `Refused` where a rule forbids it: then nothing changed.
         """
         try:
-            outcome = self._orders.tell(call, told)
+            outcome = self._orders.record(call, told)
         except BeforeErasure as late:
             raise Refused(ERASED, "orderNumber", code="erased") from late
         if outcome.status == "stored":
@@ -284,7 +283,7 @@ class Service:
         self._consents.set(call, session, denied=denied)
         if not command.erase:
             return answer
-        erasure = self._erasing.node(call.project_id, session.profile)
+        erasure = self._erasing.erase_node(call.project_id, session.profile)
         return {**answer, "profile": {"id": None}, "erasure": {"id": erasure}}
 
     def _proven(self, call: Call, command: Track | Identify) -> tuple[Node, ...]:
@@ -407,7 +406,7 @@ class Service:
             batch.drop_erased(
                 call, returning_clock.with_clock_offset(call, sent_with, batch.happened)
             )
-        own_id = f"{SYNTHETIC_PREFIX}{call.name}"
+        own_id = synthetic_ids.source_session(call.name)
         batch.forget_orders()  # an order would make somebody of nobody
         if batch.parsed:
             # many devices send these, so none of their clocks is the session's
@@ -475,7 +474,7 @@ class Service:
             effective_at=call.now if time is None else time,
             timed=time is not None,
             caps=call.project.caps,
-            own=profile is not None and profile.value.startswith(SYNTHETIC_PREFIX),
+            own=profile is not None and synthetic_ids.is_synthetic(profile.value),
             day=call.now // DAY,
             links_a_day=call.source.links_a_day,
         )

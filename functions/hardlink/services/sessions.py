@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
-from hardlink.domain import clock_skew, returning_clock, visit_events
+from hardlink.domain import clock_skew, returning_clock, synthetic_ids, visit_events
 from hardlink.domain.call import Call, NewId
 from hardlink.domain.errors import Busy, Invalid
 from hardlink.domain.graph import NOBODY, Node, State, profile_node
-from hardlink.domain.identifiers import SYNTHETIC_PREFIX, parse_session_id
+from hardlink.domain.identifiers import parse_session_id
 from hardlink.domain.records import Record, Session
 from hardlink.domain.times import DAY, MINUTE
 from hardlink.services.links import BEING_ERASED
@@ -71,7 +71,7 @@ class Visits:
         """A session that is known, also one that is `gone`."""
         key = keys.session_head(project_id, id_)
         item = self._store.get([key])[0]
-        return items.read_session(key, item) if item else None
+        return items.decode_session(key, item) if item else None
 
     def open(
         self,
@@ -125,7 +125,7 @@ class Visits:
         )
         record = Record(State(rev=1), call.now, denied=denied)
         made = Put(
-            keys.node_head(call.project_id, fresh.profile), items.write_record(record), Absent()
+            keys.node_head(call.project_id, fresh.profile), items.encode_record(record), Absent()
         )
         return self._write(call, fresh, made, quiet=denied)
 
@@ -133,7 +133,7 @@ class Visits:
         """The profile that a call names, or that came after it was erased, if there is one."""
         named = _named(call, named_profile)
         found = self._living(call, named) if named else None
-        return found.profile if found and found.record.is_there else None
+        return found.profile if found and found.record.exists else None
 
     def _living(self, call: Call, named: Node) -> _Found:
         """A profile; of one that was erased the one that came after it, or will."""
@@ -141,10 +141,10 @@ class Visits:
         while True:
             head = keys.node_head(call.project_id, found.profile)
             item, stone = self._store.get([head, keys.tombstone(call.project_id, found.profile)])
-            record = items.read_record(item)
+            record = items.decode_record(item)
             if stone is None and record.erasing_since:
                 raise Busy(BEING_ERASED)  # a moment ago
-            if stone is None or record.is_there:
+            if stone is None or record.exists:
                 return found._replace(record=record)
             after = _after(found.profile, str(stone["next"]))
             found = _Found(after, erased=nodes.erasure_time(stone), denied="denied" in stone)
@@ -155,10 +155,10 @@ class Visits:
             return
         latest = time + AHEAD
         key = keys.session_head(call.project_id, session.id)
-        self._store.write([activity.bound(call.project_id, session.id, latest)])
+        self._store.write([activity.put_active_session(call.project_id, session.id, latest)])
         with suppress(ConditionFailed):  # somebody raised it further
             self._store.write(
-                [Patch(key, {"latest": latest, "seen": time}, Below("latest", latest))]
+                [Patch(key, {"latest": latest, "last_event_at": time}, Below("latest", latest))]
             )
 
     def keep_clock(self, call: Call, session: Session) -> None:
@@ -175,18 +175,16 @@ class Visits:
         if found and found.erased:  # nothing of what it did before is stored under the next one
             denied = found.denied and not anew
             fresh = fresh._replace(erased=((0, found.erased + 1),), denied=denied)
-        if found and found.record.is_there:
+        if found and found.record.exists:
             record = found.record
             unchanged = Check(keys.node_head(call.project_id, found.profile), Rev(record.state.rev))
             erased = tuple(dict.fromkeys((*record.erased, *fresh.erased)))
             known = fresh._replace(profile=found.profile, denied=record.denied, erased=erased)
             return _Placed(known, unchanged)
-        made_up = (
-            f"{SYNTHETIC_PREFIX if fresh.id.startswith(SYNTHETIC_PREFIX) else ''}{self._new_id()}"
-        )
+        made_up = synthetic_ids.profile_id_like(fresh.id, self._new_id())
         adopts = found and (found.erased or call.source.static_profile_id)
         adopted = found.profile if found and adopts else profile_node(made_up)
-        item = items.write_record(Record(State(rev=1), call.now))
+        item = items.encode_record(Record(State(rev=1), call.now))
         made = Put(keys.node_head(call.project_id, adopted), item, Absent())
         return _Placed(fresh._replace(profile=adopted), made)
 
@@ -200,7 +198,7 @@ class Visits:
         gone: Session | None = None,
     ) -> Session:
         begins: list[Action] = []
-        quiet = quiet or session.id.startswith(SYNTHETIC_PREFIX)  # nobody visits there
+        quiet = quiet or synthetic_ids.is_synthetic(session.id)  # nobody visits there
         if call.source.system_events and not quiet:
             session = visit_events.raised(session)
             found = visit_events.of(call, session, new_profile=isinstance(profile_action, Put))
@@ -212,7 +210,7 @@ class Visits:
             [
                 Put(
                     keys.session_head(call.project_id, session.id),
-                    items.write_session(session),
+                    items.encode_session(session),
                     _still_gone(gone) if gone else Absent(),
                 ),
                 Put(
@@ -220,7 +218,7 @@ class Visits:
                     {"created": session.created},
                 ),
                 profile_action,
-                activity.bound(call.project_id, session.id, session.latest),
+                activity.put_active_session(call.project_id, session.id, session.latest),
                 *begins,
             ]
         )
@@ -241,7 +239,7 @@ def _after(named: Node, random: str) -> Node:
 
 
 def _still_gone(gone: Session) -> Same:
-    return Same("gone", int(items.write_gone(gone)["gone"]))
+    return Same("erased_at", int(items.encode_erased_session(gone)["erased_at"]))
 
 
 def _named(call: Call, profile_id: object) -> Node | None:

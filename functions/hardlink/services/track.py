@@ -11,7 +11,7 @@ from hardlink.domain.call import Call, NewId
 from hardlink.domain.commands import Event, Track
 from hardlink.domain.errors import Invalid, TooLarge
 from hardlink.domain.events import StoredEvent
-from hardlink.domain.order_matching import OrderClaim, event_id
+from hardlink.domain.order_matching import OrderClaim, order_event_id
 from hardlink.domain.records import Session
 from hardlink.domain.times import SECOND
 from hardlink.services.orders import Orders
@@ -174,7 +174,7 @@ class Tracking:
             if verdict.status in ("rejected", "dropped") and verdict.reason != ERASED
         ]
         if (late or refused) and not session.denied:
-            activity.note(self._store, call, session, refused, late)
+            activity.record_note(self._store, call, session, refused, late)
 
     def _kept(
         self, call: Call, session: Session, command: Track, batch: Batch
@@ -236,7 +236,8 @@ class Tracking:
         if parsed.happened is not None:
             body["sent_time"] = event.happened
         return StoredEvent(
-            id=parsed.id or (event_id(parsed.order.number) if parsed.order else self._new_id()),
+            id=parsed.id
+            or (order_event_id(parsed.order.number) if parsed.order else self._new_id()),
             type=event.type,
             time=time,
             received=call.now,

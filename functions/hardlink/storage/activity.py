@@ -27,12 +27,12 @@ _NOTES = 100
 """Notes of one answer."""
 
 
-def bound(project_id: str, session: str, latest: int) -> Put:
+def put_active_session(project_id: str, session: str, latest: int) -> Put:
     """The action that says until when a session may have events."""
     return Put(keys.active_session(project_id, latest, session), _expiring(latest))
 
 
-def note(
+def record_note(
     store: Store,
     call: Call,
     session: Session,
@@ -44,13 +44,15 @@ def note(
     `late`: time and ID of those that were stored, too far back for somebody who looks at what is new.
     """
     if session.latest < call.now:  # nobody would look here
-        store.write([bound(call.project_id, session.id, call.now)])
+        store.write([put_active_session(call.project_id, session.id, call.now)])
     found = Note(call.name, tuple(refused[:_MOST]), len(refused), tuple(late))
     key = keys.call_note(call.project_id, session.id, call.now, call.evidence)
-    store.write([Put(key, items.write_note(found) | _expiring(call.now))])
+    store.write([Put(key, items.encode_note(found) | _expiring(call.now))])
 
 
-def verdicts(store: Store, project_id: str, session: Session, now: int) -> list[dict[str, Any]]:
+def read_verdicts(
+    store: Store, project_id: str, session: Session, now: int
+) -> list[dict[str, Any]]:
     """What became of a session's events of the last day that were not stored, newest first."""
     partition = keys.session_head(project_id, session.id).partition
     first, last = f"n/{now - _KEPT:016d}", keys.end_of_prefix("n/")
@@ -58,11 +60,11 @@ def verdicts(store: Store, project_id: str, session: Session, now: int) -> list[
     return [
         one
         for key, item in islice(notes, _NOTES)
-        for one in shown(key, items.read_note(item), session)
+        for one in list_verdicts(key, items.decode_note(item), session)
     ]
 
 
-def shown(key: Key, found: Note, session: Session) -> Iterator[dict[str, Any]]:
+def list_verdicts(key: Key, found: Note, session: Session) -> Iterator[dict[str, Any]]:
     """The verdicts of a note as they are answered."""
     about = {
         "received": to_iso(keys.note_time(key)),

@@ -17,7 +17,7 @@ from botocore.config import Config
 from hardlink.domain.times import SECOND
 
 
-class Erasures:
+class ErasureQueue:
     """An SQS queue, by its URL."""
 
     def __init__(self, url: str) -> None:
@@ -28,12 +28,12 @@ class Erasures:
         config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard"})
         return botocore.session.get_session().create_client("sqs", config=config)
 
-    def begun(self, project_id: str, id_: str) -> None:
+    def send(self, project_id: str, id_: str) -> None:
         """Have an erasure carried out. Raises what botocore does where it can't be put there."""
         body = json.dumps({"project": project_id, "erasure": id_})
         self._client.send_message(QueueUrl=self._url, MessageBody=body)
 
-    def put_off(self, receipt: str, microseconds: int) -> None:
+    def postpone(self, receipt: str, microseconds: int) -> None:
         """A message that was brought comes again after so long, to the next second: half a day is the most there is."""
         seconds = -(-microseconds // SECOND)
         self._client.change_message_visibility(
@@ -48,6 +48,6 @@ def parse_message(body: str) -> tuple[str, str]:
 
 
 @cache
-def erasures() -> Erasures:
+def open_queue() -> ErasureQueue:
     """The queue of this deployment, from the environment that the stack (or the local server) sets."""
-    return Erasures(os.environ["HARDLINK_ERASURES"])
+    return ErasureQueue(os.environ["HARDLINK_ERASURES"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from hardlink.domain import values
+from hardlink.domain import synthetic_ids, values
 from hardlink.domain.graph import NOBODY, Entry, Node, State
 from hardlink.domain.order_matching import Order, OrderClaim, ShopOrder, TrackedOrder
 from hardlink.domain.records import (
@@ -23,14 +23,14 @@ from hardlink.domain.records import (
 from hardlink.storage.keys import EXPIRES, split_partition
 
 
-def write_session(s: Session) -> Item:
+def encode_session(s: Session) -> Item:
     """A session as an item."""
     item: Item = {
         "profile": s.profile.value,
         "source": s.source,
         "created": s.created,
         "latest": s.latest,
-        "seen": s.last_event_at,
+        "last_event_at": s.last_event_at,
     }
     if s.offset:
         item["offset"] = s.offset
@@ -43,13 +43,13 @@ def write_session(s: Session) -> Item:
     return item
 
 
-def write_gone(s: Session) -> Item:
+def encode_erased_session(s: Session) -> Item:
     """What stays of a session that was erased: since when, so that nothing earlier is stored again.
 
     `gone`: that time too. Who came back has none, so whoever counts on this one holds it still.
     """
     since = max(end for _, end in s.erased)
-    item: Item = {"gone": since, "erased": values.to_json(s.erased)}
+    item: Item = {"erased_at": since, "erased": values.to_json(s.erased)}
     if s.offset:
         item["offset"] = s.offset
     if s.denied:
@@ -57,9 +57,9 @@ def write_gone(s: Session) -> Item:
     return item
 
 
-def read_session(key: Key, item: Item) -> Session:
+def decode_session(key: Key, item: Item) -> Session:
     """What `write_session` or `write_gone` wrote."""
-    if "gone" in item:
+    if "erased_at" in item:
         return Session(
             id=split_partition(key.partition)[1],
             profile=NOBODY,
@@ -79,7 +79,7 @@ def read_session(key: Key, item: Item) -> Session:
         source=str(item["source"]),
         created=int(item["created"]),
         latest=int(item["latest"]),
-        last_event_at=int(item["seen"]),
+        last_event_at=int(item["last_event_at"]),
         offset=int(item.get("offset", 0)),
         denied=bool(item.get("denied", False)),
         customer=Node.parse(str(customer)) if customer else None,
@@ -87,7 +87,7 @@ def read_session(key: Key, item: Item) -> Session:
     )
 
 
-def write_record(record: Record) -> Item:
+def encode_record(record: Record) -> Item:
     """A node as an item."""
     s = record.state
     item: Item = {"rev": s.rev, "created": record.created}
@@ -95,25 +95,25 @@ def write_record(record: Record) -> Item:
         "known": s.known or None,
         "owner": str(s.owner) if s.owner else None,
         "link": str(s.link) if s.link else None,
-        "owner_said": s.owner_effective_at or None,
-        "said": s.effective_at or None,
+        "owner_effective_at": s.owner_effective_at or None,
+        "effective_at": s.effective_at or None,
         "undone": s.undone or None,
         "links": s.links or None,
         "soft_links": s.soft_links or None,
         "day": s.day or None,
-        "today": s.links_that_day or None,
+        "links_that_day": s.links_that_day or None,
         "ids": values.to_json(dict(s.ids)) if s.ids else None,
         "counts": values.to_json(dict(s.counts)) if s.counts else None,
         "values": values.pack_values(record.values) if record.values else None,
         "denied": record.denied or None,
         "erased": values.to_json(record.erased) if record.erased else None,
-        "dying": record.erasing_since or None,
+        "erasing_since": record.erasing_since or None,
         "erasure": record.erasure or None,
     }
     return item | {name: value for name, value in optional.items() if value is not None}
 
 
-def read_record(item: Item | None) -> Record:
+def decode_record(item: Item | None) -> Record:
     """What `write_record` wrote; an absent item is a node that nobody mentioned yet."""
     if item is None:
         return Record()
@@ -122,15 +122,15 @@ def read_record(item: Item | None) -> Record:
         known=bool(item.get("known", False)),
         owner=_node(item.get("owner")),
         link=_node(item.get("link")),
-        owner_effective_at=int(item.get("owner_said", 0)),
-        effective_at=int(item.get("said", 0)),
+        owner_effective_at=int(item.get("owner_effective_at", 0)),
+        effective_at=int(item.get("effective_at", 0)),
         undone=int(item.get("undone", 0)),
         links=int(item.get("links", 0)),
         soft_links=int(item.get("soft_links", 0)),
         ids=json.loads(str(item.get("ids", "{}"))),
         counts=json.loads(str(item.get("counts", "{}"))),
         day=int(item.get("day", 0)),
-        links_that_day=int(item.get("today", 0)),
+        links_that_day=int(item.get("links_that_day", 0)),
     )
     return Record(
         state=state,
@@ -138,25 +138,25 @@ def read_record(item: Item | None) -> Record:
         values=values.unpack_values(_text(item.get("values"))),
         denied=bool(item.get("denied", False)),
         erased=_intervals(item),
-        erasing_since=int(item.get("dying", 0)),
+        erasing_since=int(item.get("erasing_since", 0)),
         erasure=str(item.get("erasure", "")),
     )
 
 
-def write_entry(e: Entry) -> Item:
+def encode_entry(e: Entry) -> Item:
     """A history entry as an item."""
     item: Item = {
         "rule": e.rule,
         "evidence": e.evidence,
         "at": e.at,
-        "said": e.effective_at,
+        "effective_at": e.effective_at,
         "source": e.source,
         "nodes": values.to_json([str(node) for node in e.nodes]),
     }
     if e.link:
         item["link"] = str(e.link)
     if e.starts_span:
-        item["begins"] = True
+        item["starts_span"] = True
     if e.owner:
         item["owner"] = str(e.owner)
     if e.undone:
@@ -164,53 +164,53 @@ def write_entry(e: Entry) -> Item:
     return item
 
 
-def read_entry(key: Key, item: Item) -> Entry:
+def decode_entry(key: Key, item: Item) -> Entry:
     """What `write_entry` wrote."""
     return Entry(
         rev=int(key.item.removeprefix("l/")),
         rule=str(item["rule"]),
         evidence=str(item["evidence"]),
         at=int(item["at"]),
-        effective_at=int(item["said"]),
+        effective_at=int(item["effective_at"]),
         source=str(item["source"]),
         nodes=tuple(Node.parse(text) for text in json.loads(str(item["nodes"]))),
         link=_node(item.get("link")),
-        starts_span=bool(item.get("begins", False)),
+        starts_span=bool(item.get("starts_span", False)),
         owner=_node(item.get("owner")),
         undone=int(item.get("undone", 0)),
     )
 
 
-def write_session_row(row: SessionRow) -> Item:
+def encode_session_row(row: SessionRow) -> Item:
     """A session's row under a root as an item."""
     item: Item = {
         "profile": row.profile.value,
         "created": row.created,
         "latest": row.latest,
-        "seen": row.last_event_at,
+        "last_event_at": row.last_event_at,
     }
     return item | ({"since": row.since} if row.since else {})
 
 
-def session_row_of(s: Session) -> SessionRow:
+def session_row(s: Session) -> SessionRow:
     """A session as the roots that it has an interval under see it."""
     since = max((end for start, end in s.erased if start == 0), default=0)
     return SessionRow(s.id, s.profile, s.created, s.latest, s.last_event_at, since)
 
 
-def read_session_row(key: Key, item: Item) -> SessionRow:
+def decode_session_row(key: Key, item: Item) -> SessionRow:
     """What `write_session_row` wrote."""
     return SessionRow(
         session=key.item.removeprefix("s/"),
         profile=Node("profile", str(item["profile"])),
         created=int(item["created"]),
         latest=int(item["latest"]),
-        last_event_at=int(item["seen"]),
+        last_event_at=int(item["last_event_at"]),
         since=int(item.get("since", 0)),
     )
 
 
-def write_contribution(c: Contribution) -> Item:
+def encode_contribution(c: Contribution) -> Item:
     """A contribution as an item."""
     item: Item = {"intervals": values.to_json(c.intervals)}
     if c.values:
@@ -218,11 +218,11 @@ def write_contribution(c: Contribution) -> Item:
     if c.identifiers:
         item["identifiers"] = values.to_json([str(node) for node in c.identifiers])
     if c.merge_notice:
-        item["joined"] = values.to_json(c.merge_notice)
+        item["merge_notice"] = values.to_json(c.merge_notice)
     return item
 
 
-def read_contribution(key: Key, item: Item) -> Contribution:
+def decode_contribution(key: Key, item: Item) -> Contribution:
     """What `write_contribution` wrote."""
     intervals: Sequence[Sequence[int]] = json.loads(str(item["intervals"]))
     return Contribution(
@@ -230,25 +230,27 @@ def read_contribution(key: Key, item: Item) -> Contribution:
         intervals=tuple((start, end) for start, end in intervals),
         values=values.unpack_values(_text(item.get("values"))),
         identifiers=tuple(map(Node.parse, json.loads(str(item.get("identifiers", "[]"))))),
-        merge_notice=MergeNotice(*json.loads(str(item["joined"]))) if "joined" in item else None,
+        merge_notice=MergeNotice(*json.loads(str(item["merge_notice"])))
+        if "merge_notice" in item
+        else None,
     )
 
 
-def write_order(order_: Order) -> Item:
+def encode_order(order_: Order) -> Item:
     """What is known of an order as an item."""
     item: Item = {"rev": order_.rev}
-    if order_.kept:
-        item["kept"] = values.to_json(
+    if order_.tracked:
+        item["tracked"] = values.to_json(
             [
                 [k.profile.value, k.session, k.event, k.claim.time, k.claim.total, k.claim.email]
-                + ([] if k.tracked else [False])
-                for k in order_.kept
+                + ([] if k.sent_by_client else [False])
+                for k in order_.tracked
             ]
         )
-    if order_.told:
-        ids, said, visitor = order_.told
+    if order_.shop_order:
+        ids, said, visitor = order_.shop_order
         named = visitor.value if visitor else None
-        item["told"] = values.to_json(
+        item["shop_order"] = values.to_json(
             [[str(node) for node in ids], said.time, said.total, said.email, named]
         )
     if order_.expires is not None:
@@ -256,21 +258,21 @@ def write_order(order_: Order) -> Item:
     return item
 
 
-def read_order(key: Key, item: Item | None) -> Order:
+def decode_order(key: Key, item: Item | None) -> Order:
     """What `write_order` wrote; an absent item is an order that nobody mentioned yet."""
-    number = split_partition(key.partition)[1].partition("=")[2]
+    number = synthetic_ids.order_number(split_partition(key.partition)[1])
     if item is None:
         return Order(number)
     kept = (
         TrackedOrder(
             Node("profile", profile), session_, event_, OrderClaim(number, *said), *tracked
         )
-        for profile, session_, event_, *said in json.loads(str(item.get("kept", "[]")))
+        for profile, session_, event_, *said in json.loads(str(item.get("tracked", "[]")))
         for said, tracked in [(said[:3], said[3:])]
     )
     shop_order = None
-    if "told" in item:
-        ids, time, total, email, visitor = json.loads(str(item["told"]))
+    if "shop_order" in item:
+        ids, time, total, email, visitor = json.loads(str(item["shop_order"]))
         shop_order = ShopOrder(
             tuple(map(Node.parse, ids)),
             OrderClaim(number, time, total, email),
@@ -280,7 +282,7 @@ def read_order(key: Key, item: Item | None) -> Order:
     return Order(number, int(item["rev"]), tuple(kept), shop_order, expires)
 
 
-def write_note(found: Note) -> Item:
+def encode_note(found: Note) -> Item:
     """A note as an item."""
     item: Item = {"source": found.source, "refused": found.refused}
     if found.verdicts:
@@ -290,7 +292,7 @@ def write_note(found: Note) -> Item:
     return item
 
 
-def read_note(item: Item) -> Note:
+def decode_note(item: Item) -> Note:
     """What `write_note` wrote."""
     return Note(
         source=str(item["source"]),

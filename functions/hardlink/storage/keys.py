@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from hardlink.domain import synthetic_ids
 from hardlink.domain.graph import PROFILE, Node
-from hardlink.domain.identifiers import SYNTHETIC_PREFIX
 from hardlink.domain.records import Key, Table
 from hardlink.domain.values import Name
 
@@ -122,7 +122,7 @@ def event_piece(of: Key, digest: str, number: int) -> Key:
 
 def order_head(project: str, number: str) -> Key:
     """The key of what is known of an order: beside the sessions, under a name that no client may send for one."""
-    return Key("sessions", f"{project}/{SYNTHETIC_PREFIX}order={number}", "o")
+    return Key("sessions", f"{project}/{synthetic_ids.order_partition(number)}", "o")
 
 
 def order_aside(project: str, number: str, profile: Node) -> Key:
@@ -132,10 +132,12 @@ def order_aside(project: str, number: str, profile: Node) -> Key:
 
 def active_session(project: str, latest: int, session_id: str) -> Key:
     """The key that says: this session may hold events up to `latest`. In a partition that no session can have."""
-    return Key("sessions", f"{project}/{SYNTHETIC_PREFIX}=recent", f"s/{latest:016d}/{session_id}")
+    return Key(
+        "sessions", f"{project}/{synthetic_ids.ACTIVE_SESSIONS}", f"s/{latest:016d}/{session_id}"
+    )
 
 
-def session_of_active(key: Key) -> str:
+def active_session_id(key: Key) -> str:
     """The session that `recent` names."""
     return key.item.split("/", 2)[2]
 

@@ -16,7 +16,7 @@ def read_records(store: Store, project_id: str, nodes: Iterable[Node]) -> dict[N
     """These nodes, as they are."""
     wanted = list(dict.fromkeys(nodes))
     found_items = store.get([keys.node_head(project_id, node) for node in wanted]) if wanted else []
-    return {node: items.read_record(item) for node, item in zip(wanted, found_items, strict=True)}
+    return {node: items.decode_record(item) for node, item in zip(wanted, found_items, strict=True)}
 
 
 def read_claimed_records(
@@ -33,7 +33,7 @@ def read_claimed_records(
     )
     stones = dict(zip(named, found_items[len(wanted) :], strict=True))
     return {
-        node: items.read_record(item)._replace(last_erased_at=erasure_time(stones.get(node)))
+        node: items.decode_record(item)._replace(last_erased_at=erasure_time(stones.get(node)))
         for node, item in zip(wanted, found_items, strict=False)
     }
 
@@ -46,7 +46,7 @@ def erasure_time(item: records.Item | None) -> int:
 def read_history(store: Store, project_id: str, node: Node) -> list[Entry]:
     """The link history of a node, oldest first."""
     return [
-        items.read_entry(records.Key("customers", "", name), item)
+        items.decode_entry(records.Key("customers", "", name), item)
         for name, item in read_rows(store, project_id, node, "l/")
     ]
 

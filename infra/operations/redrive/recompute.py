@@ -17,8 +17,8 @@ from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.records import Item, Key, Table
 from hardlink.domain.times import SECOND
 from hardlink.services.association import Association
-from hardlink.services.erasure import Erasing
-from hardlink.services.erasure_sweep import Sweeping
+from hardlink.services.erasure import Erasure
+from hardlink.services.erasure_sweep import ErasureSweep
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.keys import ERASURE, HEAD
 from hardlink.storage.store import WHOLE, Action, Check, Delete, Part, Store
@@ -62,7 +62,7 @@ class Redrive:
         self._store = store
         self._hard_types = hard_types
         self._dry = dry
-        self._sweeping = Sweeping(store, clock, Erasing(store, clock, new_id))
+        self._sweeping = ErasureSweep(store, clock, Erasure(store, clock, new_id))
         self._pause = pause
 
     def everything(self, projects: Sequence[str] = (), part: Part = WHOLE) -> Iterator[Looked]:
@@ -173,7 +173,7 @@ class Redrive:
     def _profile(self, project: str, session: str) -> Node | None:
         key = keys.session_head(project, session)
         item = self._store.get([key])[0]
-        return items.read_session(key, item).profile if item else None
+        return items.decode_session(key, item).profile if item else None
 
     def _look(self, project: str, node: Node, strays: Sequence[Node] = ()) -> Looked:
         witness = RecordingStore(self._store, dry=self._dry)

@@ -211,7 +211,7 @@ class _Associating:
     def _changed(self, record: Change) -> bool:
         """Whether the record need not be delivered again."""
         try:
-            self._world.association.changed(*record)
+            self._world.association.handle_change(*record)
         except Busy:
             return False
         return True
@@ -235,7 +235,7 @@ def _readers_see_what_the_links_say(world: World, dump: invariants.Dump) -> None
     for (_, whose), expected in invariants.timelines(dump, HARD_TYPES).items():
         if whose.type == PROFILE:
             assert world.session(expected[0][2])["customer"] is None
-        record = items.read_record(dump.get(keys.node_head(SPACE, whose)))
+        record = items.decode_record(dump.get(keys.node_head(SPACE, whose)))
         if record.state.owner is None:  # else a look-up by this name finds its newer owner
             assert world.timeline(whose.value, whose.type) == [id_ for _, id_, _ in expected]
 
@@ -245,6 +245,6 @@ def _what_is_delivered_again_changes_nothing(world: World, local: Engine, random
     records = [(key.table, key.partition) for key in before if key.item == HEAD]
     random.shuffle(records)
     for record in records:
-        world.association.changed(*record)
+        world.association.handle_change(*record)
     assert local.dump() == before
     assert all(partition.startswith(f"{SPACE}/") for _, partition in records)

@@ -25,7 +25,7 @@ def test_an_order_is_as_a_tracked_one() -> None:
     line = {"productNumber": 1, "url": "https://x.org", "quantity": "2", "lineTotal": "1,25"}
     told, warnings = said(email="G@x.org", products=[line])
     assert told.ids == (Node("registered", "9"), Node("email", "g@x.org"))
-    assert told.said == order_matching.said("7", told.said.time, 2.5, "g@x.org")
+    assert told.said == order_matching.parse_claim("7", told.said.time, 2.5, "g@x.org")
     products = [{**line, "quantity": 2, "lineTotal": 1.25}]
     assert told.properties == {"orderNumber": "7", "total": 2.5, "products": products}
     assert warnings == []

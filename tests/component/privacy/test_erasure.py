@@ -404,6 +404,6 @@ def test_who_is_being_erased_is_told_to_come_again(world: World) -> None:
     head = keys.node_head(SPACE, Node("registered", "gordon"))
     item = world.store.get([head])[0]
     assert item
-    world.store.write([Put(head, {**item, "dying": world.clock.now, "erasure": "e"})])
+    world.store.write([Put(head, {**item, "erasing_since": world.clock.now, "erasure": "e"})])
     with pytest.raises(Busy):
         world.identify("S9", ids={"registered": "gordon"})

@@ -83,7 +83,7 @@ def test_nobody_can_tell_by_the_next_id_whose_it_was() -> None:
 @pytest.mark.parametrize("source", ["static", "move"])
 def test_who_is_being_erased_just_now_is_told_to_come_again(world: World, source: str) -> None:
     head = keys.node_head(SPACE, Node("profile", "till-8"))
-    world.store.write([Put(head, {"rev": 2, "created": 1, "dying": 1, "erasure": "e"})])
+    world.store.write([Put(head, {"rev": 2, "created": 1, "erasing_since": 1, "erasure": "e"})])
     with pytest.raises(Busy):
         world.track("S9", source=source, profile={"id": "till-8"})
 

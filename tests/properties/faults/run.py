@@ -206,7 +206,7 @@ def _deliver(shop: Shop, world: World) -> None:
     try:
         for change in batch:
             try:
-                world.association.changed(*change)
+                world.association.handle_change(*change)
             except Busy:
                 failed.append(change)
     except Killed:

@@ -134,7 +134,7 @@ def shape(dump: dict[Key, Item]) -> Counter[tuple[object, ...]]:
 
 def _dies(dump: dict[Key, Item]) -> bool:
     """Whether somebody is being erased: their rows go one by one, and the stream goes on with what is left."""
-    return any(key.item == HEAD and "dying" in item for key, item in dump.items())
+    return any(key.item == HEAD and "erasing_since" in item for key, item in dump.items())
 
 
 @pytest.mark.parametrize("name", samples())

@@ -257,7 +257,7 @@ class Shop(RuleBasedStateMachine):
             return self.reference.sessions.get(sent.session)
         named = _named(sent)
         item = self.world.tables.get([keys.session_head(SPACE, sent.session)])[0]
-        if item is None or "gone" in item:
+        if item is None or "erased_at" in item:
             # who is refused, or opted out, or said all of it too early opens no session
             assert sent.session not in self.reference.sessions
             assert (

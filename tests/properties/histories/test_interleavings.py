@@ -370,7 +370,7 @@ def _shown(answer: Outcome) -> Hashable:
 
 
 def _associate(store: Store, record: Change) -> None:
-    Association(store, HARD).changed(*record)
+    Association(store, HARD).handle_change(*record)
 
 
 def _in_order(case: Case, order: Sequence[int]) -> Hashable:
@@ -400,7 +400,7 @@ def _told(world: World) -> Hashable:
     sessions = [
         key.partition.removeprefix(f"{SPACE}/")
         for key in dump
-        if key.table == "sessions" and key.item == HEAD and "gone" not in dump[key]
+        if key.table == "sessions" and key.item == HEAD and "erased_at" not in dump[key]
     ]
     whose = tuple(sorted((s, world.whose(s)) for s in sessions))
     events = tuple(

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import pytest
 
-from hardlink.domain import changeset as draft_module
+from hardlink.domain import changeset as changeset_module
 from hardlink.domain import graph, identity, records
 from hardlink.domain.errors import HardlinkError
 from hardlink.domain.graph import PROFILE, Entry
@@ -97,8 +97,8 @@ def _undo_marks_the_profile_alone(patch: pytest.MonkeyPatch) -> None:
         if node.type == PROFILE:
             whole(draft, node, *args)
 
-    whole = draft_module.ChangeSet.take_back
-    patch.setattr(draft_module.ChangeSet, "take_back", only_profiles)
+    whole = changeset_module.ChangeSet.take_back
+    patch.setattr(changeset_module.ChangeSet, "take_back", only_profiles)
 
 
 def _links_overwrite(patch: pytest.MonkeyPatch) -> None:
@@ -108,10 +108,14 @@ def _links_overwrite(patch: pytest.MonkeyPatch) -> None:
 
 
 def _children_are_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(draft_module.ChangeSet, "decision", _childless(draft_module.ChangeSet.decision))
+    patch.setattr(
+        changeset_module.ChangeSet, "decision", _childless(changeset_module.ChangeSet.decision)
+    )
 
 
-def _childless(whole: Callable[..., draft_module.Decision]) -> Callable[..., draft_module.Decision]:
+def _childless(
+    whole: Callable[..., changeset_module.Decision],
+) -> Callable[..., changeset_module.Decision]:
     return lambda *args: whole(*args)._replace(children=())
 
 
@@ -121,7 +125,7 @@ def _roots_are_not_held(patch: pytest.MonkeyPatch) -> None:
 
 
 def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(erasure_sweep.Sweeping, "_sweep_session", lambda *_: None)
+    patch.setattr(erasure_sweep.ErasureSweep, "_sweep_session", lambda *_: None)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +169,7 @@ def _spans_never_begin(patch: pytest.MonkeyPatch) -> None:
         return whole(entry._replace(starts_span=False) for entry in entries)
 
     for module in (graph, identity, association, timeline, invariants):
-        patch.setattr(module, "spans", mutated)
+        patch.setattr(module, "fold_spans", mutated)
 
 
 def _spans_in_order_of_arrival(patch: pytest.MonkeyPatch) -> None:
@@ -175,23 +179,23 @@ def _spans_in_order_of_arrival(patch: pytest.MonkeyPatch) -> None:
         return whole(entry._replace(effective_at=entry.rev) for entry in entries)
 
     for module in (graph, identity, association, timeline, invariants):
-        patch.setattr(module, "spans", mutated)
+        patch.setattr(module, "fold_spans", mutated)
 
 
 def _owners_ignore_time(patch: pytest.MonkeyPatch) -> None:
     """An older word takes an identifier back."""
-    whole = draft_module.ChangeSet.own
+    whole = changeset_module.ChangeSet.own
 
     def mutated(draft: Any, *args: Any) -> None:
         timed, draft._timed = draft._timed, False
         whole(draft, *args)
         draft._timed = timed
 
-    patch.setattr(draft_module.ChangeSet, "own", mutated)
+    patch.setattr(changeset_module.ChangeSet, "own", mutated)
 
 
 def _look_ups_ignore_time(patch: pytest.MonkeyPatch) -> None:
-    whole = draft_module.ChangeSet.look_up
+    whole = changeset_module.ChangeSet.look_up
 
     def mutated(draft: Any, node: Any) -> Any:
         timed, draft._timed = draft._timed, False
@@ -199,18 +203,18 @@ def _look_ups_ignore_time(patch: pytest.MonkeyPatch) -> None:
         draft._timed = timed
         return found
 
-    patch.setattr(draft_module.ChangeSet, "look_up", mutated)
+    patch.setattr(changeset_module.ChangeSet, "look_up", mutated)
 
 
 def _undo_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A claim that was said before an undo stands again when it is resent."""
-    whole = draft_module.ChangeSet.take_back
+    whole = changeset_module.ChangeSet.take_back
 
     def mutated(draft: Any, node: Any, *args: Any) -> None:
         whole(draft, node, *args)
         draft._states[node] = draft._states[node]._replace(undone=0)
 
-    patch.setattr(draft_module.ChangeSet, "take_back", mutated)
+    patch.setattr(changeset_module.ChangeSet, "take_back", mutated)
 
 
 def _the_known_are_split(patch: pytest.MonkeyPatch) -> None:
@@ -229,25 +233,27 @@ def _the_known_are_split(patch: pytest.MonkeyPatch) -> None:
 
 def _history_moves_with_the_owner(patch: pytest.MonkeyPatch) -> None:
     """A soft identifier that changes hands takes along who was identified by it."""
-    whole = draft_module.ChangeSet.own
+    whole = changeset_module.ChangeSet.own
 
     def mutated(draft: Any, node: Any, customer: Any) -> None:
         whole(draft, node, customer)
         state = draft.state(node)
         if state.link and state.link != customer and customer.type in draft.hard_types:
-            draft.link(node, draft_module.NewEntry("known", draft._said, customer), newest=customer)
+            draft.link(
+                node, changeset_module.NewEntry("known", draft._said, customer), target=customer
+            )
 
-    patch.setattr(draft_module.ChangeSet, "own", mutated)
+    patch.setattr(changeset_module.ChangeSet, "own", mutated)
 
 
 def _caps_are_not_counted_down(patch: pytest.MonkeyPatch) -> None:
-    whole = draft_module.ChangeSet._count
+    whole = changeset_module.ChangeSet._count
 
     def mutated(draft: Any, node: Any, customer: Any, step: int) -> None:
         if step > 0:
             whole(draft, node, customer, step)
 
-    patch.setattr(draft_module.ChangeSet, "_count", mutated)
+    patch.setattr(changeset_module.ChangeSet, "_count", mutated)
 
 
 def _customers_merge(patch: pytest.MonkeyPatch) -> None:
@@ -322,7 +328,7 @@ def _who_comes_back_may_be_late(patch: pytest.MonkeyPatch) -> None:
 def _nobody_is_freed(patch: pytest.MonkeyPatch) -> None:
     """Whoever was known by an address that stays is still there."""
     patch.setattr(
-        erasure.Erasing,
+        erasure.Erasure,
         "_free",
         lambda self, project_id, id_, soft: self._store.write(
             [Delete(keys.erasure_item(project_id, id_, f"u/{soft}"))]
@@ -353,8 +359,8 @@ def _who_stays_keeps_its_values(patch: pytest.MonkeyPatch) -> None:
     def mutated(*args: Any, **more: Any) -> list[Action]:
         head, *others = whole(*args, **more)
         assert isinstance(head, Put)
-        kept = items.read_record(head.item)._replace(values=args[3].values)
-        return [head._replace(item=items.write_record(kept)), *others]
+        kept = items.decode_record(head.item)._replace(values=args[3].values)
+        return [head._replace(item=items.encode_record(kept)), *others]
 
     patch.setattr(erasure, "_redaction", mutated)
 
@@ -389,7 +395,7 @@ def _links_of_the_erased_are_taken_back(patch: pytest.MonkeyPatch) -> None:
 
 
 def _visitors_show_whose_they_were(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(customer, "gaps", lambda _: ((0, END),))
+    patch.setattr(customer, "intervals_between", lambda _: ((0, END),))
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from hardlink.domain.sources import Sources
 from hardlink.domain.times import SECOND, to_iso
 from hardlink.queries.api import Reading
 from hardlink.services.association import Association
-from hardlink.services.erasure import Erasing
-from hardlink.services.erasure_sweep import Sweeping
+from hardlink.services.erasure import Erasure
+from hardlink.services.erasure_sweep import ErasureSweep
 from hardlink.services.service import Answer, Service
 from hardlink.storage import items, keys
 from hardlink.storage.store import Store
@@ -66,7 +66,7 @@ class World:
         self.service = Service(self.store, SOURCES, lambda: self.now, self.new_id)
         self.reading = Reading(self.store, SOURCES, lambda: self.now, self.new_id)
         self.association = Association(self.store, HARD)
-        self.erasing = Erasing(self.store, lambda: self.now, self.new_id)
+        self.erasing = Erasure(self.store, lambda: self.now, self.new_id)
 
     @property
     def tables(self) -> MemoryStore:
@@ -112,7 +112,7 @@ class World:
 
     def erase(self, customer: str) -> Outcome:
         """`POST /customers/{type}/{value}/erase`."""
-        return outcome(lambda: {"id": self.erasing.customer(SPACE, Node.parse(customer))})
+        return outcome(lambda: {"id": self.erasing.erase_customer(SPACE, Node.parse(customer))})
 
     def erase_session(self, session: str) -> Outcome:
         """`POST /sessions/{id}/erase`."""
@@ -128,7 +128,7 @@ class World:
 
     def sweep_once(self, id_: str) -> int:
         """Carry an erasure on, as a stream record makes it; answers how long to wait before the next time."""
-        return Sweeping(self.store, lambda: self.now, self.erasing).sweep(SPACE, id_)
+        return ErasureSweep(self.store, lambda: self.now, self.erasing).sweep(SPACE, id_)
 
     @property
     def running(self) -> list[str]:
@@ -144,7 +144,7 @@ class World:
         key = keys.session_head(SPACE, session)
         item = self.store.get([key])[0]
         assert item
-        return items.read_session(key, item).profile
+        return items.decode_session(key, item).profile
 
     def whose(self, session: str) -> str | None:
         """The customer of a session, as `type=value`."""
@@ -174,7 +174,7 @@ class World:
 
     def deliver(self, record: Change) -> None:
         """Carry out one stream record."""
-        self.association.changed(*record)
+        self.association.handle_change(*record)
 
     def check(self) -> None:
         """Drain, and hold every promise."""

@@ -68,7 +68,7 @@ def test_a_row_too_many_is_seen(shop: Tables) -> None:
 
 def test_a_session_that_nobody_who_looks_on_would_find_is_seen(shop: Tables) -> None:
     sessions = [
-        items.read_session(key, item)
+        items.decode_session(key, item)
         for key, item in shop.items()
         if key.table == "sessions" and key.item == HEAD
     ]
