@@ -145,7 +145,7 @@ def written_attributes() -> set[str]:
 def find_writers(path: Path) -> list[ast.FunctionDef]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return [function for function in functions if function.name.startswith("write_")]
+    return [f for f in functions if f.returns is not None and ast.unparse(f.returns) == "Item"]
 
 
 def find_item_keys(node: ast.AST) -> list[ast.expr]:
