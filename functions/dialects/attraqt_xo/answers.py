@@ -1,0 +1,59 @@
+"""Outcomes -> wire: XO's answers and error bodies.
+
+Source: Attraqt's REST reference (200 with `profiles`, 401, 422).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dialects.attraqt_xo.executor import Outcome
+from dialects.partial_failure import Fault
+from dialects.validation import located_message
+from hardlink.domain.errors import HardlinkError, Invalid, UnknownSource
+from hardlink.web.response import Answer
+
+_UNPROCESSABLE = 422
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    409: "Conflict",
+    413: "Payload Too Large",
+    422: "Unprocessable Entity",
+    429: "Too Many Requests",
+    503: "Service Unavailable",
+}
+
+
+def answer_call(faults: Sequence[Fault], outcome: Outcome) -> Answer:
+    """Answer 200 if every activity was stored; 422 names the others.
+
+    `faults`: of activities that were not valid and so are in no outcome.
+    """
+    body: dict[str, Any] = {"profiles": {}}
+    if outcome.dropped:
+        body["message"] = outcome.dropped
+    every = sorted([*faults, *outcome.faults])
+    if not every:
+        return Answer(body)
+    first = every[0]
+    body |= _error_body(_UNPROCESSABLE, f"activity {first.number}: {first.field}: {first.message}")
+    body["errors"] = [
+        {"activity": fault.number, "field": fault.field, "message": fault.message}
+        for fault in every
+    ]
+    return Answer(body, _UNPROCESSABLE)
+
+
+def answer_error(error: HardlinkError) -> Answer:
+    """Answer an error of the whole call; an invalid body is 422."""
+    if isinstance(error, UnknownSource):
+        return Answer(_error_body(error.status, "Unknown tracker key"), error.status)
+    status = _UNPROCESSABLE if isinstance(error, Invalid) else error.status
+    return Answer(_error_body(status, located_message(error)), status)
+
+
+def _error_body(status: int, message: str) -> dict[str, str]:
+    return {"error": _TITLES.get(status, "Error"), "message": message}

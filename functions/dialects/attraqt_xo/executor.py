@@ -1,0 +1,83 @@
+"""Commands -> faults: store the activities of a call, without identities that Hardlink refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from dialects.attraqt_xo.commands import Command, drop_identity, event_wire_field, wire_field
+from dialects.partial_failure import (
+    Attempt,
+    Failure,
+    Fault,
+    execute_without_faults,
+    rejected_events,
+)
+from hardlink.domain import commands
+from hardlink.domain.call import Call
+from hardlink.domain.commands import Track
+from hardlink.services.service import Service
+
+Results = Sequence[dict[str, Any]]
+
+
+class Outcome(NamedTuple):
+    """Activities that were not stored as sent, and why all were dropped (an opt-out, a bot)."""
+
+    faults: list[Fault]
+    dropped: str | None = None
+
+
+class Executor:
+    """Executes the commands of one call, one after the other."""
+
+    def __init__(self, service: Service, call: Call) -> None:
+        self._service = service
+        self._call = call
+
+    def execute(self, xo_commands: Sequence[Command]) -> Outcome:
+        """Store what can be stored, and report the rest."""
+        faults: list[Fault] = []
+        dropped: str | None = None
+        for command in xo_commands:
+            outcome = self._execute_command(command)
+            faults += outcome.faults
+            dropped = dropped or outcome.dropped
+        return Outcome(faults, dropped)
+
+    def _execute_command(self, command: Command) -> Outcome:
+        attempt: Attempt[Command, Results] = execute_without_faults(
+            command, self._track, partial(drop_identity, project=self._call.project)
+        )
+        faults: list[Fault] = []
+        for failure in attempt.failures:
+            faults += _command_faults(failure)
+        results = attempt.result or ()
+        faults += _event_faults(command, results)
+        return Outcome(faults, _find_drop_reason(results))
+
+    def _track(self, command: Command) -> Results:
+        # Each command has a time of its own, so that their order in the call is kept.
+        call = self._call._replace(now=self._call.now + command.numbers[0])
+        results: Results = self._service.track(call, commands.read(Track, command.body))["results"]
+        return results
+
+
+def _command_faults(failure: Failure[Command]) -> Iterator[Fault]:
+    field = wire_field(failure.error.field or "")
+    for number in failure.command.numbers:
+        yield Fault(number, field, failure.error.message)
+
+
+def _event_faults(command: Command, results: Results) -> Iterator[Fault]:
+    if results:
+        for fault in rejected_events(command.numbers, results):
+            yield fault._replace(field=event_wire_field(fault.field))
+
+
+def _find_drop_reason(results: Results) -> str | None:
+    for result in results:
+        if result["status"] == "dropped":
+            return str(result["reason"])
+    return None

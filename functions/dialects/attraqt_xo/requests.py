@@ -1,0 +1,123 @@
+"""Wire -> activities: the body of an Attraqt XO call.
+
+Source: Attraqt's REST reference, and the requests of @attraqt/activity 1.7.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pydantic_core import SchemaValidator
+from pydantic_core import core_schema as schema
+
+from dialects.content_ids import ContentIds
+from dialects.partial_failure import Fault
+from dialects.validation import required, validate
+from hardlink.domain.commands import MOST_EVENTS
+from hardlink.domain.errors import Invalid, TooLarge
+
+_TRACKER_KEY = re.compile(r"[\x21-\x2e\x30-\x7e]{4,256}")
+_SESSION = "sessionid"
+"""The repository of session IDs in the SDK's spelling; REST callers send `sessionId`."""
+
+
+class Activity(NamedTuple):
+    """One activity. `number`: its place in the call; `user`: as sent; `event`: of a `Track`."""
+
+    number: int
+    user: Mapping[str, Any]
+    event: Mapping[str, Any]
+
+
+def is_session(repository: str) -> bool:
+    """Tell the repository of session IDs from those of identities."""
+    return repository.lower() == _SESSION
+
+
+def read_tracker_key(text: str) -> str:
+    """The write key in the path. Raises `Invalid` if it cannot be one."""
+    if not _TRACKER_KEY.fullmatch(text):
+        raise Invalid("Tracker key not valid", code="tracker_key")
+    return text
+
+
+def read_activities(body: object) -> tuple[list[Activity], list[Fault]]:
+    """The valid activities of a call in their order, and the faults of the others.
+
+    `body`: an activity, or an array of them. Raises `Invalid` for any other body, `TooLarge`.
+    """
+    listed = body if isinstance(body, list) else [body]
+    # The limit of one command: activities of different users become a command each.
+    if len(listed) > MOST_EVENTS:
+        raise TooLarge(f"{len(listed)} activities: send at most {MOST_EVENTS} a call")
+    if not all(isinstance(activity, Mapping) for activity in listed):
+        raise Invalid("send an activity, or an array of activities")
+    return _read_each(listed)
+
+
+def _read_each(bodies: Sequence[object]) -> tuple[list[Activity], list[Fault]]:
+    activities: list[Activity] = []
+    faults: list[Fault] = []
+    content_ids = ContentIds()
+    for number, body in enumerate(bodies):
+        try:
+            activities.append(_read_activity(number, body, content_ids))
+        except Invalid as error:
+            faults.append(Fault(number, error.field or "", error.message))
+    return activities, faults
+
+
+def _read_activity(number: int, body: object, content_ids: ContentIds) -> Activity:
+    fields = validate(_ACTIVITY, body)
+    user = fields.pop("user")
+    if not any(is_session(repository) for repository in user["identities"]):
+        raise Invalid("send the session ID with every activity", "user.identities.sessionId")
+    timestamp = fields.pop("timestamp", None)
+    event: dict[str, Any] = {"type": fields.pop("action"), "properties": fields}
+    if timestamp is not None:
+        # Activities have no ID. One without a timestamp counts each time it is sent.
+        event_id = content_ids.make_id([user["identities"], timestamp, event])
+        event |= {"time": timestamp, "id": event_id}
+    return Activity(number, user, event)
+
+
+def _may_be_missing(of: schema.CoreSchema) -> schema.TypedDictField:
+    return schema.typed_dict_field(of, required=False)
+
+
+_TEXT = schema.str_schema(strict=True)
+_TEXTS = schema.dict_schema(_TEXT, _TEXT)
+_METADATA_VALUE = schema.union_schema(
+    [
+        _TEXT,
+        schema.bool_schema(strict=True),
+        schema.int_schema(strict=True),
+        schema.float_schema(strict=True, allow_inf_nan=False),
+        schema.list_schema(schema.any_schema()),
+    ],
+    custom_error_type="metadata_value",
+    custom_error_message="must be a string, a number, true, false or an array",
+)
+_USER = schema.typed_dict_schema(
+    {
+        "identities": required(_TEXTS),
+        "segments": _may_be_missing(schema.list_schema(_TEXT)),
+        "traits": _may_be_missing(schema.dict_schema(_TEXT, schema.any_schema())),
+    }
+)
+_ACTIVITY = SchemaValidator(
+    schema.typed_dict_schema(
+        {
+            "action": required(_TEXT),
+            "target": required(_TEXTS),
+            "user": required(_USER),
+            "opposite": _may_be_missing(schema.bool_schema(strict=True)),
+            "sourceId": _may_be_missing(_TEXT),
+            "metadata": _may_be_missing(schema.dict_schema(_TEXT, _METADATA_VALUE)),
+            "segments": _may_be_missing(schema.list_schema(_TEXT)),
+            "timestamp": _may_be_missing(_TEXT),
+        }
+    )
+)
