@@ -1,4 +1,4 @@
-"""What a shop pastes into its pages: said once, for the stack's outputs, the local service and the README."""
+"""The HTML that a shop pastes into its pages: for the stack's outputs, the local service and the documentation."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hardlink.domain.sources import Source, Sources
 
 _SNIPPET = Template("""\
 <script>
-  // whatever is called before the SDK is there is carried out as soon as it is
+  // queues calls until the SDK is loaded
   window.hardlink ||= (q => {
     const stub = path => new Proxy(() => {}, {
       get: (_, name) => name === "q" ? q : name === "then" ? undefined : stub([...path, name]),
       apply(_, __, args) {
-        const told = new Promise((resolve, reject) => q.push({path, args, resolve, reject}))
-        told.catch(() => {})
-        return told
+        const result = new Promise((resolve, reject) => q.push({path, args, resolve, reject}))
+        result.catch(() => {})
+        return result
       },
     })
     return stub([])

@@ -1,4 +1,4 @@
-"""GET /console: files that are the same for everybody. What they show, they ask for with a server key."""
+"""GET /console: the console's static files. Its scripts read all data from the API, with a server key."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "connect-src 'self'",
-        "img-src https: data:",  # customers' photos
+        "img-src https: data:",  # photos of customers
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",  # no text ever becomes markup
+        "require-trusted-types-for 'script'",  # no script may turn text into markup
         "trusted-types 'none'",
     )
 )
 HEADERS = {
-    "cache-control": "public, no-cache",  # kept, and asked for anew by its ETag
+    "cache-control": "public, no-cache",  # browsers revalidate their copy by its ETag
     "content-security-policy": POLICY,
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -42,18 +42,18 @@ HEADERS = {
 }
 
 
-class Kept(NamedTuple):
-    """A file as it is answered."""
+class StaticFile(NamedTuple):
+    """Content and headers of a file."""
 
     content: bytes
     type: str
     etag: str
 
 
-def _read(path: Path) -> Kept:
+def _read(path: Path) -> StaticFile:
     raw = path.read_bytes()
     etag = f'"{hashlib.sha256(raw).hexdigest()[:32]}"'
-    return Kept(raw, TYPES[path.suffix], etag)
+    return StaticFile(raw, TYPES[path.suffix], etag)
 
 
 FILES = {path.name: _read(path) for path in STATIC.iterdir()}
@@ -61,7 +61,7 @@ FILES = {path.name: _read(path) for path in STATIC.iterdir()}
 
 @entrypoint
 def handler(request: Request) -> File:
-    """A file, or 304 where the browser has it already. Raises `NotFound`."""
+    """Return a file, or 304 if the browser has it already. Raises `NotFound`."""
     name = "index.html" if request.route == "GET /console" else request.path("file")
     file = FILES.get(name)
     if file is None:

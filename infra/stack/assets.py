@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from infra import topology
@@ -27,7 +28,7 @@ _UNUSED = ("bin", "**/__pycache__", "**/tests", "*.dist-info/RECORD")
 
 
 _NOT_UPLOADED = ("__pycache__", "source", "*.d.ts", "*.tpl", "tsconfig.json", "*.md", "decisions")
-"""Files and folders of the functions that no function reads: compiled Python, the SDK's sources, documents."""
+"""Patterns of files in `functions` that Lambda does not need: byte code, the SDK's sources and types, documentation."""
 
 
 class LayerError(Exception):
@@ -36,7 +37,7 @@ class LayerError(Exception):
 
 def code(cache: Path = CACHE) -> Path:
     """A folder as Lambda will see it: the functions, their library, what they serve, and `sources.toml`."""
-    files = sorted(_files(topology.FUNCTIONS))
+    files = sorted(_uploaded_files(topology.FUNCTIONS))
     parts = [(str(f.relative_to(topology.FUNCTIONS)).encode(), f.read_bytes()) for f in files]
     parts.append((b"sources.toml", topology.SOURCES.read_bytes()))
 
@@ -111,5 +112,10 @@ def _built(cache: Path, name: str, parts: Iterable[bytes], build: Callable[[Path
     return folder
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+def _uploaded_files(folder: Path) -> Iterator[Path]:
+    """Files of a folder that Lambda needs, without those that match `_NOT_UPLOADED`."""
+    for path in folder.rglob("*"):
+        names = path.relative_to(folder).parts
+        is_ignored = any(fnmatch(name, pattern) for name in names for pattern in _NOT_UPLOADED)
+        if path.is_file() and not is_ignored:
+            yield path

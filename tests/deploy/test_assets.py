@@ -83,6 +83,19 @@ def test_other_sources_are_other_code(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (after / "sources.toml").read_text(encoding="utf-8").endswith("# more\n")
 
 
+def test_documentation_and_sdk_sources_do_not_change_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions = tmp_path / "functions"
+    shutil.copytree(topology.FUNCTIONS, functions)
+    monkeypatch.setattr(topology, "FUNCTIONS", functions)
+    before = assets.code(tmp_path / "cache")
+    for name in ("console/README.md", "sdk/source/index.js", "sdk/hardlink.tpl"):
+        with (functions / name).open("a", encoding="utf-8") as file:
+            file.write("// changed")
+    assert assets.code(tmp_path / "cache") == before
+
+
 def test_without_a_network_the_error_says_so_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

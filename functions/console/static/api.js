@@ -1,14 +1,14 @@
-// The read calls. The server key lives in this tab: in memory, and in its sessionStorage until the tab is closed.
+// Calls of the read API. The server key is stored in this tab's sessionStorage, until the tab is closed.
 
-const STORED = "hardlink-server-key";
+const STORAGE_KEY = "hardlink-server-key";
 const BASE = new URL(".", location.href);
 
-/** What the service answered in place of what was asked for. */
-export class Refused extends Error {
+/** An error that the API answered, or the lack of any answer. */
+export class ApiError extends Error {
   /**
-   * @param {number} status 0: no answer at all
+   * @param {number} status of the HTTP response; 0 if there was none
    * @param {string} message
-   * @param {string} [code]
+   * @param {string} [code] of the error, such as `not_found`
    */
   constructor(status, message, code = "") {
     super(message);
@@ -17,49 +17,49 @@ export class Refused extends Error {
   }
 }
 
-/** @returns {string} the server key, empty where none was typed in */
-export function key() {
-  return sessionStorage.getItem(STORED) ?? "";
+/** @returns {string} the server key; empty if none was entered */
+export function readKey() {
+  return sessionStorage.getItem(STORAGE_KEY) ?? "";
 }
 
-/** @param {string} text */
-export function keep(text) {
-  sessionStorage.setItem(STORED, text);
+/** @param {string} key */
+export function storeKey(key) {
+  sessionStorage.setItem(STORAGE_KEY, key);
 }
 
-export function forget() {
-  sessionStorage.removeItem(STORED);
+export function forgetKey() {
+  sessionStorage.removeItem(STORAGE_KEY);
 }
 
 /**
- * `GET` a path that is made of these parts.
- * @param {string[]} parts
- * @param {Record<string, string | number | null | undefined>} [query]
+ * Send a `GET` request.
+ * @param {string[]} segments of the path
+ * @param {Record<string, string | number | null | undefined>} [query] parameters; empty ones are omitted
  * @param {AbortSignal} [signal]
- * @returns {Promise<any>}
+ * @returns {Promise<any>} the parsed body; rejects with an `ApiError`
  */
-export function get(parts, query = {}, signal) {
-  const url = address(parts);
+export function get(segments, query = {}, signal) {
+  const url = buildUrl(segments);
   for (const [name, value] of Object.entries(query)) {
     if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, String(value));
   }
-  return answer(url, { signal });
+  return request(url, { signal });
 }
 
 /**
- * `POST` JSON to a path that is made of these parts.
- * @param {string[]} parts
+ * Send a `POST` request with a JSON body.
+ * @param {string[]} segments of the path
  * @param {unknown} body
- * @returns {Promise<any>}
+ * @returns {Promise<any>} the parsed body; rejects with an `ApiError`
  */
-export function post(parts, body) {
+export function post(segments, body) {
   const headers = { "content-type": "application/json" };
-  return answer(address(parts), { method: "POST", headers, body: JSON.stringify(body) });
+  return request(buildUrl(segments), { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-/** @param {string[]} parts */
-function address(parts) {
-  return new URL(parts.map(encodeURIComponent).join("/"), BASE);
+/** @param {string[]} segments */
+function buildUrl(segments) {
+  return new URL(segments.map(encodeURIComponent).join("/"), BASE);
 }
 
 /**
@@ -67,18 +67,20 @@ function address(parts) {
  * @param {RequestInit} options
  * @returns {Promise<any>}
  */
-async function answer(url, options) {
-  const headers = { ...options.headers, authorization: `Bearer ${key()}` };
+async function request(url, options) {
+  const headers = { ...options.headers, authorization: `Bearer ${readKey()}` };
   /** @type {Response} */
-  let found;
+  let response;
   try {
-    found = await fetch(url, { ...options, headers, credentials: "omit", cache: "no-store" });
+    response = await fetch(url, { ...options, headers, credentials: "omit", cache: "no-store" });
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new Refused(0, "The service does not answer. Is the network on?");
+    throw new ApiError(0, "The service does not respond. Check your network connection.");
   }
-  const body = await found.json().catch(() => null);
-  if (found.ok) return body;
-  const said = body?.error ?? {};
-  throw new Refused(found.status, said.message ?? body?.message ?? `Status ${found.status}`, said.code);
+  const body = await response.json().catch(() => null);
+  if (response.ok) return body;
+  // the service answers {error: {code, message}}, API Gateway itself {message}
+  const error = body?.error ?? {};
+  const message = error.message ?? body?.message ?? `The service answered with status ${response.status}.`;
+  throw new ApiError(response.status, message, error.code);
 }

@@ -1,172 +1,210 @@
-// The console: signs in with a server key, and shows one view at a time.
+// The console's entry point: asks for the server key, then shows the view that the URL's hash names.
 
-import { forget, get, keep, key, Refused } from "./api.js";
-import { customer } from "./customer.js";
-import { help } from "./dialog.js";
-import { h, show } from "./dom.js";
-import { live } from "./live.js";
-import { searchForm } from "./search.js";
-import { session } from "./session.js";
-import { listen } from "./shortcuts.js";
-import { setTheme, themeSwitch } from "./switches.js";
+import { ApiError, forgetKey, get, readKey, storeKey } from "./api.js";
+import { renderCustomer } from "./customer.js";
+import { showHelp } from "./dialogs.js";
+import { h, setChildren } from "./dom.js";
+import { renderLive } from "./live.js";
+import { createSearchForm } from "./search.js";
+import { renderSession } from "./session.js";
+import { listenForShortcuts } from "./shortcuts.js";
+import { applyTheme, createThemeSwitch } from "./switches.js";
 
 /**
- * What views are given. `signal` aborts when another view is shown; `fail` shows an error, `tell` a message.
+ * What every view is given.
  * @typedef {object} Context
- * @property {AbortSignal} signal
- * @property {import("./search.js").IdentifierType[]} types
- * @property {Set<string>} hard
- * @property {(error: Refused) => void} fail
- * @property {(text: string) => void} tell
+ * @property {AbortSignal} signal aborts when another view is opened
+ * @property {import("./search.js").IdentifierType[]} types identifier types of the project
+ * @property {Set<string>} hardTypes names of those that are hard
+ * @property {(error: ApiError) => void} showError
+ * @property {(text: string) => void} showMessage
  */
 
+const MESSAGE_MS = 8000;
+const VIEWS = [["live", "Live"], ["customers", "Customers"]];
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
-let leave = new AbortController();
+let viewController = new AbortController();
 
-setTheme();
-listen();
+applyTheme();
+listenForShortcuts();
 start();
 
 async function start() {
-  if (!key()) return signIn();
+  if (!readKey()) return showSignIn();
   try {
     const { project, identifiers } = await get(["project"]);
-    shell(project.name, identifiers);
+    showShell(project.name, identifiers);
   } catch (error) {
-    if (error instanceof Refused) signIn(error);
+    if (error instanceof ApiError) showSignIn(error);
   }
 }
 
-/** @param {Refused} [error] */
-function signIn(error) {
-  leave.abort();
+/** Ask for the server key. @param {ApiError} [error] why the last attempt failed */
+function showSignIn(error) {
+  viewController.abort();
   window.onhashchange = null;
-  if (error?.status === 401) forget();
-  const said = error?.status === 401 ? "This is no server key of this service." : (error?.message ?? "");
+  const isWrongKey = error?.status === 401;
+  if (isWrongKey) forgetKey();
+  const message = isWrongKey ? "This is not a server key of this service." : (error?.message ?? "");
+
   const input = h("input", {
     type: "password", id: "key", required: true, autocomplete: "off", spellcheck: "false",
     "aria-describedby": "key-note", "aria-invalid": error ? "true" : false,
   });
-  const form = h("form", { class: "sign-in", onsubmit: (/** @type {Event} */ event) => {
+  const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    const typed = input.value.trim();
-    if (!/^[!-~]+$/.test(typed)) return signIn(new Refused(401, "")); // no header can hold it
-    keep(typed);
+    const key = input.value.trim();
+    // a header can hold only visible ASCII characters, so `fetch` would throw
+    if (!/^[!-~]+$/.test(key)) return showSignIn(new ApiError(401, ""));
+    storeKey(key);
     start();
-  } },
-  h("h1", {}, mark(), "Hardlink"),
-  h("label", { for: "key" }, "Server key"), input,
-  h("p", { class: "error", role: "alert" }, said),
-  h("button", { type: "submit", class: "primary" }, "Open the console"),
-  h("p", { id: "key-note", class: "dim" }, "It stays in this tab, and is forgotten when the tab is closed."));
+  };
+  const form = h("form", { class: "sign-in", onsubmit: submit },
+    h("h1", {}, createLogo(), "Hardlink"),
+    h("label", { for: "key" }, "Server key"), input,
+    h("p", { class: "error", role: "alert" }, message),
+    h("button", { type: "submit", class: "primary" }, "Open the console"),
+    h("p", { id: "key-note", class: "dim" }, "The key is kept in this tab only, until you close it."));
   document.title = "Hardlink";
-  show(root, h("main", { class: "door" }, form));
+  setChildren(root, h("main", { class: "sign-in-page" }, form));
   input.focus();
 }
 
 /**
+ * Show header and navigation, and keep the view in step with the URL's hash.
  * @param {string} project
  * @param {import("./search.js").IdentifierType[]} types
  */
-function shell(project, types) {
+function showShell(project, types) {
   const main = h("main", { id: "main", tabindex: -1 });
   const toast = h("div", { class: "toast", role: "status" });
-  const hard = new Set(types.filter((one) => one.kind === "hard").map((one) => one.type));
+  const hardTypes = new Set(types.filter(({ kind }) => kind === "hard").map(({ type }) => type));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let fading;
-  const tell = (/** @type {string} */ text) => {
-    show(toast, h("p", {}, text));
-    clearTimeout(fading);
-    fading = setTimeout(() => show(toast), 8000);
+  let toastTimer;
+  const showMessage = (/** @type {string} */ text) => {
+    setChildren(toast, h("p", {}, text));
+    clearTimeout(toastTimer);
+    toastTimer = setTimeout(() => setChildren(toast), MESSAGE_MS);
   };
-  const fail = (/** @type {Refused} */ error) => (error.status === 401 ? signIn(error) : tell(error.message));
-  const found = searchForm({ types, hard, fail, tell, signal: new AbortController().signal });
-  const links = [["live", "Live"], ["customers", "Customers"]].map(([name, label]) =>
-    h("a", { href: `#/${name}`, "data-view": name }, label));
+  const showError = (/** @type {ApiError} */ error) => {
+    if (error.status === 401) showSignIn(error);
+    else showMessage(error.message);
+  };
+  const shared = { types, hardTypes, showError, showMessage };
+  const searchForm = createSearchForm({ ...shared, signal: new AbortController().signal });
+  const viewLinks = VIEWS.map(([name, label]) => h("a", { href: `#/${name}`, "data-view": name }, label));
 
-  show(root,
-    h("a", { class: "skip", href: "#main", onclick: (/** @type {Event} */ event) => {
-      event.preventDefault();
-      main.focus();
-    } }, "Skip to content"),
-    h("header", { class: "bar" },
-      h("a", { class: "home", href: "#/live", "aria-label": "Hardlink" }, mark(), h("span", {}, "Hardlink")),
-      h("span", { class: "project", title: "project" }, project),
-      h("nav", { "aria-label": "Views" }, links),
-      found,
-      h("div", { class: "end" }, themeSwitch(),
-        h("button", { type: "button", class: "quiet", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts (?)", onclick: help }, "?"),
-        h("button", { type: "button", class: "quiet", onclick: () => {
-          forget();
-          signIn();
-        } }, "Forget key"))),
-    main, toast);
-  window.onhashchange = view;
-  view();
+  setChildren(root, createSkipLink(main), createHeader(project, viewLinks, searchForm), main, toast);
+  window.onhashchange = showView;
+  showView();
 
-  async function view() {
-    leave.abort();
-    leave = new AbortController();
-    const { signal } = leave;
-    const parts = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
-    const name = parts[0] || "live";
-    document.title = `${title(parts)} · Hardlink`;
-    for (const link of links) {
-      if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+  async function showView() {
+    viewController.abort();
+    viewController = new AbortController();
+    const { signal } = viewController;
+    const [name = "", ...parameters] = location.hash.replace(/^#\/?/, "").split("/").map(decodeSegment);
+    const view = name || "live";
+    document.title = `${viewTitle(view, parameters)} · Hardlink`;
+    for (const link of viewLinks) {
+      if (link.dataset.view === view) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    const page = h("div", { class: `page ${name}` }, h("p", { class: "dim", role: "status" }, "Loading…"));
-    show(main, page);
+    const page = h("div", { class: `page ${view}` }, h("p", { class: "dim", role: "status" }, "Loading…"));
+    setChildren(main, page);
     try {
-      await open(name, page, { signal, types, hard, fail, tell }, parts.slice(1));
+      await renderView(view, page, { ...shared, signal }, parameters);
     } catch (error) {
-      if (signal.aborted || !(error instanceof Refused)) return;
-      if (error.status === 401) fail(error);
-      else show(page, h("h1", { tabindex: -1 }, error.status === 404 ? "Not found" : "No answer"),
-        h("p", { class: "error", role: "alert" }, error.message));
+      if (signal.aborted || !(error instanceof ApiError)) return;
+      if (error.status === 401) showError(error);
+      else renderError(page, error);
     }
-    if (!signal.aborted && document.activeElement === document.body) page.querySelector("h1")?.focus();
+    const isFocusLost = document.activeElement === document.body;
+    if (!signal.aborted && isFocusLost) page.querySelector("h1")?.focus();
   }
 }
 
-/**
- * @param {string} name
- * @param {HTMLElement} page
- * @param {Context} context
- * @param {string[]} parts
- */
-async function open(name, page, context, parts) {
-  if (name === "customers" && parts.length >= 2) return customer(page, context, parts[0], parts[1], parts[2]);
-  if (name === "sessions" && parts.length >= 1) return session(page, context, parts[0]);
-  if (name === "customers") return lookUp(page, context);
-  return live(page, context);
+/** @param {HTMLElement} main */
+function createSkipLink(main) {
+  const focusMain = (/** @type {Event} */ event) => {
+    event.preventDefault(); // the hash names the view
+    main.focus();
+  };
+  return h("a", { class: "skip", href: "#main", onclick: focusMain }, "Skip to content");
 }
 
-/** @param {HTMLElement} page @param {Context} context */
-function lookUp(page, context) {
-  show(page, h("header", { class: "head" }, h("h1", { tabindex: -1 }, "Customers")),
-    h("p", {}, "Look somebody up by any identifier, in the field above: an e-mail address, a customer ID, a visitor or a session."),
-    h("h2", {}, "Identifiers of this project"),
-    h("dl", { class: "values types" }, context.types.map((one) => h("div", {}, h("dt", {}, one.type),
-      h("dd", {}, one.kind === "hard" ? "hard: one a customer" : "soft: many a customer")))));
+/**
+ * @param {string} project
+ * @param {HTMLElement[]} viewLinks
+ * @param {HTMLElement} searchForm
+ */
+function createHeader(project, viewLinks, searchForm) {
+  const signOut = () => {
+    forgetKey();
+    showSignIn();
+  };
+  return h("header", { class: "bar" },
+    h("a", { class: "home", href: "#/live", "aria-label": "Hardlink" }, createLogo(), h("span", {}, "Hardlink")),
+    h("span", { class: "project", title: "project" }, project),
+    h("nav", { "aria-label": "Views" }, viewLinks),
+    searchForm,
+    h("div", { class: "end" }, createThemeSwitch(),
+      h("button", {
+        type: "button", class: "quiet", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts (?)",
+        onclick: showHelp,
+      }, "?"),
+      h("button", { type: "button", class: "quiet", onclick: signOut }, "Forget key")));
+}
+
+/**
+ * @param {string} view
+ * @param {HTMLElement} page
+ * @param {Context} context
+ * @param {string[]} parameters
+ */
+async function renderView(view, page, context, parameters) {
+  if (view === "customers" && parameters.length >= 2) {
+    const [type, value, tab] = parameters;
+    return renderCustomer(page, context, type, value, tab);
+  }
+  if (view === "customers") return renderCustomersHelp(page, context);
+  if (view === "sessions" && parameters.length >= 1) return renderSession(page, context, parameters[0]);
+  return renderLive(page, context);
+}
+
+/** Explain the search field, and focus it. @param {HTMLElement} page @param {Context} context */
+function renderCustomersHelp(page, context) {
+  const describeKind = (/** @type {string} */ kind) =>
+    kind === "hard" ? "hard: a customer has one" : "soft: a customer can have several";
+  setChildren(page, h("header", { class: "head" }, h("h1", { tabindex: -1 }, "Customers")),
+    h("p", {}, "Enter an identifier in the search field above: an e-mail address, or the ID of a customer, a visitor or a session."),
+    h("h2", {}, "Identifier types of this project"),
+    h("dl", { class: "values types" }, context.types.map(({ type, kind }) =>
+      h("div", {}, h("dt", {}, type), h("dd", {}, describeKind(kind))))));
   const field = document.querySelector("[data-find]");
   if (field instanceof HTMLElement) field.focus();
 }
 
-/** @param {string[]} parts */
-function title([name, , value = "Customers"]) {
-  return new Map([["customers", value], ["sessions", "Session"]]).get(name) ?? "Live";
+/** @param {HTMLElement} page @param {ApiError} error */
+function renderError(page, error) {
+  setChildren(page, h("h1", { tabindex: -1 }, error.status === 404 ? "Not found" : "Could not load"),
+    h("p", { class: "error", role: "alert" }, error.message));
 }
 
-/** @param {string} text */
-function decoded(text) {
+/** @param {string} view @param {string[]} parameters */
+function viewTitle(view, [, value = "Customers"]) {
+  if (view === "customers") return value;
+  return view === "sessions" ? "Session" : "Live";
+}
+
+/** @param {string} segment may be malformed, because users can edit the URL */
+function decodeSegment(segment) {
   try {
-    return decodeURIComponent(text);
+    return decodeURIComponent(segment);
   } catch {
-    return text;
+    return segment;
   }
 }
 
-function mark() {
+function createLogo() {
   return h("span", { class: "logo", "aria-hidden": true });
 }

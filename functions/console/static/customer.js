@@ -1,84 +1,87 @@
-// A customer: who this is, what is known, what happened, and why it is theirs.
+// The view of a customer: a card, all known values, and tabs for timeline, identity graph and sessions.
 
 import { get } from "./api.js";
-import { h, show } from "./dom.js";
-import { ago, counted, isEmpty, pretty, short, time } from "./format.js";
-import { graphOf } from "./identity.js";
-import { isOwn, path, sessionLink } from "./names.js";
-import { privacy } from "./privacy.js";
-import { timeline } from "./timeline.js";
+import { createCustomerActions } from "./customer_actions.js";
+import { h, setChildren } from "./dom.js";
+import { formatAgo, formatCount, isEmpty, renderValue, shorten, timeElement } from "./format.js";
+import { createCustomerGraph } from "./identity.js";
+import { createSessionLink, isBackendSession, viewPath } from "./links.js";
+import { createTimeline } from "./timeline.js";
 
-/** @typedef {Record<string, any>} Customer as `GET /customers/{type}/{value}` answers it */
+/** @typedef {Record<string, any>} Customer the answer of `GET /customers/{type}/{value}` */
 
-const SPECIAL = ["first_name", "last_name", "company_name", "photo", "email", "phone", "language", "domain"];
+const CARD_ATTRIBUTES = ["first_name", "last_name", "company_name", "photo", "email", "phone", "language", "domain"];
+// Attributes are set by visitors, so only values of these forms become an image or a link.
 const PHOTO = /^(https:\/\/|data:image\/(png|jpeg|gif|webp);base64,)/i;
 const PHONE = /^\+?[\d\s()./-]{5,32}$/;
-const MAIL = /^[^\s@<>"]+@[^\s@<>"]+$/;
+const EMAIL = /^[^\s@<>"]+@[^\s@<>"]+$/;
 /** @type {Record<string, string>} */
-const VIEWS = { timeline: "Timeline", graph: "Identity graph", sessions: "Sessions and devices" };
+const TABS = { timeline: "Timeline", graph: "Identity graph", sessions: "Sessions and devices" };
 
 /**
  * @param {HTMLElement} page
  * @param {import("./app.js").Context} context
  * @param {string} type
  * @param {string} value
- * @param {string} [view]
+ * @param {string} [requestedTab]
  */
-export async function customer(page, context, type, value, view = "timeline") {
+export async function renderCustomer(page, context, type, value, requestedTab = "timeline") {
   /** @type {Customer} */
-  const found = await get(["customers", type, value], {}, context.signal);
-  const views = {
-    timeline: () => timeline(["customers", type, value], context),
-    graph: () => graphOf(found, context),
-    sessions: () => sessions(found),
+  const customer = await get(["customers", type, value], {}, context.signal);
+  const createTab = {
+    timeline: () => createTimeline(["customers", type, value], context),
+    graph: () => createCustomerGraph(customer, context),
+    sessions: () => createSessionList(customer),
   };
-  const shown = Object.hasOwn(views, view) ? /** @type {keyof typeof views} */ (view) : "timeline";
-  show(page, h("div", { class: "customer" },
-    card(found, context, type, value),
-    h("div", { class: "main" },
-      h("nav", { class: "tabs", "aria-label": "Views of this customer" },
-        Object.entries(VIEWS).map(([name, label]) => h("a", {
-          href: path("customers", type, value, name), "aria-current": name === shown && "page",
-        }, label))),
-      views[shown]()),
-    known(found)));
+  const isTab = Object.hasOwn(createTab, requestedTab);
+  const tab = isTab ? /** @type {keyof typeof createTab} */ (requestedTab) : "timeline";
+  const tabLinks = Object.entries(TABS).map(([name, label]) => h("a", {
+    href: viewPath("customers", type, value, name), "aria-current": name === tab && "page",
+  }, label));
+  setChildren(page, h("div", { class: "customer" },
+    createCard(customer, context, type, value),
+    h("div", { class: "main" }, h("nav", { class: "tabs", "aria-label": "Views of this customer" }, tabLinks), createTab[tab]()),
+    createValues(customer)));
 }
 
 /**
- * Who this is: the special attributes, and what finds them.
- * @param {Customer} found
+ * Name, photo and contact details.
+ * @param {Customer} customer
  * @param {import("./app.js").Context} context
  * @param {string} type
  * @param {string} value
  */
-function card(found, context, type, value) {
-  const { attributes } = found;
-  const text = (/** @type {string} */ name) => typeof attributes[name] === "string" ? attributes[name].trim() : "";
-  const name = [text("first_name"), text("last_name")].filter(Boolean).join(" ");
+function createCard(customer, context, type, value) {
+  const attribute = (/** @type {string} */ name) => {
+    const found = customer.attributes[name];
+    return typeof found === "string" ? found.trim() : "";
+  };
+  const name = [attribute("first_name"), attribute("last_name")].filter(Boolean).join(" ") || value;
+  const [company, email, phone] = [attribute("company_name"), attribute("email"), attribute("phone")];
+  const emailUrl = EMAIL.test(email) ? `mailto:${encodeURIComponent(email)}` : undefined;
+  const phoneUrl = PHONE.test(phone) ? `tel:${phone.replace(/[^\d+]/g, "")}` : undefined;
   return h("header", { class: "card" },
-    photo(text("photo"), name || value),
-    h("div", { class: "who-is" },
-      h("h1", { tabindex: -1 }, name || value),
-      h("p", { class: "dim" }, text("company_name") && h("span", { class: "company" }, text("company_name")),
-        h("span", { class: "kind" }, found.customer.type), ` ${found.customer.value}`),
+    createPhoto(attribute("photo"), name),
+    h("div", { class: "card-main" },
+      h("h1", { tabindex: -1 }, name),
+      h("p", { class: "dim" }, company && h("span", { class: "company" }, company),
+        h("span", { class: "kind" }, customer.customer.type), ` ${customer.customer.value}`),
       h("ul", { class: "contacts" },
-        MAIL.test(text("email")) ? contact("email", text("email"), `mailto:${encodeURIComponent(text("email"))}`)
-          : contact("email", text("email")),
-        PHONE.test(text("phone")) ? contact("phone", text("phone"), `tel:${text("phone").replace(/[^\d+]/g, "")}`)
-          : contact("phone", text("phone")),
-        contact("language", language(text("language"))),
-        contact("domain", text("domain")))),
+        createContact("email", email, emailUrl),
+        createContact("phone", phone, phoneUrl),
+        createContact("language", languageName(attribute("language"))),
+        createContact("domain", attribute("domain")))),
     h("dl", { class: "facts" },
-      fact("first seen", time(found.first_seen, ago)),
-      fact("last seen", time(found.last_seen, ago)),
-      fact("visits", String(found.visits))),
-    privacy(type, value, context));
+      createFact("first seen", timeElement(customer.first_seen, formatAgo)),
+      createFact("last seen", timeElement(customer.last_seen, formatAgo)),
+      createFact("visits", String(customer.visits))),
+    createCustomerActions(type, value, context));
 }
 
-/** @param {string} url @param {string} name */
-function photo(url, name) {
-  const initials = h("span", { class: "photo", "aria-hidden": true },
-    name.split(/\s+/).map((part) => [...part][0]).slice(0, 2).join("").toUpperCase());
+/** The photo, or the initials if there is none or it cannot be loaded. @param {string} url @param {string} name */
+function createPhoto(url, name) {
+  const letters = name.split(/\s+/).map((part) => [...part][0]).slice(0, 2);
+  const initials = h("span", { class: "photo", "aria-hidden": true }, letters.join("").toUpperCase());
   if (!PHOTO.test(url)) return initials;
   const image = h("img", {
     class: "photo", src: url, alt: "", referrerpolicy: "no-referrer", loading: "lazy",
@@ -88,66 +91,78 @@ function photo(url, name) {
 }
 
 /** @param {string} label @param {string} text @param {string} [href] */
-function contact(label, text, href) {
+function createContact(label, text, href) {
   return text && h("li", {}, h("span", { class: "kind" }, label), " ", href ? h("a", { href }, text) : text);
 }
 
-/** @param {string} code */
-function language(code) {
+/** `English (en)`, or the code itself if it is unknown. @param {string} code */
+function languageName(code) {
   if (!/^[a-z]{2}$/i.test(code)) return code;
   const name = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" }).of(code);
   return name ? `${name} (${code})` : code;
 }
 
 /** @param {string} label @param {Node | string} value */
-const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
+const createFact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
 
-/** @param {Customer} found */
-function known(found) {
-  const others = Object.entries(found.attributes).filter(([name, value]) =>
-    !SPECIAL.includes(name) || typeof value !== "string" || name === "photo");
-  return h("aside", { class: "known", "aria-label": "What is known" },
-    section("Identifiers", table(Object.entries(found.identifiers).map(([name, all]) =>
-      /** @type {[string, Node]} */ ([name, h("ul", { class: "plain" }, all.map((/** @type {string} */ one) => h("li", {}, one)))])))),
-    others.length > 0 && section("Attributes", table(others.map(([name, value]) => [name, pretty(value)]))),
-    !isEmpty(found.segments) && section("Segments", h("ul", { class: "chips" },
-      found.segments.map((/** @type {string} */ name) => h("li", {}, name)))),
-    !isEmpty(found.traits) && section("Traits", table(Object.entries(found.traits).map(([name, value]) => [name, pretty(value)]))),
-    !isEmpty(found.consents) && section("Consents", table(Object.entries(found.consents).map(consent))));
+/** Identifiers and all values that the card does not show. @param {Customer} customer */
+function createValues(customer) {
+  const { attributes, consents, identifiers, segments, traits } = customer;
+  const isOnCard = (/** @type {string} */ name) =>
+    name !== "photo" && typeof attributes[name] === "string" && CARD_ATTRIBUTES.includes(name);
+  const otherAttributes = Object.fromEntries(Object.entries(attributes).filter(([name]) => !isOnCard(name)));
+  const listItems = (/** @type {string[]} */ texts) => texts.map((text) => h("li", {}, text));
+  return h("aside", { class: "known-values", "aria-label": "Known values" },
+    createSection("Identifiers", createTable(identifiers, (values) => h("ul", { class: "plain" }, listItems(values)))),
+    !isEmpty(otherAttributes) && createSection("Attributes", createTable(otherAttributes, renderValue)),
+    !isEmpty(segments) && createSection("Segments", h("ul", { class: "chips" }, listItems(segments))),
+    !isEmpty(traits) && createSection("Traits", createTable(traits, renderValue)),
+    !isEmpty(consents) && createSection("Consents", createTable(consents, createConsent)));
 }
 
-/** @param {[string, any]} entry @returns {[string, Node]} */
-function consent([name, value]) {
-  const said = typeof value === "boolean" ? (value ? "granted" : "denied") : value;
-  if (said !== "granted" && said !== "denied") return [name, pretty(value)];
-  return [name, h("span", { class: `consent ${said}` }, said)];
+/** @param {unknown} value `true`, `false`, `granted`, `denied`, or what the shop stored */
+function createConsent(value) {
+  const consent = typeof value === "boolean" ? (value ? "granted" : "denied") : value;
+  if (consent !== "granted" && consent !== "denied") return renderValue(value);
+  return h("span", { class: `consent ${consent}` }, consent);
 }
 
-/** @param {string} title @param {Node} inside */
-const section = (title, inside) => h("section", {}, h("h2", {}, title), inside);
+/** @param {string} title @param {Node} content */
+const createSection = (title, content) => h("section", {}, h("h2", {}, title), content);
 
-/** @param {[string, Node][]} rows */
-const table = (rows) => h("dl", { class: "values" }, rows.map(([name, value]) =>
-  h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+/**
+ * @param {Record<string, any>} values
+ * @param {(value: any) => Node} renderCell
+ */
+function createTable(values, renderCell) {
+  return h("dl", { class: "values" }, Object.entries(values).map(([name, value]) =>
+    h("div", {}, h("dt", {}, name), h("dd", {}, renderCell(value)))));
+}
 
-/** @param {Customer} found */
-function sessions(found) {
-  const own = found.sessions.filter((/** @type {any} */ one) => isOwn(one.id));
-  const visits = found.sessions.filter((/** @type {any} */ one) => !isOwn(one.id));
+/** The customer's sessions by visitor, then those of the shop's backend. @param {Customer} customer */
+function createSessionList(customer) {
+  /** @type {any[]} */
+  const sessions = customer.sessions;
+  const backendSessions = sessions.filter(({ id }) => isBackendSession(id));
   /** @type {Map<string, any[]>} */
-  const devices = new Map();
-  for (const one of visits) devices.set(one.profile, [...(devices.get(one.profile) ?? []), one]);
+  const sessionsByVisitor = new Map();
+  for (const session of sessions.filter(({ id }) => !isBackendSession(id))) {
+    sessionsByVisitor.set(session.profile, [...(sessionsByVisitor.get(session.profile) ?? []), session]);
+  }
+  const sessionCount = sessions.length - backendSessions.length;
   return h("section", { class: "sessions", "aria-label": "Sessions and devices" },
-    h("p", { class: "dim" }, `${counted(visits.length, "session")} of ${counted(devices.size, "visitor")}`,
+    h("p", { class: "dim" }, `${formatCount(sessionCount, "session")} of ${formatCount(sessionsByVisitor.size, "visitor")}`,
       " (a visitor is one device or browser)."),
-    [...devices].map(([profile, some]) => h("section", {},
-      h("h2", {}, h("span", { class: "kind" }, "visitor"), " ", h("code", { title: profile }, short(profile, 40))),
-      list(some))),
-    own.length > 0 && h("section", {}, h("h2", {}, "On no device"),
-      h("p", { class: "dim" }, "What the shop's own systems told of this customer."), list(own)));
+    [...sessionsByVisitor].map(([profile, visitorSessions]) => h("section", {},
+      h("h2", {}, h("span", { class: "kind" }, "visitor"), " ", h("code", { title: profile }, shorten(profile, 40))),
+      createSessionRows(visitorSessions))),
+    backendSessions.length > 0 && h("section", {}, h("h2", {}, "Backend"),
+      h("p", { class: "dim" }, "Events that the shop’s own systems reported, without a device."),
+      createSessionRows(backendSessions)));
 }
 
-/** @param {any[]} some */
-const list = (some) => h("ul", { class: "rows" }, some.map((one) =>
-  h("li", {}, sessionLink(one.id, 40), h("span", { class: "dim" }, "last seen ", time(one.last_seen, ago)))));
-
+/** @param {any[]} sessions */
+function createSessionRows(sessions) {
+  return h("ul", { class: "rows" }, sessions.map(({ id, last_seen }) =>
+    h("li", {}, createSessionLink(id, 40), h("span", { class: "dim" }, "last seen ", timeElement(last_seen, formatAgo)))));
+}

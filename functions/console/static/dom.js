@@ -1,4 +1,4 @@
-// Elements out of data. Whatever a value holds, it becomes text: nothing here makes markup of it.
+// Creates elements from data. All values become text or attributes: nothing here parses markup.
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
 /** @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Props */
@@ -6,7 +6,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An HTML element. `on...` properties are listeners, all others attributes; `false` and `null` leave one out.
+ * Create an HTML element. Functions (`onclick`) become listeners, all other properties attributes; `false`, `null` and
+ * `undefined` omit one.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Props} [props]
@@ -14,13 +15,13 @@ const SVG = "http://www.w3.org/2000/svg";
  * @returns {HTMLElementTagNameMap[T]}
  */
 export function h(tag, props = {}, ...children) {
-  const made = document.createElement(tag);
-  fill(made, props, children);
-  return made;
+  const element = document.createElement(tag);
+  fillElement(element, props, children);
+  return element;
 }
 
 /**
- * An SVG element, as `h`.
+ * Create an SVG element, with the same parameters as `h`.
  * @template {keyof SVGElementTagNameMap} T
  * @param {T} tag
  * @param {Props} [props]
@@ -28,18 +29,18 @@ export function h(tag, props = {}, ...children) {
  * @returns {SVGElementTagNameMap[T]}
  */
 export function s(tag, props = {}, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  fill(made, props, children);
-  return made;
+  const element = document.createElementNS(SVG, tag);
+  fillElement(element, props, children);
+  return element;
 }
 
 /**
- * Put these children in place of those that are there.
+ * Replace all children of an element.
  * @param {Element} parent
  * @param {...(Child | Child[])} children
  */
-export function show(parent, ...children) {
-  parent.replaceChildren(...nodes(children));
+export function setChildren(parent, ...children) {
+  parent.replaceChildren(...toNodes(children));
 }
 
 /**
@@ -47,20 +48,25 @@ export function show(parent, ...children) {
  * @param {Props} props
  * @param {(Child | Child[])[]} children
  */
-function fill(element, props, children) {
+function fillElement(element, props, children) {
   for (const [name, value] of Object.entries(props)) {
     if (value === false || value === null || value === undefined) continue;
-    if (typeof value === "function") element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : String(value));
+    if (typeof value === "function") element.addEventListener(name.slice("on".length), value);
+    else element.setAttribute(name, toAttribute(name, value));
   }
-  element.append(...nodes(children));
+  element.append(...toNodes(children));
+}
+
+/** A `true` becomes the empty string in HTML attributes, but `"true"` in ARIA's. @param {string} name @param {string | number | boolean} value */
+function toAttribute(name, value) {
+  return value === true && !name.startsWith("aria-") ? "" : String(value);
 }
 
 /**
  * @param {(Child | Child[])[]} children
  * @returns {(Node | string)[]}
  */
-function nodes(children) {
+function toNodes(children) {
   return children
     .flat()
     .filter((child) => child !== null && child !== undefined && child !== false)

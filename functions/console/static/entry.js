@@ -1,100 +1,108 @@
-// One event, or the verdict on one that was not stored: a line that opens.
+// One event, or the verdict on an event that was not stored, as a line that expands.
 
-import { h, show } from "./dom.js";
-import { brief, clock, isEmpty, pretty, raw, short, time } from "./format.js";
-import { customerLink, isDerived, isOwn, sessionLink } from "./names.js";
+import { h, setChildren } from "./dom.js";
+import { formatClock, formatInline, isEmpty, renderJson, renderValue, shorten, timeElement } from "./format.js";
+import { createCustomerLink, createSessionLink, isBackendSession, isDerivedEvent } from "./links.js";
 
-/** @typedef {Record<string, any>} Entry an event as the service answers it */
+/** @typedef {Record<string, any>} Entry an event as the service returns it; `status` and `reason` unless it was stored */
 
-const SHOWN = ["properties", "context", "tags"];
-const OF_EVERY = ["os", "browser", "device", "location", "tracked_via"];
-const ABOUT = ["id", "time", "received", "sent_time", "source", "session", "profile", "derived_from"];
+const CONTENT_FIELDS = ["properties", "context", "tags"];
+const METADATA_FIELDS = ["id", "time", "received", "sent_time", "source", "session", "profile", "derived_from"];
+/** Properties that the SDK adds to every event. */
+const DEFAULT_PROPERTIES = ["os", "browser", "device", "location", "tracked_via"];
+const MAX_SUMMARY_PROPERTIES = 6;
+const MAX_SUMMARY_CHARACTERS = 300;
 
-/** Pretty or raw, for all that is open: the choice of this tab. */
-export const mode = { raw: false };
+/** Whether open entries are shown as raw JSON; applies to all lists of this tab. */
+export const display = { raw: false };
 
 /**
- * A line for an entry; what it opens is made when it is asked for.
+ * A line for an entry. Its details are created when it is opened.
  * @param {Entry} entry
- * @param {{whose?: boolean}} [options] whether it says whose it is
+ * @param {{showOwner?: boolean}} [options] `showOwner`: show the customer or session, and sort by arrival
  */
-export function line(entry, options = {}) {
+export function createEntry(entry, options = {}) {
   const body = h("div", { class: "body" });
+  const fillBody = () => setChildren(body, display.raw ? renderJson(withoutKey(entry)) : createDetails(entry));
   /** @type {HTMLDetailsElement} */
-  const made = h("details", {
+  const line = h("details", {
     class: `entry ${entry.status ?? "stored"}`,
-    ontoggle: () => (made.open ? fill() : show(body)),
-    onrefresh: () => made.open && fill(),
-  }, summary(entry, options), body);
-  return made;
-
-  function fill() {
-    show(body, mode.raw ? raw(stripped(entry)) : details(entry));
-  }
+    ontoggle: () => (line.open ? fillBody() : setChildren(body)),
+    onrefresh: () => line.open && fillBody(),
+  }, createSummary(entry, options), body);
+  return line;
 }
 
-/** @param {ParentNode} root */
-export function refresh(root) {
-  for (const one of root.querySelectorAll("details[open].entry")) one.dispatchEvent(new Event("refresh"));
+/** Redraw all open entries, after `display` has changed. @param {ParentNode} root */
+export function refreshOpenEntries(root) {
+  for (const line of root.querySelectorAll("details[open].entry")) line.dispatchEvent(new Event("refresh"));
 }
 
 /**
  * @param {Entry} entry
- * @param {{whose?: boolean}} options
+ * @param {{showOwner?: boolean}} options
  */
-function summary(entry, { whose = false }) {
+function createSummary(entry, { showOwner = false }) {
   const status = entry.status ?? "stored";
-  const gist = status === "stored" ? gistOf(entry.properties) : entry.reason;
+  const text = status === "stored" ? summarizeProperties(entry.properties) : entry.reason;
+  const time = entry.time && !showOwner ? entry.time : entry.received;
   return h("summary", {},
-    time(entry.time && !whose ? entry.time : entry.received, clock),
+    timeElement(time, formatClock),
     h("span", { class: `verdict ${status}` }, status),
-    h("span", { class: "type" }, entry.type || "no type", marks(entry)),
-    whose && h("span", { class: "whose" },
-      entry.customer ? named(entry.customer.type, entry.customer.value) : named("session", entry.session)),
-    h("span", { class: "gist" }, gist));
+    h("span", { class: "type" }, entry.type || "no type", createMarks(entry)),
+    showOwner && h("span", { class: "owner" }, createOwner(entry)),
+    h("span", { class: "summary-text" }, text));
 }
 
-/** @param {string} kind @param {string} value no link: it stands in what opens the line */
-const named = (kind, value) => [h("span", { class: "kind" }, kind), " ", short(value, 32)];
+/** Customer or session, without a link: a link inside a `summary` would not be accessible. @param {Entry} entry */
+function createOwner(entry) {
+  const { type, value } = entry.customer ?? { type: "session", value: entry.session };
+  return [h("span", { class: "kind" }, type), " ", shorten(value, 32)];
+}
 
 /** @param {Entry} entry */
-function marks(entry) {
+function createMarks(entry) {
   return [
-    isDerived(entry.id ?? "") && h("span", { class: "mark derived", title: "nobody sent it" }, "derived"),
-    isOwn(entry.session) && h("span", { class: "mark own", title: "on no device" }, "backend"),
+    isDerivedEvent(entry.id ?? "")
+      && h("span", { class: "mark derived", title: "computed by the service, not sent by a client" }, "derived"),
+    isBackendSession(entry.session)
+      && h("span", { class: "mark backend", title: "reported by the shop’s backend, without a device" }, "backend"),
   ];
 }
 
 /**
- * The first few properties. What the SDK says of every event comes last: it tells the least of this one.
+ * The first few properties. Those that the SDK adds to every event come last, because they tell the least.
  * @param {Record<string, unknown> | undefined} properties
  */
-function gistOf(properties = {}) {
-  const all = Object.entries(properties);
-  const [own, common] = [false, true].map((every) => all.filter(([name]) => OF_EVERY.includes(name) === every));
-  return [...own, ...common].slice(0, 6)
-    .map(([name, value]) => `${name}: ${brief(value)}`).join("  ·  ").slice(0, 300);
+function summarizeProperties(properties = {}) {
+  const entries = Object.entries(properties);
+  const specific = entries.filter(([name]) => !DEFAULT_PROPERTIES.includes(name));
+  const defaults = entries.filter(([name]) => DEFAULT_PROPERTIES.includes(name));
+  return [...specific, ...defaults]
+    .slice(0, MAX_SUMMARY_PROPERTIES)
+    .map(([name, value]) => `${name}: ${formatInline(value)}`)
+    .join("  ·  ")
+    .slice(0, MAX_SUMMARY_CHARACTERS);
 }
 
 /** @param {Entry} entry */
-function details(entry) {
-  const refused = entry.status && entry.status !== "stored";
-  return h("div", {}, refused && h("p", { class: "reason" }, entry.reason,
-    entry.field && h("span", {}, " · field ", h("code", {}, entry.field))),
-  h("div", { class: "details" },
-    SHOWN.filter((name) => !isEmpty(entry[name])).map((name) =>
-      h("section", {}, h("p", { class: "caption" }, name), pretty(entry[name]))),
-    h("section", {}, h("p", { class: "caption" }, "about"), h("dl", { class: "values" },
-      entry.customer && row("customer", customerLink(entry.customer)),
-      ABOUT.filter((name) => !isEmpty(entry[name])).map((name) =>
-        row(name, name === "session" ? sessionLink(entry.session, 60) : pretty(entry[name])))))));
+function createDetails(entry) {
+  const isRefused = entry.status && entry.status !== "stored";
+  const reason = isRefused && h("p", { class: "reason" }, entry.reason,
+    entry.field && h("span", {}, " · field ", h("code", {}, entry.field)));
+  const contents = CONTENT_FIELDS.filter((name) => !isEmpty(entry[name])).map((name) =>
+    h("section", {}, h("p", { class: "caption" }, name), renderValue(entry[name])));
+  const metadata = METADATA_FIELDS.filter((name) => !isEmpty(entry[name])).map((name) =>
+    createRow(name, name === "session" ? createSessionLink(entry.session, 60) : renderValue(entry[name])));
+  return h("div", {}, reason, h("div", { class: "details" }, contents,
+    h("section", {}, h("p", { class: "caption" }, "metadata"), h("dl", { class: "values" },
+      entry.customer && createRow("customer", createCustomerLink(entry.customer)), metadata))));
 }
 
 /** @param {string} name @param {Node} value */
-const row = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+const createRow = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
 
-/** @param {Entry} entry */
-function stripped(entry) {
-  const { key: _, ...shown } = entry;
-  return shown;
+/** The entry without the key by which the live list recognizes it. @param {Entry} entry */
+function withoutKey({ key: _, ...entry }) {
+  return entry;
 }

@@ -1,107 +1,117 @@
-// Draws nodes in columns, from sessions on the left to customers on the right, and the links between them.
+// Draws an identity graph as SVG: nodes in columns, from sessions on the left to customers on the right.
 
 import { s } from "./dom.js";
-import { short } from "./format.js";
+import { shorten } from "./format.js";
 
 /** @typedef {{id: string, column: number, kind: string, label: string, href?: string, customer?: boolean}} GraphNode */
+/** `text`: shown at the edge, which can then be selected by its `key`. */
 /** @typedef {{key: string, from: string, to: string, style: string, text?: string, label?: string}} GraphEdge */
-/** @typedef {Map<string, {x: number, y: number}>} Places */
+/** @typedef {{x: number, y: number}} Position of a node's upper left corner */
+/** @typedef {Map<string, Position>} Positions by the node's ID */
 
-const WIDTH = 176;
-const HEIGHT = 42;
-const GAP = 84;
-const STEP = 58;
-const EDGE = 8;
-const LETTERS = 20;
+// in pixels
+const NODE_WIDTH = 176;
+const NODE_HEIGHT = 42;
+const COLUMN_GAP = 84;
+const ROW_STEP = 58;
+const MARGIN = 8;
+const PARALLEL_EDGE_GAP = 16;
+const MIN_BEND = 30;
+const MAX_LABEL_CHARACTERS = 20;
 
 /**
  * @param {GraphNode[]} nodes
  * @param {GraphEdge[]} edges
- * @param {(key: string, shown: boolean) => void} select called with the key of a link that was chosen
+ * @param {(key: string, scroll: boolean) => void} onSelect called with the key of the edge that was clicked or focused
  */
-export function draw(nodes, edges, select) {
-  const places = placed(nodes, edges);
-  const width = Math.max(...[...places.values()].map((at) => at.x)) + WIDTH + EDGE;
-  const height = Math.max(...[...places.values()].map((at) => at.y)) + HEIGHT + EDGE;
+export function drawGraph(nodes, edges, onSelect) {
+  const positions = placeNodes(nodes, edges);
+  const width = Math.max(...[...positions.values()].map(({ x }) => x)) + NODE_WIDTH + MARGIN;
+  const height = Math.max(...[...positions.values()].map(({ y }) => y)) + NODE_HEIGHT + MARGIN;
   return s("svg", { class: "graph", width, height, viewBox: `0 0 ${width} ${height}` },
-    edges.map((edge) => edgeOf(edge, places, siblings(edge, edges), select)),
-    nodes.map((node) => nodeOf(node, places)));
+    edges.map((edge) => drawEdge(edge, positions, findLane(edge, edges), onSelect)),
+    nodes.map((node) => drawNode(node, positions)));
 }
 
 /**
- * Where each node stands: the first column from top to bottom, every other at the height of what leads to it. What nothing
- * leads to stands below all columns before it, so that no link passes behind it.
+ * Compute where each node is drawn: the first column from top to bottom, later nodes at the average height of the nodes
+ * that lead to them. A node to which no edge leads is placed below the columns before it, so that no edge passes behind.
  * @param {GraphNode[]} nodes
  * @param {GraphEdge[]} edges
- * @returns {Places}
+ * @returns {Positions}
  */
-export function placed(nodes, edges) {
-  /** @type {Places} */
-  const places = new Map();
-  let below = EDGE;
-  const columns = [...new Set(nodes.map((node) => node.column))].sort((a, b) => a - b);
-  columns.forEach((column, at) => {
-    const wished = nodes
+export function placeNodes(nodes, edges) {
+  /** @type {Positions} */
+  const positions = new Map();
+  let bottom = MARGIN;
+  const columns = [...new Set(nodes.map(({ column }) => column))].sort((a, b) => a - b);
+  columns.forEach((column, index) => {
+    const wishes = nodes
       .filter((node) => node.column === column)
-      .map((node, row) => ({ node, y: height(node.id) ?? below + row * STEP }))
+      .map((node, row) => ({ node, y: averageSourceHeight(node.id, edges, positions) ?? bottom + row * ROW_STEP }))
       .sort((a, b) => a.y - b.y);
-    let free = EDGE;
-    for (const { node, y } of wished) {
-      const top = Math.max(free, y);
-      places.set(node.id, { x: EDGE + at * (WIDTH + GAP), y: top });
-      free = top + STEP;
+    let nextFree = MARGIN;
+    for (const { node, y: wishedY } of wishes) {
+      const y = Math.max(nextFree, wishedY);
+      positions.set(node.id, { x: MARGIN + index * (NODE_WIDTH + COLUMN_GAP), y });
+      nextFree = y + ROW_STEP;
     }
-    below = Math.max(below, free);
+    bottom = Math.max(bottom, nextFree);
   });
-  return places;
-
-  /** @param {string} id */
-  function height(id) {
-    const from = edges.filter((edge) => edge.to === id).flatMap((edge) => places.get(edge.from)?.y ?? []);
-    return from.length ? from.reduce((sum, y) => sum + y, 0) / from.length : undefined;
-  }
+  return positions;
 }
 
-/** @param {GraphNode} node @param {Places} places */
-function nodeOf(node, places) {
-  const { x, y } = places.get(node.id) ?? { x: 0, y: 0 };
-  const inside = [
+/** @param {string} id @param {GraphEdge[]} edges @param {Positions} positions */
+function averageSourceHeight(id, edges, positions) {
+  const heights = edges.filter(({ to }) => to === id).flatMap(({ from }) => positions.get(from)?.y ?? []);
+  if (!heights.length) return undefined;
+  return heights.reduce((sum, y) => sum + y, 0) / heights.length;
+}
+
+/** @param {GraphNode} node @param {Positions} positions */
+function drawNode(node, positions) {
+  const { x, y } = positions.get(node.id) ?? { x: 0, y: 0 };
+  const kind = node.customer ? `${node.kind} · customer` : node.kind;
+  const content = [
     s("title", {}, `${node.kind} ${node.label}`),
-    s("rect", { x, y, width: WIDTH, height: HEIGHT, rx: 7 }),
-    s("text", { x: x + 11, y: y + 16, class: "node-kind" }, node.customer ? `${node.kind} · customer` : node.kind),
-    s("text", { x: x + 11, y: y + 32, class: "node-label" }, short(node.label, LETTERS)),
+    s("rect", { x, y, width: NODE_WIDTH, height: NODE_HEIGHT, rx: 7 }),
+    s("text", { x: x + 11, y: y + 16, class: "node-kind" }, kind),
+    s("text", { x: x + 11, y: y + 32, class: "node-label" }, shorten(node.label, MAX_LABEL_CHARACTERS)),
   ];
-  const class_ = `node column-${node.column}${node.customer ? " customer-node" : ""}`;
-  if (!node.href) return s("g", { class: class_ }, inside);
-  return s("a", { class: class_, href: node.href }, inside);
+  const className = `node column-${node.column}${node.customer ? " customer-node" : ""}`;
+  if (!node.href) return s("g", { class: className }, content);
+  return s("a", { class: className, href: node.href }, content);
 }
 
 /**
  * @param {GraphEdge} edge
- * @param {Places} places
- * @param {{at: number, of: number}} lane among edges between the same two nodes
- * @param {(key: string, shown: boolean) => void} select
+ * @param {Positions} positions
+ * @param {{index: number, count: number}} lane among the edges between the same two nodes
+ * @param {(key: string, scroll: boolean) => void} onSelect
  */
-function edgeOf(edge, places, lane, select) {
-  const from = places.get(edge.from) ?? { x: 0, y: 0 };
-  const to = places.get(edge.to) ?? { x: 0, y: 0 };
-  const shift = (lane.at - (lane.of - 1) / 2) * 16;
-  const [x1, y1, x2, y2] = [from.x + WIDTH, from.y + HEIGHT / 2 + shift, to.x, to.y + HEIGHT / 2 + shift];
-  const bend = Math.max(30, (x2 - x1) / 2);
-  const line = `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
-  if (!edge.text) return s("path", { class: `edge ${edge.style}`, d: line, "aria-hidden": true });
-  const chosen = (/** @type {Event} */ event) => select(edge.key, event.type !== "focus");
+function drawEdge(edge, positions, lane, onSelect) {
+  const from = positions.get(edge.from) ?? { x: 0, y: 0 };
+  const to = positions.get(edge.to) ?? { x: 0, y: 0 };
+  const offset = (lane.index - (lane.count - 1) / 2) * PARALLEL_EDGE_GAP;
+  const [x1, y1] = [from.x + NODE_WIDTH, from.y + NODE_HEIGHT / 2 + offset];
+  const [x2, y2] = [to.x, to.y + NODE_HEIGHT / 2 + offset];
+  const bend = Math.max(MIN_BEND, (x2 - x1) / 2);
+  const path = `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
+  if (!edge.text) return s("path", { class: `edge ${edge.style}`, d: path, "aria-hidden": true });
+
+  // focusing an edge must not scroll the page away from it
+  const select = (/** @type {Event} */ event) => onSelect(edge.key, event.type !== "focus");
   return s("g", {
-    class: `edge ${edge.style}`, tabindex: 0, role: "button", "data-link": edge.key,
-    "aria-label": edge.label, onclick: chosen, onfocus: chosen,
-    onkeydown: (/** @type {KeyboardEvent} */ event) => ["Enter", " "].includes(event.key) && chosen(event),
+    class: `edge ${edge.style}`, tabindex: 0, role: "button", "data-link": edge.key, "aria-label": edge.label,
+    onclick: select, onfocus: select,
+    onkeydown: (/** @type {KeyboardEvent} */ event) => ["Enter", " "].includes(event.key) && select(event),
   },
-  s("path", { class: "reach", d: line }), s("path", { d: line }),
+  s("path", { class: "hit-area", d: path }), s("path", { d: path }),
   s("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 6 }, edge.text));
 }
 
 /** @param {GraphEdge} edge @param {GraphEdge[]} edges */
-function siblings(edge, edges) {
-  const same = edges.filter((other) => other.from === edge.from && other.to === edge.to);
-  return { at: same.indexOf(edge), of: same.length };
+function findLane(edge, edges) {
+  const parallelEdges = edges.filter(({ from, to }) => from === edge.from && to === edge.to);
+  return { index: parallelEdges.indexOf(edge), count: parallelEdges.length };
 }

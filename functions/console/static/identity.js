@@ -1,212 +1,156 @@
-// Why sessions belong to whom they belong: a picture, the same as a list, and undo.
+// Why sessions belong to their customer: the links as a graph and as a list, with undo.
 
-import { get, post, Refused } from "./api.js";
-import { ask } from "./dialog.js";
-import { h, show } from "./dom.js";
-import { counted, short, time } from "./format.js";
-import { draw } from "./graph.js";
-import { isOwn, named, path } from "./names.js";
+import { ApiError, get, post } from "./api.js";
+import { confirmAction } from "./dialogs.js";
+import { h, setChildren } from "./dom.js";
+import { formatCount, shorten, timeElement } from "./format.js";
+import { drawGraph } from "./graph.js";
+import { buildEdges, buildNodes, collectLinks, isPast, linkKey } from "./identity_model.js";
+import { parseNode } from "./links.js";
 
-/** @typedef {{from: string, to: string, rule: string, since: string | null, said: string, at: string, evidence: string, source: string, undone: string | null}} Link */
-/** @typedef {{session: {id: string}, profile: {id: string}, customer: import("./names.js").Named | null, why: Link[]}} Session */
-/** @typedef {import("./graph.js").GraphNode} GraphNode */
-/** @typedef {import("./graph.js").GraphEdge} GraphEdge */
+/** @typedef {import("./identity_model.js").Link} Link */
+/** @typedef {import("./identity_model.js").Session} Session */
 /** @typedef {import("./app.js").Context} Context */
 
-const AT_ONCE = 8;
-const SESSIONS = 4;
+const VISITORS_PER_PAGE = 8;
 /** @type {Record<string, string>} */
 const RULES = {
-  first: "first known: the whole history came along",
-  known: "known by one more identifier",
-  move: "known as somebody else: the activity moved",
-  split: "known as somebody else: a new span began",
+  first: "first identification: the whole history was assigned to the customer",
+  known: "another identifier of the same customer",
+  move: "identified as another customer: the activity was moved",
+  split: "identified as another customer: a new span began",
 };
 
 /**
- * @param {Session} found
+ * @param {Session} session
  * @param {Context} context
  */
-export function graphOfSession(found, context) {
-  return graph([found], new Map([[found.profile.id, [found.session.id]]]), [], context);
+export function createSessionGraph(session, context) {
+  const sessionIds = new Map([[session.profile.id, [session.session.id]]]);
+  return createGraph([session], sessionIds, [], context);
 }
 
 /**
+ * Loads one session of each visitor, a few visitors at first, because each takes a call.
  * @param {any} customer
  * @param {Context} context
  */
-export function graphOf(customer, context) {
+export function createCustomerGraph(customer, context) {
   /** @type {Map<string, string[]>} */
-  const visitors = new Map();
-  for (const one of customer.sessions) {
-    visitors.set(one.profile, [...(visitors.get(one.profile) ?? []), one.id]);
+  const sessionIds = new Map();
+  for (const { id, profile } of customer.sessions) {
+    sessionIds.set(profile, [...(sessionIds.get(profile) ?? []), id]);
   }
   const root = `${customer.customer.type}=${customer.customer.value}`;
-  const found = Object.entries(customer.identifiers).flatMap(([type, all]) =>
-    /** @type {string[]} */ (all).map((value) => [`${type}=${value}`, root]));
+  const identifiers = Object.entries(customer.identifiers).flatMap(([type, values]) =>
+    /** @type {string[]} */ (values).map((value) => `${type}=${value}`));
+  const identifierLinks = identifiers.map((identifier) => [identifier, root]);
   const view = h("section", { "aria-label": "Identity graph" }, h("p", { role: "status" }, "Loading…"));
-  load(AT_ONCE);
+  loadVisitors(VISITORS_PER_PAGE);
   return view;
 
-  /** @param {number} most */
-  async function load(most) {
+  /** @param {number} limit */
+  async function loadVisitors(limit) {
     try {
-      const some = [...visitors.values()].slice(0, most);
-      const why = await Promise.all(some.map(([id]) => get(["sessions", id], {}, context.signal)));
-      show(view, graph(why, visitors, found, context),
-        some.length < visitors.size && h("button", { type: "button", onclick: () => load(most + AT_ONCE) },
-          `Show more of ${counted(visitors.size, "visitor")}`));
+      const firstSessions = [...sessionIds.values()].slice(0, limit).map(([id]) => id);
+      const sessions = await Promise.all(firstSessions.map((id) => get(["sessions", id], {}, context.signal)));
+      const hasMore = sessions.length < sessionIds.size;
+      setChildren(view, createGraph(sessions, sessionIds, identifierLinks, context),
+        hasMore && h("button", { type: "button", onclick: () => loadVisitors(limit + VISITORS_PER_PAGE) },
+          `Show more of ${formatCount(sessionIds.size, "visitor")}`));
     } catch (error) {
-      if (error instanceof Refused) show(view, h("p", { class: "error", role: "alert" }, error.message));
+      if (error instanceof ApiError) setChildren(view, h("p", { class: "error", role: "alert" }, error.message));
     }
   }
 }
 
 /**
- * @param {Session[]} known one session of each visitor, with its links
- * @param {Map<string, string[]>} visitors sessions by profile
- * @param {string[][]} identifiers those that find the customer, and the customer
+ * @param {Session[]} sessions one of each visitor, with the visitor's links
+ * @param {Map<string, string[]>} sessionIds all session IDs by profile
+ * @param {string[][]} identifierLinks pairs: an identifier of the customer, and the customer
  * @param {Context} context
  */
-function graph(known, visitors, identifiers, context) {
+function createGraph(sessions, sessionIds, identifierLinks, context) {
   const picture = h("div", { class: "picture", tabindex: 0, role: "group", "aria-label": "Identity graph; arrow keys scroll" });
   const list = h("ul", { class: "links", "aria-label": "Links" });
-  render();
-  // where the screen is too narrow for all of it, the customer is seen first
+  redraw();
+  // on a screen that is too narrow for all columns, show the customer first
   requestAnimationFrame(() => {
     picture.scrollLeft = picture.scrollWidth;
   });
   return h("div", { class: "identity" }, picture, list);
 
-  function render() {
-    const links = [...new Map(known.flatMap((one) => one.why).map((link) => [keyOf(link), link])).values()];
-    const edges = [...sessionEdges(), ...links.map((link) => linkEdge(link, links)), ...identifierEdges(links)];
-    show(picture, draw(nodesOf(edges), edges, select));
-    show(list, links.length ? links.map((link) => row(link, links)) : h("li", { class: "dim" }, "No links: nobody said yet who this is."));
-  }
-
-  /** @returns {GraphEdge[]} */
-  function sessionEdges() {
-    return known.flatMap(({ profile }) => {
-      const all = visitors.get(profile.id) ?? [];
-      const to = `profile=${profile.id}`;
-      const shown = all.slice(0, SESSIONS).map((id) => ({ key: `session=${id}`, from: `session=${id}`, to, style: "fixed" }));
-      const rest = all.length - shown.length;
-      const from = `more=${rest} more of ${profile.id}`;
-      return rest > 0 ? [...shown, { key: from, from, to, style: "fixed" }] : shown;
-    });
-  }
-
-  /** @param {Link[]} links @returns {GraphEdge[]} */
-  function identifierEdges(links) {
-    const drawn = new Set(links.flatMap((link) => [link.from, link.to]));
-    return identifiers
-      .filter(([from, to]) => from !== to && !drawn.has(from))
-      .map(([from, to]) => ({ key: `finds ${from}`, from, to, style: "finds" }));
-  }
-
-  /** @param {GraphEdge[]} edges @returns {GraphNode[]} */
-  function nodesOf(edges) {
-    const customers = new Set(known.map((one) => one.customer && `${one.customer.type}=${one.customer.value}`));
-    const names = [...edges.flatMap((edge) => [edge.from, edge.to]), ...identifiers.map(([from]) => from)];
-    return [...new Set(names)].map((id) => {
-      const { type, value } = named(id);
-      return { id, ...looks(type, value), customer: customers.has(id) };
-    });
-  }
-
-  /** @param {string} type @param {string} value @returns {{column: number, kind: string, label: string, href?: string}} */
-  function looks(type, value) {
-    if (type === "more") return { column: 0, kind: "sessions", label: value.replace(/ of .*/, "") };
-    if (type === "session") {
-      const [kind, label] = isOwn(value) ? ["backend", value.slice(1)] : ["session", value];
-      return { column: 0, kind, label, href: path("sessions", value) };
-    }
-    const href = path("customers", type, value);
-    if (type === "profile") return { column: 1, kind: "visitor", label: value, href };
-    return { column: context.hard.has(type) ? 3 : 2, kind: type, label: value, href };
+  function redraw() {
+    const data = { sessions, sessionIds, identifierLinks };
+    const links = collectLinks(sessions);
+    const edges = buildEdges(data);
+    const emptyRow = h("li", { class: "dim" }, "No links: this visitor has not been identified yet.");
+    setChildren(picture, drawGraph(buildNodes(data, edges, context.hardTypes), edges, selectLink));
+    setChildren(list, links.length ? links.map((link) => createLinkRow(link, links)) : emptyRow);
   }
 
   /** @param {Link} link @param {Link[]} links */
-  function row(link, links) {
-    const owner = known.find((one) => one.why.some((other) => keyOf(other) === keyOf(link)));
-    const newest = owner?.why.find((one) => !one.undone);
-    return h("li", { "data-link": keyOf(link), class: link.undone ? "undone" : "" },
-      h("p", { class: "joins" }, nodeName(link.from), h("span", { class: "arrow" }, " → "), nodeName(link.to)),
+  function createLinkRow(link, links) {
+    const session = sessions.find(({ why }) => why.some((other) => linkKey(other) === linkKey(link)));
+    const newest = session?.why.find(({ undone }) => !undone);
+    const isSuperseded = isPast(link, links) && !link.undone;
+    const startsSpan = link.since && Date.parse(link.since) > 0;
+    // the API takes back the newest command only
+    const canUndo = session && !link.undone && newest?.evidence === link.evidence;
+    return h("li", { "data-link": linkKey(link), class: link.undone ? "undone" : "" },
+      h("p", { class: "link-nodes" }, createNodeName(link.from), h("span", { class: "arrow" }, " → "), createNodeName(link.to)),
       h("p", { class: "rule" }, h("span", { class: "mark" }, link.rule), " ", RULES[link.rule] ?? "",
-        isPast(link, links) && !link.undone && h("span", { class: "dim" }, " · a later link took its place")),
+        isSuperseded && h("span", { class: "dim" }, " · replaced by a later link")),
       h("dl", { class: "facts" },
-        fact("said", time(link.said)), fact("stored", time(link.at)),
-        link.since && Date.parse(link.since) > 0 && fact("begins", time(link.since)),
-        fact("source", link.source),
-        fact("evidence", h("code", { title: link.evidence }, short(link.evidence, 40))),
-        link.undone && fact("undone", time(link.undone))),
-      owner && newest?.evidence === link.evidence && !link.undone && h("button", {
-        type: "button", class: "danger", onclick: () => undo(owner, link),
+        createFact("effective", timeElement(link.said)),
+        createFact("stored", timeElement(link.at)),
+        startsSpan && createFact("span begins", timeElement(/** @type {string} */ (link.since))),
+        createFact("source", link.source),
+        createFact("evidence", h("code", { title: link.evidence }, shorten(link.evidence, 40))),
+        link.undone && createFact("undone", timeElement(link.undone))),
+      canUndo && h("button", {
+        type: "button", class: "danger", onclick: () => undoLink(session, link),
         "aria-label": `Undo the link from ${link.from} to ${link.to}`,
       }, "Undo"));
   }
 
-  /** @param {Session} owner @param {Link} link */
-  async function undo(owner, link) {
-    const meant = owner.why.filter((one) => one.evidence === link.evidence && !one.undone);
-    const sure = await ask("Undo this link?", "Undo", [
-      h("p", {}, meant.length > 1 ? "One command made these links. They are taken back together:"
-        : "This link is taken back, as if it had never been made:"),
-      h("ul", {}, meant.map((one) => h("li", {}, nodeName(one.from), " → ", nodeName(one.to)))),
-      h("p", { class: "dim" }, "No event is lost: what it brought to the customer goes back to where it was."),
+  /** @param {Session} session @param {Link} link */
+  async function undoLink(session, link) {
+    const links = session.why.filter(({ evidence, undone }) => evidence === link.evidence && !undone);
+    const isConfirmed = await confirmAction("Undo this link?", "Undo", [
+      h("p", {}, links.length > 1 ? "One command created these links. They are undone together:" : "This link will be undone:"),
+      h("ul", {}, links.map(({ from, to }) => h("li", {}, createNodeName(from), " → ", createNodeName(to)))),
+      h("p", { class: "dim" }, "No event is lost. The events that the link assigned to the customer return to where they were before."),
     ]);
-    if (!sure) return;
+    if (!isConfirmed) return;
     try {
-      const after = await post(["sessions", owner.session.id, "unlink"], { evidence: link.evidence });
-      known = await Promise.all(known.map((one) =>
-        one === owner ? after : get(["sessions", one.session.id], {}, context.signal)));
-      render();
-      picture.focus(); // the button is gone
-      context.tell("The link was undone. Timelines follow within seconds.");
+      const updated = await post(["sessions", session.session.id, "unlink"], { evidence: link.evidence });
+      sessions = await Promise.all(sessions.map((other) =>
+        other === session ? updated : get(["sessions", other.session.id], {}, context.signal)));
+      redraw();
+      picture.focus(); // the focused button was removed
+      context.showMessage("The link was undone. Timelines are updated within seconds.");
     } catch (error) {
-      if (error instanceof Refused) context.fail(error);
+      if (error instanceof ApiError) context.showError(error);
     }
   }
 
-  /** @param {string} key @param {boolean} shown whether the list moves there */
-  function select(key, shown) {
-    for (const one of [...list.children, ...picture.querySelectorAll(".edge")]) {
-      const chosen = one.getAttribute("data-link") === key;
-      one.classList.toggle("selected", chosen);
-      if (chosen && shown && one.parentElement === list) one.scrollIntoView({ block: "nearest" });
+  /** Highlight a link in the picture and in the list. @param {string} key @param {boolean} scroll whether to scroll the list to it */
+  function selectLink(key, scroll) {
+    for (const element of [...list.children, ...picture.querySelectorAll(".edge")]) {
+      const isSelected = element.getAttribute("data-link") === key;
+      element.classList.toggle("selected", isSelected);
+      if (isSelected && scroll && element.parentElement === list) element.scrollIntoView({ block: "nearest" });
     }
   }
 }
 
-/** @param {Link} link @param {Link[]} links @returns {GraphEdge} */
-function linkEdge(link, links) {
-  const style = link.undone ? "undone" : isPast(link, links) ? "past" : "link";
-  const label = `${link.from} to ${link.to}: ${link.rule}${style === "link" ? "" : `, ${style}`}`;
-  return { key: keyOf(link), from: link.from, to: link.to, style, text: link.rule, label };
-}
-
-/**
- * Whether another link took its place: one of the same node that was said later, and begins no span of its own.
- * @param {Link} link
- * @param {Link[]} links
- */
-function isPast(link, links) {
-  const next = links
-    .filter((one) => one.from === link.from && !one.undone && one.said > link.said)
-    .sort((a, b) => (a.said < b.said ? -1 : 1))[0];
-  return next !== undefined && next.since === null;
-}
-
-/** @param {Link} link */
-const keyOf = (link) => JSON.stringify([link.from, link.to, link.evidence]);
-
-/** @param {string} text */
-function nodeName(text) {
-  const { type, value } = named(text);
+/** @param {string} id */
+function createNodeName(id) {
+  const { type, value } = parseNode(id);
   return h("span", { class: "node-name", title: value },
-    h("span", { class: "kind" }, type === "profile" ? "visitor" : type), " ", short(value, 34));
+    h("span", { class: "kind" }, type === "profile" ? "visitor" : type), " ", shorten(value, 34));
 }
 
 /** @param {string} label @param {Node | string} value */
-const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
+const createFact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));

@@ -1,78 +1,79 @@
-// The live list: every event and verdict as it comes, newest first.
+// The live list: every event and verdict as it arrives, the newest first.
 
-import { h, show } from "./dom.js";
-import { line, refresh } from "./entry.js";
-import { follow } from "./feed.js";
-import { counted } from "./format.js";
-import { rawSwitch } from "./switches.js";
+import { h, setChildren } from "./dom.js";
+import { createEntry, refreshOpenEntries } from "./entry.js";
+import { formatCount } from "./format.js";
+import { pollLive } from "./live_feed.js";
+import { createRawSwitch } from "./switches.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
 
-const MOST = 1000;
+const MAX_SHOWN = 1000;
+/** Entries that are kept while the list is paused. */
+const MAX_WAITING = 10 * MAX_SHOWN;
+const STATUSES = ["stored", "rejected", "dropped"];
 
 /**
  * @param {HTMLElement} page
  * @param {import("./app.js").Context} context
  */
-export function live(page, { signal, fail }) {
+export function renderLive(page, { signal, showError }) {
   /** @type {Entry[]} */
   let waiting = [];
-  let paused = false;
+  let isPaused = false;
   let count = 0;
   const list = h("ol", { class: "entries", "aria-label": "Events" });
   const state = h("p", { class: "state", role: "status" }, "Connecting…");
-  const empty = h("p", { class: "empty" }, "Nothing came in within the last quarter of an hour. ",
-    "Whatever your pages send appears here within two seconds.");
-  const pause = h("button", { type: "button", "data-key": "p", "aria-pressed": "false", onclick: toggle },
-    "Pause");
+  const emptyNote = h("p", { class: "empty" }, "No events arrived in the last quarter of an hour. ",
+    "Events from your pages appear here within two seconds.");
+  const pauseButton = h("button", { type: "button", "data-key": "p", "aria-pressed": "false", onclick: togglePause }, "Pause");
   const search = h("input", {
     type: "search", placeholder: "Filter: any text", "aria-label": "Filter events", "data-key": "/",
-    oninput: filter,
+    oninput: applyFilter,
   });
-  const verdict = h("select", { "aria-label": "Verdict", onchange: filter },
-    ["all verdicts", "stored", "rejected", "dropped"].map((text, at) =>
-      h("option", { value: at ? text : "" }, text)));
+  const verdict = h("select", { "aria-label": "Verdict", onchange: applyFilter },
+    h("option", { value: "" }, "all verdicts"), STATUSES.map((status) => h("option", { value: status }, status)));
 
-  show(page,
+  setChildren(page,
     h("header", { class: "head" }, h("h1", { tabindex: -1 }, "Live"), state),
-    h("div", { class: "tools", role: "group", "aria-label": "What to show" },
-      search, verdict, pause, rawSwitch(() => refresh(list))),
-    empty, list);
-  follow(tell, failed, signal);
+    h("div", { class: "tools", role: "group", "aria-label": "Filters and display" },
+      search, verdict, pauseButton, createRawSwitch(() => refreshOpenEntries(list))),
+    emptyNote, list);
+  pollLive(receiveEntries, handleError, signal);
 
-  /** @param {Entry[]} fresh */
-  function tell(fresh) {
-    waiting = [...waiting, ...fresh].slice(-10 * MOST);
-    count += fresh.length;
-    if (!paused) release();
-    describe();
+  /** @param {Entry[]} entries */
+  function receiveEntries(entries) {
+    waiting = [...waiting, ...entries].slice(-MAX_WAITING);
+    count += entries.length;
+    if (!isPaused) showWaiting();
+    updateState();
   }
 
-  /** @param {import("./api.js").Refused} error */
-  function failed(error) {
-    if (error.status === 401) fail(error);
-    else show(state, `${error.message} Trying again…`);
+  /** @param {import("./api.js").ApiError} error */
+  function handleError(error) {
+    if (error.status === 401) showError(error);
+    else setChildren(state, `${error.message} Trying again…`);
   }
 
-  function toggle() {
-    paused = !paused;
-    pause.setAttribute("aria-pressed", String(paused));
-    if (!paused) release();
-    describe();
+  function togglePause() {
+    isPaused = !isPaused;
+    pauseButton.setAttribute("aria-pressed", String(isPaused));
+    if (!isPaused) showWaiting();
+    updateState();
   }
 
-  function release() {
-    for (const entry of waiting.sort((a, b) => (a.received < b.received ? -1 : 1))) insert(entry);
+  function showWaiting() {
+    for (const entry of waiting.sort((a, b) => (a.received < b.received ? -1 : 1))) insertEntry(entry);
     waiting = [];
-    while (list.children.length > MOST) list.lastElementChild?.remove();
+    while (list.children.length > MAX_SHOWN) list.lastElementChild?.remove();
   }
 
-  /** @param {Entry} entry in its place: it may be older than what was told before */
-  function insert(entry) {
-    const item = h("li", { "data-received": entry.received }, line(entry, { whose: true }));
+  /** Insert an entry by the time of its arrival: it may be older than entries that are shown already. @param {Entry} entry */
+  function insertEntry(entry) {
+    const item = h("li", { "data-received": entry.received }, createEntry(entry, { showOwner: true }));
     item.dataset.text = JSON.stringify(entry).toLowerCase();
     item.dataset.status = entry.status;
-    item.hidden = !wanted(item);
+    item.hidden = !matchesFilter(item);
     let next = list.firstElementChild;
     while (next instanceof HTMLElement && (next.dataset.received ?? "") > entry.received) {
       next = next.nextElementSibling;
@@ -81,23 +82,26 @@ export function live(page, { signal, fail }) {
   }
 
   /** @param {HTMLElement} item */
-  function wanted(item) {
-    return (item.dataset.text ?? "").includes(search.value.trim().toLowerCase())
-      && ["", item.dataset.status].includes(verdict.value);
+  function matchesFilter(item) {
+    const hasText = (item.dataset.text ?? "").includes(search.value.trim().toLowerCase());
+    const hasVerdict = verdict.value === "" || verdict.value === item.dataset.status;
+    return hasText && hasVerdict;
   }
 
-  function filter() {
-    for (const item of list.children) if (item instanceof HTMLElement) item.hidden = !wanted(item);
-    describe();
+  function applyFilter() {
+    for (const item of list.children) if (item instanceof HTMLElement) item.hidden = !matchesFilter(item);
+    updateState();
   }
 
-  function describe() {
-    empty.hidden = count > 0;
-    pause.textContent = paused ? `Go on${waiting.length ? ` (${waiting.length} new)` : ""}` : "Pause";
+  function updateState() {
+    emptyNote.hidden = count > 0;
+    const waitingText = waiting.length ? ` (${waiting.length} new)` : "";
+    pauseButton.textContent = isPaused ? `Resume${waitingText}` : "Pause";
     const shown = [...list.children].filter((item) => item instanceof HTMLElement && !item.hidden).length;
-    const some = shown < count ? `${shown.toLocaleString("en")} of ${counted(count, "event")}` : counted(count, "event");
-    const text = paused ? `Paused: ${some}` : some;
-    if (text === state.textContent) return; // what is not new is not read out again
-    show(state, h("span", { class: paused ? "dot paused" : "dot" }), text);
+    const total = formatCount(count, "event");
+    const countText = shown < count ? `${shown.toLocaleString("en")} of ${total}` : total;
+    const text = isPaused ? `Paused: ${countText}` : countText;
+    if (text === state.textContent) return; // screen readers announce every replacement
+    setChildren(state, h("span", { class: isPaused ? "dot paused" : "dot" }), text);
   }
 }

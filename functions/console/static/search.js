@@ -1,72 +1,77 @@
-// Looks somebody up by whatever identifier there is.
+// The search field: finds a customer or a session by any identifier.
 
-import { get, Refused } from "./api.js";
-import { h, show } from "./dom.js";
-import { path } from "./names.js";
+import { ApiError, get } from "./api.js";
+import { h, setChildren } from "./dom.js";
+import { viewPath } from "./links.js";
 
 /** @typedef {{type: string, kind: string}} IdentifierType */
 
 /**
- * What a value may be, the likeliest first. A session is of type `session`, a visitor of type `profile`.
+ * The types that a value may have, the most likely first. Sessions have the type `session`, visitors `profile`.
  * @param {string} value
- * @param {IdentifierType[]} types those that the project declares
+ * @param {IdentifierType[]} types that the project declares
+ * @returns {string[]}
  */
-export function guesses(value, types) {
+export function guessTypes(value, types) {
   const names = types.map(({ type }) => type);
-  const mails = names.filter((type) => /mail/i.test(type));
-  const others = names.filter((type) => !mails.includes(type));
-  const made = value.startsWith("@") ? ["session"] : ["session", "profile"];
-  if (value.includes("@") && !value.startsWith("@")) return [...mails, ...others, ...made];
-  if (value.startsWith("@") || /^[0-9a-f]{8}-[0-9a-f]{4}-/i.test(value)) return [...made, ...others];
-  return [...others, ...made, ...mails];
+  const emailTypes = names.filter((type) => /mail/i.test(type));
+  const otherTypes = names.filter((type) => !emailTypes.includes(type));
+  const isBackendSession = value.startsWith("@");
+  const isUuid = /^[0-9a-f]{8}-[0-9a-f]{4}-/i.test(value);
+
+  if (isBackendSession) return ["session", ...otherTypes];
+  if (value.includes("@")) return [...emailTypes, ...otherTypes, "session", "profile"];
+  if (isUuid) return ["session", "profile", ...otherTypes];
+  return [...otherTypes, "session", "profile", ...emailTypes];
 }
 
-/**
- * @param {import("./app.js").Context} context
- */
-export function searchForm(context) {
-  const value = h("input", {
+/** @param {import("./app.js").Context} context */
+export function createSearchForm(context) {
+  const valueInput = h("input", {
     type: "search", name: "value", required: true, autocomplete: "off", spellcheck: "false",
     placeholder: "E-mail, customer ID, session…", "aria-label": "Identifier", "data-find": true,
   });
-  const type = h("select", { name: "type", "aria-label": "Type of identifier" },
-    h("option", { value: "" }, "Any type"),
-    [...context.types.map((one) => one.type), "profile", "session"].map((name) => h("option", { value: name }, name)));
-  const status = h("p", { class: "found", role: "status" });
-  return h("form", { class: "search", role: "search", onsubmit: look }, type, value,
+  const typeNames = [...context.types.map(({ type }) => type), "profile", "session"];
+  const typeSelect = h("select", { name: "type", "aria-label": "Type of identifier" },
+    h("option", { value: "" }, "Any type"), typeNames.map((name) => h("option", { value: name }, name)));
+  const status = h("p", { class: "search-status", role: "status" });
+  return h("form", { class: "search", role: "search", onsubmit: search }, typeSelect, valueInput,
     h("button", { type: "submit" }, "Look up"), status);
 
   /** @param {Event} event */
-  async function look(event) {
+  async function search(event) {
     event.preventDefault();
-    const wanted = value.value.trim();
-    if (!wanted) return;
-    show(status, "Looking…");
+    const value = valueInput.value.trim();
+    if (!value) return;
+    setChildren(status, "Searching…");
     try {
-      const found = await first(wanted, type.value ? [type.value] : guesses(wanted, context.types));
-      show(status, found ? "" : "Nobody is known by this.");
-      if (found) location.hash = found;
+      const types = typeSelect.value ? [typeSelect.value] : guessTypes(value, context.types);
+      const path = await findFirst(value, types);
+      setChildren(status, path ? "" : "No customer or session has this identifier.");
+      if (path) location.hash = path;
     } catch (error) {
-      show(status);
-      if (error instanceof Refused) context.fail(error);
+      setChildren(status);
+      if (error instanceof ApiError) context.showError(error);
     }
   }
 }
 
 /**
- * Where the first of these types that knows the value is shown.
  * @param {string} value
- * @param {string[]} types
+ * @param {string[]} types tried in this order
+ * @returns {Promise<string>} the path of the view of the first match; empty if there is none
  */
-async function first(value, types) {
+async function findFirst(value, types) {
   for (const type of types) {
-    const parts = type === "session" ? ["sessions", value] : ["customers", type, value];
+    const segments = type === "session" ? ["sessions", value] : ["customers", type, value];
     try {
-      await get(parts);
-      return path(...parts);
+      await get(segments);
+      return viewPath(...segments);
     } catch (error) {
-      if (!(error instanceof Refused) || ![400, 404].includes(error.status)) throw error;
-      if (types.length === 1 && error.status === 400) throw error;
+      if (!(error instanceof ApiError)) throw error;
+      const isInvalid = error.status === 400; // the value cannot be of this type
+      if (!isInvalid && error.status !== 404) throw error;
+      if (isInvalid && types.length === 1) throw error;
     }
   }
   return "";

@@ -1,38 +1,40 @@
-// A session: whose it is and why, what happened in it, and what was not stored.
+// The view of a session: its visitor and customer, its links, its events, and events that were not stored.
 
 import { get } from "./api.js";
-import { h, show } from "./dom.js";
-import { line } from "./entry.js";
-import { graphOfSession } from "./identity.js";
-import { customerLink, isOwn, path } from "./names.js";
-import { timeline } from "./timeline.js";
+import { h, setChildren } from "./dom.js";
+import { createEntry } from "./entry.js";
+import { createSessionGraph } from "./identity.js";
+import { createCustomerLink, isBackendSession, viewPath } from "./links.js";
+import { createTimeline } from "./timeline.js";
 
 /**
  * @param {HTMLElement} page
  * @param {import("./app.js").Context} context
  * @param {string} id
  */
-export async function session(page, context, id) {
-  const [found, { verdicts }] = await Promise.all([
+export async function renderSession(page, context, id) {
+  const [session, { verdicts }] = await Promise.all([
     get(["sessions", id], {}, context.signal),
     get(["sessions", id, "verdicts"], {}, context.signal),
   ]);
-  show(page,
+  const profileId = session.profile.id;
+  const visitorLink = h("a", { href: viewPath("customers", "profile", profileId) }, h("code", {}, profileId));
+  setChildren(page,
     h("header", { class: "head" },
-      h("h1", { tabindex: -1 }, isOwn(id) ? "Backend session" : "Session"),
+      h("h1", { tabindex: -1 }, isBackendSession(id) ? "Backend session" : "Session"),
       h("p", { class: "dim wide" }, h("code", {}, id))),
     h("dl", { class: "facts" },
-      fact("visitor", h("a", { href: path("customers", "profile", found.profile.id) }, h("code", {}, found.profile.id))),
-      fact("customer", found.customer ? customerLink(found.customer) : "nobody yet")),
-    isOwn(id) && h("p", { class: "note" }, "What the shop's own systems told: it happened on no device."),
-    h("h2", {}, "Whose it is, and why"),
-    graphOfSession(found, context),
+      createFact("visitor", visitorLink),
+      createFact("customer", session.customer ? createCustomerLink(session.customer) : "anonymous")),
+    isBackendSession(id) && h("p", { class: "note" }, "Events that the shop’s own systems reported, without a device."),
+    h("h2", {}, "Identity links"),
+    createSessionGraph(session, context),
     verdicts.length > 0 && h("section", {},
-      h("h2", {}, "Not stored within a day"),
-      h("ol", { class: "entries" }, verdicts.map((/** @type {any} */ one) => h("li", {}, line(one))))),
+      h("h2", {}, "Not stored in the last 24 hours"),
+      h("ol", { class: "entries" }, verdicts.map((/** @type {any} */ verdict) => h("li", {}, createEntry(verdict))))),
     h("h2", {}, "Events"),
-    timeline(["sessions", id], context));
+    createTimeline(["sessions", id], context));
 }
 
 /** @param {string} label @param {Node | string} value */
-const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
+const createFact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));

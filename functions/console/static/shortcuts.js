@@ -1,34 +1,36 @@
-// The keyboard: one key a control that says so by `data-key`, and ways between events and views.
+// Keyboard shortcuts: a key activates the control with that `data-key`; others move between events and views.
 
-import { help } from "./dialog.js";
+import { showHelp } from "./dialogs.js";
 
-let before = "";
+let previousKey = "";
 
-export function listen() {
+export function listenForShortcuts() {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (event.target instanceof HTMLElement && event.target.matches("input, select, textarea")) return;
-    const pair = before === "g" ? `g${event.key}` : event.key;
-    before = event.key;
-    if (act(pair)) event.preventDefault();
+    const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
+    const isTyping = event.target instanceof HTMLElement && event.target.matches("input, select, textarea");
+    if (hasModifier || isTyping || document.querySelector("dialog[open]")) return;
+    const keys = previousKey === "g" ? `g${event.key}` : event.key;
+    previousKey = event.key;
+    if (handleKeys(keys)) event.preventDefault();
   });
 }
 
-/** @param {string} key */
-function act(key) {
-  switch (key) {
-    case "?": help(); return true;
+/** @param {string} keys one key, or two of which the first is `g` @returns {boolean} whether they are a shortcut */
+function handleKeys(keys) {
+  switch (keys) {
+    case "?": showHelp(); return true;
     case "gl": location.hash = "#/live"; return true;
     case "gc": location.hash = "#/customers"; return true;
-    case "j": return step(1);
-    case "k": return step(-1);
-    default: return press(key);
+    case "j": return focusEvent(1);
+    case "k": return focusEvent(-1);
+    default: return activateControl(keys);
   }
 }
 
 /** @param {string} key */
-function press(key) {
+function activateControl(key) {
   if (!/^[a-z/]$/.test(key)) return false;
+  // a control of the view takes precedence over one of the header
   const control = document.querySelector(`main [data-key="${key}"]`) ?? document.querySelector(`[data-key="${key}"]`)
     ?? (key === "/" ? document.querySelector("[data-find]") : null);
   if (control instanceof HTMLInputElement) control.focus();
@@ -36,11 +38,12 @@ function press(key) {
   return control !== null;
 }
 
-/** @param {number} by */
-function step(by) {
-  const all = [...document.querySelectorAll("li:not([hidden]) > .entry > summary")];
-  const at = all.indexOf(/** @type {Element} */ (document.activeElement));
-  const next = all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)];
-  if (next instanceof HTMLElement) next.focus();
-  return all.length > 0;
+/** Focus the next (1) or the previous (-1) event. @param {number} step */
+function focusEvent(step) {
+  const events = [...document.querySelectorAll("li:not([hidden]) > .entry > summary")];
+  const current = events.indexOf(/** @type {Element} */ (document.activeElement));
+  const wished = current < 0 ? 0 : current + step;
+  const target = events[Math.min(Math.max(wished, 0), events.length - 1)];
+  if (target instanceof HTMLElement) target.focus();
+  return events.length > 0;
 }

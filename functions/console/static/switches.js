@@ -1,50 +1,50 @@
-// Switches that several views have, and the theme.
+// The switch between raw JSON and formatted values, and the theme switch.
 
-import { mode } from "./entry.js";
 import { h } from "./dom.js";
+import { display } from "./entry.js";
 
-const THEME = "hardlink-theme";
+const STORAGE_KEY = "hardlink-theme";
 const THEMES = ["system", "light", "dark"];
+/** @type {Record<string, string>} */
+const SYMBOLS = { system: "◐", light: "☀", dark: "☾" };
 
-/**
- * Pretty or raw.
- * @param {() => void} changed
- */
-export function rawSwitch(changed) {
+/** @param {() => void} onChanged */
+export function createRawSwitch(onChanged) {
+  const toggle = () => {
+    display.raw = !display.raw;
+    button.setAttribute("aria-pressed", String(display.raw));
+    onChanged();
+  };
   const button = h("button", {
-    type: "button", "data-key": "r", "aria-pressed": String(mode.raw),
-    onclick: () => {
-      mode.raw = !mode.raw;
-      button.setAttribute("aria-pressed", String(mode.raw));
-      changed();
-    },
+    type: "button", "data-key": "r", "aria-pressed": String(display.raw), onclick: toggle,
   }, "Raw JSON");
   return button;
 }
 
-/** Light, dark, or as the machine has it. */
-export function themeSwitch() {
-  const button = h("button", { type: "button", class: "quiet", "data-key": "t", onclick: () => {
-    setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]);
-    label();
-  } });
-  const label = () => {
-    button.textContent = { light: "☀", dark: "☾" }[theme()] ?? "◐";
-    button.setAttribute("aria-label", `Theme: ${theme()}`);
-    button.title = `Theme: ${theme()}`;
+export function createThemeSwitch() {
+  const selectNext = () => {
+    applyTheme(THEMES[(THEMES.indexOf(readTheme()) + 1) % THEMES.length]);
+    updateLabel();
   };
-  label();
+  const button = h("button", { type: "button", class: "quiet", "data-key": "t", onclick: selectNext });
+  const updateLabel = () => {
+    const label = `Theme: ${readTheme()}`;
+    button.textContent = SYMBOLS[readTheme()];
+    button.setAttribute("aria-label", label);
+    button.title = label;
+  };
+  updateLabel();
   return button;
 }
 
-/** Which theme was chosen: no secret, so it outlives the tab. */
-function theme() {
-  const found = localStorage.getItem(THEME) ?? "";
-  return THEMES.includes(found) ? found : THEMES[0];
+/** The theme that was chosen before, or `system`. */
+function readTheme() {
+  const theme = localStorage.getItem(STORAGE_KEY) ?? "";
+  return THEMES.includes(theme) ? theme : THEMES[0];
 }
 
-/** @param {string} [chosen] */
-export function setTheme(chosen = theme()) {
-  localStorage.setItem(THEME, chosen);
-  document.documentElement.dataset.theme = chosen;
+/** Apply a theme, and store it in local storage, because it is no secret. @param {string} [theme] */
+export function applyTheme(theme = readTheme()) {
+  localStorage.setItem(STORAGE_KEY, theme);
+  document.documentElement.dataset.theme = theme;
 }

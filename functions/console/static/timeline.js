@@ -1,72 +1,73 @@
-// A timeline, page by page: of a customer or of a session.
+// The timeline of a customer or of a session, page by page.
 
-import { get, Refused } from "./api.js";
-import { h, show } from "./dom.js";
-import { line, refresh } from "./entry.js";
-import { day } from "./format.js";
-import { rawSwitch } from "./switches.js";
+import { ApiError, get } from "./api.js";
+import { h, setChildren } from "./dom.js";
+import { createEntry, refreshOpenEntries } from "./entry.js";
+import { formatDay } from "./format.js";
+import { createRawSwitch } from "./switches.js";
 
-const PAGE = 50;
+const PAGE_SIZE = 50;
 
 /**
- * @param {string[]} whose the path of the call, without `events`
+ * @param {string[]} owner path of the customer or session
  * @param {import("./app.js").Context} context
  */
-export function timeline(whose, { signal, fail }) {
+export function createTimeline(owner, { signal, showError }) {
   const list = h("ol", { class: "entries", "aria-label": "Timeline" });
   const status = h("p", { class: "dim", role: "status" });
-  const more = h("button", { type: "button", "data-key": "m", hidden: true, onclick: () => load() }, "Older events");
-  const type = h("input", {
+  const olderButton = h("button", { type: "button", "data-key": "m", hidden: true, onclick: () => load() }, "Older events");
+  const typeInput = h("input", {
     type: "search", list: "types", placeholder: "All types", "aria-label": "Type of event", "data-key": "/",
-    onchange: () => load({ anew: true }),
+    onchange: () => load({ restart: true }),
   });
-  const types = h("datalist", { id: "types" });
+  const typeOptions = h("datalist", { id: "types" });
   /** @type {Set<string>} */
-  const known = new Set();
+  const offeredTypes = new Set();
   /** @type {string | null} */
   let cursor = null;
-  let last = "";
-  let asked = 0;
+  let lastDay = "";
+  let latestRequest = 0;
 
-  load({ anew: true });
+  load({ restart: true });
   return h("section", { class: "timeline", "aria-label": "Timeline" },
-    h("div", { class: "tools", role: "group", "aria-label": "Which events" },
-      type, types, rawSwitch(() => refresh(list)),
-      h("button", { type: "button", onclick: () => load({ anew: true }) }, "Reload")),
-    list, h("div", { class: "more" }, more, status));
+    h("div", { class: "tools", role: "group", "aria-label": "Filters and display" },
+      typeInput, typeOptions, createRawSwitch(() => refreshOpenEntries(list)),
+      h("button", { type: "button", onclick: () => load({ restart: true }) }, "Reload")),
+    list, h("div", { class: "more" }, olderButton, status));
 
-  async function load({ anew = false } = {}) {
-    const number = ++asked;
-    if (anew) [cursor, last] = [null, ""];
-    more.disabled = true;
-    show(status, "Loading…");
+  /** Load the next page, or with `restart` the first one. */
+  async function load({ restart = false } = {}) {
+    const request = ++latestRequest;
+    if (restart) [cursor, lastDay] = [null, ""];
+    olderButton.disabled = true;
+    setChildren(status, "Loading…");
     try {
-      const query = { limit: PAGE, cursor, type: type.value.trim() };
-      const page = await get([...whose, "events"], query, signal);
-      if (number !== asked) return;
-      if (anew) show(list);
-      append(page.events);
+      const query = { limit: PAGE_SIZE, cursor, type: typeInput.value.trim() };
+      const page = await get([...owner, "events"], query, signal);
+      if (request !== latestRequest) return; // a newer request replaces this one
+      if (restart) setChildren(list);
+      appendEvents(page.events);
       cursor = page.cursor;
-      more.hidden = !cursor;
-      show(status, cursor ? "" : list.children.length ? "That is all." : "No events.");
+      olderButton.hidden = !cursor;
+      const endText = list.children.length ? "No older events." : "No events.";
+      setChildren(status, cursor ? "" : endText);
     } catch (error) {
-      if (!(error instanceof Refused) || number !== asked) return;
-      if (error.status === 401) fail(error);
-      show(status, error.message);
+      if (!(error instanceof ApiError) || request !== latestRequest) return;
+      if (error.status === 401) showError(error);
+      setChildren(status, error.message);
     }
-    more.disabled = false;
+    olderButton.disabled = false;
   }
 
   /** @param {import("./entry.js").Entry[]} events */
-  function append(events) {
+  function appendEvents(events) {
     for (const event of events) {
-      if (day(event.time) !== last) {
-        last = day(event.time);
-        list.append(h("li", { class: "day" }, h("h2", {}, last)));
-      }
-      list.append(h("li", {}, line(event)));
-      if (!known.has(event.type)) types.append(h("option", { value: event.type }));
-      known.add(event.type);
+      const day = formatDay(event.time);
+      if (day !== lastDay) list.append(h("li", { class: "day" }, h("h2", {}, day)));
+      lastDay = day;
+      list.append(h("li", {}, createEntry(event)));
+      if (!offeredTypes.has(event.type)) typeOptions.append(h("option", { value: event.type }));
+      offeredTypes.add(event.type);
     }
   }
 }

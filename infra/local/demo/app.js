@@ -1,51 +1,61 @@
-// The shop's frame, and the page that its address names. Every page is loaded anew, as in most shops.
+// The shop's frame, and the page that the URL names. Each page is a full page load, as in most shops.
 
-import { h, show } from "/console/dom.js";
-import { account } from "./account.js";
-import { basketPage } from "./basket.js";
-import { banner, choices } from "./consent.js";
-import { checkout, order } from "./checkout.js";
-import { count } from "./kept.js";
-import { customer } from "./customer.js";
-import { list } from "./list.js";
-import { login } from "./login.js";
-import { newsletter } from "./newsletter.js";
-import { panel } from "./panel.js";
-import { product } from "./product.js";
+import { h, setChildren } from "/console/dom.js";
+import { renderAccount } from "./account.js";
+import { renderBasket } from "./basket.js";
+import { renderCheckout, renderOrder } from "./checkout.js";
+import { createConsentBanner, createConsentButton } from "./consent.js";
+import { readCustomer } from "./customer.js";
+import { renderLogin } from "./login.js";
+import { renderNewsletter } from "./newsletter.js";
+import { createPanel } from "./panel.js";
+import { renderProduct } from "./product.js";
+import { renderProducts } from "./products.js";
+import { countItems } from "./storage.js";
 
-/** @type {Record<string, (main: HTMLElement, rest: string) => string>} what fills a page, and answers its title */
-const PAGES = { "": list, product, basket: basketPage, checkout, order, login, account, newsletter };
+/** Each fills `main` and returns the page's title. @type {Record<string, (main: HTMLElement, parameter: string) => string>} */
+const PAGES = {
+  "": renderProducts,
+  product: renderProduct,
+  basket: renderBasket,
+  checkout: renderCheckout,
+  order: renderOrder,
+  login: renderLogin,
+  account: renderAccount,
+  newsletter: renderNewsletter,
+};
 
-const [name = "", rest = ""] = location.pathname.replace(/^\/demo\/?/, "").split("/");
+const [pageName = "", parameter = ""] = location.pathname.replace(/^\/demo\/?/, "").split("/");
 const main = h("main", { id: "main", tabindex: -1 });
-const known = customer();
+const customer = readCustomer();
 
-show(document.body,
+setChildren(document.body,
   h("a", { class: "skip", href: "#main" }, "Skip to content"),
   h("header", { class: "top" },
     h("a", { class: "brand", href: "/demo" }, h("span", { class: "arch", "aria-hidden": true }), "Nook"),
     h("nav", { "aria-label": "Shop" },
-      link("/demo", "Shop"),
-      link("/demo/newsletter", "Newsletter"),
-      known ? link("/demo/account", known.first_name) : link("/demo/login", "Log in"),
-      h("a", { href: "/demo/basket", class: "to-basket", "aria-current": name === "basket" && "page" },
-        "Basket", h("span", { class: "count", "data-count": true }, count())))),
+      createNavLink("/demo", "Shop"),
+      createNavLink("/demo/newsletter", "Newsletter"),
+      customer ? createNavLink("/demo/account", customer.first_name) : createNavLink("/demo/login", "Log in"),
+      h("a", { href: "/demo/basket", class: "to-basket", "aria-current": pageName === "basket" && "page" },
+        "Basket", h("span", { class: "count", "data-count": true }, countItems())))),
   main,
   h("footer", { class: "foot" },
-    h("p", {}, "Nook is a demo: it sells nothing, and sends what happens here to the Hardlink on this machine."),
-    h("p", {}, choices(), h("a", { href: "/console", target: "hardlink-console" }, "Hardlink’s console"))),
-  h("div", { class: "corner" }, panel(), banner()));
+    h("p", {}, "Nook is a demo shop. It sells nothing, and sends events to the Hardlink service on this machine."),
+    h("p", {}, createConsentButton(), h("a", { href: "/console", target: "hardlink-console" }, "Hardlink console"))),
+  h("div", { class: "corner" }, createPanel(), createConsentBanner()));
 
-const page = Object.hasOwn(PAGES, name) ? PAGES[name] : undefined;
-document.title = `${page ? page(main, rest) : missing()} · Nook`;
+const renderPage = Object.hasOwn(PAGES, pageName) ? PAGES[pageName] : renderNotFound;
+document.title = `${renderPage(main, parameter)} · Nook`;
 hardlink.trackLink(".hero a", "banner_click", { banner: "autumn", position: "home" });
 
 /** @param {string} href @param {string} text */
-function link(href, text) {
+function createNavLink(href, text) {
   return h("a", { href, "aria-current": location.pathname === href && "page" }, text);
 }
 
-function missing() {
-  show(main, h("h1", {}, "There is no such page"), h("p", {}, h("a", { href: "/demo" }, "Back to the shop")));
-  return "No such page";
+/** @param {HTMLElement} main */
+function renderNotFound(main) {
+  setChildren(main, h("h1", {}, "Page not found"), h("p", {}, h("a", { href: "/demo" }, "Back to the shop")));
+  return "Page not found";
 }

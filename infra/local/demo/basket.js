@@ -1,50 +1,59 @@
-// What lies in the basket, and how much of it.
+// The basket page.
 
-import { h, show } from "/console/dom.js";
-import { money, sold } from "./catalogue.js";
-import { basket, put, total } from "./kept.js";
-import { picture } from "./pictures.js";
-import { note } from "./told.js";
+import { h, setChildren } from "/console/dom.js";
+import { trackActivity } from "./activity.js";
+import { formatPrice, toEcommerceProduct } from "./catalogue.js";
+import { createPicture } from "./pictures.js";
+import { computeTotal, readBasket, setQuantity } from "./storage.js";
 
-/** @param {HTMLElement} main */
-export function basketPage(main) {
-  const place = h("div", { class: "basket" });
-  show(main, h("h1", {}, "Your basket"), place);
-  draw(place);
+/** @param {HTMLElement} main @returns {string} the page's title */
+export function renderBasket(main) {
+  const content = h("div", { class: "basket" });
+  setChildren(main, h("h1", {}, "Your basket"), content);
+  drawBasket(content);
   return "Basket";
 }
 
-/** @param {HTMLElement} place */
-function draw(place) {
-  const lines = basket();
+/** @param {HTMLElement} content */
+function drawBasket(content) {
+  const lines = readBasket();
   if (!lines.length) {
-    show(place, h("p", {}, "There is nothing in it yet."), h("a", { class: "button", href: "/demo" }, "Look around"));
+    setChildren(content, h("p", {}, "Your basket is empty."), h("a", { class: "button", href: "/demo" }, "Continue shopping"));
     return;
   }
-  show(place,
-    h("ul", { class: "lines" }, lines.map((line) => row(line, () => draw(place)))),
-    h("div", { class: "sum" }, h("p", {}, "Together ", h("strong", {}, money(total()))),
-      h("a", { class: "button", href: "/demo/checkout" }, "To the checkout")));
+  const redraw = () => drawBasket(content);
+  setChildren(content,
+    h("ul", { class: "lines" }, lines.map((line) => createRow(line, redraw))),
+    h("div", { class: "sum" }, h("p", {}, "Total ", h("strong", {}, formatPrice(computeTotal()))),
+      h("a", { class: "button", href: "/demo/checkout" }, "Go to checkout")));
 }
 
-/** @param {import("./kept.js").Line} line @param {() => void} changed */
-function row({ product, quantity }, changed) {
-  const set = (/** @type {number} */ wanted) => {
-    put(product.id, wanted);
-    const [kind, type, amount] = wanted > quantity
-      ? ["add", "product_add_to_cart", wanted - quantity]
-      : ["remove", "product_remove_from_cart", quantity - wanted];
-    const said = { currencyCode: "EUR", [kind]: { products: [sold(product, Number(amount))] } };
-    note(`${type} ${product.name}`, hardlink.trackEnhancedEcommerce(said, kind === "add" ? "add" : "remove"));
-    changed();
+/** @param {import("./storage.js").BasketLine} line @param {() => void} onChanged */
+function createRow({ product, quantity }, onChanged) {
+  const changeQuantity = (/** @type {number} */ newQuantity) => {
+    setQuantity(product.id, newQuantity);
+    trackQuantity(product, newQuantity - quantity);
+    onChanged();
   };
-  /** @param {string} text @param {string} label @param {number} wanted */
-  const button = (text, label, wanted) =>
-    h("button", { type: "button", "aria-label": `${label} ${product.name}`, onclick: () => set(wanted) }, text);
+  /** @param {string} text @param {string} label @param {number} newQuantity */
+  const createButton = (text, label, newQuantity) => h("button", {
+    type: "button", "aria-label": `${label} ${product.name}`, onclick: () => changeQuantity(newQuantity),
+  }, text);
+  const url = `/demo/product/${product.id}`;
   return h("li", {},
-    h("a", { href: `/demo/product/${product.id}`, tabindex: -1, "aria-hidden": true }, picture(product.id)),
-    h("p", {}, h("a", { href: `/demo/product/${product.id}` }, product.name), h("span", { class: "price" }, money(product.price))),
-    h("div", { class: "amount" }, button("−", "One less:", quantity - 1), h("span", {}, quantity), button("+", "One more:", quantity + 1)),
-    h("strong", {}, money(product.price * quantity)),
-    button("Remove", "Remove", 0));
+    h("a", { href: url, tabindex: -1, "aria-hidden": true }, createPicture(product.id)),
+    h("p", {}, h("a", { href: url }, product.name), h("span", { class: "price" }, formatPrice(product.price))),
+    h("div", { class: "amount" },
+      createButton("−", "One less:", quantity - 1), h("span", {}, quantity), createButton("+", "One more:", quantity + 1)),
+    h("strong", {}, formatPrice(product.price * quantity)),
+    createButton("Remove", "Remove", 0));
+}
+
+/** @param {import("./catalogue.js").Product} product @param {number} difference negative if items were removed */
+function trackQuantity(product, difference) {
+  const kind = difference > 0 ? "add" : "remove";
+  const type = difference > 0 ? "product_add_to_cart" : "product_remove_from_cart";
+  const products = [toEcommerceProduct(product, Math.abs(difference))];
+  const call = hardlink.trackEnhancedEcommerce({ currencyCode: "EUR", [kind]: { products } }, kind);
+  trackActivity(`${type} ${product.name}`, call);
 }

@@ -1,72 +1,93 @@
-// The order form, and the thanks afterwards. Who orders as a guest leaves an e-mail address.
+// The order form and the confirmation page. Customers who are not logged in order as guests, with an e-mail address.
 
-import { h, show } from "/console/dom.js";
-import { money, sold } from "./catalogue.js";
-import { customer, guest } from "./customer.js";
-import { field } from "./fields.js";
-import { basket, read, total, write } from "./kept.js";
-import { inConsole } from "./panel.js";
-import { note, soon } from "./told.js";
+import { h, setChildren } from "/console/dom.js";
+import { trackActivity, waitBriefly } from "./activity.js";
+import { formatPrice, toEcommerceProduct } from "./catalogue.js";
+import { customerPath, identifyGuest, readCustomer } from "./customer.js";
+import { createField } from "./fields.js";
+import { createConsoleLink } from "./panel.js";
+import { computeTotal, readBasket, readStored, writeStored } from "./storage.js";
 
+/** In euros. */
 const SHIPPING = 4.9;
 
-/** @param {HTMLElement} main */
-export function checkout(main) {
-  const lines = basket();
+/** @param {HTMLElement} main @returns {string} the page's title */
+export function renderCheckout(main) {
+  const lines = readBasket();
   if (!lines.length) {
-    show(main, h("h1", {}, "Checkout"), h("p", {}, "There is nothing to pay for yet. ", h("a", { href: "/demo" }, "Look around")));
+    const shopLink = h("a", { href: "/demo" }, "Continue shopping");
+    setChildren(main, h("h1", {}, "Checkout"), h("p", {}, "Your basket is empty. ", shopLink));
     return "Checkout";
   }
-  const products = lines.map((line) => sold(line.product, line.quantity));
-  note("checkout", hardlink.trackEnhancedEcommerce({ currencyCode: "EUR", checkout: { actionField: { step: 1 }, products } }, "checkout"));
-  const who = customer();
-  const form = h("form", { class: "form", onsubmit: (/** @type {Event} */ event) => {
-    event.preventDefault();
-    const given = new FormData(form);
-    pay(products, String(given.get("email")).trim().toLowerCase());
-  } },
-  !who && h("p", {}, "You order as a guest. ", h("a", { href: "/demo/login?then=checkout" }, "Log in"), " if you have been here before."),
-  field("name", "Name", { autocomplete: "name", value: who && `${who.first_name} ${who.last_name}`.trim() }),
-  field("email", "E-mail", { type: "email", autocomplete: "email", value: who?.email, readonly: Boolean(who) }),
-  field("address", "Address", { autocomplete: "street-address", placeholder: "Any street will do", required: false }),
-  h("button", { type: "submit", class: "primary" }, `Order for ${money(total() + SHIPPING)}`));
-  show(main, h("h1", {}, "Checkout"), h("div", { class: "two" }, form, summary()));
+  const products = lines.map((line) => toEcommerceProduct(line.product, line.quantity));
+  const checkout = { actionField: { step: 1 }, products };
+  trackActivity("checkout", hardlink.trackEnhancedEcommerce({ currencyCode: "EUR", checkout }, "checkout"));
+  setChildren(main, h("h1", {}, "Checkout"), h("div", { class: "two" }, createOrderForm(products), createSummary()));
   return "Checkout";
 }
 
-function summary() {
-  return h("section", { class: "summary", "aria-label": "What you order" }, h("dl", {},
-    basket().map(({ product, quantity }) => line(`${quantity} × ${product.name}`, product.price * quantity)),
-    line("Parcel", SHIPPING), line("Together", total() + SHIPPING)));
+/** @param {import("../../../functions/sdk/hardlink.js").Properties[]} products */
+function createOrderForm(products) {
+  const customer = readCustomer();
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const email = String(new FormData(form).get("email")).trim().toLowerCase();
+    placeOrder(products, email);
+  };
+  const guestNote = h("p", {}, "You are ordering as a guest. ",
+    h("a", { href: "/demo/login?then=checkout" }, "Log in"), " if you have an account.");
+  const name = customer && `${customer.first_name} ${customer.last_name}`.trim();
+  const form = h("form", { class: "form", onsubmit: submit },
+    !customer && guestNote,
+    createField("name", "Name", { autocomplete: "name", value: name }),
+    createField("email", "E-mail", {
+      type: "email", autocomplete: "email", value: customer?.email, readonly: Boolean(customer),
+    }),
+    createField("address", "Address", { autocomplete: "street-address", placeholder: "Optional in this demo", required: false }),
+    h("button", { type: "submit", class: "primary" }, `Order for ${formatPrice(computeTotal() + SHIPPING)}`));
+  return form;
 }
 
-/** @param {string} text @param {number} amount */
-const line = (text, amount) => h("div", {}, h("dt", {}, text), h("dd", {}, money(amount)));
+function createSummary() {
+  const productLines = readBasket().map(({ product, quantity }) =>
+    createSummaryLine(`${quantity} × ${product.name}`, product.price * quantity));
+  return h("section", { class: "summary", "aria-label": "Order summary" }, h("dl", {}, productLines,
+    createSummaryLine("Shipping", SHIPPING), createSummaryLine("Total", computeTotal() + SHIPPING)));
+}
 
-/** @param {import("../../functions/sdk/hardlink.js").Properties[]} products @param {string} email */
-async function pay(products, email) {
+/** @param {string} text @param {number} amount in euros */
+const createSummaryLine = (text, amount) => h("div", {}, h("dt", {}, text), h("dd", {}, formatPrice(amount)));
+
+/**
+ * Track the order, store it for the confirmation page, and open that page.
+ * @param {import("../../../functions/sdk/hardlink.js").Properties[]} products
+ * @param {string} email
+ */
+async function placeOrder(products, email) {
   const number = `N-${Date.now().toString(36).toUpperCase()}`;
-  const revenue = Number((total() + SHIPPING).toFixed(2));
+  const revenue = Number((computeTotal() + SHIPPING).toFixed(2));
   const purchase = { actionField: { id: number, revenue, shipping: SHIPPING }, products };
-  const told = customer() ? [] : [guest(email)];
-  told.push(note(`transaction ${number}`, hardlink.trackEnhancedEcommerce({ currencyCode: "EUR", purchase }, "purchase")));
-  write("order", { number, revenue });
-  write("basket", undefined);
-  await soon(Promise.all(told));
+  const calls = readCustomer() ? [] : [identifyGuest(email)];
+  const transaction = hardlink.trackEnhancedEcommerce({ currencyCode: "EUR", purchase }, "purchase");
+  calls.push(trackActivity(`transaction ${number}`, transaction));
+  writeStored("order", { number, revenue });
+  writeStored("basket", undefined);
+  await waitBriefly(Promise.all(calls));
   location.assign("/demo/order");
 }
 
-/** @param {HTMLElement} main */
-export function order(main) {
-  const found = read("order", null);
-  const who = customer();
-  const { hard = "registered" } = document.body.dataset;
-  show(main, h("div", { class: "thanks" },
-    h("h1", {}, found ? "Thank you" : "No order yet"),
-    found && h("p", {}, "Your order ", h("strong", {}, found.number), ` over ${money(found.revenue)} is on its way to nowhere: this is a demo.`),
-    who
-      ? h("p", {}, inConsole(["customers", hard, who.id], "See the order among everything you did"), ", in the console.")
-      : h("p", {}, h("a", { href: "/demo/login" }, "Log in"), " with the same e-mail address, and the order is yours, with all that led to it."),
+/** @param {HTMLElement} main @returns {string} the page's title */
+export function renderOrder(main) {
+  const order = readStored("order", null);
+  const customer = readCustomer();
+  const title = order ? "Thank you" : "No order yet";
+  const confirmation = order && h("p", {}, "Your order ", h("strong", {}, order.number),
+    ` for ${formatPrice(order.revenue)} will not be delivered: this is a demo.`);
+  const nextStep = customer
+    ? h("p", {}, createConsoleLink(customerPath(customer), "See the order in your timeline"), ", in the console.")
+    : h("p", {}, h("a", { href: "/demo/login" }, "Log in"),
+      " with the same e-mail address to assign the order, and everything before it, to your account.");
+  setChildren(main, h("div", { class: "thanks" }, h("h1", {}, title), confirmation, nextStep,
     h("a", { class: "button", href: "/demo" }, "Back to the shop")));
-  return found ? "Thank you" : "No order yet";
+  return title;
 }

@@ -1,47 +1,59 @@
-// Who is logged in, and how the shop tells Hardlink. There are no passwords: whoever says a name has it.
+// The customer who is logged in, and the calls that identify them. The demo has no passwords.
 
-import { read, write } from "./kept.js";
-import { note, soon } from "./told.js";
+import { trackActivity, waitBriefly } from "./activity.js";
+import { readStored, writeStored } from "./storage.js";
 
 /** @typedef {{id: string, email: string, first_name: string, last_name: string}} Customer */
 
-/** @returns {Customer | null} */
-export const customer = () => read("customer", null);
+/** @returns {Customer | null} `null` if nobody is logged in */
+export const readCustomer = () => readStored("customer", null);
+
+/** Path of a customer in API and console. @param {Customer} customer */
+export const customerPath = ({ id }) => ["customers", hardType(), id];
+
+/** The identifier type of customer numbers, as the project declares it. */
+export const hardType = () => document.body.dataset.hard ?? "registered";
 
 /** @param {string} name @param {string} email */
 export async function logIn(name, email) {
-  const [first_name, ...last] = name.trim().split(/\s+/);
-  const mail = email.trim().toLowerCase();
-  write("customer", { id: numberOf(mail), email: mail, first_name, last_name: last.join(" ") });
-  await soon(identify());
+  const [first_name, ...lastNames] = name.trim().split(/\s+/);
+  const normalizedEmail = email.trim().toLowerCase();
+  writeStored("customer", {
+    id: customerNumber(normalizedEmail), email: normalizedEmail, first_name, last_name: lastNames.join(" "),
+  });
+  await waitBriefly(identifyCustomer());
 }
 
-/** Whoever uses this device from now on is somebody else. */
+/** Log out, and start a new session for the next visitor of this device. */
 export async function logOut() {
-  await soon(hardlink.anonymize());
-  write("customer", undefined);
-  write("basket", undefined);
+  await waitBriefly(hardlink.anonymize());
+  writeStored("customer", undefined);
+  writeStored("basket", undefined);
 }
 
-/** Tells who is logged in: at log-in, and when tracking is allowed only then. */
-export async function identify() {
-  const who = customer();
-  if (!who) return;
-  const { id, ...properties } = who;
-  const { hard = "registered", email } = document.body.dataset;
-  const ids = { [hard]: id, ...(email && { [email]: who.email }) };
-  await note(`identify ${id}`, hardlink.identify(ids, properties));
+/** Identify the customer who is logged in: at log-in, and when tracking is accepted after it. */
+export async function identifyCustomer() {
+  const customer = readCustomer();
+  if (!customer) return;
+  const { id, ...properties } = customer;
+  const { email: emailType } = document.body.dataset;
+  const ids = { [hardType()]: id, ...(emailType && { [emailType]: customer.email }) };
+  await trackActivity(`identify ${id}`, hardlink.identify(ids, properties));
 }
 
-/** A guest who orders leaves an address, which is less than a customer number. @param {string} mail */
-export async function guest(mail) {
-  const { email } = document.body.dataset;
-  if (email) await note(`identify ${mail}`, hardlink.identify({ [email]: mail }));
+/** Identify a guest by their e-mail address, which is a soft identifier. @param {string} email */
+export async function identifyGuest(email) {
+  const { email: emailType } = document.body.dataset;
+  if (emailType) await trackActivity(`identify ${email}`, hardlink.identify({ [emailType]: email }));
 }
 
-/** A customer number as a shop's database would give it; here the address makes it, the same on every device. */
-function numberOf(/** @type {string} */ mail) {
+/**
+ * A customer number, which a real shop takes from its database. The demo computes it from the address (FNV-1a), so that
+ * it is the same on every device.
+ * @param {string} email
+ */
+function customerNumber(email) {
   let hash = 2166136261;
-  for (const letter of mail) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 16777619) >>> 0;
+  for (const letter of email) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 16777619) >>> 0;
   return `C-${String(hash % 10_000_000).padStart(7, "0")}`;
 }

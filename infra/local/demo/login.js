@@ -1,33 +1,36 @@
-// Log in, as anybody: no password, nothing is checked.
+// The log-in page: any name and e-mail address are accepted, without a password.
 
-import { h, show } from "/console/dom.js";
-import { customer, logIn } from "./customer.js";
-import { field } from "./fields.js";
+import { h, setChildren } from "/console/dom.js";
+import { logIn, readCustomer } from "./customer.js";
+import { createField } from "./fields.js";
 
-const PEOPLE = [["Ada Lovelace", "ada@example.com"], ["Grace Hopper", "grace@example.com"]];
+const SAMPLE_CUSTOMERS = [["Ada Lovelace", "ada@example.com"], ["Grace Hopper", "grace@example.com"]];
 
-/** @param {HTMLElement} main */
-export function login(main) {
-  const who = customer();
-  const next = new URLSearchParams(location.search).get("then") === "checkout" ? "checkout" : "account";
-  const enter = async (/** @type {string} */ name, /** @type {string} */ email) => {
+/** @param {HTMLElement} main @returns {string} the page's title */
+export function renderLogin(main) {
+  const customer = readCustomer();
+  const nextPage = new URLSearchParams(location.search).get("then") === "checkout" ? "checkout" : "account";
+  const logInAs = async (/** @type {string} */ name, /** @type {string} */ email) => {
     await logIn(name, email);
-    location.assign(`/demo/${next}`);
+    location.assign(`/demo/${nextPage}`);
   };
-  const form = h("form", { class: "form", onsubmit: (/** @type {Event} */ event) => {
+  const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    const given = new FormData(form);
-    enter(String(given.get("name")), String(given.get("email")));
-  } },
-  field("name", "Name", { autocomplete: "name" }),
-  field("email", "E-mail", { type: "email", autocomplete: "email" }),
-  h("button", { type: "submit", class: "primary" }, "Log in"));
-  show(main, h("h1", {}, "Log in"),
-    who && h("p", { class: "note" }, `${who.first_name} is logged in here. If somebody else logs in without logging out first, what this device did moves to them; the console can undo that.`),
+    const values = new FormData(form);
+    logInAs(String(values.get("name")), String(values.get("email")));
+  };
+  const form = h("form", { class: "form", onsubmit: submit },
+    createField("name", "Name", { autocomplete: "name" }),
+    createField("email", "E-mail", { type: "email", autocomplete: "email" }),
+    h("button", { type: "submit", class: "primary" }, "Log in"));
+  const note = customer && h("p", { class: "note" },
+    `${customer.first_name} is logged in. If another customer logs in before they log out, the activity of this device moves to that customer. You can undo this in the console.`);
+  const sampleButtons = SAMPLE_CUSTOMERS.map(([name, email]) =>
+    h("button", { type: "button", onclick: () => logInAs(name, email) }, `Log in as ${name}`));
+  setChildren(main, h("h1", {}, "Log in"), note,
     h("div", { class: "two" }, form,
-      h("section", { class: "summary", "aria-label": "People to log in as" },
-        h("p", {}, "No password: any name and address will do. Or be one of these:"),
-        h("div", { class: "buttons" }, PEOPLE.map(([name, email]) =>
-          h("button", { type: "button", onclick: () => enter(name, email) }, `Log in as ${name}`))))));
+      h("section", { class: "summary", "aria-label": "Sample customers" },
+        h("p", {}, "Any name and e-mail address work, without a password. Or use a sample customer:"),
+        h("div", { class: "buttons" }, sampleButtons))));
   return "Log in";
 }

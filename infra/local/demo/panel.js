@@ -1,75 +1,79 @@
-// A small panel for those who look behind the shop: what Hardlink knows of this visitor, and where the console shows it.
+// A panel for developers: the visitor's session, profile and customer, recent calls, and links to the console.
 
-import { h, show } from "/console/dom.js";
-import { onSaid, said } from "./consent.js";
-import { customer } from "./customer.js";
-import { read, TAB, write } from "./kept.js";
-import { onTold, told } from "./told.js";
+import { h, setChildren } from "/console/dom.js";
+import { onActivity, readActivity } from "./activity.js";
+import { onConsent, readConsent } from "./consent.js";
+import { customerPath, hardType, readCustomer } from "./customer.js";
+import { readStored, TAB, writeStored } from "./storage.js";
 
-const WAITING = { "": "waits for a yes", denied: "is off: this visitor said no" };
+const MAX_ID_CHARACTERS = 13;
+const STATES_WITHOUT_CONSENT = { "": "waits for consent", denied: "is off: tracking was declined" };
 
-export function panel() {
+export function createPanel() {
   const state = h("span", { class: "state" });
   const body = h("div", { class: "inside" });
-  const box = h("details", {}, h("summary", {}, h("span", { class: "dot", "aria-hidden": true }), h("span", {}, "Hardlink"), state), body);
-  box.open = read("panel", false, TAB) && matchMedia("(min-width: 861px)").matches; // it would hide a small page
-  box.addEventListener("toggle", () => write("panel", box.open, TAB));
-  let last = Promise.resolve();
-  const again = () => {
-    last = last.then(draw);
+  const summary = h("summary", {}, h("span", { class: "dot", "aria-hidden": true }), h("span", {}, "Hardlink"), state);
+  const details = h("details", {}, summary, body);
+  const isWideScreen = matchMedia("(min-width: 861px)").matches;
+  details.open = readStored("panel", false, TAB) && isWideScreen; // on a narrow screen it would cover the page
+  details.addEventListener("toggle", () => writeStored("panel", details.open, TAB));
+
+  let lastDrawing = Promise.resolve();
+  const redraw = () => {
+    lastDrawing = lastDrawing.then(draw); // one after the other, because drawing is asynchronous
   };
-  onTold(again);
-  onSaid(again);
-  again();
-  return h("aside", { class: "panel", "aria-label": "What Hardlink knows" }, box);
+  onActivity(redraw);
+  onConsent(redraw);
+  redraw();
+  return h("aside", { class: "panel", "aria-label": "Hardlink panel" }, details);
 
   async function draw() {
-    const consent = said();
-    const who = customer();
-    box.dataset.consent = consent;
+    const consent = readConsent();
+    details.dataset.consent = consent;
     if (consent !== "granted") {
-      show(state, WAITING[consent]);
-      show(body, h("p", {}, consent ? "Nothing is stored or sent." : "What happens here is held in memory, and goes with the page."));
+      const note = consent ? "Nothing is stored or sent." : "Events are kept in memory, and discarded when the page is left.";
+      setChildren(state, STATES_WITHOUT_CONSENT[consent]);
+      setChildren(body, h("p", {}, note));
       return;
     }
+    const customer = readCustomer();
     const [session, profile] = await Promise.all([hardlink.getSession(), hardlink.getProfile()]);
-    show(state, who ? `knows ${who.first_name}` : "knows a visitor, no name yet");
-    show(body, facts(session, profile, who), list(), links(session, who));
+    setChildren(state, customer ? `customer: ${customer.first_name}` : "anonymous visitor");
+    setChildren(body, createFacts(session, profile, customer), createActivityList(), createLinks(session, customer));
   }
 }
 
-/** @param {string} session @param {string | null} profile @param {import("./customer.js").Customer | null} who */
-function facts(session, profile, who) {
-  const { hard = "registered" } = document.body.dataset;
-  return h("dl", {}, ...[
-    ["session", h("code", { "data-session": session }, short(session))],
-    ["visitor", profile ? h("code", {}, short(profile)) : "known in a moment"],
-    ["customer", who ? `${hard} ${who.id}` : "nobody yet: log in"],
-  ].map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+/** @param {string} session @param {string | null} profile @param {import("./customer.js").Customer | null} customer */
+function createFacts(session, profile, customer) {
+  const facts = [
+    ["session", h("code", { "data-session": session }, shorten(session))],
+    ["visitor", profile ? h("code", {}, shorten(profile)) : "not assigned yet"],
+    ["customer", customer ? `${hardType()} ${customer.id}` : "anonymous until log-in"],
+  ];
+  return h("dl", {}, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 
-function list() {
-  const entries = told();
-  if (!entries.length) return h("p", {}, "Page visits are told by themselves; look at a product.");
+function createActivityList() {
+  const entries = readActivity();
+  if (!entries.length) return h("p", {}, "Page visits are tracked automatically. Look at a product to track more.");
   return h("ol", {}, entries.map(({ label, status }) =>
     h("li", { class: status.split(":")[0] }, h("span", {}, label), h("span", { class: "verdict" }, status))));
 }
 
-/** @param {string} session @param {import("./customer.js").Customer | null} who */
-function links(session, who) {
-  const { hard = "registered" } = document.body.dataset;
-  return h("p", { class: "ways" },
-    who && inConsole(["customers", hard, who.id], "The whole customer"),
-    who && inConsole(["customers", hard, who.id, "graph"], "How it was joined"),
-    inConsole(["sessions", session], "This session"),
+/** @param {string} session @param {import("./customer.js").Customer | null} customer */
+function createLinks(session, customer) {
+  return h("p", { class: "links" },
+    customer && createConsoleLink(customerPath(customer), "Customer"),
+    customer && createConsoleLink([...customerPath(customer), "graph"], "Identity graph"),
+    createConsoleLink(["sessions", session], "Session"),
     h("small", {}, "in the console, which asks for the server key that the terminal shows"));
 }
 
-/** One tab for the console, so that it asks for its key once. @param {string[]} parts @param {string} text */
-export function inConsole(parts, text) {
-  const href = `/console#/${parts.map(encodeURIComponent).join("/")}`;
+/** A link that reuses one tab for the console, so that it asks for its key once. @param {string[]} segments @param {string} text */
+export function createConsoleLink(segments, text) {
+  const href = `/console#/${segments.map(encodeURIComponent).join("/")}`;
   return h("a", { href, target: "hardlink-console" }, text);
 }
 
 /** @param {string} id */
-const short = (id) => (id.length > 13 ? `${id.slice(0, 13)}…` : id);
+const shorten = (id) => (id.length > MAX_ID_CHARACTERS ? `${id.slice(0, MAX_ID_CHARACTERS)}…` : id);

@@ -1,4 +1,4 @@
-// Pictures of what the shop sells, drawn from a few shapes in four tones; a product's class says which.
+// Product pictures as SVG, drawn from a few shapes; the style sheet sets the colours of each product's tones.
 
 import { s } from "/console/dom.js";
 
@@ -11,7 +11,7 @@ const ellipse = (tone, cx, cy, rx, ry = rx) => ["ellipse", tone, { cx, cy, rx, r
 /** @type {(tone: string, x: number, y: number, width: number, height: number, rx?: number) => Shape} */
 const rect = (tone, x, y, width, height, rx = 0) => ["rect", tone, { x, y, width, height, rx }];
 
-/** @type {Record<string, Shape[]>} */
+/** By product ID. @type {Record<string, Shape[]>} */
 const SHAPES = {
   lamp: [
     path("glow", "M68 102L46 162H154L132 102Z"),
@@ -64,11 +64,11 @@ const SHAPES = {
 
 /**
  * @param {string} id of a product
- * @param {string} [label] what it shows, where no text beside it says so
+ * @param {string} [label] text alternative; omit it if the text beside the picture names the product
  */
-export function picture(id, label) {
-  const named = label ? { role: "img", "aria-label": label } : { "aria-hidden": true };
+export function createPicture(id, label) {
+  const accessibility = label ? { role: "img", "aria-label": label } : { "aria-hidden": true };
   const shapes = (SHAPES[id] ?? []).map(([tag, tone, shape]) => s(tag, { ...shape, class: tone }));
-  return s("svg", { class: `picture of-${id}`, viewBox: "0 0 200 200", ...named },
+  return s("svg", { class: `picture of-${id}`, viewBox: "0 0 200 200", ...accessibility },
     s("ellipse", { class: "shadow", cx: 100, cy: 166, rx: 66, ry: 7 }), shapes);
 }

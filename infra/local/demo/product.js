@@ -1,42 +1,58 @@
-// One product: looking at it is an event, putting it in the basket another.
+// A product page: tracks the view, and the addition to the basket.
 
-import { h, show } from "/console/dom.js";
-import { find, money, PRODUCTS, ROOMS, sold } from "./catalogue.js";
-import { put, quantityOf } from "./kept.js";
-import { cards } from "./list.js";
-import { picture } from "./pictures.js";
-import { note } from "./told.js";
+import { h, setChildren } from "/console/dom.js";
+import { trackActivity } from "./activity.js";
+import { findProduct, formatPrice, PRODUCTS, ROOMS, toEcommerceProduct } from "./catalogue.js";
+import { createPicture } from "./pictures.js";
+import { createCards } from "./products.js";
+import { readQuantity, setQuantity } from "./storage.js";
 
-/** @param {HTMLElement} main @param {string} id */
-export function product(main, id) {
-  const found = find(id);
-  if (!found) {
-    show(main, h("h1", {}, "This is sold out for good"), h("p", {}, h("a", { href: "/demo" }, "See what there is")));
-    return "Not here";
+const MAX_RELATED = 4;
+
+/** @param {HTMLElement} main @param {string} id @returns {string} the page's title */
+export function renderProduct(main, id) {
+  const product = findProduct(id);
+  if (!product) {
+    setChildren(main, h("h1", {}, "Product not found"), h("p", {}, h("a", { href: "/demo" }, "See all products")));
+    return "Product not found";
   }
-  note(`product_detail ${found.name}`, hardlink.trackEnhancedEcommerce({ currencyCode: "EUR", detail: { products: [sold(found)] } }, "detail"));
-  const others = PRODUCTS.filter((one) => one !== found).sort((one) => (one.room === found.room ? -1 : 1)).slice(0, 4);
-  show(main,
+  const detail = { products: [toEcommerceProduct(product)] };
+  const call = hardlink.trackEnhancedEcommerce({ currencyCode: "EUR", detail }, "detail");
+  trackActivity(`product_detail ${product.name}`, call);
+
+  const related = findRelated(product).map((other) => other.id);
+  setChildren(main,
     h("article", { class: "product" },
-      picture(id, found.name),
+      createPicture(id, product.name),
       h("div", {},
-        h("p", { class: "room" }, h("a", { href: `/demo?room=${found.room}` }, ROOMS[found.room])),
-        h("h1", {}, found.name),
-        h("p", { class: "price" }, money(found.price)),
-        h("p", {}, found.text),
-        h("ul", { class: "facts" }, found.facts.map((fact) => h("li", {}, fact))),
-        buying(found))),
-    h("section", { class: "others" }, h("h2", {}, "Goes well with it"), cards(others.map((one) => one.id), "Goes well")));
-  return found.name;
+        h("p", { class: "room" }, h("a", { href: `/demo?room=${product.room}` }, ROOMS[product.room])),
+        h("h1", {}, product.name),
+        h("p", { class: "price" }, formatPrice(product.price)),
+        h("p", {}, product.text),
+        h("ul", { class: "facts" }, product.facts.map((fact) => h("li", {}, fact))),
+        createBuyButton(product))),
+    h("section", { class: "others" }, h("h2", {}, "Goes well with it"), createCards(related, "Goes well")));
+  return product.name;
 }
 
-/** @param {import("./catalogue.js").Product} found */
-function buying(found) {
+/** Other products, those of the same room first. @param {import("./catalogue.js").Product} product */
+function findRelated(product) {
+  const others = PRODUCTS.filter((other) => other !== product);
+  const sameRoom = others.filter(({ room }) => room === product.room);
+  const otherRooms = others.filter(({ room }) => room !== product.room);
+  return [...sameRoom, ...otherRooms].slice(0, MAX_RELATED);
+}
+
+/** @param {import("./catalogue.js").Product} product */
+function createBuyButton(product) {
   const status = h("p", { class: "done", role: "status" });
-  const add = () => {
-    put(found.id, quantityOf(found.id) + 1);
-    note(`product_add_to_cart ${found.name}`, hardlink.trackEnhancedEcommerce({ currencyCode: "EUR", add: { products: [sold(found, 1)] } }, "add"));
-    show(status, "It is in your basket. ", h("a", { href: "/demo/basket" }, "See the basket"));
+  const addToBasket = () => {
+    setQuantity(product.id, readQuantity(product.id) + 1);
+    const add = { products: [toEcommerceProduct(product, 1)] };
+    const call = hardlink.trackEnhancedEcommerce({ currencyCode: "EUR", add }, "add");
+    trackActivity(`product_add_to_cart ${product.name}`, call);
+    setChildren(status, "Added to your basket. ", h("a", { href: "/demo/basket" }, "View basket"));
   };
-  return h("div", { class: "buying" }, h("button", { type: "button", class: "primary", onclick: add }, "Put in the basket"), status);
+  const button = h("button", { type: "button", class: "primary", onclick: addToBasket }, "Add to basket");
+  return h("div", { class: "buying" }, button, status);
 }

@@ -1,4 +1,4 @@
-"""The console in a real browser, on a service of its own; what comes in there is sent over HTTP as a shop sends it."""
+"""The console in a real browser, with a local service to which the tests send calls as a shop does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of the service. At its end the service prints no traceback."""
+    """A client of the service. Fails at the end if the service has logged a traceback."""
     with running(tmp_path_factory.mktemp("console") / "log.txt") as service:
         yield service.client
         service.end()
@@ -27,29 +27,31 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 @pytest.fixture
 def url(shop: Client) -> str:
-    """The console's address."""
+    """The console's URL."""
     return f"http://127.0.0.1:{shop.port}/console"
 
 
 @pytest.fixture
 def console(page: Page, url: str) -> Iterator[Page]:
-    """The console after the key was typed in; nothing that it does is against its own policy."""
-    against: list[str] = []
+    """The console, signed in. Fails at the end if it has violated its Content Security Policy."""
+    violations: list[str] = []
     page.on(
         "console",
-        lambda said: against.append(said.text) if "Security Policy" in said.text else None,
+        lambda message: (
+            violations.append(message.text) if "Security Policy" in message.text else None
+        ),
     )
     page.goto(url)
     page.get_by_label("Server key").fill(KEY)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Live").wait_for()
     yield page
-    assert against == []
+    assert violations == []
 
 
 @pytest.fixture(scope="session")
 def checks() -> Path:
-    """The folder in which axe and TypeScript are installed."""
+    """The folder with axe and TypeScript."""
     try:
         return npm.installed(wanted=Path(__file__).parent)
     except Unavailable as error:

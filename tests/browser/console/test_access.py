@@ -1,4 +1,4 @@
-"""Everybody can use it: axe finds nothing, in both themes, on a desktop and on a phone; and its scripts' types hold."""
+"""Accessibility by axe in both themes, on desktop and phone; keyboard access; and the type check of the scripts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.console.test_customer import GORDON, known
+from tests.browser.console.test_customer import GORDON, identify_visitor
 from tests.http.service import KEY, Client, fresh
 from tests.support.engines import tools
 
@@ -22,12 +22,12 @@ RUN = """async () => (await axe.run(document, {resultTypes: ['violations']})).vi
 
 @pytest.fixture(scope="module")
 def views(shop: Client) -> list[str]:
-    """The address of every view, with something in it."""
+    """The hash of every view, with data to show."""
     customer, session = fresh("c"), fresh()
     more: dict[str, Any] = {"segments": ["vip"], "consents": {"newsletter": True, "ads": False}}
     shop.track(session, "")
-    known(shop, session, fresh("first"), "view", "search")
-    known(shop, session, customer, "view", properties=GORDON, **more)
+    identify_visitor(shop, session, fresh("first"), "view", "search")
+    identify_visitor(shop, session, customer, "view", properties=GORDON, **more)
     backend = {"source": {"id": "web-key"}, "server_side": True, "ids": {"registered": customer}}
     shop.post("/track", {**backend, "events": [{"type": "invoice"}]})
     mine = f"#/customers/registered/{customer}"
@@ -38,7 +38,7 @@ def views(shop: Client) -> list[str]:
         f"{mine}/graph",
         f"{mine}/sessions",
         f"#/sessions/{session}",
-        "#/customers/registered/nobody",
+        "#/customers/registered/no-such-customer",
     ]
 
 
@@ -61,7 +61,7 @@ def test_axe_finds_nothing(
         page = context.new_page()
         page.goto(url)
         page.get_by_label("Server key").wait_for()
-        found = {"door": violations(page, checks)}
+        found = {"sign-in": violations(page, checks)}
         page.get_by_label("Server key").fill(KEY)
         page.keyboard.press("Enter")
         page.locator(".bar").wait_for()
@@ -79,7 +79,7 @@ def test_axe_finds_nothing(
         assert [(view, *one) for view, some in found.items() for one in some] == []
 
 
-def test_everything_is_reached_by_tab_alone(console: Page, shop: Client) -> None:
+def test_all_controls_are_reached_by_tab(console: Page, shop: Client) -> None:
     shop.track(fresh(), "view")
     console.locator(".entry").first.wait_for()
     console.locator(".skip").focus()
@@ -91,17 +91,24 @@ def test_everything_is_reached_by_tab_alone(console: Page, shop: Client) -> None
                 "(e => e.getAttribute('aria-label') || e.textContent.slice(0, 30))(document.activeElement)"
             )
         )
-    ways = ["Skip to content", "Hardlink", "Live", "Customers", "Type of identifier", "Identifier"]
-    assert reached[: len(ways)] == ways
+    first_controls = [
+        "Skip to content",
+        "Hardlink",
+        "Live",
+        "Customers",
+        "Type of identifier",
+        "Identifier",
+    ]
+    assert reached[: len(first_controls)] == first_controls
     assert {"Filter events", "Verdict", "Pause", "Raw JSON"} <= set(reached)
 
 
-def typed(checks: Path, project: Path) -> None:
-    """TypeScript finds nothing wrong in the scripts that a `tsconfig.json` names."""
+def check_types(checks: Path, project: Path) -> None:
+    """Assert that TypeScript accepts the scripts that a `tsconfig.json` includes."""
     command = [*tools.node(), str(checks / "node_modules/typescript/bin/tsc"), "-p", str(project)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_its_scripts_hold_their_types(checks: Path) -> None:
-    typed(checks, Path(__file__).with_name("tsconfig.json"))
+def test_the_scripts_pass_the_type_check(checks: Path) -> None:
+    check_types(checks, Path(__file__).with_name("tsconfig.json"))

@@ -1,4 +1,4 @@
-"""A customer's page, the graph behind it, and undo."""
+"""The views of customers and sessions: search, values, timeline, identity graph, undo, export, erasure."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ GORDON: Mapping[str, Any] = {
 }
 
 
-def known(shop: Client, session: str, customer: str, *types: str, **more: Any) -> None:
-    """A visitor who did this, and is this customer; association has come."""
+def identify_visitor(shop: Client, session: str, customer: str, *types: str, **more: Any) -> None:
+    """Track events of these types, identify the visitor, and wait until they are associated."""
     shop.track(session, *types)
     shop.identify(session, {"registered": customer}, **more)
     eventually(lambda: len(shop.types("registered", customer)) >= len(types), wanted=True)
@@ -40,11 +40,11 @@ def find(console: Page, value: str, type_: str = "") -> None:
     console.get_by_role("button", name="Look up").click()
 
 
-def test_the_special_attributes_and_all_others(console: Page, shop: Client) -> None:
+def test_the_card_and_all_other_values_are_shown(console: Page, shop: Client) -> None:
     customer = fresh("c")
     more = {"segments": ["vip"], "traits": {"size": "L"}, "consents": {"newsletter": True}}
     session = fresh()
-    known(shop, session, customer, "view", properties=GORDON, **more)
+    identify_visitor(shop, session, customer, "view", properties=GORDON, **more)
     body = {"source": {"id": "web-key"}, "session": {"id": session}, "tracking": "granted"}
     assert shop.post("/consent", body).status == 200
     find(console, customer)
@@ -70,7 +70,7 @@ def test_the_special_attributes_and_all_others(console: Page, shop: Client) -> N
         ("profile", "profile"),
     ],
 )
-def test_somebody_is_found_by_any_identifier(
+def test_a_customer_is_found_by_any_identifier(
     console: Page, shop: Client, type_: str, by: str
 ) -> None:
     ids = {"registered": fresh("c"), "email": f"{fresh()}@example.com"}
@@ -85,16 +85,18 @@ def test_somebody_is_found_by_any_identifier(
     assert session in console.locator("main").inner_text() or by != "session"
 
 
-def test_nobody_is_found(console: Page) -> None:
-    find(console, fresh("nobody"))
-    console.get_by_text("Nobody is known by this.").wait_for()
-    console.goto(console.url.partition("#")[0] + "#/customers/registered/nobody-at-all")
-    console.get_by_text("nobody is known by this identifier").wait_for()
+def test_an_unknown_identifier_is_not_found(console: Page, shop: Client) -> None:
+    find(console, fresh("unknown"))
+    console.get_by_text("No customer or session has this identifier.").wait_for()
+    console.goto(console.url.partition("#")[0] + "#/customers/registered/no-such-customer")
+    console.get_by_role("heading", name="Not found").wait_for()
+    message = shop.get("customers", "registered", "no-such-customer").error["message"]
+    console.get_by_text(message).wait_for()
 
 
 def test_the_timeline_is_paged_and_filtered_by_type(console: Page, shop: Client) -> None:
     customer, session = fresh("c"), fresh()
-    known(shop, session, customer, *(f"view-{n}" for n in range(70)))
+    identify_visitor(shop, session, customer, *(f"view-{n}" for n in range(70)))
     find(console, customer)
     types = console.locator(".timeline .entry .type")
     expect_count(types, 50)
@@ -106,7 +108,7 @@ def test_the_timeline_is_paged_and_filtered_by_type(console: Page, shop: Client)
     expect_count(types, 1)
 
 
-def test_derived_events_and_backend_sessions_are_shown_as_such(console: Page, shop: Client) -> None:
+def test_derived_events_and_backend_sessions_are_marked(console: Page, shop: Client) -> None:
     customer, session = fresh("c"), fresh()
     shop.post(
         "/bulk",
@@ -135,13 +137,13 @@ def test_derived_events_and_backend_sessions_are_shown_as_such(console: Page, sh
     eventually(lambda: "invoice" in shop.types("registered", customer), wanted=True)
     console.get_by_role("link", name="Sessions and devices").click()
     console.get_by_text("1 session of 1 visitor").wait_for()
-    assert console.get_by_role("heading", name="On no device").is_visible()
+    assert console.get_by_role("heading", name="Backend").is_visible()
 
 
 def test_a_link_is_explained_and_undone(console: Page, shop: Client) -> None:
-    """The second login moved this visitor's history; undoing it gives it back."""
+    """A second login moves the visitor's history to another customer; undo moves it back."""
     first, second, session = fresh("first"), fresh("second"), fresh()
-    known(shop, session, first, "view")
+    identify_visitor(shop, session, first, "view")
     shop.identify(session, {"registered": second})
     eventually(lambda: shop.types("registered", second), ["view"])
     find(console, second)
@@ -175,34 +177,32 @@ def test_a_link_is_explained_and_undone(console: Page, shop: Client) -> None:
     assert shop.get("sessions", session).json["customer"]["value"] == first
 
 
-def test_a_service_that_does_not_answer_is_not_somebody_unknown(
-    console: Page, shop: Client
-) -> None:
+def test_a_failed_call_is_not_shown_as_not_found(console: Page, shop: Client) -> None:
     customer = fresh("c")
-    known(shop, fresh(), customer, "view")
+    identify_visitor(shop, fresh(), customer, "view")
     console.route("**/customers/registered/*", lambda route: route.abort())
-    console.evaluate("place => { location.hash = place }", f"#/customers/registered/{customer}")
-    console.get_by_role("heading", name="No answer").wait_for()
-    console.evaluate("() => { location.hash = '#/sessions/nobody' }")
+    console.evaluate("hash => { location.hash = hash }", f"#/customers/registered/{customer}")
+    console.get_by_role("heading", name="Could not load").wait_for()
+    console.evaluate("() => { location.hash = '#/sessions/no-such-session' }")
     console.get_by_role("heading", name="Not found").wait_for()
 
 
-def test_a_session_says_what_was_not_stored(console: Page, shop: Client) -> None:
+def test_a_session_shows_rejected_events(console: Page, shop: Client) -> None:
     session = fresh()
     shop.track(session, "good", "")
     find(console, session, "session")
-    console.get_by_role("heading", name="Not stored within a day").wait_for()
+    console.get_by_role("heading", name="Not stored in the last 24 hours").wait_for()
     assert console.locator(".verdict.rejected").count() == 1
-    console.get_by_text("nobody said yet who this is").wait_for()
+    console.get_by_text("this visitor has not been identified yet").wait_for()
 
 
 @pytest.mark.parametrize(("width", "seen"), [(1280, 4), (390, 1)])
 def test_the_graph_shows_the_customer_on_any_screen(
     console: Page, shop: Client, width: int, seen: int
 ) -> None:
-    """All four columns where there is room; else it begins with the customer."""
+    """A wide screen shows all four columns, a narrow one is scrolled to the customer."""
     customer = fresh("c")
-    known(shop, fresh(), customer, "view")
+    identify_visitor(shop, fresh(), customer, "view")
     shop.identify(fresh(), {"registered": customer, "email": f"{customer}@example.com"})
     eventually(lambda: len(shop.get("customers", "registered", customer).json["sessions"]), 2)
     console.set_viewport_size({"width": width, "height": 800})
@@ -216,7 +216,7 @@ def test_the_graph_shows_the_customer_on_any_screen(
     assert len(console.evaluate(visible)) >= seen
 
 
-def test_no_link_passes_behind_what_is_no_part_of_it(console: Page, shop: Client) -> None:
+def test_no_edge_passes_behind_an_unrelated_node(console: Page, shop: Client) -> None:
     customer, mail = fresh("c"), f"{fresh()}@example.com"
     for more in ({}, {"email": mail}):
         session = fresh()
@@ -230,7 +230,7 @@ def test_no_link_passes_behind_what_is_no_part_of_it(console: Page, shop: Client
     assert min(console.evaluate(tops, 2)) > max(console.evaluate(tops, 1))
 
 
-def test_a_line_says_first_what_is_the_events_own(console: Page, shop: Client) -> None:
+def test_a_line_shows_the_events_own_properties_first(console: Page, shop: Client) -> None:
     customer, session = fresh("c"), fresh()
     every = {"os": "Linux", "browser": "Chrome", "device": "Other", "location": "https://a.example"}
     event = {"type": "view", "properties": {**every, "name": "Crowbar", "price": 42}}
@@ -240,14 +240,14 @@ def test_a_line_says_first_what_is_the_events_own(console: Page, shop: Client) -
     shop.identify(session, {"registered": customer})
     eventually(lambda: shop.types("registered", customer), ["view"])
     find(console, customer)
-    gist = console.locator(".entry .gist").first
+    gist = console.locator(".entry .summary-text").first
     gist.wait_for()
     assert gist.inner_text().startswith("name: Crowbar · price: 42 · os: Linux")
 
 
 def test_a_customer_is_exported_and_erased(console: Page, shop: Client) -> None:
     customer, session = fresh("c"), fresh()
-    known(shop, session, customer, "view")
+    identify_visitor(shop, session, customer, "view")
     find(console, customer)
     with console.expect_download() as download:
         console.get_by_role("button", name="Export").click()

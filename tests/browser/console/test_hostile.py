@@ -1,4 +1,4 @@
-"""Whatever a shop's visitors send is text: no markup, no script, no address but a picture's."""
+"""Hostile values from visitors are shown as text: no markup, no scripts, and no URLs but those of photos."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.console.test_customer import find, known
+from tests.browser.console.test_customer import find, identify_visitor
 from tests.browser.console.test_live import expect_count, lines
 from tests.http.service import Client, fresh
 
@@ -27,7 +27,8 @@ PHOTOS = (
 )
 
 
-def harmless(console: Page) -> None:
+def assert_harmless(console: Page) -> None:
+    """Assert that no hostile value became a script, an element or a link."""
     assert console.evaluate("window.hit") is None
     assert console.locator("#app script, #app iframe, #app object, img[onerror]").count() == 0
     assert console.evaluate(
@@ -35,7 +36,7 @@ def harmless(console: Page) -> None:
     )
 
 
-def test_events_are_text(console: Page, shop: Client) -> None:
+def test_values_of_events_are_text(console: Page, shop: Client) -> None:
     session, type_ = fresh(), "<b>bold</b><img src=x onerror=window.hit=1>"
     body = {
         "source": {"id": "web-key"},
@@ -62,16 +63,16 @@ def test_events_are_text(console: Page, shop: Client) -> None:
     assert MARKUP in lines(console, type_).inner_text()
     console.get_by_role("button", name="Raw JSON").click()
     lines(console, type_).locator("pre").wait_for()
-    harmless(console)
+    assert_harmless(console)
     find(console, session, "session")
     console.locator(".timeline .entry summary").first.click()
-    harmless(console)
+    assert_harmless(console)
 
 
-def test_customers_are_text(console: Page, shop: Client) -> None:
+def test_values_of_customers_are_text(console: Page, shop: Client) -> None:
     customer, session = f"{fresh()}{MARKUP}", f"{fresh()}<b onclick=1>"
     names = ("first_name", "company_name", "email", "phone", "language", "domain", "<u>x</u>")
-    known(
+    identify_visitor(
         shop,
         session,
         customer,
@@ -86,27 +87,29 @@ def test_customers_are_text(console: Page, shop: Client) -> None:
     for view in ("Identity graph", "Sessions and devices", "Timeline"):
         console.get_by_role("link", name=view).click()
         console.get_by_role("region", name=view).wait_for()
-        harmless(console)
+        assert_harmless(console)
 
 
 @pytest.mark.parametrize("photo", PHOTOS)
-def test_a_photo_is_a_picture_or_nothing(console: Page, shop: Client, photo: str) -> None:
+def test_a_photo_is_an_image_or_not_shown(console: Page, shop: Client, photo: str) -> None:
     customer = fresh("c")
-    known(shop, fresh(), customer, "view", properties={"photo": photo, "first_name": "Gordon"})
-    asked: list[str] = []
-    console.on("request", lambda request: asked.append(request.url))
+    identify_visitor(
+        shop, fresh(), customer, "view", properties={"photo": photo, "first_name": "Gordon"}
+    )
+    requested: list[str] = []
+    console.on("request", lambda request: requested.append(request.url))
     find(console, customer)
     console.get_by_role("heading", name="Gordon").wait_for()
     console.wait_for_timeout(300)
-    harmless(console)
-    assert [url for url in asked if "evil.example" in url] == []
+    assert_harmless(console)
+    assert [url for url in requested if "evil.example" in url] == []
     assert console.locator("img:not([src^='https://'])").count() == 0
 
 
 def test_a_real_photo_is_shown(console: Page, shop: Client) -> None:
     pixel = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
     customer = fresh("c")
-    known(shop, fresh(), customer, "view", properties={"photo": pixel})
+    identify_visitor(shop, fresh(), customer, "view", properties={"photo": pixel})
     find(console, customer)
     image = console.locator("img.photo")
     image.wait_for()
@@ -115,22 +118,22 @@ def test_a_real_photo_is_shown(console: Page, shop: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "place",
+    "view_hash",
     ["#/customers/%E0/x", "#/sessions/%", "#/<img>/x", "#/customers//x", "#/constructor"],
 )
-def test_made_up_addresses_do_no_harm(console: Page, place: str) -> None:
-    console.evaluate("place => { location.hash = place }", place)
+def test_invalid_hashes_are_harmless(console: Page, view_hash: str) -> None:
+    console.evaluate("hash => { location.hash = hash }", view_hash)
     console.locator("main h1").wait_for()
-    harmless(console)
+    assert_harmless(console)
     assert "native code" not in console.title()
 
 
 @pytest.mark.parametrize("view", ["constructor", "__defineGetter__", "<img>"])
-def test_a_view_that_there_is_not_is_the_timeline(
+def test_an_unknown_tab_shows_the_timeline(
     console: Page, shop: Client, url: str, view: str
 ) -> None:
     customer = fresh("c")
-    known(shop, fresh(), customer, "view")
+    identify_visitor(shop, fresh(), customer, "view")
     console.goto(f"{url}#/customers/registered/{customer}/{view}")
     console.get_by_role("region", name="Timeline").wait_for()
     assert console.title().startswith(customer)

@@ -1,4 +1,4 @@
-"""The demo shop as `make run` serves it, on a port that is not the usual one, and its visitors' devices."""
+"""The demo shop as `make run` serves it, on a free port, and its visitors' devices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["checks"]
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """The service, with the sources that it comes with. At its end it prints no traceback."""
+    """The service with the repository's sources. Fails at the end if it has logged a traceback."""
     log = tmp_path_factory.mktemp("demo") / "log.txt"
     with running(log, HARDLINK_SOURCES=str(topology.SOURCES)) as service:
         yield service.client
@@ -36,20 +36,20 @@ def url(shop: Client) -> str:
 
 @pytest.fixture
 def devices(browser: Browser, url: str) -> Iterator[Callable[[], Device]]:
-    """Makes devices."""
+    """Returns a function that creates devices."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(device(browser, url))
 
 
 @pytest.fixture
 def phone(devices: Callable[[], Device]) -> Device:
-    """A device whose visitor agreed."""
-    found = devices()
-    found.agree()
-    return found
+    """A device whose visitor has accepted tracking."""
+    phone = devices()
+    phone.accept_tracking()
+    return phone
 
 
 @pytest.fixture
 def ada() -> str:
-    """An e-mail address of somebody new."""
+    """The e-mail address of a new customer."""
     return f"{fresh('ada')}@example.com"

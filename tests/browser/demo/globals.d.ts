@@ -1,5 +1,5 @@
-// What the snippet leaves in the page.
-import type { Hardlink } from "../../functions/sdk/hardlink.js"
+// The global that the snippet defines.
+import type { Hardlink } from "../../../functions/sdk/hardlink.js"
 
 declare global {
   const hardlink: Hardlink

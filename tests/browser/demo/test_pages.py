@@ -1,4 +1,4 @@
-"""The shop's pages: everybody can use them, on any screen, in both themes; and what they are served with."""
+"""The shop's pages: accessibility on all screens and in both themes, and how they are served."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from infra import topology
 from infra.local.demo_shop import FILES
 from infra.snippet import snippet
-from tests.browser.console.test_access import SIZES, typed, violations
+from tests.browser.console.test_access import SIZES, check_types, violations
 from tests.browser.demo.device import device
 from tests.http.service import Client, fresh
 
@@ -27,7 +27,7 @@ PAGES = (
     "/checkout",
     "/newsletter",
 )
-KNOWN = ("/account", "/login", "/order")
+CUSTOMER_PAGES = ("/account", "/login", "/order")
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -39,10 +39,10 @@ def test_axe_finds_nothing(browser: Browser, url: str, checks: Path, theme: str,
     viewport = {"width": width, "height": height}
     with device(browser, url, viewport=viewport, bypass_csp=True, **options) as visitor:
         page = visitor.go()
-        found = {"question": violations(page, checks)}
-        visitor.agree()
+        found = {"consent banner": violations(page, checks)}
+        visitor.accept_tracking()
         visitor.look_at("Dusk lamp")
-        visitor.take()
+        visitor.add_to_basket()
         page.locator(".panel summary").click()
         found["panel"] = violations(page, checks)
         for path in PAGES:
@@ -50,20 +50,20 @@ def test_axe_finds_nothing(browser: Browser, url: str, checks: Path, theme: str,
             found[path] = violations(page, checks)
             assert page.evaluate(WIDE) <= 0, f"{path} is wider than the screen"
         visitor.log_in("Ada Lovelace", f"{fresh('ada')}@example.com")
-        for path in KNOWN:
+        for path in CUSTOMER_PAGES:
             visitor.go(path)
-            page.get_by_text("knows Ada").wait_for()
+            page.get_by_text("customer: Ada").wait_for()
             found[path] = violations(page, checks)
             assert page.evaluate(WIDE) <= 0, f"{path} is wider than the screen"
         assert [(path, *one) for path, some in found.items() for one in some] == []
 
 
-def test_its_scripts_hold_their_types(checks: Path) -> None:
-    typed(checks, Path(__file__).with_name("tsconfig.json"))
+def test_the_scripts_pass_the_type_check(checks: Path) -> None:
+    check_types(checks, Path(__file__).with_name("tsconfig.json"))
 
 
 @pytest.mark.parametrize("path", ["", "/", "/product/lamp", "/basket", "/order"])
-def test_a_page_has_the_snippet_under_a_policy_that_allows_nothing_else(
+def test_a_page_has_the_snippet_and_a_strict_content_security_policy(
     shop: Client, url: str, path: str
 ) -> None:
     answers = [shop.send("GET", f"/demo{path}") for _ in range(2)]
@@ -88,7 +88,7 @@ def test_a_page_has_the_snippet_under_a_policy_that_allows_nothing_else(
     assert len(nonces) == 2
 
 
-def test_a_page_that_is_none_is_a_page_that_says_so(shop: Client) -> None:
+def test_an_unknown_page_is_not_found(shop: Client) -> None:
     for path in ("/nothing", "/product", "/basket/x", "/app.txt", "/page.html", "/none.js"):
         answer = shop.send("GET", f"/demo{path}")
         assert answer.status == 404
@@ -96,13 +96,15 @@ def test_a_page_that_is_none_is_a_page_that_says_so(shop: Client) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FILES.iterdir()))
-def test_its_files_are_served_and_make_no_markup_of_text(shop: Client, name: str) -> None:
+def test_files_are_served_and_never_parse_markup(shop: Client, name: str) -> None:
     raw = (FILES / name).read_bytes()
     if not name.endswith(".html"):
         assert shop.send("GET", f"/demo/{name}").body == raw
         assert shop.send("HEAD", f"/demo/{name}").body == b""
-    made = rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|srcdoc"
-    assert not re.search(made, raw)
+    markup_functions = (
+        rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|srcdoc"
+    )
+    assert not re.search(markup_functions, raw)
     assert not re.search(rb"""(?:src|href|url\(|from|import)\W{0,3}https?:""", raw)
 
 
@@ -115,30 +117,28 @@ def test_its_files_are_served_and_make_no_markup_of_text(shop: Client, name: str
         "/demo//app.js",
     ],
 )
-def test_nothing_else_is_served(shop: Client, path: str) -> None:
+def test_files_outside_the_demo_are_not_served(shop: Client, path: str) -> None:
     assert shop.send("GET", path).status == 404
 
 
-def test_the_api_is_what_it_was(shop: Client) -> None:
+def test_the_demo_does_not_change_the_api(shop: Client) -> None:
     assert not [route for route in topology.ROUTES if route.path.startswith("/demo")]
-    posted = shop.send("POST", "/demo", b"{}")  # a call of Attraqt's, whose tracker key is `demo`
+    posted = shop.send("POST", "/demo", b"{}")  # a call of Attraqt XO with the tracker key `demo`
     assert (posted.status, posted.headers["content-type"]) == (422, "application/json")
     assert shop.send("GET", "/demos").status == 404
     assert shop.send("GET", "/").status == 404
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_open_panel_keeps_nothing_from_being_clicked(
-    browser: Browser, url: str, size: str
-) -> None:
+def test_the_open_panel_covers_no_controls(browser: Browser, url: str, size: str) -> None:
     width, height = SIZES[size]
     with device(browser, url, viewport={"width": width, "height": height}) as visitor:
-        visitor.agree()
+        visitor.accept_tracking()
         visitor.look_at("Dusk lamp")
-        visitor.take()
+        visitor.add_to_basket()
         visitor.page.locator(".panel summary").click()
-        visitor.page.get_by_role("link", name="See the basket").click()
-        for name in ("To the checkout", "Privacy choices", "s console"):
+        visitor.page.get_by_role("link", name="View basket").click()
+        for name in ("Go to checkout", "Privacy settings", "Hardlink console"):
             found = visitor.page.get_by_text(name)
             found.evaluate("element => element.scrollIntoView({block: 'center'})")
             found.click(trial=True, timeout=10_000)

@@ -1,4 +1,4 @@
-"""Whole visits through the demo's own pages, and what the service and its console know afterwards."""
+"""Whole visits through the demo's pages, and their results in the service and the console."""
 
 from __future__ import annotations
 
@@ -12,66 +12,66 @@ from tests.http.service import Client, eventually, fresh
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-LOOKED = ("product_click", "product_detail")
-TOOK = (*LOOKED, "product_add_to_cart")
-BOUGHT = ("product_checkout", "checkout", "product_purchase", "transaction")
+VIEWED = ("product_click", "product_detail")
+ADDED = (*VIEWED, "product_add_to_cart")
+ORDERED = ("product_checkout", "checkout", "product_purchase", "transaction")
 
 
-def test_two_devices_and_two_logins_are_one_customers_timeline(
+def test_two_devices_of_one_customer_share_a_timeline(
     shop: Client, phone: Device, devices: Callable[[], Device], ada: str
 ) -> None:
     phone.look_at("Dusk lamp")
-    phone.take()
+    phone.add_to_basket()
     number = phone.log_in("Ada Lovelace", ada)
     order = phone.order()
     laptop = devices()
-    laptop.agree()
+    laptop.accept_tracking()
     laptop.look_at("Noon clock")
     assert laptop.log_in("Ada Lovelace", ada.upper()) == number
-    settles(shop, ada, *TOOK, *BOUGHT, *LOOKED)
+    settles(shop, ada, *ADDED, *ORDERED, *VIEWED)
     assert events(shop, ada)[-3]["properties"]["transaction_id"] == order
     known = shop.get("customers", "registered", number).json
     assert known["attributes"]["first_name"] == "Ada"
     assert len(known["sessions"]) == 2
     laptop.page.locator(".panel summary").click()
-    console = laptop.console("The whole customer")
+    console = laptop.console("Customer")
     console.get_by_role("heading", name="Ada Lovelace").wait_for()
     timeline = console.locator(".timeline .type")
     timeline.filter(has_text="transaction").wait_for()
-    assert {*TOOK, *BOUGHT} <= set(timeline.all_inner_texts())
-    laptop.page.get_by_role("link", name="How it was joined", exact=True).click()
-    console.locator("svg.graph g.edge.link").nth(1).wait_for()  # the same tab, its key still known
+    assert {*ADDED, *ORDERED} <= set(timeline.all_inner_texts())
+    laptop.page.get_by_role("link", name="Identity graph", exact=True).click()
+    console.locator("svg.graph g.edge.link").nth(1).wait_for()  # the same tab, still signed in
     assert len(laptop.context.pages) == 2
     assert console.locator("svg.graph g.edge.link").count() == 2
 
 
-def test_somebody_else_who_logs_in_takes_over_and_undo_gives_back(
+def test_another_login_moves_the_activity_and_undo_moves_it_back(
     shop: Client, phone: Device, ada: str
 ) -> None:
     grace = f"{fresh('grace')}@example.com"
     phone.look_at("Fern pot")
     phone.log_in("Ada", ada)
-    settles(shop, ada, *LOOKED)
-    phone.page.get_by_role("link", name="Somebody else logs in").click()
-    phone.page.get_by_text("Ada is logged in here.").wait_for()
+    settles(shop, ada, *VIEWED)
+    phone.page.get_by_role("link", name="Log in as another customer").click()
+    phone.page.get_by_text("Ada is logged in.").wait_for()
     phone.log_in("Grace", grace)
-    settles(shop, grace, *LOOKED)
+    settles(shop, grace, *VIEWED)
     settles(shop, ada)
-    console = phone.console("See how it was joined, and undo it")
+    console = phone.console("See the identity graph, and undo the link")
     console.locator(".links > li").filter(has_text="move").get_by_role("button").click()
     console.get_by_role("dialog").get_by_role("button", name="Undo").click()
     console.get_by_text("The link was undone.").wait_for()
-    settles(shop, ada, *LOOKED)
+    settles(shop, ada, *VIEWED)
     settles(shop, grace)
 
 
-def test_after_log_out_somebody_new_is_here(shop: Client, phone: Device, ada: str) -> None:
+def test_log_out_starts_an_anonymous_session(shop: Client, phone: Device, ada: str) -> None:
     phone.look_at("Fern pot")
-    phone.take()
+    phone.add_to_basket()
     number = phone.log_in("Ada", ada)
     before = phone.session()
     phone.log_out()
-    phone.page.get_by_text("knows a visitor").wait_for()
+    phone.page.get_by_text("anonymous visitor").wait_for()
     phone.look_at("Noon clock")
     after = phone.session()
     assert after != before
@@ -80,41 +80,39 @@ def test_after_log_out_somebody_new_is_here(shop: Client, phone: Device, ada: st
     assert number not in phone.page.locator(".panel").inner_text()
     eventually(lambda: shop.get("sessions", after, "events", type="product_detail").status, 200)
     assert shop.get("sessions", after).json["customer"] is None
-    settles(shop, ada, *TOOK)
+    settles(shop, ada, *ADDED)
 
 
-def test_a_guests_order_is_theirs_when_they_log_in(shop: Client, phone: Device, ada: str) -> None:
+def test_a_guests_order_is_assigned_when_they_log_in(shop: Client, phone: Device, ada: str) -> None:
     phone.look_at("Hush teapot")
-    phone.take()
+    phone.add_to_basket()
     phone.go("/checkout").get_by_label("Name").fill("Ada")
     phone.page.get_by_label("E-mail").fill(ada)
     phone.page.get_by_role("button", name="Order for").click()
     phone.page.get_by_role("heading", name="Thank you").wait_for()
-    settles(shop, ada, *TOOK, *BOUGHT)
+    settles(shop, ada, *ADDED, *ORDERED)
     number = phone.log_in("Ada", ada)
     eventually(
-        lambda: [t for t in shop.types("registered", number) if t in (*TOOK, *BOUGHT)],
-        [*TOOK, *BOUGHT],
+        lambda: [t for t in shop.types("registered", number) if t in (*ADDED, *ORDERED)],
+        [*ADDED, *ORDERED],
     )
 
 
-def test_the_basket_tells_what_is_put_in_and_taken_out(
-    shop: Client, phone: Device, ada: str
-) -> None:
+def test_the_basket_tracks_additions_and_removals(shop: Client, phone: Device, ada: str) -> None:
     phone.log_in("Ada", ada)
     phone.look_at("Morning mug")
-    phone.take()
+    phone.add_to_basket()
     page = phone.go("/basket")
     page.get_by_role("button", name="One more: Morning mug").click()
     assert page.locator("[data-count]").inner_text() == "2"
     page.get_by_role("button", name="Remove Morning mug").click()
-    page.get_by_text("There is nothing in it yet.").wait_for()
-    settles(shop, ada, *TOOK, "product_add_to_cart", "product_remove_from_cart")
+    page.get_by_text("Your basket is empty.").wait_for()
+    settles(shop, ada, *ADDED, "product_add_to_cart", "product_remove_from_cart")
     *_, removed = events(shop, ada)
     assert removed["properties"]["quantity"] == 2
 
 
-def test_what_a_customer_says_of_themselves_is_theirs(
+def test_a_preference_becomes_an_attribute_of_the_customer(
     shop: Client, phone: Device, ada: str
 ) -> None:
     number = phone.log_in("Ada", ada)
@@ -128,49 +126,47 @@ def test_what_a_customer_says_of_themselves_is_theirs(
     eventually(room, "The living room")
 
 
-def test_before_a_yes_and_after_a_no_nothing_is_stored_or_sent(
-    devices: Callable[[], Device], ada: str
-) -> None:
+def test_without_consent_nothing_is_stored_or_sent(devices: Callable[[], Device], ada: str) -> None:
     visitor = devices()
-    kept = (
+    stored_keys = (
         "Object.keys({...localStorage, ...sessionStorage}).filter(key => !key.startsWith('nook.'))"
     )
     page = visitor.go("/product/mug")
-    page.get_by_text("waits for a yes").wait_for()
+    page.get_by_text("waits for consent").wait_for()
     page.wait_for_function("typeof window.hardlink?.version === 'string'")
-    assert (visitor.sent(), page.evaluate(kept)) == ([], [])
-    page.get_by_role("button", name="No, thanks").click()
-    page.get_by_text("is off: this visitor said no").wait_for()
+    assert (visitor.sent(), page.evaluate(stored_keys)) == ([], [])
+    page.get_by_role("button", name="Decline").click()
+    page.get_by_text("is off: tracking was declined").wait_for()
     visitor.look_at("Dusk lamp")
-    visitor.take()
-    visitor.log_in("Ada", ada)  # the shop works all the same
+    visitor.add_to_basket()
+    visitor.log_in("Ada", ada)  # the shop works without tracking
     visitor.go()
-    assert (visitor.sent(), page.evaluate(kept)) == ([], ["hardlink.consent"])
+    assert (visitor.sent(), page.evaluate(stored_keys)) == ([], ["hardlink.consent"])
     assert visitor.context.cookies() == []
 
 
-def test_a_no_that_comes_later_is_told_and_a_yes_begins_anew(
+def test_a_later_opt_out_is_sent_and_an_opt_in_starts_a_new_session(
     shop: Client, phone: Device, ada: str
 ) -> None:
     phone.look_at("Dusk lamp")
     before = phone.session()
     page = phone.page
-    page.get_by_role("button", name="Privacy choices").click()
-    page.get_by_role("button", name="No, thanks").click()
-    page.get_by_text("is off: this visitor said no").wait_for()
+    page.get_by_role("button", name="Privacy settings").click()
+    page.get_by_role("button", name="Decline").click()
+    page.get_by_text("is off: tracking was declined").wait_for()
     eventually(
         lambda: shop.track(before, "late", source="demo").json["results"][0]["status"], "dropped"
     )
     phone.log_in("Ada", ada)
-    page.get_by_role("button", name="Privacy choices").click()
-    page.get_by_role("button", name="Yes, remember").click()
-    page.get_by_text("knows Ada").wait_for()
+    page.get_by_role("button", name="Privacy settings").click()
+    page.get_by_role("button", name="Accept").click()
+    page.get_by_text("customer: Ada").wait_for()
     phone.look_at("Noon clock")
-    settles(shop, ada, *LOOKED)  # she was logged in already: said as soon as it may be
+    settles(shop, ada, *VIEWED)  # she logged in before: identified after the opt-in
     assert phone.session() != before
 
 
-def test_a_newsletter_link_says_its_campaign_and_the_backend_finds_the_visitor(
+def test_a_newsletter_link_names_its_campaign_and_the_backend_finds_the_visitor(
     shop: Client, phone: Device, ada: str
 ) -> None:
     phone.log_in("Ada", ada)
@@ -191,17 +187,17 @@ def test_a_newsletter_link_says_its_campaign_and_the_backend_finds_the_visitor(
     assert found["session"]["id"] == session
 
 
-def test_a_link_in_a_page_is_tracked_as_it_is_followed(
-    shop: Client, phone: Device, ada: str
-) -> None:
+def test_clicks_on_a_link_are_tracked(shop: Client, phone: Device, ada: str) -> None:
     phone.log_in("Ada", ada)
-    phone.go().get_by_role("link", name="Meet the Dusk lamp").click()
+    phone.go().get_by_role("link", name="Discover the Dusk lamp").click()
     settles(shop, ada, "banner_click", "product_detail")
     phone.page.get_by_role("link", name="Living room").click()
     settles(shop, ada, "banner_click", "product_detail", "view_category")
 
 
-def test_the_keyboard_is_enough(shop: Client, devices: Callable[[], Device], ada: str) -> None:
+def test_the_shop_is_usable_by_keyboard(
+    shop: Client, devices: Callable[[], Device], ada: str
+) -> None:
     visitor = devices()
     page = visitor.go("/product/lamp")
 
@@ -213,16 +209,16 @@ def test_the_keyboard_is_enough(shop: Client, devices: Callable[[], Device], ada
             )
             if page.evaluate(shown) == name:
                 return
-        raise AssertionError(f"{name} is not reached by Tab")
+        raise AssertionError(f"{name} cannot be reached by Tab")
 
-    reach("Yes, remember")
+    reach("Accept")
     page.keyboard.press("Enter")
-    page.get_by_text("knows a visitor").wait_for()
+    page.get_by_text("anonymous visitor").wait_for()
     page.reload()
-    reach("Put in the basket")
+    reach("Add to basket")
     page.keyboard.press("Enter")
-    page.get_by_text("It is in your basket.").wait_for()
-    reach("See the basket")
+    page.get_by_text("Added to your basket.").wait_for()
+    reach("View basket")
     visitor.go("/login")
     reach("name")
     page.keyboard.type("Ada")
@@ -233,15 +229,15 @@ def test_the_keyboard_is_enough(shop: Client, devices: Callable[[], Device], ada
     eventually(lambda: "product_add_to_cart" in shop.types("email", ada), wanted=True)
 
 
-def test_by_another_name_of_this_machine_the_api_is_another_origin(
+def test_the_shop_works_from_another_origin_than_the_api(
     shop: Client, browser: Browser, url: str, ada: str
 ) -> None:
-    """The shop's pages at `localhost`, the API at 127.0.0.1: real CORS, with preflights."""
+    """Pages at `localhost`, API at 127.0.0.1: real CORS, with preflights."""
     with device(browser, url.replace("127.0.0.1", "localhost")) as other:
-        other.agree()
+        other.accept_tracking()
         other.look_at("Fern pot")
         other.log_in("Ada", ada)
-        settles(shop, ada, *LOOKED)
-        assert {one.url.rpartition(":")[0] for one in other.asked if one.method == "POST"} == {
+        settles(shop, ada, *VIEWED)
+        assert {one.url.rpartition(":")[0] for one in other.requests if one.method == "POST"} == {
             "http://127.0.0.1"
         }
