@@ -5,7 +5,7 @@ import { readStored, writeStored } from "./storage.js";
 
 /** @typedef {{id: string, email: string, first_name: string, last_name: string}} Customer */
 
-/** @returns {Customer | null} `null` if nobody is logged in */
+/** @returns {Customer | null} `null` if no customer is logged in */
 export const readCustomer = () => readStored("customer", null);
 
 /** Path of a customer in API and console. @param {Customer} customer */

@@ -183,7 +183,7 @@ def test_the_page_of_a_captive_portal_is_not_an_answer(shop: Shop, device: Brows
 
 
 def test_a_refused_call_is_rejected_and_not_repeated(shop: Shop, device: BrowserContext) -> None:
-    page = open_page(device, shop.page(token="nobody"))
+    page = open_page(device, shop.page(token="unknown-key"))
     traffic = shop.record_traffic(device)
     result = call(page, "hardlink.track('one')")
     assert (result["error"]["code"], result["error"]["status"]) == ("unknown_source", 401)
