@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from time import perf_counter
 
-from dialects.tracardi import answers, calls, payload
+from dialects.tracardi import answers, calls, requests
 from hardlink.domain import commands
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid
@@ -17,23 +17,23 @@ from hardlink.web.response import Answer
 service = caller.service()
 
 
-@partial(entrypoint, error_answer=answers.error_answer)
+@partial(entrypoint, error_answer=answers.answer_error)
 def handler(request: Request) -> Answer:
     """See `Service.track`."""
     began = perf_counter()
     found = Answer(None) if request.route == "PUT /track" else _track(request)
-    return answers.timed(found, perf_counter() - began)
+    return answers.with_duration(found, perf_counter() - began)
 
 
 def _track(request: Request) -> Answer:
     """A source says whether its clients are Tracardi's: the smallest payload of theirs looks like a native one."""
-    sent = payload.read(request.json, request.query("profile_less"))
-    source = caller.declared().find(payload.write_key(sent))
+    sent = requests.read_payload(request.json, request.query("profile_less"))
+    source = caller.declared().find(requests.read_write_key(sent))
     if source is None or not source.tracardi:
         command = commands.read(Track, sent)
         call = caller.authenticate(request, command.write_key, sent=command.sent)
-        return answers.answer(service.track(call, command), call.evidence)
+        return answers.answer_track(service.track(call, command), call.evidence)
     try:
-        return calls.carry_out(service, request, sent)
+        return calls.track(service, request, sent)
     except Invalid as error:
-        return answers.invalid(error)
+        return answers.answer_tracardi_error(error)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from dialects.tracardi import answers, payload, profile_updates
-from dialects.tracardi.payload import Step
+from dialects.tracardi import answers, profile_updates, requests
+from dialects.tracardi import commands as tracardi_commands
+from dialects.tracardi.commands import Command
+from dialects.tracardi.executor import Part
 from hardlink.domain import commands
 from hardlink.domain.commands import Track
-from hardlink.domain.errors import Invalid, TooLarge, UnknownSource
+from hardlink.domain.errors import Invalid, Refused, TooLarge, UnknownSource
 from hardlink.domain.sources import Sources
 from hardlink.web.response import Answer
 
@@ -31,8 +33,8 @@ SHOP = Sources.of(
 ).projects["shop"]
 
 
-def meaning(type_: str, properties: Mapping[str, Any]) -> profile_updates.ProfileUpdate:
-    return profile_updates.of(type_, properties, "p", SHOP)
+def update_of(type_: str, properties: Mapping[str, Any]) -> profile_updates.ProfileUpdate:
+    return profile_updates.read_profile_update(type_, properties, "p", SHOP)
 
 
 @pytest.mark.parametrize("type_", ["sign-in", "sign-up", "identification"])
@@ -80,7 +82,7 @@ def test_who_signs_in(
     type_: str, properties: dict[str, Any], ids: dict[str, str], attributes: dict[str, Any]
 ) -> None:
     """TR-19, TR-20."""
-    found = meaning(type_, properties)
+    found = update_of(type_, properties)
     assert (found.ids, found.attributes) == (ids, attributes)
     assert (found.consents, found.only_current_customer, found.warnings) == ({}, False, ())
 
@@ -93,7 +95,7 @@ def test_a_profile_update_says_what_the_profile_is_and_logs_nobody_in() -> None:
         "job": {"company": {"size": 100}},
         "other": {"a": 1},
     }
-    found = meaning("profile-update", properties)
+    found = update_of("profile-update", properties)
     assert found.ids == {"registered": "g-1", "mail": "g@b.c"}
     assert found.attributes == {
         "pii.firstname": "Gordon",
@@ -134,7 +136,7 @@ def test_a_profile_update_says_what_the_profile_is_and_logs_nobody_in() -> None:
 )
 def test_consents(type_: str, properties: dict[str, Any], consents: dict[str, Any]) -> None:
     """TR-20."""
-    found = meaning(type_, properties)
+    found = update_of(type_, properties)
     assert found.consents == consents
     assert (found.ids, found.attributes, found.warnings) == ({}, {}, ())
 
@@ -144,11 +146,15 @@ def test_consents(type_: str, properties: dict[str, Any], consents: dict[str, An
     [
         ("sign-in", {"email": "undefined"}, "p.contact.email.main: this value identifies nobody"),
         ("sign-in", {"pk": ""}, "p.identifier.pk: this value identifies nobody"),
-        ("sign-in", {"pk": "a", "login": "b"}, "another value identifies the visitor"),
+        (
+            "sign-in",
+            {"pk": "a", "login": "b"},
+            "another value in this event identifies the visitor",
+        ),
         ("sign-in", {"pk": ["a"]}, "p.identifier.pk: an ID is a text"),
         ("sign-in", {"firstname": "x" * 20_000}, "p.pii.firstname: larger than"),
         ("profile-update", {"pii": {"größe": 1}}, "printable ASCII"),
-        ("consent-granted", {"marketing": "yes"}, "p.marketing: a consent is true, false"),
+        ("consent-granted", {"marketing": "yes"}, "p.marketing: a consent must be true, false"),
         ("consent-granted", {"tracking": True}, "p.tracking: call /consent"),
         ("consent-granted", {"größe": True}, "printable ASCII"),
     ],
@@ -156,18 +162,18 @@ def test_consents(type_: str, properties: dict[str, Any], consents: dict[str, An
 def test_what_can_not_be_understood_is_named(
     type_: str, properties: dict[str, Any], warned: str
 ) -> None:
-    found = meaning(type_, {**properties, "phone": "5"})
+    found = update_of(type_, {**properties, "phone": "5"})
     assert any(warned in warning for warning in found.warnings)
     assert found.ids.get("phone", "5") == "5"
 
 
 def test_other_event_types_mean_that_they_happened() -> None:
-    assert meaning("page-view", {"email": "a@b.c"}) == profile_updates.ProfileUpdate()
+    assert update_of("page-view", {"email": "a@b.c"}) == profile_updates.ProfileUpdate()
 
 
-def steps(*events: Any, **sent: Any) -> list[Step]:
+def build(*events: Any, **sent: Any) -> list[Command]:
     body = {"source": {"id": "x"}, "events": list(events), **sent}
-    return payload.steps(body, commands.read(Track, body), SHOP)
+    return tracardi_commands.build_commands(body, commands.read(Track, body), SHOP)
 
 
 VIEW = {"type": "page-view"}
@@ -195,13 +201,13 @@ CONSENT = {"type": "consent-granted", "properties": {"general": True}}
     ],
 )
 def test_a_payload_as_commands(events: list[Any], firsts: list[int]) -> None:
-    found = steps(*events)
-    assert [step.first for step in found] == firsts
-    assert [event for step in found for event in step.body["events"]] == events
+    found = build(*events)
+    assert [command.first for command in found] == firsts
+    assert [event for command in found for event in command.body["events"]] == events
 
 
 def test_what_the_payload_says_itself_is_said_with_every_command() -> None:
-    (first, second) = steps(
+    (first, second) = build(
         VIEW, SIGN_IN, attributes={"a": 1}, consents={"c": True}, only_current_customer=True
     )
     assert (first.body["ids"], first.body["attributes"]) == ({}, {"a": 1})
@@ -211,10 +217,10 @@ def test_what_the_payload_says_itself_is_said_with_every_command() -> None:
     assert second.body["only_current_customer"] is True
 
 
-def test_a_caller_who_says_who_it_is_needs_no_meaning() -> None:
-    (step,) = steps(SIGN_IN, ids={"registered": "alyx"})
-    assert step.body["ids"] == {"registered": "alyx"}
-    assert step.body["attributes"] == {"identifier.pk": "gordon"}
+def test_a_caller_who_says_who_it_is_needs_no_update() -> None:
+    (command,) = build(SIGN_IN, ids={"registered": "alyx"})
+    assert command.body["ids"] == {"registered": "alyx"}
+    assert command.body["attributes"] == {"identifier.pk": "gordon"}
 
 
 @pytest.mark.parametrize(
@@ -225,39 +231,45 @@ def test_a_caller_who_says_who_it_is_needs_no_meaning() -> None:
     ],
 )
 def test_events_that_say_nothing_of_a_profile(sent: dict[str, Any]) -> None:
-    (step,) = steps(SIGN_IN, **sent)
-    assert step.body["ids"] == step.body["attributes"] == {}
+    (command,) = build(SIGN_IN, **sent)
+    assert command.body["ids"] == command.body["attributes"] == {}
 
 
 def test_a_visit_that_ended_does_not_begin() -> None:
-    (step,) = steps({"type": "visit-ended"}, options={"debugger": True})
-    assert step.body["options"] == {"debugger": True, "saveSession": False}
-    (step,) = steps(VIEW)
-    assert "options" not in step.body
+    (command,) = build({"type": "visit-ended"}, options={"debugger": True})
+    assert command.body["options"] == {"debugger": True, "saveSession": False}
+    (command,) = build(VIEW)
+    assert "options" not in command.body
 
 
-def test_a_step_that_says_less_keeps_its_events() -> None:
-    (step,) = steps(SIGN_IN, attributes={"a": 1})
-    lighter = payload.lighter(step, with_ids=True)
-    assert (lighter.body["ids"], lighter.body["attributes"]) == ({"registered": "gordon"}, {"a": 1})
-    assert payload.lighter(step, with_ids=False).body["ids"] == {}
-    assert lighter.body["events"] == [SIGN_IN]
+def test_a_command_without_its_update_keeps_its_events() -> None:
+    (command,) = build(SIGN_IN, attributes={"a": 1})
+    without_values = tracardi_commands.drop_update(command, Invalid("m"))
+    assert without_values is not None
+    body = without_values.body
+    assert (body["ids"], body["attributes"]) == ({"registered": "gordon"}, {"a": 1})
+    assert body["events"] == [SIGN_IN]
+    for before, error in ((command, Refused("m")), (without_values, Invalid("m"))):
+        without_ids = tracardi_commands.drop_update(before, error)
+        assert without_ids is not None
+        assert without_ids.body["ids"] == {}
+        assert tracardi_commands.drop_update(without_ids, error) is None
 
 
 @pytest.mark.parametrize("text", ["true", "1", "True", " yes ", "on"])
 def test_profile_less_in_the_query(text: str) -> None:
-    assert payload.read({"a": 1}, text) == {"a": 1, "profile_less": True}
+    assert requests.read_payload({"a": 1}, text) == {"a": 1, "profile_less": True}
 
 
 @pytest.mark.parametrize("text", [None, "", "false", "0", "no"])
 def test_not_profile_less(text: str | None) -> None:
-    assert payload.read({"a": 1}, text) == {"a": 1}
+    assert requests.read_payload({"a": 1}, text) == {"a": 1}
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5])
 def test_a_payload_is_an_object(body: Any) -> None:
     with pytest.raises(Invalid):
-        payload.read(body, None)
+        requests.read_payload(body, None)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +277,7 @@ def test_a_payload_is_an_object(body: Any) -> None:
     [({"id": " k "}, "k"), ("k", "k"), ({"id": 5}, "5"), ({"id": []}, ""), ([], ""), (None, "")],
 )
 def test_the_write_key_of_a_payload(source: Any, key: str) -> None:
-    assert payload.write_key({"source": source}) == key
+    assert requests.read_write_key({"source": source}) == key
 
 
 @pytest.mark.parametrize(
@@ -284,13 +296,15 @@ def test_the_write_key_of_a_payload(source: Any, key: str) -> None:
 )
 def test_a_profile_that_is_passed_on(context: Any, profile: str | None, warned: str | None) -> None:
     """TR-18."""
-    found, warning = payload.passed_on({"context": context}, lambda key: key == "ours")
+    found, warning = requests.read_forwarded_profile(
+        {"context": context}, lambda key: key == "ours"
+    )
     assert found == profile
     assert (warned or "") in (warning or "")
     assert (warning is None) == (warned is None)
 
 
-def test_the_answers_of_the_steps_are_one() -> None:
+def test_the_answers_of_the_commands_are_one() -> None:
     first = {
         "session": {"id": "s"},
         "profile": {"id": None},
@@ -299,12 +313,12 @@ def test_the_answers_of_the_steps_are_one() -> None:
         "debug": {"session": 1, "events": ["a"]},
     }
     second = {**first, "profile": {"id": "p"}, "debug": {"session": 2, "events": ["b"]}}
-    found = answers.joined([(0, first), (3, second)], ["v", "w"])
+    found = answers.join_results([Part(0, first), Part(3, second)], ["v", "w"])
     assert [r["field"] for r in found["results"]] == ["events[0].type", "events[3].type"]
     assert found["warnings"] == ["v", "w"]
     assert found["profile"] == {"id": "p"}
     assert found["debug"] == {"session": 2, "events": ["a", "b"]}
-    body = answers.answer(found, "t").body
+    body = answers.answer_track(found, "t").body
     assert body["errors"] == ["events[0].type: r", "events[3].type: r"]
 
 
@@ -313,22 +327,22 @@ def test_the_answers_of_the_steps_are_one() -> None:
 )
 def test_the_status_says_whether_all_was_stored(errors: list[str], status: int) -> None:
     """TR-16."""
-    assert answers.tracardis(Answer({"errors": errors})).status == status
+    assert answers.with_tracardi_status(Answer({"errors": errors})).status == status
 
 
 def test_errors_in_tracardis_words() -> None:
     """TR-02, TR-16."""
-    wrong = answers.invalid(Invalid("field required", "events"))
+    wrong = answers.answer_tracardi_error(Invalid("field required", "events"))
     assert wrong.status == 422
     assert wrong.body["detail"] == [
         {"loc": ["body", "events"], "msg": "field required", "type": "invalid"}
     ]
-    assert answers.invalid(Invalid("no JSON")).body["detail"][0]["loc"] == ["body"]
-    unknown = answers.invalid(UnknownSource("Unauthorized Access"))
+    assert answers.answer_tracardi_error(Invalid("no JSON")).body["detail"][0]["loc"] == ["body"]
+    unknown = answers.answer_tracardi_error(UnknownSource("Unauthorized Access"))
     assert (unknown.status, unknown.body["detail"]) == (401, "Unauthorized Access")
-    assert answers.invalid(TooLarge("too large")).status == 413
+    assert answers.answer_tracardi_error(TooLarge("too large")).status == 413
 
 
 def test_how_long_it_took_is_a_header() -> None:
-    found = answers.timed(Answer({}, headers={"a": "b"}), 0.25)
+    found = answers.with_duration(Answer({}, headers={"a": "b"}), 0.25)
     assert found.headers == {"a": "b", "x-process-time": "0.250000"}

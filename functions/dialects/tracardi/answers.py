@@ -1,6 +1,6 @@
-"""What Tracardi's clients look for in an answer, beside what the native call says: one call serves both.
+"""Results -> wire: what Tracardi's clients read in an answer, beside the native fields.
 
-Source: Tracardi's server, and what tracardi-track-client 0.7.3 and Tracardi's tracker read.
+Source: Tracardi's server; what tracardi-track-client 0.7.3 and Tracardi's tracker read.
 """
 
 from __future__ import annotations
@@ -9,78 +9,102 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dialects.tracardi.executor import Part
 from hardlink.domain.errors import HardlinkError, Invalid
+from hardlink.domain.sources import Redirect
 from hardlink.web.response import Answer
 
 _IM_USED = 226
+_TEMPORARY_REDIRECT = 307
 _UNPROCESSABLE = 422
-_NUMBER = re.compile(r"^events\[(\d+)\]")
+_EVENT_NUMBER = re.compile(r"^events\[(\d+)\]")
 
 
-def answer(found: Mapping[str, Any], task: str) -> Answer:
-    """The native answer and Tracardi's in one. `task`: the ID under which the call can be found again.
+def answer_track(result: Mapping[str, Any], task: str) -> Answer:
+    """Answer the native fields and Tracardi's. `task`: the ID under which the log has the call.
 
-    `events`: their IDs, where the caller asked for a debugger. `errors`: why events were not stored.
+    `events`: IDs of the stored events, with the option `debugger` only; `errors`: why the others
+    were rejected.
     """
-    stored = [result["id"] for result in found["results"] if result["status"] == "stored"]
-    refused = [result for result in found["results"] if result["status"] == "rejected"]
-    return Answer(
-        {
-            "task": task,
-            "ux": [],
-            "response": {},
-            "events": stored if "debug" in found else [],
-            "errors": [f"{result['field']}: {result['reason']}" for result in refused],
-            **found,
-        }
-    )
-
-
-def tracardis(found: Answer) -> Answer:
-    """The answer with the status that Tracardi has for it: 226 where something was not stored."""
-    errors = found.body and found.body["errors"]
-    return found._replace(status=_IM_USED) if errors else found
-
-
-def joined(
-    parts: Sequence[tuple[int, Mapping[str, Any]]], warnings: Sequence[str]
-) -> dict[str, Any]:
-    """The answers to the steps of one payload as one answer. `parts`: the number of the first event, the answer."""
-    last = parts[-1][1]
-    results = [_numbered(result, first) for first, part in parts for result in part["results"]]
-    said = [warning for _, part in parts for warning in part["warnings"]]
-    debugs = [part["debug"] for _, part in parts if "debug" in part]
-    shown = [event for debug in debugs for event in debug.get("events", ())]
-    return {
-        **last,
-        "results": results,
-        "warnings": list(dict.fromkeys([*warnings, *said])),
-        **({"debug": {**debugs[-1], "events": shown}} if debugs else {}),
+    stored: list[str] = []
+    errors: list[str] = []
+    for event in result["results"]:
+        if event["status"] == "stored":
+            stored.append(event["id"])
+        elif event["status"] == "rejected":
+            errors.append(f"{event['field']}: {event['reason']}")
+    body = {
+        "task": task,
+        "ux": [],
+        "response": {},
+        "events": stored if "debug" in result else [],
+        "errors": errors,
+        **result,
     }
+    return Answer(body)
 
 
-def error_answer(error: HardlinkError) -> Answer:
-    """The native error, and `detail` as Tracardi has it (401: "Unauthorized Access")."""
+def with_tracardi_status(answer: Answer) -> Answer:
+    """The answer with Tracardi's status: 226 if an event was rejected."""
+    errors = answer.body and answer.body["errors"]
+    return answer._replace(status=_IM_USED) if errors else answer
+
+
+def join_results(parts: Sequence[Part], warnings: Sequence[str]) -> dict[str, Any]:
+    """Join the results of the commands of one payload."""
+    results: list[dict[str, Any]] = []
+    every_warning = list(warnings)
+    debugs: list[Mapping[str, Any]] = []
+    for first, result in parts:
+        results += [_renumber(event, first) for event in result["results"]]
+        every_warning += result["warnings"]
+        if "debug" in result:
+            debugs.append(result["debug"])
+    last = parts[-1].result
+    joined = {**last, "results": results, "warnings": list(dict.fromkeys(every_warning))}
+    if debugs:
+        joined["debug"] = {**debugs[-1], "events": _join_debug_events(debugs)}
+    return joined
+
+
+def answer_redirect(answer: Answer, redirect: Redirect, warnings: Sequence[str]) -> Answer:
+    """Redirect to the declared URL; the body is the result of storing the event."""
+    body = {**(answer.body or {})}
+    body["warnings"] = [*body.get("warnings", []), *warnings]
+    return Answer(body, _TEMPORARY_REDIRECT, {"location": redirect.url})
+
+
+def answer_error(error: HardlinkError) -> Answer:
+    """Answer the native error, and `detail` as Tracardi has it (401: "Unauthorized Access")."""
     return Answer({**error.body(), "detail": error.message}, error.status)
 
 
-def invalid(error: HardlinkError) -> Answer:
-    """An error as Tracardi's server answers it: a payload that is not valid is 422, and `detail` lists its faults."""
+def answer_tracardi_error(error: HardlinkError) -> Answer:
+    """Answer an error as Tracardi's server does: an invalid payload is 422, with its faults."""
     if not isinstance(error, Invalid):
-        return error_answer(error)
+        return answer_error(error)
     location = ["body", *(error.field or "").split(".")] if error.field else ["body"]
     detail = [{"loc": location, "msg": error.message, "type": error.code}]
     return Answer({**error.body(), "detail": detail}, _UNPROCESSABLE)
 
 
-def timed(found: Answer, seconds: float) -> Answer:
-    """The answer, and how long it took."""
-    return found._replace(headers={**found.headers, "x-process-time": f"{seconds:.6f}"})
+def with_duration(answer: Answer, seconds: float) -> Answer:
+    """The answer with the header `x-process-time`."""
+    return answer._replace(headers={**answer.headers, "x-process-time": f"{seconds:.6f}"})
 
 
-def _numbered(result: Mapping[str, Any], first: int) -> dict[str, Any]:
-    """A verdict whose field counts from the beginning of the payload."""
-    if not first or "field" not in result:
-        return dict(result)
-    field = _NUMBER.sub(lambda m: f"events[{int(m[1]) + first}]", result["field"])
-    return {**result, "field": field}
+def _renumber(event: Mapping[str, Any], first: int) -> dict[str, Any]:
+    """A result whose field counts events from the beginning of the payload."""
+    match = _EVENT_NUMBER.match(event.get("field", ""))
+    if match is None:
+        return dict(event)
+    number = int(match[1]) + first
+    rest = event["field"][match.end() :]
+    return {**event, "field": f"events[{number}]{rest}"}
+
+
+def _join_debug_events(debugs: Sequence[Mapping[str, Any]]) -> list[Any]:
+    events: list[Any] = []
+    for debug in debugs:
+        events += debug.get("events", ())
+    return events

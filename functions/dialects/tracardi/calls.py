@@ -1,74 +1,71 @@
-"""Carries out a payload of Tracardi's clients: for `/track`, `/collect` and `/redirect` alike."""
+"""Tracardi's calls `/track`, `/collect` and `/redirect`: authenticate, translate, execute, answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from dialects.tracardi import answers, payload
-from dialects.tracardi.payload import Step
+from dialects.tracardi import answers, requests
+from dialects.tracardi.commands import build_commands
+from dialects.tracardi.executor import Executor
+from dialects.tracardi.requests import Payload
 from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Track
-from hardlink.domain.errors import HardlinkError, Invalid, Refused
+from hardlink.domain.errors import Throttled
 from hardlink.services.service import Service
 from hardlink.web import caller
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
 
 
-def carry_out(
-    service: Service, request: Request, sent: Mapping[str, Any], call: Call | None = None
-) -> Answer:
-    """Store a payload's events, and what they say of their visitor where the source's clients are Tracardi's.
+def track(service: Service, request: Request, payload: Payload, call: Call | None = None) -> Answer:
+    """Store a payload's events; if the source is Tracardi's, also what they change on the profile.
 
-    `call`: who calls, where that is known already.
+    `call`: of this request, if it was authenticated before.
     """
-    command = commands.read(Track, sent)
+    command = commands.read(Track, payload)
     call = call or caller.authenticate(request, command.write_key)
     if not (command.events or command.ids or command.says_values):
         return Answer(None)
-    if not call.source.tracardi:
-        return answers.tracardis(answers.answer(service.track(call, command), call.evidence))
-    referred, refusal = payload.passed_on(sent, lambda key: _is_ours(call, key))
-    warnings = [refusal] if refusal else []
-    shared = {**sent, "forwarded_profile": referred}
-    parts: list[tuple[int, Mapping[str, Any]]] = []
-    for step in payload.steps(shared, command, call.project):
-        at_its_place = call._replace(now=call.now + step.first)
-        found, why_not = _track(service, at_its_place, _following(step, parts))
-        parts.append((step.first, found))
-        warnings += [*step.meaning.warnings, *why_not]
-    found = answers.joined(parts, warnings)
-    if referred and found["profile"]["id"] not in (referred, None):
-        found["warnings"].append("context.tracardi.pass: unknown, or the session has a profile")
-    return answers.tracardis(answers.answer(found, call.evidence))
+    if call.source.tracardi:
+        answer = _track_with_updates(service, call, payload, command)
+    else:
+        answer = answers.answer_track(service.track(call, command), call.evidence)
+    return answers.with_tracardi_status(answer)
 
 
-def _track(service: Service, call: Call, step: Step) -> tuple[Mapping[str, Any], list[str]]:
-    """Store a step's events; what they say of their visitor is left out where it can't be said, and why is answered."""
+def collect(service: Service, request: Request) -> Answer:
+    """Store an event that is sent as a URL."""
+    return track(service, request, requests.read_collected(request))
+
+
+def follow_redirect(service: Service, request: Request) -> Answer:
+    """Store an event, and redirect to the URL that the source declares.
+
+    The target is never the caller's word. The visitor is redirected even if nothing is stored.
+    """
+    write_key, redirect = requests.find_redirect(request, caller.declared().redirects)
     try:
-        return service.track(call, commands.read(Track, step.body)), []
-    except (Invalid, Refused) as error:
-        if not step.meaning.says_something:
-            raise
-        says_values = bool(step.meaning.attributes or step.meaning.consents)
-        with_ids = says_values and isinstance(error, Invalid)
-        found, more = _track(service, call, payload.lighter(step, with_ids=with_ids))
-        return found, [_said(error), *more]
+        call = caller.authenticate(request, write_key)
+    except Throttled as error:
+        return answers.answer_redirect(Answer(None), redirect, [error.message])
+    session = requests.read_redirect_session(request)
+    known_session = session if session and service.knows(call, session) else None
+    payload, warnings = requests.read_redirect(request, write_key, redirect, known_session)
+    answer = track(service, request, payload, call)
+    return answers.answer_redirect(answer, redirect, warnings)
 
 
-def _following(step: Step, parts: list[tuple[int, Mapping[str, Any]]]) -> Step:
-    """A step in the session that the first one was given."""
-    if not parts:
-        return step
-    return step._replace(sent={**step.sent, "session": parts[-1][1]["session"]})
+def _track_with_updates(service: Service, call: Call, payload: Payload, command: Track) -> Answer:
+    def is_same_project(write_key: str) -> bool:
+        source = caller.declared().find(write_key)
+        return source is not None and source.project == call.source.project
 
-
-def _is_ours(call: Call, write_key: str) -> bool:
-    source = caller.declared().find(write_key)
-    return source is not None and source.project == call.source.project
-
-
-def _said(error: HardlinkError) -> str:
-    return f"{error.field}: {error.message}" if error.field else error.message
+    forwarded = requests.read_forwarded_profile(payload, is_same_project)
+    built = build_commands({**payload, "forwarded_profile": forwarded.id}, command, call.project)
+    parts, warnings = Executor(service, call).execute(built)
+    if forwarded.warning:
+        warnings = [forwarded.warning, *warnings]
+    result = answers.join_results(parts, warnings)
+    if forwarded.id and result["profile"]["id"] not in (forwarded.id, None):
+        unused = "context.tracardi.pass: unknown profile, or the session has another profile"
+        result["warnings"].append(unused)
+    return answers.answer_track(result, call.evidence)

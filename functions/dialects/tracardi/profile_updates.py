@@ -1,8 +1,9 @@
-"""What Tracardi's event types say of their visitor beside having happened: identifiers, attributes, consents.
+"""Event types that change the profile: they set identifiers, attributes and consents.
 
-Source: Tracardi 0.8 and 0.9, `consent-update`, `profile-update`, `sign-in`, `sign-up`, `identification` as they are
-set up there; `consent-granted` of seed 002. An attribute is named by its place in Tracardi's profile, without `data.`.
-An identifier counts where the project declares its type, or a spelling of it.
+Source: Tracardi 0.8 and 0.9 (`consent-update`, `profile-update`, `sign-in`, `sign-up` and
+`identification` as they are set up there); `consent-granted` of seed 002. An attribute is named by
+its path in Tracardi's profile, without `data.`. A value identifies the visitor where the project
+declares its type, or a spelling of it.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from dialects.validation import located_message
 from hardlink.domain import values
 from hardlink.domain.commands import TRACKING
 from hardlink.domain.errors import Invalid
-from hardlink.domain.graph import NOTHING
+from hardlink.domain.graph import NOTHING, Node
 from hardlink.domain.sources import Project
 
+Properties = Mapping[str, Any]
 Pairs = Iterator[tuple[str, Any]]
 
-_PLACES: Mapping[str, str] = {
+_PROFILE_PATHS: Mapping[str, str] = {
     "firstname": "pii.firstname",
     "lastname": "pii.lastname",
     "pk": "identifier.pk",
@@ -29,26 +32,21 @@ _PLACES: Mapping[str, str] = {
     "badge": "identifier.badge",
     "email": "contact.email",
     "phone": "contact.phone",
-    **{
-        app: f"contact.app.{app}"
-        for app in (
-            "twitter",
-            "whatsapp",
-            "discord",
-            "slack",
-            "telegram",
-            "wechat",
-            "viber",
-            "signal",
-        )
-    },
+    "twitter": "contact.app.twitter",
+    "whatsapp": "contact.app.whatsapp",
+    "discord": "contact.app.discord",
+    "slack": "contact.app.slack",
+    "telegram": "contact.app.telegram",
+    "wechat": "contact.app.wechat",
+    "viber": "contact.app.viber",
+    "signal": "contact.app.signal",
 }
-"""Where a property of `sign-in`, `sign-up` and `identification` stands in the profile."""
-_PARTS = ("pii", "identifier", "contact", "media", "job", "preferences", "loyalty")
-"""Of a profile: `profile-update` has properties of the same shape."""
-_MAIN = {"contact.email": "contact.email.main", "contact.phone": "contact.phone.main"}
-"""One address, where versions before 0.9 know no others."""
-_IDENTIFIERS: Mapping[str, tuple[str, ...]] = {
+"""Property of `sign-in`, `sign-up` and `identification` -> path in the profile."""
+_PROFILE_PARTS = ("pii", "identifier", "contact", "media", "job", "preferences", "loyalty")
+"""Properties of `profile-update`, which have the profile's own shape."""
+_MAIN_PATHS = {"contact.email": "contact.email.main", "contact.phone": "contact.phone.main"}
+"""Versions before 0.9 know one address and one phone number."""
+_TYPE_NAMES: Mapping[str, tuple[str, ...]] = {
     "identifier.pk": ("pk",),
     "identifier.id": ("id",),
     "identifier.token": ("login", "token"),
@@ -58,13 +56,14 @@ _IDENTIFIERS: Mapping[str, tuple[str, ...]] = {
     "contact.email.main": ("email",),
     "contact.phone.main": ("phone",),
 }
-"""The identifier types, as a project may call them, that a place in the profile is a value of."""
+"""Path in the profile -> names under which a project may declare it as an identifier type."""
 
 
 class ProfileUpdate(NamedTuple):
-    """What an event says of its visitor. `stays`: it is about whoever is there, and nobody logs in.
+    """What events change on the profile.
 
-    `warnings`: what of it could not be understood; the event is stored all the same.
+    `only_current_customer`: the identifiers belong to the current customer, and are no log-in.
+    `warnings`: about values that were left out; the event is stored all the same.
     """
 
     ids: Mapping[str, Any] = NOTHING
@@ -74,63 +73,68 @@ class ProfileUpdate(NamedTuple):
     warnings: tuple[str, ...] = ()
 
     @property
-    def says_something(self) -> bool:
-        """Whether it says anything of its visitor."""
+    def changes_profile(self) -> bool:
+        """True if it sets anything."""
         return bool(self.ids or self.attributes or self.consents)
 
 
-def of(type_: str, properties: Mapping[str, Any], field: str, project: Project) -> ProfileUpdate:
-    """What an event of this type means. `field`: where its properties stand in the call, for the warnings."""
-    if type_ in _CONSENTS:
-        return _consents(_CONSENTS[type_](properties), field)
-    if type_ in _ATTRIBUTES:
-        found = list(_ATTRIBUTES[type_](properties))
-        meaning = _attributes(found, field, project)
-        return meaning._replace(only_current_customer=type_ == "profile-update")
+def read_profile_update(
+    type_: str, properties: Properties, field: str, project: Project
+) -> ProfileUpdate:
+    """Translate an event of this type. `field`: of its properties in the call, for the warnings."""
+    if type_ in _CONSENT_READERS:
+        return _read_consents(_CONSENT_READERS[type_](properties), field)
+    if type_ in _ATTRIBUTE_READERS:
+        update = _read_attributes(_ATTRIBUTE_READERS[type_](properties), field, project)
+        return update._replace(only_current_customer=type_ == "profile-update")
     return ProfileUpdate()
 
 
-def _attributes(found: list[tuple[str, Any]], field: str, project: Project) -> ProfileUpdate:
+def _read_attributes(pairs: Pairs, field: str, project: Project) -> ProfileUpdate:
     ids: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     warnings: list[str] = []
-    for place, value in found:
+    for path, value in pairs:
         try:
-            if type_ := _type(place, project):
-                _identify(ids, project.identifier(type_, value, f"{field}.{place}"))
+            type_ = _identifier_type(path, project)
+            if type_:
+                _add_identifier(ids, project.identifier(type_, value, f"{field}.{path}"))
         except Invalid as error:
-            warnings.append(f"{error.field}: {error.message}")
-        warnings += _kept(attributes, place, value, field)
+            warnings.append(located_message(error))
+        warnings += _add_value(attributes, path, value, field)
     return ProfileUpdate(ids, attributes, warnings=tuple(warnings))
 
 
-def _identify(ids: dict[str, Any], node: Any) -> None:
+def _add_identifier(ids: dict[str, Any], node: Node) -> None:
     if ids.setdefault(node.type, node.value) != node.value:
-        raise Invalid("another value identifies the visitor in this event already", node.type)
+        raise Invalid("another value in this event identifies the visitor already", node.type)
 
 
-def _type(place: str, project: Project) -> str | None:
-    names = _IDENTIFIERS.get(place, ())
-    declared = [type_ for name in names if (type_ := project.type_of(name))]
-    return next(iter(declared), project.email if names == ("email",) else None)
+def _identifier_type(path: str, project: Project) -> str | None:
+    names = _TYPE_NAMES.get(path, ())
+    for name in names:
+        type_ = project.type_of(name)
+        if type_:
+            return type_
+    return project.email if names == ("email",) else None
 
 
-def _consents(found: Pairs, field: str) -> ProfileUpdate:
+def _read_consents(pairs: Pairs, field: str) -> ProfileUpdate:
     consents: dict[str, Any] = {}
     warnings: list[str] = []
-    for name, value in found:
-        said = _consent(value)
+    for name, value in pairs:
+        consent = _read_consent(value)
         if name == TRACKING:
             warnings.append(f"{field}.{name}: call /consent to opt out of tracking, or in")
-        elif said is None:
-            warnings.append(f"{field}.{name}: a consent is true, false, or says when it ends")
+        elif consent is None:
+            warnings.append(f"{field}.{name}: a consent must be true, false or {{revoke: time}}")
         else:
-            warnings += _kept(consents, name, said, field)
+            warnings += _add_value(consents, name, consent, field)
     return ProfileUpdate(consents=consents, warnings=tuple(warnings))
 
 
-def _consent(value: object) -> object:
-    """A consent that ends some day says so (Tracardi's `revoke`); nothing where it is none."""
+def _read_consent(value: object) -> object:
+    """True, false, or the time at which it ends (`revoke`); `None` if it is no consent."""
     if isinstance(value, bool):
         return value
     if isinstance(value, Mapping) and "revoke" in value:
@@ -138,62 +142,65 @@ def _consent(value: object) -> object:
     return None
 
 
-def _kept(kept: dict[str, Any], name: str, value: object, field: str) -> list[str]:
-    """Keep one value; answers why not."""
+def _add_value(target: dict[str, Any], name: str, value: object, field: str) -> list[str]:
+    """Add a value; return a warning instead where it cannot be stored."""
     try:
         values.check_values({name: value}, field)
     except Invalid as error:
-        return [f"{error.field}: {error.message}"]
-    kept[name] = value
+        return [located_message(error)]
+    target[name] = value
     return []
 
 
-def _named(properties: Mapping[str, Any]) -> Pairs:
-    """Properties that have a name of their own each."""
-    for name, place in _PLACES.items():
-        yield from _leaves(properties.get(name), place)
+def _read_named_properties(properties: Properties) -> Pairs:
+    for name, path in _PROFILE_PATHS.items():
+        yield from _flatten(properties.get(name), path)
 
 
-def _placed(properties: Mapping[str, Any]) -> Pairs:
-    """Properties that stand where the profile has them."""
-    for part in _PARTS:
-        yield from _leaves(properties.get(part), part)
+def _read_profile_parts(properties: Properties) -> Pairs:
+    for part in _PROFILE_PARTS:
+        yield from _flatten(properties.get(part), part)
 
 
-def _leaves(value: object, place: str) -> Pairs:
+def _flatten(value: object, path: str) -> Pairs:
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _leaves(inner, f"{place}.{name}")
+            yield from _flatten(inner, f"{path}.{name}")
     elif value is not None:
-        yield _MAIN.get(place, place), value
+        yield _MAIN_PATHS.get(path, path), value
 
 
-def _granted(properties: Mapping[str, Any]) -> Pairs:
+def _read_granted_consents(properties: Properties) -> Pairs:
     """Every property is a consent (seed 002)."""
     yield from properties.items()
 
 
-def _updated(properties: Mapping[str, Any]) -> Pairs:
-    """`consents`: name -> what is said; or a list of the names of those that are given, and until when."""
-    found = properties.get("consents")
-    listed, until = found, None
-    if isinstance(found, Mapping) and isinstance(found.get("consents"), list):
-        listed, until = found["consents"], found.get("revoke")
-    if isinstance(listed, list):
-        yield from ((str(name), {"revoke": until}) for name in listed)
-    elif isinstance(found, Mapping):
-        yield from found.items()
+def _read_updated_consents(properties: Properties) -> Pairs:
+    """`consents` maps names to consents, or lists the names of those that are given.
+
+    A list may stand in an object that says when they end (`{"consents": [...], "revoke": ...}`).
+    """
+    consents = properties.get("consents")
+    revoke = None
+    if isinstance(consents, Mapping) and isinstance(consents.get("consents"), list):
+        revoke = consents.get("revoke")
+        consents = consents["consents"]
+    if isinstance(consents, list):
+        for name in consents:
+            yield str(name), {"revoke": revoke}
+    elif isinstance(consents, Mapping):
+        yield from consents.items()
 
 
-_CONSENTS: Mapping[str, Callable[[Mapping[str, Any]], Pairs]] = {
-    "consent-granted": _granted,
-    "consent-update": _updated,
+_CONSENT_READERS: Mapping[str, Callable[[Properties], Pairs]] = {
+    "consent-granted": _read_granted_consents,
+    "consent-update": _read_updated_consents,
 }
-_ATTRIBUTES: Mapping[str, Callable[[Mapping[str, Any]], Pairs]] = {
-    "sign-in": _named,
-    "sign-up": _named,
-    "identification": _named,
-    "profile-update": _placed,
+_ATTRIBUTE_READERS: Mapping[str, Callable[[Properties], Pairs]] = {
+    "sign-in": _read_named_properties,
+    "sign-up": _read_named_properties,
+    "identification": _read_named_properties,
+    "profile-update": _read_profile_parts,
 }
-TYPES = frozenset({*_CONSENTS, *_ATTRIBUTES})
-"""The event types that mean more than that they happened."""
+UPDATING_TYPES = frozenset({*_CONSENT_READERS, *_ATTRIBUTE_READERS})
+"""The event types that change the profile."""

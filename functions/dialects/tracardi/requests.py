@@ -1,0 +1,147 @@
+"""Wire -> payloads: bodies, and URLs that stand for a payload of one event.
+
+Source: Tracardi's tracker payload (seed 002), its collector (0.8.2), and its clients' requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from dialects.validation import located_message
+from hardlink.domain import values
+from hardlink.domain.errors import Invalid, NotFound, TooLarge
+from hardlink.domain.identifiers import parse_identifier, parse_session_id
+from hardlink.domain.sources import Redirect
+from hardlink.web.request import Request
+
+SESSION_COOKIE = "tracardi-session-id"
+"""Cookie in which Tracardi's tracker keeps its session."""
+_TRUE = ("1", "true", "t", "yes", "y", "on")
+
+Payload = Mapping[str, Any]
+
+
+class ForwardedProfile(NamedTuple):
+    """The profile that another site of the shop passes on, or a warning why it is not used."""
+
+    id: str | None = None
+    warning: str | None = None
+
+
+class RedirectPayload(NamedTuple):
+    """The payload of a redirect, and warnings about properties that were left out."""
+
+    payload: Payload
+    warnings: list[str]
+
+
+def read_payload(body: object, profile_less: str | None) -> Payload:
+    """The payload of a call. `profile_less`: the query parameter. Raises `Invalid`."""
+    if not isinstance(body, Mapping):
+        raise Invalid("the body must be a JSON object")
+    if (profile_less or "").strip().lower() in _TRUE:
+        return {**body, "profile_less": True}
+    return body
+
+
+def read_write_key(payload: Payload) -> str:
+    """The ID of the source that a payload names, empty if it names none."""
+    source = payload.get("source")
+    id_ = source.get("id") if isinstance(source, Mapping) else source
+    return str(id_).strip() if isinstance(id_, str | int) else ""
+
+
+def read_forwarded_profile(
+    payload: Payload, is_same_project: Callable[[str], bool]
+) -> ForwardedProfile:
+    """The profile in `context.tracardi.pass` (`__tr_pid` and `__tr_src` of a link).
+
+    `is_same_project`: tells if the source with this write key shares the caller's profiles.
+    """
+    forwarded: object = payload
+    for name in ("context", "tracardi", "pass"):
+        forwarded = forwarded.get(name) if isinstance(forwarded, Mapping) else None
+    if not isinstance(forwarded, Mapping):
+        return ForwardedProfile()
+    source = forwarded.get("source")
+    if not isinstance(source, str) or not is_same_project(source.strip()):
+        message = "context.tracardi.pass.source: no source of this project has this ID"
+        return ForwardedProfile(warning=message)
+    field = "context.tracardi.pass.profile"
+    try:
+        return ForwardedProfile(parse_identifier(forwarded.get("profile"), field))
+    except Invalid as error:
+        return ForwardedProfile(warning=located_message(error))
+
+
+def read_collected(request: Request) -> Payload:
+    """The payload of `/collect`: an event with the query and the body. Raises `Invalid`."""
+    session = request.path("session_id") if "{session_id}" in request.route else None
+    event = {"type": request.path("event_type"), "properties": _read_properties(request)}
+    source = request.path("source_id")
+    return _build_payload(source, session, event, opens_session=session is not None)
+
+
+def find_redirect(
+    request: Request, declared: Mapping[str, tuple[str, Redirect]]
+) -> tuple[str, Redirect]:
+    """Write key and redirect with the ID in the path. Raises `NotFound`."""
+    redirect = declared.get(request.path("redirect_id").strip())
+    if redirect is None:
+        raise NotFound("no source has this redirect: declare it in sources.toml", "redirect_id")
+    return redirect
+
+
+def read_redirect_session(request: Request) -> str | None:
+    """The session in the path or in the tracker's cookie, if it is a valid ID."""
+    in_path = request.path("session_id") if "{session_id}" in request.route else None
+    in_cookie = unquote(request.cookie(SESSION_COOKIE) or "")
+    try:
+        return parse_session_id(in_path or in_cookie, "session_id")
+    except Invalid:
+        return None
+
+
+def read_redirect(
+    request: Request, write_key: str, redirect: Redirect, session: str | None
+) -> RedirectPayload:
+    """The payload of a redirect. Invalid properties are left out: the visitor is sent on anyway."""
+    warnings: list[str] = []
+    try:
+        sent = _read_properties(request)
+    except (Invalid, TooLarge) as error:
+        sent = request.parameters
+        warnings.append(error.message)
+    properties: dict[str, Any] = {}
+    for name, value in {**sent, **redirect.properties}.items():
+        try:
+            values.check_values({name: value}, "properties")
+        except Invalid as error:
+            warnings.append(located_message(error))
+        else:
+            properties[name] = value
+    event = {"type": redirect.event_type, "properties": properties}
+    payload = _build_payload(write_key, session, event, opens_session=False)
+    return RedirectPayload(payload, warnings)
+
+
+def _build_payload(
+    source: str, session: str | None, event: Mapping[str, Any], *, opens_session: bool
+) -> dict[str, Any]:
+    """A payload of one event. Without a session it belongs to no visitor."""
+    return {
+        "source": {"id": source},
+        "session": {"id": session} if session else None,
+        "events": [event],
+        "options": {"saveSession": opens_session},
+        "profile_less": session is None,
+    }
+
+
+def _read_properties(request: Request) -> dict[str, Any]:
+    fields = request.fields if request.route.startswith("POST ") else {}
+    if not isinstance(fields, Mapping):
+        raise Invalid("send the event's properties as a JSON object, or as a form", "properties")
+    return {**request.parameters, **fields}
