@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hardlink import metrics
 from hardlink.domain import identity, synthetic_ids, values
@@ -29,12 +30,24 @@ from hardlink.storage.store import (
     Rev,
     Same,
     Store,
+    merged_actions,
 )
 
 BEING_ERASED = "somebody whom this names is being erased just now: send the call again"
 _SPILLS_AT_ONCE = 30
 _BYTES_AT_ONCE = 2_000_000
 """A transaction holds 100 actions and 4 MB: a command with more values than this is written in several."""
+
+
+class NewVisitor(NamedTuple):
+    """What makes a session and its profile. `profile`: the one that is made, if it is not there yet."""
+
+    profile: Node | None = None
+    actions: Sequence[Action] = ()
+
+
+NO_VISITOR = NewVisitor()
+"""The session is there already, or there is none."""
 
 
 @dataclass
@@ -56,10 +69,13 @@ class Links:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def identify(self, call: Call, claim: Claim, said: Values) -> Decision:
-        """Link, and say these values about the customer, all or nothing; writes nothing where all is so already.
+    def identify(
+        self, call: Call, claim: Claim, said: Values, opening: NewVisitor = NO_VISITOR
+    ) -> Decision:
+        """Link a profile, and set these values on the customer, all or nothing; writes nothing if all is so already.
 
-        Raises `Refused` where a rule forbids it: then nothing changed.
+        `opening`: what makes the claim's session, in the same transaction. Raises `Refused` where a rule forbids the
+        link: then nothing changed, and `ConditionFailed` where the session cannot be made as planned.
         """
         first, *rest = _portions(said)
 
@@ -78,6 +94,7 @@ class Links:
                 attempt,
                 claim.ids + ((claim.profile,) if claim.profile else ()),
                 said=claim.effective_at,
+                opening=opening,
             )
         metrics.count("links_made", len(decision.entries))
         for portion in rest:
@@ -92,40 +109,35 @@ class Links:
             found[:] = [_root(profile, call.project.hard_types, read, said)]
             return Decision(profile), []
 
-        self._carry_out(call.project_id, attempt, [profile], made=profile)
+        self._carry_out(call.project_id, attempt, [profile], opening=NewVisitor(profile))
         return found[0]
 
     def known(self, call: Call, node: Node) -> bool:
         """Whether anything was ever said of a node."""
         return nodes.read_records(self._store, call.project_id, [node])[node].state.rev > 0
 
-    def rehearse(self, call: Call, claim: Claim, said: Values) -> None:
-        """Raise what `identify` would, and write nothing."""
+    def say(
+        self,
+        call: Call,
+        profile: Node,
+        values_said: Values,
+        said: int | None,
+        opening: NewVisitor = NO_VISITOR,
+    ) -> None:
+        """Set these values on the root of a profile when it is linked, else on the profile itself (rule 9).
 
-        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
-            decision = identity.decide(claim, read.facts, read.histories)
-            self._check_profiles(call, claim, decision, read)
-            _check_room(read.records[decision.customer], said)
-            return decision, []
-
-        with _counted():
-            self._carry_out(
-                call.project_id, attempt, claim.ids, said=claim.effective_at, made=claim.profile
-            )
-
-    def say(self, call: Call, profile: Node, values_said: Values, said: int | None) -> None:
-        """Say these values about whoever is behind a profile: its root when it is linked, else itself (rule 9).
-
-        `said`: when, if the client names a time: somebody else may be behind it by now.
+        `said`: when, if the client names a time: the profile may have another root by now. `opening`: what makes the
+        profile's session, in the same transaction; raises `ConditionFailed` where it cannot be made as planned.
         """
-        for portion in _portions(values_said):
+        for number, portion in enumerate(_portions(values_said)):
 
             def attempt(read: _Read, portion: Values = portion) -> tuple[Decision, list[Action]]:
                 root = _root(profile, call.project.hard_types, read, said)
                 _check_room(read.records[root], values_said)
                 return Decision(root), _with_values(call, root, {}, read, portion, [])
 
-            self._carry_out(call.project_id, attempt, [profile])
+            made = NO_VISITOR if number else opening
+            self._carry_out(call.project_id, attempt, [profile], opening=made)
 
     def undo(
         self,
@@ -181,22 +193,26 @@ class Links:
         first: Iterable[Node],
         *,
         said: int | None = None,
-        made: Node | None = None,
+        opening: NewVisitor = NO_VISITOR,
     ) -> Decision:
-        """Read, decide and write until nobody else did meanwhile.
+        """Read, decide and write until no other call wrote in between.
 
-        `said`: when the nodes read first were named, if somebody named them. `made`: a profile that is not there yet.
-        Raises `Late` where one of these was erased since, `Busy` where one is being erased.
+        `said`: when the nodes read first were named, if a command named them. `opening`: what has to be written along.
+        Raises `BeforeErasure` where one of these was erased since, `Busy` where one is being erased, and
+        `ConditionFailed` where there is something to write along: its plan may be outdated as well.
         """
         for _ in optimistic_retries():
-            read = _Read(made=made)
+            read = _Read(made=opening.profile)
             read.records.update(self._records(project_id, first, read, said))
             decision, actions = self._decided(project_id, attempt, read)
-            if all(isinstance(action, Check) for action in actions):
+            together = merged_actions(opening.actions, actions)
+            if all(isinstance(action, Check) for action in together):
                 return decision
             try:
-                self._store.write(actions)
+                self._store.write(together)
             except ConditionFailed:
+                if opening.actions:
+                    raise
                 continue
             return decision
         raise AssertionError("attempts end in an answer or an error")

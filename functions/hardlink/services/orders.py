@@ -24,7 +24,7 @@ from hardlink.domain.order_matching import (
     order_event_id,
 )
 from hardlink.domain.records import Session
-from hardlink.services.links import Links
+from hardlink.services.links import NO_VISITOR, Links
 from hardlink.services.sessions import Visits
 from hardlink.storage import event_store, items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
@@ -146,22 +146,31 @@ class Orders:
 
         It is linked by itself: whoever was brought along by an address can be unlinked without it.
         """
-        at = told.claim.time
         first = told._replace(ids=told.ids[:1])
-
-        def rehearse(fresh: Session) -> Session:
-            self._links.rehearse(call, _claim(call, told, fresh.profile), {})
-            return fresh
-
-        own_id = synthetic_ids.customer_session(told.ids[0])
-        session = self._visits.open(call, own_id, None, happened=[at], rehearse=rehearse)
         warnings: tuple[str, ...] = ()
         if first != told:
             warnings = self._links.identify(call, _claim(call, told), {}).warnings
-        claim = _claim(call, first, session.profile)._replace(own=True)
+        own_id = synthetic_ids.customer_session(told.ids[0])
+        for _ in optimistic_retries():
+            known = self._visits.find(call.project_id, own_id)
+            with suppress(ConditionFailed):  # another call made it meanwhile
+                session, more = self._link_own(call, first, own_id, known)
+                return session, tuple(dict.fromkeys((*warnings, *more)))
+        raise AssertionError("attempts end in an answer or an error")
+
+    def _link_own(
+        self, call: Call, told: Purchase, own_id: str, known: Session | None
+    ) -> tuple[Session, tuple[str, ...]]:
+        """Link the customer's own session, made along with the link if it is not there. Raises `ConditionFailed`."""
         own = call._replace(evidence=f"{call.evidence}/own")
-        decision = self._links.identify(own, claim, {})
-        return session, tuple(dict.fromkeys((*warnings, *decision.warnings)))
+        if known and not known.is_erased:
+            session, made = known, NO_VISITOR
+        else:
+            happened = [told.claim.time]
+            opening = self._visits.plan(call, own_id, None, known=known, happened=happened)
+            session, made = opening.session, self._visits.new_visitor(own, opening)
+        claim = _claim(call, told, session.profile)._replace(own=True)
+        return session, self._links.identify(own, claim, {}, made).warnings
 
     def _associate(self, call: Call, told: Purchase, visitor: Node) -> bool:
         """Link who tracked an order with its customer; `False` for who has one, or denied being tracked."""

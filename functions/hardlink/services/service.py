@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -23,11 +24,12 @@ from hardlink.domain.times import DAY
 from hardlink.domain.values import Name, Value
 from hardlink.services.consent import Consents
 from hardlink.services.erasure import Erasure
-from hardlink.services.links import Links
+from hardlink.services.links import NO_VISITOR, Links, NewVisitor
 from hardlink.services.orders import Orders, Outcome, Purchase
-from hardlink.services.sessions import Visits
+from hardlink.services.sessions import Opening, Visits
 from hardlink.services.track import ERASED, Batch, Status, Tracking, debug
-from hardlink.storage.store import Store
+from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.store import ConditionFailed, Store
 
 OPTED_OUT = "opted out: this visitor denied tracking, nothing was stored"
 BOT = "sent by a bot: this source drops what bots send, nothing was stored or linked"
@@ -118,25 +120,40 @@ class Service:
         self, call: Call, command: Track, ids: tuple[Node, ...], batch: Batch, session_id: str
     ) -> Answer:
         """Raises `_Erased` where all of it happened before somebody was erased: every event has its verdict then."""
-        found = self._visits.find(call.project_id, session_id)
         other = self._other(call, command, session_id)
+        for _ in optimistic_retries():
+            known = self._visits.find(call.project_id, session_id)
+            with suppress(
+                ConditionFailed
+            ):  # another call opened the session, or changed its profile
+                return self._track_once(call, command, ids, batch, session_id, known, other)
+        raise AssertionError("attempts end in an answer or an error")
+
+    def _track_once(
+        self,
+        call: Call,
+        command: Track,
+        ids: tuple[Node, ...],
+        batch: Batch,
+        session_id: str,
+        known: Session | None,
+        other: Session | None,
+    ) -> Answer:
+        """Raises `_Erased` like `_tracked`, and `ConditionFailed` where the session is not as it was read."""
         told = bool(ids) or command.says_values
-        if (found is None or found.is_erased) and (batch.saves_session or told):
-            found = self._visits.open(
+        opening = None
+        if (known is None or known.is_erased) and (batch.saves_session or told):
+            opening = self._visits.plan(
                 call,
                 session_id,
                 self._named_profile(call, command, other),
+                known=known,
                 happened=batch.happened,
                 quiet=not batch.begins_visit,
-                rehearse=lambda fresh: self._lasting(
-                    call,
-                    fresh,
-                    batch,
-                    lambda at: self._rehearse(
-                        call, at, ids, command, self._happened_at(call, batch.earliest, at)
-                    ),
-                ),
             )
+        found = opening.session if opening else known
+        if opening and opening.session.denied:  # the visitor is recognised, and not recorded
+            found, opening = opening.unrecorded_session, None
         session = found and returning_clock.with_clock_offset(call, found, batch.happened)
         if session and batch.drop_erased(call, session):
             raise _Erased
@@ -147,18 +164,21 @@ class Service:
         if found is None or session is None or session.profile == NOBODY:
             here = self._unrecorded(call, session_id, command)
             return {**here, "results": _results(batch), "warnings": warnings}
-        if other is None:
-            self._open_other(call, command, session)
         if told and not session.denied:
             session = self._lasting(
                 call,
                 session,
                 batch,
                 lambda at: warnings.extend(
-                    self._told(call, at, other, ids, command, batch.earliest)
+                    self._told(call, at, other, ids, command, batch.earliest, opening)
                 ),
             )
-        if batch.parsed and session.offset != found.offset:
+        elif opening:
+            made = opening._replace(session=opening.session._replace(offset=session.offset))
+            self._visits.make(call, made)
+        if other is None:
+            self._open_other(call, command, session)
+        if opening is None and batch.parsed and session.offset != found.offset:
             self._visits.keep_clock(call, session)
         own = command.is_of_no_device
         stored = self._tracking.store(call, session, command, batch)
@@ -276,7 +296,7 @@ class Service:
         if command.erase and not denied:
             raise Invalid("whoever is erased is not tracked: send tracking as denied", "erase")
         id_ = command.session_id or self._new_id()
-        session = self._visits.open(call, id_, command.profile, quiet=True, anew=not denied)
+        session = self._visits.open(call, id_, command.profile, anew=not denied)
         answer = {**_visitor(session), "tracking": command.tracking}
         if session.profile == NOBODY:  # they opted out before they were erased, and that stays so
             return answer
@@ -308,26 +328,35 @@ class Service:
 
     def _said_about(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
         """Raises `Late`, `_Erased` where somebody whom this names was erased since."""
-        word = _word(command)
         session_id = command.session_id or self._new_id()
-        session = self._visits.find(call.project_id, session_id) if command.session_id else None
-        if session and word.drop_erased(
-            call, returning_clock.with_clock_offset(call, session, word.happened)
+        for _ in optimistic_retries():
+            known = self._visits.find(call.project_id, session_id) if command.session_id else None
+            with suppress(
+                ConditionFailed
+            ):  # another call opened the session, or changed its profile
+                return self._said_once(call, command, ids, session_id, known)
+        raise AssertionError("attempts end in an answer or an error")
+
+    def _said_once(
+        self,
+        call: Call,
+        command: Identify,
+        ids: tuple[Node, ...],
+        session_id: str,
+        known: Session | None,
+    ) -> Answer:
+        """Raises `ConditionFailed` where the session is not as it was read."""
+        word = _word(command)
+        if known and word.drop_erased(
+            call, returning_clock.with_clock_offset(call, known, word.happened)
         ):
             raise _Erased
+        session, opening = known, None
         if session is None or session.is_erased:
-            session = self._visits.open(
-                call,
-                session_id,
-                command.profile,
-                told=word.told,
-                rehearse=lambda fresh: self._lasting(
-                    call,
-                    fresh,
-                    word,
-                    lambda at: self._rehearse(call, at, ids, command, word.time(call, at.offset)),
-                ),
+            opening = self._visits.plan(
+                call, session_id, command.profile, known=known, told=word.told
             )
+            session = opening.session
         if session.denied:
             here = self._unrecorded(call, session_id, command)
             return {**here, "customer": None, "warnings": [OPTED_OUT]}
@@ -336,9 +365,18 @@ class Service:
             call,
             session,
             word,
-            lambda at: answer.update(self._say(call, at, ids, command, word.time(call, at.offset))),
+            lambda at: answer.update(
+                self._say(call, at, ids, command, word.time(call, at.offset), opening)
+            ),
         )
         return answer
+
+    def _new_visitor(self, call: Call, opening: Opening | None, at: Session) -> NewVisitor:
+        """What makes the session of a command, dated by the clock that the command is dated by."""
+        if opening is None:
+            return NO_VISITOR
+        session = opening.session._replace(offset=at.offset)
+        return self._visits.new_visitor(call, opening._replace(session=session))
 
     def _say(
         self,
@@ -347,12 +385,15 @@ class Service:
         ids: tuple[Node, ...],
         command: Identify,
         time: int | None,
+        opening: Opening | None,
     ) -> Answer:
         said = _said(command, call, time)
+        made = self._new_visitor(call, opening, session)
         if not ids:
-            self._links.say(call, session.profile, said, time)
+            self._links.say(call, session.profile, said, time, made)
             return {}
-        decision = self._links.identify(call, self._claim(call, session.profile, ids, time), said)
+        claim = self._claim(call, session.profile, ids, time)
+        decision = self._links.identify(call, claim, said, made)
         return {"customer": _named(decision, ids), "warnings": list(decision.warnings)}
 
     def _of_bot(self, command: Track | Identify) -> Answer:
@@ -372,21 +413,24 @@ class Service:
         ids: tuple[Node, ...],
         command: Track,
         happened: int | None,
+        opening: Opening | None,
     ) -> list[str]:
         """What events say of their visitor, from the first of them on; answers warnings."""
         time = self._happened_at(call, happened, session)
         said = _said(command, call, time)
+        made = self._new_visitor(call, opening, session)
         if not ids:
-            self._links.say(call, session.profile, said, time)
+            self._links.say(call, session.profile, said, time, made)
             return []
-        if command.only_current_customer:
+        if command.only_current_customer and made.profile is None:
             root = self._links.root(call, session.profile, time)
             ids = (root, *ids) if root.type in call.project.hard_types else ids
         warnings: list[str] = []
         profiles = [session.profile, *([other.profile] if other else [])]
         for profile in dict.fromkeys(profiles):
             claim = self._claim(call, profile, ids, time)
-            warnings += self._links.identify(call, claim, said).warnings
+            along = made if profile == session.profile else NO_VISITOR
+            warnings += self._links.identify(call, claim, said, along).warnings
         return warnings
 
     def _of_nobody(self, call: Call, command: Track, batch: Batch) -> Answer:
@@ -410,7 +454,7 @@ class Service:
         batch.forget_orders()  # an order would make somebody of nobody
         if batch.parsed:
             # many devices send these, so none of their clocks is the session's
-            own = self._visits.open(call._replace(sent=None), own_id, None, quiet=True)
+            own = self._visits.open(call._replace(sent=None), own_id, None)
             context = {"session": {"id": named}} if named else {}
             kept = replace(command, context={**context, **command.context})
             self._tracking.store(call, own, kept, batch)
@@ -444,20 +488,7 @@ class Service:
         """The other session of a visitor who sends two, on the profile of the first: it may come alone next time."""
         other = command.other_session_id
         if other and other != session.id:
-            self._visits.open(call, other, session.profile.value, quiet=True)
-
-    def _rehearse(
-        self,
-        call: Call,
-        fresh: Session,
-        ids: tuple[Node, ...],
-        command: Track | Identify,
-        time: int | None,
-    ) -> None:
-        """Before a session is made: what is refused leaves nothing behind."""
-        if ids:
-            claim = self._claim(call, fresh.profile, ids, time)
-            self._links.rehearse(call, claim, _said(command, call, time))
+            self._visits.open(call, other, session.profile.value)
 
     def _happened_at(self, call: Call, happened: int | None, session: Session) -> int | None:
         """When the first of a call's events happened, on the server's clock, if one says so; never in the future."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
@@ -15,7 +15,7 @@ from hardlink.domain.graph import NOBODY, Node, State, profile_node
 from hardlink.domain.identifiers import parse_session_id
 from hardlink.domain.records import Record, Session
 from hardlink.domain.times import DAY, MINUTE
-from hardlink.services.links import BEING_ERASED
+from hardlink.services.links import BEING_ERASED, NewVisitor
 from hardlink.storage import activity, event_store, items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.store import (
@@ -35,17 +35,27 @@ AHEAD = 30 * MINUTE
 """How far `latest` is raised beyond an event, so that a visit raises it once or twice."""
 
 
-class _Placed(NamedTuple):
-    """A session to be made, and what its profile needs for that."""
+class Opening(NamedTuple):
+    """A session to be made, of which nothing is written yet.
+
+    `profile_action`: what its profile needs for that. `in_place_of`: the erased session that it replaces.
+    `quiet`: it begins no visit, and so with no events of its own.
+    """
 
     session: Session
-    profile: Action
+    profile_action: Action
+    in_place_of: Session | None = None
+    quiet: bool = False
 
     @property
-    def unrecorded(self) -> Session:
-        """The session where it is not made: then a profile that would be is nobody."""
-        is_new = isinstance(self.profile, Put)
-        return self.session._replace(profile=NOBODY) if is_new else self.session
+    def new_profile(self) -> Node | None:
+        """The profile that is made along with the session, if there is none yet."""
+        return self.session.profile if isinstance(self.profile_action, Put) else None
+
+    @property
+    def unrecorded_session(self) -> Session:
+        """The session if it is not made: a profile that would have been made is `NOBODY`."""
+        return self.session._replace(profile=NOBODY) if self.new_profile else self.session
 
 
 class _Found(NamedTuple):
@@ -79,38 +89,49 @@ class Visits:
         id_: str,
         named_profile: object,
         *,
-        happened: Sequence[int | None] = (),
-        told: int | None = None,
-        rehearse: Callable[[Session], Session] = lambda session: session,
-        quiet: bool = False,
         anew: bool = False,
     ) -> Session:
-        """The session of a call, made if it is not known (rule 1): a known session's profile wins.
+        """The session of a call that tells no events, made if it is not known (rule 1). See `plan`."""
+        for _ in optimistic_retries():
+            known = self.find(call.project_id, id_)
+            if known and not known.is_erased:
+                return known
+            opening = self.plan(call, id_, named_profile, known=known, quiet=True, anew=anew)
+            if opening.session.denied:
+                return opening.unrecorded_session
+            with suppress(ConditionFailed):  # another call opened it, or changed the profile
+                return self.make(call, opening)
+        raise AssertionError("attempts end in an answer or an error")
 
-        One that was erased begins anew, with a new profile; not for somebody who had opted out, unless `anew` says so.
-        The session of who opted out is not made; its profile is `NOBODY` where there is none.
+    def plan(
+        self,
+        call: Call,
+        id_: str,
+        named_profile: object,
+        *,
+        known: Session | None,
+        happened: Sequence[int | None] = (),
+        told: int | None = None,
+        quiet: bool = False,
+        anew: bool = False,
+    ) -> Opening:
+        """Plan a session that is not there (rule 1), and write nothing.
+
+        A session that was erased (`known`) begins anew, with a new profile; not for a visitor who had opted out,
+        unless `anew` says so. The session of a visitor who opted out is planned as `denied`: do not make it.
 
         `happened`: the times of the events that come with it, on the device's clock (`None`: now). `told`: the
-        device's time of the call itself. `rehearse`: raises if what follows would be refused; then none is made. It
-        answers the session as it is to be made.
-        `quiet`: it begins no visit, and so with no events of its own.
+        device's time of the call itself. Raises `Invalid` for a profile ID that cannot be one, `Busy` while the
+        profile is being erased.
         """
-        for _ in optimistic_retries():
-            found = self.find(call.project_id, id_)
-            if found and not found.is_erased:
-                return found
-            try:
-                begun = _fresh(call, id_, happened, told, found)
-                fresh = self._placed(call, begun, named_profile, anew=anew)
-                if found:
-                    fresh = _come_back(fresh, found, anew=anew)
-                if fresh.session.denied:
-                    return fresh.unrecorded  # who opted out is recognised, and not recorded
-                session = rehearse(fresh.session)
-                return self._write(call, session, fresh.profile, quiet=quiet, gone=found)
-            except ConditionFailed:
-                continue
-        raise AssertionError("attempts end in an answer or an error")
+        begun = _fresh(call, id_, happened, told, known)
+        opening = self._placed(call, begun, named_profile, anew=anew)
+        if known:
+            opening = _come_back(opening, known, anew=anew)
+        opening = opening._replace(in_place_of=known, quiet=quiet)
+        if _begins_visit(call, opening):
+            return opening._replace(session=visit_events.raised(opening.session))
+        return opening
 
     def begin_anew(self, call: Call, *, denied: bool) -> Session:
         """A new session of a new profile (rule 5); somebody who opted out stays so."""
@@ -127,7 +148,7 @@ class Visits:
         made = Put(
             keys.node_head(call.project_id, fresh.profile), items.encode_record(record), Absent()
         )
-        return self._write(call, fresh, made, quiet=denied)
+        return self.make(call, Opening(fresh, made, quiet=denied))
 
     def known_profile(self, call: Call, named_profile: object) -> Node | None:
         """The profile that a call names, or that came after it was erased, if there is one."""
@@ -168,7 +189,7 @@ class Visits:
         with suppress(ConditionFailed):  # it was erased meanwhile
             self._store.write([Patch(key, {"offset": session.offset}, same)])
 
-    def _placed(self, call: Call, fresh: Session, named_profile: object, *, anew: bool) -> _Placed:
+    def _placed(self, call: Call, fresh: Session, named_profile: object, *, anew: bool) -> Opening:
         """A new session on the profile that the call names, else on a new one."""
         named = _named(call, named_profile)
         found = self._living(call, named) if named else None
@@ -180,52 +201,56 @@ class Visits:
             unchanged = Check(keys.node_head(call.project_id, found.profile), Rev(record.state.rev))
             erased = tuple(dict.fromkeys((*record.erased, *fresh.erased)))
             known = fresh._replace(profile=found.profile, denied=record.denied, erased=erased)
-            return _Placed(known, unchanged)
+            return Opening(known, unchanged)
         made_up = synthetic_ids.profile_id_like(fresh.id, self._new_id())
         adopts = found and (found.erased or call.source.static_profile_id)
         adopted = found.profile if found and adopts else profile_node(made_up)
         item = items.encode_record(Record(State(rev=1), call.now))
         made = Put(keys.node_head(call.project_id, adopted), item, Absent())
-        return _Placed(fresh._replace(profile=adopted), made)
+        return Opening(fresh._replace(profile=adopted), made)
 
-    def _write(
-        self,
-        call: Call,
-        session: Session,
-        profile_action: Action,
-        *,
-        quiet: bool,
-        gone: Session | None = None,
-    ) -> Session:
+    def make(self, call: Call, opening: Opening) -> Session:
+        """Write a session and its profile. Raises `ConditionFailed` where it cannot be made as planned."""
+        self._store.write(self.opening_actions(call, opening))
+        return opening.session
+
+    def new_visitor(self, call: Call, opening: Opening) -> NewVisitor:
+        """Give what makes a session to whoever writes more in the same transaction."""
+        return NewVisitor(opening.new_profile, self.opening_actions(call, opening))
+
+    def opening_actions(self, call: Call, opening: Opening) -> list[Action]:
+        """List what makes a session: all of it belongs into one transaction."""
+        session = opening.session
         begins: list[Action] = []
-        quiet = quiet or synthetic_ids.is_synthetic(session.id)  # nobody visits there
-        if call.source.system_events and not quiet:
-            session = visit_events.raised(session)
-            found = visit_events.of(call, session, new_profile=isinstance(profile_action, Put))
+        if _begins_visit(call, opening):
+            first_events = visit_events.of(call, session, new_profile=bool(opening.new_profile))
             begins = [
                 event_store.put_event(self._store, call.project_id, session.id, event)
-                for event in found
+                for event in first_events
             ]
-        self._store.write(
-            [
-                Put(
-                    keys.session_head(call.project_id, session.id),
-                    items.encode_session(session),
-                    _still_gone(gone) if gone else Absent(),
-                ),
-                Put(
-                    keys.profile_session(call.project_id, session.profile, session.id),
-                    {"created": session.created},
-                ),
-                profile_action,
-                activity.put_active_session(call.project_id, session.id, session.latest),
-                *begins,
-            ]
-        )
-        return session
+        return [
+            Put(
+                keys.session_head(call.project_id, session.id),
+                items.encode_session(session),
+                _still_gone(opening.in_place_of) if opening.in_place_of else Absent(),
+            ),
+            Put(
+                keys.profile_session(call.project_id, session.profile, session.id),
+                {"created": session.created},
+            ),
+            opening.profile_action,
+            activity.put_active_session(call.project_id, session.id, session.latest),
+            *begins,
+        ]
 
 
-def _come_back(fresh: _Placed, gone: Session, *, anew: bool) -> _Placed:
+def _begins_visit(call: Call, opening: Opening) -> bool:
+    """Say whether a session begins with events of its own; nobody visits under a customer's own session."""
+    is_synthetic = synthetic_ids.is_synthetic(opening.session.id)
+    return call.source.system_events and not opening.quiet and not is_synthetic
+
+
+def _come_back(fresh: Opening, gone: Session, *, anew: bool) -> Opening:
     """A new session in place of one that was erased: of the same device, and of nothing that came before."""
     erased = tuple(dict.fromkeys((*gone.erased, *fresh.session.erased)))
     denied = fresh.session.denied or (gone.denied and not anew)

@@ -97,6 +97,32 @@ class Check(NamedTuple):
 Action: TypeAlias = Put | Patch | Delete | Check
 
 
+def merged_actions(first: Sequence[Action], second: Sequence[Action]) -> list[Action]:
+    """Merge two plans into one transaction, in which every key stands once, as DynamoDB wants it.
+
+    Where both name a key, the write stays, or the check if both only check. Raises `ConditionFailed` where the two
+    were planned upon different revisions of an item: one of them is outdated.
+    """
+    merged = {action.key: action for action in first}
+    for action in second:
+        other = merged.get(action.key)
+        if other is None:
+            merged[action.key] = action
+            continue
+        if _expected_rev(other) != _expected_rev(action):
+            raise ConditionFailed
+        if not isinstance(action, Check):
+            merged[action.key] = action
+    return list(merged.values())
+
+
+def _expected_rev(action: Action) -> int | Condition | None:
+    """The revision that an action expects of its item; 0 is an item that is not there."""
+    if isinstance(action.when, Absent):
+        return 0
+    return action.when.rev if isinstance(action.when, Rev) else action.when
+
+
 class Store(Protocol):
     """Both tables. Every call may raise `Busy` when the tables don't answer."""
 

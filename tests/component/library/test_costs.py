@@ -130,3 +130,35 @@ def _copy_event(engine: Engine, session: str, events: int) -> None:
 
 def _events(engine: Engine, session: str) -> list[tuple[Key, Item]]:
     return list(engine.store.scan("sessions", f"{SPACE}/{session}", "e/", "e/~"))
+
+
+def test_an_identify_of_an_unknown_session_is_one_transaction_and_four_requests_at_most(
+    engine: Engine,
+) -> None:
+    world = engine.world()
+    with engine.counted() as found:
+        world.identify("s1", ids={"registered": "gordon"})
+    assert found == {
+        "ConsistentGetItem": 1,
+        "ConsistentBatchGetItem": 1,
+        "TransactWriteItems": 1,
+    }
+    with engine.counted() as found:
+        world.identify("s2", ids={"registered": "gordon", "email": "gordon@blackmesa.com"})
+    assert writes(found) == {"TransactWriteItems": 1}
+    assert sum(found.values()) <= 4
+
+
+def test_a_first_track_with_identifiers_reads_its_session_once(engine: Engine) -> None:
+    world = engine.world()
+    with engine.counted() as found:
+        world.track("s1", view("a"), ids={"registered": "gordon"})
+    assert writes(found) == {"TransactWriteItems": 1, "PutItem": 1}
+    assert found["ConsistentGetItem"] == 1
+
+
+def test_a_first_track_reads_its_session_once(engine: Engine) -> None:
+    world = engine.world()
+    with engine.counted() as found:
+        world.track("s1", view("a"))
+    assert found == {"ConsistentGetItem": 1, "TransactWriteItems": 1, "PutItem": 1}
