@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 
 /** @type {[keys: string, effect: string][]} */
 const SHORTCUTS = [
-  ["/", "search in what is shown"],
+  ["/", "filter the view, or search"],
   ["g then l", "go to the live list"],
   ["g then c", "look up a customer"],
   ["j, k", "next or previous event"],

@@ -19,7 +19,7 @@ export function renderAccount(main) {
     h("p", {}, `Customer number ${customer.id} · ${customer.email}`),
     h("section", { class: "note" },
       h("h2", {}, "What just happened"),
-      h("p", {}, "You were an anonymous visitor. Since you logged in, Hardlink knows which customer you are: everything that this device did before now belongs to you, and no event was rewritten."),
+      h("p", {}, "You were an anonymous visitor. When you logged in, Hardlink learned which customer you are: everything this device did before is now part of your timeline, and no event was rewritten."),
       h("p", { class: "links" },
         createConsoleLink(customerPath(customer), "Open this customer in the console"),
         createConsoleLink([...customerPath(customer), "graph"], "See the identity graph, and undo the link"))),
