@@ -371,7 +371,7 @@ def test_every_attribute_has_its_result_in_its_place(shop: Client, gordon: dict[
     ] * 3
     assert "not computed here" in found[0]["error"]
     assert found[1]["value"] == 27
-    assert found[2]["error"] == "property.property: field required"
+    assert found[2]["error"] == "property.property: is missing"
     assert "'phone' is not declared" in found[3]["error"]
     assert "'consent'" in found[4]["error"]
     assert [one["value"] for one in found[6:]] == [gordon["name"], None, []]

@@ -6,19 +6,28 @@ The schemas are for pydantic's engine, without its models: importing those takes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from pydantic_core import SchemaValidator, ValidationError
-from pydantic_core import core_schema as schema
-from pydantic_core.core_schema import CoreSchema
+from pydantic_core import SchemaValidator
+from pydantic_core import core_schema as core
 
 from hardlink.domain import order_matching, synthetic_ids, times, values
 from hardlink.domain.errors import Invalid, TooLarge
 from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_id, parse_session_id
 from hardlink.domain.order_matching import OrderClaim
+from hardlink.domain.schema import (
+    ANY,
+    OBJECT,
+    TEXT,
+    defaulted,
+    object_validator,
+    option,
+    required,
+    validate,
+)
 
 MOST_EVENTS = 500
 """Events of one call."""
@@ -208,7 +217,7 @@ def read(command: type[_C], body: object) -> _C:
     """A command from a parsed JSON body. Raises `Invalid`, and `TooLarge` for too many events."""
     if not isinstance(body, Mapping):
         raise Invalid("the body is a JSON object")
-    found = command(**_validated(_COMMANDS[command], body, ""))
+    found = command(**validate(_COMMANDS[command], body))
     if isinstance(found, Track) and len(found.events) > MOST_EVENTS:
         raise TooLarge(f"{len(found.events)} events: send at most {MOST_EVENTS} a call", "events")
     if isinstance(found, Track | Identify):
@@ -234,7 +243,7 @@ def event(body: object, number: int) -> Event:
     field = f"events[{number}]"
     if not isinstance(body, Mapping):
         raise Invalid("an event is a JSON object with a type", field)
-    found = Event(**_validated(_EVENT, body, f"{field}."))
+    found = Event(**validate(_EVENT, body, f"{field}."))
     values.check_name(found.type, f"{field}.type")
     values.check_values(found.properties, f"{field}.properties")
     if found.tags and values.json_size(found.tags) > values.MOST_BYTES:
@@ -264,17 +273,6 @@ def event_order(found: Event, number: int) -> OrderClaim | None:
     )
 
 
-def _validated(validator: SchemaValidator, body: object, prefix: str) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = validator.validate_python(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        message = first["msg"].removeprefix("Value error, ")
-        path = ".".join(map(str, first["loc"]))
-        raise Invalid(f"{message[:1].lower()}{message[1:]}", f"{prefix}{path}") from error
-    return found
-
-
 def _reference(value: object) -> object:
     """`{"id": ...}`, an empty one, or nothing; a bare ID is taken as well."""
     id_ = value.get("id") if isinstance(value, Mapping) else value
@@ -292,64 +290,44 @@ def _stripped(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
-def _field(of: CoreSchema, default: Callable[[], Any] | None = None) -> schema.TypedDictField:
-    """A key that may be missing or null; without a default it has to be there."""
-    if default is None:
-        return schema.typed_dict_field(of)
-    nullable = schema.nullable_schema(of)
-    given = schema.no_info_after_validator_function(
-        lambda v: default() if v is None else v, nullable
-    )
-    return schema.typed_dict_field(
-        schema.with_default_schema(given, default_factory=default), required=False
-    )
+def _to_options(fields: dict[str, bool]) -> Options:
+    return Options(**fields)
 
 
-def _nothing() -> None:
+def _none() -> None:
     return None
 
 
-_TEXT = schema.str_schema()
-_ANY = schema.any_schema()
-_BOOL = schema.bool_schema()
-_PROPERTIES = _field(schema.dict_schema(_TEXT, _ANY), dict)
-_REFERENCE = _field(schema.no_info_plain_validator_function(_reference), _nothing)
-_ANYTHING = _field(_ANY, _nothing)
-
-
-def _option(name: str, *, default: bool) -> schema.TypedDictField:
-    of = schema.nullable_schema(schema.bool_schema())
-    given = schema.no_info_after_validator_function(lambda v: default if v is None else v, of)
-    option = schema.with_default_schema(given, default=default)
-    return schema.typed_dict_field(option, validation_alias=name, required=False)
-
-
-_OPTIONS = _field(
-    schema.no_info_after_validator_function(
-        lambda found: Options(**found),
-        schema.typed_dict_schema(
+_PROPERTIES = defaulted(OBJECT, dict)
+_REFERENCE = defaulted(core.no_info_plain_validator_function(_reference), _none)
+_ANYTHING = defaulted(ANY, _none)
+_OPTIONS = defaulted(
+    core.no_info_after_validator_function(
+        _to_options,
+        core.typed_dict_schema(
             {
-                "save": _option("save", default=True),
-                "save_event": _option("saveEvent", default=True),
-                "save_events": _option("saveEvents", default=True),
-                "save_session": _option("saveSession", default=True),
-                "debugger": _option("debugger", default=False),
+                "save": option(default=True),
+                "save_event": option(default=True, alias="saveEvent"),
+                "save_events": option(default=True, alias="saveEvents"),
+                "save_session": option(default=True, alias="saveSession"),
+                "debugger": option(default=False),
             }
         ),
     ),
     Options,
 )
-_SENT = {
+_SEGMENTS = defaulted(
+    core.no_info_before_validator_function(_labels, core.dict_schema(TEXT, core.bool_schema())),
+    dict,
+)
+_COMMON_FIELDS = {
     "source": _REFERENCE,
     "session": _REFERENCE,
     "sent": _ANYTHING,
     "token": _ANYTHING,
 }
-_SEGMENTS = _field(
-    schema.no_info_before_validator_function(_labels, schema.dict_schema(_TEXT, _BOOL)), dict
-)
-_SAID = {
-    **_SENT,
+_IDENTIFY_FIELDS = {
+    **_COMMON_FIELDS,
     "profile": _REFERENCE,
     "ids": _PROPERTIES,
     "properties": _PROPERTIES,
@@ -358,64 +336,59 @@ _SAID = {
     "consents": _PROPERTIES,
     "time": _ANYTHING,
 }
-_TRACK = {
-    **_SENT,
+_TRACK_FIELDS = {
+    **_COMMON_FIELDS,
     "profile": _REFERENCE,
     "context": _PROPERTIES,
     "properties": _PROPERTIES,
-    "events": _field(schema.list_schema(_ANY), list),
+    "events": defaulted(core.list_schema(ANY), list),
     "options": _OPTIONS,
     "ids": _PROPERTIES,
     "segments": _SEGMENTS,
     "traits": _PROPERTIES,
     "linked_session": _REFERENCE,
-    "only_current_customer": _option("only_current_customer", default=False),
-    "server_side": _option("server_side", default=False),
-    "profile_less": _option("profile_less", default=False),
+    "only_current_customer": option(default=False),
+    "server_side": option(default=False),
+    "profile_less": option(default=False),
     "forwarded_profile": _REFERENCE,
     "attributes": _PROPERTIES,
     "consents": _PROPERTIES,
 }
-_CONSENT = {
-    **_SENT,
+_CONSENT_FIELDS = {
+    **_COMMON_FIELDS,
     "profile": _REFERENCE,
-    "tracking": _field(schema.literal_schema(["granted", "denied"])),
-    "erase": _option("erase", default=False),
+    "tracking": required(core.literal_schema(["granted", "denied"])),
+    "erase": option(default=False),
 }
-_ORDER = schema.typed_dict_schema(
+_KEEP_FIELDS = {
+    **_COMMON_FIELDS,
+    "renew": option(default=False),
+    "forget": option(default=False),
+}
+_ORDER = core.typed_dict_schema(
     {
-        "number": schema.typed_dict_field(_ANY),
-        "total": _field(schema.float_schema(allow_inf_nan=False), _nothing),
-        "email": _field(_TEXT, _nothing),
+        "number": required(ANY),
+        "total": defaulted(core.float_schema(allow_inf_nan=False), _none),
+        "email": defaulted(TEXT, _none),
     }
 )
-_KEEP = {
-    **_SENT,
-    "renew": _option("renew", default=False),
-    "forget": _option("forget", default=False),
-}
-_EVENT = SchemaValidator(
-    schema.typed_dict_schema(
-        {
-            "type": _field(schema.no_info_before_validator_function(_stripped, _TEXT)),
-            "id": _ANYTHING,
-            "time": _ANYTHING,
-            "properties": _PROPERTIES,
-            "context": _PROPERTIES,
-            "options": _OPTIONS,
-            "tags": _field(schema.list_schema(_TEXT), list),
-            "order": _field(_ORDER, _nothing),
-        }
-    )
+_EVENT = object_validator(
+    {
+        "type": required(core.no_info_before_validator_function(_stripped, TEXT)),
+        "id": _ANYTHING,
+        "time": _ANYTHING,
+        "properties": _PROPERTIES,
+        "context": _PROPERTIES,
+        "options": _OPTIONS,
+        "tags": defaulted(core.list_schema(TEXT), list),
+        "order": defaulted(_ORDER, _none),
+    }
 )
 _COMMANDS: dict[type[WriteCommand], SchemaValidator] = {
-    command: SchemaValidator(schema.typed_dict_schema(fields))
-    for command, fields in (
-        (Track, _TRACK),
-        (Identify, _SAID),
-        (Update, _SAID),
-        (Anonymize, _SENT),
-        (Consent, _CONSENT),
-        (Keep, _KEEP),
-    )
+    Track: object_validator(_TRACK_FIELDS),
+    Identify: object_validator(_IDENTIFY_FIELDS),
+    Update: object_validator(_IDENTIFY_FIELDS),
+    Anonymize: object_validator(_COMMON_FIELDS),
+    Consent: object_validator(_CONSENT_FIELDS),
+    Keep: object_validator(_KEEP_FIELDS),
 }

@@ -119,3 +119,8 @@ class Throttled(HardlinkError):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+def located_message(error: HardlinkError) -> str:
+    """Format an error as `field: message`, or as its message where it names no field."""
+    return f"{error.field}: {error.message}" if error.field else error.message
