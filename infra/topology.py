@@ -122,6 +122,8 @@ _LINK: tuple[Action, ...] = (
 
 An identifier that changes hands is deleted where it was.
 """
+_IDENTIFY: tuple[Action, ...] = tuple(action for action in _LINK if action != "GetItem")
+"""A call that names identifiers reads several items at a time, always."""
 
 FUNCTIONS_BY_NAME = {
     function.name: function
@@ -177,7 +179,7 @@ FUNCTIONS_BY_NAME = {
             timeout=29,  # as long as API Gateway waits: its batches are large
             memory=_BATCHES,
         ),
-        Function("identify", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
+        Function("identify", {"sessions": _OPEN, "customers": _IDENTIFY}, signing_keys=True),
         Function("update", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
         Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
         Function(

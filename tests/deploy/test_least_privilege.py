@@ -6,7 +6,7 @@ import base64
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -50,13 +50,19 @@ class Shop:
         return self._call(HttpRequest("POST", path, body=sent))
 
     def activity(
-        self, session: str, *, times: int = 1, at: str | None = None, **ids: str
+        self,
+        session: str,
+        *,
+        times: int = 1,
+        at: str | None = None,
+        segments: Sequence[str] = (),
+        **ids: str,
     ) -> dict[str, Any]:
         """An XO client's call; the streams are delivered after it."""
         one = {
             "action": "view",
             "target": {"product": "1"},
-            "user": {"identities": {"sessionid": session, **ids}},
+            "user": {"identities": {"sessionid": session, **ids}, "segments": list(segments)},
             **({"timestamp": at} if at else {}),
         }
         return self._call(HttpRequest("POST", "/demo", body=json.dumps([one] * times).encode()))
@@ -156,6 +162,16 @@ def _asked(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str
             yield params["TableName"], operation
 
 
+def _set_values(shop: Shop) -> None:
+    """Attributes and segments of a visitor whom no identifier names, in every dialect that has them."""
+    shop.write("/track", "plain", events=[{"type": "view"}], attributes={"color": "red"})
+    shop.activity("plain2", segments=["vip"])
+    data = {"customer_ids": {"cookie": "plain3"}, "properties": {"color": "red"}}
+    shop.commands({"name": "customers", "data": data})
+    shop.messages({"type": "identify", "anonymousId": "plain4", "traits": {"color": "red"}})
+    shop.webhook("plain5", firstname="Gordon")
+
+
 def _tell_orders(shop: Shop) -> None:
     now = datetime.now(UTC)
     for days in (1, 0, 2):  # the last one is late, and another customer has its address by now
@@ -165,6 +181,8 @@ def _tell_orders(shop: Shop) -> None:
         shop.order(number, now.isoformat(), customerId="o3")
     shop.order("o5", (now + timedelta(hours=2)).isoformat(), customerId="o3")
     shop.collect("conversion", "s8", orderNumber="o3", total=1)
+    shop.collect("conversion", "s11", orderNumber="o11", total=1)
+    shop.order("o11", now.isoformat(), customerId="o11")
 
 
 def _say_everything(shop: Shop) -> None:
@@ -250,6 +268,7 @@ def _call_everything(shop: Shop) -> None:
     shop.collect("pageview", "s6", url="https://shop.example/1")
     shop.collect("cart", "s5", email="5@example.com", productNumbers=["1"])
     shop.activity("s4", ecommerceid="another")
+    _set_values(shop)
     _tell_orders(shop)
     soon = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
     shop.write("/track", "visit", events=[{"type": "view", "time": soon}])
