@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialects.segment import command_group, messages, translation
-from dialects.segment.command_group import CommandGroup, Fault
+from dialects.partial_failure import Fault
+from dialects.segment import answers, requests
+from dialects.segment.commands import CommandGroup, build_chains, drop_fault
 from dialects.segment.executor import Executor
-from dialects.segment.translation import Batch
+from dialects.segment.requests import Batch
+from dialects.segment.translation import translate_batch
 from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Identify, Track, Update
@@ -37,7 +39,7 @@ PROJECT = SOURCES.projects[SPACE]
 
 def read(*given_: Mapping[str, Any], posthog: bool = False) -> list[CommandGroup]:
     """What messages say; nothing is wrong with them."""
-    found, faults = translation.said(Batch(given_, {}, posthog=posthog), PROJECT)
+    found, faults = translate_batch(Batch(given_, {}, posthog=posthog), PROJECT)
     assert faults == []
     return found
 
@@ -200,7 +202,7 @@ _INSIDE = ["distinct_id", "alias", "$set", "$anon_distinct_id", "$device_id", "$
 _SPECIAL = ["$identify", "$create_alias", "$set", "$set_once", "$groupidentify", "a"]
 _MESSAGES = st.builds(
     lambda kind, more: {"type": kind, **more},
-    st.sampled_from(messages.KINDS),
+    st.sampled_from(requests.KINDS),
     st.dictionaries(st.sampled_from(_NAMES), _VALUES),
 )
 _EVENTS = st.builds(
@@ -222,16 +224,16 @@ def test_whatever_a_message_says_it_is_a_command_or_a_fault(
     call: tuple[list[dict[str, Any]], bool],
 ) -> None:
     batch = Batch(call[0], {}, posthog=call[1])
-    found, faults = translation.said(batch, PROJECT)
+    found, faults = translate_batch(batch, PROJECT)
     spoken_of = {number for one in found for number in one.numbers} | {f.number for f in faults}
     silent = [batch.messages[n] for n in range(len(batch.messages)) if n not in spoken_of]
     for message in silent:  # an alias of oneself is so already
         assert "alias" in (message.get("type"), str(message.get("event")).removeprefix("$create_"))
-    for chain in command_group.chains(found):
+    for chain in build_chains(found):
         for one in chain:
             with suppress(HardlinkError):
                 commands.read(one.command, one.body)
-    to_json(translation.answer(batch, faults, []).body)
+    to_json(answers.answer_batch(batch, faults, []).body)
 
 
 # -- the order of commands ----------------------------------------------------------------------
@@ -295,7 +297,7 @@ def identify(session: str | None, user: str, **traits: str) -> dict[str, Any]:
 def test_commands_that_share_somebody_keep_their_order(
     batch: list[dict[str, Any]], chains: list[list[list[int]]]
 ) -> None:
-    found = command_group.chains(read(*batch))
+    found = build_chains(read(*batch))
     assert [[list(command.numbers) for command in chain] for chain in found] == chains
     for chain in found:
         for command in chain:
@@ -308,7 +310,7 @@ def test_events_with_values_of_their_own_are_followed_by_them() -> None:
         {"event": "b", "distinct_id": "u"},
         posthog=True,
     )
-    (chain,) = command_group.chains(found)
+    (chain,) = build_chains(found)
     assert [list(command.numbers) for command in chain] == [[0], [0], [1]]
     assert [command.command for command in chain] == [Track, Update, Track]
 
@@ -332,7 +334,7 @@ BOTH = {"ids": {"registered": "u", "email": "a@b.c"}, "properties": {"a": 1, "b"
 )
 def test_the_rest_is_carried_out(error: HardlinkError, changed: dict[str, Any]) -> None:
     before = CommandGroup([0], Identify, BOTH, {})
-    assert command_group.without_fault(before, error) == before._replace(body={**BOTH, **changed})
+    assert drop_fault(before, error) == before._replace(body={**BOTH, **changed})
 
 
 @pytest.mark.parametrize(
@@ -349,7 +351,7 @@ def test_the_rest_is_carried_out(error: HardlinkError, changed: dict[str, Any]) 
 def test_nothing_is_left_without_what_is_essential(
     body: dict[str, Any], error: HardlinkError
 ) -> None:
-    assert command_group.without_fault(CommandGroup([0], Identify, body, {}), error) is None
+    assert drop_fault(CommandGroup([0], Identify, body, {}), error) is None
 
 
 # -- carrying out -------------------------------------------------------------------------------
@@ -377,7 +379,7 @@ def test_busy_is_told_once_all_others_are_through() -> None:
     name, source, project = SOURCES.named("move")
     found = read(track("busy"), *(track(f"s{n}") for n in range(20)), identify("busy", "u"))
     with pytest.raises(Busy):
-        Executor(cast("Service", service)).carry_out(Call(name, source, project, 0, "e"), found)
+        Executor(cast("Service", service)).execute(Call(name, source, project, 0, "e"), found)
     assert sorted(service.asked) == sorted(["busy", *(f"s{n}" for n in range(20))])
 
 
@@ -387,7 +389,7 @@ def test_busy_is_told_once_all_others_are_through() -> None:
 def test_what_was_not_stored_is_named_once_in_the_order_of_the_batch() -> None:
     batch = Batch([{"messageId": "a"}, {"messageId": ["b"]}, 5], {})
     faults = [Fault(2, "", "no"), Fault(0, "userId", "no"), Fault(1, "event", "no")]
-    answer = translation.answer(batch, [*faults, faults[1]], ["w", "w"])
+    answer = answers.answer_batch(batch, [*faults, faults[1]], ["w", "w"])
     assert answer.status == 200
     assert answer.body == {
         "success": True,
@@ -415,7 +417,7 @@ def test_what_was_not_stored_is_named_once_in_the_order_of_the_batch() -> None:
 def test_an_error_in_the_words_of_every_client(
     error: HardlinkError, status: int, code: str
 ) -> None:
-    answer = translation.error_answer(error)
+    answer = answers.answer_error(error)
     told = {"success": False, "code": code, "message": "f: m", "detail": "f: m", "field": "f"}
     assert (answer.status, answer.body) == (status, told)
 
@@ -434,7 +436,7 @@ def test_all_that_has_no_room_is_left_out_at_once() -> None:
         return get(keys)
 
     world.store.get = counted  # type: ignore[method-assign]
-    (outcome,) = Executor(world.service).carry_out(world.service.call("split"), said_now)
+    outcome = Executor(world.service).execute(world.service.call("split"), said_now)
     assert [fault.field for fault in outcome.faults] == [f"traits.b{n}" for n in range(5, 250)]
     assert len(asked) < 20
     world.settle()

@@ -1,4 +1,4 @@
-"""Carries out what the messages of a call say: those about different people at once, those about one in their order."""
+"""Commands -> outcomes: commands about different people run at once, those about one in order."""
 
 from __future__ import annotations
 
@@ -7,20 +7,36 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
-from dialects.segment import command_group
-from dialects.segment.command_group import CommandGroup, Fault
+from dialects.partial_failure import REFUSALS, Attempt, Fault, execute_without_faults
+from dialects.segment.commands import (
+    Chain,
+    CommandGroup,
+    build_chains,
+    command_faults,
+    drop_fault,
+    event_faults,
+)
 from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Identify, Track, Update
-from hardlink.domain.errors import Busy, Invalid, Refused, TooLarge
+from hardlink.domain.errors import Busy, TooLarge
 from hardlink.services.service import Service
 
-_AT_ONCE = 8
-"""A backend's batch is about many customers: they do not wait for each other."""
+_THREADS = 8
+"""A backend's batch is about many customers, who need not wait for each other."""
+
+Result = dict[str, Any]
 
 
 class Outcome(NamedTuple):
-    """What became of some commands. `busy`: the tables could not take all of them."""
+    """Messages that were not stored as sent, and warnings."""
+
+    faults: list[Fault]
+    warnings: list[str]
+
+
+class _ChainOutcome(NamedTuple):
+    """`busy`: the tables were too busy for the rest of the chain."""
 
     faults: list[Fault]
     warnings: list[str]
@@ -28,58 +44,59 @@ class Outcome(NamedTuple):
 
 
 class Executor:
-    """Carries out commands with a service, and keeps the threads for it."""
+    """Executes commands, and keeps the threads for it from one call to the next."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="segment")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="segment")
 
-    def carry_out(self, call: Call, found: Sequence[CommandGroup]) -> list[Outcome]:
-        """What became of them. Raises `Busy` once nothing is under way any more: the client sends all again."""
-        chains = command_group.chains(found)
-        each = partial(self._chain, call)
-        at_once = self._threads.map if len(chains) > 1 else map
-        outcomes = list(at_once(each, chains))
-        busy = next((outcome.busy for outcome in outcomes if outcome.busy), None)
+    def execute(self, call: Call, groups: Sequence[CommandGroup]) -> Outcome:
+        """Store what can be stored, and report the rest.
+
+        Raises `Busy` when nothing is under way any more, because the client sends all again.
+        """
+        chains = build_chains(groups)
+        run_all = self._threads.map if len(chains) > 1 else map
+        outcome = Outcome([], [])
+        busy: Busy | None = None
+        for done in run_all(partial(self._execute_chain, call), chains):
+            outcome.faults.extend(done.faults)
+            outcome.warnings.extend(done.warnings)
+            busy = busy or done.busy
         if busy:
             raise busy
-        return outcomes
+        return outcome
 
-    def _chain(self, call: Call, chain: Sequence[CommandGroup]) -> Outcome:
-        """One command after the other, as if they came so; each can be taken back by itself."""
-        outcome = Outcome([], [])
-        for one in chain:
-            number = one.numbers[0]
-            at_its_place = call._replace(
-                now=call.now + number, evidence=f"{call.evidence}/{number}"
-            )
+    def _execute_chain(self, call: Call, chain: Chain) -> _ChainOutcome:
+        outcome = _ChainOutcome([], [])
+        for group in chain:
+            number = group.numbers[0]
+            # A time and an evidence ID of its own: the order is kept, and each can be undone alone.
+            own_call = call._replace(now=call.now + number, evidence=f"{call.evidence}/{number}")
             try:
-                self._carry_out(at_its_place, one, outcome)
+                self._execute_group(own_call, group, outcome)
             except Busy as busy:
                 return outcome._replace(busy=busy)
         return outcome
 
-    def _carry_out(self, call: Call, one: CommandGroup, outcome: Outcome) -> None:
-        """A command; what of it can't be is named, and the rest is carried out without."""
-        rest: CommandGroup | None = one
-        while rest:
-            try:
-                found = self._command(call, rest)
-            except (Invalid, Refused, TooLarge) as error:
-                outcome.faults.extend(command_group.faults(rest, error))
-                rest = command_group.without_fault(rest, error)
-                continue
-            if rest.command is Track:
-                outcome.faults.extend(command_group.unstored(rest, found["results"]))
-            outcome.warnings.extend(found["warnings"])
+    def _execute_group(self, call: Call, group: CommandGroup, outcome: _ChainOutcome) -> None:
+        attempt: Attempt[CommandGroup, Result] = execute_without_faults(
+            group, partial(self._execute_command, call), drop_fault, (*REFUSALS, TooLarge)
+        )
+        for failure in attempt.failures:
+            outcome.faults.extend(command_faults(failure))
+        if attempt.result is None:
             return
+        if group.command is Track:
+            outcome.faults.extend(event_faults(group, attempt.result["results"]))
+        outcome.warnings.extend(attempt.result["warnings"])
 
-    def _command(self, call: Call, one: CommandGroup) -> dict[str, Any]:
-        if one.command is Track:
-            return self._service.track(call, commands.read(Track, one.body))
-        if one.command is Update:
-            return self._service.update(call, commands.read(Update, one.body))
-        command = commands.read(Identify, one.body)
-        if one.renames:
+    def _execute_command(self, call: Call, group: CommandGroup) -> Result:
+        if group.command is Track:
+            return self._service.track(call, commands.read(Track, group.body))
+        if group.command is Update:
+            return self._service.update(call, commands.read(Update, group.body))
+        command = commands.read(Identify, group.body)
+        if group.renames:
             return self._service.alias(call, command)
         return self._service.identify(call, command)

@@ -1,0 +1,167 @@
+"""Messages -> commands: translate a batch, and group the commands that must keep their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from dialects.partial_failure import Failure, Fault, rejected_events
+from hardlink.domain.commands import MOST_EVENTS, Identify, Track, Update
+from hardlink.domain.errors import HardlinkError, NoRoom, Refused
+
+_UNSTORED = ("rejected", "dropped")
+
+
+class CommandGroup(NamedTuple):
+    """One command, which stores one or more messages of a batch.
+
+    `numbers`: places of the messages in the batch; `wire`: fields of the command -> the client's
+    spelling; `renames`: the message is an alias, so the session's ID may also be a customer's.
+    """
+
+    numbers: Sequence[int]
+    command: type[Track | Identify | Update]
+    body: Mapping[str, Any]
+    wire: Mapping[str, str]
+    renames: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The visitor and customers that it is about."""
+        session, ids = self.body.get("session"), self.body.get("ids", {})
+        names = [f"session={session}"] if session else []
+        names += _identifier_names(ids)
+        if self.renames:
+            names += _identifier_names(dict.fromkeys(ids, session))
+        return names
+
+    @property
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """The events of a `Track` command."""
+        events: Sequence[Mapping[str, Any]] = self.body.get("events", ())
+        return events
+
+
+Chain = list[CommandGroup]
+
+
+def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:
+    """Commands that share a visitor or a customer, in their order. Chains are independent.
+
+    Within a chain, neighbouring events of one visitor become one command.
+    """
+    chain_of: dict[str, list[int]] = {}
+    for number, group in enumerate(groups):
+        chain = _merge_chains(group.names, chain_of, groups)
+        chain.append(number)
+        for name in group.names:
+            chain_of[name] = chain
+    distinct = {id(chain): chain for chain in chain_of.values()}
+    return [_join_events([groups[n] for n in sorted(chain)]) for chain in distinct.values()]
+
+
+def drop_fault(group: CommandGroup, error: HardlinkError) -> CommandGroup | None:
+    """The command without the values or the email address that the error names.
+
+    `None` if the error is about anything else.
+    """
+    part, _, name = (error.field or "").partition(".")
+    values = group.body.get(part)
+    if part in ("properties", "traits") and values:
+        rest = _without_values(values, error) if name in values else {}
+        return _with_part(group, part, rest)
+    first, *others = group.body.get("ids") or ("",)
+    about_others = isinstance(error, Refused) or (part == "ids" and name != first)
+    if others and about_others:
+        return _with_part(group, "ids", {first: group.body["ids"][first]})
+    return None
+
+
+def command_faults(failure: Failure[CommandGroup]) -> Iterator[Fault]:
+    """Faults of every message of a command that was refused."""
+    group, error = failure
+    for number in group.numbers:
+        for field in _error_fields(error):
+            yield Fault(number, wire_field(group, field), error.message)
+
+
+def event_faults(group: CommandGroup, results: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+    """Faults of the events that were not stored. `results`: of `Service.track`."""
+    for fault in rejected_events(group.numbers, results, _UNSTORED):
+        yield fault._replace(field=wire_field(group, fault.field))
+
+
+def wire_field(group: CommandGroup, field: str) -> str:
+    """A field of the command in the client's spelling, and the rest of its path."""
+    for name, wire in group.wire.items():
+        if field == name or field.startswith(f"{name}."):
+            return wire + field.removeprefix(name)
+    return field
+
+
+def _merge_chains(
+    names: Sequence[str], chain_of: dict[str, list[int]], groups: Sequence[CommandGroup]
+) -> list[int]:
+    """The one chain of these names: a command about two chains makes them one."""
+    chains: dict[int, list[int]] = {}
+    for name in names:
+        if name in chain_of:
+            chains[id(chain_of[name])] = chain_of[name]
+    if not chains:
+        return []
+    # Into the longest one, so that a batch of one long chain takes no quadratic time.
+    longest, *others = sorted(chains.values(), key=len, reverse=True)
+    for other in others:
+        longest += other
+        for number in other:
+            for name in groups[number].names:
+                chain_of[name] = longest
+    return longest
+
+
+def _join_events(groups: Sequence[CommandGroup]) -> Chain:
+    runs: list[Chain] = []
+    for group in groups:
+        if runs and _can_join(runs[-1], group):
+            runs[-1].append(group)
+        else:
+            runs.append([group])
+    return [_join_run(run) for run in runs]
+
+
+def _can_join(run: Chain, group: CommandGroup) -> bool:
+    if len(run) >= MOST_EVENTS or group.command is not Track or run[0].command is not Track:
+        return False
+    return group.wire == run[0].wire and _without_events(group) == _without_events(run[0])
+
+
+def _join_run(run: Chain) -> CommandGroup:
+    if len(run) == 1:
+        return run[0]
+    numbers: list[int] = []
+    events: list[Mapping[str, Any]] = []
+    for group in run:
+        numbers += group.numbers
+        events += group.events
+    return _with_part(run[0], "events", events)._replace(numbers=numbers)
+
+
+def _without_events(group: CommandGroup) -> dict[str, Any]:
+    return {name: value for name, value in group.body.items() if name != "events"}
+
+
+def _with_part(group: CommandGroup, part: str, value: object) -> CommandGroup:
+    return group._replace(body={**group.body, part: value})
+
+
+def _without_values(values: Mapping[str, Any], error: HardlinkError) -> dict[str, Any]:
+    at_fault = {field.partition(".")[2] for field in _error_fields(error)}
+    return {name: value for name, value in values.items() if name not in at_fault}
+
+
+def _error_fields(error: HardlinkError) -> Sequence[str]:
+    return error.fields if isinstance(error, NoRoom) else (error.field or "",)
+
+
+def _identifier_names(ids: Mapping[str, Any]) -> list[str]:
+    return [f"{type_}={str(value).strip().lower()}" for type_, value in ids.items()]
