@@ -16,7 +16,7 @@ from aws_cdk import App
 
 from hardlink.domain.sources_schema import SourcesError
 from infra.stack.assets import LayerError
-from infra.stack.stack import NoStage, compose
+from infra.stack.stack import UnknownStage, compose_app
 from infra.stages import StagesError
 
 
@@ -29,8 +29,8 @@ def main(arguments: Sequence[str]) -> None:
     context = dict(given.partition("=")[::2] for given in parser.parse_args(arguments).c)
     app = App(context=context, outdir=os.environ.get("CDK_OUTDIR", str(topology.ROOT / "cdk.out")))
     try:
-        compose(app)
-    except (LayerError, NoStage, SourcesError, StagesError) as error:
+        compose_app(app)
+    except (LayerError, UnknownStage, SourcesError, StagesError) as error:
         sys.exit(str(error))
     print(app.synth().directory)
 

@@ -26,11 +26,11 @@ _SNIPPET = Template("""\
 <script async src="$url/sdk.js"></script>""")
 
 
-def snippet(url: str, write_key: str) -> str:
+def render_snippet(url: str, write_key: str) -> str:
     """HTML that loads the SDK and tracks page visits; `hardlink.track(type, properties)` tracks more."""
     return _SNIPPET.substitute(url=url, key=json.dumps(write_key).replace("<", "\\u003c"))
 
 
-def in_browsers(sources: Sources) -> Source | None:
+def first_browser_source(sources: Sources) -> Source | None:
     """The first source that pages may call from."""
     return next((source for source in sources.sources.values() if source.origins), None)

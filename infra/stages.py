@@ -8,8 +8,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-Name = Literal["dev", "prod"]
-NAMES: tuple[Name, ...] = get_args(Name)
+StageName = Literal["dev", "prod"]
+STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
 _Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
 _Certificate = Annotated[
     str, Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+$")
@@ -66,7 +66,7 @@ class _Stages(_Declared):
     prod: Stage = Stage()
 
 
-def load(path: Path, name: Name) -> Stage:
+def load_stage(path: Path, name: StageName) -> Stage:
     """The settings of a stage. Raises `StagesError` naming file and field."""
     try:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))

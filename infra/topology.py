@@ -1,4 +1,7 @@
-"""Routes, functions and tables as plain data: stated once, used by the stack and by the local server."""
+"""Functions, tables, streams and queues as data, for the stack and for the local service.
+
+The routes are in `infra.routes`.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from typing import Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
+# The clone's own files declare the demo, which the tests use. A shop names files of its own.
 SOURCES = Path(os.environ.get("HARDLINK_SOURCES") or ROOT / "infra" / "sources.toml").resolve()
 STAGES = Path(os.environ.get("HARDLINK_STAGES") or ROOT / "infra" / "stages.toml").resolve()
-"""Files of the shop's own, where it names them: the clone's are the demo's, for which the tests are."""
 REQUIREMENTS = ROOT / "requirements.txt"
 
 Action = Literal[
@@ -26,18 +29,21 @@ Action = Literal[
     "Scan",
     "UpdateItem",
 ]
-"""Everything that the store does, as IAM names it. A transaction needs what its actions need."""
+"""A DynamoDB action that the store uses, in IAM's spelling. A transaction needs those of its parts."""
 
 Access = Mapping[str, tuple[Action, ...]]
-"""What a function may do, by table. Whatever is not named is forbidden; only who answers all customers may scan."""
+"""Allowed actions by table. Every other action is denied."""
 
 QueueAction = Literal["ChangeMessageVisibility", "SendMessage"]
-"""What code does with a queue itself; that it is brought its messages is Lambda's part."""
+"""An SQS action that function code uses. Receiving is done by Lambda's event source mapping."""
+
+StreamFilter = Mapping[str, object]
+"""A pattern of Lambda's event filtering, which selects the stream records of a function."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A DynamoDB table: on demand, keys only on its stream, TTL on `expires`."""
+    """A DynamoDB table: on demand, keys only on its stream, TTL on the attribute `expires`."""
 
     name: str
     partition: str
@@ -47,13 +53,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function: `functions/<name>/handler.py`.
+    """A Lambda function, whose code is `functions/<name>/handler.py`.
 
-    `access`: what its own code path does with the tables, and no more; `erasures`: with the queue of erasures that
-    began. `server_keys`: may read them; `signing_keys`: those, where sources want identities signed.
-    `hard_types`: is told which identifier types are hard, and needs no more of `sources.toml`.
-    `busy`: called for events, so that whatever it adds to a call is paid for a million times.
-    `timeout` in seconds; `memory` in MB, which is also its share of a processor.
+    `access`: actions of its code on the tables. `erasures`: actions on the erasure queue.
+    `server_keys`, `signing_keys`: may read these secrets.
+    `hard_types`: receives the hard identifier types of each project in its environment.
+    `per_event`: runs for every event, so its costs per call count a million times.
+    `timeout`: in seconds. `memory`: in MB; Lambda gives CPU in proportion to it.
     """
 
     name: str
@@ -62,54 +68,24 @@ class Function:
     server_keys: bool = False
     signing_keys: bool = False
     hard_types: bool = False
-    busy: bool = False
+    per_event: bool = False
     timeout: int = 10
     memory: int = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Calls of one route: `a_second` in the long run, and `at_once`. Beyond, API Gateway answers 429."""
-
-    a_second: int
-    at_once: int
-
-
-WRITES = Rate(1000, 2000)
-"""What visitors send; the whole API's rate as well, as of whatever is not stated."""
-READS = Rate(100, 200)
-"""What the shop's own systems and people ask: a customer may have much to read."""
-FEEDS_AND_EXPORTS = Rate(20, 40)
-"""Calls that read a whole table, or write half a thousand orders."""
-UNTHROTTLED = Rate(10_000, 5_000)
-"""What AWS allows an account and region unless asked for more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A route of the HTTP API, as API Gateway writes it, and the function behind it.
-
-    Exponea's web SDK drops what is answered 429, and keeps what is answered 503, as API Gateway does when a function
-    has no room: its route is held back by that alone.
-    """
-
-    method: str
-    path: str
-    function: str
-    rate: Rate = WRITES
-
-    @property
-    def key(self) -> str:
-        """`POST /track`."""
-        return f"{self.method} {self.path}"
-
-
 TABLES = (Table("sessions", "session"), Table("customers", "customer"))
 
-_WAITING, _BATCHES = 256, 512
-"""MB: of functions that wait for the tables most of their time, and of those that are sent much at once."""
+_IO_BOUND_MB, _BATCH_MB = 256, 512
+# API Gateway gives up after 30 s: a function with a second less can still answer.
+_GATEWAY_TIMEOUT = 29
+_LAMBDA_MAX_TIMEOUT = 900
+_ONE_CPU_MB = 1769
+
+# Read a session, or create it.
 _OPEN: tuple[Action, ...] = ("GetItem", "PutItem")
-"""Find a session, or make it."""
+_BATCHED_TRACK: tuple[Action, ...] = (*_OPEN, "UpdateItem", "PartiQLInsert")
+# Read nodes and histories, count a customer's profiles, write a link. An identifier that passes
+# to another customer is deleted under the previous one.
 _LINK: tuple[Action, ...] = (
     "GetItem",
     "BatchGetItem",
@@ -118,265 +94,176 @@ _LINK: tuple[Action, ...] = (
     "DeleteItem",
     "ConditionCheckItem",
 )
-"""Read nodes and histories, count a customer's profiles, write a link.
-
-An identifier that changes hands is deleted where it was.
-"""
+# A call that names identifiers always reads several items at a time.
 _IDENTIFY: tuple[Action, ...] = tuple(action for action in _LINK if action != "GetItem")
-"""A call that names identifiers reads several items at a time, always."""
 
-FUNCTIONS_BY_NAME = {
-    function.name: function
-    for function in (
-        Function(
-            "track",
-            {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
-            busy=True,
-            signing_keys=True,
-            timeout=20,
-            memory=_WAITING,
-        ),
-        Function(
-            "xo",
-            {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
-            busy=True,
-            timeout=20,
-            memory=_WAITING,
-        ),
-        Function(
-            "helloretail",
-            {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
-            busy=True,
-            timeout=20,
-            memory=_WAITING,
-        ),
-        Function(
-            "exponea",
-            {"sessions": (*_OPEN, "Query", "UpdateItem", "PartiQLInsert"), "customers": _LINK},
-            server_keys=True,
-            busy=True,
-            timeout=20,
-            memory=_BATCHES,
-        ),
-        Function(
-            "collect",
-            {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
-            busy=True,
-            timeout=20,
-            memory=_WAITING,
-        ),
-        Function(
-            "orders",
-            {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
-            server_keys=True,
-            timeout=900,  # the most there is: a large file takes several runs
-            memory=1769,  # one whole processor
-        ),
-        Function(
-            "segment",
-            {"sessions": (*_OPEN, "UpdateItem", "PartiQLInsert"), "customers": _LINK},
-            busy=True,
-            timeout=29,  # as long as API Gateway waits: its batches are large
-            memory=_BATCHES,
-        ),
-        Function("identify", {"sessions": _OPEN, "customers": _IDENTIFY}, signing_keys=True),
-        Function("update", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
-        Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
-        Function(
-            "consent",
-            {
-                "sessions": (*_OPEN, "BatchGetItem", "UpdateItem"),
-                # and erase who asks for it
-                "customers": _LINK,
-            },
-        ),
-        Function(
-            "customers",
-            {
-                "sessions": ("GetItem", "BatchGetItem", "Query"),
-                "customers": (*_LINK, "UpdateItem"),  # undo marks the entries that it takes back
-            },
-            server_keys=True,
-            timeout=29,  # as long as API Gateway waits: an export reads all that there is of a customer
-        ),
-        Function(
-            "exponeadata",
-            {
-                "sessions": ("GetItem", "BatchGetItem", "Query"),
-                "customers": ("GetItem", "BatchGetItem", "Query", "Scan"),
-            },
-            server_keys=True,
-            timeout=29,  # as long as API Gateway waits: an export reads the whole table
-        ),
-        Function(
-            "erase",
-            {
-                "sessions": (
-                    *_OPEN,
-                    "BatchGetItem",
-                    "Query",
-                    "UpdateItem",
-                    "DeleteItem",
-                    "ConditionCheckItem",
-                ),
-                "customers": (*_LINK, "UpdateItem"),
-            },
-            erasures=("ChangeMessageVisibility",),  # says when one comes again
-            server_keys=True,
-            timeout=900,  # the most there is: it deletes every event of somebody
-        ),
-        Function("sdk", {}),
-        Function("session", {}),
-        Function("console", {}, memory=256),
-        Function("health", {"sessions": ("GetItem",), "customers": ("GetItem",)}),
-        Function(
-            "associate",
-            {"sessions": ("GetItem", "BatchGetItem", "UpdateItem"), "customers": _LINK},
-            erasures=("SendMessage",),  # it reads where they begin
-            hard_types=True,
-            busy=True,
-            timeout=60,
-            memory=_BATCHES,
-        ),
-    )
-}
+_FUNCTIONS = (
+    Function(
+        "track",
+        {"sessions": _BATCHED_TRACK, "customers": _LINK},
+        per_event=True,
+        signing_keys=True,
+        timeout=20,
+        memory=_IO_BOUND_MB,
+    ),
+    Function(
+        "xo",
+        {"sessions": _BATCHED_TRACK, "customers": _LINK},
+        per_event=True,
+        timeout=20,
+        memory=_IO_BOUND_MB,
+    ),
+    Function(
+        "helloretail",
+        {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
+        per_event=True,
+        timeout=20,
+        memory=_IO_BOUND_MB,
+    ),
+    Function(
+        "exponea",
+        {"sessions": (*_OPEN, "Query", "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+        server_keys=True,
+        per_event=True,
+        timeout=20,
+        memory=_BATCH_MB,
+    ),
+    Function(
+        "collect",
+        {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
+        per_event=True,
+        timeout=20,
+        memory=_IO_BOUND_MB,
+    ),
+    Function(
+        "orders",
+        {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
+        server_keys=True,
+        timeout=_LAMBDA_MAX_TIMEOUT,  # a large file takes several runs
+        memory=_ONE_CPU_MB,
+    ),
+    Function(
+        "segment",
+        {"sessions": _BATCHED_TRACK, "customers": _LINK},
+        per_event=True,
+        timeout=_GATEWAY_TIMEOUT,  # its batches are large
+        memory=_BATCH_MB,
+    ),
+    Function("identify", {"sessions": _OPEN, "customers": _IDENTIFY}, signing_keys=True),
+    Function("update", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
+    Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
+    Function(
+        "consent",
+        # It also begins the erasure that a visitor asks for, which needs _LINK.
+        {"sessions": (*_OPEN, "BatchGetItem", "UpdateItem"), "customers": _LINK},
+    ),
+    Function(
+        "customers",
+        {
+            "sessions": ("GetItem", "BatchGetItem", "Query"),
+            "customers": (*_LINK, "UpdateItem"),  # undo marks the entries of the history
+        },
+        server_keys=True,
+        timeout=_GATEWAY_TIMEOUT,  # an export reads everything stored about a customer
+    ),
+    Function(
+        "exponeadata",
+        {
+            "sessions": ("GetItem", "BatchGetItem", "Query"),
+            "customers": ("GetItem", "BatchGetItem", "Query", "Scan"),
+        },
+        server_keys=True,
+        timeout=_GATEWAY_TIMEOUT,  # its export reads the whole table
+    ),
+    Function(
+        "erase",
+        {
+            "sessions": (
+                *_OPEN,
+                "BatchGetItem",
+                "Query",
+                "UpdateItem",
+                "DeleteItem",
+                "ConditionCheckItem",
+            ),
+            "customers": (*_LINK, "UpdateItem"),
+        },
+        erasures=("ChangeMessageVisibility",),  # sets the pause before the next run
+        server_keys=True,
+        timeout=_LAMBDA_MAX_TIMEOUT,  # it deletes every event of a customer
+    ),
+    Function("sdk", {}),
+    Function("session", {}),
+    Function("console", {}, memory=256),
+    Function("health", {"sessions": ("GetItem",), "customers": ("GetItem",)}),
+    Function(
+        "associate",
+        {"sessions": ("GetItem", "BatchGetItem", "UpdateItem"), "customers": _LINK},
+        # The stream that it reads has new erasures too; AWS advises two readers of a stream.
+        erasures=("SendMessage",),
+        hard_types=True,
+        per_event=True,
+        timeout=60,
+        memory=_BATCH_MB,
+    ),
+)
+FUNCTIONS_BY_NAME = {function.name: function for function in _FUNCTIONS}
 
 FORWARD = Function(
     "forward",
     {"sessions": ("BatchGetItem",), "customers": ("GetItem", "BatchGetItem")},
-    busy=True,
+    per_event=True,
     timeout=60,
 )
-"""Of a stage that tells onward what it stores, and of no other."""
+"""Deployed only in a stage that forwards events."""
 
-ROUTES = (
-    Route("POST", "/track", "track"),
-    Route("PUT", "/track", "track"),
-    Route("POST", "/identify", "identify"),
-    Route("POST", "/update", "update"),
-    Route("POST", "/anonymize", "anonymize"),
-    Route("POST", "/consent", "consent"),
-    Route("GET", "/customers/{type}/{value}", "customers", READS),
-    Route("GET", "/customers/{type}/{value}/events", "customers", READS),
-    Route("GET", "/customers/{type}/{value}/export", "customers", READS),
-    Route("GET", "/sessions/{id}", "customers", READS),
-    Route("GET", "/sessions/{id}/events", "customers", READS),
-    Route("GET", "/sessions/{id}/verdicts", "customers", READS),
-    Route("POST", "/sessions/{id}/unlink", "customers", READS),
-    Route("POST", "/customers/{type}/{value}/erase", "erase", READS),
-    Route("POST", "/sessions/{id}/erase", "erase", READS),
-    Route("GET", "/erasures/{id}", "erase", READS),
-    Route("GET", "/live", "customers", READS),
-    Route("GET", "/project", "customers", READS),
-    Route("GET", "/console", "console"),
-    Route("GET", "/console/{file}", "console"),
-    Route("GET", "/tracking-user", "customers", READS),
-    Route("GET", "/sdk.js", "sdk"),
-    Route("GET", "/sdk.mjs", "sdk"),
-    Route("POST", "/session", "session"),
-    Route("GET", "/health", "health"),
-    Route("POST", "/{trackerKey}", "xo"),
-    *(
-        Route(method, path, "collect")
-        for path in (
-            "/collect/{event_type}/{source_id}",
-            "/collect/{event_type}/{source_id}/{session_id}",
-            "/redirect/{redirect_id}",
-            "/redirect/{redirect_id}/{session_id}",
-        )
-        for method in ("GET", "POST")
-    ),
-    Route("POST", "/data/v2/projects/{token}/customers/{call}", "exponeadata", FEEDS_AND_EXPORTS),
-    Route("POST", "/data/v2/projects/{token}/consent/categories", "exponeadata", READS),
-    Route("POST", "/data/v2/streams/{token}/consent/categories", "exponeadata", READS),
-    Route("POST", "/orders", "orders", FEEDS_AND_EXPORTS),
-    Route("POST", "/serve/trackingUser", "helloretail"),
-    Route("POST", "/serve/collect/{kind}", "helloretail"),
-    Route("POST", "/bulk", "exponea", UNTHROTTLED),
-    Route("GET", "/track/v2/projects/{token}/system/time", "exponea"),
-    Route("POST", "/track/v2/projects/{token}/{call+}", "exponea"),
-    Route("GET", "/track/u/v1/system/time", "exponea"),
-    Route("POST", "/track/u/v1/{call+}", "exponea"),
-    Route("POST", "/managed-tags/show", "exponea"),
-    *(
-        Route(method, f"/webxp/{kind}/{{token}}/{path}", "exponea")
-        for kind in ("projects", "streams")
-        for method, path in (
-            ("GET", "bundle"),
-            ("GET", "segments"),
-            ("POST", "cookies/{cookie}/link-ids"),
-        )
-    ),
-    Route("POST", "/v1/{call}", "segment"),
-    Route("POST", "/beacon/v1/batch", "segment"),
-    Route("POST", "/batch", "segment"),
-    Route(
-        "POST", "/batch/{proxy+}", "segment"
-    ),  # no route may end with a slash: /batch/ is found here
-    Route("GET", "/sourceConfig", "segment"),
-    Route("GET", "/sourceConfig/{proxy+}", "segment"),
-)
-
-CORS_HEADERS = (
-    "anonymousid",
-    "authorization",
-    "content-type",
-    "sentat",
-    "x-retry-count",
-    "x-sdk",
-    "x-timestamp",
-)
-CORS_METHODS = ("GET", "POST")
-CORS_EXPOSED = ("apigw-requestid", "retry-after", "x-request-id")
-"""What a page may read of an answer: what to quote (the first one in all of them), and when to come again."""
-CORS_MAX_AGE = 7200
-"""Seconds for which a browser may remember a preflight: the longest that Chromium honours."""
-
+MAX_STREAM_READERS = 2
+"""Readers of one stream, as AWS advises: all share five reads a second of each shard."""
 STREAM_BATCH = 100
 STREAM_RETRIES = 10
 STREAM_MAX_AGE = 24 * 3600
-Filter = Mapping[str, object]
-"""Which records of a stream reach a function, as Lambda's event filtering has it."""
-STREAM_FILTERS: Mapping[str, Filter] = {
+STREAM_WINDOW = 1
+"""Seconds in which a batch is gathered, because a visitor's first calls come together."""
+STREAM_PARALLEL = 4
+"""Concurrent batches of one shard; Lambda keeps the order of changes of one item."""
+STREAM_FILTERS: Mapping[str, StreamFilter] = {
     "sessions": {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}},
     "customers": {"dynamodb": {"Keys": {"item": {"S": ["#", "~"]}}}},
 }
-"""What reaches `associate`: changes of a session or a node, and erasures. Events never do."""
-FORWARD_FILTERS: Mapping[str, Filter] = {
+"""Records for `associate`: changes of a session or a node, and erasures. Never events."""
+FORWARD_FILTERS: Mapping[str, StreamFilter] = {
     "sessions": {
         "eventName": ["INSERT"],
         "dynamodb": {"Keys": {"item": {"S": [{"prefix": "e/"}]}}},
     },
     "customers": {
-        "eventName": ["INSERT", "MODIFY"],  # a link that is taken back is marked
+        "eventName": ["INSERT", "MODIFY"],  # undoing a link modifies its entry
         "dynamodb": {"Keys": {"item": {"S": [{"prefix": "l/"}]}}},
     },
 }
-"""What reaches `forward`: new events, and links. What is deleted is told to nobody."""
+"""Records for `forward`: new events, new links and undone links. Deletions are not forwarded."""
 FORWARD_DAYS = 90
-"""For so long the lines are kept in the bucket: read them into where they are wanted."""
-STREAM_WINDOW = 1
-"""Seconds to gather a batch in: a visitor's first calls come together."""
-STREAM_PARALLEL = 4
-"""Batches of one shard at a time; the order of one item's changes is kept."""
+"""Retention of forwarded lines in the bucket."""
 
-FEEDS, RESULTS = "feeds/", "results/"
-"""Where a shop's order feeds lie in the bucket, by project, and what became of them."""
+FEEDS_PREFIX, RESULTS_PREFIX = "feeds/", "results/"
+"""Folders of the feed bucket: order feeds by project, and the result of each import."""
 FEED_DAYS = 30
-"""For so long feeds and results are kept: they hold personal data, and the tables have it."""
-FEED_RUNS = 50
-"""Runs of a quarter of an hour that one file may take before it counts as failed."""
-FEEDS_AT_ONCE = 2
+"""Retention of feeds and results, which hold personal data that the tables have as well."""
+FEED_MAX_RUNS = 50
+"""Runs of `orders` (15 minutes each) for one file before it counts as failed."""
+FEED_CONCURRENCY = 2
 
-ERASURE_RUNS = 20
-"""Runs that one erasure may take before it counts as failed: two where all is well, the others over some hours."""
-ERASURE_HIDDEN = 6 * FUNCTIONS_BY_NAME["erase"].timeout
-"""Seconds after which it comes again if its run did not end: six times as long as a run, as AWS advises."""
-ERASURES_AT_ONCE = 5
-MOST_READERS = 2
-"""Of one stream: AWS advises no more, as each shard is read five times a second in all."""
+ERASURE_MAX_RUNS = 20
+"""Runs of `erase` for one erasure before it counts as failed; normally it takes two."""
+ERASURE_VISIBILITY_TIMEOUT = 6 * FUNCTIONS_BY_NAME["erase"].timeout
+"""Seconds until an erasure whose run was killed is retried: six runs, as AWS advises."""
+ERASURE_CONCURRENCY = 5
 
+QUEUE_DAYS = 14
+"""Retention of messages in failure queues: the maximum of SQS."""
 LOG_RETENTION = "ONE_MONTH"
+# Every character of a line is paid for. It holds the route instead of the path, because a path may
+# name a customer, and no IP address.
 ACCESS_LOG = " ".join(
     (
         "$context.requestId",
@@ -385,6 +272,3 @@ ACCESS_LOG = " ".join(
         "$context.integrationErrorMessage",
     )
 )
-"""Of every call: each letter has its price. The route, not the path, which may name a customer; nobody's address."""
-QUEUE_DAYS = 14
-"""For so long a stream record that failed waits to be looked at: the most that SQS keeps."""

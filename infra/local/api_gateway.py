@@ -14,10 +14,10 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
-from infra import topology
-from infra.topology import Route
+from infra import routes
+from infra.routes import Route
 
-MOST_BYTES = 10 * 1024 * 1024
+MAX_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's largest body."""
 _MOST_EVENT_BYTES = 6 * 1024 * 1024
 """Lambda's largest event, and its largest answer; a body is base64 or escaped JSON in there."""
@@ -102,20 +102,20 @@ class Gateway:
         return HttpResponse(response.status, (*own, *cors), response.body)
 
     def _carried_out(self, request: HttpRequest) -> HttpResponse:
-        if len(request.body) > MOST_BYTES:
-            return too_large()
+        if len(request.body) > MAX_BODY_BYTES:
+            return too_large_response()
         found = self._route(request.method, request.path)
         if found is None:
-            return message(404, "Not Found")
+            return error_response(404, "Not Found")
         route, parameters = found
-        event = to_event(request, route, parameters)
+        event = build_event(request, route, parameters)
         if _bytes(event) > _MOST_EVENT_BYTES:
-            return too_large()
+            return too_large_response()
         try:
-            return to_response(self._invoke(route.function, event))
+            return parse_result(self._invoke(route.function, event))
         except Exception:  # noqa: BLE001 (API Gateway answers the same whatever a function raises)
             traceback.print_exc()
-            return message(500, "Internal Server Error")
+            return error_response(500, "Internal Server Error")
 
     def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         for pattern, route in self._routes:
@@ -142,12 +142,12 @@ class Gateway:
         return (
             ("access-control-allow-origin", origin),
             ("access-control-allow-credentials", "true"),
-            ("access-control-expose-headers", ",".join(topology.CORS_EXPOSED)),
+            ("access-control-expose-headers", ",".join(routes.CORS_EXPOSED)),
             ("vary", "origin"),
         )
 
 
-def to_event(
+def build_event(
     request: HttpRequest, route: Route, parameters: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """The event that a function is called with."""
@@ -191,7 +191,7 @@ def to_event(
     return event
 
 
-def to_response(result: Any) -> HttpResponse:
+def parse_result(result: Any) -> HttpResponse:
     """What a function answered, as HTTP. Raises `ValueError` where API Gateway could make nothing of it."""
     if not isinstance(result, Mapping) or "statusCode" not in result:
         result = {  # a plain value is the body of a success
@@ -214,15 +214,15 @@ def to_response(result: Any) -> HttpResponse:
     return HttpResponse(int(result["statusCode"]), tuple(headers), raw)
 
 
-def message(status: int, text: str) -> HttpResponse:
+def error_response(status: int, text: str) -> HttpResponse:
     """An answer of API Gateway's own."""
     headers = (("content-type", "application/json"),)
     return HttpResponse(status, headers, json.dumps({"message": text}).encode())
 
 
-def too_large() -> HttpResponse:
+def too_large_response() -> HttpResponse:
     """More than API Gateway takes, or Lambda."""
-    return message(413, "Request Entity Too Large")
+    return error_response(413, "Request Entity Too Large")
 
 
 def _event_headers(request: HttpRequest) -> dict[str, str]:
@@ -278,7 +278,7 @@ def _pattern(route: Route) -> re.Pattern[str]:
 
 def _preflight() -> Headers:
     return (
-        ("access-control-allow-methods", ",".join(topology.CORS_METHODS)),
-        ("access-control-allow-headers", ",".join(topology.CORS_HEADERS)),
-        ("access-control-max-age", str(topology.CORS_MAX_AGE)),
+        ("access-control-allow-methods", ",".join(routes.CORS_METHODS)),
+        ("access-control-allow-headers", ",".join(routes.CORS_HEADERS)),
+        ("access-control-max-age", str(routes.CORS_MAX_AGE)),
     )

@@ -13,7 +13,7 @@ from typing import Any
 from infra import topology
 from infra.local.api_gateway import HttpApp, HttpRequest, HttpResponse
 from infra.local.lambda_runtime import Sources
-from infra.snippet import snippet
+from infra.snippet import render_snippet
 
 FILES = topology.ROOT / "infra" / "local" / "demo"
 _PAGES = re.compile(
@@ -31,7 +31,7 @@ _HEADERS = (
 )
 
 
-class Shop:
+class DemoShop:
     """Answers what is asked below /demo, and lets the API answer everything else.
 
     `url`: the API's, for the snippet; the first source's write key is the shop's.
@@ -65,13 +65,13 @@ class Shop:
         body = self._page.substitute(
             {name: escape(value) for name, value in values.items()}, snippet=self._snippet(nonce)
         )
-        policy = ("content-security-policy", policy_of(nonce, self._url))
+        policy = ("content-security-policy", content_security_policy(nonce, self._url))
         type_ = ("content-type", "text/html;charset=utf-8")
         return HttpResponse(status, (*_HEADERS, type_, policy), body.encode())
 
     def _snippet(self, nonce: str) -> str:
         """The snippet as a shop pastes it that has a policy, asks for consent and sells things."""
-        asking = snippet(self._url, self._key).replace(
+        asking = render_snippet(self._url, self._key).replace(
             _START, f'{_START[:-1]}, consent: "required"}}'
         )
         return asking.replace("<script", f'<script nonce="{nonce}"').replace(
@@ -79,7 +79,7 @@ class Shop:
         )
 
 
-def policy_of(nonce: str, url: str) -> str:
+def content_security_policy(nonce: str, url: str) -> str:
     """A Content Security Policy for a page with the snippet whose scripts and styles are its own else."""
     return "; ".join(
         (

@@ -55,7 +55,7 @@ class Shard:
         """Deliver one batch, if there is one; answers the seconds to wait before the next attempt."""
         with moto_engine.LOCK:  # else somebody could find neither of the two holding the records
             taken = moto_engine.take_records(self.table)
-            self._waiting += (record for record in taken if wanted(self.table, record))
+            self._waiting += (record for record in taken if is_wanted(self.table, record))
         batch = self._waiting[: self._size]
         if not batch:
             return 0
@@ -100,7 +100,7 @@ class Shard:
         return min(_LONGEST_PAUSE, self._first_pause * 2.0 ** (self._tries - 1))
 
 
-class Streams:
+class StreamPollers:
     """A thread for every table's shard, woken by writes."""
 
     def __init__(self, tables: Iterable[str], invoke: Invoke) -> None:
@@ -117,7 +117,7 @@ class Streams:
         ]
         with ExitStack() as stack:
             for waker in self._wakers:
-                stack.enter_context(moto_engine.listening(waker.set))
+                stack.enter_context(moto_engine.listen_for_records(waker.set))
             for thread in threads:
                 thread.start()
                 stack.callback(thread.join)
@@ -149,16 +149,16 @@ class Streams:
                 waker.wait(_GLANCE)
 
 
-def wanted(table: str, record: Record) -> bool:
+def is_wanted(table: str, record: Record) -> bool:
     """Whether the plan's filter lets a record of this table through to the function."""
-    return matches(topology.STREAM_FILTERS[table], record)
+    return matches_filter(topology.STREAM_FILTERS[table], record)
 
 
-def matches(pattern: Any, value: Any) -> bool:
+def matches_filter(pattern: Any, value: Any) -> bool:
     """Lambda's event filtering, as far as the plan uses it: nested objects, lists of values or beginnings allowed."""
     if isinstance(pattern, Mapping):
         return isinstance(value, Mapping) and all(
-            matches(inner, value.get(name)) for name, inner in pattern.items()
+            matches_filter(inner, value.get(name)) for name, inner in pattern.items()
         )
     return any(
         str(value).startswith(one["prefix"]) if isinstance(one, Mapping) else value == one

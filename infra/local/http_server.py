@@ -26,7 +26,7 @@ class _Unreadable(Exception):
     """The request's body is not HTTP."""
 
 
-class Server(ThreadingHTTPServer):
+class HttpServer(ThreadingHTTPServer):
     """Listens, with a thread for each connection. Raises `OSError` where the address can't be had."""
 
     daemon_threads = True  # a browser keeps its connection open for long: nobody waits for it
@@ -76,7 +76,7 @@ class Server(ThreadingHTTPServer):
 
 
 class _Connection(BaseHTTPRequestHandler):
-    server: Server
+    server: HttpServer
     protocol_version = "HTTP/1.1"
     timeout = 120
     wbufsize = -1  # head and body leave together ...
@@ -96,7 +96,7 @@ class _Connection(BaseHTTPRequestHandler):
         """What the base class refuses, as JSON."""
         del explain
         self.close_connection = True
-        self._send(api_gateway.message(code, message or HTTPStatus(code).phrase))
+        self._send(api_gateway.error_response(code, message or HTTPStatus(code).phrase))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
         """Nothing: every call is logged when it is done."""
@@ -116,15 +116,15 @@ class _Connection(BaseHTTPRequestHandler):
     def _response(self) -> HttpResponse:
         if self.server.ending:
             self.close_connection = True
-            return api_gateway.message(503, "Service Unavailable")
+            return api_gateway.error_response(503, "Service Unavailable")
         try:
             body = self._body()
         except _Unreadable as error:
             self.close_connection = True
-            return api_gateway.message(400, f"Bad Request: {error}")
+            return api_gateway.error_response(400, f"Bad Request: {error}")
         if body is None:
             self.close_connection = True
-            return api_gateway.too_large()
+            return api_gateway.too_large_response()
         return self.server.answering.answer(
             HttpRequest(
                 method=self.command,
@@ -159,11 +159,11 @@ class _Connection(BaseHTTPRequestHandler):
         size = 0
         for piece in pieces:
             size += len(piece)
-            if size <= api_gateway.MOST_BYTES:
+            if size <= api_gateway.MAX_BODY_BYTES:
                 body += piece
             elif size > _PATIENCE:
                 break
-        return None if size > api_gateway.MOST_BYTES else bytes(body)
+        return None if size > api_gateway.MAX_BODY_BYTES else bytes(body)
 
     def _chunks(self) -> Iterator[bytes]:
         while size := _length(

@@ -11,27 +11,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra import topology
+from infra import routes, topology
 from infra.local import lambda_runtime
 
 SERVER_KEY = "sample-server-key"
 """What the sample events of the read calls carry."""
 
 
-def function_of(event: dict[str, Any]) -> str:
+def find_function(event: dict[str, Any]) -> str:
     """The function that an event is for. Raises `ValueError` where no route, stream or queue brings it."""
     if "Records" in event:
         if event["Records"][0]["eventSource"] == "aws:sqs":
             return "erase"
         items = {record["dynamodb"]["Keys"]["item"]["S"] for record in event["Records"]}
         return "associate" if items <= {"#", "~"} else topology.FORWARD.name
-    for route in topology.ROUTES:
+    for route in routes.ROUTES:
         if route.key == event.get("routeKey"):
             return route.function
     raise ValueError(f"no function has the route {event.get('routeKey')!r}")
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_event(path: Path) -> dict[str, Any]:
     """An event from its file."""
     event: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return event
@@ -42,11 +42,11 @@ def main(names: list[str]) -> int:
     if not names:
         print(__doc__, file=sys.stderr)
         return 2
-    project = next(iter(lambda_runtime.declared(topology.SOURCES).projects))
-    with lambda_runtime.deployed(topology.SOURCES, {project: SERVER_KEY}) as deployment:
+    project = next(iter(lambda_runtime.load_sources(topology.SOURCES).projects))
+    with lambda_runtime.run_deployment(topology.SOURCES, {project: SERVER_KEY}) as deployment:
         for path in map(Path, names):
-            event = read(path)
-            function = function_of(event)
+            event = read_event(path)
+            function = find_function(event)
             answer = deployment.invoke(function, event)
             print(f"{path} -> {function}: {_shown(answer)}", flush=True)
     return 0

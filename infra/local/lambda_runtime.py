@@ -41,11 +41,19 @@ _CACHED = (
 )
 Handler = Callable[[dict[str, Any], object], Any]
 
-__all__ = ["Context", "Deployment", "Handler", "Sources", "SourcesError", "declared", "deployed"]
+__all__ = [
+    "Deployment",
+    "Handler",
+    "LambdaContext",
+    "Sources",
+    "SourcesError",
+    "load_sources",
+    "run_deployment",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class LambdaContext:
     """What Lambda tells a function about its call."""
 
     function_name: str
@@ -75,16 +83,16 @@ class Deployment:
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """Call a function; what its handler raises is raised."""
-        return self.handlers[function](event, Context(function, str(uuid4())))
+        return self.handlers[function](event, LambdaContext(function, str(uuid4())))
 
 
-def declared(path: Path) -> Sources:
+def load_sources(path: Path) -> Sources:
     """The sources that a file declares. Raises `SourcesError`."""
     return sources_schema.load(path)
 
 
 @contextmanager
-def deployed(
+def run_deployment(
     path: Path, server_keys: Mapping[str, str], signing_keys: Mapping[str, str] = NOTHING
 ) -> Iterator[Deployment]:
     """Every function of the plan on empty tables and an empty queue.
@@ -92,8 +100,8 @@ def deployed(
     `server_keys`: one key a project; `signing_keys`: where one is used.
     Raises `SourcesError` where the file of sources can't be used.
     """
-    found = declared(path)
-    with moto_engine.engine(), patch.dict(os.environ):
+    found = load_sources(path)
+    with moto_engine.run_engine(), patch.dict(os.environ):
         names = moto_engine.create_tables(boto3.client("dynamodb"))
         vault = boto3.client("secretsmanager")
         for project, key in server_keys.items():
@@ -101,11 +109,13 @@ def deployed(
         for project in found.signed:
             key = signing_keys.get(project) or token_urlsafe()
             vault.create_secret(Name=_signing(project), SecretString=key)
-        url = create_queue("erasures", runs=topology.ERASURE_RUNS, hidden=topology.ERASURE_HIDDEN)
+        url = create_queue(
+            "erasures", runs=topology.ERASURE_MAX_RUNS, hidden=topology.ERASURE_VISIBILITY_TIMEOUT
+        )
         os.environ.update({**_environment(found, path, names), "HARDLINK_ERASURES": url})
         for cached in _CACHED:
             cached.cache_clear()
-        handlers = {name: handler(name) for name in topology.FUNCTIONS_BY_NAME}
+        handlers = {name: load_handler(name) for name in topology.FUNCTIONS_BY_NAME}
         yield Deployment(handlers, found, names, url)
 
 
@@ -131,7 +141,7 @@ def _environment(found: Sources, path: Path, names: Mapping[str, str]) -> dict[s
     }
 
 
-def handler(function: str) -> Handler:
+def load_handler(function: str) -> Handler:
     """A function's handler, its module run anew."""
     path = topology.FUNCTIONS / function / "handler.py"
     spec = importlib.util.spec_from_file_location(f"function_{function}", path)

@@ -62,7 +62,7 @@ _running = ExitStack()
 
 
 @contextmanager
-def engine() -> Iterator[None]:
+def run_engine() -> Iterator[None]:
     """Runs moto during a `with` block, empty at its start; clients made inside it never leave this process."""
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, _ENVIRONMENT))
@@ -77,12 +77,12 @@ def engine() -> Iterator[None]:
         yield
 
 
-def start() -> None:
+def start_engine() -> None:
     """`engine()` until `stop()`, for programs and for fixtures that are no `with` block."""
-    _running.enter_context(engine())
+    _running.enter_context(run_engine())
 
 
-def stop() -> None:
+def stop_engine() -> None:
     """End what `start` began; everything in the tables is gone."""
     _running.close()
 
@@ -126,7 +126,7 @@ def has_records(table: str) -> bool:
 
 
 @contextmanager
-def listening(listener: Callable[[], None]) -> Iterator[None]:
+def listen_for_records(listener: Callable[[], None]) -> Iterator[None]:
     """Call `listener` after every write of a stream record. It is called under the lock: it may only set a flag."""
     _listeners.append(listener)
     try:

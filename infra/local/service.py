@@ -15,15 +15,15 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
-from infra import topology
+from infra import routes, topology
 from infra.local import lambda_runtime
 from infra.local.api_gateway import Gateway
-from infra.local.demo_shop import Shop
-from infra.local.dynamodb_streams import Streams
-from infra.local.http_server import Server
+from infra.local.demo_shop import DemoShop
+from infra.local.dynamodb_streams import StreamPollers
+from infra.local.http_server import HttpServer
 from infra.local.lambda_runtime import Deployment, Sources, SourcesError
-from infra.local.sqs import Messages
-from infra.snippet import snippet
+from infra.local.sqs import QueuePoller
+from infra.snippet import render_snippet
 
 HOST = "127.0.0.1"
 PORT = 8787
@@ -32,19 +32,19 @@ _GRACE = 10.0
 """Seconds that calls and stream records in flight get at the end."""
 
 
-class Unusable(Exception):
+class UnusableSetting(Exception):
     """What was set can't be used: the message says what to do."""
 
 
-def port() -> int:
+def read_port() -> int:
     """The port of the local service: `PORT=`, or the usual one. Raises `Unusable`."""
     text = os.environ.get("PORT") or str(PORT)
     if not (text.isascii() and text.isdigit() and int(text) in _PORTS):
-        raise Unusable(f"PORT={text!r} is no port: choose a number from 1 to 65535")
+        raise UnusableSetting(f"PORT={text!r} is no port: choose a number from 1 to 65535")
     return int(text)
 
 
-def key_file(number: int) -> Path:
+def server_key_file(number: int) -> Path:
     """Where a service that listens on this port leaves its server key, for `make walk`."""
     return topology.ROOT / ".cache" / f"local-server-key-{number}"
 
@@ -58,11 +58,11 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with _running(port()) as welcome:
+        with _running(read_port()) as welcome:
             print(welcome, flush=True)
             stop.wait()
             print("\nHardlink finishes what is in flight, and ends.", flush=True)
-    except (SourcesError, Unusable) as error:
+    except (SourcesError, UnusableSetting) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -71,13 +71,15 @@ def main() -> int:
 @contextmanager
 def _running(number: int) -> Iterator[str]:
     """The service for the length of a `with` block; gives what to tell whoever started it. Raises `Unusable`."""
-    sources = lambda_runtime.declared(topology.SOURCES)
+    sources = lambda_runtime.load_sources(topology.SOURCES)
     keys = _keys("HARDLINK_SERVER_KEY", sources.projects)
     signing = _keys("HARDLINK_SIGNING_KEY", sources.signed)
-    with lambda_runtime.deployed(topology.SOURCES, keys, signing) as deployment:
+    with lambda_runtime.run_deployment(topology.SOURCES, keys, signing) as deployment:
         server = _listening(number, deployment)
-        erasures = Messages(deployment.erasures, lambda e: deployment.invoke("erase", e))
-        streams = Streams(deployment.tables.values(), lambda e: deployment.invoke("associate", e))
+        erasures = QueuePoller(deployment.erasures, lambda e: deployment.invoke("erase", e))
+        streams = StreamPollers(
+            deployment.tables.values(), lambda e: deployment.invoke("associate", e)
+        )
         with (
             erasures.running(),
             streams.running(),
@@ -90,12 +92,12 @@ def _running(number: int) -> Iterator[str]:
                 print("streams: some records were not delivered", file=sys.stderr)
 
 
-def _listening(number: int, deployment: Deployment) -> Server:
+def _listening(number: int, deployment: Deployment) -> HttpServer:
     """The server: the demo shop before the API. Raises `Unusable`."""
     own = [f"http://{name}:{number}" for name in (HOST, "localhost")]
-    api = Gateway(topology.ROUTES, deployment.invoke, deployment.sources.origins, own)
+    api = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins, own)
     try:
-        return Server((HOST, number), Shop(api, own[0], deployment.sources))
+        return HttpServer((HOST, number), DemoShop(api, own[0], deployment.sources))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             why = f"port {number} is in use, maybe by another Hardlink"
@@ -103,7 +105,7 @@ def _listening(number: int, deployment: Deployment) -> Server:
             why = f"port {number} is reserved for the system"
         else:
             raise
-        raise Unusable(f"{why}: choose another one, PORT={PORT + 1} make run") from error
+        raise UnusableSetting(f"{why}: choose another one, PORT={PORT + 1} make run") from error
 
 
 def _keys(variable: str, projects: Iterable[str]) -> dict[str, str]:
@@ -115,7 +117,7 @@ def _keys(variable: str, projects: Iterable[str]) -> dict[str, str]:
 @contextmanager
 def _key_left(number: int, keys: Mapping[str, str]) -> Iterator[None]:
     """The first project's key in a file that only this user can read, for as long as the service runs."""
-    path = key_file(number)
+    path = server_key_file(number)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -156,7 +158,7 @@ def _welcome(
         f"  curl {url}/track -d '{event}'",
         f"  curl {url}/sessions/visit-1/events -H 'Authorization: Bearer {keys[source.project]}'",
         f"or in a page of an origin that source {name!r} allows ({', '.join(source.origins) or 'none'}):",
-        indent(snippet(url, source.write_key), "  "),
+        indent(render_snippet(url, source.write_key), "  "),
         "",
         "Ctrl-C ends it.",
     ]

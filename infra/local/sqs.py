@@ -30,7 +30,7 @@ def create_queue(name: str, *, runs: int, hidden: int) -> str:
     return str(made["QueueUrl"])
 
 
-class Messages:
+class QueuePoller:
     """Brings a function the messages of a queue."""
 
     def __init__(self, url: str, invoke: Invoke) -> None:

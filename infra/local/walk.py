@@ -30,12 +30,12 @@ _STATUS = "\n%{http_code}"
 Json = Any
 
 
-class Unexpected(Exception):
+class UnexpectedAnswer(Exception):
     """What came back is not what should be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class WalkedService:
     """The service walked through. `url`: without a slash at the end; `key`: its server key."""
 
     url: str
@@ -112,7 +112,7 @@ class Service:
             check=False,
         )
         if ran.returncode:
-            raise Unexpected(ran.stderr.decode().strip())
+            raise UnexpectedAnswer(ran.stderr.decode().strip())
         answer, _, status = ran.stdout.decode().rpartition("\n")
         return int(status), json.loads(answer)
 
@@ -133,7 +133,7 @@ class Service:
 class Walk:
     """The steps. All names are new in every run."""
 
-    def __init__(self, a_service: Service) -> None:
+    def __init__(self, a_service: WalkedService) -> None:
         self._service = a_service
         run = uuid4().hex[:8]
         self._phone, self._laptop, self._shared = f"phone-{run}", f"laptop-{run}", f"shared-{run}"
@@ -244,24 +244,24 @@ def main() -> int:
             f"KEY={a_service.key}  # the server key: reads, and undoes; it never leaves your servers"
         )
         Walk(a_service).all()
-    except (Unexpected, service.Unusable, OSError) as error:
+    except (UnexpectedAnswer, service.UnusableSetting, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print("\nThat was a visitor's life. Everything was as it should be.")
     return 0
 
 
-def _service() -> Service:
+def _service() -> WalkedService:
     """The deployed service that HARDLINK_URL names, else the local one. Raises `Unexpected` and `local.Unusable`."""
     if url := os.environ.get("HARDLINK_URL", "").rstrip("/"):
         key = os.environ.get("HARDLINK_SERVER_KEY")
         if not key or urlsplit(url).scheme not in ("http", "https"):
-            raise Unexpected(
+            raise UnexpectedAnswer(
                 "HARDLINK_URL takes an https:// URL, with HARDLINK_SERVER_KEY beside it"
             )
-        return Service(url, key, _MORE_PATIENCE)
-    number = service.port()
-    return Service(f"http://{service.HOST}:{number}", _key(number))
+        return WalkedService(url, key, _MORE_PATIENCE)
+    number = service.read_port()
+    return WalkedService(f"http://{service.HOST}:{number}", _key(number))
 
 
 def _key(number: int) -> str:
@@ -269,9 +269,9 @@ def _key(number: int) -> str:
     if key := os.environ.get("HARDLINK_SERVER_KEY"):
         return key
     try:
-        return service.key_file(number).read_text()
+        return service.server_key_file(number).read_text()
     except OSError as error:
-        raise Unexpected(
+        raise UnexpectedAnswer(
             f"no Hardlink runs on port {number}: start it with `make run` in another terminal"
         ) from error
 
@@ -296,7 +296,7 @@ def _show(answer: Json) -> None:
 
 def _check(what: str, found: Any, wanted: Any) -> None:
     if found != wanted:
-        raise Unexpected(f"{what} should be {wanted}, and is {found}")
+        raise UnexpectedAnswer(f"{what} should be {wanted}, and is {found}")
 
 
 if __name__ == "__main__":

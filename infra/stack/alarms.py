@@ -40,7 +40,7 @@ class Alarm(NamedTuple):
     periods: int = 3
 
 
-class Told(NamedTuple):
+class Observability(NamedTuple):
     """Whatever tells of itself.
 
     `api`: the ID of the HTTP API; `readers`: functions that read a stream; `erasures`: the queue of those that began;

@@ -11,7 +11,7 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from hardlink.domain.sources import Sources
-from infra import topology
+from infra import routes, topology
 from infra.stack.functions import Functions
 from infra.stack.nag import suppress_nag
 
@@ -46,9 +46,9 @@ class Api(Construct):
     def _route_to(self, functions: Functions) -> None:
         to = {
             name: HttpLambdaIntegration(name.capitalize(), functions[name])
-            for name in dict.fromkeys(route.function for route in topology.ROUTES)
+            for name in dict.fromkeys(route.function for route in routes.ROUTES)
         }
-        for route in topology.ROUTES:
+        for route in routes.ROUTES:
             for made in self._http.add_routes(
                 path=route.path,
                 methods=[gateway.HttpMethod[route.method]],
@@ -76,11 +76,11 @@ class Api(Construct):
                 format=topology.ACCESS_LOG,
             ),
             default_route_settings=gateway.CfnStage.RouteSettingsProperty(
-                throttling_rate_limit=topology.WRITES.a_second,
-                throttling_burst_limit=topology.WRITES.at_once,
+                throttling_rate_limit=routes.WRITES.per_second,
+                throttling_burst_limit=routes.WRITES.burst,
             ),
             route_settings={
-                r.key: _held_to(r.rate) for r in topology.ROUTES if r.rate != topology.WRITES
+                r.key: _held_to(r.rate) for r in routes.ROUTES if r.rate != routes.WRITES
             },
         )
         self.stage.node.add_dependency(self._http)
@@ -92,22 +92,22 @@ def _cors(sources: Sources) -> gateway.CorsPreflightOptions | None:
     return gateway.CorsPreflightOptions(
         allow_origins=list(sources.origins),
         allow_credentials=True,
-        allow_headers=list(topology.CORS_HEADERS),
-        allow_methods=[gateway.CorsHttpMethod[method] for method in topology.CORS_METHODS],
-        expose_headers=list(topology.CORS_EXPOSED),
-        max_age=Duration.seconds(topology.CORS_MAX_AGE),
+        allow_headers=list(routes.CORS_HEADERS),
+        allow_methods=[gateway.CorsHttpMethod[method] for method in routes.CORS_METHODS],
+        expose_headers=list(routes.CORS_EXPOSED),
+        max_age=Duration.seconds(routes.CORS_MAX_AGE),
     )
 
 
-def _held_to(rate: topology.Rate) -> dict[str, Any]:
+def _held_to(rate: routes.Rate) -> dict[str, Any]:
     """As CloudFormation writes it: the stage's route settings are plain JSON."""
     return {
-        "ThrottlingRateLimit": rate.a_second,
-        "ThrottlingBurstLimit": rate.at_once,
+        "ThrottlingRateLimit": rate.per_second,
+        "ThrottlingBurstLimit": rate.burst,
     }
 
 
-def _why_no_authorizer(route: topology.Route) -> str:
+def _why_no_authorizer(route: routes.Route) -> str:
     if route.function == "exponea":
         return "the function itself demands the project's public token, and the key that the call wants"
     if topology.FUNCTIONS_BY_NAME[route.function].server_keys:

@@ -35,7 +35,7 @@ class LayerError(Exception):
     """The dependencies can't be had: the message says why."""
 
 
-def code(cache: Path = CACHE) -> Path:
+def build_code(cache: Path = CACHE) -> Path:
     """A folder as Lambda will see it: the functions, their library, what they serve, and `sources.toml`."""
     files = sorted(_uploaded_files(topology.FUNCTIONS))
     parts = [(str(f.relative_to(topology.FUNCTIONS)).encode(), f.read_bytes()) for f in files]
@@ -49,7 +49,7 @@ def code(cache: Path = CACHE) -> Path:
     return _built(cache, "code", (part for pair in parts for part in pair), build)
 
 
-def layer(
+def build_layer(
     requirements: Path = topology.REQUIREMENTS,
     cache: Path = CACHE,
     platform: Sequence[str] = PLATFORM,

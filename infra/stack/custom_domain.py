@@ -20,7 +20,7 @@ ERRORS = (400, 403, 404, 405, 414, 500, 501, 502, 503, 504)
 """What CloudFront would keep for ten seconds, whatever is asked with which key: its own rule for errors."""
 
 
-class Edge(Construct):
+class CustomDomain(Construct):
     """A domain name. `target`: what its DNS record points to (CNAME, or ALIAS)."""
 
     def __init__(

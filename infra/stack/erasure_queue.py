@@ -14,17 +14,17 @@ from infra import topology
 from infra.stack import queues
 
 
-class Erasures(Construct):
+class ErasureQueue(Construct):
     """`waiting`: the queue of erasures that began; `failed`: the queue of those that were not done."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
-        self.failed = queues.failures(self)
-        self.waiting = queues.waiting(
+        self.failed = queues.create_failure_queue(self)
+        self.waiting = queues.create_work_queue(
             self,
             self.failed,
-            runs=topology.ERASURE_RUNS,
-            hidden=topology.ERASURE_HIDDEN,
+            runs=topology.ERASURE_MAX_RUNS,
+            hidden=topology.ERASURE_VISIBILITY_TIMEOUT,
             retention_period=Duration.days(topology.QUEUE_DAYS),
         )
 
@@ -35,7 +35,7 @@ class Erasures(Construct):
             self,
             "Taking",
             roles=[role] if role else None,
-            statements=[queues.taking(self.waiting)],
+            statements=[queues.consume_policy(self.waiting)],
         )
-        mapping = queues.bring(self, self.waiting, erase, at_once=topology.ERASURES_AT_ONCE)
+        mapping = queues.subscribe(self, self.waiting, erase, at_once=topology.ERASURE_CONCURRENCY)
         mapping.node.add_dependency(permission)

@@ -19,7 +19,7 @@ from infra.stack.tables import Tables
 Stream = firehose.CfnDeliveryStream
 
 
-class Forwarding(Construct):
+class EventForwarding(Construct):
     """`bucket`, `stream`: their names. `reading`: the way from the streams, and the queue of what failed."""
 
     def __init__(

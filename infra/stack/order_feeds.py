@@ -15,24 +15,24 @@ from infra.stack import queues
 from infra.stack.nag import suppress_nag
 
 
-class Feeds(Construct):
+class OrderFeeds(Construct):
     """A bucket, the queue of its files, and the queue of those that failed."""
 
     def __init__(self, scope: Construct, id_: str, *, orders: lambda_.Function, keep: bool) -> None:
         super().__init__(scope, id_)
         self.name = f"{Stack.of(self).stack_name}-feeds-{Aws.ACCOUNT_ID}-{Aws.REGION}"
         """Known beforehand: the queue allows this bucket before there is one."""
-        self.failed = queues.failures(self)
-        self.waiting = queues.waiting(
+        self.failed = queues.create_failure_queue(self)
+        self.waiting = queues.create_work_queue(
             self,
             self.failed,
-            runs=topology.FEED_RUNS,
+            runs=topology.FEED_MAX_RUNS,
             hidden=topology.FUNCTIONS_BY_NAME["orders"].timeout,
             retention_period=Duration.days(topology.QUEUE_DAYS),
         )
         self._bucket = self._made(keep=keep)
         self._bucket.node.add_dependency(self._allowed_to_send())
-        mapping = queues.bring(self, self.waiting, orders, at_once=topology.FEEDS_AT_ONCE)
+        mapping = queues.subscribe(self, self.waiting, orders, at_once=topology.FEED_CONCURRENCY)
         mapping.node.add_dependency(self._permission(orders))
 
     def _made(self, *, keep: bool) -> s3.Bucket:
@@ -64,7 +64,9 @@ class Feeds(Construct):
                     filter=s3.CfnBucket.NotificationFilterProperty(
                         s3_key=s3.CfnBucket.S3KeyFilterProperty(
                             rules=[
-                                s3.CfnBucket.FilterRuleProperty(name="prefix", value=topology.FEEDS)
+                                s3.CfnBucket.FilterRuleProperty(
+                                    name="prefix", value=topology.FEEDS_PREFIX
+                                )
                             ]
                         )
                     ),
@@ -90,7 +92,7 @@ class Feeds(Construct):
     def _permission(self, orders: lambda_.Function) -> iam.Policy:
         """Read feeds, read and write results; and what Lambda does with the queue in the function's name."""
         files = self._bucket.arn_for_objects
-        feeds, results = files(f"{topology.FEEDS}*"), files(f"{topology.RESULTS}*")
+        feeds, results = files(f"{topology.FEEDS_PREFIX}*"), files(f"{topology.RESULTS_PREFIX}*")
         role = orders.role
         policy = iam.Policy(
             self,
@@ -99,11 +101,11 @@ class Feeds(Construct):
             statements=[
                 queues.allow(["s3:GetObject"], [feeds, results]),
                 queues.allow(["s3:PutObject"], [results]),
-                queues.taking(self.waiting),
+                queues.consume_policy(self.waiting),
             ],
         )
         bucket = Stack.of(self).get_logical_id(_plain(self._bucket))
-        for prefix in (topology.FEEDS, topology.RESULTS):
+        for prefix in (topology.FEEDS_PREFIX, topology.RESULTS_PREFIX):
             suppress_nag(
                 policy,
                 f"IAM5[Resource::<{bucket}.Arn>/{prefix}*]",

@@ -9,8 +9,8 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from hardlink.domain.sources import Sources
-from infra.snippet import in_browsers, snippet
-from infra.stack.event_forwarding import Forwarding
+from infra.snippet import first_browser_source, render_snippet
+from infra.stack.event_forwarding import EventForwarding
 
 
 class Outputs(Construct):
@@ -31,7 +31,7 @@ class Outputs(Construct):
         failed_feeds: str,
         erasures: str,
         failed_erasures: str,
-        forwarding: Forwarding | None,
+        forwarding: EventForwarding | None,
     ) -> None:
         super().__init__(scope, id_)
         write_keys = {name: source.write_key for name, source in sources.sources.items()}
@@ -62,8 +62,8 @@ class Outputs(Construct):
                 "Forwarded", f"s3://{forwarding.bucket}/told/", "events and links, by the day"
             )
             self._put("FailedForwarding", failed, "the queue of what could not be told onward")
-        if source := in_browsers(sources):
-            self._put("Snippet", snippet(url, source.write_key), "paste it into your pages")
+        if source := first_browser_source(sources):
+            self._put("Snippet", render_snippet(url, source.write_key), "paste it into your pages")
 
     def _put(self, name: str, value: str, description: str) -> None:
         output = CfnOutput(self, name, value=value, description=description)

@@ -16,25 +16,25 @@ from infra.stack.nag import suppress_nag
 _TAKING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 
 
-def queue(scope: Construct, id_: str, **more: Any) -> sqs.Queue:
+def create_queue(scope: Construct, id_: str, **more: Any) -> sqs.Queue:
     """A queue; `more`: as the CDK's own has it."""
     return sqs.Queue(
         scope, id_, encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True, **more
     )
 
 
-def failures(scope: Construct) -> sqs.Queue:
+def create_failure_queue(scope: Construct) -> sqs.Queue:
     """Where what failed to the end waits, until somebody looks."""
-    made = queue(scope, "Failed", retention_period=Duration.days(topology.QUEUE_DAYS))
+    made = create_queue(scope, "Failed", retention_period=Duration.days(topology.QUEUE_DAYS))
     suppress_nag(made, "SQS3", "it is where others' failures end: it has none of its own")
     return made
 
 
-def waiting(
+def create_work_queue(
     scope: Construct, failed: sqs.Queue, *, runs: int, hidden: int, **more: Any
 ) -> sqs.Queue:
     """Messages that a function is brought: each comes again `hidden` seconds later unless it is done, so many times."""
-    return queue(
+    return create_queue(
         scope,
         "Waiting",
         visibility_timeout=Duration.seconds(hidden),
@@ -43,12 +43,12 @@ def waiting(
     )
 
 
-def taking(found: sqs.Queue) -> iam.PolicyStatement:
+def consume_policy(found: sqs.Queue) -> iam.PolicyStatement:
     """What Lambda itself does with a queue in its function's name, and checks when a mapping is made."""
     return allow([f"sqs:{action}" for action in _TAKING], [found.queue_arn])
 
 
-def bring(
+def subscribe(
     scope: Construct, found: sqs.Queue, function: lambda_.Function, *, at_once: int
 ) -> lambda_.CfnEventSourceMapping:
     """Bring a function the messages of a queue, one a call, so many calls at a time."""

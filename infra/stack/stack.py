@@ -8,14 +8,14 @@ from cdk_nag import AwsSolutionsChecks
 from hardlink.domain import sources_schema
 from hardlink.domain.sources import Sources
 from infra import stages, topology
-from infra.stack.alarms import Told
+from infra.stack.alarms import Observability
 from infra.stack.api import Api
-from infra.stack.custom_domain import Edge
-from infra.stack.erasure_queue import Erasures
-from infra.stack.event_forwarding import Forwarding
+from infra.stack.custom_domain import CustomDomain
+from infra.stack.erasure_queue import ErasureQueue
+from infra.stack.event_forwarding import EventForwarding
 from infra.stack.functions import Functions
 from infra.stack.monitoring import Monitoring
-from infra.stack.order_feeds import Feeds
+from infra.stack.order_feeds import OrderFeeds
 from infra.stack.outputs import Outputs
 from infra.stack.server_keys import ServerKeys, SigningKeys
 from infra.stack.stream_readers import StreamReader
@@ -23,7 +23,7 @@ from infra.stack.tables import Tables
 from infra.stages import Stage
 
 
-class NoStage(Exception):
+class UnknownStage(Exception):
     """The context names a stage that there is none of."""
 
 
@@ -43,7 +43,7 @@ class Hardlink(Stack):
         tables = Tables(self, "Tables", keep=keep)
         server_keys = ServerKeys(self, "ServerKeys", declared.projects)
         signing_keys = SigningKeys(self, "SigningKeys", declared.signed)
-        erasures = Erasures(self, "Erasure")
+        erasures = ErasureQueue(self, "Erasure")
         functions = Functions(
             self,
             "Functions",
@@ -66,12 +66,12 @@ class Hardlink(Stack):
             filters=topology.STREAM_FILTERS,
         )
         forwarding = (
-            Forwarding(self, "Forwarding", tables=tables, functions=functions, keep=keep)
+            EventForwarding(self, "Forwarding", tables=tables, functions=functions, keep=keep)
             if stage.forward
             else None
         )
-        feeds = Feeds(self, "Feeds", orders=functions["orders"], keep=keep)
-        told = Told(
+        feeds = OrderFeeds(self, "Feeds", orders=functions["orders"], keep=keep)
+        told = Observability(
             scope=self,
             api=api.id,
             functions=[functions[name] for name in functions],
@@ -99,16 +99,16 @@ class Hardlink(Stack):
             failed=association.failed.queue_url,
             erasures=erasures.waiting.queue_url,
             failed_erasures=erasures.failed.queue_url,
-            feeds=f"s3://{feeds.name}/{topology.FEEDS}",
+            feeds=f"s3://{feeds.name}/{topology.FEEDS_PREFIX}",
             failed_feeds=feeds.failed.queue_url,
             forwarding=forwarding,
         )
 
 
-def _edge(scope: Hardlink, api: Api, stage: Stage) -> Edge | None:
+def _edge(scope: Hardlink, api: Api, stage: Stage) -> CustomDomain | None:
     if not (stage.domain and stage.certificate):
         return None
-    return Edge(
+    return CustomDomain(
         scope,
         "Edge",
         api=api,
@@ -118,15 +118,17 @@ def _edge(scope: Hardlink, api: Api, stage: Stage) -> Edge | None:
     )
 
 
-def compose(app: App, settings: Stage | None = None) -> Hardlink:
+def compose_app(app: App, settings: Stage | None = None) -> Hardlink:
     """The stack of the stage that the context names (`-c stage=prod`), under cdk-nag's eyes.
 
     `settings`: instead of those of `stages.toml`. Raises `NoStage`, `StagesError`, `SourcesError`.
     """
     stage = app.node.try_get_context("stage") or "dev"
-    if stage not in stages.NAMES:
-        raise NoStage(f"there is no stage {stage!r}: use one of {', '.join(stages.NAMES)}")
-    settings = settings or stages.load(topology.STAGES, stage)
+    if stage not in stages.STAGE_NAMES:
+        raise UnknownStage(
+            f"there is no stage {stage!r}: use one of {', '.join(stages.STAGE_NAMES)}"
+        )
+    settings = settings or stages.load_stage(topology.STAGES, stage)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     declared = sources_schema.load(topology.SOURCES)
     stack = Hardlink(

@@ -31,11 +31,11 @@ class StreamReader(Construct):
         *,
         tables: Tables,
         function: lambda_.Function,
-        filters: Mapping[str, topology.Filter],
+        filters: Mapping[str, topology.StreamFilter],
     ) -> None:
         super().__init__(scope, id_)
         self._function = function
-        self.failed = queues.failures(self)
+        self.failed = queues.create_failure_queue(self)
         """What failed: where in the stream it stands, until somebody looks."""
         streams = [_stream(tables[name]) for name in filters]
         permission = self._permission(streams)
@@ -59,7 +59,7 @@ class StreamReader(Construct):
         suppress_nag(policy, "IAM5[Resource::*]", "to list streams knows no resources: names only")
         return policy
 
-    def _map(self, id_: str, stream: str, wanted: topology.Filter) -> SourceMapping:
+    def _map(self, id_: str, stream: str, wanted: topology.StreamFilter) -> SourceMapping:
         return SourceMapping(
             self,
             id_,

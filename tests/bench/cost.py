@@ -269,7 +269,7 @@ million and month), data transfer, cold starts."""
 
 def _idle(prices: Prices) -> str:
     gigabyte, month = prices.gigabyte, prices.month
-    shipped = {name: stages.load(topology.STAGES, name) for name in stages.NAMES}
+    shipped = {name: stages.load_stage(topology.STAGES, name) for name in stages.STAGE_NAMES}
     kept = gigabyte["table_month"] + gigabyte["backup_month"]
     lines = [
         "",

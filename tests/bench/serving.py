@@ -19,17 +19,17 @@ from unittest.mock import patch
 from hardlink.domain.records import Table
 from hardlink.storage.dynamodb import connect
 from hardlink.storage.keys import PARTITION, SORT
-from infra import topology
+from infra import routes, topology
 from infra.local import lambda_runtime
 from infra.local.api_gateway import Gateway
-from infra.local.http_server import Server
-from infra.local.lambda_runtime import Context, Handler
+from infra.local.http_server import HttpServer
+from infra.local.lambda_runtime import Handler, LambdaContext
 from tests.support.engines import ENVIRONMENT, tables
 from tests.support.engines.tables import Engine
 from tests.support.memory_store import Change
 
 FUNCTIONS = ("track", "identify", "update", "associate")
-ROUTES = tuple(route for route in topology.ROUTES if route.function in FUNCTIONS)
+ROUTES = tuple(route for route in routes.ROUTES if route.function in FUNCTIONS)
 _GLANCE = 0.02
 Record = dict[str, Any]
 
@@ -42,10 +42,10 @@ def main(endpoint: str, port: str, sessions: str, customers: str) -> None:
     handlers = _handlers(endpoint, names)
 
     def invoke(function: str, event: dict[str, Any]) -> Any:
-        return handlers[function](event, Context(function, "load"))
+        return handlers[function](event, LambdaContext(function, "load"))
 
     with tables.dynamodb_local(endpoint) as clients:
-        server = Server(("127.0.0.1", int(port)), Gateway(ROUTES, invoke, ()))
+        server = HttpServer(("127.0.0.1", int(port)), Gateway(ROUTES, invoke, ()))
         stream = threading.Thread(
             target=_deliver, args=(Engine(clients, names), handlers["associate"], over)
         )
@@ -56,7 +56,7 @@ def main(endpoint: str, port: str, sessions: str, customers: str) -> None:
 
 
 def _handlers(endpoint: str, names: Mapping[Table, str]) -> Mapping[str, Handler]:
-    hard_types = lambda_runtime.declared(topology.SOURCES).hard_types
+    hard_types = lambda_runtime.load_sources(topology.SOURCES).hard_types
     os.environ.update(
         {
             **ENVIRONMENT,
@@ -68,7 +68,7 @@ def _handlers(endpoint: str, names: Mapping[Table, str]) -> Mapping[str, Handler
         }
     )
     with patch("hardlink.web.wiring.connect", lambda: connect(endpoint)):
-        return {name: lambda_runtime.handler(name) for name in FUNCTIONS}
+        return {name: lambda_runtime.load_handler(name) for name in FUNCTIONS}
 
 
 def _deliver(engine: Engine, associate: Handler, over: threading.Event) -> None:
@@ -81,7 +81,7 @@ def _deliver(engine: Engine, associate: Handler, over: threading.Event) -> None:
         batch, rest = mine[: topology.STREAM_BATCH], mine[topology.STREAM_BATCH :]
         if not batch:
             return []
-        answer = associate({"Records": batch}, Context("associate", "load"))
+        answer = associate({"Records": batch}, LambdaContext("associate", "load"))
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         return [one for one in batch if one["dynamodb"]["SequenceNumber"] in failed] + rest
 

@@ -13,7 +13,7 @@ import pytest
 
 from hardlink.domain.errors import Busy
 from hardlink.services.service import Service
-from infra import topology
+from infra import routes
 from infra.local import lambda_runtime
 from infra.local.api_gateway import Gateway, HttpRequest
 from tests.clients import pip
@@ -548,8 +548,8 @@ def test_a_service_that_is_busy_answers_503_as_a_whole(
     keys = {"shop": KEY, "other": OTHER_KEY}
     single = {**command["data"], "customer_ids": {"cookie": "c"}}
     name = command["name"].replace("crm/customers", "customers").replace("crm/", "customers/")
-    with lambda_runtime.deployed(SOURCES, keys) as deployment:
-        gateway = Gateway(topology.ROUTES, deployment.invoke, deployment.sources.origins)
+    with lambda_runtime.run_deployment(SOURCES, keys) as deployment:
+        gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
         for path, body in (
             ("/bulk", {"commands": [*start(time.time()), command]}),
             (f"/track/v2/projects/{TOKEN}/batch", {"commands": [{"name": name, "data": single}]}),

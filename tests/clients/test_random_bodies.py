@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from infra import topology
+from infra import routes, topology
 from infra.local import lambda_runtime
 from infra.local.api_gateway import Gateway, HttpRequest
 from tests.http.noise import NOISE, mutated, on_the_wire
@@ -195,8 +195,10 @@ def some(rng: random.Random, requests: list[Request]) -> tuple[Request, bytes, d
 def test_random_bodies(name: str) -> None:
     dialect, rng = DIALECTS[name], random.Random(SEED)
     seen: Counter[int] = Counter()
-    with lambda_runtime.deployed(SOURCES, {"shop": KEY, "other": f"{KEY}-other"}) as deployment:
-        gateway = Gateway(topology.ROUTES, deployment.invoke, deployment.sources.origins)
+    with lambda_runtime.run_deployment(
+        SOURCES, {"shop": KEY, "other": f"{KEY}-other"}
+    ) as deployment:
+        gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
         for _ in range(MANY):
             request, sent, headers = some(rng, dialect.requests)
             answer = gateway.answer(

@@ -21,7 +21,7 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-1111-2222
 def layer() -> Path:
     """The dependency layer."""
     try:
-        return assets.layer()
+        return assets.build_layer()
     except assets.LayerError as error:
         pytest.skip(str(error))
 

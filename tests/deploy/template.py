@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_cdk import App
 
-from infra.stack.stack import compose
+from infra.stack.stack import compose_app
 from infra.stages import Stage
 
 _HASH = 8
@@ -101,7 +101,7 @@ class Template:
 def synthesized(folder: Path, stage: str, settings: Stage | None = None) -> Template:
     """The stack of a stage, with other settings if there are any. Raises `RuntimeError` where a check fails."""
     app = App(outdir=str(folder), context={"stage": stage})
-    compose(app, settings)
+    compose_app(app, settings)
     app.synth()
     return Template(folder, f"hardlink-{stage}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra import topology
+from infra import routes
 from tests.deploy.template import Template, said
 
 
@@ -11,13 +11,12 @@ def test_the_routes_are_those_of_the_plan_each_with_its_function(dev: Template) 
         name: said(integration["IntegrationUri"])
         for name, integration in dev.properties("ApiGatewayV2::Integration").items()
     }
-    routes = {
+    deployed = {
         route["RouteKey"]: integrations[said(route["Target"]).removeprefix("integrations/")]
         for route in dev.properties("ApiGatewayV2::Route").values()
     }
-    assert routes == {
-        route.key: f"Functions{route.function.capitalize()}Function.Arn"
-        for route in topology.ROUTES
+    assert deployed == {
+        route.key: f"Functions{route.function.capitalize()}Function.Arn" for route in routes.ROUTES
     }
 
 
@@ -29,9 +28,9 @@ def test_the_api_may_call_each_function_for_its_routes_only(dev: Template) -> No
     }
     assert allowed == {
         (f"Functions{route.function.capitalize()}Function.Arn", route.path)
-        for route in topology.ROUTES
+        for route in routes.ROUTES
     }
-    assert len(dev.properties("Lambda::Permission")) == len(topology.ROUTES)
+    assert len(dev.properties("Lambda::Permission")) == len(routes.ROUTES)
 
 
 def test_functions_are_handed_payload_2(dev: Template) -> None:
@@ -77,7 +76,7 @@ def test_the_default_stage_is_throttled(dev: Template) -> None:
     assert settings.pop("POST /data/v2/projects/{token}/customers/{call}") == (20, 40)
     assert settings.pop("POST /data/v2/projects/{token}/consent/categories") == (100, 200)
     assert settings.pop("POST /data/v2/streams/{token}/consent/categories") == (100, 200)
-    read = [r.key for r in topology.ROUTES if r.function in ("customers", "erase")]
+    read = [r.key for r in routes.ROUTES if r.function in ("customers", "erase")]
     assert settings == dict.fromkeys(read, (100, 200))
 
 

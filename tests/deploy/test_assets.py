@@ -67,18 +67,18 @@ def test_the_clients_that_functions_use_can_be_made_of_the_layer(layer: Path) ->
 
 def test_what_is_built_is_not_built_again(layer: Path) -> None:
     before = layer.stat().st_mtime_ns
-    assert assets.layer() == layer
+    assert assets.build_layer() == layer
     assert layer.stat().st_mtime_ns == before
-    assert assets.code() == assets.code()
+    assert assets.build_code() == assets.build_code()
 
 
 def test_other_sources_are_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = assets.code(tmp_path)
+    before = assets.build_code(tmp_path)
     changed = tmp_path / "sources.toml"
     shutil.copyfile(topology.SOURCES, changed)
     changed.write_text(changed.read_text(encoding="utf-8") + "\n# more\n", encoding="utf-8")
     monkeypatch.setattr(topology, "SOURCES", changed)
-    after = assets.code(tmp_path)
+    after = assets.build_code(tmp_path)
     assert after != before
     assert (after / "sources.toml").read_text(encoding="utf-8").endswith("# more\n")
 
@@ -89,11 +89,11 @@ def test_documentation_and_sdk_sources_do_not_change_the_code(
     functions = tmp_path / "functions"
     shutil.copytree(topology.FUNCTIONS, functions)
     monkeypatch.setattr(topology, "FUNCTIONS", functions)
-    before = assets.code(tmp_path / "cache")
+    before = assets.build_code(tmp_path / "cache")
     for name in ("console/README.md", "sdk/source/index.js", "sdk/hardlink.tpl"):
         with (functions / name).open("a", encoding="utf-8") as file:
             file.write("// changed")
-    assert assets.code(tmp_path / "cache") == before
+    assert assets.build_code(tmp_path / "cache") == before
 
 
 def test_without_a_network_the_error_says_so_and_leaves_nothing_behind(
@@ -102,7 +102,7 @@ def test_without_a_network_the_error_says_so_and_leaves_nothing_behind(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     with pytest.raises(assets.LayerError, match="Is the network on"):
-        assets.layer(cache=tmp_path / "cache")
+        assets.build_layer(cache=tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 

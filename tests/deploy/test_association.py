@@ -37,7 +37,7 @@ def test_no_stream_has_more_than_two_readers_in_any_stage(
     readers = Counter(said(m["EventSourceArn"]) for m in mappings)
     streams = {arn: n for arn, n in readers.items() if arn.endswith(".StreamArn")}
     assert streams == dict.fromkeys(STREAMS.values(), 2 if stage == "onward" else 1)
-    assert max(streams.values()) <= topology.MOST_READERS == 2
+    assert max(streams.values()) <= topology.MAX_STREAM_READERS == 2
 
 
 @pytest.mark.parametrize("name", STREAMS)

@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import App
 from cfnlint.api import ManualArgs, lint
 
-from infra.stack.stack import NoStage, compose
+from infra.stack.stack import UnknownStage, compose_app
 from tests.deploy.template import Template
 
 REGIONS = ["eu-central-1"]
@@ -85,8 +85,8 @@ def test_the_template_leaves_room_below_cloudformations_limits(prod: Template) -
 def test_a_stage_that_there_is_none_of_is_an_error_that_says_which_there_are(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(NoStage, match="'staging': use one of dev, prod"):
-        compose(App(outdir=str(tmp_path), context={"stage": "staging"}))
+    with pytest.raises(UnknownStage, match="'staging': use one of dev, prod"):
+        compose_app(App(outdir=str(tmp_path), context={"stage": "staging"}))
 
 
 def test_without_a_stage_it_is_development(dev: Template) -> None:

@@ -124,7 +124,7 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     """An account in which the stack is deployed, and well."""
-    with moto_engine.engine():
+    with moto_engine.run_engine():
 
         def clients(service: str) -> Any:
             return cast("Any", boto3).client(service)

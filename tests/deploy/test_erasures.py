@@ -14,7 +14,7 @@ def test_erase_is_brought_what_associate_hands_on_one_at_a_time(dev: Template) -
     assert said(mapping["FunctionName"]) == "FunctionsEraseFunction.Arn"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 1  # so none holds up another
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": topology.ERASURES_AT_ONCE}
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": topology.ERASURE_CONCURRENCY}
     for name in ("Associate", "Erase"):
         found = dev.properties("Lambda::Function")[f"Functions{name}Function"]
         variables = found["Environment"]["Variables"]
@@ -34,7 +34,7 @@ def test_a_run_that_does_not_end_comes_again_and_one_that_fails_to_the_end_is_ke
     assert waiting["VisibilityTimeout"] >= 6 * run
     assert waiting["MessageRetentionPeriod"] == 14 * DAY
     assert said(waiting["RedrivePolicy"]["deadLetterTargetArn"]) == "ErasureFailed.Arn"
-    assert waiting["RedrivePolicy"]["maxReceiveCount"] == topology.ERASURE_RUNS
+    assert waiting["RedrivePolicy"]["maxReceiveCount"] == topology.ERASURE_MAX_RUNS
     assert dev.properties("SQS::Queue")["ErasureFailed"]["MessageRetentionPeriod"] == 14 * DAY
 
 

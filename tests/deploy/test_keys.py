@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import App, Stack
 
 from hardlink.domain.sources import Sources
-from infra.snippet import snippet
+from infra.snippet import render_snippet
 from infra.stack.server_keys import SigningKeys
 from tests.deploy.template import Template, said
 from tests.support import documents
@@ -63,14 +63,14 @@ def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(dev: Template
 
 def test_the_snippet_is_ready_to_paste(dev: Template) -> None:
     text = said(dev.outputs["Snippet"])
-    assert text == snippet("ApiHttp.ApiEndpoint", "demo")
+    assert text == render_snippet("ApiHttp.ApiEndpoint", "demo")
     assert text.startswith("<script>")
     assert text.endswith("</script>")
     assert 'src="ApiHttp.ApiEndpoint/sdk.js"' in text
 
 
 def test_the_documents_have_the_same_snippet() -> None:
-    expected = snippet("https://hardlink.shop.example", "demo")
+    expected = render_snippet("https://hardlink.shop.example", "demo")
     texts = [file.read_text(encoding="utf-8") for file in documents.markdown_files()]
     pasted = [text for text in texts if "window.hardlink ||=" in text]
     assert pasted
@@ -78,6 +78,6 @@ def test_the_documents_have_the_same_snippet() -> None:
 
 
 def test_no_write_key_ends_the_script_it_stands_in() -> None:
-    text = snippet("https://example.com", '</script>"')
+    text = render_snippet("https://example.com", '</script>"')
     assert text.count("</script>") == 2  # its own script's, and the SDK's
     assert r'{token: "\u003c/script>\"", ' in text

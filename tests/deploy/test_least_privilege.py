@@ -16,12 +16,12 @@ import pytest
 from hardlink.services import erasure_sweep
 from hardlink.storage import erasure_queue
 from hardlink.web.wiring import tables
-from infra import topology
+from infra import routes, topology
 from infra.local import lambda_runtime, moto_engine
 from infra.local.api_gateway import Gateway, HttpRequest
-from infra.local.dynamodb_streams import wanted
+from infra.local.dynamodb_streams import is_wanted
 from infra.local.lambda_runtime import Deployment
-from infra.local.sqs import Messages
+from infra.local.sqs import QueuePoller
 
 KEY = "server-key-of-this-test"
 Asked = set[tuple[str, str]]
@@ -35,13 +35,13 @@ class Shop:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._gateway = Gateway(topology.ROUTES, self._invoke, ())
+        self._gateway = Gateway(routes.ROUTES, self._invoke, ())
         self._now = ""
         self.asked: dict[str, Asked] = defaultdict(set)
         tables()._client.meta.events.register("provide-client-params.dynamodb", self._record)
         told = erasure_queue.open_queue()._client.meta.events
         told.register("provide-client-params.sqs", self._record_message)
-        self._messages = Messages(deployment.erasures, lambda e: self._invoke("erase", e))
+        self._messages = QueuePoller(deployment.erasures, lambda e: self._invoke("erase", e))
 
     def write(self, path: str, session: str | None, **body: Any) -> dict[str, Any]:
         """A call with a write key; the streams are delivered after it."""
@@ -127,7 +127,7 @@ class Shop:
     def _deliver(self) -> None:
         for table in topology.TABLES:
             records = moto_engine.take_records(self._deployment.tables[table.name])
-            found = [record for record in records if wanted(table.name, record)]
+            found = [record for record in records if is_wanted(table.name, record)]
             if found:
                 answer = self._invoke("associate", {"Records": found})
                 assert answer == {"batchItemFailures": []}
@@ -334,7 +334,7 @@ def _read_everything(shop: Shop) -> None:
 @pytest.fixture(scope="module")
 def asked() -> Mapping[str, Asked]:
     """What each function asked for."""
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as deployment:
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": KEY}) as deployment:
         shop = Shop(deployment)
         _call_everything(shop)
         return shop.asked

@@ -193,7 +193,7 @@ def test_a_stage_that_asks_for_nothing_has_nothing(dev: Template) -> None:
 
 
 def test_production_traces_and_logs_nothing_for_every_event(prod: Template) -> None:
-    busy = {name for name, function in topology.FUNCTIONS_BY_NAME.items() if function.busy}
+    busy = {name for name, function in topology.FUNCTIONS_BY_NAME.items() if function.per_event}
     assert {"track", "xo", "exponea", "segment", "associate"} <= busy
     for name in topology.FUNCTIONS_BY_NAME:
         found = prod.properties("Lambda::Function")[f"Functions{name.capitalize()}Function"]

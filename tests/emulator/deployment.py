@@ -162,7 +162,7 @@ def _content(template: Template, source: dict[str, str]) -> bytes:
     path = template.folder / source["path"]
     if path == template.path:
         return json.dumps(substituted(template.body)[0]).encode()
-    return zipped(assets.layer(platform=PLATFORM) if (path / "python").is_dir() else path)
+    return zipped(assets.build_layer(platform=PLATFORM) if (path / "python").is_dir() else path)
 
 
 def zipped(folder: Path) -> bytes:

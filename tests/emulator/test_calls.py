@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra import topology
+from infra import routes, topology
 from sdk import scripts
 from tests.emulator.deployment import Api, Deployment
 from tests.http.service import Reply, eventually, fresh
@@ -141,10 +141,10 @@ def test_browsers_of_declared_origins_may_call(shop: Api) -> None:
     assert said == {
         "access-control-allow-origin": ORIGIN,
         "access-control-allow-credentials": "true",
-        "access-control-expose-headers": ",".join(topology.CORS_EXPOSED),
-        "access-control-allow-methods": ",".join(topology.CORS_METHODS),
-        "access-control-allow-headers": ",".join(topology.CORS_HEADERS),
-        "access-control-max-age": str(topology.CORS_MAX_AGE),
+        "access-control-expose-headers": ",".join(routes.CORS_EXPOSED),
+        "access-control-allow-methods": ",".join(routes.CORS_METHODS),
+        "access-control-allow-headers": ",".join(routes.CORS_HEADERS),
+        "access-control-max-age": str(routes.CORS_MAX_AGE),
     }
     body = {"source": {"id": "demo"}, "session": {"id": fresh()}, "events": []}
     answered = shop.post("/track", body, origin=ORIGIN)

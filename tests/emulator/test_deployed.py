@@ -61,7 +61,7 @@ def test_a_function_runs_that_code_as_the_template_says(stack: Deployment, name:
 def test_the_layer_is_lambdas_but_for_what_is_compiled_for_the_machine(stack: Deployment) -> None:
     asset = stack.template.asset("python")
     here, there = files(uploaded(stack, asset)), content(asset)
-    assert here == content(assets.layer(platform=PLATFORM))
+    assert here == content(assets.build_layer(platform=PLATFORM))
     others = {name for name, _ in here.items() ^ there.items()}
     compiled = {name for name in others if Path(name).suffix in (".so", ".pyd")}
     assert {name.split("/")[1] for name in compiled} <= {"pydantic_core"}

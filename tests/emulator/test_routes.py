@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra import topology
+from infra import routes, topology
 from infra.local import invoke
 from tests.emulator.deployment import Api, Deployment
 from tests.http.service import Reply, eventually
@@ -17,7 +17,7 @@ FOLDER = topology.ROOT / "events"
 EVENTS = {
     path.stem: event
     for path in sorted(FOLDER.glob("*.json"))
-    if "routeKey" in (event := invoke.read(path))
+    if "routeKey" in (event := invoke.read_event(path))
 }
 SLASHED = ("posthog-batch", "rudderstack-source-config")
 """Paths that end with a slash: AWS finds them under `{proxy+}`, and the emulator finds nothing."""
@@ -71,7 +71,7 @@ def replies(shop: Api) -> Mapping[str, Reply]:
 
 
 def test_they_are_all_routes() -> None:
-    assert {event["routeKey"] for event in EVENTS.values()} == {r.key for r in topology.ROUTES}
+    assert {event["routeKey"] for event in EVENTS.values()} == {r.key for r in routes.ROUTES}
 
 
 @pytest.mark.parametrize("name", in_order())
@@ -85,7 +85,7 @@ def test_a_route_answers(replies: Mapping[str, Reply], name: str) -> None:
 def test_a_function_answers_what_the_emulator_does_not_route(stack: Deployment, name: str) -> None:
     event = EVENTS[name]
     assert event["rawPath"].endswith("/")
-    assert stack.invoke(invoke.function_of(event), event)["statusCode"] == 200
+    assert stack.invoke(invoke.find_function(event), event)["statusCode"] == 200
 
 
 def test_what_was_sent_is_read_again(replies: Mapping[str, Reply]) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from infra import topology
+from infra import routes
 from tests.http.service import SOURCES, Client, Reply, fresh
 
 ALLOWED = "https://shop.example"
@@ -39,7 +39,7 @@ def of_cors(reply: Reply) -> dict[str, str]:
     return {n: v for n, v in reply.headers.items() if n.startswith("access-control") or n == "vary"}
 
 
-@pytest.mark.parametrize("path", [*sorted({route.path for route in topology.ROUTES}), "/nothing"])
+@pytest.mark.parametrize("path", [*sorted({route.path for route in routes.ROUTES}), "/nothing"])
 def test_the_preflight_of_an_allowed_origin(shop: Client, path: str) -> None:
     reply = preflight(shop, path, ALLOWED)
     assert (reply.status, reply.body) == (204, b"")
@@ -47,9 +47,9 @@ def test_the_preflight_of_an_allowed_origin(shop: Client, path: str) -> None:
         "access-control-allow-origin": ALLOWED,
         "access-control-allow-credentials": "true",
         "access-control-expose-headers": "apigw-requestid,retry-after,x-request-id",
-        "access-control-allow-methods": ",".join(topology.CORS_METHODS),
-        "access-control-allow-headers": ",".join(topology.CORS_HEADERS),
-        "access-control-max-age": str(topology.CORS_MAX_AGE),
+        "access-control-allow-methods": ",".join(routes.CORS_METHODS),
+        "access-control-allow-headers": ",".join(routes.CORS_HEADERS),
+        "access-control-max-age": str(routes.CORS_MAX_AGE),
         "vary": "origin",
     }
 

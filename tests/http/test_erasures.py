@@ -13,12 +13,12 @@ from hardlink import metrics
 from hardlink.domain.times import MINUTE
 from hardlink.services import erasure_sweep
 from hardlink.storage import erasure_queue, keys
-from infra import topology
+from infra import routes, topology
 from infra.local import lambda_runtime, moto_engine
 from infra.local.api_gateway import Gateway, HttpRequest
 from infra.local.dynamodb_streams import Shard
 from infra.local.lambda_runtime import Deployment
-from infra.local.sqs import Messages
+from infra.local.sqs import QueuePoller
 from tests.http.service import eventually
 
 KEY = "server-key-of-this-test"
@@ -29,10 +29,10 @@ class Shop:
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
-        self._gateway = Gateway(topology.ROUTES, deployment.invoke, ())
+        self._gateway = Gateway(routes.ROUTES, deployment.invoke, ())
         self.runs: list[dict[str, Any]] = []
         """What `erase` answered to each message."""
-        self.messages = Messages(deployment.erasures, self._erase)
+        self.messages = QueuePoller(deployment.erasures, self._erase)
         self.shards = [
             Shard(table, lambda e: deployment.invoke("associate", e), first_pause=0)
             for table in deployment.tables.values()
@@ -98,7 +98,7 @@ def waiting(url: str) -> tuple[int, int]:
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as deployment:
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": KEY}) as deployment:
         metrics.take_metrics()
         yield Shop(deployment)
         metrics.take_metrics()
@@ -235,9 +235,9 @@ def test_a_poison_erasure_holds_up_nobody_is_kept_and_is_done_once_it_is_mended(
     place = break_(shop, poison)
     good = shop.erase("alyx")
     shop.stream()
-    assert shop.bring() == topology.ERASURE_RUNS + 1
+    assert shop.bring() == topology.ERASURE_MAX_RUNS + 1
     assert (shop.state(good), shop.state(poison)) == ("done", "running")
-    assert put_off == [n * MINUTE for n in range(1, topology.ERASURE_RUNS + 1)]
+    assert put_off == [n * MINUTE for n in range(1, topology.ERASURE_MAX_RUNS + 1)]
     failed = f"{shop.deployment.erasures}-failed"
     assert waiting(shop.deployment.erasures) == (0, 0)
     assert waiting(failed) == (1, 0)

@@ -16,10 +16,10 @@ from forward import handler as forward
 from hardlink import metrics
 from hardlink.domain.times import END
 from hardlink.web.wiring import tables
-from infra import topology
+from infra import routes, topology
 from infra.local import invoke, lambda_runtime, moto_engine
 from infra.local.api_gateway import Gateway, HttpRequest
-from infra.local.dynamodb_streams import matches
+from infra.local.dynamodb_streams import matches_filter
 from infra.local.lambda_runtime import Deployment
 
 STREAM, BUCKET = "onward", "lines"
@@ -36,7 +36,7 @@ class Shop:
         sent = {"source": {"id": "demo"}, "session": {"id": session}, **body}
         headers = [("authorization", f"Bearer {KEY}")]
         request = HttpRequest("POST", path, headers, json.dumps(sent).encode())
-        response = Gateway(topology.ROUTES, self.deployment.invoke, ()).answer(request)
+        response = Gateway(routes.ROUTES, self.deployment.invoke, ()).answer(request)
         assert response.status == 200, response.body
         answer: dict[str, Any] = json.loads(response.body)
         return answer
@@ -47,7 +47,7 @@ class Shop:
             record
             for name, table in self.deployment.tables.items()
             for record in moto_engine.take_records(table)
-            if matches(topology.FORWARD_FILTERS[name], record)
+            if matches_filter(topology.FORWARD_FILTERS[name], record)
         ]
 
     def forward(self, *records: dict[str, Any]) -> list[str]:
@@ -80,7 +80,7 @@ def _text(raw: bytes) -> str:
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """All functions, a delivery stream and its bucket, on moto."""
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as deployment:
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": KEY}) as deployment:
         client = cast("Any", boto3).client
         client("s3").create_bucket(Bucket=BUCKET)
         client("firehose").create_delivery_stream(
@@ -257,8 +257,8 @@ def test_a_request_holds_what_firehose_takes(monkeypatch: pytest.MonkeyPatch, sh
 
 
 def test_the_sample_event_is_understood(shop: Shop) -> None:
-    event = invoke.read(topology.ROOT / "events" / "forward.json")
-    assert invoke.function_of(event) == "forward"
+    event = invoke.read_event(topology.ROOT / "events" / "forward.json")
+    assert invoke.find_function(event) == "forward"
     assert shop.forward(*event["Records"]) == []
     assert shop.told() == []  # nothing lies there
 

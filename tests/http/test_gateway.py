@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.api_gateway import Gateway, HttpRequest, HttpResponse, to_event, to_response
-from infra.topology import Route
+from infra.local.api_gateway import Gateway, HttpRequest, HttpResponse, build_event, parse_result
+from infra.routes import Route
 
 ROUTE = Route("POST", "/a/{name}/b", "echo")
 ROUTES = (
@@ -51,7 +51,7 @@ def test_an_event_has_everything_that_format_2_0_has() -> None:
     request = HttpRequest(
         "POST", "/a/x%20y%2Fz/b?q=1&q=2&empty=&p=%C3%BC+%26", headers, b"{}", "192.0.2.1"
     )
-    event = to_event(request, ROUTE, {"name": "x y/z"})
+    event = build_event(request, ROUTE, {"name": "x y/z"})
     context = event.pop("requestContext")
     assert event == {
         "version": "2.0",
@@ -90,7 +90,7 @@ def test_an_event_has_everything_that_format_2_0_has() -> None:
 
 
 def test_what_is_not_said_is_left_out() -> None:
-    event = to_event(HttpRequest("GET", "/a"), ROUTE)
+    event = build_event(HttpRequest("GET", "/a"), ROUTE)
     assert not {"body", "cookies", "queryStringParameters", "pathParameters"} & event.keys()
 
 
@@ -170,7 +170,7 @@ def test_responses() -> None:
         "body": base64.b64encode(b"\x89").decode(),
         "isBase64Encoded": True,
     }
-    assert to_response(full) == HttpResponse(
+    assert parse_result(full) == HttpResponse(
         201,
         (
             ("x-a", "1"),
@@ -181,9 +181,9 @@ def test_responses() -> None:
         ),
         b"\x89",
     )
-    assert to_response("plain").body == b"plain"
-    assert to_response({"a": 1}).body == b'{"a": 1}'
-    assert to_response({"statusCode": 204}).body == b""
+    assert parse_result("plain").body == b"plain"
+    assert parse_result({"a": 1}).body == b'{"a": 1}'
+    assert parse_result({"statusCode": 204}).body == b""
 
 
 def test_cors_headers_of_a_function_are_ignored() -> None:

@@ -40,7 +40,7 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, number: int) -> None:
         client.identify(session, {"registered": who})
         assert a_service.end(number) == 0
         assert "Traceback" not in a_service.log.read_text()
-        assert not service.key_file(client.port).exists()
+        assert not service.server_key_file(client.port).exists()
 
 
 def test_calls_in_flight_are_finished(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_it_starts_again_on_the_same_port_and_is_empty(tmp_path: Path) -> None:
 
 def test_it_says_what_to_try(tmp_path: Path) -> None:
     with running(tmp_path / "log") as a_service:
-        path = service.key_file(a_service.client.port)
+        path = service.server_key_file(a_service.client.port)
         assert path.read_text() == KEY
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         said = a_service.log.read_text()
@@ -98,7 +98,7 @@ def test_it_says_what_to_try(tmp_path: Path) -> None:
 
 def test_without_a_key_it_makes_one(tmp_path: Path) -> None:
     with running(tmp_path / "log", HARDLINK_SERVER_KEY="") as a_service:
-        key = service.key_file(a_service.client.port).read_text()
+        key = service.server_key_file(a_service.client.port).read_text()
         assert len(key) >= 32
         assert key != KEY
         assert a_service.client.get("sessions", "nobody", key=key).status == 404

@@ -13,7 +13,7 @@ import pytest
 
 from hardlink import metrics
 from hardlink.log import logger
-from infra import topology
+from infra import routes, topology
 from infra.local import lambda_runtime, moto_engine
 from infra.local.api_gateway import Gateway, HttpRequest, HttpResponse
 from infra.local.lambda_runtime import Deployment
@@ -23,7 +23,7 @@ from tests.security.shop import path
 @pytest.fixture
 def deployment() -> Iterator[Deployment]:
     """All functions; metrics are counted anew."""
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": "key"}) as found:
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": "key"}) as found:
         metrics.take_metrics()
         yield found
         metrics.take_metrics()
@@ -45,7 +45,7 @@ def log() -> Iterator[io.StringIO]:
 def post(deployment: Deployment, path: str, **body: Any) -> HttpResponse:
     sent = {"source": {"id": "demo"}, "session": {"id": "s1"}, **body}
     request = HttpRequest("POST", path, body=json.dumps(sent).encode())
-    return Gateway(topology.ROUTES, deployment.invoke, ()).answer(request)
+    return Gateway(routes.ROUTES, deployment.invoke, ()).answer(request)
 
 
 def quoted(response: HttpResponse) -> str:
@@ -85,10 +85,10 @@ def test_every_function_says_what_to_quote(deployment: Deployment) -> None:
         asked.append(event["requestContext"]["requestId"])
         return deployment.invoke(function, event)
 
-    gateway = Gateway(topology.ROUTES, invoke, ())
-    answers = [gateway.answer(HttpRequest(route.method, path(route))) for route in topology.ROUTES]
+    gateway = Gateway(routes.ROUTES, invoke, ())
+    answers = [gateway.answer(HttpRequest(route.method, path(route))) for route in routes.ROUTES]
     assert [quoted(answer) for answer in answers] == asked
-    assert len(asked) == len(topology.ROUTES)
+    assert len(asked) == len(routes.ROUTES)
 
 
 def test_a_fault_of_ours_is_found_too(
@@ -103,7 +103,7 @@ def test_a_fault_of_ours_is_found_too(
 
     sent = {"source": {"id": "demo"}, "session": {"id": "s1"}, "events": []}
     request = HttpRequest("POST", "/track", body=json.dumps(sent).encode())
-    assert Gateway(topology.ROUTES, invoke, ()).answer(request).status == 500
+    assert Gateway(routes.ROUTES, invoke, ()).answer(request).status == 500
     (line,) = found(log, asked[0])
     assert (line["level"], line["message"]) == ("ERROR", "failed")
     assert line["code"] == "ZeroDivisionError"

@@ -18,7 +18,7 @@ INSERT = """INSERT INTO "sessions" VALUE {'session': ?, 'item': ?, 'n': ?}"""
 
 @pytest.fixture(autouse=True)
 def client() -> Iterator[Any]:
-    with moto_engine.engine():
+    with moto_engine.run_engine():
         client = boto3.client("dynamodb")
         moto_engine.create_tables(client)
         yield client
@@ -166,18 +166,18 @@ def test_queries_read_their_own_partition(client: Any) -> None:
 def test_nothing_of_this_machines_set_up_leads_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with moto_engine.engine():
+    with moto_engine.run_engine():
         assert "AWS_PROFILE" not in os.environ
         assert boto3.client("dynamodb").list_tables()["TableNames"] == ["sessions", "customers"]
     assert os.environ["AWS_PROFILE"] == "nobody"
 
 
 def test_start_and_stop() -> None:
-    moto_engine.start()
+    moto_engine.start_engine()
     try:
         assert boto3.client("dynamodb").list_tables()["TableNames"]
     finally:
-        moto_engine.stop()
+        moto_engine.stop_engine()
 
 
 def test_tables_with_a_suffix(client: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from hardlink.domain.graph import profile_node
 from hardlink.storage import keys
-from infra import topology
+from infra import routes, topology
 from infra.local import lambda_runtime, moto_engine
 from infra.local.api_gateway import Gateway, HttpRequest
 from infra.local.dynamodb_streams import Shard
@@ -28,7 +28,7 @@ class Shop:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._gateway = Gateway(topology.ROUTES, deployment.invoke, ())
+        self._gateway = Gateway(routes.ROUTES, deployment.invoke, ())
         self.delivered: list[tuple[int, int]] = []
         """Of each batch, how many records it had and how many of them failed."""
         self.shards = [
@@ -76,7 +76,7 @@ class Shop:
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as deployment:
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": KEY}) as deployment:
         yield Shop(deployment)
 
 
@@ -140,7 +140,7 @@ def test_a_node_is_looked_at_once_a_batch_however_often_it_changed(
     monkeypatch.setattr(changed, lambda _, *node: looked.append(node))
     item_keys = {"session": {"S": "demo/s1"}, "item": {"S": "#"}}
     records = [{"dynamodb": {"Keys": item_keys, "SequenceNumber": str(n)}} for n in range(3)]
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as deployment:
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": KEY}) as deployment:
         answer = deployment.invoke("associate", {"Records": records})
     assert answer == {"batchItemFailures": []}
     assert looked == [("sessions", "demo/s1")]

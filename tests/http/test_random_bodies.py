@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from infra import topology
+from infra import routes
 from infra.local import lambda_runtime
 from infra.local.api_gateway import Gateway, HttpRequest
 from tests.http.noise import NOISE, mutated, on_the_wire
@@ -26,7 +26,7 @@ AT_ONCE = 2_500
 """Bodies on one set of tables: moto is quick while they are small."""
 VERDICTS = {"stored", "duplicate", "rejected", "dropped"}
 NATIVE = ("track", "identify", "update", "anonymize", "consent")
-PATHS = sorted({route.path for route in topology.ROUTES if route.function in NATIVE})
+PATHS = sorted({route.path for route in routes.ROUTES if route.function in NATIVE})
 STATUS = {200, 400, 401, 403, 409, 413}
 SEEDS: list[dict[str, Any]] = [
     {"events": [{"type": "a", "properties": {"p": 1}}, {"type": "b"}]},
@@ -119,8 +119,10 @@ def carry_out(
 @pytest.mark.parametrize("part", range(MANY // AT_ONCE))
 def test_random_bodies(part: int) -> None:
     """In this process, through the gateway: a socket would add nothing but time."""
-    with lambda_runtime.deployed(SOURCES, {"shop": KEY, "other": f"{KEY}-other"}) as deployment:
-        gateway = Gateway(topology.ROUTES, deployment.invoke, deployment.sources.origins)
+    with lambda_runtime.run_deployment(
+        SOURCES, {"shop": KEY, "other": f"{KEY}-other"}
+    ) as deployment:
+        gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
 
         def send(path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
             response = gateway.answer(HttpRequest("POST", path, tuple(headers.items()), body))

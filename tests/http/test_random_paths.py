@@ -10,10 +10,10 @@ import re
 from collections import Counter
 from urllib.parse import quote
 
-from infra import topology
+from infra import routes
 from infra.local import lambda_runtime
 from infra.local.api_gateway import Gateway, HttpRequest
-from infra.topology import Route
+from infra.routes import Route
 from tests.http.noise import NOISE, on_the_wire
 from tests.http.service import KEY, SOURCES
 
@@ -131,9 +131,11 @@ def request(rng: random.Random, route: Route) -> HttpRequest:
 def test_every_route_answers_whatever_it_is_asked() -> None:
     rng = random.Random(SEED)
     seen: Counter[int] = Counter()
-    with lambda_runtime.deployed(SOURCES, {"shop": KEY, "other": f"{KEY}-other"}) as deployment:
-        gateway = Gateway(topology.ROUTES, deployment.invoke, deployment.sources.origins)
-        for route in topology.ROUTES:
+    with lambda_runtime.run_deployment(
+        SOURCES, {"shop": KEY, "other": f"{KEY}-other"}
+    ) as deployment:
+        gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
+        for route in routes.ROUTES:
             for _ in range(EACH):
                 asked = request(rng, route)
                 answer = gateway.answer(asked)

@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from typing import Any
 
-from infra import topology
+from infra import routes
 from infra.local import lambda_runtime
 from infra.local.api_gateway import Gateway, HttpRequest
 from tests.http.noise import mutated, on_the_wire
@@ -60,8 +60,10 @@ def judge(status: int, sent: bytes, headers: dict[str, str], answer: Any) -> Non
 def test_random_payloads_webhooks_and_redirects() -> None:
     rng = random.Random(SEED)
     seen: Counter[tuple[str, int]] = Counter()
-    with lambda_runtime.deployed(SOURCES, {"shop": KEY, "other": f"{KEY}-other"}) as deployment:
-        gateway = Gateway(topology.ROUTES, deployment.invoke, deployment.sources.origins)
+    with lambda_runtime.run_deployment(
+        SOURCES, {"shop": KEY, "other": f"{KEY}-other"}
+    ) as deployment:
+        gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
 
         def send(path: str, sent: bytes, headers: dict[str, str]) -> tuple[int, Any]:
             response = gateway.answer(HttpRequest("POST", path, tuple(headers.items()), sent))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra import topology
+from infra import routes
 from tests.http.service import KEY, OTHER_KEY, Client, eventually, fresh
 
 WRITES = ("/track", "/identify", "/update", "/anonymize", "/consent")
@@ -13,7 +13,7 @@ READS = [
         route.method,
         route.path.replace("{type}", "registered").replace("{value}", "x").replace("{id}", "x"),
     )
-    for route in topology.ROUTES
+    for route in routes.ROUTES
     if route.function == "customers"
 ]
 

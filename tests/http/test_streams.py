@@ -11,14 +11,14 @@ import pytest
 
 from infra import topology
 from infra.local import moto_engine
-from infra.local.dynamodb_streams import Shard, Streams, wanted
+from infra.local.dynamodb_streams import Shard, StreamPollers, is_wanted
 
 TABLE = "sessions"
 
 
 @pytest.fixture(autouse=True)
 def client() -> Iterator[Any]:
-    with moto_engine.engine():
+    with moto_engine.run_engine():
         client = boto3.client("dynamodb")
         moto_engine.create_tables(client)
         yield client
@@ -87,10 +87,10 @@ def test_events_never_reach_the_function(client: Any) -> None:
 
 def test_the_filter_reads_nested_objects() -> None:
     for table in topology.STREAM_FILTERS:
-        assert wanted(table, {"dynamodb": {"Keys": {"item": {"S": "#"}}}})
+        assert is_wanted(table, {"dynamodb": {"Keys": {"item": {"S": "#"}}}})
     erasure = {"dynamodb": {"Keys": {"item": {"S": "~"}}}}
-    assert wanted("customers", erasure)
-    assert not wanted(TABLE, erasure)
+    assert is_wanted("customers", erasure)
+    assert not is_wanted(TABLE, erasure)
     strangers: list[dict[str, Any]] = [
         {},
         {"dynamodb": {}},
@@ -98,7 +98,7 @@ def test_the_filter_reads_nested_objects() -> None:
         {"dynamodb": "x"},
     ]
     for record in strangers:
-        assert not wanted(TABLE, record)
+        assert not is_wanted(TABLE, record)
 
 
 def test_batches_keep_the_order(client: Any) -> None:
@@ -188,7 +188,7 @@ def test_both_tables_are_delivered_in_the_background_and_at_once(client: Any) ->
         done.set()
         return function(event)
 
-    streams = Streams([table.name for table in topology.TABLES], invoke)
+    streams = StreamPollers([table.name for table in topology.TABLES], invoke)
     with streams.running():
         for name in ("a", "b", "c"):
             done.clear()
@@ -199,7 +199,7 @@ def test_both_tables_are_delivered_in_the_background_and_at_once(client: Any) ->
 
 
 def test_drain_says_when_it_takes_too_long(client: Any) -> None:
-    streams = Streams([TABLE], Function(a=5))
+    streams = StreamPollers([TABLE], Function(a=5))
     with streams.running():
         put(client, "a")
         assert not streams.drain(0.1)
@@ -208,7 +208,7 @@ def test_drain_says_when_it_takes_too_long(client: Any) -> None:
 
 def test_nothing_is_lost_beside_many_writers(client: Any) -> None:
     function = Function()
-    streams = Streams([TABLE], function)
+    streams = StreamPollers([TABLE], function)
     with streams.running():
         writers = [
             threading.Thread(target=put, args=(client, *[f"{w}-{n}" for n in range(50)]))

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from infra import topology
+from infra import routes, topology
 from infra.local import lambda_runtime, moto_engine
 from infra.local.api_gateway import Gateway, HttpRequest
 from infra.local.lambda_runtime import Deployment
-from infra.topology import Route
+from infra.routes import Route
 from tests.http.service import KEY, OTHER_KEY, SOURCES, Reply
 from tests.support.signing import KEY as SIGNING_KEY
 
@@ -33,15 +33,15 @@ PARAMETERS = {
 CALLS = {"segment": "track", "exponeadata": "export-one", "exponea": "customers", "kind": "click"}
 BASIC = "Basic " + base64.b64encode(f"any:{KEY}".encode()).decode()
 BEARER = f"Bearer {KEY}"
-READING = {r.key for r in topology.ROUTES if topology.FUNCTIONS_BY_NAME[r.function].server_keys} - {
-    r.key for r in topology.ROUTES if r.function == "exponea"
+READING = {r.key for r in routes.ROUTES if topology.FUNCTIONS_BY_NAME[r.function].server_keys} - {
+    r.key for r in routes.ROUTES if r.function == "exponea"
 }
 """Routes that answer nothing without a server key."""
 PUBLIC_READING = {
     f"POST /data/v2/{of}/{{token}}/consent/categories" for of in ("projects", "streams")
 }
 """These answer what customers may consent to, for the public key too."""
-WRITING = [r for r in topology.ROUTES if r.method == "POST" and r.key not in READING]
+WRITING = [r for r in routes.ROUTES if r.method == "POST" and r.key not in READING]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,6 @@ def path(route: Route) -> str:
 def opened() -> Iterator[Shop]:
     """A shop with the sources of the HTTP tests."""
     keys = {"shop": KEY, "other": OTHER_KEY}
-    with lambda_runtime.deployed(SOURCES, keys, {"shop": SIGNING_KEY}) as deployment:
+    with lambda_runtime.run_deployment(SOURCES, keys, {"shop": SIGNING_KEY}) as deployment:
         origins = deployment.sources.origins
-        yield Shop(deployment, Gateway(topology.ROUTES, deployment.invoke, origins))
+        yield Shop(deployment, Gateway(routes.ROUTES, deployment.invoke, origins))

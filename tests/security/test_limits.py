@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from infra.topology import ROUTES, Route
+from infra.routes import ROUTES, Route
 from tests.http.service import fresh
 from tests.security.shop import BASIC, BEARER, PUBLIC_READING, READING, Shop, path
 

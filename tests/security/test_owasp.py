@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from infra import topology
-from infra.topology import Route
+from infra import routes, topology
+from infra.routes import Route
 from tests.http.service import KEY, OTHER_KEY, Reply, fresh
 from tests.security.shop import BASIC, PUBLIC_READING, READING, WRITING, Shop, path
 from tests.support import documents
 
-READ_ROUTES = [r for r in topology.ROUTES if r.key in READING and r.key not in PUBLIC_READING]
+READ_ROUTES = [r for r in routes.ROUTES if r.key in READING and r.key not in PUBLIC_READING]
 NETWORK = {"aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "socket", "ssl", "urllib3"}
 """What a function would need to call anybody; botocore calls AWS, and nobody else."""
 NO_KEYS = {
@@ -179,11 +179,11 @@ def test_api5_every_route_is_one_that_the_public_may_call_or_wants_a_server_key(
     """A new route is neither by accident: it is named here, or refuses."""
     public_gets = {
         r.key
-        for r in topology.ROUTES
+        for r in routes.ROUTES
         if r.method == "GET" and r.function in ("sdk", "console", "health", "collect", "segment")
-    } | {r.key for r in topology.ROUTES if r.method == "GET" and r.function == "exponea"}
+    } | {r.key for r in routes.ROUTES if r.method == "GET" and r.function == "exponea"}
     known = {r.key for r in [*READ_ROUTES, *WRITING]} | public_gets | PUBLIC_READING
-    assert {r.key for r in topology.ROUTES} - known == {"PUT /track"}
+    assert {r.key for r in routes.ROUTES} - known == {"PUT /track"}
     assert {r.function for r in READ_ROUTES} == {"customers", "erase", "exponeadata", "orders"}
 
 
@@ -271,7 +271,7 @@ def test_api8_an_error_says_nothing_of_the_machine(shop: Shop) -> None:
         assert not [w for w in ("Traceback", ".py", "/var/task", "hardlink.", "boto") if w in text]
 
 
-@pytest.mark.parametrize("route", topology.ROUTES, ids=ids)
+@pytest.mark.parametrize("route", routes.ROUTES, ids=ids)
 def test_api8_what_is_about_somebody_is_kept_by_no_cache(shop: Shop, route: Route) -> None:
     if route.function in ("console", "sdk"):
         return  # files, the same for everybody

@@ -34,7 +34,7 @@ class Shop:
         """Whether a token is taken that this key signed."""
         found = call("required", self.clock())
         of_demo = found._replace(
-            source=lambda_runtime.declared(topology.SOURCES).sources["demo-signed"]
+            source=lambda_runtime.load_sources(topology.SOURCES).sources["demo-signed"]
         )
         sent = token({"sub": "gordon", "exp": LATER}, key=key)
         try:
@@ -51,7 +51,7 @@ class Shop:
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": "server-key"}, {"demo": KEY}):
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": "server-key"}, {"demo": KEY}):
         yield Shop()
 
 

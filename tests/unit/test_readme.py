@@ -11,7 +11,7 @@ import pytest
 from hardlink.domain import changeset, commands, identifiers, signed_identity, sources, values
 from hardlink.domain.times import MINUTE, SECOND
 from hardlink.web import api_keys, request
-from infra import topology
+from infra import routes, topology
 from tests.support import documents
 
 DOCUMENTS = " ".join(documents.read_all().split())
@@ -53,8 +53,8 @@ def test_every_code_of_an_error_says_what_to_do_and_there_are_no_others() -> Non
         f"`links_a_day`: of one profile, at most ({changeset.LINKS_A_DAY})",
         f"at most ({sources.PROFILES_A_CUSTOMER:,})".replace(",", " "),
         f"It has at least {signed_identity.SHORTEST_KEY} bytes",
-        f"beyond {topology.WRITES.a_second} calls a second, for each route; {topology.READS.a_second} for",
-        f"{topology.FEEDS_AND_EXPORTS.a_second} for order feeds",
+        f"beyond {routes.WRITES.per_second} calls a second, for each route; {routes.READS.per_second} for",
+        f"{routes.FEEDS_AND_EXPORTS.per_second} for order feeds",
         f"feeds and results in the bucket ({topology.FEED_DAYS} days)",
         f"for {topology.FORWARD_DAYS} days, at least once",
     ],

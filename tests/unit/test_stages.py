@@ -13,11 +13,11 @@ from infra.stages import Stage, StagesError
 def load(tmp_path: Path, text: str) -> Stage:
     path = tmp_path / "stages.toml"
     path.write_text(text, encoding="utf-8")
-    return stages.load(path, "prod")
+    return stages.load_stage(path, "prod")
 
 
 def test_the_file_that_is_shipped_watches_production_alone() -> None:
-    dev, prod = (stages.load(topology.STAGES, name) for name in stages.NAMES)
+    dev, prod = (stages.load_stage(topology.STAGES, name) for name in stages.STAGE_NAMES)
     assert (dev.alarms, dev.dashboard, dev.log_level) == (False, False, "INFO")
     assert (prod.alarms, prod.dashboard, prod.log_level) == (True, True, "WARNING")
 

@@ -11,20 +11,20 @@ import sys
 from collections.abc import Sequence
 
 from infra import stages
-from infra.operations.doctor.checks import Account, examine
+from infra.operations.doctor.checks import Account, run_checks
 from infra.operations.doctor.diagnoses import Finding
 
 
 def main(arguments: Sequence[str]) -> int:
     """Examine the stack of a stage; answers the exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.operations.doctor", description=__doc__)
-    parser.add_argument("--stage", default="dev", choices=stages.NAMES)
+    parser.add_argument("--stage", default="dev", choices=stages.STAGE_NAMES)
     parser.add_argument("--region", help="as your AWS configuration has it")
     parser.add_argument("--endpoint-url", help="an emulator, instead of AWS")
     parser.add_argument("--url", help="where the API answers, if not where the stack says")
     given = parser.parse_args(arguments)
     account = Account(given.region, given.endpoint_url)
-    findings = list(examine(account, f"hardlink-{given.stage}", given.url))
+    findings = list(run_checks(account, f"hardlink-{given.stage}", given.url))
     for finding in findings:
         print(_line(finding))
     wrong = sum(1 for finding in findings if finding.fault)

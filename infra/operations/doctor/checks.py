@@ -50,7 +50,7 @@ class Account:
         return self._clients[service]
 
 
-def examine(account: Account, stack: str, url: str | None = None) -> Iterator[Finding]:
+def run_checks(account: Account, stack: str, url: str | None = None) -> Iterator[Finding]:
     """Every check of a stack. `url`: where its API answers, if not where its outputs say."""
     try:
         described = _stack(account, stack)

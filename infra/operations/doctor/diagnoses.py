@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from infra.topology import MOST_READERS
+from infra.topology import MAX_STREAM_READERS
 
 
 class Finding(NamedTuple):
@@ -79,9 +79,9 @@ def sources(read: Collection[str], streams: Mapping[str, str | None]) -> str | N
 
 def readers(count: int, table: str) -> str | None:
     """How many event source mappings of this account read a table's stream, whoever made them."""
-    if count > MOST_READERS:
+    if count > MAX_STREAM_READERS:
         return (
-            f"{count} read the stream of {table}, AWS lets {MOST_READERS}: it comes late to each; see "
+            f"{count} read the stream of {table}, AWS lets {MAX_STREAM_READERS}: it comes late to each; see "
             "aws lambda list-event-source-mappings, and delete what is not the stack's, or cdk deploy"
         )
     return None

@@ -36,7 +36,7 @@ from hardlink.domain.graph import Node
 from hardlink.domain.sources_schema import SourcesError
 from hardlink.storage.dynamodb import Tables, connect
 from hardlink.storage.store import Part
-from infra.operations.redrive.recompute import HardTypes, Looked, Redrive, Unknown
+from infra.operations.redrive.recompute import HardTypes, NotFound, Outcome, Redrive
 
 _AT_ONCE = 4
 """Parts of the table that are looked at at a time."""
@@ -44,11 +44,11 @@ _FUNCTION = "FunctionsAssociateFunction"
 """How the logical ID of `associate` begins in the stack."""
 
 
-class Unusable(Exception):
+class UnusableArguments(Exception):
     """What was asked for can't be done: the message says what to do."""
 
 
-class Place(NamedTuple):
+class RedriveTarget(NamedTuple):
     """The tables to look at, by name, and which identifier types are hard there."""
 
     sessions: str
@@ -67,14 +67,14 @@ def main(arguments: Sequence[str]) -> int:
         )
         redrive = Redrive(store, place.hard_types, dry=asked.dry_run)
         return _carry_out(redrive, place.hard_types, asked)
-    except (Unusable, Unknown, SourcesError, Busy) as error:
+    except (UnusableArguments, NotFound, SourcesError, Busy) as error:
         print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
         print(f"AWS: {error}", file=sys.stderr)
     return 1
 
 
-def of_stack(name: str, cloudformation: Any, functions: Any) -> Place:
+def find_target(name: str, cloudformation: Any, functions: Any) -> RedriveTarget:
     """Where a deployed stack keeps its data: as its function `associate` is told. Raises `Unusable`."""
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     found = next(
@@ -88,10 +88,12 @@ def of_stack(name: str, cloudformation: Any, functions: Any) -> Place:
         None,
     )
     if found is None:
-        raise Unusable(f"stack {name!r} has no function that associates: is it a Hardlink?")
+        raise UnusableArguments(
+            f"stack {name!r} has no function that associates: is it a Hardlink?"
+        )
     configured = functions.get_function_configuration(FunctionName=found)
     variables: Mapping[str, str] = configured["Environment"]["Variables"]
-    return Place(
+    return RedriveTarget(
         variables["HARDLINK_SESSIONS_TABLE"],
         variables["HARDLINK_CUSTOMERS_TABLE"],
         {
@@ -101,13 +103,13 @@ def of_stack(name: str, cloudformation: Any, functions: Any) -> Place:
     )
 
 
-def _place(asked: argparse.Namespace) -> Place:
+def _place(asked: argparse.Namespace) -> RedriveTarget:
     if asked.stack:
-        return of_stack(asked.stack, boto3.client("cloudformation"), boto3.client("lambda"))
+        return find_target(asked.stack, boto3.client("cloudformation"), boto3.client("lambda"))
     if not (asked.sessions_table and asked.customers_table):
-        raise Unusable("say where: --stack, or --sessions-table and --customers-table")
+        raise UnusableArguments("say where: --stack, or --sessions-table and --customers-table")
     hard_types = sources_schema.load(asked.sources).hard_types
-    return Place(asked.sessions_table, asked.customers_table, hard_types, asked.endpoint)
+    return RedriveTarget(asked.sessions_table, asked.customers_table, hard_types, asked.endpoint)
 
 
 class _Told:
@@ -119,7 +121,7 @@ class _Told:
         self._looked = self._mended = self._failed = 0
         self._rows: Counter[str] = Counter()
 
-    def all(self, found: Iterable[Looked]) -> None:
+    def all(self, found: Iterable[Outcome]) -> None:
         """Tell of each."""
         for one in found:
             with self._lock:
@@ -133,7 +135,7 @@ class _Told:
             print(f"{self._failed} could not be looked at: see why, and run it again")
         return 1 if self._failed else 0
 
-    def _one(self, one: Looked) -> None:
+    def _one(self, one: Outcome) -> None:
         self._looked += 1
         if one.error:
             self._failed += 1
@@ -146,19 +148,19 @@ class _Told:
 
 def _carry_out(redrive: Redrive, projects: HardTypes, asked: argparse.Namespace) -> int:
     if unknown := set(asked.project) - projects.keys():
-        raise Unusable(f"there is no project {', '.join(sorted(unknown))}")
+        raise UnusableArguments(f"there is no project {', '.join(sorted(unknown))}")
     told = _Told(dry=asked.dry_run)
     if not (asked.session or asked.customer or asked.erasure):
         _everything(redrive, asked, told)
         return told.end()
     if len(asked.project) != 1:
-        raise Unusable("say in which project: --project")
+        raise UnusableArguments("say in which project: --project")
     (project,) = asked.project
     if asked.session:
         told.all(redrive.session(project, asked.session))
     if asked.customer:
         if "=" not in asked.customer:
-            raise Unusable("a customer is TYPE=VALUE, as in registered=gordon")
+            raise UnusableArguments("a customer is TYPE=VALUE, as in registered=gordon")
         told.all(redrive.customer(project, Node.parse(asked.customer)))
     if asked.erasure:
         told.all(redrive.erasure(project, asked.erasure))
@@ -168,7 +170,7 @@ def _carry_out(redrive: Redrive, projects: HardTypes, asked: argparse.Namespace)
 def _everything(redrive: Redrive, asked: argparse.Namespace, told: _Told) -> None:
     """Part by part, some at a time. Raises `Unusable`."""
     if asked.from_part > asked.parts:
-        raise Unusable(f"there are {asked.parts} parts: --from-part is one of them")
+        raise UnusableArguments(f"there are {asked.parts} parts: --from-part is one of them")
     numbers = range(asked.from_part - 1, asked.parts)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         parts = threads.map(

@@ -35,7 +35,7 @@ _NAMES = {
 HardTypes = Mapping[str, frozenset[str]]
 
 
-class Looked(NamedTuple):
+class Outcome(NamedTuple):
     """What became of a node or an erasure. `key`: as the logs have it; `wrote`: rows by kind and what was done."""
 
     key: str
@@ -43,7 +43,7 @@ class Looked(NamedTuple):
     error: Exception | None = None
 
 
-class Unknown(Exception):
+class NotFound(Exception):
     """There is no such session, customer or erasure."""
 
 
@@ -65,7 +65,7 @@ class Redrive:
         self._sweeping = ErasureSweep(store, clock, Erasure(store, clock, new_id))
         self._pause = pause
 
-    def everything(self, projects: Sequence[str] = (), part: Part = WHOLE) -> Iterator[Looked]:
+    def everything(self, projects: Sequence[str] = (), part: Part = WHOLE) -> Iterator[Outcome]:
         """Look at every node and every erasure of the tables, or of some projects; at one part of them."""
         for project in projects or ("",):
             partitions = f"{project}/" if project else ""
@@ -74,26 +74,26 @@ class Redrive:
                 yield from self._strays(page)
                 yield from self._erasures(page)
 
-    def erasure(self, project: str, id_: str) -> Iterator[Looked]:
+    def erasure(self, project: str, id_: str) -> Iterator[Outcome]:
         """Carry out an erasure that is not done. Raises `Unknown`."""
         key = keys.erasure_item(project, id_)
         item = self._store.get([key])[0]
         if item is None:
-            raise Unknown(f"there is no erasure {id_!r} in project {project!r}")
+            raise NotFound(f"there is no erasure {id_!r} in project {project!r}")
         yield from self._erasures([(key, item)])
 
-    def session(self, project: str, id_: str) -> Iterator[Looked]:
+    def session(self, project: str, id_: str) -> Iterator[Outcome]:
         """Look at the profile of a session, and at the soft identifiers between. Raises `Unknown`."""
         profile = self._profile(project, id_)
         if profile is None:
-            raise Unknown(f"there is no session {id_!r} in project {project!r}")
+            raise NotFound(f"there is no session {id_!r} in project {project!r}")
         yield from self._profile_and_between(project, profile)
 
-    def customer(self, project: str, node: Node) -> Iterator[Looked]:
+    def customer(self, project: str, node: Node) -> Iterator[Outcome]:
         """Look at every visitor that a customer's rows, or its identifiers', lead to. Raises `Unknown`."""
         record = nodes.read_records(self._store, project, [node])[node]
         if not record.state.rev:
-            raise Unknown(f"nobody is known by {node} in project {project!r}")
+            raise NotFound(f"nobody is known by {node} in project {project!r}")
         root = record.state.owner or record.state.link or node
         yield from self._all(project, self._around(project, root))
 
@@ -112,23 +112,23 @@ class Redrive:
         found = nodes.read_rows(self._store, project, root, kind)
         return [Node.parse(name.removeprefix(kind)) for name, _ in found]
 
-    def _profile_and_between(self, project: str, profile: Node) -> Iterator[Looked]:
+    def _profile_and_between(self, project: str, profile: Node) -> Iterator[Outcome]:
         links = [entry.link for entry in nodes.read_history(self._store, project, profile)]
         yield from self._all(project, [profile, *(link for link in links if link)])
 
-    def _all(self, project: str, node_list: Iterable[Node]) -> Iterator[Looked]:
+    def _all(self, project: str, node_list: Iterable[Node]) -> Iterator[Outcome]:
         for node in dict.fromkeys(node_list):
             if not self._is_hard(project, node):
                 yield self._look(project, node)
 
-    def _heads(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Looked]:
+    def _heads(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Outcome]:
         for key, _ in page:
             project, rest = keys.split_partition(key.partition)
             node = Node.parse(rest)
             if key.item == HEAD and not self._is_hard(project, node):
                 yield self._look(project, node)
 
-    def _strays(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Looked]:
+    def _strays(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Outcome]:
         """Rows under a customer whose node has no home there: nobody would come and take them away."""
         rows = {key: self._of(key) for key, _ in page if key.item.startswith(_ROWS)}
         homes = {
@@ -145,20 +145,20 @@ class Redrive:
                 if looked.wrote or looked.error:  # else its home is there by now
                     yield looked
 
-    def _erasures(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Looked]:
+    def _erasures(self, page: Sequence[tuple[Key, Item]]) -> Iterator[Outcome]:
         for key, item in page:
             if key.item == ERASURE and "done" not in item:
                 yield self._erase(key)
 
-    def _erase(self, key: Key) -> Looked:
+    def _erase(self, key: Key) -> Outcome:
         """Carry one out to its end, which may take a minute: until nothing older is under way."""
         hidden, wrote = keys.hashed_partition(key.partition), Counter({"erasure carried out": 1})
         try:
             while not self._dry and (wait := self._sweep(key)):
                 self._pause(wait)
         except Exception as error:  # noqa: BLE001 - one erasure that fails must not end the run
-            return Looked(hidden, Counter(), error)
-        return Looked(hidden, wrote)
+            return Outcome(hidden, Counter(), error)
+        return Outcome(hidden, wrote)
 
     def _sweep(self, key: Key) -> int:
         return self._sweeping.sweep(*keys.erasure_of_partition(key.partition))
@@ -175,14 +175,14 @@ class Redrive:
         item = self._store.get([key])[0]
         return items.decode_session(key, item).profile if item else None
 
-    def _look(self, project: str, node: Node, strays: Sequence[Node] = ()) -> Looked:
+    def _look(self, project: str, node: Node, strays: Sequence[Node] = ()) -> Outcome:
         witness = RecordingStore(self._store, dry=self._dry)
         key = keys.hashed_partition(keys.node_head(project, node).partition)
         try:
             Association(witness, self._hard_types).rehome(project, node, strays=strays)
         except Exception as error:  # noqa: BLE001 - one node that fails must not end the run
-            return Looked(key, witness.wrote, error)
-        return Looked(key, witness.wrote)
+            return Outcome(key, witness.wrote, error)
+        return Outcome(key, witness.wrote)
 
     def _is_hard(self, project: str, node: Node) -> bool:
         return node.type in self._hard_types.get(project, frozenset())

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra import topology
+from infra import routes
 from infra.local.demo_shop import FILES
-from infra.snippet import snippet
+from infra.snippet import render_snippet
 from tests.browser.console.test_access import SIZES, check_types, violations
 from tests.browser.demo.device import device
 from tests.http.service import Client, fresh
@@ -84,7 +84,7 @@ def test_a_page_has_the_snippet_and_a_strict_content_security_policy(
             .replace(', consent: "required"', "")
             .replace("?with=ecommerce", "")
         )
-        assert snippet(url, "demo") in pasted
+        assert render_snippet(url, "demo") in pasted
     assert len(nonces) == 2
 
 
@@ -122,7 +122,7 @@ def test_files_outside_the_demo_are_not_served(shop: Client, path: str) -> None:
 
 
 def test_the_demo_does_not_change_the_api(shop: Client) -> None:
-    assert not [route for route in topology.ROUTES if route.path.startswith("/demo")]
+    assert not [route for route in routes.ROUTES if route.path.startswith("/demo")]
     posted = shop.send("POST", "/demo", b"{}")  # a call of Attraqt XO with the tracker key `demo`
     assert (posted.status, posted.headers["content-type"]) == (422, "application/json")
     assert shop.send("GET", "/demos").status == 404

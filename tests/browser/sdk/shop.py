@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from infra.snippet import snippet
+from infra.snippet import render_snippet
 from tests.http.service import Client, eventually
 from tests.support.engines.site import Site
 
@@ -56,7 +56,7 @@ class Shop:
 
         `adapters`: names for `sdk.js?with=`. `config`: options of `start` that differ from `QUIET`.
         """
-        text = snippet(self.url, KEY).replace(
+        text = render_snippet(self.url, KEY).replace(
             "track: {visits: true}}", f"...{json.dumps({**QUIET, **config})}}}"
         )
         if adapters:

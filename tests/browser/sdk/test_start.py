@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.snippet import snippet
+from infra.snippet import render_snippet
 from tests.browser.sdk.shop import (
     KEY,
     Shop,
@@ -46,7 +46,7 @@ def test_a_second_start_changes_options_and_does_not_track_again(
 def test_a_second_script_adds_adapters_to_the_first(
     shop: Shop, device: BrowserContext, first: str
 ) -> None:
-    text = snippet(shop.url, KEY).replace("/sdk.js", f"/sdk.js{first}")
+    text = render_snippet(shop.url, KEY).replace("/sdk.js", f"/sdk.js{first}")
     traffic = shop.record_traffic(device)
     page = open_page(device, shop.raw_page(text))
     wait_in_browser(page, lambda: traffic.types()[:2], ["session_ping", "page_visit"])

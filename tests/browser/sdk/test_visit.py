@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.snippet import snippet
+from infra.snippet import render_snippet
 from tests.browser.sdk.shop import (
     Shop,
     call,
@@ -129,7 +129,7 @@ def test_calls_before_the_script_is_loaded_are_made_in_order(
 
 def test_the_snippet_tracks_visits(shop: Shop, device: BrowserContext) -> None:
     traffic = shop.record_traffic(device)
-    open_page(device, shop.raw_page(snippet(shop.url, "web-key")))
+    open_page(device, shop.raw_page(render_snippet(shop.url, "web-key")))
     wait_until(traffic.types, ["session_ping", "page_visit"])
 
 
@@ -153,7 +153,7 @@ def test_it_works_under_a_strict_content_security_policy(
 ) -> None:
     policy = f"default-src 'none'; script-src 'nonce-abc'; connect-src {shop.url}; img-src data:"
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    text = snippet(shop.url, "web-key").replace("<script", '<script nonce="abc"')
+    text = render_snippet(shop.url, "web-key").replace("<script", '<script nonce="abc"')
     traffic = shop.record_traffic(device)
     page = device.new_page()
     page.goto(shop.raw_page(meta + text))

@@ -22,8 +22,8 @@ from hardlink.storage import keys
 from hardlink.storage.keys import HEAD
 from hardlink.storage.store import Delete, Part, Put, Store
 from infra.operations.redrive import command
-from infra.operations.redrive.command import Place, Unusable
-from infra.operations.redrive.recompute import Looked, Redrive, Unknown
+from infra.operations.redrive.command import RedriveTarget, UnusableArguments
+from infra.operations.redrive.recompute import NotFound, Outcome, Redrive
 from tests.support.engines.tables import Engine
 from tests.support.memory_store import Dump, MemoryStore
 from tests.support.world import HARD_TYPES, SPACE, START, World, in_memory
@@ -105,7 +105,7 @@ def derived(store: MemoryStore) -> list[Key]:
     return [k for k in store.dump() if k.table == "customers" and k.item[:2] in DERIVED]
 
 
-def written(found: list[Looked]) -> int:
+def written(found: list[Outcome]) -> int:
     assert [one.error for one in found] == [None] * len(found)
     return sum(one.wrote.total() for one in found)
 
@@ -177,7 +177,7 @@ def test_every_part_together_is_all_and_each_node_is_looked_at_once() -> None:
         lambda work: work.customer(SPACE, Node("registered", "barney")),
     ],
 )
-def test_one_visitor_is_mended_alone(choose: Callable[[Redrive], Iterator[Looked]]) -> None:
+def test_one_visitor_is_mended_alone(choose: Callable[[Redrive], Iterator[Outcome]]) -> None:
     store = MemoryStore()
     busy(in_memory(store))
     before = store.dump()
@@ -191,9 +191,9 @@ def test_one_visitor_is_mended_alone(choose: Callable[[Redrive], Iterator[Looked
 
 def test_who_is_not_there_is_named() -> None:
     work = Redrive(MemoryStore(), HARD_TYPES)
-    with pytest.raises(Unknown, match="no session 's1'"):
+    with pytest.raises(NotFound, match="no session 's1'"):
         list(work.session(SPACE, "s1"))
-    with pytest.raises(Unknown, match="nobody is known by registered=gordon"):
+    with pytest.raises(NotFound, match="nobody is known by registered=gordon"):
         list(work.customer(SPACE, Node("registered", "gordon")))
 
 
@@ -320,7 +320,7 @@ def test_one_erasure_alone_is_carried_out() -> None:
     assert written(list(work.erasure(SPACE, first))) == 1
     assert [world.receipt(id_)["state"] for id_ in (first, second)] == ["done", "running"]
     assert list(work.erasure(SPACE, first)) == []
-    with pytest.raises(Unknown, match="no erasure 'e1'"):
+    with pytest.raises(NotFound, match="no erasure 'e1'"):
         list(work.erasure(SPACE, "e1"))
 
 
@@ -470,10 +470,10 @@ def test_a_stack_is_looked_at_where_its_function_does() -> None:
         ("FunctionsTrackFunction2", "AWS::Lambda::Function", "tracks"),
         ("FunctionsAssociateFunction3", "AWS::Lambda::Function", "associates"),
     )
-    expected = Place("S", "C", {"shop": frozenset({"registered"})})
-    assert command.of_stack("hardlink-dev", *clients) == expected
+    expected = RedriveTarget("S", "C", {"shop": frozenset({"registered"})})
+    assert command.find_target("hardlink-dev", *clients) == expected
 
 
 def test_another_stack_is_none() -> None:
-    with pytest.raises(Unusable, match="is it a Hardlink"):
-        command.of_stack("hardlink-dev", *stack(("Other", "AWS::Lambda::Function", "other")))
+    with pytest.raises(UnusableArguments, match="is it a Hardlink"):
+        command.find_target("hardlink-dev", *stack(("Other", "AWS::Lambda::Function", "other")))

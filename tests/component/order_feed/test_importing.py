@@ -87,7 +87,7 @@ class Shop:
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": "key"}) as deployment:
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": "key"}) as deployment:
         yield Shop(deployment)
 
 

@@ -24,7 +24,7 @@ _PLACES = ("properties", "context", "metadata", "request", "traits", "$set", "da
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": invoke.SERVER_KEY}) as found:
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": invoke.SERVER_KEY}) as found:
         yield found
 
 
@@ -48,7 +48,7 @@ def test_no_address_is_stored(path: Path, deployment: Deployment) -> None:
     sent = json.loads(event["body"]) if str(event.get("body", "")).startswith("{") else None
     if sent is not None:
         event["body"] = json.dumps(_with_address({**sent, "ip": ADDRESS}, "properties"))
-    answer = deployment.invoke(invoke.function_of(event), event)
+    answer = deployment.invoke(invoke.find_function(event), event)
     assert answer["statusCode"] < 500
     assert ADDRESS not in _stored(deployment)
 

@@ -65,7 +65,7 @@ def deployment() -> Iterator[Deployment]:
     """The functions, which log as they do in Lambda."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        lambda_runtime.deployed(topology.SOURCES, {"demo": KEY}) as found,
+        lambda_runtime.run_deployment(topology.SOURCES, {"demo": KEY}) as found,
     ):
         patch.setattr(log.logger._logger, "level", logging.INFO)
         yield found
@@ -148,7 +148,7 @@ def _json(text: str | None) -> Json:
 def _carried_out(deployment: Deployment, event: dict[str, Any]) -> str:
     """What Lambda would log of a call that raises."""
     try:
-        deployment.invoke(invoke.function_of(event), event)
+        deployment.invoke(invoke.find_function(event), event)
     except Exception:  # noqa: BLE001 - whatever it is, Lambda logs it
         return traceback.format_exc()
     return ""
@@ -165,7 +165,7 @@ def test_no_call_leaves_what_it_was_sent_in_the_logs(
     written: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    event, raised = invoke.read(path), ""
+    event, raised = invoke.read_event(path), ""
     for copy in _copies(event):
         raised += _carried_out(deployment, copy)
     monkeypatch.setattr(Tables, "_call", _fail)

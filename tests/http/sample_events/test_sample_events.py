@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra import topology
+from infra import routes, topology
 from infra.local import invoke, lambda_runtime
 
 FOLDER = topology.ROOT / "events"
@@ -22,11 +22,11 @@ Run = Callable[[str], Any]
 @pytest.fixture
 def run() -> Iterator[Run]:
     """Carries out a sample event by its name, on tables that are empty at first; answers the body."""
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": invoke.SERVER_KEY}) as deployment:
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": invoke.SERVER_KEY}) as deployment:
 
         def carry_out(name: str) -> Any:
-            event = invoke.read(FOLDER / f"{name}.json")
-            answer = deployment.invoke(invoke.function_of(event), event)
+            event = invoke.read_event(FOLDER / f"{name}.json")
+            answer = deployment.invoke(invoke.find_function(event), event)
             return json.loads(answer["body"]) if "body" in answer else answer
 
         yield carry_out
@@ -37,10 +37,10 @@ def types(page: Any) -> list[str]:
 
 
 def test_every_function_and_every_route_has_an_event() -> None:
-    events = [invoke.read(path) for path in FILES]
-    assert {invoke.function_of(event) for event in events} == set(topology.FUNCTIONS_BY_NAME)
+    events = [invoke.read_event(path) for path in FILES]
+    assert {invoke.find_function(event) for event in events} == set(topology.FUNCTIONS_BY_NAME)
     assert {event["routeKey"] for event in events if "routeKey" in event} == {
-        r.key for r in topology.ROUTES
+        r.key for r in routes.ROUTES
     }
     tables = {
         name
@@ -53,9 +53,9 @@ def test_every_function_and_every_route_has_an_event() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_each_event_is_understood_on_its_own(path: Path) -> None:
-    event = invoke.read(path)
-    with lambda_runtime.deployed(topology.SOURCES, {"demo": invoke.SERVER_KEY}) as deployment:
-        answer = deployment.invoke(invoke.function_of(event), event)
+    event = invoke.read_event(path)
+    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": invoke.SERVER_KEY}) as deployment:
+        answer = deployment.invoke(invoke.find_function(event), event)
     if "Records" in event:
         assert answer == {"batchItemFailures": []}
         return

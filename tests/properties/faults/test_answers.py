@@ -13,7 +13,7 @@ from hardlink.domain.errors import Busy
 from hardlink.domain.records import Item, Key
 from hardlink.storage.keys import HEAD
 from hardlink.web.response import InternalFailure
-from infra import topology
+from infra import routes, topology
 from infra.local import invoke, lambda_runtime
 from infra.local.lambda_runtime import Deployment
 from tests.support import invariants
@@ -53,14 +53,14 @@ READING = {
 def _writes(event: dict[str, Any]) -> bool:
     route = str(event.get("routeKey", ""))
     told_by_url = route.startswith(("GET /collect", "GET /redirect"))
-    if not route or invoke.function_of(event) not in WRITERS or route in READING:
+    if not route or invoke.find_function(event) not in WRITERS or route in READING:
         return False
     return told_by_url or not route.startswith("GET")
 
 
 def samples() -> list[str]:
     """The sample events of every route that writes."""
-    found = {path.stem: invoke.read(path) for path in sorted(FOLDER.glob("*.json"))}
+    found = {path.stem: invoke.read_event(path) for path in sorted(FOLDER.glob("*.json"))}
     return [name for name, event in found.items() if _writes(event)]
 
 
@@ -74,9 +74,9 @@ class Shop:
 
     def call(self, name: str) -> int:
         """The status that a sample event is answered with; 500 where the function fails."""
-        event = invoke.read(FOLDER / f"{name}.json")
+        event = invoke.read_event(FOLDER / f"{name}.json")
         try:
-            answer: dict[str, Any] = self._deployment.invoke(invoke.function_of(event), event)
+            answer: dict[str, Any] = self._deployment.invoke(invoke.find_function(event), event)
         except InternalFailure:
             return 500  # what API Gateway answers then
         rejected = json.loads(answer["body"] or "{}").get("rejected")
@@ -113,7 +113,9 @@ def shop() -> Iterator[Shop]:
     with pytest.MonkeyPatch.context() as patch:
         store = MemoryStore()
         patch.setattr("hardlink.web.wiring.Tables", lambda *_: store)
-        with lambda_runtime.deployed(topology.SOURCES, {"demo": invoke.SERVER_KEY}) as deployment:
+        with lambda_runtime.run_deployment(
+            topology.SOURCES, {"demo": invoke.SERVER_KEY}
+        ) as deployment:
             yield Shop(store, deployment)
 
 
@@ -160,9 +162,9 @@ def test_whichever_request_fails_a_2xx_promises_nothing_that_is_not_there(
 
 
 def test_every_route_that_may_write_was_tried_with_a_call_that_does(shop: Shop) -> None:
-    tried = {invoke.read(FOLDER / f"{name}.json")["routeKey"] for name in samples()}
-    assert {route.function for route in topology.ROUTES if route.key in tried} == WRITERS
-    assert {r.key for r in topology.ROUTES if _writes({"routeKey": r.key})} == tried
+    tried = {invoke.read_event(FOLDER / f"{name}.json")["routeKey"] for name in samples()}
+    assert {route.function for route in routes.ROUTES if route.key in tried} == WRITERS
+    assert {r.key for r in routes.ROUTES if _writes({"routeKey": r.key})} == tried
     for name in samples():
         shop.store.restore(MemoryStore().snapshot())
         for earlier in BEFORE.get(name, ()):

@@ -132,7 +132,7 @@ class Engine:
 @contextmanager
 def moto() -> Iterator[Clients]:
     """Moto, in this process, empty at first."""
-    with moto_engine.engine(), _connected(MOTO, None) as clients:
+    with moto_engine.run_engine(), _connected(MOTO, None) as clients:
         yield clients
 
 
