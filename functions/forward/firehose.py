@@ -1,15 +1,14 @@
-"""Lines on their way to Firehose: as many a request as it takes, those that it refuses again."""
+"""Sends lines to Firehose: as many a request as it takes, those that it refuses again."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from hardlink.storage.aws import create_client
 
 MOST_RECORDS, MOST_BYTES = 500, 4_000_000
 """Of one request: Firehose takes 4 MiB."""
@@ -18,25 +17,32 @@ _PAUSE = 0.1
 
 
 class Firehose:
-    """A delivery stream."""
+    """A delivery stream, by its name."""
 
     def __init__(self, name: str) -> None:
-        config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
         self._name = name
-        self._client: Any = botocore.session.get_session().create_client("firehose", config=config)
+        # One attempt: a request may fail in part, so `put` retries, and only what was refused.
+        self._client = create_client("firehose", connect_timeout=2, read_timeout=10, attempts=1)
 
     def put(self, lines: Sequence[bytes]) -> set[int]:
-        """Send lines; answers the places of those that were not taken, however often they were sent."""
+        """Send lines; answers the places of those that Firehose refused in every attempt."""
         waiting = list(range(len(lines)))
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(random.uniform(0, _PAUSE * 2**attempt))
-            waiting = [n for some in _requests(lines, waiting) for n in self._refused(lines, some)]
+            waiting = self._send_all(lines, waiting)
             if not waiting:
                 break
         return set(waiting)
 
-    def _refused(self, lines: Sequence[bytes], places: Sequence[int]) -> list[int]:
+    def _send_all(self, lines: Sequence[bytes], places: Sequence[int]) -> list[int]:
+        refused: list[int] = []
+        for batch in _split_batches(lines, places):
+            refused += self._send_batch(lines, batch)
+        return refused
+
+    def _send_batch(self, lines: Sequence[bytes], places: Sequence[int]) -> list[int]:
+        """Send one request; answers the places of the lines that were refused."""
         try:
             answer = self._client.put_record_batch(
                 DeliveryStreamName=self._name, Records=[{"Data": lines[n]} for n in places]
@@ -49,15 +55,15 @@ class Firehose:
         return [n for n, response in responses if "ErrorCode" in response]
 
 
-def _requests(lines: Sequence[bytes], places: Sequence[int]) -> Iterator[list[int]]:
-    """The places in portions that fit one request."""
-    some: list[int] = []
+def _split_batches(lines: Sequence[bytes], places: Sequence[int]) -> Iterator[list[int]]:
+    """Split places into batches that fit one request each."""
+    batch: list[int] = []
     room = MOST_BYTES
     for n in places:
-        if some and (len(some) == MOST_RECORDS or len(lines[n]) > room):
-            yield some
-            some, room = [], MOST_BYTES
-        some.append(n)
+        if batch and (len(batch) == MOST_RECORDS or len(lines[n]) > room):
+            yield batch
+            batch, room = [], MOST_BYTES
+        batch.append(n)
         room -= len(lines[n])
-    if some:
-        yield some
+    if batch:
+        yield batch

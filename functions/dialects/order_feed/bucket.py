@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from hardlink.storage.aws import create_client
 
 _BLOCK = 4 * 1024 * 1024
 _GONE = {"404", "NoSuchKey", "403", "AccessDenied", "412", "PreconditionFailed"}
@@ -24,9 +24,8 @@ class Bucket:
     """An S3 bucket."""
 
     def __init__(self, name: str) -> None:
-        config = Config(connect_timeout=2, read_timeout=30, retries={"mode": "standard"})
         self._name = name
-        self._client: Any = botocore.session.get_session().create_client("s3", config=config)
+        self._client = create_client("s3", connect_timeout=2, read_timeout=30)
 
     def open(self, key: str) -> io.RawIOBase:
         """A file, read in its present version only: a slow reader is not cut off. Raises `Gone`."""

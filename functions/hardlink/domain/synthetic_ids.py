@@ -1,8 +1,9 @@
 """IDs that the service makes up, and that no client may send: they begin with `@`.
 
-`@registered=gordon` is the session of a customer, for events that happened on no device. `@web` is the session of the
-source `web`, for events without any visitor. Their profiles begin with `@` as well. The rows of orders and the index of
-active sessions lie in partitions of such names, so no client's session ever shares one.
+`@registered=gordon` is the session of a customer, for events that happened on no device. `@web` is
+the session of the source `web`, for events without any visitor. Their profiles begin with `@` as
+well. The rows of orders and the index of active sessions lie in partitions of such names, so no
+client's session ever shares one.
 """
 
 from __future__ import annotations

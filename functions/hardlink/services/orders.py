@@ -237,7 +237,7 @@ class Orders:
     def _keep_aside(self, call: Call, order: Order, mine: TrackedOrder, event: StoredEvent) -> bool:
         """Store an event that has no room in its order's row; `False` where its visitor has one there already."""
         lifetime: records.Item = {} if event.expires is None else {keys.EXPIRES: event.expires}
-        mark = keys.order_aside(call.project_id, order.number, mine.profile)
+        mark = keys.order_visitor(call.project_id, order.number, mine.profile)
         put = event_store.put_event(self._store, call.project_id, mine.session, event)
         try:
             self._store.write([Put(mark, {"time": event.time, **lifetime}, Absent()), put])

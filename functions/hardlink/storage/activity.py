@@ -1,8 +1,8 @@
-"""What lets somebody look on: which sessions may have newer events, and what became of events that were not stored.
+"""The live view's rows: which sessions may have newer events, and which events of a call were not stored.
 
-A project's sessions lie in one partition by their `latest`, written before that is: when a session is made, and about
-every half hour of a visit. One partition takes a thousand writes a second, which is all that the API lets in. A steady
-call writes nothing here.
+A project's active sessions lie in one partition by their `latest`, written before that time comes:
+when a session is made, and about every half hour of a visit. One partition takes a thousand writes
+a second, which is all that the API lets in. Most calls write nothing here.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from hardlink.storage.store import Put, Store
 
 LATE = 5 * MINUTE
 """How far behind its call an event may lie and be found by its time; one that lies further behind is noted."""
-_KEPT = DAY
-_MOST = 25
+_LIFETIME = DAY
+_MOST_VERDICTS = 25
 """Verdicts of one note: of the others only how many there are."""
-_NOTES = 100
+_MOST_NOTES = 100
 """Notes of one answer."""
 
 
 def put_active_session(project_id: str, session: str, latest: int) -> Put:
-    """The action that says until when a session may have events."""
-    return Put(keys.active_session(project_id, latest, session), _expiring(latest))
+    """Make the action that records until when a session may have events."""
+    return Put(keys.active_session(project_id, latest, session), _expiry(latest))
 
 
 def record_note(
@@ -39,47 +39,48 @@ def record_note(
     refused: Sequence[Mapping[str, Any]],
     late: Sequence[tuple[int, str]],
 ) -> None:
-    """Keep for a day which events of a call were not stored, and why; never what they said.
+    """Record rejected and late events for the live view, for a day. Calls without any write nothing.
 
-    `late`: time and ID of those that were stored, too far back for somebody who looks at what is new.
+    `refused`: verdicts, never with an event's properties. `late`: time and ID of events that were
+    stored, but too far back to be found among the new ones.
     """
-    if session.latest < call.now:  # nobody would look here
+    if session.latest < call.now:  # else the live view reads this session already
         store.write([put_active_session(call.project_id, session.id, call.now)])
-    found = Note(call.name, tuple(refused[:_MOST]), len(refused), tuple(late))
+    note = Note(call.name, tuple(refused[:_MOST_VERDICTS]), len(refused), tuple(late))
     key = keys.call_note(call.project_id, session.id, call.now, call.evidence)
-    store.write([Put(key, items.encode_note(found) | _expiring(call.now))])
+    store.write([Put(key, items.encode_note(note) | _expiry(call.now))])
 
 
 def read_verdicts(
     store: Store, project_id: str, session: Session, now: int
 ) -> list[dict[str, Any]]:
-    """What became of a session's events of the last day that were not stored, newest first."""
+    """Read the verdicts on a session's events of the last day that were not stored, newest first."""
     partition = keys.session_head(project_id, session.id).partition
-    first, last = f"n/{now - _KEPT:016d}", keys.end_of_prefix("n/")
-    notes = store.scan("sessions", partition, first, last, newest_first=True, page=_NOTES)
-    return [
-        one
-        for key, item in islice(notes, _NOTES)
-        for one in list_verdicts(key, items.decode_note(item), session)
-    ]
+    first = keys.first_note_item(now - _LIFETIME)
+    last = keys.end_of_prefix(keys.CALL_NOTE)
+    notes = store.scan("sessions", partition, first, last, newest_first=True, page=_MOST_NOTES)
+    verdicts: list[dict[str, Any]] = []
+    for key, item in islice(notes, _MOST_NOTES):
+        verdicts += list_verdicts(key, items.decode_note(item), session)
+    return verdicts
 
 
-def list_verdicts(key: Key, found: Note, session: Session) -> Iterator[dict[str, Any]]:
-    """The verdicts of a note as they are answered."""
+def list_verdicts(key: Key, note: Note, session: Session) -> Iterator[dict[str, Any]]:
+    """List the verdicts of a note as they are answered."""
     about = {
         "received": to_iso(keys.note_time(key)),
         "session": session.id,
         "profile": session.profile.value,
-        "source": found.source,
+        "source": note.source,
     }
     name = f"{session.id}/{key.item}"
-    for number, verdict in enumerate(found.verdicts):
+    for number, verdict in enumerate(note.verdicts):
         yield {"key": f"{name}/{number}", **about, **verdict}
-    if others := found.refused - len(found.verdicts):
+    if others := note.refused - len(note.verdicts):
         reason = f"and {others} more events of this call, which were not stored either"
         more = {"type": None, "id": None, "status": "rejected", "reason": reason}
         yield {"key": f"{name}/more", **about, **more}
 
 
-def _expiring(time: int) -> Item:
-    return {EXPIRES: (time + _KEPT) // SECOND}
+def _expiry(time: int) -> Item:
+    return {EXPIRES: (time + _LIFETIME) // SECOND}

@@ -1,7 +1,4 @@
-"""DynamoDB: every read and write that Hardlink makes, and the only module that knows the AWS SDK.
-
-The client is botocore's, which is boto3's own: importing boto3 as well would lengthen every cold start by a tenth.
-"""
+"""DynamoDB: every read and write of both tables. Turns the values of `store` into requests, and retries them."""
 
 from __future__ import annotations
 
@@ -11,14 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as Unreachable
-from botocore.loaders import Loader
 
 from hardlink.domain.errors import Busy
 from hardlink.domain.records import Attribute, Item, Key, Table
+from hardlink.storage.aws import create_client
 from hardlink.storage.keys import PARTITION, SORT
 from hardlink.storage.store import (
     WHOLE,
@@ -52,46 +47,36 @@ _PASSING = {
     "ServiceUnavailable",
     "ThrottlingError",
     "ThrottlingException",
+    # Another transaction holds one of the items just now. It says nothing of the conditions: those
+    # may hold still.
     "TransactionConflict",
     "TransactionConflictException",
     "TransactionInProgressException",
 }
 """What DynamoDB says when the same request may succeed a moment later."""
 _SERVERS_FAULT = 500
-"""HTTP: from this status on it is so too, whoever on the way says it and in whichever words."""
+"""HTTP: from this status on it is so too, whichever proxy on the way says it and in whichever words."""
 
 _T = TypeVar("_T")
-
-
-class _OneService(Loader):
-    """Knows which service is meant, and need not look through botocore's four hundred to find it."""
-
-    def list_available_services(self, type_name: str) -> list[str]:
-        """The services that a client can be made of, whatever kind of model is asked for."""
-        del type_name
-        return ["dynamodb"]
+_Request = dict[str, Any]
 
 
 def connect(endpoint: str | None = None) -> Any:
-    """A DynamoDB client for `Tables`: short time-outs and no retries, as its caller retries; types are checked before.
-
-    A fixed user agent saves a tenth of every request's CPU: botocore composes its own anew each time.
-    """
-    config = Config(
+    """Create a DynamoDB client for `Tables`, with short time-outs."""
+    return create_client(
+        "dynamodb",
         connect_timeout=1,
         read_timeout=2,
+        attempts=1,  # `Tables` retries, as it knows which requests may be sent again
+        endpoint=endpoint,
         max_pool_connections=32,
-        parameter_validation=False,
-        user_agent="hardlink",
-        retries={"mode": "standard", "total_max_attempts": 1},
+        parameter_validation=False,  # mypy checked the types already
+        user_agent="hardlink",  # botocore would compose its own for each request: a tenth of the CPU
     )
-    session = botocore.session.get_session()
-    session.register_component("data_loader", _OneService())
-    return session.create_client("dynamodb", config=config, endpoint_url=endpoint)
 
 
 class Tables:
-    """`hardlink.port.Store` on DynamoDB."""
+    """`hardlink.storage.store.Store` on DynamoDB."""
 
     def __init__(self, client: Any, names: Mapping[Table, str]) -> None:
         self._client = client
@@ -118,7 +103,7 @@ class Tables:
         page: int | None = None,
     ) -> Iterator[tuple[Key, Item]]:
         """See `Store.scan`: one Query a page."""
-        request: dict[str, Any] = {
+        request: _Request = {
             "TableName": self._names[table],
             "KeyConditionExpression": "#p = :p AND #s BETWEEN :first AND :last",
             "ExpressionAttributeNames": {"#p": PARTITION[table], "#s": SORT},
@@ -135,17 +120,18 @@ class Tables:
         self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
     ) -> Iterator[list[tuple[Key, Item]]]:
         """See `Store.scan_all`: one Scan a megabyte of the table."""
-        marks = {f":{number}": kind for number, kind in enumerate(kinds)}
+        marks: Item = {f":{number}": kind for number, kind in enumerate(kinds)}
         either = " OR ".join(f"begins_with(#s, {mark})" for mark in marks)
         names, wanted = {"#s": SORT}, f"({either})"
         if partitions:
-            names, wanted = names | {"#p": PARTITION[table]}, f"begins_with(#p, :p) AND {wanted}"
-            marks |= {":p": partitions}
-        request: dict[str, Any] = {
+            names["#p"] = PARTITION[table]
+            marks[":p"] = partitions
+            wanted = f"begins_with(#p, :p) AND {wanted}"
+        request: _Request = {
             "TableName": self._names[table],
             "FilterExpression": wanted,
             "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": _encode({**marks}),
+            "ExpressionAttributeValues": _encode(marks),
             "ConsistentRead": True,
             "Segment": part.number,
             "TotalSegments": part.of,
@@ -157,117 +143,128 @@ class Tables:
         if len(actions) == 1 and not isinstance(actions[0], Check):
             self._write_one(actions[0])
         elif actions:
-            self._call("transact_write_items", self._transaction(actions))
+            self._write_transaction(actions)
 
     def insert(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
-        """See `Store.insert`: one conditional PutItem, or a batch of PartiQL inserts for every 25.
-
-        BatchWriteItem would overwrite, and a transaction costs twice as much.
-        """
+        """See `Store.insert`: one conditional PutItem, or a batch of PartiQL inserts for every 25."""
         if len(items) == 1:
             return [self._insert_one(*items[0])]
-        return [
-            added for some in _chunks(items, _INSERT_AT_ONCE) for added in self._insert_batch(some)
-        ]
+        added: list[bool] = []
+        for some in _chunks(items, _INSERT_AT_ONCE):
+            added += self._insert_batch(some)
+        return added
 
     def _pages(
-        self, operation: str, table: Table, request: dict[str, Any]
+        self, operation: str, table: Table, request: _Request
     ) -> Iterator[list[tuple[Key, Item]]]:
         while True:
             answer = self._call(operation, request)
-            yield [self._read(table, raw) for raw in answer["Items"]]
+            yield [self._read_item(table, raw) for raw in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _get_one(self, key: Key) -> Item | None:
-        request = {"TableName": self._names[key.table], "Key": _key(key), "ConsistentRead": True}
-        raw = self._call("get_item", request).get("Item")
-        return self._read(key.table, raw)[1] if raw else None
+        raw = self._call("get_item", self._at(key) | {"ConsistentRead": True}).get("Item")
+        return self._read_item(key.table, raw)[1] if raw else None
 
     def _get_batch(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Item]]:
-        wanted: dict[str, Any] = {}
-        for key in keys:
-            asked = wanted.setdefault(self._names[key.table], {"Keys": [], "ConsistentRead": True})
-            asked["Keys"].append(_key(key))
+        wanted = self._batch_request(keys)
         for attempt in range(_TRIES):
-            if not wanted:
-                return
             if attempt:
                 _pause(attempt)
             answer = self._call("batch_get_item", {"RequestItems": wanted})
             for name, raws in answer["Responses"].items():
-                yield from (self._read(self._tables[name], raw) for raw in raws)
-            wanted = answer.get("UnprocessedKeys", {})
-        if wanted:
-            raise _busy()
+                yield from (self._read_item(self._tables[name], raw) for raw in raws)
+            # A batch ends at 16 MB, or where a partition is throttled: the rest comes with the next
+            # request.
+            wanted = answer.get("UnprocessedKeys")
+            if not wanted:
+                return
+        raise _busy()
 
-    def _read(self, table: Table, raw: dict[str, Any]) -> tuple[Key, Item]:
+    def _batch_request(self, keys: Sequence[Key]) -> _Request:
+        request: _Request = {}
+        for key in keys:
+            name = self._names[key.table]
+            asked = request.setdefault(name, {"Keys": [], "ConsistentRead": True})
+            asked["Keys"].append(_encode_key(key))
+        return request
+
+    def _read_item(self, table: Table, raw: Mapping[str, Any]) -> tuple[Key, Item]:
         item = _decode(raw)
         return Key(table, str(item.pop(PARTITION[table])), str(item.pop(SORT))), item
 
     def _write_one(self, action: Action) -> None:
         match action:
             case Put():
-                self._call("put_item", self._put(action))
+                self._call("put_item", self._put_request(action))
             case Patch():
-                self._call("update_item", self._patch(action))
+                self._call("update_item", self._patch_request(action))
             case Delete():
-                self._call("delete_item", self._delete(action))
+                self._call("delete_item", self._delete_request(action))
             case Check():
                 raise TypeError("a check alone writes nothing")
 
-    def _transaction(self, actions: Sequence[Action]) -> dict[str, Any]:
-        """With a token of its own: when the answer to it was lost, sending it again answers what became of it."""
-        items = [self._transact(action) for action in actions]
-        return {"TransactItems": items, "ClientRequestToken": str(uuid4())}
+    def _write_transaction(self, actions: Sequence[Action]) -> None:
+        # With a token of its own: when the answer was lost, sending it again answers what became of
+        # it.
+        request = {
+            "TransactItems": [self._transaction_item(action) for action in actions],
+            "ClientRequestToken": str(uuid4()),
+        }
+        self._call("transact_write_items", request)
 
-    def _transact(self, action: Action) -> dict[str, Any]:
+    def _transaction_item(self, action: Action) -> _Request:
         match action:
             case Put():
-                return {"Put": self._put(action)}
+                return {"Put": self._put_request(action)}
             case Patch():
-                return {"Update": self._patch(action)}
+                return {"Update": self._patch_request(action)}
             case Delete():
-                return {"Delete": self._delete(action)}
+                return {"Delete": self._delete_request(action)}
             case Check():
-                return {"ConditionCheck": self._at(action.key) | _conditions(action.when, {}, {})}
+                return {"ConditionCheck": self._at(action.key) | _conditions(action.when)}
 
-    def _at(self, key: Key) -> dict[str, Any]:
-        return {"TableName": self._names[key.table], "Key": _key(key)}
+    def _at(self, key: Key) -> _Request:
+        return {"TableName": self._names[key.table], "Key": _encode_key(key)}
 
-    def _delete(self, delete: Delete) -> dict[str, Any]:
-        return self._at(delete.key) | _conditions(delete.when, {}, {})
+    def _delete_request(self, delete: Delete) -> _Request:
+        return self._at(delete.key) | _conditions(delete.when)
 
-    def _put(self, put: Put) -> dict[str, Any]:
-        item = _key(put.key) | _encode(put.item)
-        return {"TableName": self._names[put.key.table], "Item": item} | _conditions(
-            put.when, {}, {}
-        )
+    def _put_request(self, put: Put) -> _Request:
+        item = _encode_key(put.key) | _encode(put.item)
+        target = {"TableName": self._names[put.key.table], "Item": item}
+        return target | _conditions(put.when)
 
-    def _patch(self, patch: Patch) -> dict[str, Any]:
-        names = {f"#{i}": name for i, name in enumerate([*patch.put, *patch.remove])}
-        marks = list(names)
-        values = {f":{i}": value for i, value in enumerate(patch.put.values())}
-        put = ", ".join(f"{mark} = {value}" for mark, value in zip(marks, values, strict=False))
-        remove = ", ".join(marks[len(values) :])
-        update = " ".join(
-            ([f"SET {put}"] if put else []) + ([f"REMOVE {remove}"] if remove else [])
-        )
-        return (
-            self._at(patch.key)
-            | {"UpdateExpression": update}
-            | _conditions(patch.when, names, values)
-        )
+    def _patch_request(self, patch: Patch) -> _Request:
+        names: dict[str, str] = {}
+        values: Item = {}
+        assignments = []
+        for number, (name, value) in enumerate(patch.put.items()):
+            names[f"#{number}"], values[f":{number}"] = name, value
+            assignments.append(f"#{number} = :{number}")
+        removals = []
+        for number, name in enumerate(patch.remove, len(names)):
+            names[f"#{number}"] = name
+            removals.append(f"#{number}")
+        clauses = []
+        if assignments:
+            clauses.append(f"SET {', '.join(assignments)}")
+        if removals:
+            clauses.append(f"REMOVE {', '.join(removals)}")
+        update = {"UpdateExpression": " ".join(clauses)}
+        return self._at(patch.key) | update | _conditions(patch.when, names, values)
 
     def _insert_one(self, key: Key, item: Item) -> bool:
         try:
-            self._call("put_item", self._put(Put(key, item, Absent())))
+            self._call("put_item", self._put_request(Put(key, item, Absent())))
         except ConditionFailed:
             return False
         return True
 
     def _insert_batch(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
+        """Insert some, those that were not taken again."""
         added: dict[int, bool] = {}
         for attempt in range(_TRIES):
             waiting = [number for number in range(len(items)) if number not in added]
@@ -275,30 +272,30 @@ class Tables:
                 return [added[number] for number in range(len(items))]
             if attempt:
                 _pause(attempt)
-            request = {"Statements": [self._statement(*items[number]) for number in waiting]}
+            # BatchWriteItem would overwrite, and a transaction costs twice as much: PartiQL's
+            # INSERT fails alone.
+            request = {"Statements": [self._insert_statement(*items[n]) for n in waiting]}
             answers = self._call("batch_execute_statement", request)["Responses"]
             for number, answer in zip(waiting, answers, strict=True):
-                code = answer.get("Error", {}).get("Code")
-                if code is None or code == "DuplicateItem":
-                    added[number] = code is None
-                elif code not in _PASSING:
-                    raise RuntimeError(f"DynamoDB refused an insert: {answer['Error']}")
+                was_added = _insert_result(answer.get("Error"))
+                if was_added is not None:
+                    added[number] = was_added
         raise _busy()
 
-    def _statement(self, key: Key, item: Item) -> dict[str, Any]:
-        whole = _key(key) | _encode(item)
+    def _insert_statement(self, key: Key, item: Item) -> _Request:
+        whole = _encode_key(key) | _encode(item)
         pairs = ", ".join(f"'{name}': ?" for name in whole)
         statement = f'INSERT INTO "{self._names[key.table]}" VALUE {{{pairs}}}'
         return {"Statement": statement, "Parameters": list(whole.values())}
 
-    def _call(self, operation: str, request: dict[str, Any]) -> Any:
+    def _call(self, operation: str, request: _Request) -> Any:
         for attempt in range(1, _TRIES):
             try:
                 return getattr(self._client, operation)(**request)
             except ClientError as error:
                 if _condition_failed(error):
                     raise ConditionFailed from error
-                if not _passing(error):
+                if not _is_passing(error):
                     raise
             except (HTTPClientError, Unreachable) as error:
                 if attempt >= _CONNECTIONS:
@@ -307,33 +304,55 @@ class Tables:
         raise _busy()
 
 
-def _conditions(when: Condition | None, names: dict[str, str], values: Item) -> dict[str, Any]:
-    """A condition as the expression parameters of a request, beside the names and values it has already."""
-    expression = ""
+def _insert_result(error: Mapping[str, Any] | None) -> bool | None:
+    """Read whether an item was added, `False`: one was there already; nothing where it is to be tried again."""
+    if error is None:
+        return True
+    if error.get("Code") == "DuplicateItem":
+        return False
+    if error.get("Code") in _PASSING:
+        return None
+    raise RuntimeError(f"DynamoDB refused an insert: {error}")
+
+
+def _conditions(
+    when: Condition | None, names: Mapping[str, str] | None = None, values: Item | None = None
+) -> _Request:
+    """Write a condition as parameters of a request, beside the names and values that it has already."""
+    expression, attribute, value = _condition_parts(when)
+    all_names = dict(names or {})
+    all_values = dict(values or {})
+    if attribute:
+        all_names["#w"] = attribute
+    if value is not None:
+        all_values[":w"] = value
+    parameters = {
+        "ConditionExpression": expression,
+        "ExpressionAttributeNames": all_names,
+        "ExpressionAttributeValues": _encode(all_values),
+    }
+    # DynamoDB refuses a parameter that is there and empty.
+    return {name: parameter for name, parameter in parameters.items() if parameter}
+
+
+def _condition_parts(when: Condition | None) -> tuple[str, str, Attribute | None]:
+    """A condition's expression, the attribute that it calls `#w`, and the value that it calls `:w`."""
     match when:
         case Absent():
-            names, expression = names | {"#w": SORT}, "attribute_not_exists(#w)"
+            return "attribute_not_exists(#w)", SORT, None
         case Present():
-            names, expression = names | {"#w": SORT}, "attribute_exists(#w)"
+            return "attribute_exists(#w)", SORT, None
         case Rev(0):
-            names, expression = names | {"#w": "rev"}, "attribute_not_exists(#w)"
+            return "attribute_not_exists(#w)", "rev", None
         case Rev(rev):
-            names, values, expression = names | {"#w": "rev"}, values | {":w": rev}, "#w = :w"
+            return "#w = :w", "rev", rev
         case AtMost(attribute, value):
-            names, values = names | {"#w": attribute}, values | {":w": value}
-            expression = "attribute_not_exists(#w) OR #w <= :w"
+            return "attribute_not_exists(#w) OR #w <= :w", attribute, value
         case Same(attribute, same):
-            names, values = names | {"#w": attribute}, values | {":w": same}
-            expression = "#w = :w"
+            return "#w = :w", attribute, same
         case Below(attribute, value):
-            names, values = names | {"#w": attribute}, values | {":w": value}
-            expression = "#w < :w"
-    given = {
-        "ConditionExpression": expression,
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": _encode(values),
-    }
-    return {name: value for name, value in given.items() if value}
+            return "#w < :w", attribute, value
+    return "", "", None
 
 
 def _condition_failed(error: ClientError) -> bool:
@@ -341,7 +360,7 @@ def _condition_failed(error: ClientError) -> bool:
     return code == "ConditionalCheckFailedException" or "ConditionalCheckFailed" in _reasons(error)
 
 
-def _passing(error: ClientError) -> bool:
+def _is_passing(error: ClientError) -> bool:
     reasons = _reasons(error)
     if reasons:
         return reasons <= _PASSING
@@ -368,25 +387,29 @@ def _chunks(items: Sequence[_T], most: int) -> Iterator[Sequence[_T]]:
     return (items[start : start + most] for start in range(0, len(items), most))
 
 
-def _key(key: Key) -> dict[str, Any]:
+def _encode_key(key: Key) -> dict[str, Any]:
     return {PARTITION[key.table]: {"S": key.partition}, SORT: {"S": key.item}}
 
 
-def _encode(item: Item) -> dict[str, Any]:
-    return {name: _encoded(value) for name, value in item.items()}
+def _encode(item: Mapping[str, Attribute]) -> dict[str, Any]:
+    return {name: _encode_attribute(value) for name, value in item.items()}
 
 
-def _encoded(value: Attribute) -> dict[str, Any]:
+def _encode_attribute(value: Attribute) -> dict[str, Any]:
     if isinstance(value, str):
         return {"S": value}
-    return {"BOOL": value} if isinstance(value, bool) else {"N": str(value)}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    return {"N": str(value)}
 
 
-def _decode(raw: Mapping[str, dict[str, Any]]) -> Item:
-    return {name: _decoded(value) for name, value in raw.items()}
+def _decode(raw: Mapping[str, Mapping[str, Any]]) -> Item:
+    return {name: _decode_attribute(value) for name, value in raw.items()}
 
 
-def _decoded(value: dict[str, Any]) -> Attribute:
+def _decode_attribute(value: Mapping[str, Any]) -> Attribute:
     if "S" in value:
         return str(value["S"])
-    return bool(value["BOOL"]) if "BOOL" in value else int(value["N"])
+    if "BOOL" in value:
+        return bool(value["BOOL"])
+    return int(value["N"])

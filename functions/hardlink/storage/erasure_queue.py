@@ -1,7 +1,6 @@
-"""The queue of erasures that began: `associate` puts them there, and `erase` is brought each until it is done.
+"""The queue of erasures: `associate` sends each one that began, and `erase` receives it until it is done.
 
-A message is `{"project": ..., "erasure": <the receipt's ID>}`: nothing of anybody. A client is made with the first one
-that is put there or put off, as most starts of `associate` never need it.
+A message is `{"project": ..., "erasure": <the receipt's ID>}`: it names no customer.
 """
 
 from __future__ import annotations
@@ -11,10 +10,8 @@ import os
 from functools import cache, cached_property
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
-
 from hardlink.domain.times import SECOND
+from hardlink.storage.aws import create_client
 
 
 class ErasureQueue:
@@ -25,29 +22,29 @@ class ErasureQueue:
 
     @cached_property
     def _client(self) -> Any:
-        config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard"})
-        return botocore.session.get_session().create_client("sqs", config=config)
+        # Made with the first message, as most starts of `associate` never send one.
+        return create_client("sqs", connect_timeout=1, read_timeout=3)
 
     def send(self, project_id: str, id_: str) -> None:
-        """Have an erasure carried out. Raises what botocore does where it can't be put there."""
+        """Have an erasure carried out. Raises botocore's errors."""
         body = json.dumps({"project": project_id, "erasure": id_})
         self._client.send_message(QueueUrl=self._url, MessageBody=body)
 
     def postpone(self, receipt: str, microseconds: int) -> None:
-        """A message that was brought comes again after so long, to the next second: half a day is the most there is."""
-        seconds = -(-microseconds // SECOND)
+        """Have a message delivered again after this time, half a day at most. Raises botocore's errors."""
+        seconds = -(-microseconds // SECOND)  # rounded up: an erasure may not go on too early
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds
         )
 
 
 def parse_message(body: str) -> tuple[str, str]:
-    """The project and the erasure that a message names. Raises `ValueError`, `KeyError` or `TypeError`."""
-    told = json.loads(body)
-    return str(told["project"]), str(told["erasure"])
+    """Read project and erasure from a message. Raises `ValueError`, `KeyError` or `TypeError`."""
+    message = json.loads(body)
+    return str(message["project"]), str(message["erasure"])
 
 
 @cache
 def open_queue() -> ErasureQueue:
-    """The queue of this deployment, from the environment that the stack (or the local server) sets."""
+    """Open the queue of this deployment, named by the environment that the stack (or the local server) sets."""
     return ErasureQueue(os.environ["HARDLINK_ERASURES"])

@@ -1,12 +1,17 @@
-"""Convert rows between values and DynamoDB items. One home for item shapes."""
+"""Item shapes of both tables: encodes values as DynamoDB items, and decodes them again.
+
+Attributes are named after the fields of the values. An attribute that holds its field's default is
+left out.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hardlink.domain import synthetic_ids, values
-from hardlink.domain.graph import NOBODY, Entry, Node, State
+from hardlink.domain.graph import NOBODY, Entry, Node, State, profile_node
 from hardlink.domain.order_matching import Order, OrderClaim, ShopOrder, TrackedOrder
 from hardlink.domain.records import (
     Attribute,
@@ -20,11 +25,12 @@ from hardlink.domain.records import (
     Session,
     SessionRow,
 )
+from hardlink.storage import keys
 from hardlink.storage.keys import EXPIRES, split_partition
 
 
 def encode_session(s: Session) -> Item:
-    """A session as an item."""
+    """Encode a session."""
     item: Item = {
         "profile": s.profile.value,
         "source": s.source,
@@ -32,119 +38,111 @@ def encode_session(s: Session) -> Item:
         "latest": s.latest,
         "last_event_at": s.last_event_at,
     }
-    if s.offset:
-        item["offset"] = s.offset
-    if s.denied:
-        item["denied"] = True
-    if s.customer:
-        item["customer"] = str(s.customer)
-    if s.erased:
-        item["erased"] = values.to_json(s.erased)
-    return item
+    return item | _present(
+        offset=s.offset,
+        denied=s.denied,
+        customer=_node_text(s.customer),
+        erased=_json_unless_empty(s.erased),
+    )
 
 
 def encode_erased_session(s: Session) -> Item:
-    """What stays of a session that was erased: since when, so that nothing earlier is stored again.
+    """Encode what is kept of a session that was erased: until when, so that nothing earlier is stored again.
 
-    `gone`: that time too. Who came back has none, so whoever counts on this one holds it still.
+    `erased_at` is that time as well. A session that begins anew in its place has none, so a writer
+    that counts on the erased one can check for it.
     """
-    since = max(end for _, end in s.erased)
-    item: Item = {"erased_at": since, "erased": values.to_json(s.erased)}
-    if s.offset:
-        item["offset"] = s.offset
-    if s.denied:
-        item["denied"] = True
-    return item
+    erased_at = max(end for _, end in s.erased)
+    item: Item = {"erased_at": erased_at, "erased": values.to_json(s.erased)}
+    return item | _present(offset=s.offset, denied=s.denied)
 
 
 def decode_session(key: Key, item: Item) -> Session:
-    """What `write_session` or `write_gone` wrote."""
-    if "erased_at" in item:
-        return Session(
-            id=split_partition(key.partition)[1],
-            profile=NOBODY,
-            source="",
-            created=0,
-            latest=0,
-            last_event_at=0,
-            offset=int(item.get("offset", 0)),
-            denied=bool(item.get("denied", False)),
-            erased=_intervals(item),
-            is_erased=True,
-        )
-    customer = item.get("customer")
+    """Decode a session, or what is kept of one that was erased."""
+    is_erased = "erased_at" in item
     return Session(
         id=split_partition(key.partition)[1],
-        profile=Node("profile", str(item["profile"])),
-        source=str(item["source"]),
-        created=int(item["created"]),
-        latest=int(item["latest"]),
-        last_event_at=int(item["last_event_at"]),
-        offset=int(item.get("offset", 0)),
-        denied=bool(item.get("denied", False)),
-        customer=Node.parse(str(customer)) if customer else None,
-        erased=_intervals(item),
+        profile=NOBODY if is_erased else profile_node(str(item["profile"])),
+        source=str(item.get("source", "")),
+        created=_number(item, "created"),
+        latest=_number(item, "latest"),
+        last_event_at=_number(item, "last_event_at"),
+        offset=_number(item, "offset"),
+        denied=_flag(item, "denied"),
+        customer=_node(item, "customer"),
+        erased=_intervals(item, "erased"),
+        is_erased=is_erased,
     )
 
 
 def encode_record(record: Record) -> Item:
-    """A node as an item."""
-    s = record.state
-    item: Item = {"rev": s.rev, "created": record.created}
-    optional: dict[str, Attribute | None] = {
-        "known": s.known or None,
-        "owner": str(s.owner) if s.owner else None,
-        "link": str(s.link) if s.link else None,
-        "owner_effective_at": s.owner_effective_at or None,
-        "effective_at": s.effective_at or None,
-        "undone": s.undone or None,
-        "links": s.links or None,
-        "soft_links": s.soft_links or None,
-        "day": s.day or None,
-        "links_that_day": s.links_that_day or None,
-        "ids": values.to_json(dict(s.ids)) if s.ids else None,
-        "counts": values.to_json(dict(s.counts)) if s.counts else None,
-        "values": values.pack_values(record.values) if record.values else None,
-        "denied": record.denied or None,
-        "erased": values.to_json(record.erased) if record.erased else None,
-        "erasing_since": record.erasing_since or None,
-        "erasure": record.erasure or None,
-    }
-    return item | {name: value for name, value in optional.items() if value is not None}
+    """Encode a node."""
+    item: Item = {"rev": record.state.rev, "created": record.created}
+    return item | _encode_state(record.state) | _encode_contents(record)
+
+
+def _encode_state(state: State) -> Item:
+    return _present(
+        known=state.known,
+        owner=_node_text(state.owner),
+        owner_effective_at=state.owner_effective_at,
+        link=_node_text(state.link),
+        effective_at=state.effective_at,
+        undone=state.undone,
+        links=state.links,
+        soft_links=state.soft_links,
+        day=state.day,
+        links_that_day=state.links_that_day,
+        ids=_json_unless_empty(dict(state.ids)),
+        counts=_json_unless_empty(dict(state.counts)),
+    )
+
+
+def _encode_contents(record: Record) -> Item:
+    return _present(
+        values=values.pack_values(record.values) if record.values else "",
+        denied=record.denied,
+        erased=_json_unless_empty(record.erased),
+        erasing_since=record.erasing_since,
+        erasure=record.erasure,
+    )
 
 
 def decode_record(item: Item | None) -> Record:
-    """What `write_record` wrote; an absent item is a node that nobody mentioned yet."""
+    """Decode a node; an absent item is a node that no call mentioned yet."""
     if item is None:
         return Record()
-    state = State(
-        rev=int(item["rev"]),
-        known=bool(item.get("known", False)),
-        owner=_node(item.get("owner")),
-        link=_node(item.get("link")),
-        owner_effective_at=int(item.get("owner_effective_at", 0)),
-        effective_at=int(item.get("effective_at", 0)),
-        undone=int(item.get("undone", 0)),
-        links=int(item.get("links", 0)),
-        soft_links=int(item.get("soft_links", 0)),
-        ids=json.loads(str(item.get("ids", "{}"))),
-        counts=json.loads(str(item.get("counts", "{}"))),
-        day=int(item.get("day", 0)),
-        links_that_day=int(item.get("links_that_day", 0)),
-    )
     return Record(
-        state=state,
-        created=int(item["created"]),
-        values=values.unpack_values(_text(item.get("values"))),
-        denied=bool(item.get("denied", False)),
-        erased=_intervals(item),
-        erasing_since=int(item.get("erasing_since", 0)),
+        state=_decode_state(item),
+        created=_number(item, "created"),
+        values=_decode_values(item),
+        denied=_flag(item, "denied"),
+        erased=_intervals(item, "erased"),
+        erasing_since=_number(item, "erasing_since"),
         erasure=str(item.get("erasure", "")),
     )
 
 
+def _decode_state(item: Item) -> State:
+    return State(
+        rev=int(item["rev"]),
+        known=_flag(item, "known"),
+        owner=_node(item, "owner"),
+        link=_node(item, "link"),
+        owner_effective_at=_number(item, "owner_effective_at"),
+        effective_at=_number(item, "effective_at"),
+        undone=_number(item, "undone"),
+        links=_number(item, "links"),
+        soft_links=_number(item, "soft_links"),
+        ids=_json(item, "ids", "{}"),
+        counts=_json(item, "counts", "{}"),
+        day=_number(item, "day"),
+        links_that_day=_number(item, "links_that_day"),
+    )
+
+
 def encode_entry(e: Entry) -> Item:
-    """A history entry as an item."""
+    """Encode an entry of a link history."""
     item: Item = {
         "rule": e.rule,
         "evidence": e.evidence,
@@ -153,163 +151,197 @@ def encode_entry(e: Entry) -> Item:
         "source": e.source,
         "nodes": values.to_json([str(node) for node in e.nodes]),
     }
-    if e.link:
-        item["link"] = str(e.link)
-    if e.starts_span:
-        item["starts_span"] = True
-    if e.owner:
-        item["owner"] = str(e.owner)
-    if e.undone:
-        item["undone"] = e.undone
-    return item
-
-
-def decode_entry(key: Key, item: Item) -> Entry:
-    """What `write_entry` wrote."""
-    return Entry(
-        rev=int(key.item.removeprefix("l/")),
-        rule=str(item["rule"]),
-        evidence=str(item["evidence"]),
-        at=int(item["at"]),
-        effective_at=int(item["effective_at"]),
-        source=str(item["source"]),
-        nodes=tuple(Node.parse(text) for text in json.loads(str(item["nodes"]))),
-        link=_node(item.get("link")),
-        starts_span=bool(item.get("starts_span", False)),
-        owner=_node(item.get("owner")),
-        undone=int(item.get("undone", 0)),
+    return item | _present(
+        link=_node_text(e.link),
+        starts_span=e.starts_span,
+        owner=_node_text(e.owner),
+        undone=e.undone,
     )
 
 
+def decode_entry(key: Key, item: Item) -> Entry:
+    """Decode an entry of a link history."""
+    return Entry(
+        rev=int(key.item.removeprefix(keys.LINK_ENTRY)),
+        rule=str(item["rule"]),
+        evidence=str(item["evidence"]),
+        at=_number(item, "at"),
+        effective_at=_number(item, "effective_at"),
+        source=str(item["source"]),
+        nodes=_nodes(item, "nodes"),
+        link=_node(item, "link"),
+        starts_span=_flag(item, "starts_span"),
+        owner=_node(item, "owner"),
+        undone=_number(item, "undone"),
+    )
+
+
+def session_row(s: Session) -> SessionRow:
+    """Make the row of a session under the roots that it has an interval under."""
+    since = max((end for start, end in s.erased if start == 0), default=0)
+    return SessionRow(s.id, s.profile, s.created, s.latest, s.last_event_at, since)
+
+
 def encode_session_row(row: SessionRow) -> Item:
-    """A session's row under a root as an item."""
+    """Encode a session's row under a root."""
     item: Item = {
         "profile": row.profile.value,
         "created": row.created,
         "latest": row.latest,
         "last_event_at": row.last_event_at,
     }
-    return item | ({"since": row.since} if row.since else {})
-
-
-def session_row(s: Session) -> SessionRow:
-    """A session as the roots that it has an interval under see it."""
-    since = max((end for start, end in s.erased if start == 0), default=0)
-    return SessionRow(s.id, s.profile, s.created, s.latest, s.last_event_at, since)
+    return item | _present(since=row.since)
 
 
 def decode_session_row(key: Key, item: Item) -> SessionRow:
-    """What `write_session_row` wrote."""
+    """Decode a session's row under a root."""
     return SessionRow(
-        session=key.item.removeprefix("s/"),
-        profile=Node("profile", str(item["profile"])),
-        created=int(item["created"]),
-        latest=int(item["latest"]),
-        last_event_at=int(item["last_event_at"]),
-        since=int(item.get("since", 0)),
+        session=key.item.removeprefix(keys.ROOT_SESSION),
+        profile=profile_node(str(item["profile"])),
+        created=_number(item, "created"),
+        latest=_number(item, "latest"),
+        last_event_at=_number(item, "last_event_at"),
+        since=_number(item, "since"),
     )
 
 
 def encode_contribution(c: Contribution) -> Item:
-    """A contribution as an item."""
+    """Encode a contribution."""
     item: Item = {"intervals": values.to_json(c.intervals)}
-    if c.values:
-        item["values"] = values.pack_values(c.values)
-    if c.identifiers:
-        item["identifiers"] = values.to_json([str(node) for node in c.identifiers])
-    if c.merge_notice:
-        item["merge_notice"] = values.to_json(c.merge_notice)
-    return item
-
-
-def decode_contribution(key: Key, item: Item) -> Contribution:
-    """What `write_contribution` wrote."""
-    intervals: Sequence[Sequence[int]] = json.loads(str(item["intervals"]))
-    return Contribution(
-        node=Node.parse(key.item.removeprefix("p/")),
-        intervals=tuple((start, end) for start, end in intervals),
-        values=values.unpack_values(_text(item.get("values"))),
-        identifiers=tuple(map(Node.parse, json.loads(str(item.get("identifiers", "[]"))))),
-        merge_notice=MergeNotice(*json.loads(str(item["merge_notice"])))
-        if "merge_notice" in item
-        else None,
+    return item | _present(
+        values=values.pack_values(c.values) if c.values else "",
+        identifiers=_json_unless_empty([str(node) for node in c.identifiers]),
+        merge_notice=_json_unless_empty(c.merge_notice),
     )
 
 
-def encode_order(order_: Order) -> Item:
-    """What is known of an order as an item."""
-    item: Item = {"rev": order_.rev}
-    if order_.tracked:
-        item["tracked"] = values.to_json(
-            [
-                [k.profile.value, k.session, k.event, k.claim.time, k.claim.total, k.claim.email]
-                + ([] if k.sent_by_client else [False])
-                for k in order_.tracked
-            ]
-        )
-    if order_.shop_order:
-        ids, said, visitor = order_.shop_order
-        named = visitor.value if visitor else None
-        item["shop_order"] = values.to_json(
-            [[str(node) for node in ids], said.time, said.total, said.email, named]
-        )
-    if order_.expires is not None:
-        item[EXPIRES] = order_.expires
+def decode_contribution(key: Key, item: Item) -> Contribution:
+    """Decode a contribution."""
+    notice = _json(item, "merge_notice", "[]")
+    return Contribution(
+        node=Node.parse(key.item.removeprefix(keys.CONTRIBUTION)),
+        intervals=_intervals(item, "intervals"),
+        values=_decode_values(item),
+        identifiers=_nodes(item, "identifiers"),
+        merge_notice=MergeNotice(*notice) if notice else None,
+    )
+
+
+def encode_order(order: Order) -> Item:
+    """Encode an order."""
+    item: Item = {"rev": order.rev}
+    item |= _present(tracked=_json_unless_empty([_tracked_json(t) for t in order.tracked]))
+    if order.shop_order:
+        item["shop_order"] = values.to_json(_shop_order_json(order.shop_order))
+    if order.expires is not None:
+        item[EXPIRES] = order.expires
     return item
 
 
 def decode_order(key: Key, item: Item | None) -> Order:
-    """What `write_order` wrote; an absent item is an order that nobody mentioned yet."""
+    """Decode an order; an absent item is an order that no call mentioned yet."""
     number = synthetic_ids.order_number(split_partition(key.partition)[1])
     if item is None:
         return Order(number)
-    kept = (
-        TrackedOrder(
-            Node("profile", profile), session_, event_, OrderClaim(number, *said), *tracked
-        )
-        for profile, session_, event_, *said in json.loads(str(item.get("tracked", "[]")))
-        for said, tracked in [(said[:3], said[3:])]
+    shop_order = _json(item, "shop_order", "null")
+    return Order(
+        number=number,
+        rev=_number(item, "rev"),
+        tracked=tuple(_tracked_order(number, row) for row in _json(item, "tracked", "[]")),
+        shop_order=_shop_order(number, shop_order) if shop_order else None,
+        expires=int(item[EXPIRES]) if EXPIRES in item else None,
     )
-    shop_order = None
-    if "shop_order" in item:
-        ids, time, total, email, visitor = json.loads(str(item["shop_order"]))
-        shop_order = ShopOrder(
-            tuple(map(Node.parse, ids)),
-            OrderClaim(number, time, total, email),
-            Node("profile", visitor) if visitor else None,
-        )
-    expires = int(item[EXPIRES]) if EXPIRES in item else None
-    return Order(number, int(item["rev"]), tuple(kept), shop_order, expires)
 
 
-def encode_note(found: Note) -> Item:
-    """A note as an item."""
-    item: Item = {"source": found.source, "refused": found.refused}
-    if found.verdicts:
-        item["verdicts"] = values.to_json(found.verdicts)
-    if found.late:
-        item["late"] = values.to_json(found.late)
-    return item
+def _tracked_json(tracked: TrackedOrder) -> list[Any]:
+    claim = tracked.claim
+    row = [tracked.profile.value, tracked.session, tracked.event]
+    return [
+        *row,
+        claim.time,
+        claim.total,
+        claim.email,
+        *([] if tracked.sent_by_client else [False]),
+    ]
+
+
+def _tracked_order(number: str, row: Sequence[Any]) -> TrackedOrder:
+    profile, session, event, time, total, email, *sent_by_client = row
+    claim = OrderClaim(number, time, total, email)
+    return TrackedOrder(profile_node(profile), session, event, claim, *sent_by_client)
+
+
+def _shop_order_json(order: ShopOrder) -> list[Any]:
+    claim = order.claim
+    visitor = order.visitor.value if order.visitor else None
+    return [[str(node) for node in order.ids], claim.time, claim.total, claim.email, visitor]
+
+
+def _shop_order(number: str, row: Sequence[Any]) -> ShopOrder:
+    ids, time, total, email, visitor = row
+    return ShopOrder(
+        ids=tuple(map(Node.parse, ids)),
+        claim=OrderClaim(number, time, total, email),
+        visitor=profile_node(visitor) if visitor else None,
+    )
+
+
+def encode_note(note: Note) -> Item:
+    """Encode a note about a call."""
+    item: Item = {"source": note.source, "refused": note.refused}
+    return item | _present(
+        verdicts=_json_unless_empty(note.verdicts), late=_json_unless_empty(note.late)
+    )
 
 
 def decode_note(item: Item) -> Note:
-    """What `write_note` wrote."""
+    """Decode a note about a call."""
     return Note(
         source=str(item["source"]),
-        verdicts=tuple(json.loads(str(item.get("verdicts", "[]")))),
-        refused=int(item["refused"]),
-        late=tuple((time, id_) for time, id_ in json.loads(str(item.get("late", "[]")))),
+        verdicts=tuple(_json(item, "verdicts", "[]")),
+        refused=_number(item, "refused"),
+        late=tuple((time, id_) for time, id_ in _json(item, "late", "[]")),
     )
 
 
-def _intervals(item: Item) -> Intervals:
-    found: Sequence[Sequence[int]] = json.loads(str(item.get("erased", "[]")))
-    return tuple((start, end) for start, end in found)
+def _present(**attributes: Attribute) -> Item:
+    """Those attributes that are neither empty, zero nor false."""
+    return {name: value for name, value in attributes.items() if value}
 
 
-def _node(text: Attribute | None) -> Node | None:
+def _json_unless_empty(value: Sequence[Any] | Mapping[str, Any] | None) -> str:
+    return values.to_json(value) if value else ""
+
+
+def _node_text(node: Node | None) -> str:
+    return str(node) if node else ""
+
+
+def _json(item: Item, name: str, default: str) -> Any:
+    return json.loads(str(item.get(name, default)))
+
+
+def _number(item: Item, name: str) -> int:
+    return int(item.get(name, 0))
+
+
+def _flag(item: Item, name: str) -> bool:
+    return bool(item.get(name, False))
+
+
+def _intervals(item: Item, name: str) -> Intervals:
+    return tuple((start, end) for start, end in _json(item, name, "[]"))
+
+
+def _node(item: Item, name: str) -> Node | None:
+    text = item.get(name)
     return Node.parse(str(text)) if text else None
 
 
-def _text(value: Attribute | None) -> str | None:
-    return None if value is None else str(value)
+def _nodes(item: Item, name: str) -> tuple[Node, ...]:
+    return tuple(map(Node.parse, _json(item, name, "[]")))
+
+
+def _decode_values(item: Item) -> values.Values:
+    text = item.get("values")
+    return values.unpack_values(None if text is None else str(text))

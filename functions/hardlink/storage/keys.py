@@ -1,4 +1,4 @@
-"""Keys of both tables. One home for partition and sort key formats."""
+"""Keys of both tables: every partition key, sort key and prefix of one is spelled here and nowhere else."""
 
 from __future__ import annotations
 
@@ -13,13 +13,45 @@ PARTITION: dict[Table, str] = {"sessions": "session", "customers": "customer"}
 
 SORT = "item"
 
+EXPIRES = "expires"
+"""The TTL attribute, in seconds, as DynamoDB wants it."""
+
 HEAD = "#"
 
 ERASURE = "~"
-"""The sort key of an erasure: that there is one has the rest carried out."""
+"""The sort key of an erasure's receipt: the stream hands it to the function that carries the erasure out."""
 
-EXPIRES = "expires"
-"""The TTL attribute, in seconds, as DynamoDB wants it."""
+# Prefixes of sort keys in a session's partition. Events sort before notes, and pieces lie behind
+# both: a timeline and the live view read one range each.
+EVENT = "e/"
+CALL_NOTE = "n/"
+EVENT_PIECE = "x/"
+ORDER_VISITOR = "p/"
+ACTIVE_SESSION = "s/"
+
+# Prefixes of sort keys in a node's partition. A customer's view reads one range, from `#` to the
+# end of `s/`: what it shows sorts before what it does not.
+LINKED_PROFILE = "c/"
+ROOT_REFERENCE = "h/"
+CUSTOMER_IDENTIFIER = "i/"
+LINK_ENTRY = "l/"
+PROFILE_SESSION = "m/"
+CONTRIBUTION = "p/"
+ROOT_SESSION = "s/"
+SHOP_ORDER = "t/"
+SPILLED_VALUE = "v/"
+BACK_REFERENCE = "w/"
+
+# Prefixes of an erasure's tasks, see `hardlink.domain.erasure_states`.
+ERASED_NODE = "n/"
+ORDER_TASK = "o/"
+REDACTED_NODE = "r/"
+ERASED_SESSION = "s/"
+FREED_IDENTIFIER = "u/"
+TASKS = (ERASED_NODE, ORDER_TASK, REDACTED_NODE, ERASED_SESSION, FREED_IDENTIFIER)
+
+FIRST_ITEM, LAST_ITEM = "!", "~~"
+"""Sort keys before and behind every other one of a partition."""
 
 
 def node_head(project: str, node: Node) -> Key:
@@ -29,77 +61,77 @@ def node_head(project: str, node: Node) -> Key:
 
 def link_entry(project: str, node: Node, rev: int) -> Key:
     """The key of one entry of a node's link history."""
-    return Key("customers", f"{project}/{node}", f"l/{rev:012d}")
+    return _node_item(project, node, f"{LINK_ENTRY}{rev:012d}")
 
 
-def profile_session(project: str, profile: Node, session_head: str) -> Key:
-    """The key that says: this session is of this profile."""
-    return Key("customers", f"{project}/{profile}", f"m/{session_head}")
+def profile_session(project: str, profile: Node, session_id: str) -> Key:
+    """The key of the row that makes a session one of a profile's."""
+    return _node_item(project, profile, f"{PROFILE_SESSION}{session_id}")
 
 
 def linked_profile(project: str, soft: Node, profile: Node) -> Key:
-    """The key that says: this profile links to this soft identifier, or once did."""
-    return Key("customers", f"{project}/{soft}", f"c/{profile.value}")
+    """The key of a profile that links to a soft identifier, or once did."""
+    return _node_item(project, soft, f"{LINKED_PROFILE}{profile.value}")
 
 
 def back_reference(project: str, target: Node, node: Node) -> Key:
-    """The key that says: the history of this node names the target, or once did."""
-    return Key("customers", f"{project}/{target}", f"w/{node}")
+    """The key of a reference from a node to another one whose link history names it, or once did."""
+    return _node_item(project, target, f"{BACK_REFERENCE}{node}")
 
 
 def shop_order(project: str, node: Node, number: str) -> Key:
-    """The key that says: the shop told this order of whoever has this identifier."""
-    return Key("customers", f"{project}/{node}", f"t/{number}")
+    """The key of an order that the shop reported with this identifier."""
+    return _node_item(project, node, f"{SHOP_ORDER}{number}")
+
+
+def root_reference(project: str, node: Node, root: Node) -> Key:
+    """The key of a reference to a root that may hold rows of this node."""
+    return _node_item(project, node, f"{ROOT_REFERENCE}{root}")
+
+
+def customer_identifier(project: str, root: Node, soft: Node) -> Key:
+    """The key of an identifier that finds this customer."""
+    return _node_item(project, root, f"{CUSTOMER_IDENTIFIER}{soft}")
+
+
+def node_contribution(project: str, root: Node, node: Node) -> Key:
+    """The key of a node's contribution to a root."""
+    return _node_item(project, root, f"{CONTRIBUTION}{node}")
+
+
+def profile_contributions(project: str, root: Node) -> tuple[Key, str]:
+    """A key before those of all profiles' contributions to a root, and the sort key behind them."""
+    return node_contribution(project, root, Node(PROFILE, "")), f"{CONTRIBUTION}{PROFILE}>"
+
+
+def root_session(project: str, root: Node, session_id: str) -> Key:
+    """The key of a session under a root."""
+    return _node_item(project, root, f"{ROOT_SESSION}{session_id}")
+
+
+def spilled_value(project: str, node: Node, name: Name) -> Key:
+    """The key of a value too large to stand in its node."""
+    return _node_item(project, node, f"{SPILLED_VALUE}{name[0]}/{name[1]}")
 
 
 def tombstone(project: str, node: Node) -> Key:
-    """The key that says when a node was erased, and not which one it was.
+    """The key of the time at which a node was erased: a digest, so that it does not name the node.
 
-    Of a profile also whether it had opted out (`denied`), and what makes the one that comes after it (`next`).
+    Of a profile the tombstone also holds its opt-out and the seed of its successor's ID.
     """
     digest = hashlib.sha256(f"{project}/{node}".encode()).hexdigest()
     return Key("customers", f"{project}/{ERASURE}{digest}", "t")
 
 
 def erasure_item(project: str, id_: str, item: str = ERASURE) -> Key:
-    """The key of an erasure; until it is done, of what it has to do: `n/<node>`, `r/<profile>`, `s/<session>`."""
+    """The key of an erasure's receipt; with `item`, of one of its tasks (`TASKS`)."""
     return Key("customers", f"{project}/{ERASURE}/{id_}", item)
 
 
 def erasure_of_partition(partition: str) -> tuple[str, str]:
-    """Project and ID of the erasure whose partition this is."""
+    """Read project and ID of an erasure from its partition key."""
     project, rest = split_partition(partition)
     return project, rest.removeprefix(f"{ERASURE}/")
-
-
-def root_reference(project: str, node: Node, root: Node) -> Key:
-    """The key that says: this root may hold rows of this node."""
-    return Key("customers", f"{project}/{node}", f"h/{root}")
-
-
-def customer_identifier(project: str, root: Node, soft: Node) -> Key:
-    """The key that says: this identifier finds this customer."""
-    return Key("customers", f"{project}/{root}", f"i/{soft}")
-
-
-def node_contribution(project: str, root: Node, node: Node) -> Key:
-    """The key of a node's contribution to a root."""
-    return Key("customers", f"{project}/{root}", f"p/{node}")
-
-
-def profile_contributions(project: str, root: Node) -> tuple[Key, str]:
-    """Before the keys of all profiles' contributions to a root, and the sort key behind them."""
-    return node_contribution(project, root, Node(PROFILE, "")), f"p/{PROFILE}>"
-
-
-def root_session(project: str, root: Node, session_head: str) -> Key:
-    """The key of a session under a root."""
-    return Key("customers", f"{project}/{root}", f"s/{session_head}")
-
-
-def spilled_value(project: str, node: Node, name: Name) -> Key:
-    """The key of a value too large to stand in its node."""
-    return Key("customers", f"{project}/{node}", f"v/{name[0]}/{name[1]}")
 
 
 def session_head(project: str, id_: str) -> Key:
@@ -109,7 +141,12 @@ def session_head(project: str, id_: str) -> Key:
 
 def session_event(project: str, session_id: str, time: int, id_: str) -> Key:
     """The key of an event: in order of time, then of ID."""
-    return Key("sessions", f"{project}/{session_id}", f"e/{time:016d}/{id_}")
+    return _session_item(project, session_id, f"{first_event_item(time)}{id_}")
+
+
+def first_event_item(time: int) -> str:
+    """A sort key before every event of a time, and behind every earlier one."""
+    return f"{EVENT}{time:016d}/"
 
 
 def event_piece(of: Key, digest: str, number: int) -> Key:
@@ -117,39 +154,49 @@ def event_piece(of: Key, digest: str, number: int) -> Key:
 
     `digest`: of the whole content, so that another event of this ID and time never overwrites it.
     """
-    return of._replace(item=f"x/{of.item[2:]}/{digest}/{number:03d}")
+    event = of.item.removeprefix(EVENT)
+    return of._replace(item=f"{EVENT_PIECE}{event}/{digest}/{number:03d}")
+
+
+def event_time(key: Key) -> int:
+    """Read the time from the key of an event, of a piece of one, or of a note: microseconds."""
+    return int(key.item.split("/", 2)[1])
 
 
 def order_head(project: str, number: str) -> Key:
-    """The key of what is known of an order: beside the sessions, under a name that no client may send for one."""
-    return Key("sessions", f"{project}/{synthetic_ids.order_partition(number)}", "o")
+    """The key of an order: beside the sessions, under a name that no client may send for one."""
+    return _session_item(project, synthetic_ids.order_partition(number), "o")
 
 
-def order_aside(project: str, number: str, profile: Node) -> Key:
-    """The key that says: this profile tracked an order of which the row has no room for more."""
-    return order_head(project, number)._replace(item=f"p/{profile.value}")
+def order_visitor(project: str, number: str, profile: Node) -> Key:
+    """The key of a profile that tracked an order whose item has no room for more."""
+    return order_head(project, number)._replace(item=f"{ORDER_VISITOR}{profile.value}")
 
 
 def active_session(project: str, latest: int, session_id: str) -> Key:
-    """The key that says: this session may hold events up to `latest`. In a partition that no session can have."""
-    return Key(
-        "sessions", f"{project}/{synthetic_ids.ACTIVE_SESSIONS}", f"s/{latest:016d}/{session_id}"
-    )
+    """The key of a session that may hold events up to `latest`, in a partition that no session can have."""
+    item = f"{ACTIVE_SESSION}{latest:016d}/{session_id}"
+    return _session_item(project, synthetic_ids.ACTIVE_SESSIONS, item)
 
 
 def active_session_id(key: Key) -> str:
-    """The session that `recent` names."""
+    """Read the session's ID from the key of an active session."""
     return key.item.split("/", 2)[2]
 
 
 def call_note(project: str, session_id: str, time: int, evidence: str) -> Key:
     """The key of a note about a call."""
-    return Key("sessions", f"{project}/{session_id}", f"n/{time:016d}/{evidence}")
+    return _session_item(project, session_id, f"{first_note_item(time)}{evidence}")
+
+
+def first_note_item(time: int) -> str:
+    """A sort key before every note of a time, and behind every earlier one."""
+    return f"{CALL_NOTE}{time:016d}/"
 
 
 def note_time(key: Key) -> int:
-    """When the call came that a note is about."""
-    return int(key.item.split("/", 2)[1])
+    """Read the time of a call from the key of its note: microseconds."""
+    return event_time(key)
 
 
 def end_of_prefix(prefix: str) -> str:
@@ -158,16 +205,19 @@ def end_of_prefix(prefix: str) -> str:
 
 
 def hashed_partition(partition: str) -> str:
-    """A partition's name in logs: it says nobody's, and is the same each time."""
+    """The name of a partition in logs: it names no customer, and is the same each time."""
     return hashlib.sha256(partition.encode()).hexdigest()[:16]
 
 
 def split_partition(partition: str) -> tuple[str, str]:
-    """Project and the rest of a partition key: projects hold no `/`."""
+    """Split a partition key into project and rest: projects hold no `/`."""
     project, _, rest = partition.partition("/")
     return project, rest
 
 
-def event_time(key: Key) -> int:
-    """The time in an event's key."""
-    return int(key.item.split("/", 2)[1])
+def _node_item(project: str, node: Node, item: str) -> Key:
+    return Key("customers", f"{project}/{node}", item)
+
+
+def _session_item(project: str, session_id: str, item: str) -> Key:
+    return Key("sessions", f"{project}/{session_id}", item)

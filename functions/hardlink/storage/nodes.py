@@ -1,68 +1,117 @@
-"""Reads the nodes of the identity forest and their histories."""
+"""Reads the nodes of the identity forest, their histories and the rows under them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from hardlink.domain import records
-from hardlink.domain.graph import PROFILE, Entry, Node
-from hardlink.domain.records import Record
+from hardlink.domain.graph import PROFILE, Entry, Node, profile_node
+from hardlink.domain.records import Item, Key, Record, Session
 from hardlink.storage import items, keys
 from hardlink.storage.store import Store
 
 
 def read_records(store: Store, project_id: str, nodes: Iterable[Node]) -> dict[Node, Record]:
-    """These nodes, as they are."""
+    """Read nodes."""
     wanted = list(dict.fromkeys(nodes))
-    found_items = store.get([keys.node_head(project_id, node) for node in wanted]) if wanted else []
+    if not wanted:
+        return {}
+    found_items = store.get([keys.node_head(project_id, node) for node in wanted])
     return {node: items.decode_record(item) for node, item in zip(wanted, found_items, strict=True)}
+
+
+def read_record(store: Store, project_id: str, node: Node) -> Record:
+    """Read one node."""
+    return items.decode_record(store.get([keys.node_head(project_id, node)])[0])
 
 
 def read_claimed_records(
     store: Store, project_id: str, nodes: Iterable[Node]
 ) -> dict[Node, Record]:
-    """These nodes, as they are, and when each was erased last; profiles never come back, and are not asked."""
+    """Read nodes, and of each identifier when it was erased last: one request.
+
+    A profile that was erased never comes back under its ID, so its tombstone is not read.
+    """
     wanted = list(dict.fromkeys(nodes))
-    named = [node for node in wanted if node.type != PROFILE]
-    item_keys = [keys.node_head(project_id, node) for node in wanted]
-    found_items = (
-        store.get([*item_keys, *(keys.tombstone(project_id, node) for node in named)])
-        if item_keys
-        else []
-    )
-    stones = dict(zip(named, found_items[len(wanted) :], strict=True))
-    return {
-        node: items.decode_record(item)._replace(last_erased_at=erasure_time(stones.get(node)))
-        for node, item in zip(wanted, found_items, strict=False)
-    }
+    if not wanted:
+        return {}
+    identifiers = [node for node in wanted if node.type != PROFILE]
+    heads = [keys.node_head(project_id, node) for node in wanted]
+    tombstones = [keys.tombstone(project_id, node) for node in identifiers]
+    found_items = store.get([*heads, *tombstones])
+    erased_at = dict(zip(identifiers, map(erasure_time, found_items[len(heads) :]), strict=True))
+    found = {}
+    for node, item in zip(wanted, found_items, strict=False):
+        record = items.decode_record(item)
+        found[node] = record._replace(last_erased_at=erased_at.get(node, 0))
+    return found
 
 
-def erasure_time(item: records.Item | None) -> int:
-    """When the node of a tombstone was erased; 0 is never."""
-    return int(item["at"]) if item else 0
+def erasure_time(tombstone: Item | None) -> int:
+    """Read from a tombstone when its node was erased; 0 is never."""
+    return int(tombstone["at"]) if tombstone else 0
 
 
 def read_history(store: Store, project_id: str, node: Node) -> list[Entry]:
-    """The link history of a node, oldest first."""
-    return [
-        items.decode_entry(records.Key("customers", "", name), item)
-        for name, item in read_rows(store, project_id, node, "l/")
-    ]
+    """Read the link history of a node, oldest first."""
+    rows = read_rows(store, project_id, node, keys.LINK_ENTRY)
+    return [items.decode_entry(records.Key("customers", "", name), item) for name, item in rows]
 
 
 def count_profiles(store: Store, project_id: str, root: Node, most: int) -> int:
-    """How many profiles are associated with a customer; nobody counts further than `most`."""
+    """Count the profiles that are associated with a customer, up to `most`."""
     first, last = keys.profile_contributions(project_id, root)
     found = store.scan(first.table, first.partition, first.item, last)
     return sum(1 for _ in islice(found, most))
 
 
-def read_rows(
-    store: Store, project_id: str, node: Node, prefix: str
-) -> list[tuple[str, records.Item]]:
-    """The items of one kind under a node: sort key and item."""
-    found = store.scan(
-        "customers", keys.node_head(project_id, node).partition, prefix, keys.end_of_prefix(prefix)
-    )
+def read_rows(store: Store, project_id: str, node: Node, prefix: str) -> list[tuple[str, Item]]:
+    """Read the items under a node whose sort keys begin with a prefix of `keys`: sort key and item."""
+    partition = keys.node_head(project_id, node).partition
+    found = store.scan("customers", partition, prefix, keys.end_of_prefix(prefix))
     return [(key.item, item) for key, item in found]
+
+
+def read_row_names(store: Store, project_id: str, node: Node, prefix: str) -> list[str]:
+    """Read what stands behind a prefix in the sort keys of the items under a node."""
+    rows = read_rows(store, project_id, node, prefix)
+    return [name.removeprefix(prefix) for name, _ in rows]
+
+
+def read_named_nodes(store: Store, project_id: str, node: Node, prefix: str) -> list[Node]:
+    """Read the nodes that the items under a node name in their sort keys, behind a prefix."""
+    return [Node.parse(name) for name in read_row_names(store, project_id, node, prefix)]
+
+
+def read_linked_profiles(store: Store, project_id: str, soft: Node) -> list[Node]:
+    """Read the profiles that link to a soft identifier, or once did."""
+    names = read_row_names(store, project_id, soft, keys.LINKED_PROFILE)
+    return [profile_node(name) for name in names]
+
+
+def read_session_ids(store: Store, project_id: str, profile: Node) -> list[str]:
+    """Read the IDs of a profile's sessions."""
+    return read_row_names(store, project_id, profile, keys.PROFILE_SESSION)
+
+
+def read_session(store: Store, project_id: str, id_: str) -> Session | None:
+    """Read a session, also one that was erased."""
+    key = keys.session_head(project_id, id_)
+    item = store.get([key])[0]
+    return items.decode_session(key, item) if item else None
+
+
+def read_sessions(store: Store, project_id: str, ids: Sequence[str]) -> list[Session]:
+    """Read those sessions that exist, also those that were erased."""
+    found = read_items(store, [keys.session_head(project_id, id_) for id_ in ids])
+    return [items.decode_session(key, item) for key, item in found.items()]
+
+
+def read_items(store: Store, item_keys: Sequence[Key]) -> dict[Key, Item]:
+    """Read those of these items that exist, in the keys' order."""
+    if not item_keys:
+        return {}
+    found_items = store.get(item_keys)
+    pairs = zip(item_keys, found_items, strict=True)
+    return {key: item for key, item in pairs if item is not None}

@@ -1,4 +1,4 @@
-"""Optimistic concurrency: decide again when others wrote meanwhile, and give up with an answer, not a hang."""
+"""Optimistic concurrency: decide again where another call wrote meanwhile, and give up with an answer, not a hang."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _LONGEST_PAUSE = 0.05
 
 
 def optimistic_retries() -> Iterator[int]:
-    """Decide again, in a crowd after a random pause. Raises `Busy` when others were always quicker."""
+    """Number the attempts at a conditional write, pausing between them in a crowd.
+
+    A caller returns from the loop, or continues it on `ConditionFailed`. Raises `Busy` when all
+    attempts failed.
+    """
     for number in range(_TRIES):
         if number >= _AT_ONCE:
             time.sleep(random.uniform(0, _LONGEST_PAUSE))

@@ -1,4 +1,4 @@
-"""What the library asks of a store: consistent reads, ranges, and conditional writes, all or none."""
+"""The protocol of a store: consistent reads, ranges, and conditional writes, all or none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_ACTIONS = 100
 
 
 class Part(NamedTuple):
-    """One of so many parts of a table: from 0 on."""
+    """One part of a table, `number` from 0 on, of as many as `of` says."""
 
     number: int
     of: int
@@ -22,39 +22,39 @@ WHOLE = Part(0, 1)
 
 
 class ConditionFailed(Exception):
-    """Something changed since it was read: read again, decide again. Nothing was written."""
+    """An item changed since it was read: read again, decide again. Nothing was written."""
 
 
 class Absent(NamedTuple):
-    """There is no such item."""
+    """Condition: there is no such item."""
 
 
 class Present(NamedTuple):
-    """There is such an item."""
+    """Condition: there is such an item."""
 
 
 class Rev(NamedTuple):
-    """Nobody wrote the item since it was read at this `rev` (0: it was absent)."""
+    """Condition: the item was not written since it was read at this `rev` (0: it was absent)."""
 
     rev: int
 
 
 class AtMost(NamedTuple):
-    """The item is absent, or its attribute is no larger than `value`."""
+    """Condition: the item is absent, or its attribute is no larger than `value`."""
 
     attribute: str
     value: int
 
 
 class Below(NamedTuple):
-    """The item is there, and its attribute is smaller than `value`."""
+    """Condition: the item is there, and its attribute is smaller than `value`."""
 
     attribute: str
     value: int
 
 
 class Same(NamedTuple):
-    """The item is there, and its attribute is still `value`."""
+    """Condition: the item is there, and its attribute is still `value`."""
 
     attribute: str
     value: str | int
@@ -64,7 +64,7 @@ Condition: TypeAlias = Absent | Present | Rev | AtMost | Below | Same
 
 
 class Put(NamedTuple):
-    """Write an item whole."""
+    """Write an item whole, where `when` holds."""
 
     key: Key
     item: Item
@@ -72,7 +72,7 @@ class Put(NamedTuple):
 
 
 class Patch(NamedTuple):
-    """Set some attributes of an item and remove others."""
+    """Set some attributes of an item and remove others, where `when` holds."""
 
     key: Key
     put: Item
@@ -81,14 +81,14 @@ class Patch(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """Delete an item, whether it is there or not, unless `when` says what it must be."""
+    """Delete an item, where `when` holds; one that is not there is deleted already."""
 
     key: Key
     when: Condition | None = None
 
 
 class Check(NamedTuple):
-    """Write nothing, but only if this holds."""
+    """Let the other actions of a transaction be written only where `when` holds."""
 
     key: Key
     when: Condition
@@ -124,10 +124,10 @@ def _expected_rev(action: Action) -> int | Condition | None:
 
 
 class Store(Protocol):
-    """Both tables. Every call may raise `Busy` when the tables don't answer."""
+    """Both tables. Every call may raise `Busy` when the tables do not answer."""
 
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
-        """The items at these keys, in their order, read consistently; `None` where there is none."""
+        """Read the items at these keys, in their order, consistently; `None` where there is none."""
 
     def scan(
         self,
@@ -139,24 +139,27 @@ class Store(Protocol):
         newest_first: bool = False,
         page: int | None = None,
     ) -> Iterator[tuple[Key, Item]]:
-        """The items of a partition with sort keys from `first` to `last`, both included, read consistently.
+        """Read the items of a partition with sort keys from `first` to `last`, both included.
 
-        Pages are fetched as they are asked for; `page` is how many items one of them should hold.
+        Read consistently. Pages are fetched as they are asked for; `page`: how many items one of
+        them should hold.
         """
 
     def scan_all(
         self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
     ) -> Iterator[list[tuple[Key, Item]]]:
-        """Every item whose partition key begins with `partitions`, and its sort key with one of `kinds`; in no order.
+        """Read every item whose partition key begins with `partitions`, and its sort key with one of `kinds`.
 
-        `partitions`: empty for all. `part`: of one part of the table alone; every partition is in one, and stays there.
+        In no order. `partitions`: empty for all. `part`: one part of the table; every partition
+        stays in one.
 
-        It reads the whole table, whatever it answers: a page a request, many of them empty, as they are asked for.
-        Each page is read consistently, all of them at no one moment: what is written meanwhile may be seen or not.
+        It reads the whole table, whatever it answers: a page a request, many of them empty, as they
+        are asked for. Each page is read consistently, but not all at one moment: what is written
+        meanwhile may be seen or not.
         """
 
     def write(self, actions: Sequence[Action]) -> None:
-        """All of these or none, at most 100, each on a key of its own. Raises `ConditionFailed`."""
+        """Write all of these or none, at most 100, each on a key of its own. Raises `ConditionFailed`."""
 
     def insert(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
-        """Add items that nobody may overwrite, on keys of their own: `False` where one was there already."""
+        """Add items, each on a key of its own; `False` where one was there already, which is kept."""

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hardlink.domain.errors import Busy, Unauthorized
 from hardlink.domain.times import MINUTE, SECOND
+from hardlink.storage.aws import create_client
 
 _KEPT = 5 * MINUTE
 _FRESH = 10 * SECOND
@@ -85,8 +84,7 @@ def secret(names: str) -> Callable[[], Keys]:
     key, and whoever has the old one keeps it until the next rotation. To revoke a key, put a new one twice: a function
     that runs keeps its keys for up to five minutes.
     """
-    config = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard"})
-    client: Any = botocore.session.get_session().create_client("secretsmanager", config=config)
+    client = create_client("secretsmanager", connect_timeout=1, read_timeout=5)
     secrets: Mapping[str, str] = json.loads(names)
     return lambda: {project: list(_versions(client, name)) for project, name in secrets.items()}
 

@@ -175,7 +175,7 @@ def test_when_the_tables_are_busy_the_file_comes_again(
 ) -> None:
     message = shop.put("feeds/demo/orders.csv", CSV)
     with monkeypatch.context() as patch:
-        patch.setattr("hardlink.services.orders.Orders.tell", _busy)
+        patch.setattr("hardlink.services.orders.Orders.record", _busy)
         assert not shop.run(message)
     assert shop.run(message)
     assert shop.summary() == stored(COUNT)
