@@ -129,7 +129,7 @@ def test_every_attribute_that_is_written_is_documented() -> None:
 
 
 def written_attributes() -> set[str]:
-    """List the attributes that `storage/items.py` writes: keys of dictionaries, and of items that it sets."""
+    """List the attributes that `storage/items.py` writes: names and keys of what its encoders set."""
     path = topology.FUNCTIONS / "hardlink" / "storage" / "items.py"
     constants = {"EXPIRES": keys.EXPIRES}
     names: set[str] = set()
@@ -153,4 +153,6 @@ def find_item_keys(node: ast.AST) -> list[ast.expr]:
         return [key for key in node.keys if key is not None]
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
         return [node.targets[0].slice]
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "_present":
+        return [ast.Constant(keyword.arg) for keyword in node.keywords]
     return []

@@ -191,7 +191,7 @@ def test_a_row_that_fails_unexpectedly_stops_no_other(
     carry_out = Service.order
 
     def order(service: Service, call: Any, told: Any) -> Any:
-        if told.said.number == "70":
+        if told.claim.number == "70":
             raise RuntimeError("too large")
         return carry_out(service, call, told)
 

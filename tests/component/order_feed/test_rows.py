@@ -25,7 +25,7 @@ def test_an_order_is_as_a_tracked_one() -> None:
     line = {"productNumber": 1, "url": "https://x.org", "quantity": "2", "lineTotal": "1,25"}
     told, warnings = said(email="G@x.org", products=[line])
     assert told.ids == (Node("registered", "9"), Node("email", "g@x.org"))
-    assert told.said == order_matching.parse_claim("7", told.said.time, 2.5, "g@x.org")
+    assert told.claim == order_matching.parse_claim("7", told.claim.time, 2.5, "g@x.org")
     products = [{**line, "quantity": 2, "lineTotal": 1.25}]
     assert told.properties == {"orderNumber": "7", "total": 2.5, "products": products}
     assert warnings == []
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_named(more: dict[str, Any], field: str) -> None:
 
 def test_an_address_that_is_none_is_left_out_and_told_once() -> None:
     told, (warning,) = said(email="e" * 600_000)
-    assert (told.ids, told.said.email) == ((Node("registered", "9"),), None)
+    assert (told.ids, told.claim.email) == ((Node("registered", "9"),), None)
     assert warning.startswith("email: ")
 
 
