@@ -1,4 +1,4 @@
-"""The read calls, and undo: everything that needs a server key."""
+"""GET /customers, /sessions, /live, /project, /tracking-user; POST /sessions/{id}/unlink."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hardlink.queries.api import Reading
+from hardlink.queries.api import ReadApi
+from hardlink.services.administration import Administration
 from hardlink.web import api_keys, caller
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
@@ -14,45 +15,75 @@ from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock, tables
 
 server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
-reading = Reading(tables(), caller.declared(), read_clock)
-
-ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
-    "GET /customers/{type}/{value}": lambda project_id, r: reading.customer(
-        project_id, r.path("type"), r.path("value")
-    ),
-    "GET /customers/{type}/{value}/events": lambda project_id, r: reading.customer_events(
-        project_id, r.path("type"), r.path("value"), r.query
-    ),
-    "GET /customers/{type}/{value}/export": lambda project_id, r: reading.export(
-        project_id, r.path("type"), r.path("value"), r.query, zipped=_zipped(r)
-    ),
-    "GET /sessions/{id}": lambda project_id, r: reading.session(project_id, r.path("id")),
-    "GET /sessions/{id}/events": lambda project_id, r: reading.session_events(
-        project_id, r.path("id"), r.query
-    ),
-    "GET /sessions/{id}/verdicts": lambda project_id, r: reading.verdicts(project_id, r.path("id")),
-    "GET /live": lambda project_id, r: reading.live(project_id, r.query),
-    "GET /project": lambda project_id, _: reading.project(project_id),
-    "POST /sessions/{id}/unlink": lambda project_id, r: reading.unlink(
-        project_id, r.path("id"), _evidence(r)
-    ),
-    "GET /tracking-user": lambda project_id, r: reading.tracking_user(project_id, r.query),
-}
-
-
-def _zipped(request: Request) -> bool:
-    return "gzip" in (request.header("accept-encoding") or "")
-
-
-def _evidence(request: Request) -> str | None:
-    """Which link to take back, if the call says so."""
-    body = request.json if request.has_body else None
-    evidence = body.get("evidence") if isinstance(body, dict) else None
-    return None if evidence is None else str(evidence)
+queries = ReadApi(tables(), caller.declared(), read_clock)
+administration = Administration(tables(), caller.declared(), read_clock)
 
 
 @entrypoint
 def handler(request: Request) -> Answer:
-    """See `Reading`; the server key says which project may be read."""
+    """Answer a call of the project that the server key may read. Raises `Unauthorized`."""
     project_id = server_keys.project(request.header("authorization"))
     return Answer(ROUTES[request.route](project_id, request))
+
+
+def _customer(project_id: str, request: Request) -> dict[str, Any]:
+    return queries.read_customer(project_id, request.path("type"), request.path("value"))
+
+
+def _customer_events(project_id: str, request: Request) -> dict[str, Any]:
+    type_, value = request.path("type"), request.path("value")
+    return queries.read_customer_events(project_id, type_, value, request.query)
+
+
+def _export(project_id: str, request: Request) -> dict[str, Any]:
+    type_, value = request.path("type"), request.path("value")
+    zipped = request.accepts_gzip
+    return queries.export_customer(project_id, type_, value, request.query, zipped=zipped)
+
+
+def _session(project_id: str, request: Request) -> dict[str, Any]:
+    return queries.read_session(project_id, request.path("id"))
+
+
+def _session_events(project_id: str, request: Request) -> dict[str, Any]:
+    return queries.read_session_events(project_id, request.path("id"), request.query)
+
+
+def _verdicts(project_id: str, request: Request) -> dict[str, Any]:
+    return queries.read_verdicts(project_id, request.path("id"))
+
+
+def _unlink(project_id: str, request: Request) -> dict[str, Any]:
+    """Undo the newest link, or the one that `evidence` in the body names."""
+    body = request.json if request.has_body else None
+    evidence = body.get("evidence") if isinstance(body, dict) else None
+    administration.undo_link(
+        project_id, request.path("id"), None if evidence is None else str(evidence)
+    )
+    return _session(project_id, request)
+
+
+def _live(project_id: str, request: Request) -> dict[str, Any]:
+    return queries.read_live(project_id, request.query)
+
+
+def _tracking_user(project_id: str, request: Request) -> dict[str, Any]:
+    return queries.find_tracking_user(project_id, request.query)
+
+
+def _project(project_id: str, _: Request) -> dict[str, Any]:
+    return queries.describe_project(project_id)
+
+
+ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
+    "GET /customers/{type}/{value}": _customer,
+    "GET /customers/{type}/{value}/events": _customer_events,
+    "GET /customers/{type}/{value}/export": _export,
+    "GET /sessions/{id}": _session,
+    "GET /sessions/{id}/events": _session_events,
+    "GET /sessions/{id}/verdicts": _verdicts,
+    "POST /sessions/{id}/unlink": _unlink,
+    "GET /live": _live,
+    "GET /tracking-user": _tracking_user,
+    "GET /project": _project,
+}

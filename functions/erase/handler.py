@@ -10,8 +10,8 @@ from typing import Any
 from hardlink.domain.call import new_id
 from hardlink.domain.times import MINUTE
 from hardlink.log import logger
-from hardlink.queries.api import Reading
 from hardlink.services import erasure
+from hardlink.services.administration import Administration
 from hardlink.services.erasure_sweep import ErasureSweep
 from hardlink.storage import erasure_queue
 from hardlink.web import api_keys, caller
@@ -21,18 +21,20 @@ from hardlink.web.response import Answer, InternalFailure
 from hardlink.web.wiring import read_clock, tables
 
 server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
-reading = Reading(tables(), caller.declared(), read_clock)
+administration = Administration(tables(), caller.declared(), read_clock)
 sweeping = ErasureSweep(tables(), read_clock, erasure.Erasure(tables(), read_clock, new_id))
 _ACCEPTED = 202
 
 ROUTES: dict[str, Callable[[str, Request], Answer]] = {
     "POST /customers/{type}/{value}/erase": lambda project_id, r: Answer(
-        reading.erase_customer(project_id, r.path("type"), r.path("value")), _ACCEPTED
+        administration.erase_customer(project_id, r.path("type"), r.path("value")), _ACCEPTED
     ),
     "POST /sessions/{id}/erase": lambda project_id, r: Answer(
-        reading.erase_session(project_id, r.path("id")), _ACCEPTED
+        administration.erase_session(project_id, r.path("id")), _ACCEPTED
     ),
-    "GET /erasures/{id}": lambda project_id, r: Answer(reading.erasure(project_id, r.path("id"))),
+    "GET /erasures/{id}": lambda project_id, r: Answer(
+        administration.read_erasure(project_id, r.path("id"))
+    ),
 }
 
 
@@ -43,7 +45,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @entrypoint
 def answered(request: Request) -> Answer:
-    """See `Reading`; the server key says which project it is about."""
+    """Answer a call about the project of the server key. Raises `Unauthorized`."""
     project_id = server_keys.project(request.header("authorization"))
     return ROUTES[request.route](project_id, request)
 

@@ -11,7 +11,7 @@ from hardlink.domain.errors import Forbidden, Invalid
 from hardlink.domain.events import MOST_ANSWERED_BYTES
 from hardlink.domain.sources import Project
 from hardlink.queries.customer import Customer
-from hardlink.queries.export_reader import ExportRequest, Exports
+from hardlink.queries.export_reader import ExportReader, ExportRequest
 from hardlink.web import api_keys, caller
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
@@ -22,7 +22,7 @@ MOST_ZIPPED = 16 * 1024 * 1024
 """Bytes of an answer that is sent as gzip: a sixth of it, as JSON of a kind comes to, is what Lambda answers."""
 
 server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
-exports = Exports(tables(), read_clock)
+exports = ExportReader(tables(), read_clock)
 
 
 @partial(entrypoint, error_answer=data_api.error_answer)
@@ -63,37 +63,37 @@ def _given(request: Request) -> credentials.Credentials:
 
 def _customer(request: Request, project_id: str, project: Project) -> Customer:
     who = data_api.who(request.json, project)
-    return exports.customer(project_id, who.nodes, who.session)
+    return exports.find_customer(project_id, who.nodes, who.session)
 
 
 def _export_one(request: Request, project_id: str, project: Project) -> Answer:
     customer = _customer(request, project_id, project)
-    budget = exports.budget(_most(request), data_api.EVENTS_HINT)
-    found = exports.events(customer, ExportRequest(), budget)
-    return Answer(data_api.one(customer, exports.values(customer), found, project))
+    budget = exports.open_budget(_most(request), data_api.EVENTS_HINT)
+    found = exports.read_events(customer, ExportRequest(), budget)
+    return Answer(data_api.one(customer, exports.read_values(customer), found, project))
 
 
 def _attributes(request: Request, project_id: str, project: Project) -> Answer:
     asked = data_api.attributes(request.json)
     customer = _customer(request, project_id, project)
     return Answer(
-        data_api.results(asked, customer, exports.values(customer), project, read_clock())
+        data_api.results(asked, customer, exports.read_values(customer), project, read_clock())
     )
 
 
 def _events(request: Request, project_id: str, project: Project) -> Answer:
     asked = data_api.events(request.json)
     customer = _customer(request, project_id, project)
-    budget = exports.budget(_most(request), data_api.EVENTS_HINT)
-    found = exports.events(customer, asked, budget)
+    budget = exports.open_budget(_most(request), data_api.EVENTS_HINT)
+    found = exports.read_events(customer, asked, budget)
     return Answer({"success": True, "data": [data_api.event(one) for one in found]})
 
 
 def _export(request: Request, project_id: str, project: Project) -> Answer:
     wanted = data_api.columns(request.json, project)
-    budget = exports.budget(_most(request), data_api.EXPORT_HINT)
-    fields, rows = data_api.table(exports.everyone(project_id, budget), wanted, project)
-    return Answer({"success": True, "fields": fields, "data": list(budget.held(rows))})
+    budget = exports.open_budget(_most(request), data_api.EXPORT_HINT)
+    fields, rows = data_api.table(exports.read_all_customers(project_id, budget), wanted, project)
+    return Answer({"success": True, "fields": fields, "data": list(budget.charge(rows))})
 
 
 def _anonymize(*_: object) -> Answer:

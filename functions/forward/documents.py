@@ -33,7 +33,7 @@ def event(key: Key, session: Session, found: StoredEvent) -> dict[str, Any]:
         "project": split_partition(key.partition)[0],
         "key": f"{key.partition}/{found.time}/{found.id}",
         "customer": {"type": customer.type, "value": customer.value} if customer else None,
-        **found.shown(session.id, session.profile.value),
+        **found.as_json(session.id, session.profile.value),
     }
 
 

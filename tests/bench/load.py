@@ -28,7 +28,7 @@ from hardlink.domain import sources_schema
 from hardlink.domain.errors import NotFound
 from hardlink.domain.graph import Node
 from hardlink.domain.times import to_iso
-from hardlink.queries.api import Reading
+from hardlink.queries.api import ReadApi
 from infra import topology
 from tests.support.engines import ENVIRONMENT, dynamodb_local, tables
 from tests.support.engines.tables import Engine
@@ -216,7 +216,7 @@ def _read_back(engine: Engine, found: Found) -> None:
         *wrong[:20],
         *(f"{one} was accepted, and isn't there" for one in accepted - there),
     ]
-    reading = Reading(engine.store, sources, lambda: time.time_ns() // 1000)
+    reading = ReadApi(engine.store, sources, lambda: time.time_ns() // 1000)
     whose = _by_customer(found)
     for who, expected in whose.items():
         shown = set(_timeline(reading, who))
@@ -243,12 +243,12 @@ def _by_customer(found: Found) -> dict[str, set[str]]:
     return whose
 
 
-def _timeline(reading: Reading, who: str) -> Iterator[str]:
+def _timeline(reading: ReadApi, who: str) -> Iterator[str]:
     query = {"limit": "1000"}
     node = Node("registered", who)
     with suppress(NotFound):
         while True:
-            page = reading.customer_events(SPACE, node.type, node.value, query.get)
+            page = reading.read_customer_events(SPACE, node.type, node.value, query.get)
             yield from (event["id"] for event in page["events"])
             if page["cursor"] is None:
                 return

@@ -70,7 +70,7 @@ def newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:
         world.drain()
         if number in SESSIONS:
             with engine.counted() as requests:
-                page = world.reading.customer_events(
+                page = world.queries.read_customer_events(
                     "shop", "registered", "regular", lambda _: None
                 )
             if len(page["events"]) != min(50, 10 * number):

@@ -13,7 +13,8 @@ from hardlink.domain.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.domain.records import Table
 from hardlink.domain.sources import Sources
 from hardlink.domain.times import SECOND
-from hardlink.queries.api import Reading
+from hardlink.queries.api import ReadApi
+from hardlink.services.administration import Administration
 from hardlink.services.association import Association
 from hardlink.services.erasure import Erasure
 from hardlink.services.erasure_sweep import ErasureSweep
@@ -89,7 +90,8 @@ class World:
         )
         self.association = Association(self.store, HARD_TYPES)
         ids = count(1)
-        self.reading = Reading(
+        self.queries = ReadApi(self.store, self.sources, self.clock)
+        self.administration = Administration(
             self.store, self.sources, self.clock, lambda: f"erasure-{next(ids):06d}"
         )
         erasing = Erasure(self.store, self.clock, lambda: f"consented-{next(ids):06d}")
@@ -148,7 +150,7 @@ class World:
 
     def customer(self, value: str, type_: str = "registered") -> Answer:
         """`GET /customers/{type}/{value}`."""
-        return self.reading.customer(SPACE, type_, value)
+        return self.queries.read_customer(SPACE, type_, value)
 
     def timeline(self, value: str, type_: str = "registered", **query: str) -> list[str]:
         """The IDs of a customer's events that were sent, newest first: all of them, page by page."""
@@ -159,7 +161,7 @@ class World:
         """A customer's events, newest first: all of them, page by page."""
         found: list[Answer] = []
         while True:
-            page = self.reading.customer_events(SPACE, type_, value, query.get)
+            page = self.queries.read_customer_events(SPACE, type_, value, query.get)
             found += page["events"]
             if page["cursor"] is None:
                 return found
@@ -171,30 +173,31 @@ class World:
 
     def session(self, session: str) -> Answer:
         """`GET /sessions/{id}`."""
-        return self.reading.session(SPACE, session)
+        return self.queries.read_session(SPACE, session)
 
     def session_events(self, session: str, **query: str) -> list[Answer]:
         """`GET /sessions/{id}/events`: the first page."""
-        found: list[Answer] = self.reading.session_events(SPACE, session, query.get)["events"]
+        found: list[Answer] = self.queries.read_session_events(SPACE, session, query.get)["events"]
         return found
 
-    def unlink(self, session: str) -> Answer:
+    def unlink(self, session: str, evidence: str | None = None) -> Answer:
         """`POST /sessions/{id}/unlink`."""
-        return self.reading.unlink(SPACE, session)
+        self.administration.undo_link(SPACE, session, evidence)
+        return self.session(session)
 
     # -- who is to be forgotten -----------------------------------------------------------------------------------
 
     def erase(self, value: str, type_: str = "registered") -> str:
         """`POST /customers/{type}/{value}/erase`: the receipt's ID."""
-        return str(self.reading.erase_customer(SPACE, type_, value)["erasure"]["id"])
+        return str(self.administration.erase_customer(SPACE, type_, value)["erasure"]["id"])
 
     def erase_session(self, session: str) -> str:
         """`POST /sessions/{id}/erase`: the receipt's ID."""
-        return str(self.reading.erase_session(SPACE, session)["erasure"]["id"])
+        return str(self.administration.erase_session(SPACE, session)["erasure"]["id"])
 
     def receipt(self, id_: str) -> Answer:
         """`GET /erasures/{id}`."""
-        return self.reading.erasure(SPACE, id_)
+        return self.administration.read_erasure(SPACE, id_)
 
     def swept(self) -> None:
         """Streams are drained, and every erasure is carried out, to its end."""

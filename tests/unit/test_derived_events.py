@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardlink.domain import derived_events
-from hardlink.domain.derived_events import AFTERWARDS, PING, SILENCE
+from hardlink.domain.derived_events import END_DELAY, PING, SILENCE
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.times import MINUTE, SECOND
 
@@ -94,7 +94,7 @@ def counted(pings: Sequence[int], now: int) -> list[Told]:
         if n == 0 or time - times[n - 1] > SILENCE:
             found.append((time, "session_start"))
         if (times[n + 1] if n + 1 < len(times) else now) - time > SILENCE:
-            found.append((time + AFTERWARDS, "session_end"))
+            found.append((time + END_DELAY, "session_end"))
     return sorted(found)
 
 

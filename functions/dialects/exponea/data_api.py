@@ -138,7 +138,7 @@ def ids(customer: Customer, project: Project) -> dict[str, Any]:
         for type_ in project.identifiers
         if type_ in known
     }
-    devices = customer.devices
+    devices = customer.current_sessions
     return found | {COOKIE: devices} if devices else found
 
 

@@ -16,7 +16,7 @@ START, END_OF, FIRST, MERGE = "session_start", "session_end", "first_session", "
 VISITS = frozenset({START, END_OF, FIRST})
 SILENCE = 20 * MINUTE
 """A visit ends when no ping comes for longer than this."""
-AFTERWARDS = 30 * SECOND
+END_DELAY = 30 * SECOND
 """A visit is said to end so long after its last ping."""
 
 
@@ -41,7 +41,7 @@ def with_visits(
                 held.append(_end(event))
             undecided, newer = event, event.time
         held.append(event)
-        settled = max(event.time + AFTERWARDS, undecided.time if undecided else 0)
+        settled = max(event.time + END_DELAY, undecided.time if undecided else 0)
         held.sort(key=_place, reverse=True)
         ready = next((n for n, one in enumerate(held) if one.time <= settled), len(held))
         yield from held[:ready]
@@ -69,7 +69,7 @@ def _start(ping: StoredEvent) -> StoredEvent:
 
 
 def _end(ping: StoredEvent) -> StoredEvent:
-    return _of(ping, END_OF, ping.time + AFTERWARDS)
+    return _of(ping, END_OF, ping.time + END_DELAY)
 
 
 def _of(ping: StoredEvent, type_: str, time: int) -> StoredEvent:

@@ -32,7 +32,7 @@ class StoredEvent(NamedTuple):
     expires: int | None = None
     order: str | None = None
 
-    def shown(self, session: str, profile: str) -> dict[str, Any]:
+    def as_json(self, session: str, profile: str) -> dict[str, Any]:
         """The event as the timeline answers it."""
         return {
             "id": self.id,

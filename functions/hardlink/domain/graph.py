@@ -122,7 +122,7 @@ def newest_root(found: Sequence[Span]) -> Node | None:
     return found[-1].target if found and found[-1].end == END else None
 
 
-def intervals_between(found: Sequence[Span]) -> tuple[tuple[int, int], ...]:
+def unlinked_intervals(found: Sequence[Span]) -> tuple[tuple[int, int], ...]:
     """When a node belonged to nobody."""
     starts = (0, *(span.end for span in found))
     ends = (*(span.start for span in found), END)

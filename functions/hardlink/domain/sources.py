@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from hardlink.domain.changeset import LINKS_A_DAY
 from hardlink.domain.errors import Invalid, UnknownSource
-from hardlink.domain.graph import Node
+from hardlink.domain.graph import PROFILE, Node, profile_node
 from hardlink.domain.identifiers import parse_identifier
 
 Policy = Literal["move", "split", "refuse"]
@@ -110,6 +110,12 @@ class Project:
         name = self.named_type(type_, type_field or field)
         text = parse_identifier(value, field)
         return Node(name, text.lower() if self.identifiers[name].email else text)
+
+    def parse_customer(self, type_: str, value: str) -> Node:
+        """Parse the customer in a path, `type/value`; `type` may be `profile`. Raises `Invalid`."""
+        if type_ == PROFILE:
+            return profile_node(parse_identifier(value, "value"))
+        return self.identifier(type_, value, "value", type_field="type")
 
     def named_type(self, type_: str, field: str) -> str:
         """A type as it is declared, from any of its spellings. Raises `Invalid` naming `field`."""

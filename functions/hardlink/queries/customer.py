@@ -1,26 +1,27 @@
-"""A customer as one partition tells it: own values and contributions folded, identifiers, sessions."""
+"""A customer folded from one partition: identifiers, values, sessions, and their intervals."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hardlink.domain import synthetic_ids
-from hardlink.domain.graph import PROFILE, Node, fold_spans, intervals_between
+from hardlink.domain.graph import PROFILE, Entry, Node, fold_spans, unlinked_intervals
 from hardlink.domain.records import Contribution, Item, Key, MergeNotice, Record, SessionRow
 from hardlink.domain.times import END
-from hardlink.domain.values import KINDS, Name, Value
+from hardlink.domain.values import KINDS, Name, Value, Values
 from hardlink.storage import items, keys
 from hardlink.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInterval:
-    """A session's events from `start` up to, not including, `end` belong to the customer read.
+    """The part of a session that belongs to one customer: from `start` up to, not including, `end`.
 
-    `bound`: no event of it is later; `seen`: one may be as late as this (microseconds).
+    Times are microseconds of event time. `bound`: no event of it is later, `seen`: the latest event
+    is expected here.
     """
 
     session: str
@@ -33,7 +34,7 @@ class SessionInterval:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A root and its rows."""
+    """A root of the identity forest with its rows. `owned`: identifiers whose owner it is."""
 
     project_id: str
     root: Node
@@ -43,11 +44,16 @@ class Customer:
     owned: tuple[Node, ...]
 
     @classmethod
-    def of(cls, project_id: str, root: Node, found: Iterable[tuple[Key, Item]]) -> Customer:
-        """A customer from the items of its partition."""
+    def from_items(
+        cls, project_id: str, root: Node, partition: Iterable[tuple[Key, Item]]
+    ) -> Customer:
+        """Build a customer from the items of its partition."""
         record = Record()
-        contributions, sessions, owned, history = [], [], [], []
-        for key, item in found:
+        contributions: list[Contribution] = []
+        sessions: list[SessionRow] = []
+        owned: list[Node] = []
+        history: list[Entry] = []
+        for key, item in partition:
             match key.item[:2]:
                 case keys.HEAD:
                     record = items.decode_record(item)
@@ -59,24 +65,33 @@ class Customer:
                     contributions.append(items.decode_contribution(key, item))
                 case "s/":
                     sessions.append(items.decode_session_row(key, item))
-        if root.type == PROFILE:  # what it did as somebody else is theirs
-            own = intervals_between(fold_spans(history))
-            said = record.values.items()
-            kept = {n: v for n, v in said if any(start <= v.time < end for start, end in own)}
-            record = record._replace(values=kept)
-            contributions.append(Contribution(root, own, {}))
-        return cls(project_id, root, record, tuple(contributions), tuple(sessions), tuple(owned))
+        customer = cls(
+            project_id, root, record, tuple(contributions), tuple(sessions), tuple(owned)
+        )
+        return customer._unlinked_part(history) if root.type == PROFILE else customer
+
+    def _unlinked_part(self, history: Iterable[Entry]) -> Customer:
+        """Drop what an anonymous profile did while it was linked: that belongs to the customer."""
+        unlinked = unlinked_intervals(fold_spans(history))
+        values = {
+            name: value
+            for name, value in self.record.values.items()
+            if _is_within(value.time, unlinked)
+        }
+        own = Contribution(self.root, unlinked, {})
+        return replace(
+            self,
+            record=self.record._replace(values=values),
+            contributions=(*self.contributions, own),
+        )
 
     @property
     def identifiers(self) -> dict[str, list[str]]:
-        """Every identifier that finds this customer, by type."""
-        lent = (node for c in self.contributions for node in (c.node, *c.identifiers))
-        nodes = {
-            self.root,
-            *self.owned,
-            *lent,
-            *(Node(t, v) for t, v in self.record.state.ids.items()),
-        }
+        """Values of every identifier that finds this customer, by type."""
+        nodes = {self.root, *self.owned}
+        nodes.update(Node(type_, value) for type_, value in self.record.state.ids.items())
+        for contribution in self.contributions:
+            nodes.update((contribution.node, *contribution.identifiers))
         by_type: dict[str, list[str]] = {}
         for node in sorted(nodes):
             if node.type != PROFILE:
@@ -84,72 +99,94 @@ class Customer:
         return by_type
 
     @property
-    def devices(self) -> list[str]:
-        """The sessions whose next event will be this customer's, the oldest first; not the customer's own."""
-        current = {stretch.session for stretch in self.stretches() if stretch.end == END}
-        rows = sorted(self.sessions, key=lambda row: (row.created, row.session))
-        return [
-            row.session
-            for row in rows
-            if row.session in current and not synthetic_ids.is_synthetic(row.session)
-        ]
+    def visits(self) -> list[SessionRow]:
+        """The sessions that clients made, oldest first; not the customer's own synthetic ones."""
+        rows = [row for row in self.sessions if not synthetic_ids.is_synthetic(row.session)]
+        return sorted(rows, key=_creation_order)
 
-    def values(self, store: Store) -> Mapping[str, Any]:
-        """Attributes, segments, traits and consents: of every name the value set last."""
+    @property
+    def current_sessions(self) -> list[str]:
+        """The sessions whose next event will be this customer's, oldest first."""
+        current = {interval.session for interval in self.session_intervals() if interval.end == END}
+        return [row.session for row in self.visits if row.session in current]
+
+    def read_values(self, store: Store) -> Mapping[str, Any]:
+        """Read attributes, segments, traits and consents; of each name the value set last."""
         newest: dict[Name, tuple[Value, Node]] = {}
-        lent = [(c.node, c.values) for c in self.contributions]
-        for node, said in [(self.root, self.record.values), *lent]:
-            for name, value in said.items():
-                if value.newer_than(newest[name][0] if name in newest else None):
-                    newest[name] = (value, node)
-        return _shown(_unspilled(store, self.project_id, newest))
+        _fold_newest(newest, self.root, self.record.values)
+        for contribution in self.contributions:
+            _fold_newest(newest, contribution.node, contribution.values)
+        return _by_kind(_read_spilled(store, self.project_id, newest))
 
-    def joined(self) -> Iterator[tuple[Node, MergeNotice]]:
-        """Visitors whose history was brought here when this customer was known already, and when that was."""
-        for c in self.contributions:
-            if (
-                c.merge_notice
-                and c.node.type == PROFILE
-                and c.merge_notice.at > self.record.created
-            ):
-                yield c.node, c.merge_notice
+    def list_merges(self) -> Iterator[tuple[Node, MergeNotice]]:
+        """List the visitors whose history joined a customer who was known already."""
+        for contribution in self.contributions:
+            notice = contribution.merge_notice
+            if notice is None or contribution.node.type != PROFILE:
+                continue
+            if notice.at > self.record.created:
+                yield contribution.node, notice
 
-    def stretches(self) -> list[SessionInterval]:
-        """Every session and stretch of time whose events are this customer's."""
-        intervals = {c.node: c.intervals for c in self.contributions}
-        return [
-            SessionInterval(
-                row.session,
-                row.profile.value,
-                max(start, row.since),
-                end,
-                min(row.latest, end - 1),
-                min(row.last_event_at, end - 1),
-            )
-            for row in self.sessions
-            for start, end in intervals.get(row.profile, ())
-            if row.since < end
-        ]
+    def session_intervals(self) -> list[SessionInterval]:
+        """List every part of a session whose events are this customer's."""
+        intervals = {one.node: one.intervals for one in self.contributions}
+        found: list[SessionInterval] = []
+        for row in self.sessions:
+            for start, end in intervals.get(row.profile, ()):
+                if row.since < end:
+                    found.append(_session_interval(row, start, end))
+        return found
 
 
-def _unspilled(
+def _session_interval(row: SessionRow, start: int, end: int) -> SessionInterval:
+    return SessionInterval(
+        row.session,
+        row.profile.value,
+        max(start, row.since),
+        end,
+        min(row.latest, end - 1),
+        min(row.last_event_at, end - 1),
+    )
+
+
+def _creation_order(row: SessionRow) -> tuple[int, str]:
+    return row.created, row.session
+
+
+def _is_within(time: int, intervals: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= time < end for start, end in intervals)
+
+
+def _fold_newest(newest: dict[Name, tuple[Value, Node]], node: Node, values: Values) -> None:
+    """Keep the later value of each name, with the node whose partition holds it."""
+    for name, value in values.items():
+        current = newest.get(name)
+        if value.newer_than(current[0] if current else None):
+            newest[name] = (value, node)
+
+
+def _read_spilled(
     store: Store, project_id: str, newest: Mapping[Name, tuple[Value, Node]]
 ) -> dict[Name, str]:
-    item_keys = {
-        name: keys.spilled_value(project_id, node, name)
-        for name, (value, node) in newest.items()
-        if value.spilled
-    }
-    found_items = (
-        dict(zip(item_keys, store.get(list(item_keys.values())), strict=True)) if item_keys else {}
-    )
-    found = {name: value.json for name, (value, _) in newest.items() if not value.spilled}
-    return found | {name: str(item["json"]) for name, item in found_items.items() if item}
+    """Replace values by their JSON, read from items of their own where they are large."""
+    texts: dict[Name, str] = {}
+    spilled: dict[Name, Key] = {}
+    for name, (value, node) in newest.items():
+        if value.spilled:
+            spilled[name] = keys.spilled_value(project_id, node, name)
+        else:
+            texts[name] = value.json
+    found = store.get(list(spilled.values())) if spilled else []
+    for name, item in zip(spilled, found, strict=True):
+        if item:
+            texts[name] = str(item["json"])
+    return texts
 
 
-def _shown(found: Mapping[Name, str]) -> dict[str, Any]:
-    shown: dict[str, Any] = {kind: {} for kind in KINDS}
-    for (kind, name), text in sorted(found.items()):
-        shown[kind][name] = json.loads(text)
-    shown["segments"] = [label for label, holds in shown["segments"].items() if holds]
-    return shown
+def _by_kind(texts: Mapping[Name, str]) -> dict[str, Any]:
+    """Parse values and group them by kind; segments become a list of those that hold."""
+    grouped: dict[str, Any] = {kind: {} for kind in KINDS}
+    for (kind, name), text in sorted(texts.items()):
+        grouped[kind][name] = json.loads(text)
+    grouped["segments"] = [label for label, holds in grouped["segments"].items() if holds]
+    return grouped

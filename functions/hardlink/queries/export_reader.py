@@ -1,4 +1,4 @@
-"""Whole customers, for whoever asks for all there is: one with every event, or everybody of a project."""
+"""Read whole customers: every event of one, or all customers of a project."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from hardlink.domain import values
-from hardlink.domain.errors import Invalid, NotFound, TooLarge
+from hardlink.domain.errors import Invalid, NotFound
 from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.records import Item, Key, SessionRow
-from hardlink.domain.times import END, SECOND
+from hardlink.domain.times import END
 from hardlink.queries.customer import Customer
-from hardlink.queries.paging import MOST, EventQuery, parse_cursor
+from hardlink.queries.customer_lookup import UNKNOWN_IDENTIFIER, find_customer
+from hardlink.queries.export_budget import MOST_READ, Budget
+from hardlink.queries.paging import MOST_EVENTS, EventQuery, parse_cursor
 from hardlink.queries.timeline import Timeline
 from hardlink.storage import keys
+from hardlink.storage.sessions import read_session
 from hardlink.storage.store import Store
 
-MOST_HELD = 48 * 1024 * 1024
-"""Bytes that one call reads and holds: what a function's memory has room for."""
-LONGEST = 20 * SECOND
-"""One call reads for so long at most: API Gateway waits no longer than 30 seconds for its answer."""
-_KINDS = (keys.HEAD, "i/", "l/", "m/", "p/", "s/")
-"""The rows that make a customer's view."""
+_VIEW_ROWS = (keys.HEAD, "i/", "l/", "m/", "p/", "s/")
+"""Sort keys of the rows from which a customer is folded."""
 
 Event = Mapping[str, Any]
-_T = TypeVar("_T")
+Rows = list[tuple[Key, Item]]
 
 
 class ExportRequest(NamedTuple):
-    """Which events of a customer, in which order. `types`, `limit`: none is all. The rest is as `Wanted` has it."""
+    """Events to export, and their order. No `types` and no `limit` mean all; see `EventQuery`."""
 
     types: Collection[str] | None = None
     skip: int = 0
@@ -41,169 +40,164 @@ class ExportRequest(NamedTuple):
     until: int = END
     derived: bool = True
 
+    @property
+    def end(self) -> int | None:
+        """The number of events to read until the export is complete."""
+        return None if self.limit is None else self.skip + self.limit
 
-class Budget:
-    """What one call may use up. `hint`: how to ask for less."""
-
-    def __init__(self, most: int, clock: Callable[[], int], hint: str) -> None:
-        self._left = most
-        self._clock = clock
-        self._until = clock() + LONGEST
-        self.hint = hint
-
-    def spend(self, size: int) -> None:
-        """Take so many bytes; fewer than none gives them back. Raises `TooLarge`."""
-        self._left -= size
-        if self._left < 0:
-            raise TooLarge(f"more than one answer holds: {self.hint}")
-        if self._clock() > self._until:
-            raise TooLarge(f"more than can be read for one answer: {self.hint}")
-
-    def held(self, found: Iterable[_T]) -> Iterator[_T]:
-        """These, each paid for by its size as JSON. Raises `TooLarge`."""
-        for one in found:
-            self.spend(values.json_size(one))
-            yield one
+    def as_query(self) -> EventQuery:
+        """Build the query for pages of these events, narrowed to a type if there is only one."""
+        only_type = next(iter(self.types)) if self.types and len(self.types) == 1 else None
+        return EventQuery(
+            limit=MOST_EVENTS,
+            type=only_type,
+            since=self.since,
+            until=self.until,
+            derived=self.derived,
+        )
 
 
-class Exports:
-    """Reads whole customers. `clock` answers microseconds since 1970."""
+class ExportReader:
+    """Reads whole customers. `clock` returns microseconds since 1970."""
 
     def __init__(self, store: Store, clock: Callable[[], int]) -> None:
         self._store = store
         self._clock = clock
         self._timeline = Timeline(store, clock)
 
-    def customer(
+    def find_customer(
         self, project_id: str, identifiers: Iterable[Node], session: str | None = None
     ) -> Customer:
-        """The one customer that these identifiers, or a session, find; those that find nobody say nothing.
+        """Find the one customer of some identifiers and a session; unknown ones are ignored.
 
-        Raises `NotFound` where all find nobody, `Invalid` where they find different customers.
+        Raises `NotFound` where all are unknown, `Invalid` where they find different customers.
         """
+        nodes = list(identifiers)
+        if session is not None:
+            nodes += self._profiles(project_id, session)
         found: dict[Node, Customer] = {}
-        for node in self._nodes(project_id, identifiers, session):
+        for node in nodes:
             try:
-                customer = self._timeline.customer(project_id, node)
+                customer = find_customer(self._store, project_id, node)
             except NotFound:
                 continue
             found[customer.root] = customer
         if not found:
-            raise NotFound("nobody is known by these identifiers")
+            raise NotFound(UNKNOWN_IDENTIFIER)
         if len(found) > 1:
             raise Invalid(
                 "these identifiers find different customers: send those of one customer", "ids"
             )
         return next(iter(found.values()))
 
-    def values(self, customer: Customer) -> Mapping[str, Any]:
-        """A customer's attributes, segments, traits and consents."""
-        return customer.values(self._store)
+    def read_values(self, customer: Customer) -> Mapping[str, Any]:
+        """Read a customer's attributes, segments, traits and consents."""
+        return customer.read_values(self._store)
 
-    def budget(self, most: int, hint: str) -> Budget:
-        """What an answer of so many bytes may use up from now on."""
+    def open_budget(self, most: int, hint: str) -> Budget:
+        """Open the budget of an answer of at most so many bytes. `hint`: how to ask for less."""
         return Budget(most, self._clock, hint)
 
-    def events(self, customer: Customer, asked: ExportRequest, answer: Budget) -> list[Event]:
-        """A customer's events, oldest first unless asked otherwise, as the timeline shows them.
+    def read_events(
+        self, customer: Customer, request: ExportRequest, answer: Budget
+    ) -> list[Event]:
+        """Read a customer's events as the timeline shows them, oldest first unless asked otherwise.
 
-        Never cut short: raises `TooLarge` where the answer's budget does not hold them.
+        Never cut short: raises `TooLarge` where the answer's budget cannot hold them.
         """
-        if asked.types is not None and not asked.types:
+        if request.types is not None and not request.types:
             return []
-        reading = self.budget(MOST_HELD, answer.hint)
-        stream = self._newest(customer, asked, reading)
-        end = None if asked.limit is None else asked.skip + asked.limit
-        if not asked.newest_first:
-            stream = reversed(_last(stream, end, reading))
-        return list(answer.held(islice(stream, asked.skip, end)))
+        reading = self.open_budget(MOST_READ, answer.hint)
+        events = self._newest_events(customer, request, reading)
+        if not request.newest_first:
+            events = reversed(_last_events(events, request.end, reading))
+        return list(answer.charge(islice(events, request.skip, request.end)))
 
-    def everyone(self, project_id: str, answer: Budget) -> list[tuple[Customer, Mapping[str, Any]]]:
-        """Every customer of a project and its values, anonymous ones too, in the order in which they came.
+    def read_all_customers(
+        self, project_id: str, answer: Budget
+    ) -> list[tuple[Customer, Mapping[str, Any]]]:
+        """Read every customer of a project with its values, also anonymous ones, oldest first.
 
         The only reader of a whole table: it takes as long as the table is large. Raises `TooLarge`.
         """
-        reading = self.budget(MOST_HELD, answer.hint)
-        found: dict[str, list[tuple[Key, Item]]] = defaultdict(list)
-        for page in self._store.scan_all("customers", f"{project_id}/", _KINDS):
-            reading.spend(sum(_size(key, item) for key, item in page))
+        reading = self.open_budget(MOST_READ, answer.hint)
+        customers: list[Customer] = []
+        for partition, rows in self._read_partitions(project_id, reading).items():
+            customer = _customer_of_partition(project_id, partition, rows)
+            if customer is not None:
+                customers.append(customer)
+        customers.sort(key=lambda one: (one.record.created, one.root))
+        found: list[tuple[Customer, Mapping[str, Any]]] = []
+        for customer in customers:
+            reading.check_time()  # large values are a request of their own
+            found.append((customer, self.read_values(customer)))
+        return found
+
+    def _read_partitions(self, project_id: str, reading: Budget) -> Mapping[str, Rows]:
+        """Read the rows of every node of a project, by partition; receipts of erasures are none."""
+        partitions: dict[str, Rows] = defaultdict(list)
+        receipts = f"{project_id}/{keys.ERASURE}"
+        for page in self._store.scan_all("customers", f"{project_id}/", _VIEW_ROWS):
+            reading.spend(sum(_approximate_size(key, item) for key, item in page))
             for key, item in page:
-                if not key.partition.startswith(f"{project_id}/{keys.ERASURE}"):
-                    found[key.partition].append((key, item))
-        customers = (_root(project_id, partition, rows) for partition, rows in found.items())
-        known = [customer for customer in customers if customer]
-        known.sort(key=lambda customer: (customer.record.created, customer.root))
-        return [(customer, self._values(customer, reading)) for customer in known]
+                if not key.partition.startswith(receipts):
+                    partitions[key.partition].append((key, item))
+        return partitions
 
-    def _values(self, customer: Customer, reading: Budget) -> Mapping[str, Any]:
-        reading.spend(0)  # a customer with large values is a read of its own
-        return self.values(customer)
+    def _profiles(self, project_id: str, session: str) -> list[Node]:
+        try:
+            return [read_session(self._store, project_id, session).profile]
+        except NotFound:
+            return []
 
-    def _nodes(
-        self, project_id: str, identifiers: Iterable[Node], session: str | None
-    ) -> Iterator[Node]:
-        yield from identifiers
-        if session is not None:
-            try:
-                yield self._timeline.session(project_id, session).profile
-            except NotFound:
-                return
-
-    def _newest(self, customer: Customer, asked: ExportRequest, budget: Budget) -> Iterator[Event]:
-        """The events of a customer that are asked for, newest first, page by page."""
-        types = asked.types
-        wanted = EventQuery(
-            limit=MOST,
-            type=_only(types),
-            since=asked.since,
-            until=asked.until,
-            derived=asked.derived,
-        )
+    def _newest_events(
+        self, customer: Customer, request: ExportRequest, reading: Budget
+    ) -> Iterator[Event]:
+        """Page through the requested events, newest first."""
+        query = request.as_query()
         while True:
-            budget.spend(0)
-            page = self._timeline.events(customer, wanted)
-            yield from (e for e in page["events"] if types is None or e["type"] in types)
+            reading.check_time()
+            page = self._timeline.read_customer_events(customer, query)
+            for event in page["events"]:
+                if request.types is None or event["type"] in request.types:
+                    yield event
             if page["cursor"] is None:
                 return
-            wanted = replace(wanted, before=parse_cursor(page["cursor"]))
+            query = replace(query, before=parse_cursor(page["cursor"]))
 
 
-def _only(types: Collection[str] | None) -> str | None:
-    """The type that a page may be narrowed to."""
-    return next(iter(types)) if types is not None and len(types) == 1 else None
-
-
-def _last(stream: Iterable[Event], most: int | None, budget: Budget) -> deque[Event]:
-    """The last of a stream, as many as are asked for."""
+def _last_events(events: Iterable[Event], most: int | None, reading: Budget) -> deque[Event]:
+    """Hold the last of a stream of events, at most `most`."""
     held: deque[Event] = deque()
-    for event in stream:
-        budget.spend(values.json_size(event))
+    for event in events:
+        reading.spend(values.json_size(event))
         held.append(event)
         if most is not None and len(held) > most:
-            budget.spend(-values.json_size(held.popleft()))
+            dropped = held.popleft()
+            reading.spend(-values.json_size(dropped))
     return held
 
 
-def _size(key: Key, item: Item) -> int:
-    """About the bytes of a row: its texts, and as much again for what is around them."""
+def _approximate_size(key: Key, item: Item) -> int:
+    """Estimate the bytes of a row: its texts, and as much again for what is around them."""
     texts = sum(len(value) for value in item.values() if isinstance(value, str))
     return texts + 2 * len(key.partition + key.item)
 
 
-def _root(project_id: str, partition: str, rows: Iterable[tuple[Key, Item]]) -> Customer | None:
-    """The customer that a partition is, or none: an identifier of another, or a visitor who is known by now."""
-    found = list(rows)
-    customer = Customer.of(project_id, Node.parse(keys.split_partition(partition)[1]), found)
+def _customer_of_partition(project_id: str, partition: str, rows: Rows) -> Customer | None:
+    """Build the customer of a partition; `None` for a linked node, or one that is being erased."""
+    node = Node.parse(keys.split_partition(partition)[1])
+    customer = Customer.from_items(project_id, node, rows)
     state = customer.record.state
     if state.link or customer.record.erasing_since:
         return None
-    if customer.root.type == PROFILE and state.rev:
-        return replace(customer, sessions=tuple(_members(customer.root, found)))
+    if node.type == PROFILE and state.rev:
+        return replace(customer, sessions=tuple(_profile_sessions(node, rows)))
     return customer if state.known else None
 
 
-def _members(profile: Node, rows: Iterable[tuple[Key, Item]]) -> Iterator[SessionRow]:
-    """The sessions of a visitor whom nobody knows yet."""
+def _profile_sessions(profile: Node, rows: Rows) -> Iterator[SessionRow]:
+    """List the sessions of an anonymous profile, from the rows that name them."""
     for key, item in rows:
         if key.item.startswith("m/"):
             created = int(item["created"])

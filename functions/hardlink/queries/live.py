@@ -1,219 +1,205 @@
-"""`GET /live`: what a project's sources send, as it comes: every event and verdict, at a bounded cost a call.
+"""`GET /live`: events and verdicts of a project as they arrive, at a bounded cost per call.
 
-An event is found by its time in a session whose bound allows it; one that came late is found by the note of its call.
-Bounds and notes lie there before an answer says that its events are stored, so nothing is missed. A call may still be
-writing what it received half a minute ago, so that much is answered again, under the same `key`.
+An event is found by its time, in a session whose bound allows it. A late event is found by the note
+of its call. Bounds and notes are written before a call answers `stored`, so nothing is missed. A
+call may still be writing what it received half a minute ago, so the last half minute is answered
+again, with the same `key`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 from hardlink.domain import events
-from hardlink.domain.errors import Invalid
 from hardlink.domain.records import Item, Key, Session
-from hardlink.domain.times import END, MINUTE, SECOND
+from hardlink.domain.times import MINUTE
 from hardlink.domain.values import json_size
+from hardlink.queries.live_cursor import Cursor, parse_cursor
 from hardlink.storage import activity, event_store, items, keys
 from hardlink.storage.store import Store
 
-_AT_ONCE = 16
-SESSIONS = 128
-"""Sessions that one call looks at; the next call goes on with the others."""
-ITEMS = 200
-"""Items of one session that one call looks at."""
-_BEFORE = 15 * MINUTE
-"""How far back the first call looks."""
-_PLACE = re.compile(r"(s/[^\n]{1,600}(\n|\n[en]/[^\n]{1,600})|\n)")
-"""A session's bound and an item of it, or neither."""
-UNDER_WAY = 30 * SECOND
-"""A write call ends within this time, or fails."""
-
-
-class Cursor(NamedTuple):
-    """Where to go on with a sweep: over all that was received since `since`, and before `beginning` for certain.
-
-    `bound`: the session that is next, by its bound; `item`, `number`: the item of it that is next, and the entry.
-    """
-
-    since: int
-    beginning: int
-    bound: str = ""
-    item: str = ""
-    number: int = 0
-
-    @property
-    def text(self) -> str:
-        """Opaque to callers."""
-        return base64.urlsafe_b64encode(json.dumps(self).encode()).decode().rstrip("=")
-
-    @property
-    def received(self) -> int:
-        """What was received before was answered before."""
-        return max(0, self.since - UNDER_WAY)
-
-    @property
-    def happened(self) -> int:
-        """What happened before, and was received since, is noted."""
-        return max(0, self.received - activity.LATE)
+MOST_SESSIONS = 128
+"""Sessions that one call reads; the next call goes on with the others."""
+MOST_ITEMS = 200
+"""Items of one session that one call reads."""
+_PARALLEL_READS = 16
+_FIRST_WINDOW = 15 * MINUTE
+"""Time before the first call that it answers."""
 
 
 class _Entry(NamedTuple):
-    """One entry of an answer. `item`, `number`: where it was found; `weight`: its bytes, about."""
+    """One entry of an answer. `item`, `number`: its place, `size`: bytes of its body."""
 
     item: str
     number: int
     shown: dict[str, Any]
-    weight: int
+    size: int
 
 
-class _Looked(NamedTuple):
-    """What is new of a session, and the item to go on with where there is more."""
+class _SessionPage(NamedTuple):
+    """New entries of a session. `next_item`: where to go on, if there are more."""
 
     entries: Sequence[_Entry] = ()
-    onward: str | None = None
+    next_item: str | None = None
 
 
-class Live:
-    """Looks on. `clock` answers microseconds since 1970."""
+class LiveFeed:
+    """Reads the live view. `clock` returns microseconds since 1970."""
 
     def __init__(self, store: Store, clock: Callable[[], int]) -> None:
         self._store = store
         self._clock = clock
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="live")
+        self._threads = ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="live")
 
-    def answer(self, project_id: str, since: str | None) -> dict[str, Any]:
-        """What came since a cursor was given; without one, in the last quarter of an hour. Raises `Invalid`.
+    def read_page(self, project_id: str, since: str | None) -> dict[str, Any]:
+        """Read what arrived since a cursor, or in the last quarter of an hour. Raises `Invalid`.
 
-        `more`: there is more already, so call again at once.
+        `more` in the answer: there is more already, so call again at once.
         """
         now = self._clock()
-        at = _read(since) if since else Cursor(now - _BEFORE, now)
-        if since and not at.bound:
-            at = at._replace(beginning=now)
+        cursor = parse_cursor(since) if since else Cursor(now - _FIRST_WINDOW, now)
+        if since and not cursor.bound:
+            cursor = cursor._replace(beginning=now)
         found: list[_Entry] = []
-        onward = self._fill(project_id, at, found)
-        shown = sorted((entry.shown for entry in found), key=lambda one: str(one["received"]))
-        after = onward or Cursor(at.beginning, at.beginning)
-        return {"events": shown, "cursor": after.text, "more": onward is not None}
+        next_cursor = self._collect(project_id, cursor, found)
+        has_more = next_cursor is not None
+        if next_cursor is None:
+            next_cursor = Cursor(cursor.beginning, cursor.beginning)
+        shown = [entry.shown for entry in found]
+        shown.sort(key=_received)
+        return {"events": shown, "cursor": next_cursor.text, "more": has_more}
 
-    def _fill(self, project_id: str, at: Cursor, found: list[_Entry]) -> Cursor | None:
-        """Gather entries; answers where to go on, if the sweep did not end."""
-        bounds = list(islice(self._bounds(project_id, at), SESSIONS + 1))
+    def _collect(self, project_id: str, cursor: Cursor, found: list[_Entry]) -> Cursor | None:
+        """Append entries to `found`; return where to go on, or `None` at the end of a sweep."""
+        bounds = list(islice(self._session_bounds(project_id, cursor), MOST_SESSIONS + 1))
         room = events.MOST_ANSWERED_BYTES
-        for start in range(0, SESSIONS, _AT_ONCE):
-            wave = bounds[start : min(start + _AT_ONCE, SESSIONS)]
-            looks = self._threads.map(lambda bound: self._look(project_id, bound, at), wave)
-            for bound, looked in zip(wave, looks, strict=True):
-                for entry in looked.entries:
-                    room -= entry.weight
-                    if room < 0 and found:
-                        return _onward(at, bound, entry.item, entry.number)
-                    found.append(entry)
-                if looked.onward:
-                    return _onward(at, bound, looked.onward)
-        return _onward(at, bounds[SESSIONS]) if len(bounds) > SESSIONS else None
+        for bound, page in self._read_pages(project_id, cursor, bounds[:MOST_SESSIONS]):
+            for entry in page.entries:
+                room -= entry.size
+                if room < 0 and found:
+                    return _continue_at(cursor, bound, entry.item, entry.number)
+                found.append(entry)
+            if page.next_item:
+                return _continue_at(cursor, bound, page.next_item)
+        if len(bounds) > MOST_SESSIONS:
+            return _continue_at(cursor, bounds[MOST_SESSIONS])
+        return None
 
-    def _bounds(self, project_id: str, at: Cursor) -> Iterator[Key]:
-        """The bounds of the sessions that may hold what is wanted, each session once."""
-        first = keys.active_session(project_id, at.happened, "")
-        last = at.bound or keys.end_of_prefix("s/")
-        seen: set[str] = set()
-        if last < first.item:  # all of them have gone by since
+    def _read_pages(
+        self, project_id: str, cursor: Cursor, bounds: Sequence[Key]
+    ) -> Iterator[tuple[Key, _SessionPage]]:
+        """Read sessions in waves, as they are asked for."""
+        read = partial(self._read_session_page, project_id, cursor)
+        for start in range(0, len(bounds), _PARALLEL_READS):
+            wave = bounds[start : start + _PARALLEL_READS]
+            yield from zip(wave, self._threads.map(read, wave), strict=True)
+
+    def _session_bounds(self, project_id: str, cursor: Cursor) -> Iterator[Key]:
+        """Scan the bounds of sessions that may hold new entries, each session once."""
+        first = keys.active_session(project_id, cursor.happened_from, "")
+        last = cursor.bound or keys.end_of_prefix("s/")
+        if last < first.item:  # the rest of the sweep expired since the cursor was given
             return
-        for key, _ in self._store.scan(
-            "sessions", first.partition, first.item, last, newest_first=True, page=SESSIONS + 1
-        ):
+        seen: set[str] = set()
+        scan = self._store.scan(
+            "sessions", first.partition, first.item, last, newest_first=True, page=MOST_SESSIONS + 1
+        )
+        for key, _ in scan:
             session = keys.active_session_id(key)
             if session not in seen:
                 seen.add(session)
                 yield key
 
-    def _look(self, project_id: str, bound: Key, at: Cursor) -> _Looked:
-        """What is new of a session: one query, and no more where nothing is."""
-        id_ = keys.active_session_id(bound)
-        resumed = bound.item == at.bound and at.item
-        first = at.item if resumed else f"e/{at.happened:016d}/"
-        key = keys.session_head(project_id, id_)
-        scan = self._store.scan(
-            "sessions", key.partition, first, keys.end_of_prefix("n/"), page=ITEMS
-        )
-        found_items = list(islice(scan, ITEMS + 1))
-        new = [one for one in found_items[:ITEMS] if _received(*one) >= at.received]
-        session = self._session(key) if new else None
-        entries = [
-            entry
-            for place, item in new
-            if session
-            for entry in self._entries(session, place, item)
-            if not (resumed and entry.item == at.item and entry.number < at.number)
+    def _read_session_page(self, project_id: str, cursor: Cursor, bound: Key) -> _SessionPage:
+        """Read the new entries of a session: one query, and no more where nothing is new."""
+        is_resumed = bound.item == cursor.bound and bool(cursor.item)
+        first = cursor.item if is_resumed else f"e/{cursor.happened_from:016d}/"
+        head = keys.session_head(project_id, keys.active_session_id(bound))
+        last = keys.end_of_prefix("n/")
+        scan = self._store.scan("sessions", head.partition, first, last, page=MOST_ITEMS)
+        rows = list(islice(scan, MOST_ITEMS + 1))
+        next_item = rows[MOST_ITEMS][0].item if len(rows) > MOST_ITEMS else None
+        entries = self._new_entries(head, rows[:MOST_ITEMS], cursor)
+        if is_resumed:
+            entries = [entry for entry in entries if not _was_answered(entry, cursor)]
+        return _SessionPage(entries, next_item)
+
+    def _new_entries(
+        self, head: Key, rows: Sequence[tuple[Key, Item]], cursor: Cursor
+    ) -> list[_Entry]:
+        new = [
+            (key, item) for key, item in rows if _receipt_time(key, item) >= cursor.received_from
         ]
-        return _Looked(entries, found_items[ITEMS][0].item if len(found_items) > ITEMS else None)
+        session = self._read_session(head) if new else None
+        entries: list[_Entry] = []
+        if session is not None:
+            for key, item in new:
+                entries += self._entries_of(session, key, item)
+        return entries
 
-    def _session(self, key: Key) -> Session | None:
-        item = self._store.get([key])[0]
-        found = items.decode_session(key, item) if item else None
-        return found if found and not found.is_erased else None
+    def _read_session(self, head: Key) -> Session | None:
+        item = self._store.get([head])[0]
+        if item is None:
+            return None
+        session = items.decode_session(head, item)
+        return None if session.is_erased else session
 
-    def _entries(self, session: Session, place: Key, item: Item) -> Iterator[_Entry]:
-        """The entries of one item: an event, or a note's verdicts and the events that came late."""
-        if not place.item.startswith("n/"):
-            if not event_store.is_expired(item, self._clock()):
-                yield self._event(session, place.item, 0, place, item)
-            return
+    def _entries_of(self, session: Session, key: Key, item: Item) -> Iterator[_Entry]:
+        """List the entries of an item: an event, or a note's verdicts and late events."""
+        if key.item.startswith("n/"):
+            yield from self._note_entries(session, key, item)
+        elif not event_store.is_expired(item, self._clock()):
+            yield self._event_entry(session, key.item, 0, key, item)
+
+    def _note_entries(self, session: Session, key: Key, item: Item) -> Iterator[_Entry]:
         note = items.decode_note(item)
-        verdicts = list(activity.list_verdicts(place, note, session))
-        for number, verdict in enumerate(verdicts):
-            shown = {**verdict, "customer": _customer(session)}
-            yield _Entry(place.item, number, shown, json_size(verdict))
-        item_keys = [place._replace(item=f"e/{time:016d}/{id_}") for time, id_ in note.late]
-        late = self._store.get(item_keys) if item_keys else []
-        for number, (key, stored) in enumerate(zip(item_keys, late, strict=True), len(verdicts)):
-            if stored and not event_store.is_expired(stored, self._clock()):
-                yield self._event(session, place.item, number, key, stored)
+        number = 0
+        for verdict in activity.list_verdicts(key, note, session):
+            shown = {**verdict, "customer": _customer_reference(session)}
+            yield _Entry(key.item, number, shown, json_size(verdict))
+            number += 1
+        late_keys = [key._replace(item=f"e/{time:016d}/{id_}") for time, id_ in note.late]
+        stored = self._store.get(late_keys) if late_keys else []
+        for late_key, event in zip(late_keys, stored, strict=True):
+            if event and not event_store.is_expired(event, self._clock()):
+                yield self._event_entry(session, key.item, number, late_key, event)
+            number += 1
 
-    def _event(self, session: Session, found_in: str, number: int, key: Key, item: Item) -> _Entry:
+    def _event_entry(
+        self, session: Session, found_in: str, number: int, key: Key, item: Item
+    ) -> _Entry:
         event = event_store.read_event(self._store, key, item)
         shown = {
             "key": f"{session.id}/{event.time}/{event.id}",
             "status": "stored",
-            "customer": _customer(session),
-            **event.shown(session.id, session.profile.value),
+            "customer": _customer_reference(session),
+            **event.as_json(session.id, session.profile.value),
         }
         return _Entry(found_in, number, shown, json_size(event.body))
 
 
-def _customer(session: Session) -> dict[str, str] | None:
-    """Whose the session is, as far as association came."""
+def _customer_reference(session: Session) -> dict[str, str] | None:
+    """Return the session's customer, as far as association has come."""
     customer = session.customer
     return {"type": customer.type, "value": customer.value} if customer else None
 
 
-def _onward(at: Cursor, bound: Key, item: str = "", number: int = 0) -> Cursor:
-    return at._replace(bound=bound.item, item=item, number=number)
+def _continue_at(cursor: Cursor, bound: Key, item: str = "", number: int = 0) -> Cursor:
+    return cursor._replace(bound=bound.item, item=item, number=number)
 
 
-def _received(place: Key, item: Item) -> int:
-    return keys.note_time(place) if place.item.startswith("n/") else int(item["received"])
+def _was_answered(entry: _Entry, cursor: Cursor) -> bool:
+    """Check whether the previous call answered an entry of the item at which this one resumes."""
+    return entry.item == cursor.item and entry.number < cursor.number
 
 
-def _read(text: str) -> Cursor:
-    """What `Cursor.text` wrote, or somebody made up."""
-    try:
-        found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        since, beginning, bound, item, number = found
-        if not all(isinstance(n, int) and 0 <= n < END for n in (since, beginning, number)):
-            raise ValueError(found)
-        if not _PLACE.fullmatch(f"{bound}\n{item}"):
-            raise ValueError(found)
-        return Cursor(since, beginning, bound, item, number)
-    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
-        message = "this is no cursor of ours: send the one that the last answer gave"
-        raise Invalid(message, "since") from error
+def _receipt_time(key: Key, item: Item) -> int:
+    return keys.note_time(key) if key.item.startswith("n/") else int(item["received"])
+
+
+def _received(shown: dict[str, Any]) -> str:
+    return str(shown["received"])

@@ -1,121 +1,146 @@
-"""What a reader of a timeline asks for, and which of the events that were found make a page of it. Pure."""
+"""Queries for events, positions in a timeline, and pages of it. Pure."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hardlink.domain import derived_events, events, synthetic_ids
+from hardlink.domain import derived_events, events
 from hardlink.domain.errors import Invalid
 from hardlink.domain.events import StoredEvent
-from hardlink.domain.records import Session
+from hardlink.domain.records import MergeNotice, Session
 from hardlink.domain.times import END
 from hardlink.queries.customer import Customer, SessionInterval
 from hardlink.storage import items
 
-MOST = 1000
+MOST_EVENTS = 1000
 """Events of one page."""
+DEFAULT_LIMIT = 50
 
-Place = tuple[int, str, str]
-"""Where an event stands in a timeline: time, ID, session."""
+Position = tuple[int, str, str]
+"""Position of an event in a timeline: time, ID, session."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """Which events a reader asks for. Times in microseconds; `until` is not included; `before`: where to go on.
+    """A query for events. Times in microseconds, `until` excluded; `before`: where a page begins.
 
-    `derived`: with those that nobody sent (see `derived`).
+    `derived`: include events that no client sent, see `derived_events`.
     """
 
-    limit: int = 50
+    limit: int = DEFAULT_LIMIT
     type: str | None = None
     since: int = 0
     until: int = END
-    before: Place | None = None
+    before: Position | None = None
     derived: bool = False
 
-    def takes(self, type_: str, parse_cursor: Place) -> bool:
-        """Whether an event is one of them, where its session may hold it."""
-        return self.type in (None, type_) and (self.before is None or parse_cursor < self.before)
+    @property
+    def includes_visits(self) -> bool:
+        """Whether events may be selected that are derived from session pings."""
+        return self.derived and (self.type is None or self.type in derived_events.VISITS)
+
+    def selects(self, type_: str, position: Position) -> bool:
+        """Check type and position of an event; the interval it lies in is clipped already."""
+        is_after_cursor = self.before is None or position < self.before
+        return is_after_cursor and self.type in (None, type_)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An event, and the stretch that it lies in."""
+class TimelineEvent:
+    """An event, and the interval in which it lies."""
 
     event: StoredEvent
-    stretch: SessionInterval
+    interval: SessionInterval
 
     @property
-    def place(self) -> Place:
-        """Its place in the timeline."""
-        return (self.event.time, self.event.id, self.stretch.session)
+    def position(self) -> Position:
+        """Its position in the timeline."""
+        return (self.event.time, self.event.id, self.interval.session)
 
-    def shown(self) -> dict[str, Any]:
-        """As it is answered."""
-        return self.event.shown(self.stretch.session, self.stretch.profile)
+    def as_json(self) -> dict[str, Any]:
+        """Format the event as the timeline answers it."""
+        return self.event.as_json(self.interval.session, self.interval.profile)
 
 
-def make_page(found: Sequence[Found], wanted: EventQuery) -> dict[str, Any]:
-    """One page; `wanted` asks for one event more than it holds, to see whether there is another."""
-    make_page = found[: wanted.limit - 1]
-    make_page = make_page[: max(1, events.count_fitting([one.event for one in make_page]))]
-    more = len(found) > len(make_page)
+def select_newest(found: Iterable[TimelineEvent], limit: int) -> list[TimelineEvent]:
+    """Sort events, newest first, and keep at most `limit`."""
+    ordered = sorted(found, key=lambda one: one.position, reverse=True)
+    return ordered[:limit]
+
+
+def with_lookahead(query: EventQuery) -> EventQuery:
+    """Widen a query by one event, which shows `make_page` whether there is another page."""
+    return replace(query, limit=query.limit + 1)
+
+
+def make_page(found: Sequence[TimelineEvent], query: EventQuery) -> dict[str, Any]:
+    """Make a page of the events that a query `with_lookahead` found.
+
+    It has fewer events than were found where one answer cannot hold them.
+    """
+    page = found[: query.limit - 1]
+    fitting = max(1, events.count_fitting([one.event for one in page]))
+    page = page[:fitting]
+    has_more = len(found) > len(page)
     return {
-        "events": [one.shown() for one in make_page],
-        "cursor": format_cursor(make_page[-1].place) if more else None,
+        "events": [one.as_json() for one in page],
+        "cursor": format_cursor(page[-1].position) if has_more else None,
     }
 
 
-def merge_events(customer: Customer, wanted: EventQuery) -> list[Found]:
-    """When visitors joined, whom this customer was known to before."""
-    if not wanted.derived or wanted.type not in (None, derived_events.MERGE):
+def merge_events(customer: Customer, query: EventQuery) -> list[TimelineEvent]:
+    """Derive a `merge` event for each visitor who joined a customer known before."""
+    if not query.derived or query.type not in (None, derived_events.MERGE):
         return []
-    found = []
-    for profile, joined in customer.joined():
-        own = (row for row in customer.sessions if not synthetic_ids.is_synthetic(row.session))
-        sessions = [row for row in own if row.profile == profile]
-        if sessions and wanted.since <= joined.effective_at < wanted.until:
-            row = min(sessions, key=lambda row: (row.created, row.session))
-            stretch = SessionInterval(row.session, profile.value, 0, END, END, END)
-            found.append(
-                Found(
-                    derived_events.merge(joined.effective_at, profile.value, joined.source), stretch
-                )
-            )
-    return [one for one in found if wanted.takes(derived_events.MERGE, one.place)]
+    found: list[TimelineEvent] = []
+    for profile, notice in customer.list_merges():
+        sessions = [row for row in customer.visits if row.profile == profile]
+        if sessions and query.since <= notice.effective_at < query.until:
+            merged = _merge_event(sessions[0].session, profile.value, notice)
+            if query.selects(derived_events.MERGE, merged.position):
+                found.append(merged)
+    return found
+
+
+def _merge_event(session: str, profile: str, notice: MergeNotice) -> TimelineEvent:
+    event = derived_events.merge(notice.effective_at, profile, notice.source)
+    return TimelineEvent(event, SessionInterval(session, profile, 0, END, END, END))
 
 
 def sessions_to_read(limit: int, found: int, read: int, most: int) -> int:
-    """How many stretches to read at once: as many as should hold what is missing, if they hold what others held."""
+    """Estimate how many intervals to read next, at most `most`, from the yield of those read."""
     if found >= limit:
         return most
-    return min(-(-(limit - found) * read // max(found, 1)), most)
+    missing = limit - found
+    estimate = -(-missing * read // max(found, 1))  # rounded up
+    return min(estimate, most)
 
 
-def format_cursor(place_: Place) -> str:
-    """Where to go on, as an opaque text."""
-    return base64.urlsafe_b64encode("\n".join(map(str, place_)).encode()).decode().rstrip("=")
+def format_cursor(position: Position) -> str:
+    """Format a position as opaque text."""
+    text = "\n".join(map(str, position))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def parse_cursor(text: str) -> Place:
-    """What `cursor` wrote. Raises `Invalid`."""
+def parse_cursor(text: str) -> Position:
+    """Parse the cursor that an answer gave. Raises `Invalid`."""
+    padding = "=" * (-len(text) % 4)
     try:
-        time, id_, session = (
-            base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("\n")
-        )
+        decoded = base64.urlsafe_b64decode(text + padding).decode()
+        time, id_, session = decoded.split("\n")
         return int(time), id_, session
     except (ValueError, binascii.Error) as error:
         raise Invalid(
-            "this is no cursor of ours: send the one that the last answer gave", "cursor"
+            "not a cursor of this API: send the one from the last answer", "cursor"
         ) from error
 
 
 def whole_session(session: Session) -> SessionInterval:
-    """All of a session, whoever it belongs to."""
+    """Return all of a session as one interval, whichever customers it belongs to."""
     row = items.session_row(session)
     return SessionInterval(
         session.id, session.profile.value, row.since, END, session.latest, session.last_event_at
@@ -123,15 +148,20 @@ def whole_session(session: Session) -> SessionInterval:
 
 
 def clip_intervals(
-    stretches: Sequence[SessionInterval], wanted: EventQuery
+    intervals: Iterable[SessionInterval], query: EventQuery
 ) -> Iterator[SessionInterval]:
-    """The parts of stretches in which wanted events may lie."""
-    later = derived_events.AFTERWARDS if wanted.derived else 0
-    until = min(wanted.until, wanted.before[0] + 1) if wanted.before else wanted.until
-    for s in stretches:
-        start, end = max(s.start, wanted.since), min(s.end, until)
-        bound = s.bound + later
+    """Clip intervals to the times in which a query may select events; drop those without any."""
+    # the end of a visit is derived later than the last event that is stored
+    delay = derived_events.END_DELAY if query.derived else 0
+    until = min(query.until, query.before[0] + 1) if query.before else query.until
+    for interval in intervals:
+        start, end = max(interval.start, query.since), min(interval.end, until)
+        bound = interval.bound + delay
         if start < end and bound >= start:
             yield replace(
-                s, start=start, end=end, bound=min(bound, end - 1), seen=min(s.seen, end - 1)
+                interval,
+                start=start,
+                end=end,
+                bound=min(bound, end - 1),
+                seen=min(interval.seen, end - 1),
             )

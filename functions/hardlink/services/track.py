@@ -287,7 +287,7 @@ def debug(session: Session, stored: list[StoredEvent]) -> dict[str, Any]:
             "clock_offset": session.offset / SECOND,
         },
         "events": [
-            event.shown(session.id, session.profile.value)
+            event.as_json(session.id, session.profile.value)
             for event in stored[: events.count_fitting(stored)]
         ],
     }

@@ -59,6 +59,11 @@ class Request:
         return None if value is None else str(value)
 
     @property
+    def accepts_gzip(self) -> bool:
+        """Whether the client accepts a gzip answer."""
+        return "gzip" in (self.header("accept-encoding") or "")
+
+    @property
     def address(self) -> str:
         """Where it came from."""
         return str(self._event["requestContext"]["http"]["sourceIp"])

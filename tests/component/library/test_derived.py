@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hardlink.domain.times import MINUTE, SECOND, to_iso
-from hardlink.queries.paging import MOST
+from hardlink.queries.paging import MOST_EVENTS
 from tests.support.memory_store import MemoryStore
 from tests.support.world import World, in_memory
 
@@ -85,15 +85,15 @@ def test_the_whole_timeline(visits: World) -> None:
 
 @pytest.mark.parametrize("limit", range(1, 20))
 def test_pages_of_any_size_hold_the_same(visits: World, limit: int) -> None:
-    assert pages(visits, "gordon", limit) == pages(visits, "gordon", MOST)
+    assert pages(visits, "gordon", limit) == pages(visits, "gordon", MOST_EVENTS)
 
 
 @pytest.mark.parametrize(
     "type_", ["session_start", "session_end", "first_session", "merge", "view"]
 )
-@pytest.mark.parametrize("limit", [1, 2, MOST])
+@pytest.mark.parametrize("limit", [1, 2, MOST_EVENTS])
 def test_one_type_alone(visits: World, type_: str, limit: int) -> None:
-    whole = [one for one in pages(visits, "gordon", MOST) if one[1] == type_]
+    whole = [one for one in pages(visits, "gordon", MOST_EVENTS) if one[1] == type_]
     assert whole
     assert pages(visits, "gordon", limit, type=type_) == whole
 
@@ -101,7 +101,7 @@ def test_one_type_alone(visits: World, type_: str, limit: int) -> None:
 @pytest.mark.parametrize("since", [0, 9.9, 10, 10.2, 12.4, 12.6, 13.5, 39, 40, 42.4, 42.6])
 def test_any_stretch_of_time_holds_what_lies_in_it(visits: World, since: float) -> None:
     first = to_iso(START + round(since * MINUTE))
-    whole = pages(visits, "gordon", MOST)
+    whole = pages(visits, "gordon", MOST_EVENTS)
     assert pages(visits, "gordon", 3, since=first) == [one for one in whole if one[0] >= first]
     assert pages(visits, "gordon", 3, until=first) == [one for one in whole if one[0] < first]
 

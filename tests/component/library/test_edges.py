@@ -14,7 +14,7 @@ from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid, NotFound, Refused
 from hardlink.domain.times import DAY, to_iso
 from tests.support.engines.tables import Engine
-from tests.support.world import SPACE, START, World
+from tests.support.world import START, World
 
 
 def view(id_: str, **more: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def test_an_undo_whose_answer_is_lost_undoes_one_link(local: Engine) -> None:
     for customer in ("a", "b", "c"):
         world.identify("s1", ids={"registered": customer})
     LostAnswer(local)
-    answer = world.reading.unlink(SPACE, "s1")
+    answer = world.unlink("s1")
     assert answer["customer"] == {"type": "registered", "value": "b"}
     world.settle()
 
@@ -58,10 +58,10 @@ def test_an_undo_that_names_its_link_is_done_once(world: World) -> None:
         world.identify("s1", ids={"registered": customer})
     evidence = world.session("s1")["why"][0]["evidence"]
     for _ in range(2):
-        answer = world.reading.unlink(SPACE, "s1", evidence)
+        answer = world.unlink("s1", evidence)
         assert answer["customer"] == {"type": "registered", "value": "a"}
     with pytest.raises(Refused):
-        world.reading.unlink(SPACE, "s1", "no such evidence")
+        world.unlink("s1", "no such evidence")
 
 
 def test_a_visitor_with_as_many_soft_identifiers_as_there_may_be_is_associated(
@@ -130,7 +130,7 @@ def test_a_session_id_that_can_be_none_is_a_clear_error_for_readers_too(
         with pytest.raises(Invalid):
             read(session)
     with pytest.raises(Invalid):
-        world.reading.unlink(SPACE, session)
+        world.unlink(session)
 
 
 def test_a_call_that_saves_no_session_still_knows_its_profile(world: World) -> None:
@@ -186,7 +186,7 @@ def test_a_word_that_is_sent_again_after_a_login_says_nothing_of_the_customer(wo
     world.identify("s1", ids=ids, properties={"city": "Rome"}, time=early)
     world.settle()
     assert world.customer("a")["attributes"] == {"city": "Rome"}
-    world.reading.unlink(SPACE, "s1")
+    world.unlink("s1")
     world.settle()
     assert world.customer("a")["attributes"] == {}
 

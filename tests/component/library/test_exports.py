@@ -13,7 +13,8 @@ from hardlink.domain.records import Key
 from hardlink.domain.sources import Sources
 from hardlink.domain.times import SECOND, to_iso
 from hardlink.queries.customer import Customer
-from hardlink.queries.export_reader import LONGEST, ExportRequest, Exports
+from hardlink.queries.export_budget import LONGEST_READ
+from hardlink.queries.export_reader import ExportReader, ExportRequest
 from tests.support.memory_store import MemoryStore
 from tests.support.world import SPACE, World, in_memory
 
@@ -22,14 +23,14 @@ ROOMY = 10**9
 EVERYTHING = ExportRequest()
 
 
-def exports(world: World) -> Exports:
-    return Exports(world.store, world.clock)
+def exports(world: World) -> ExportReader:
+    return ExportReader(world.store, world.clock)
 
 
 def everyone(world: World, project_id: str = SPACE, hint: str = "") -> list[Customer]:
     reads = exports(world)
-    found = reads.everyone(project_id, reads.budget(ROOMY, hint))
-    assert all(values == reads.values(customer) for customer, values in found)
+    found = reads.read_all_customers(project_id, reads.open_budget(ROOMY, hint))
+    assert all(values == reads.read_values(customer) for customer, values in found)
     return [customer for customer, _ in found]
 
 
@@ -40,8 +41,8 @@ def roots(world: World, project_id: str = SPACE) -> list[Node]:
 
 def numbers(world: World, asked: ExportRequest = EVERYTHING, most: int = ROOMY) -> list[int]:
     found = exports(world)
-    customer = found.customer(SPACE, [GORDON])
-    events = found.events(customer, asked, found.budget(most, "ask for less"))
+    customer = found.find_customer(SPACE, [GORDON])
+    events = found.read_events(customer, asked, found.open_budget(most, "ask for less"))
     return [event["properties"]["n"] for event in events]
 
 
@@ -81,9 +82,12 @@ def test_everybody_reads_as_a_look_up_of_each_does(world: World) -> None:
     found = everyone(world)
     assert len(found) == 2
     for customer in found:
-        alone = reads.customer(SPACE, [customer.root])
-        assert reads.values(customer) == reads.values(alone)
-        assert (customer.identifiers, customer.devices) == (alone.identifiers, alone.devices)
+        alone = reads.find_customer(SPACE, [customer.root])
+        assert reads.read_values(customer) == reads.read_values(alone)
+        assert (customer.identifiers, customer.current_sessions) == (
+            alone.identifiers,
+            alone.current_sessions,
+        )
 
 
 def test_a_project_whose_name_begins_alike_is_another(world: World) -> None:
@@ -111,7 +115,7 @@ def test_a_link_that_is_taken_back_makes_two_customers_of_one(world: World) -> N
 def test_more_customers_than_there_is_room_for_are_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("hardlink.queries.export_reader.MOST_HELD", 1_000_000)
+    monkeypatch.setattr("hardlink.queries.export_reader.MOST_READ", 1_000_000)
     world = in_memory()
     for n in range(30):
         world.update(f"s{n}", properties={f"p{m}": "x" * 1000 for m in range(60)})
@@ -123,7 +127,7 @@ def test_more_customers_than_there_is_room_for_are_an_error(
 def test_a_table_that_takes_too_long_to_read_is_an_error_whoever_is_in_it(project_id: str) -> None:
     def slow(request: str, _: Sequence[Key]) -> None:
         if request == "scan_all":
-            world.clock.pass_(LONGEST)
+            world.clock.pass_(LONGEST_READ)
 
     world = in_memory(MemoryStore(slow))
     world.track("s")
@@ -134,7 +138,7 @@ def test_a_table_that_takes_too_long_to_read_is_an_error_whoever_is_in_it(projec
 def test_large_values_that_take_too_long_to_read_are_an_error() -> None:
     def slow(request: str, keys: Sequence[Key]) -> None:
         if any(key.item.startswith("v/") for key in keys):
-            world.clock.pass_(LONGEST)
+            world.clock.pass_(LONGEST_READ)
 
     world = in_memory(MemoryStore(slow))
     for n in range(2):
@@ -151,14 +155,14 @@ def test_identifiers_find_one_customer_or_none_or_are_refused(world: World) -> N
     world.track("stranger")
     world.settle()
     found, email, nobody = exports(world), Node("email", "g@x.org"), Node("order", "1")
-    assert found.customer(SPACE, [email, nobody, GORDON], "phone").root == GORDON
-    assert found.customer(SPACE, [], "phone").root == GORDON
-    assert found.customer(SPACE, [GORDON], "no such session").root == GORDON
+    assert found.find_customer(SPACE, [email, nobody, GORDON], "phone").root == GORDON
+    assert found.find_customer(SPACE, [], "phone").root == GORDON
+    assert found.find_customer(SPACE, [GORDON], "no such session").root == GORDON
     with pytest.raises(Invalid, match="different customers"):
-        found.customer(SPACE, [GORDON], "stranger")
+        found.find_customer(SPACE, [GORDON], "stranger")
     for missing in ([], [nobody]):
         with pytest.raises(NotFound):
-            found.customer(SPACE, missing, "no such session")
+            found.find_customer(SPACE, missing, "no such session")
 
 
 def test_devices_are_the_sessions_whose_next_event_is_the_customers(world: World) -> None:
@@ -167,10 +171,10 @@ def test_devices_are_the_sessions_whose_next_event_is_the_customers(world: World
     world.track("given", source="split", ids={"registered": "alyx"})
     world.track(None, {"type": "order"}, ids={"registered": "gordon"}, server_side=True)
     world.settle()
-    gordon = exports(world).customer(SPACE, [GORDON])
+    gordon = exports(world).find_customer(SPACE, [GORDON])
     assert {row.session for row in gordon.sessions} == {"kept", "given", "@registered=gordon"}
-    assert gordon.devices == ["kept"]
-    assert exports(world).customer(SPACE, [], "given").devices == ["given"]
+    assert gordon.current_sessions == ["kept"]
+    assert exports(world).find_customer(SPACE, [], "given").current_sessions == ["given"]
 
 
 # -- events -------------------------------------------------------------------------------------------------------
@@ -209,18 +213,18 @@ def test_a_history_that_takes_too_long_to_read_is_an_error() -> None:
     world = in_memory()
     visited(world, 5)
     found = exports(world)
-    customer = found.customer(SPACE, [GORDON])
-    budget = found.budget(ROOMY, "ask for less")
-    world.clock.pass_(LONGEST + SECOND)
+    customer = found.find_customer(SPACE, [GORDON])
+    budget = found.open_budget(ROOMY, "ask for less")
+    world.clock.pass_(LONGEST_READ + SECOND)
     with pytest.raises(TooLarge, match="can be read"):
-        found.events(customer, ExportRequest(), budget)
+        found.read_events(customer, ExportRequest(), budget)
 
 
 # -- all that is kept of one --------------------------------------------------------------------------------------
 
 
 def document(world: World, *, zipped: bool = True, **query: str) -> dict[str, Any]:
-    return world.reading.export(SPACE, "registered", "gordon", query.get, zipped=zipped)
+    return world.queries.export_customer(SPACE, "registered", "gordon", query.get, zipped=zipped)
 
 
 def test_an_export_holds_all_that_is_reachable(world: World) -> None:

@@ -12,6 +12,7 @@ from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid
 from hardlink.domain.times import DAY, HOUR, MINUTE, SECOND, to_iso
 from hardlink.queries import live
+from hardlink.queries.live_cursor import Cursor
 from hardlink.storage import activity
 from tests.support.engines.tables import Engine
 from tests.support.world import SPACE, World, in_memory
@@ -33,7 +34,7 @@ class Onlooker:
         while True:
             self.calls += 1
             query = {"since": self.cursor} if self.cursor else {}
-            page = self.world.reading.live(SPACE, query.get)
+            page = self.world.queries.read_live(SPACE, query.get)
             self.cursor = page["cursor"]
             for entry in page["events"]:
                 if not self.told[entry["key"]]:
@@ -102,10 +103,10 @@ def test_what_was_not_stored_is_told_without_what_it_said(engine: Engine) -> Non
     assert told["1"]["type"] == "bad"
     assert "secret" not in str(told["1"])
     assert onlooker.look() == []
-    verdicts = world.reading.verdicts(SPACE, "s1")["verdicts"]
+    verdicts = world.queries.read_verdicts(SPACE, "s1")["verdicts"]
     assert [one["id"] for one in verdicts] == ["1", "2", None]
     world.clock.pass_(DAY + SECOND)
-    assert world.reading.verdicts(SPACE, "s1")["verdicts"] == []
+    assert world.queries.read_verdicts(SPACE, "s1")["verdicts"] == []
 
 
 def test_a_session_that_only_sends_what_is_refused_is_told_too(
@@ -231,29 +232,29 @@ def test_a_call_that_refuses_an_event_is_one_write_more(engine: Engine) -> None:
         "x",
         "e30",
         "W10",
-        live.Cursor(-1, 0).text,
-        live.Cursor(0, 10**17).text,
-        live.Cursor(0, 0, "#").text,
-        live.Cursor(0, 0, "", "e/1").text,
-        live.Cursor(0, 0, "s/1/s1", "#").text,
-        live.Cursor(0, 0, number=-1).text,
+        Cursor(-1, 0).text,
+        Cursor(0, 10**17).text,
+        Cursor(0, 0, "#").text,
+        Cursor(0, 0, "", "e/1").text,
+        Cursor(0, 0, "s/1/s1", "#").text,
+        Cursor(0, 0, number=-1).text,
     ],
 )
 def test_a_cursor_that_somebody_made_up_is_refused(world: World, cursor: str) -> None:
     with pytest.raises(Invalid) as raised:
-        world.reading.live(SPACE, {"since": cursor}.get)
+        world.queries.read_live(SPACE, {"since": cursor}.get)
     assert raised.value.field == "since"
 
 
 @pytest.mark.parametrize(
     "cursor",
     [
-        live.Cursor(0, 0, "s/0", "n/zzz", 7),
-        live.Cursor(10**16 - 2, 0, "s/0"),
-        live.Cursor(0, 0, "s/zzz/zzz"),
+        Cursor(0, 0, "s/0", "n/zzz", 7),
+        Cursor(10**16 - 2, 0, "s/0"),
+        Cursor(0, 0, "s/zzz/zzz"),
     ],
 )
-def test_one_that_could_be_ours_is_answered(engine: Engine, cursor: live.Cursor) -> None:
+def test_one_that_could_be_ours_is_answered(engine: Engine, cursor: Cursor) -> None:
     world = engine.world()
     world.track("s1")
-    assert "cursor" in world.reading.live(SPACE, {"since": cursor.text}.get)
+    assert "cursor" in world.queries.read_live(SPACE, {"since": cursor.text}.get)

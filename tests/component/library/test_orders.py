@@ -148,17 +148,17 @@ def test_old_orders_told_late_leave_an_address_with_who_has_it_now(world: World)
 
 def test_the_newest_tracking_user_is_never_the_feeds_own_session(world: World) -> None:
     with pytest.raises(NotFound):
-        world.reading.tracking_user(SPACE, {"email": "g@x.org"}.get)
+        world.queries.find_tracking_user(SPACE, {"email": "g@x.org"}.get)
     world.order("7", ids=IDS)
     world.settle()
     with pytest.raises(NotFound, match="no sessions"):
-        world.reading.tracking_user(SPACE, {"email": "g@x.org"}.get)
+        world.queries.find_tracking_user(SPACE, {"email": "g@x.org"}.get)
     world.track(
         "phone", {"type": "view", "time": to_iso(START - DAY)}, ids={"registered": "gordon"}
     )
     world.settle()
     for query in ({"email": "g@x.org"}, {"customer_id": "gordon"}):
-        assert world.reading.tracking_user(SPACE, query.get)["session"] == {"id": "phone"}
+        assert world.queries.find_tracking_user(SPACE, query.get)["session"] == {"id": "phone"}
 
 
 def test_a_large_order_is_stored_in_pieces(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hardlink.domain.errors import NotFound, Refused
 from hardlink.domain.records import Key
 from hardlink.domain.times import HOUR, MINUTE, SECOND, to_iso
-from hardlink.queries.export_reader import Exports
+from hardlink.queries.export_reader import ExportReader
 from tests.component.privacy.test_erasure import gone, statuses
 from tests.support.memory_store import MemoryStore
 from tests.support.world import SPACE, World, in_memory
@@ -194,8 +194,8 @@ def test_a_visitor_whose_last_customer_was_erased_shows_nothing_of_the_first(wor
     assert world.timeline(profile, "profile") == ["of-nobody"]
     assert world.customer("alyx")["consents"] == {"tracking": "granted"}
     assert world.customer(profile, "profile")["consents"] == {}
-    exports = Exports(world.store, world.clock)
-    found = exports.everyone(SPACE, exports.budget(10**6, ""))
+    exports = ExportReader(world.store, world.clock)
+    found = exports.read_all_customers(SPACE, exports.open_budget(10**6, ""))
     assert {c.root.value: dict(said["consents"]) for c, said in found} == {
         "alyx": {"tracking": "granted"},
         profile: {},
@@ -429,7 +429,7 @@ def test_who_comes_back_while_bounds_go_is_seen_live(world: World, store: Memory
     assert done == ["scan"]
     world.swept()
     world.check()
-    assert [e["id"] for e in world.reading.live(SPACE, lambda _: None)["events"]] == ["new"]
+    assert [e["id"] for e in world.queries.read_live(SPACE, lambda _: None)["events"]] == ["new"]
 
 
 def test_an_order_that_is_told_meanwhile_keeps_no_name(world: World, store: MemoryStore) -> None:

@@ -10,7 +10,7 @@ from hardlink.domain import commands
 from hardlink.domain.errors import Busy, Invalid, NotFound, Refused
 from hardlink.domain.graph import Node
 from hardlink.domain.times import DAY, HOUR, SECOND, to_iso
-from hardlink.queries.export_reader import Exports
+from hardlink.queries.export_reader import ExportReader
 from hardlink.services.track import ERASED, Batch
 from hardlink.storage import keys
 from hardlink.storage.keys import HEAD
@@ -159,8 +159,8 @@ def test_who_is_being_erased_is_in_no_export_of_everybody(world: World) -> None:
     world.identify("S9", ids={"registered": "alyx"})
     world.drain()
     world.erase("gordon")
-    exports = Exports(world.store, world.clock)
-    found = exports.everyone(SPACE, exports.budget(10**6, ""))
+    exports = ExportReader(world.store, world.clock)
+    found = exports.read_all_customers(SPACE, exports.open_budget(10**6, ""))
     assert [customer.root.value for customer, _ in found] == ["alyx"]
 
 

@@ -12,7 +12,7 @@ from hardlink.domain.graph import Node
 from hardlink.domain.sources import Source
 from hardlink.domain.times import DAY, HOUR, MINUTE, to_iso
 from hardlink.queries.customer import Customer
-from hardlink.queries.export_reader import ExportRequest, Exports
+from hardlink.queries.export_reader import ExportReader, ExportRequest
 from tests.support.memory_store import MemoryStore
 from tests.support.world import SOURCES, SPACE, World
 
@@ -55,10 +55,10 @@ def _session(world: World) -> list[dict[str, Any]]:
 
 
 def _export(world: World) -> list[dict[str, Any]]:
-    exports = Exports(world.store, world.clock)
-    customer: Customer = exports.customer(SPACE, [Node("registered", "gordon")])
-    budget = exports.budget(10**6, "ask for less")
-    return [dict(event) for event in exports.events(customer, ExportRequest(), budget)]
+    exports = ExportReader(world.store, world.clock)
+    customer: Customer = exports.find_customer(SPACE, [Node("registered", "gordon")])
+    budget = exports.open_budget(10**6, "ask for less")
+    return [dict(event) for event in exports.read_events(customer, ExportRequest(), budget)]
 
 
 @pytest.mark.parametrize("read", [_timeline, _by_type, _session, _export])
@@ -88,12 +88,12 @@ def test_a_customer_was_last_seen_by_what_is_kept(world: World) -> None:
 
 
 def _sessions(world: World) -> list[Any]:
-    exports = Exports(world.store, world.clock)
-    return list(exports.customer(SPACE, [Node("registered", "gordon")]).sessions)
+    exports = ExportReader(world.store, world.clock)
+    return list(exports.find_customer(SPACE, [Node("registered", "gordon")]).sessions)
 
 
 def test_who_looks_on_sees_no_event_that_expired_since_it_came_late(world: World) -> None:
-    cursor = world.reading.live(SPACE, lambda _: None)["cursor"]
+    cursor = world.queries.read_live(SPACE, lambda _: None)["cursor"]
     time = to_iso(world.clock.now - 30 * DAY + HOUR)
     world.track("S1", {"type": "view", "id": "late", "time": time}, source="month")
     world.track("S1", {"type": "view", "id": "now"}, source="month")
@@ -103,7 +103,7 @@ def test_who_looks_on_sees_no_event_that_expired_since_it_came_late(world: World
 
 
 def test_who_looks_on_after_a_long_time_sees_no_event_that_expired_meanwhile(world: World) -> None:
-    cursor = world.reading.live(SPACE, lambda _: None)["cursor"]
+    cursor = world.queries.read_live(SPACE, lambda _: None)["cursor"]
     world.track("S1", {"type": "view", "id": "old"}, source="month")
     assert _live(world, cursor) == {"old"}
     world.clock.pass_(31 * DAY)
@@ -111,7 +111,7 @@ def test_who_looks_on_after_a_long_time_sees_no_event_that_expired_meanwhile(wor
 
 
 def _live(world: World, cursor: str) -> set[str]:
-    return {e["id"] for e in world.reading.live(SPACE, {"since": cursor}.get)["events"]}
+    return {e["id"] for e in world.queries.read_live(SPACE, {"since": cursor}.get)["events"]}
 
 
 def test_an_order_is_known_for_as_long_as_its_event_is_kept(world: World) -> None:

@@ -13,7 +13,7 @@ from hardlink.domain.graph import Node
 from hardlink.domain.records import Key
 from hardlink.domain.sources import Source
 from hardlink.domain.times import HOUR, to_iso
-from hardlink.queries.api import Reading
+from hardlink.services.administration import Administration
 from hardlink.storage import keys
 from hardlink.storage.store import Put
 from tests.component.privacy.test_erasure import gone, statuses
@@ -73,7 +73,7 @@ def test_nobody_can_tell_by_the_next_id_whose_it_was() -> None:
     for secret in ("a", "b"):
         memory = MemoryStore()
         world = World(memory, memory.taken, memory.dump, sources=OWN_IDS)
-        world.reading = Reading(memory, OWN_IDS, world.clock, partial(str, secret))
+        world.administration = Administration(memory, OWN_IDS, world.clock, partial(str, secret))
         visit(world, "S1", "before")
         world.erase_session("S1")
         found.add(visit(world, "S2", "after"))

@@ -11,7 +11,7 @@ from hardlink.domain.errors import Busy, Refused
 from hardlink.domain.graph import Node
 from hardlink.domain.times import HOUR, MINUTE, SECOND, to_iso
 from tests.properties.faults.injecting import Killed
-from tests.support.world import SPACE, World
+from tests.support.world import World
 
 _T = TypeVar("_T")
 CUSTOMERS = 40
@@ -140,8 +140,7 @@ class Visitor:
         if not standing:
             return
         self.promised.customers.pop(self.session, None)
-        reading = self.world.reading
-        done = self._answered(lambda: reading.unlink(SPACE, self.session, standing[0]))
+        done = self._answered(lambda: self.world.unlink(self.session, standing[0]))
         if done is not None:
             self.promised.undone[standing[0]] = self.session
 

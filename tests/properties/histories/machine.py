@@ -514,7 +514,7 @@ class Shop(RuleBasedStateMachine):
         found: list[tuple[int, str, str]] = []
         query: dict[str, str] = {"limit": "25"}
         while True:
-            page = self.world.reading.customer_events(SPACE, *name, query.get)
+            page = self.world.queries.read_customer_events(SPACE, *name, query.get)
             found += [
                 (times.parse_time(event["time"], "time"), event["id"], event["session"])
                 for event in page["events"]

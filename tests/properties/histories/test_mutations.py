@@ -16,7 +16,7 @@ from hardlink.domain.errors import HardlinkError
 from hardlink.domain.graph import PROFILE, Entry
 from hardlink.domain.records import Key
 from hardlink.domain.times import END
-from hardlink.queries import customer, timeline
+from hardlink.queries import customer, explanation
 from hardlink.services import association, consent, erasure, erasure_sweep, links, sessions
 from hardlink.storage import items, keys
 from hardlink.storage.store import Action, AtMost, Check, Condition, Delete, Present, Put, Rev
@@ -168,7 +168,7 @@ def _spans_never_begin(patch: pytest.MonkeyPatch) -> None:
     def mutated(entries: Iterable[Entry]) -> tuple[graph.Span, ...]:
         return whole(entry._replace(starts_span=False) for entry in entries)
 
-    for module in (graph, identity, association, timeline, invariants):
+    for module in (graph, identity, association, explanation, invariants):
         patch.setattr(module, "fold_spans", mutated)
 
 
@@ -178,7 +178,7 @@ def _spans_in_order_of_arrival(patch: pytest.MonkeyPatch) -> None:
     def mutated(entries: Iterable[Entry]) -> tuple[graph.Span, ...]:
         return whole(entry._replace(effective_at=entry.rev) for entry in entries)
 
-    for module in (graph, identity, association, timeline, invariants):
+    for module in (graph, identity, association, explanation, invariants):
         patch.setattr(module, "fold_spans", mutated)
 
 
@@ -395,7 +395,7 @@ def _links_of_the_erased_are_taken_back(patch: pytest.MonkeyPatch) -> None:
 
 
 def _visitors_show_whose_they_were(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(customer, "intervals_between", lambda _: ((0, END),))
+    patch.setattr(customer, "unlinked_intervals", lambda _: ((0, END),))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from hardlink.domain.errors import HardlinkError
 from hardlink.domain.graph import Node
 from hardlink.domain.sources import Sources
 from hardlink.domain.times import SECOND, to_iso
-from hardlink.queries.api import Reading
+from hardlink.queries.api import ReadApi
+from hardlink.services.administration import Administration
 from hardlink.services.association import Association
 from hardlink.services.erasure import Erasure
 from hardlink.services.erasure_sweep import ErasureSweep
@@ -64,7 +65,8 @@ class World:
         self.name = name
         self.ids = 0
         self.service = Service(self.store, SOURCES, lambda: self.now, self.new_id)
-        self.reading = Reading(self.store, SOURCES, lambda: self.now, self.new_id)
+        self.queries = ReadApi(self.store, SOURCES, lambda: self.now)
+        self.administration = Administration(self.store, SOURCES, lambda: self.now, self.new_id)
         self.association = Association(self.store, HARD)
         self.erasing = Erasure(self.store, lambda: self.now, self.new_id)
 
@@ -108,7 +110,11 @@ class World:
 
     def unlink(self, session: str) -> Outcome:
         """`POST /sessions/{id}/unlink`."""
-        return outcome(lambda: self.reading.unlink(SPACE, session))
+        return outcome(lambda: self._unlink(session))
+
+    def _unlink(self, session: str) -> Answer:
+        self.administration.undo_link(SPACE, session)
+        return self.queries.read_session(SPACE, session)
 
     def erase(self, customer: str) -> Outcome:
         """`POST /customers/{type}/{value}/erase`."""
@@ -116,7 +122,7 @@ class World:
 
     def erase_session(self, session: str) -> Outcome:
         """`POST /sessions/{id}/erase`."""
-        return outcome(lambda: self.reading.erase_session(SPACE, session))
+        return outcome(lambda: self.administration.erase_session(SPACE, session))
 
     def sweep(self) -> None:
         """Carry every erasure out, to its end."""
@@ -148,19 +154,19 @@ class World:
 
     def whose(self, session: str) -> str | None:
         """The customer of a session, as `type=value`."""
-        found = self.reading.session(SPACE, session)["customer"]
+        found = self.queries.read_session(SPACE, session)["customer"]
         return f"{found['type']}={found['value']}" if found else None
 
     def events(self, customer: str) -> list[str]:
         """The IDs of a customer's events, newest first."""
         type_, _, value = customer.partition("=")
-        found = self.reading.customer_events(SPACE, type_, value, {"limit": "1000"}.get)
+        found = self.queries.read_customer_events(SPACE, type_, value, {"limit": "1000"}.get)
         return [event["id"] for event in found["events"]]
 
     def customer(self, customer: str) -> dict[str, Any]:
         """A customer's view."""
         type_, _, value = customer.partition("=")
-        return self.reading.customer(SPACE, type_, value)
+        return self.queries.read_customer(SPACE, type_, value)
 
     def drain(self) -> None:
         """Carry out stream records until there are none."""

@@ -1,0 +1,56 @@
+"""Find the customer behind an identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from hardlink.domain.errors import NotFound
+from hardlink.domain.graph import PROFILE, Node
+from hardlink.domain.records import SessionRow
+from hardlink.queries.customer import Customer
+from hardlink.storage import items, keys, nodes
+from hardlink.storage.store import Store
+
+UNKNOWN_IDENTIFIER = "no customer has this identifier yet (association takes a moment)"
+_MOST_HOPS = 3
+"""Levels of the identity forest: profile, soft identifier, hard identifier."""
+
+
+def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
+    """Find the customer of an identifier, or an anonymous profile. Raises `NotFound`."""
+    node = identifier
+    for hop in range(_MOST_HOPS):
+        customer = _read_customer(store, project_id, node)
+        state = customer.record.state
+        if customer.record.erasing_since:
+            break
+        # only the identifier that was asked for has an owner: beyond it the links lead to the root
+        target = state.owner if hop == 0 and state.owner else state.link
+        if target:
+            node = target
+        elif state.known:
+            return customer
+        elif node.type == PROFILE and state.rev:
+            return replace(customer, sessions=tuple(_profile_sessions(store, project_id, node)))
+        else:
+            break
+    raise NotFound(UNKNOWN_IDENTIFIER)
+
+
+def _read_customer(store: Store, project_id: str, node: Node) -> Customer:
+    partition = keys.node_head(project_id, node).partition
+    rows = store.scan("customers", partition, keys.HEAD, keys.end_of_prefix("s/"))
+    return Customer.from_items(project_id, node, rows)
+
+
+def _profile_sessions(store: Store, project_id: str, profile: Node) -> Iterator[SessionRow]:
+    """Read the sessions of a profile that is linked to no customer."""
+    rows = nodes.read_rows(store, project_id, profile, "m/")
+    heads = [keys.session_head(project_id, name.removeprefix("m/")) for name, _ in rows]
+    found = store.get(heads) if heads else []
+    for key, item in zip(heads, found, strict=True):
+        if item:
+            row = items.session_row(items.decode_session(key, item))
+            if row.profile == profile:
+                yield row

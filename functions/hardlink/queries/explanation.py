@@ -1,0 +1,78 @@
+"""Explain which customer a session belongs to, link by link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from hardlink.domain.graph import NOBODY, Entry, Node, fold_spans, newest_root
+from hardlink.domain.records import Session
+from hardlink.domain.times import to_iso
+from hardlink.storage import nodes
+from hardlink.storage.store import Store
+
+
+class NodeEntry(NamedTuple):
+    """An entry of a node's link history, with the node."""
+
+    node: Node
+    entry: Entry
+
+
+def explain_session(store: Store, project_id: str, session: Session) -> dict[str, Any]:
+    """Answer `GET /sessions/{id}`: the session's customer and all links behind it, newest first.
+
+    Links that were undone or replaced are listed as well.
+    """
+    history = _read_entries(store, project_id, session.profile)
+    root = newest_root(fold_spans(entry for _, entry in history))
+    chain = list(history)
+    for target in _targets(history):
+        onward = _read_entries(store, project_id, target)
+        if target == root:
+            root = newest_root(fold_spans(entry for _, entry in onward)) or root
+        chain += [one for one in onward if one.entry.link]
+    shown = [one for one in chain if one.entry.link != NOBODY]
+    shown.sort(key=_write_order, reverse=True)
+    return {
+        "session": {"id": session.id},
+        "profile": {"id": session.profile.value},
+        "customer": {"type": root.type, "value": root.value} if root else None,
+        "why": [_explain_entry(one) for one in shown],
+    }
+
+
+def describe_entry(node: Node, entry: Entry) -> dict[str, Any]:
+    """Describe an entry of a link history as every answer shows it."""
+    return {
+        "from": str(node),
+        "to": str(entry.link) if entry.link else None,
+        "rule": entry.rule,
+        "said": to_iso(entry.effective_at),
+        "at": to_iso(entry.at),
+        "evidence": entry.evidence,
+        "source": entry.source,
+        "undone": to_iso(entry.undone) if entry.undone else None,
+    }
+
+
+def _explain_entry(one: NodeEntry) -> dict[str, Any]:
+    since = to_iso(one.entry.effective_at) if one.entry.starts_span else None
+    return {**describe_entry(one.node, one.entry), "since": since}
+
+
+def _read_entries(store: Store, project_id: str, node: Node) -> list[NodeEntry]:
+    return [NodeEntry(node, entry) for entry in nodes.read_history(store, project_id, node)]
+
+
+def _targets(history: Iterable[NodeEntry]) -> Sequence[Node]:
+    """List the nodes that a profile was ever linked to, each once."""
+    targets: dict[Node, None] = {}
+    for _, entry in history:
+        if entry.link and entry.link != NOBODY:
+            targets[entry.link] = None
+    return list(targets)
+
+
+def _write_order(one: NodeEntry) -> tuple[int, int]:
+    return one.entry.at, one.entry.rev

@@ -1,0 +1,106 @@
+"""Read the events of one session, newest first, with the visits that its pings stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+
+from hardlink.domain import derived_events
+from hardlink.domain.events import StoredEvent
+from hardlink.domain.records import Item, Key
+from hardlink.queries.customer import SessionInterval
+from hardlink.queries.paging import EventQuery, TimelineEvent
+from hardlink.storage import event_store, keys
+from hardlink.storage.store import Store
+
+_CONTEXT_ITEMS = 25
+"""Items read beyond the wanted ones: earlier pings decide whether a visit began or ended."""
+_FILTERED_ITEMS = 200
+"""Items of one request when a filter drops most of them."""
+
+
+class SessionEvents:
+    """Reads session intervals. `clock` returns microseconds since 1970."""
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+
+    def read_newest(
+        self, project_id: str, query: EventQuery, interval: SessionInterval
+    ) -> list[TimelineEvent]:
+        """Read the newest events of an interval that a query selects, at most its `limit`."""
+        selected = self._selected(project_id, query, interval)
+        return list(islice(selected, query.limit))
+
+    def _selected(
+        self, project_id: str, query: EventQuery, interval: SessionInterval
+    ) -> Iterator[TimelineEvent]:
+        read = self._with_visits if query.includes_visits else self._stored
+        for event in read(project_id, query, interval):
+            found = TimelineEvent(event, interval)
+            if query.selects(event.type, found.position):
+                yield found
+
+    def _stored(
+        self, project_id: str, query: EventQuery, interval: SessionInterval
+    ) -> Iterator[StoredEvent]:
+        page = _page_size(query, query.limit)
+        scan = self._scan(project_id, interval.session, interval.start, interval.end, page)
+        for key, item in scan:
+            if query.type in (None, item["type"]):
+                yield event_store.read_event(self._store, key, item)
+
+    def _with_visits(
+        self, project_id: str, query: EventQuery, interval: SessionInterval
+    ) -> Iterator[StoredEvent]:
+        """Read stored events and derive visits from them.
+
+        Pings before the interval are read as well: they decide whether a visit began within it.
+        """
+        next_ping = partial(self._read_next_ping, project_id, interval)
+        stored = self._stored_with_earlier_pings(project_id, query, interval)
+        events = derived_events.with_visits(stored, self._clock(), next_ping)
+        for event in events:
+            if event.time < interval.start:
+                return
+            if event.time < interval.end:
+                yield event
+
+    def _stored_with_earlier_pings(
+        self, project_id: str, query: EventQuery, interval: SessionInterval
+    ) -> Iterator[StoredEvent]:
+        page = _page_size(query, query.limit + _CONTEXT_ITEMS)
+        start = max(0, interval.start - derived_events.SILENCE)
+        for key, item in self._scan(project_id, interval.session, start, interval.end, page):
+            is_inside = keys.event_time(key) >= interval.start
+            if is_inside or item["type"] == derived_events.PING:
+                yield event_store.read_event(self._store, key, item)
+
+    def _read_next_ping(self, project_id: str, interval: SessionInterval, ping: int) -> int | None:
+        """Find the time of the first ping after the interval, if it belongs to the same visit."""
+        start, end = interval.end, ping + derived_events.SILENCE + 1
+        earliest = None
+        for key, item in self._scan(project_id, interval.session, start, end, _FILTERED_ITEMS):
+            if item["type"] == derived_events.PING:
+                earliest = keys.event_time(key)  # the scan goes back in time
+        return earliest
+
+    def _scan(
+        self, project_id: str, session: str, start: int, end: int, page: int
+    ) -> Iterator[tuple[Key, Item]]:
+        """Read the events from `start` up to, not including, `end`, newest first."""
+        if start >= end:
+            return
+        now = self._clock()
+        partition = keys.session_head(project_id, session).partition
+        first, last = f"e/{start:016d}/", f"e/{end:016d}"
+        scan = self._store.scan("sessions", partition, first, last, newest_first=True, page=page)
+        for key, item in scan:
+            if not event_store.is_expired(item, now):
+                yield key, item
+
+
+def _page_size(query: EventQuery, wanted: int) -> int:
+    return wanted if query.type is None else max(query.limit, _FILTERED_ITEMS)
