@@ -14,9 +14,11 @@ from hardlink.web.request import Request
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock, tables
 
-server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
-queries = ReadApi(tables(), caller.declared(), read_clock)
-administration = Administration(tables(), caller.declared(), read_clock)
+server_keys = api_keys.ServerKeys(
+    api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
+)
+queries = ReadApi(tables(), caller.deployed_sources(), read_clock)
+administration = Administration(tables(), caller.deployed_sources(), read_clock)
 
 
 @entrypoint

@@ -20,8 +20,10 @@ from hardlink.web.request import Request
 from hardlink.web.response import Answer, InternalFailure
 from hardlink.web.wiring import read_clock, tables
 
-server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
-administration = Administration(tables(), caller.declared(), read_clock)
+server_keys = api_keys.ServerKeys(
+    api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
+)
+administration = Administration(tables(), caller.deployed_sources(), read_clock)
 sweeping = ErasureSweep(tables(), read_clock, erasure.Erasure(tables(), read_clock, new_id))
 _ACCEPTED = 202
 

@@ -21,7 +21,9 @@ from hardlink.web.wiring import read_clock, tables
 MOST_ZIPPED = 16 * 1024 * 1024
 """Bytes of an answer that is sent as gzip: a sixth of it, as JSON of a kind comes to, is what Lambda answers."""
 
-server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
+server_keys = api_keys.ServerKeys(
+    api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
+)
 exports = ExportReader(tables(), read_clock)
 
 
@@ -32,7 +34,7 @@ def handler(request: Request) -> Answer:
         return _categories(request)
     project_id = _readable(request)
     call = CALLS.get(request.path("call"))
-    project = caller.declared().projects[project_id]
+    project = caller.deployed_sources().projects[project_id]
     return (
         call(request, project_id, project) if call else data_api.no_such_call(request.path("call"))
     )
@@ -40,7 +42,7 @@ def handler(request: Request) -> Answer:
 
 def _readable(request: Request) -> str:
     """The project that a call may read. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
-    token, sources = request.path("token"), caller.declared()
+    token, sources = request.path("token"), caller.deployed_sources()
     sources.named(token)
     found = _given(request)
     if found.kind == "public":
@@ -49,7 +51,7 @@ def _readable(request: Request) -> str:
 
 
 def _categories(request: Request) -> Answer:
-    token, sources = request.path("token"), caller.declared()
+    token, sources = request.path("token"), caller.deployed_sources()
     _, _, project = sources.named(token)
     of_stream = "/streams/" in request.route
     if not (of_stream and credentials.is_of_stream(request.header("authorization"))):

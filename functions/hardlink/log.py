@@ -24,7 +24,7 @@ PAUSE = 60.0
 logger = Logger(service="hardlink")
 
 
-class Telling:
+class MetricsFlusher:
     """Writes what was gathered, where the last time is long enough ago. `clock` answers seconds, monotonic."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,10 +42,10 @@ class Telling:
             _write(gathered)
 
 
-flush_metrics = Telling()
+flush_metrics = MetricsFlusher()
 
 
-def _write(gathered: metrics.Gathered) -> None:
+def _write(gathered: metrics.MetricsSnapshot) -> None:
     # one dimension, the deployment: each further one would be a metric more to pay for
     line = AmazonCloudWatchEMFProvider(
         namespace=NAMESPACE, service=os.environ.get("POWERTOOLS_SERVICE_NAME", "hardlink")

@@ -34,7 +34,7 @@ MOST_DURATIONS = 99
 """What one line of the log has room for; of more, some by chance."""
 
 
-class Gathered(NamedTuple):
+class MetricsSnapshot(NamedTuple):
     """What was counted and measured since it was last taken."""
 
     counts: Mapping[Name, int]
@@ -70,10 +70,12 @@ def record_duration(name: Duration, milliseconds: int) -> None:
             found[random.randrange(MOST_DURATIONS)] = max(0, milliseconds)
 
 
-def take_metrics() -> Gathered:
+def take_metrics() -> MetricsSnapshot:
     """What was gathered; from now on it is forgotten."""
     with _lock:
-        gathered = Gathered(dict(_counts), {name: list(some) for name, some in _durations.items()})
+        gathered = MetricsSnapshot(
+            dict(_counts), {name: list(some) for name, some in _durations.items()}
+        )
         _counts.clear()
         _durations.clear()
     return gathered

@@ -18,7 +18,7 @@ from hardlink.domain.errors import Busy, Invalid, TooLarge
 from hardlink.log import flush_metrics, logger
 from hardlink.web import api_keys, caller
 from hardlink.web.entrypoint import entrypoint
-from hardlink.web.request import MOST_BYTES, Request, unzipped
+from hardlink.web.request import MOST_BYTES, Request, decompress_gzip
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock
 
@@ -26,7 +26,9 @@ MOST = 500
 """Orders of one call: an answer is due in half a minute."""
 _SPARE = 60_000
 """Milliseconds before a run's end in which no further rows are begun."""
-server_keys = api_keys.ServerKeys(api_keys.secret(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
+server_keys = api_keys.ServerKeys(
+    api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
+)
 bucket = cache(Bucket)
 
 
@@ -54,7 +56,7 @@ def _sent(request: Request, project_id: str) -> bytes:
     """What was sent, unzipped, whether a header or the file itself says that it is zipped."""
     try:
         raw = request.raw
-        raw = unzipped(raw) if raw.startswith(formats.GZIP) else raw
+        raw = decompress_gzip(raw) if raw.startswith(formats.GZIP) else raw
     except TooLarge as error:
         raise _too_large(f"more than {MOST_BYTES} bytes", project_id) from error
     except Invalid as error:
@@ -104,7 +106,7 @@ def _import(told: dict[str, Any], context: Any) -> bool:
     version = f"{told['object'].get('eTag')}/{told['object'].get('sequencer')}"
     if not name or key.endswith("/"):
         return True
-    if project_id not in caller.declared().projects:
+    if project_id not in caller.deployed_sources().projects:
         logger.error("a feed below feeds/ lies in a folder that is no project of sources.toml")
         return True
     found = bucket(told["bucket"]["name"])
@@ -124,5 +126,5 @@ def _import(told: dict[str, Any], context: Any) -> bool:
 
 
 def _telling(project_id: str, evidence: str) -> FeedImporter:
-    project = caller.declared().projects[project_id]
+    project = caller.deployed_sources().projects[project_id]
     return FeedImporter(caller.service(), read_clock, project_id, project, evidence)

@@ -28,7 +28,7 @@ def handler(request: Request) -> Answer:
 def _track(request: Request) -> Answer:
     """A source says whether its clients are Tracardi's: the smallest payload of theirs looks like a native one."""
     sent = requests.read_payload(request.json, request.query("profile_less"))
-    source = caller.declared().find(requests.read_write_key(sent))
+    source = caller.deployed_sources().find(requests.read_write_key(sent))
     if source is None or not source.tracardi:
         command = commands.read(Track, sent)
         call = caller.authenticate(request, command.write_key, sent=command.sent)

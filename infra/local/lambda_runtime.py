@@ -35,9 +35,9 @@ from hardlink.web import caller, wiring
 _CACHED = (
     erasure_queue.open_queue,
     wiring.tables,
-    caller.declared,
+    caller.deployed_sources,
     caller.service,
-    caller.throttle,
+    caller.rate_limiter,
 )
 Handler = Callable[[dict[str, Any], object], Any]
 
@@ -88,7 +88,7 @@ class Deployment:
 
 def load_sources(path: Path) -> Sources:
     """The sources that a file declares. Raises `SourcesError`."""
-    return sources_schema.load(path)
+    return sources_schema.load_sources(path)
 
 
 @contextmanager

@@ -130,7 +130,7 @@ def compose_app(app: App, settings: Stage | None = None) -> Hardlink:
         )
     settings = settings or stages.load_stage(topology.STAGES, stage)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    declared = sources_schema.load(topology.SOURCES)
+    declared = sources_schema.load_sources(topology.SOURCES)
     stack = Hardlink(
         app, f"hardlink-{stage}", declared=declared, stage=settings, keep=stage == "prod"
     )

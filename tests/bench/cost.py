@@ -98,7 +98,7 @@ class _Driver:
         from hardlink.web import caller  # noqa: PLC0415 - needs the environment
         from hardlink.web import wiring as deployed  # noqa: PLC0415
 
-        for cached in (deployed.tables, caller.declared, caller.service):
+        for cached in (deployed.tables, caller.deployed_sources, caller.service):
             cached.cache_clear()
         names = ("track", "identify", "associate")
         self._handlers: dict[str, Handler] = {}

@@ -201,7 +201,7 @@ class Client:
 
 def _read_back(engine: Engine, found: Found) -> None:
     """What is in the tables, and in the timelines of those whose it is."""
-    sources = sources_schema.load(topology.SOURCES)
+    sources = sources_schema.load_sources(topology.SOURCES)
     over = time.monotonic()
     wrong = _awaited(lambda: broken(engine.dump(), sources.hard_types))
     found.behind = time.monotonic() - over

@@ -36,14 +36,14 @@ def measure(function: str) -> int:
 def _hostile() -> list[str]:
     """Properties of 5 MiB that take much more when they are read."""
     from hardlink.web.request import (  # noqa: PLC0415 - it decides where to log
-        MOST_BRACKETS,
         MOST_BYTES,
+        MOST_CONTAINERS,
     )
 
     room = MOST_BYTES - _ROOM
     return [
         _repeated('"ab"', room),  # strings, each an object of its own
-        f'{{"a": {_repeated("{}", 3 * MOST_BRACKETS - 100)}}}',
+        f'{{"a": {_repeated("{}", 3 * MOST_CONTAINERS - 100)}}}',
         "{" + ",".join(f'"{n:06x}":0' for n in range(room // 11)) + "}",  # names
         f'"\N{GRINNING FACE}{"a" * (room - 10)}"',  # four bytes a character
     ]

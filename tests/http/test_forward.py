@@ -223,7 +223,7 @@ def test_a_line_that_is_refused_is_sent_again_alone(
 def test_a_line_that_stays_refused_fails_its_record_alone(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hardlink.log.Telling.__call__", lambda _: None)
+    monkeypatch.setattr("hardlink.log.MetricsFlusher.__call__", lambda _: None)
     refusing(monkeypatch, 99)
     shop.post("/track", events=[{"type": "good"}, {"type": "bad"}])
     records = shop.records()

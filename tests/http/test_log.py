@@ -139,7 +139,7 @@ def test_association_says_how_late_it_is_and_what_failed(
 ) -> None:
     post(deployment, "/identify", ids={"registered": "a"})
     metrics.take_metrics()
-    monkeypatch.setattr("hardlink.log.Telling.__call__", lambda _: None)
+    monkeypatch.setattr("hardlink.log.MetricsFlusher.__call__", lambda _: None)
     heads = [
         record
         for table in deployment.tables.values()

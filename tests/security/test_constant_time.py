@@ -12,7 +12,7 @@ from dialects.exponea import credentials
 from dialects.exponea.credentials import Credentials
 from hardlink.domain.errors import Unauthorized
 from hardlink.domain.graph import Node
-from hardlink.domain.signed_identity import prove
+from hardlink.domain.signed_identity import verify_identifiers
 from hardlink.web.api_keys import ServerKeys
 from infra import topology
 from tests.support.signing import KEY, LATER, token
@@ -90,7 +90,7 @@ def test_so_is_a_public_key(
 
 def test_so_is_a_signature(compared: set[tuple[bytes, bytes]]) -> None:
     sent = token({"sub": "gordon", "exp": LATER})
-    prove(sent, [Node("registered", "gordon")], SOURCES.projects["shop"], [KEY], 0)
+    verify_identifiers(sent, [Node("registered", "gordon")], SOURCES.projects["shop"], [KEY], 0)
     padded = sent.rpartition(".")[2] + "=="
     assert base64.urlsafe_b64decode(padded) in {one for pair in compared for one in pair}
 

@@ -23,9 +23,9 @@ def moment(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The time, which goes by when a test says so."""
     now = [caller.service()._clock()]
     monkeypatch.setattr(caller.service(), "_clock", lambda: now[0])
-    caller.throttle.cache_clear()
+    caller.rate_limiter.cache_clear()
     yield now
-    caller.throttle.cache_clear()
+    caller.rate_limiter.cache_clear()
 
 
 def native(path: str, **more: object) -> Call:

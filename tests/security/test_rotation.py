@@ -10,7 +10,7 @@ import pytest
 
 from hardlink.domain.errors import UnverifiedIdentity
 from hardlink.domain.graph import Node
-from hardlink.domain.signed_identity import Signatures
+from hardlink.domain.signed_identity import IdentityVerifier
 from hardlink.domain.times import MINUTE, SECOND
 from hardlink.web import api_keys
 from hardlink.web.api_keys import SigningKeys
@@ -27,8 +27,8 @@ class Shop:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        fetch = api_keys.secret(os.environ["HARDLINK_SIGNING_KEYS"])
-        self._signatures = Signatures(SigningKeys(fetch, self.clock))
+        fetch = api_keys.secret_reader(os.environ["HARDLINK_SIGNING_KEYS"])
+        self._signatures = IdentityVerifier(SigningKeys(fetch, self.clock))
 
     def takes(self, key: str) -> bool:
         """Whether a token is taken that this key signed."""

@@ -22,7 +22,7 @@ def event(time: int, type_: str, id_: str) -> StoredEvent:
 
 def visits(events: Sequence[StoredEvent], now: int) -> list[StoredEvent]:
     newest_first = sorted(events, key=lambda e: (e.time, e.id), reverse=True)
-    return list(derived_events.with_visits(newest_first, now, lambda _: None))
+    return list(derived_events.derive_visits(newest_first, now, lambda _: None))
 
 
 def told(events: Sequence[StoredEvent]) -> list[Told]:
@@ -82,7 +82,7 @@ def test_events_without_pings_are_left_as_they_are() -> None:
 def test_a_visit_that_goes_on_beyond_what_is_read_has_no_end_here() -> None:
     ping = event(100 * MINUTE, PING, "a")
     for later, ends in ((120 * MINUTE, False), (120 * MINUTE + 1, True)):
-        found = list(derived_events.with_visits([ping], 10**15, lambda _, t=later: t))  # type: ignore[misc]
+        found = list(derived_events.derive_visits([ping], 10**15, lambda _, t=later: t))  # type: ignore[misc]
         assert ("session_end" in {e.type for e in found}) is ends
 
 

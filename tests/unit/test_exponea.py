@@ -28,7 +28,7 @@ from hardlink.domain.times import SECOND
 from infra import topology
 
 NOW = 1_795_319_534 * SECOND
-PROJECT = sources_schema.load(topology.SOURCES).projects["demo"]
+PROJECT = sources_schema.load_sources(topology.SOURCES).projects["demo"]
 WHO = {"customer_ids": {"cookie": "c1"}}
 
 

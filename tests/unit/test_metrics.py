@@ -54,7 +54,7 @@ def test_the_line_is_what_cloudwatch_takes_metrics_from(
     metrics.count("events_stored", 3)
     for milliseconds in range(200):
         metrics.record_duration("association_lag", milliseconds)
-    log.Telling(lambda: 0.0)()
+    log.MetricsFlusher(lambda: 0.0)()
     (line,) = lines(capsys)
     (told,) = line["_aws"]["CloudWatchMetrics"]
     assert told["Namespace"] == "Hardlink"
@@ -72,7 +72,7 @@ def test_a_process_tells_at_once_and_then_once_a_minute(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     now = [1000.0]
-    tell = log.Telling(lambda: now[0])
+    tell = log.MetricsFlusher(lambda: now[0])
     tell()
     assert lines(capsys) == []  # nothing happened yet
     metrics.count("events_stored")

@@ -6,7 +6,7 @@ import pytest
 
 from hardlink.domain.errors import Throttled
 from hardlink.domain.times import HOUR, SECOND
-from hardlink.web.rate_limit import Bucket, Throttle
+from hardlink.web.rate_limit import RateLimiter, TokenBucket
 
 NOW = 1_900_000_000 * SECOND
 HALF = SECOND // 2
@@ -25,12 +25,12 @@ HALF = SECOND // 2
     ],
 )
 def test_a_bucket(rate: int, times: list[int], waits: list[int]) -> None:
-    bucket = Bucket(rate, NOW)
+    bucket = TokenBucket(rate, NOW)
     assert [bucket.take(NOW + time) for time in times] == waits
 
 
 def test_each_source_has_its_own() -> None:
-    throttle = Throttle()
+    throttle = RateLimiter()
     throttle.check("a", 1, NOW)
     throttle.check("b", 1, NOW)
     with pytest.raises(Throttled, match="'a' sends more than 1 calls a second") as held:
@@ -39,6 +39,6 @@ def test_each_source_has_its_own() -> None:
 
 
 def test_a_source_without_a_rate_is_never_held_back() -> None:
-    throttle = Throttle()
+    throttle = RateLimiter()
     for _ in range(10_000):
         throttle.check("a", None, NOW)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hardlink.domain import signed_identity
 from hardlink.domain.errors import UnverifiedIdentity
 from hardlink.domain.graph import Node
-from hardlink.domain.signed_identity import Signatures
+from hardlink.domain.signed_identity import IdentityVerifier
 from hardlink.domain.sources import Project, Signed
 from hardlink.domain.times import SECOND
 from infra import topology
@@ -44,7 +44,7 @@ def forged(header: Mapping[str, Any], claims: object, signature: bytes = b"x") -
 
 
 def prove(sent: object, *ids: Node, keys: tuple[str, ...] = (KEY,)) -> None:
-    signed_identity.prove(sent, ids or (GORDON,), PROJECT, keys, NOW * SECOND)
+    signed_identity.verify_identifiers(sent, ids or (GORDON,), PROJECT, keys, NOW * SECOND)
 
 
 CLAIMS = {"sub": "gordon", "exp": NOW + 60}
@@ -230,7 +230,7 @@ class Keys:
 )
 def test_what_a_source_wants(wanted: Signed, sent: object, *, trusted: bool, taken: bool) -> None:
     found = call(wanted, NOW * SECOND)._replace(trusted=trusted)
-    checked = Signatures(Keys(KEY))
+    checked = IdentityVerifier(Keys(KEY))
     if taken:
         checked.check(found, sent, [GORDON])
         return
@@ -240,19 +240,19 @@ def test_what_a_source_wants(wanted: Signed, sent: object, *, trusted: bool, tak
 
 
 def test_a_call_that_names_nobody_need_not_prove_anything() -> None:
-    Signatures(Keys()).check(call("required", NOW * SECOND), None, [])
+    IdentityVerifier(Keys()).check(call("required", NOW * SECOND), None, [])
 
 
 def test_a_key_that_was_put_a_moment_ago_signs_at_once() -> None:
     keys = Keys(SECOND_KEY, fresh=(KEY, SECOND_KEY))
-    Signatures(keys).check(call("required", NOW * SECOND), signed(), [GORDON])
+    IdentityVerifier(keys).check(call("required", NOW * SECOND), signed(), [GORDON])
     assert keys.asked == [False, True]
 
 
 def test_a_key_that_was_rotated_out_a_moment_ago_is_looked_for_once() -> None:
     keys = Keys(SECOND_KEY)
     with pytest.raises(UnverifiedIdentity):
-        Signatures(keys).check(call("required", NOW * SECOND), signed(), [GORDON])
+        IdentityVerifier(keys).check(call("required", NOW * SECOND), signed(), [GORDON])
     assert keys.asked == [False, True]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardlink.domain import values
-from hardlink.domain.errors import Invalid, NoRoom
+from hardlink.domain.errors import Invalid, TooManyNames
 from hardlink.domain.values import Name, Value
 
 COLOR: Name = ("attributes", "color")
@@ -89,9 +89,9 @@ def test_beyond_the_limits_the_error_names_the_field(names: dict[str, object], f
 def test_a_customer_has_room_for_255_attributes_and_255_segments() -> None:
     attributes: list[Name] = [("attributes", str(n)) for n in range(255)]
     segments: list[Name] = [("segments", str(n)) for n in range(255)]
-    values.check_room([*attributes, *segments])
+    values.check_name_count([*attributes, *segments])
     with pytest.raises(Invalid, match="255 attributes already") as invalid:
-        values.check_room([*attributes, ("attributes", "one more")])
+        values.check_name_count([*attributes, ("attributes", "one more")])
     assert invalid.value.field == "properties.one more"
 
 
@@ -122,8 +122,10 @@ def test_what_is_no_json_is_named_and_never_stored(number: object) -> None:
 
 def test_every_name_that_has_no_room_is_named_at_once() -> None:
     known: list[values.Name] = [("attributes", f"a{n}") for n in range(254)]
-    values.check_room([*known, ("attributes", "b"), ("traits", "b")])
-    with pytest.raises(NoRoom) as raised:
-        values.check_room([*known, ("attributes", "b"), ("attributes", "c"), ("attributes", "d")])
+    values.check_name_count([*known, ("attributes", "b"), ("traits", "b")])
+    with pytest.raises(TooManyNames) as raised:
+        values.check_name_count(
+            [*known, ("attributes", "b"), ("attributes", "c"), ("attributes", "d")]
+        )
     assert raised.value.fields == ("properties.c", "properties.d")
     assert raised.value.field == "properties.c"

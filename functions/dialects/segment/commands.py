@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from dialects.partial_failure import Failure, Fault, rejected_events
 from hardlink.domain.commands import MOST_EVENTS, Identify, Track, Update
-from hardlink.domain.errors import HardlinkError, NoRoom, Refused
+from hardlink.domain.errors import HardlinkError, Refused, TooManyNames
 
 _UNSTORED = ("rejected", "dropped")
 
@@ -160,7 +160,7 @@ def _without_values(values: Mapping[str, Any], error: HardlinkError) -> dict[str
 
 
 def _error_fields(error: HardlinkError) -> Sequence[str]:
-    return error.fields if isinstance(error, NoRoom) else (error.field or "",)
+    return error.fields if isinstance(error, TooManyNames) else (error.field or "",)
 
 
 def _identifier_names(ids: Mapping[str, Any]) -> list[str]:

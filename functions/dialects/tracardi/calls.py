@@ -42,7 +42,7 @@ def follow_redirect(service: Service, request: Request) -> Answer:
 
     The target is never the caller's word. The visitor is redirected even if nothing is stored.
     """
-    write_key, redirect = requests.find_redirect(request, caller.declared().redirects)
+    write_key, redirect = requests.find_redirect(request, caller.deployed_sources().redirects)
     try:
         call = caller.authenticate(request, write_key)
     except Throttled as error:
@@ -56,7 +56,7 @@ def follow_redirect(service: Service, request: Request) -> Answer:
 
 def _track_with_updates(service: Service, call: Call, payload: Payload, command: Track) -> Answer:
     def is_same_project(write_key: str) -> bool:
-        source = caller.declared().find(write_key)
+        source = caller.deployed_sources().find(write_key)
         return source is not None and source.project == call.source.project
 
     forwarded = requests.read_forwarded_profile(payload, is_same_project)

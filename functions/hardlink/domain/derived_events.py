@@ -20,7 +20,7 @@ END_DELAY = 30 * SECOND
 """A visit is said to end so long after its last ping."""
 
 
-def with_visits(
+def derive_visits(
     stored: Iterable[StoredEvent], now: int, next_ping: Callable[[int], int | None]
 ) -> Iterator[StoredEvent]:
     """One session's events and the visits that its pings make, all of them newest first.
@@ -57,7 +57,7 @@ def first_session(start: StoredEvent) -> StoredEvent:
     return start._replace(id=f"!{START}_first:{ping}", type=FIRST)
 
 
-def merge(time: int, profile: str, source: str) -> StoredEvent:
+def merge_event(time: int, profile: str, source: str) -> StoredEvent:
     """A visitor joined a customer who was known before (Exponea: the event `merge` on the destination)."""
     body = {"properties": {"profile": profile}, "context": {}}
     return StoredEvent(f"!{MERGE}:{profile}", MERGE, time, time, source, body)

@@ -39,7 +39,7 @@ class BeforeErasure(Exception):
         super().__init__(str(erased))
 
 
-class NoRoom(Invalid):
+class TooManyNames(Invalid):
     """A customer keeps no more names: 400. `fields`: every one that is too many, the first one is `field`."""
 
     def __init__(self, message: str, fields: Sequence[str]) -> None:

@@ -54,7 +54,7 @@ def count_fitting(found: Iterable[StoredEvent]) -> int:
     return sum(1 for so_far in bytes_so_far if so_far <= MOST_ANSWERED_BYTES)
 
 
-def storage_fault(event: StoredEvent, now: int) -> tuple[str, str] | None:
+def find_storage_fault(event: StoredEvent, now: int) -> tuple[str, str] | None:
     """Why an event can't be stored, and which part of it is at fault."""
     if not 0 <= event.time < END:
         return "with the device's clock corrected, before 1970 or after 2286", "time"

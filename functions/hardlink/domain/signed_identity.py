@@ -54,7 +54,7 @@ class NoKeys:
         return ()
 
 
-class Signatures:
+class IdentityVerifier:
     """Holds calls to what their source wants proven."""
 
     def __init__(self, keys: Keys) -> None:
@@ -72,15 +72,15 @@ class Signatures:
             return
         keys = self._keys.of(call.project_id)
         try:
-            prove(token, ids, call.project, keys, call.now)
+            verify_identifiers(token, ids, call.project, keys, call.now)
         except UnverifiedIdentity:
             fresh = self._keys.of(call.project_id, fresh=True)
             if fresh == keys:
                 raise
-            prove(token, ids, call.project, fresh, call.now)
+            verify_identifiers(token, ids, call.project, fresh, call.now)
 
 
-def prove(
+def verify_identifiers(
     token: object, ids: Sequence[Node], project: Project, keys: Sequence[str], now: int
 ) -> None:
     """Hold identifiers to a token. Raises `Unproven` where it does not prove them."""

@@ -247,7 +247,7 @@ class Sources:
         return name, source, self.projects[source.project]
 
 
-def deployed(path: Path) -> Sources:
+def load_deployed(path: Path) -> Sources:
     """The sources of a deployment, whose file was validated before."""
     return Sources.of(tomllib.loads(path.read_text(encoding="utf-8")))
 

@@ -178,10 +178,10 @@ class Declaration(_Declared):
         return self
 
 
-def load(path: Path) -> Sources:
+def load_sources(path: Path) -> Sources:
     """The sources that a file declares. Raises `SourcesError` naming file and field."""
     try:
-        return validated(tomllib.loads(path.read_text(encoding="utf-8")))
+        return validate_sources(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SourcesError(f"{path}: {error}") from error
     except ValidationError as error:
@@ -190,6 +190,6 @@ def load(path: Path) -> Sources:
         raise SourcesError("\n".join(lines)) from error
 
 
-def validated(declared: Mapping[str, Any]) -> Sources:
+def validate_sources(declared: Mapping[str, Any]) -> Sources:
     """The sources that a parsed file declares. Raises pydantic's `ValidationError`."""
     return Sources.of(Declaration.model_validate(declared).model_dump())

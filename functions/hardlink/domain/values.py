@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from hardlink.domain.errors import Invalid, NoRoom
+from hardlink.domain.errors import Invalid, TooManyNames
 
 Kind = Literal["attributes", "segments", "traits", "consents"]
 KINDS: tuple[Kind, ...] = ("attributes", "segments", "traits", "consents")
@@ -106,7 +106,7 @@ def _changes(old: Value | None, new: Value) -> bool:
     return new.newer_than(old)
 
 
-def check_room(values: Iterable[Name]) -> None:
+def check_name_count(values: Iterable[Name]) -> None:
     """One customer keeps at most 255 names of a kind. Raises `NoRoom` naming every one too many of a kind."""
     names: dict[Kind, list[str]] = {}
     for kind, name in values:
@@ -115,7 +115,7 @@ def check_room(values: Iterable[Name]) -> None:
         if more := found[MOST_NAMES:]:
             field = {"attributes": "properties"}.get(kind, kind)
             fields = [f"{field}.{name}" for name in more]
-            raise NoRoom(f"the customer has {MOST_NAMES} {kind} already", fields)
+            raise TooManyNames(f"the customer has {MOST_NAMES} {kind} already", fields)
 
 
 def spilled_names(old: Values, new_values: Values) -> frozenset[Name]:

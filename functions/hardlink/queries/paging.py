@@ -107,7 +107,7 @@ def merge_events(customer: Customer, query: EventQuery) -> list[TimelineEvent]:
 
 
 def _merge_event(session: str, profile: str, notice: MergeNotice) -> TimelineEvent:
-    event = derived_events.merge(notice.effective_at, profile, notice.source)
+    event = derived_events.merge_event(notice.effective_at, profile, notice.source)
     return TimelineEvent(event, SessionInterval(session, profile, 0, END, END, END))
 
 

@@ -61,7 +61,7 @@ class SessionEvents:
         """
         next_ping = partial(self._read_next_ping, project_id, interval)
         stored = self._stored_with_earlier_pings(project_id, query, interval)
-        events = derived_events.with_visits(stored, self._clock(), next_ping)
+        events = derived_events.derive_visits(stored, self._clock(), next_ping)
         for event in events:
             if event.time < interval.start:
                 return

@@ -427,7 +427,7 @@ def _with_values(
 
 def _check_room(record: Record, said: Values) -> None:
     """Whether all that a command says has room, before any of it is written. Raises `Invalid`."""
-    values.check_room([*record.values, *(name for name in said if name not in record.values)])
+    values.check_name_count([*record.values, *(name for name in said if name not in record.values)])
 
 
 def _says(known: Values, name: Name, value: values.Value) -> bool:

@@ -132,7 +132,7 @@ class Orders:
             body={"properties": ip_addresses.strip_ip_addresses(told.properties), "context": {}},
             order=said.number,
         )
-        if refused := events.storage_fault(event, call.now):
+        if refused := events.find_storage_fault(event, call.now):
             raise Invalid(*refused)
         session, more = self._own(call, told)
         mine = TrackedOrder(session.profile, session.id, event.id, said, sent_by_client=False)

@@ -18,7 +18,7 @@ from hardlink.domain.graph import NOBODY, Node
 from hardlink.domain.identity import Claim
 from hardlink.domain.records import Session
 from hardlink.domain.returning_clock import Statement
-from hardlink.domain.signed_identity import Keys, NoKeys, Signatures
+from hardlink.domain.signed_identity import IdentityVerifier, Keys, NoKeys
 from hardlink.domain.sources import Policy, Sources
 from hardlink.domain.times import DAY
 from hardlink.domain.values import Name, Value
@@ -64,7 +64,7 @@ class Service:
         self._orders = Orders(store, self._visits, self._links)
         self._tracking = Tracking(store, self._visits, self._orders, new_id)
         self._consents = Consents(store)
-        self._signatures = Signatures(signing_keys or NoKeys())
+        self._signatures = IdentityVerifier(signing_keys or NoKeys())
         self._erasing = Erasure(store, clock, new_id)
 
     def call(

@@ -183,7 +183,7 @@ class Tracking:
         for parsed in batch.parsed:
             event = self._event(call, session, command, parsed)
             batch.verdicts[parsed.number].id = event.id
-            if refused := events.storage_fault(event, call.now):
+            if refused := events.find_storage_fault(event, call.now):
                 reason, part = refused
                 field = f"events[{parsed.number}].{part}"
                 batch.verdicts[parsed.number] = Verdict(event.id, "rejected", reason, field)

@@ -76,7 +76,7 @@ class SigningKeys(_Kept):
         return self._current(_FRESH if fresh else _KEPT).get(project, ())
 
 
-def secret(names: str) -> Callable[[], Keys]:
+def secret_reader(names: str) -> Callable[[], Keys]:
     """Reads the keys of every project from Secrets Manager.
 
     `names`: JSON, `{"<project>": "<name or ARN of its secret>"}`. The text of a secret is one key, nothing around it.

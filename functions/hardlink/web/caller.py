@@ -14,7 +14,7 @@ from hardlink.domain.signed_identity import Keys
 from hardlink.domain.sources import Policy, Sources
 from hardlink.services.service import Service
 from hardlink.web import api_keys, bots
-from hardlink.web.rate_limit import Throttle
+from hardlink.web.rate_limit import RateLimiter
 from hardlink.web.request import Request
 from hardlink.web.wiring import read_clock, tables
 
@@ -23,21 +23,21 @@ _DIGITS = 14
 
 
 @cache
-def declared() -> Sources:
+def deployed_sources() -> Sources:
     """The sources of this deployment."""
-    return sources.deployed(Path(os.environ["HARDLINK_SOURCES"]))
+    return sources.load_deployed(Path(os.environ["HARDLINK_SOURCES"]))
 
 
 @cache
 def service() -> Service:
     """All write calls."""
-    return Service(tables(), declared(), read_clock, signing_keys=_signing_keys())
+    return Service(tables(), deployed_sources(), read_clock, signing_keys=_signing_keys())
 
 
 @cache
-def throttle() -> Throttle:
+def rate_limiter() -> RateLimiter:
     """What holds back sources that call too often, in this process."""
-    return Throttle()
+    return RateLimiter()
 
 
 def _signing_keys() -> Keys | None:
@@ -45,7 +45,7 @@ def _signing_keys() -> Keys | None:
     names = os.environ.get("HARDLINK_SIGNING_KEYS")
     if names is None:
         return None
-    secrets = cache(lambda: api_keys.secret(names))
+    secrets = cache(lambda: api_keys.secret_reader(names))
 
     def fetch() -> api_keys.Keys:  # only who checks a token waits for its client
         return secrets()()
@@ -70,7 +70,7 @@ def authenticate(
             f"source {found.name!r} does not allow calls from {origin[:200]}: add it to its origins"
         )
     try:
-        throttle().check(found.name, found.source.rate, found.now)
+        rate_limiter().check(found.name, found.source.rate, found.now)
     except Throttled:
         metrics.count("calls_throttled")
         raise

@@ -12,7 +12,7 @@ from hardlink.domain.errors import Throttled
 from hardlink.domain.times import SECOND
 
 
-class Bucket:
+class TokenBucket:
     """Holds a second's worth of calls, and fills as time goes by. `rate`: calls a second."""
 
     def __init__(self, rate: int, now: int) -> None:
@@ -31,17 +31,19 @@ class Bucket:
         return 0
 
 
-class Throttle:
+class RateLimiter:
     """The buckets of all sources."""
 
     def __init__(self) -> None:
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def check(self, source: str, rate: int | None, now: int) -> None:
         """Take one call of a source with this rate, if it has one. Raises `Throttled`."""
         if rate is None:
             return
-        bucket = self._buckets.get(source) or self._buckets.setdefault(source, Bucket(rate, now))
+        bucket = self._buckets.get(source) or self._buckets.setdefault(
+            source, TokenBucket(rate, now)
+        )
         if wait := bucket.take(now):
             raise Throttled(
                 f"source {source!r} sends more than {rate} calls a second: send it again in {wait} s",

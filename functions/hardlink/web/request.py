@@ -16,13 +16,13 @@ from hardlink.domain.errors import Invalid, TooLarge
 MOST_BYTES = 5 * 1024 * 1024
 """Largest body: what seed 004 allows one customer (255 values of 16 KB) fits; Lambda itself takes 6 MB."""
 
-DEEPEST = 64
+MOST_LEVELS = 64
 """Levels of objects and lists in a body: what is stored can always be read and answered."""
 
-MOST_BRACKETS = 100_000
+MOST_CONTAINERS = 100_000
 """Objects and lists in a body: 5 MiB of the smallest would take 150 MB. Those in strings count, to be quick."""
 
-MOST_MEMBERS = 100
+MOST_GZIP_MEMBERS = 100
 """Of a gzip body: to take the next one copies all that is left, so many of them would take a minute."""
 
 Event = Mapping[str, Any]
@@ -98,14 +98,14 @@ class Request:
         """The body as JSON, whatever its Content-Type, unzipped where it is zipped. Raises `Invalid`, `TooLarge`."""
         raw = self.raw
         brackets = raw.count(b"[") + raw.count(b"{")
-        if brackets > MOST_BRACKETS:
-            raise TooLarge(f"more than {MOST_BRACKETS} of [ and {{: send it in parts")
+        if brackets > MOST_CONTAINERS:
+            raise TooLarge(f"more than {MOST_CONTAINERS} of [ and {{: send it in parts")
         try:
             found: object = json.loads(raw, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise Invalid(f"the body is no JSON: {_reason(error)}", code="bad_json") from error
-        if brackets > DEEPEST and _depth(found) > DEEPEST:
-            raise Invalid(f"nested deeper than {DEEPEST} levels: flatten it", code="bad_json")
+        if brackets > MOST_LEVELS and _depth(found) > MOST_LEVELS:
+            raise Invalid(f"nested deeper than {MOST_LEVELS} levels: flatten it", code="bad_json")
         return found
 
     @cached_property
@@ -121,7 +121,7 @@ class Request:
         except ValueError as error:
             raise Invalid("the body can't be decoded: send UTF-8", code="bad_json") from error
         if (self.header("content-encoding") or "").strip().lower() == "gzip":
-            raw = unzipped(raw)
+            raw = decompress_gzip(raw)
         if len(raw) > MOST_BYTES:
             raise _too_large()
         return raw
@@ -141,13 +141,13 @@ def _fields(text: str) -> dict[str, Any]:
     return {name: some if len(some) > 1 else some[0] for name, some in found.items()}
 
 
-def unzipped(raw: bytes) -> bytes:
+def decompress_gzip(raw: bytes) -> bytes:
     """A gzip body, of one member or of some. Raises `Invalid`, `TooLarge`."""
     found, members = b"", 0
     while raw:
         members += 1
-        if members > MOST_MEMBERS:
-            raise TooLarge(f"more than {MOST_MEMBERS} gzip members: send one")
+        if members > MOST_GZIP_MEMBERS:
+            raise TooLarge(f"more than {MOST_GZIP_MEMBERS} gzip members: send one")
         unzip = zlib.decompressobj(wbits=31)
         try:
             found += unzip.decompress(raw, MOST_BYTES + 1 - len(found))

@@ -108,7 +108,7 @@ def _place(asked: argparse.Namespace) -> RedriveTarget:
         return find_target(asked.stack, boto3.client("cloudformation"), boto3.client("lambda"))
     if not (asked.sessions_table and asked.customers_table):
         raise UnusableArguments("say where: --stack, or --sessions-table and --customers-table")
-    hard_types = sources_schema.load(asked.sources).hard_types
+    hard_types = sources_schema.load_sources(asked.sources).hard_types
     return RedriveTarget(asked.sessions_table, asked.customers_table, hard_types, asked.endpoint)
 
 
