@@ -65,10 +65,10 @@ def test_so_is_the_secret_of_basic(
     compared: set[tuple[bytes, bytes]], keys: ServerKeys, given: str
 ) -> None:
     coded = base64.b64encode(f"any:{given}".encode()).decode()
-    found = credentials.given(f"Basic {coded}")
+    found = credentials.parse_credentials(f"Basic {coded}")
     assert found == Credentials("private", given)
     try:
-        credentials.may_write(found, "move", SOURCES, keys)
+        credentials.check_may_write(found, "move", SOURCES, keys)
     except Unauthorized:
         assert given == "wrong"
     assert compared == {(key, given.encode()) for key in EVERY}
@@ -80,9 +80,9 @@ def test_so_is_the_secret_of_basic(
 def test_so_is_a_public_key(
     compared: set[tuple[bytes, bytes]], keys: ServerKeys, authorization: str, query: str | None
 ) -> None:
-    found = credentials.given(authorization, query)
+    found = credentials.parse_credentials(authorization, query)
     try:
-        credentials.may_write(found, "move", SOURCES, keys)
+        credentials.check_may_write(found, "move", SOURCES, keys)
     except Unauthorized:
         assert found.key == "wrong"
     assert compared == {(found.key.encode(), b"move")}

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialects.exponea import answers, bulk, credentials, tracking
+from dialects.content_ids import ContentIds
+from dialects.exponea import answers, commands, cookies, credentials, requests
 from dialects.exponea.answers import Verdict
+from dialects.exponea.commands import Command, Context
 from dialects.exponea.credentials import Credentials
-from dialects.exponea.tracking import Command, RawCommand
+from dialects.exponea.requests import RawCommand, RawCommands
+from dialects.exponea.system_commands import BulkCommand, translate_bulk_command
 from hardlink.domain import sources_schema
 from hardlink.domain.errors import (
     Busy,
@@ -32,15 +35,18 @@ PROJECT = sources_schema.load_sources(topology.SOURCES).projects["demo"]
 WHO = {"customer_ids": {"cookie": "c1"}}
 
 
-def step(
-    name: str, data: Mapping[str, Any], handed_out: str | None = None, copies: Any = None
+def translate(
+    name: str,
+    data: Mapping[str, Any],
+    cookie: str | None = None,
+    content_ids: ContentIds | None = None,
 ) -> Command:
-    found = {} if copies is None else copies
-    return tracking.step(RawCommand(0, name, data), "token", NOW, found, handed_out)
+    context = Context(NOW, content_ids or ContentIds(), cookie)
+    return commands.translate_command(RawCommand(0, name, data), "token", context)
 
 
 def event(**data: Any) -> Mapping[str, Any]:
-    found = step("customers/events", {**WHO, "event_type": "view", **data}).event
+    found = translate("customers/events", {**WHO, "event_type": "view", **data}).event
     assert found is not None
     return found
 
@@ -50,18 +56,18 @@ def event(**data: Any) -> Mapping[str, Any]:
 )
 def test_no_commands(body: object) -> None:
     with pytest.raises(Invalid, match="No commands"):
-        tracking.commands(body)
+        requests.read_commands(body)
 
 
 def test_at_most_50_commands() -> None:
-    assert len(tracking.commands({"commands": [{"name": "system/time"}] * 50})) == 50
+    assert len(requests.read_commands({"commands": [{"name": "system/time"}] * 50})) == 50
     with pytest.raises(Invalid, match="at most 50"):
-        tracking.commands({"commands": [{"name": "system/time"}] * 51})
+        requests.read_commands({"commands": [{"name": "system/time"}] * 51})
 
 
 @pytest.mark.parametrize("one", [None, 1, [], {}, {"name": 1}, {"name": "x", "data": []}])
 def test_a_command_that_is_none_does_not_keep_back_the_others(one: object) -> None:
-    bad, good = tracking.commands({"commands": [one, {"name": "system/time"}]})
+    bad, good = requests.read_commands({"commands": [one, {"name": "system/time"}]})
     assert isinstance(bad, Invalid)
     assert good == RawCommand(1, "system/time", {})
 
@@ -69,7 +75,7 @@ def test_a_command_that_is_none_does_not_keep_back_the_others(one: object) -> No
 @pytest.mark.parametrize("name", ["customers/events", "crm/events"])
 def test_an_event_in_the_words_of_the_tracking_api_and_of_the_web_sdk(name: str) -> None:
     for type_ in ("event_type", "type"):
-        found = step(name, {**WHO, type_: "view", "properties": {"a": [1]}})
+        found = translate(name, {**WHO, type_: "view", "properties": {"a": [1]}})
         assert found.event == {"type": "view", "properties": {"a": [1]}}
         assert (found.cookie, found.ids) == ("c1", {})
 
@@ -82,18 +88,18 @@ def test_nulls_are_nothing() -> None:
 def test_empty_ids_are_left_out() -> None:
     """EX-02."""
     ids = {"cookie": "c1", "registered": "", "user_id": None, "email": "a@b.c"}
-    assert step("customers", {"customer_ids": ids}).ids == {"email": "a@b.c"}
+    assert translate("customers", {"customer_ids": ids}).ids == {"email": "a@b.c"}
 
 
 @pytest.mark.parametrize("ids", [{}, {"cookie": ""}, {"registered": None}])
 def test_somebody_must_be_named(ids: Mapping[str, Any]) -> None:
     with pytest.raises(Invalid, match=r"At least one id should be specified\."):
-        step("customers", {"customer_ids": ids})
+        translate("customers", {"customer_ids": ids})
 
 
 def test_who_names_no_cookie_is_under_the_one_that_was_handed_out() -> None:
-    assert step("crm/events", {"customer_ids": {}, "type": "x"}, "new").cookie == "new"
-    assert step("crm/events", {**WHO, "type": "x"}, "new").cookie == "c1"
+    assert translate("crm/events", {"customer_ids": {}, "type": "x"}, "new").cookie == "new"
+    assert translate("crm/events", {**WHO, "type": "x"}, "new").cookie == "c1"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +132,7 @@ def test_when_it_happened(data: Mapping[str, Any], time: str) -> None:
     ],
 )
 def test_what_may_have_been_sent_before_is_looked_for(data: Any, jitter: int) -> None:
-    assert step("crm/events", {**WHO, "type": "x", **data}).jitter == jitter
+    assert translate("crm/events", {**WHO, "type": "x", **data}).jitter == jitter
 
 
 def test_an_event_that_is_sent_again_has_the_same_id() -> None:
@@ -138,9 +144,9 @@ def test_an_event_that_is_sent_again_has_the_same_id() -> None:
 
 
 def test_of_two_alike_in_one_call_both_count() -> None:
-    copies: dict[str, int] = {}
+    content_ids = ContentIds()
     data = {**WHO, "type": "add", "age": 0.1}
-    one, two = (step("crm/events", data, copies=copies) for _ in range(2))
+    one, two = (translate("crm/events", data, content_ids=content_ids) for _ in range(2))
     assert one.event is not None
     assert two.event is not None
     assert two.event["id"] == f"{one.event['id']}-2"
@@ -150,19 +156,21 @@ def test_of_two_alike_in_one_call_both_count() -> None:
 def test_what_is_said_of_a_customer(name: str) -> None:
     for ids in ("ids", "customer_ids"):
         data = {ids: {"cookie": "c1", "registered": "r"}, "properties": {"vip": True}}
-        found = step(name, {**data, "update_timestamp": 7, "timestamp": 9})
+        found = translate(name, {**data, "update_timestamp": 7, "timestamp": 9})
         assert found.ids == {"registered": "r"}
-        assert tracking.update(found) == {
+        assert commands.build_update(found) == {
             "session": {"id": "c1"},
             "ids": {"registered": "r"},
             "properties": {"vip": True},
             "time": 7,
         }
-        assert tracking.update(step(name, {**data, "timestamp": 9}))["time"] == 9
+        assert commands.build_update(translate(name, {**data, "timestamp": 9}))["time"] == 9
 
 
 def test_a_campaign_click_is_an_event() -> None:
-    found = step("campaigns/clicks", {**WHO, "url": "https://x", "properties": {"platform": "iOS"}})
+    found = translate(
+        "campaigns/clicks", {**WHO, "url": "https://x", "properties": {"platform": "iOS"}}
+    )
     assert found.event == {
         "type": "campaign",
         "properties": {"status": "clicked", "url": "https://x", "platform": "iOS"},
@@ -173,17 +181,19 @@ def test_a_consent_is_an_event_and_a_value() -> None:
     """EX-27."""
     properties = {"category": "newsletter", "action": "accept", "valid_until": "unlimited"}
     data = {**WHO, "event_type": "consent", "properties": properties, "timestamp": 7}
-    assert step("customers/events", data).consents == {
+    assert translate("customers/events", data).consents == {
         "newsletter": {"action": "accept", "valid_until": "unlimited", "timestamp": 7.0}
     }
     for category, consents, told in (("tracking", {}, 1), ("other", {"other"}, 0)):
-        found = step(
+        found = translate(
             "customers/events", {**data, "properties": {**properties, "category": category}}
         )
         assert found.consents.keys() == set(consents)
-        assert len(found.told) == told
-    with pytest.raises(Invalid, match="category and an action"):
-        step("customers/events", {**WHO, "event_type": "consent", "properties": {"action": "x"}})
+        assert len(found.warnings) == told
+    with pytest.raises(Invalid, match="a category, and an action"):
+        translate(
+            "customers/events", {**WHO, "event_type": "consent", "properties": {"action": "x"}}
+        )
 
 
 @pytest.mark.parametrize(
@@ -202,30 +212,32 @@ def test_a_consent_is_an_event_and_a_value() -> None:
 )
 def test_a_fault_names_its_field(name: str, data: Mapping[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as raised:
-        step(name, data)
+        translate(name, data)
     assert raised.value.field == field
 
 
 def test_neighbours_of_one_visitor_go_together_and_all_else_alone() -> None:
-    view = step("crm/events", {**WHO, "type": "x"})
-    assert tracking.batch_key(view) == tracking.batch_key(view._replace(number=1))
-    other = step("crm/events", {"customer_ids": {"cookie": "c2"}, "type": "x"})
-    assert tracking.batch_key(view) != tracking.batch_key(other)
-    said = step("crm/customers", {"ids": {"cookie": "c1"}})
-    assert tracking.batch_key(said) != tracking.batch_key(said._replace(number=1))
-    body = tracking.track([view, view])
+    view = translate("crm/events", {**WHO, "type": "x"})
+    assert commands.batch_key(view) == commands.batch_key(view._replace(number=1))
+    other = translate("crm/events", {"customer_ids": {"cookie": "c2"}, "type": "x"})
+    assert commands.batch_key(view) != commands.batch_key(other)
+    said = translate("crm/customers", {"ids": {"cookie": "c1"}})
+    assert commands.batch_key(said) != commands.batch_key(said._replace(number=1))
+    body = commands.build_track([view, view])
     assert body["session"] == {"id": "c1"}
     assert body["events"] == [view.event, view.event]
     assert not body["server_side"]
-    assert tracking.track([step("crm/events", {"ids": {"a": "b"}, "type": "x"})])["server_side"]
+    assert commands.build_track([translate("crm/events", {"ids": {"a": "b"}, "type": "x"})])[
+        "server_side"
+    ]
 
 
 def test_without_an_identifier_somebody_must_be_left() -> None:
-    both = step("customers", {"customer_ids": {"cookie": "c1", "registered": "0"}})
-    assert tracking.without_identifier(both, "registered", PROJECT) == both._replace(ids={})
-    assert tracking.without_identifier(both, "other", PROJECT) is None
-    alone = step("customers", {"customer_ids": {"registered": "0"}})
-    assert tracking.without_identifier(alone, "registered", PROJECT) is None
+    both = translate("customers", {"customer_ids": {"cookie": "c1", "registered": "0"}})
+    assert commands.without_identifier(both, "registered", PROJECT) == both._replace(ids={})
+    assert commands.without_identifier(both, "other", PROJECT) is None
+    alone = translate("customers", {"customer_ids": {"registered": "0"}})
+    assert commands.without_identifier(alone, "registered", PROJECT) is None
 
 
 # -- /bulk ------------------------------------------------------------------------------------------------------------
@@ -233,9 +245,9 @@ def test_without_an_identifier_somebody_must_be_left() -> None:
 IDS = {"name": "system/ids", "data": {"project_id": "t", "customer": {}, "expires": 1}}
 
 
-def clocked(ts: float, age: float, location: str = "/") -> list[RawCommand | Invalid]:
+def clocked(ts: float, age: float, location: str = "/") -> RawCommands:
     ping = {"company_id": "t", "type": "session_ping", "age": age, "customer_ids": {}}
-    return tracking.commands(
+    return requests.read_commands(
         {
             "commands": [
                 IDS,
@@ -246,26 +258,26 @@ def clocked(ts: float, age: float, location: str = "/") -> list[RawCommand | Inv
     )
 
 
-def new_cookies(found: list[RawCommand | Invalid], *browser: str) -> list[str]:
-    return bulk.cookies(found, None, browser, "fresh")
+def new_cookies(found: RawCommands, *browser: str) -> list[str]:
+    return cookies.choose_cookies(found, None, browser, "fresh")
 
 
 def test_which_cookie_a_bulk_is_said_under() -> None:
-    own = tracking.commands({"commands": [{**IDS, "data": {"cookie": "own"}}]})
-    assert bulk.cookies(own, "sent", (), "fresh") == ["own"]
-    asking = tracking.commands({"commands": [IDS]})
-    assert bulk.cookies(asking, "sent", (), "fresh") == ["sent"]
-    assert bulk.cookies(asking, None, (), "fresh") == ["fresh"]
-    others = tracking.commands({"commands": [{"name": "system/time"}]})
-    assert bulk.cookies(others, "sent", (), "fresh") == ["sent"]
-    assert bulk.cookies(others, None, (), "fresh") == []
+    own = requests.read_commands({"commands": [{**IDS, "data": {"cookie": "own"}}]})
+    assert cookies.choose_cookies(own, "sent", (), "fresh") == ["own"]
+    asking = requests.read_commands({"commands": [IDS]})
+    assert cookies.choose_cookies(asking, "sent", (), "fresh") == ["sent"]
+    assert cookies.choose_cookies(asking, None, (), "fresh") == ["fresh"]
+    others = requests.read_commands({"commands": [{"name": "system/time"}]})
+    assert cookies.choose_cookies(others, "sent", (), "fresh") == ["sent"]
+    assert cookies.choose_cookies(others, None, (), "fresh") == []
 
 
 @pytest.mark.parametrize("cookie", ["0", "@registered=eve", " ", "x" * 300])
 def test_a_cookie_that_could_never_be_used_is_replaced(cookie: str) -> None:
-    named = tracking.commands({"commands": [{**IDS, "data": {"cookie": cookie}}]})
-    assert bulk.cookies(named, "sent", (), "fresh") == ["sent"]
-    assert bulk.cookies(named, cookie, (), "fresh") == ["fresh"]
+    named = requests.read_commands({"commands": [{**IDS, "data": {"cookie": cookie}}]})
+    assert cookies.choose_cookies(named, "sent", (), "fresh") == ["sent"]
+    assert cookies.choose_cookies(named, cookie, (), "fresh") == ["fresh"]
 
 
 @given(st.floats(1.7e9, 1.9e9), st.floats(0, 3), st.sampled_from([-0.002, -0.001, 0, 0.001, 0.002]))
@@ -290,39 +302,44 @@ def test_a_first_bulk_that_is_sent_again_gets_the_same_cookie_and_another_visito
 
 
 def test_the_cookie_on_the_apis_own_domain() -> None:
-    header = bulk.set_cookie("token", "c1")["set-cookie"]
+    header = cookies.build_cookie_header("token", "c1")["set-cookie"]
     assert header.startswith("xnpe_token=c1; Max-Age=94608000; ")
     assert {"Secure", "HttpOnly", "SameSite=None"} <= set(header.split("; "))
-    assert bulk.set_cookie("to;ken", "c1") == {}
-    assert bulk.set_cookie("token", "c1; Domain=evil") == {}
-    assert bulk.set_cookie("token", "c1\r\nx: y") == {}
+    assert cookies.build_cookie_header("to;ken", "c1") == {}
+    assert cookies.build_cookie_header("token", "c1; Domain=evil") == {}
+    assert cookies.build_cookie_header("token", "c1\r\nx: y") == {}
 
 
-def understood(name: str, **data: Any) -> list[Verdict | Command]:
-    return list(bulk.understood(RawCommand(0, name, data), "t", NOW, {}, "cookie"))
+def translate_bulk(name: str, **data: Any) -> BulkCommand:
+    context = Context(NOW, ContentIds(), "cookie")
+    return translate_bulk_command(RawCommand(0, name, data), "t", context)
 
 
 def test_commands_about_the_sdk_itself() -> None:
     """EX-22: the SDK throws where one of these has no data."""
-    assert understood("system/ids") == [Verdict(more={"data": {"cookie": "cookie"}})]
-    assert understood("system/time") == [Verdict(more={"time": 1795319534.0})]
-    assert understood("system/tracking") == [Verdict(more={"data": []})]
-    [vapid] = understood("system/push-notifications-vapid-key")
-    assert isinstance(vapid, Verdict)
-    assert not vapid.taken
+    expected = {
+        "system/ids": Verdict(more={"data": {"cookie": "cookie"}}),
+        "system/time": Verdict(more={"time": 1795319534.0}),
+        "system/tracking": Verdict(more={"data": []}),
+    }
+    for name, verdict in expected.items():
+        assert translate_bulk(name) == (verdict, None)
+    vapid = translate_bulk("system/push-notifications-vapid-key").verdict
+    assert vapid is not None
+    assert not vapid.stored
 
 
 def test_the_customer_that_the_sdk_was_started_with_is_said_too() -> None:
-    answer, said = understood("system/ids", customer={"registered": "r", "cookie": "forged"})
+    answer, said = translate_bulk("system/ids", customer={"registered": "r", "cookie": "forged"})
     assert answer == Verdict(more={"data": {"registered": "r", "cookie": "cookie"}})
     assert isinstance(said, Command)
     assert (said.cookie, said.ids) == ("cookie", {"registered": "r"})
 
 
 def test_results_as_each_family_has_them() -> None:
-    ok, bad = Verdict(), Verdict(taken=False, told=("no",))
+    ok, bad = Verdict(), Verdict(stored=False, messages=("no",))
     timed = Verdict(more={"time": 1.5})
-    assert answers.bulk([ok, bad, timed], NOW, NOW + SECOND) == {
+    assert answers.answer_bulk([ok, bad, timed], NOW, NOW + SECOND) == {
         "success": True,
         "start_time": 1795319534.0,
         "end_time": 1795319535.0,
@@ -332,13 +349,13 @@ def test_results_as_each_family_has_them() -> None:
             {"status": "ok", "time": 1.5},
         ],
     }
-    assert answers.batch([ok, bad, timed], NOW, NOW)["results"] == [
+    assert answers.answer_batch([ok, bad, timed], NOW, NOW)["results"] == [
         {"success": True},
         {"success": False, "errors": ["no"]},
         {"success": True, "time": 1.5},
     ]
-    assert answers.single(ok) == ({"success": True, "errors": []}, 200, {})
-    assert answers.single(bad)[:2] == ({"success": False, "errors": ["no"]}, 400)
+    assert answers.answer_single(ok) == ({"success": True, "errors": []}, 200, {})
+    assert answers.answer_single(bad)[:2] == ({"success": False, "errors": ["no"]}, 400)
 
 
 @pytest.mark.parametrize(
@@ -352,7 +369,7 @@ def test_results_as_each_family_has_them() -> None:
         ),
         (Invalid("x", code="bad_json"), 400, {"message": "Invalid JSON"}),
         (Invalid("No commands", code="no_commands"), 400, {"message": "No commands"}),
-        (Invalid(tracking.NO_ID), 400, {"errors": [tracking.NO_ID]}),
+        (Invalid(commands.NO_ID), 400, {"errors": [commands.NO_ID]}),
         (Invalid("wrong", "age"), 400, {"errors": ["age: wrong"]}),
         (TooLarge("big"), 413, {"errors": ["big"]}),
         (Forbidden("origin"), 403, {"errors": ["origin"]}),
@@ -361,7 +378,7 @@ def test_results_as_each_family_has_them() -> None:
 )
 def test_error_bodies(error: HardlinkError, status: int, body: Mapping[str, Any]) -> None:
     """EX-29."""
-    answer = answers.error_answer(error)
+    answer = answers.answer_error(error)
     assert answer.status == status
     assert answer.body["success"] is False
     assert {name: answer.body[name] for name in body} == body
@@ -369,10 +386,10 @@ def test_error_bodies(error: HardlinkError, status: int, body: Mapping[str, Any]
 
 def test_keys() -> None:
     """EX-28."""
-    assert credentials.given("Token abc") == Credentials("public", "abc")
-    assert credentials.given(None, "abc") == Credentials("public", "abc")
+    assert credentials.parse_credentials("Token abc") == Credentials("public", "abc")
+    assert credentials.parse_credentials(None, "abc") == Credentials("public", "abc")
     basic = base64.b64encode(b"id:se:cret").decode()
-    assert credentials.given(f"Basic {basic}") == Credentials("private", "se:cret")
+    assert credentials.parse_credentials(f"Basic {basic}") == Credentials("private", "se:cret")
     for bad in (None, "", "Basic ***", "Digest x", "Bearer x", "Basic /w=="):
         with pytest.raises(Unauthorized, match="send a key"):
-            credentials.given(bad)
+            credentials.parse_credentials(bad)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dialects.exponea import data_api
+from dialects.exponea import data_answers, data_requests
+from dialects.exponea.data_answers import Viewed
 from hardlink.domain.errors import (
     Busy,
     Forbidden,
@@ -48,15 +49,19 @@ def customer(*rows: tuple[str, int]) -> Customer:
     )
 
 
+def ids_of(found: Customer) -> dict[str, Any]:
+    return Viewed(found, {}, PROJECT).ids
+
+
 def test_hard_ids_are_texts_and_soft_ones_lists_and_cookies_are_sessions_of_now() -> None:
     rows = (("z", END), ("gone", 5), ("a", END), ("@registered=gordon", END))
-    assert data_api.ids(customer(*rows), PROJECT) == {
+    assert ids_of(customer(*rows)) == {
         "registered": "gordon",
         "loyalty": "l1",
         "email": ["a@x.org", "b@x.org"],
         "cookie": ["z", "a"],
     }
-    assert "cookie" not in data_api.ids(customer(("gone", 5)), PROJECT)
+    assert "cookie" not in ids_of(customer(("gone", 5)))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +91,8 @@ def test_hard_ids_are_texts_and_soft_ones_lists_and_cookies_are_sessions_of_now(
 def test_whether_a_consent_is_valid(consent: object, *, valid: bool) -> None:
     values = {"attributes": {}, "consents": {} if consent is None else {"news": consent}}
     asked = [{"type": "consent", "category": "news"}]
-    (found,) = data_api.results(asked, customer(), values, PROJECT, NOW)["results"]
+    viewed = Viewed(customer(), values, PROJECT)
+    (found,) = data_answers.answer_attributes(asked, viewed, NOW).body["results"]
     assert found == {"success": True, "value": valid}
 
 
@@ -104,15 +110,15 @@ def test_whether_a_consent_is_valid(consent: object, *, valid: bool) -> None:
     ],
 )
 def test_whom_a_call_means(given: dict[str, Any], nodes: list[Node], session: str | None) -> None:
-    assert data_api.who({"customer_ids": given}, PROJECT) == (nodes, session)
+    assert data_requests.read_visitor({"customer_ids": given}, PROJECT) == (nodes, session)
 
 
 def test_columns_are_all_or_the_named_ones_with_identifiers_first() -> None:
-    everything = data_api.columns({"format": "native_json"}, PROJECT)
+    everything = data_requests.read_columns({"format": "native_json"}, PROJECT)
     assert everything == (["registered", "loyalty", "email", "cookie"], None)
     listed = [{"type": "property", "property": "b"}, {"type": "id", "id": "customerid"}]
     some = {"format": "native_json", "attributes": {"type": "some", "list": listed}}
-    assert data_api.columns(some, PROJECT) == (["registered"], ["b"])
+    assert data_requests.read_columns(some, PROJECT) == (["registered"], ["b"])
 
 
 def test_a_table_has_a_row_for_each_customer_and_a_column_for_every_name() -> None:
@@ -120,7 +126,9 @@ def test_a_table_has_a_row_for_each_customer_and_a_column_for_every_name() -> No
         (customer(("c", END)), {"attributes": {"b": 1}}),
         (customer(), {"attributes": {"a": 2}}),
     ]
-    fields, found = data_api.table(rows, data_api.Columns(["registered", "cookie"], None), PROJECT)
+    fields, found = data_answers.build_table(
+        rows, data_requests.Columns(["registered", "cookie"], None), PROJECT
+    )
     assert [field.get("id") or field["property"] for field in fields] == [
         "registered",
         "cookie",
@@ -138,7 +146,7 @@ def test_an_event_in_exponeas_form() -> None:
         "id": "1",
     }
     expected = {"type": "a", "timestamp": 1795341600.25, "properties": {"x": [1]}}
-    assert data_api.event(shown) == expected
+    assert data_answers.show_event(shown) == expected
 
 
 ERRORS: list[tuple[HardlinkError, int, dict[str, Any]]] = [
@@ -160,7 +168,7 @@ ERRORS: list[tuple[HardlinkError, int, dict[str, Any]]] = [
 def test_an_error_in_exponeas_words(
     error: HardlinkError, status: int, said: dict[str, Any]
 ) -> None:
-    answer = data_api.error_answer(error)
+    answer = data_answers.answer_error(error)
     assert (answer.status, answer.body["success"]) == (status, False)
     assert {name: answer.body[name] for name in said} == said
     assert answer.body.keys() & {"error", "errors"}

@@ -10,8 +10,7 @@ from typing import Any
 
 from dialects.attraqt_xo.executor import Outcome
 from dialects.partial_failure import Fault
-from dialects.validation import located_message
-from hardlink.domain.errors import HardlinkError, Invalid, UnknownSource
+from hardlink.domain.errors import HardlinkError, Invalid, UnknownSource, located_message
 from hardlink.web.response import Answer
 
 _UNPROCESSABLE = 422

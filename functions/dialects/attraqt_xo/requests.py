@@ -9,14 +9,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pydantic_core import SchemaValidator
-from pydantic_core import core_schema as schema
+from pydantic_core import core_schema
+from pydantic_core.core_schema import CoreSchema, TypedDictField
 
 from dialects.content_ids import ContentIds
 from dialects.partial_failure import Fault
-from dialects.validation import required, validate
 from hardlink.domain.commands import MOST_EVENTS
 from hardlink.domain.errors import Invalid, TooLarge
+from hardlink.domain.schema import OBJECT, TEXT, object_validator, required, validate
 
 _TRACKER_KEY = re.compile(r"[\x21-\x2e\x30-\x7e]{4,256}")
 _SESSION = "sessionid"
@@ -83,41 +83,38 @@ def _read_activity(number: int, body: object, content_ids: ContentIds) -> Activi
     return Activity(number, user, event)
 
 
-def _may_be_missing(of: schema.CoreSchema) -> schema.TypedDictField:
-    return schema.typed_dict_field(of, required=False)
+def _may_be_missing(of: CoreSchema) -> TypedDictField:
+    return core_schema.typed_dict_field(of, required=False)
 
 
-_TEXT = schema.str_schema(strict=True)
-_TEXTS = schema.dict_schema(_TEXT, _TEXT)
-_METADATA_VALUE = schema.union_schema(
+_TEXTS = core_schema.dict_schema(TEXT, TEXT)
+_METADATA_VALUE = core_schema.union_schema(
     [
-        _TEXT,
-        schema.bool_schema(strict=True),
-        schema.int_schema(strict=True),
-        schema.float_schema(strict=True, allow_inf_nan=False),
-        schema.list_schema(schema.any_schema()),
+        TEXT,
+        core_schema.bool_schema(strict=True),
+        core_schema.int_schema(strict=True),
+        core_schema.float_schema(strict=True, allow_inf_nan=False),
+        core_schema.list_schema(core_schema.any_schema()),
     ],
     custom_error_type="metadata_value",
     custom_error_message="must be a string, a number, true, false or an array",
 )
-_USER = schema.typed_dict_schema(
+_USER = core_schema.typed_dict_schema(
     {
         "identities": required(_TEXTS),
-        "segments": _may_be_missing(schema.list_schema(_TEXT)),
-        "traits": _may_be_missing(schema.dict_schema(_TEXT, schema.any_schema())),
+        "segments": _may_be_missing(core_schema.list_schema(TEXT)),
+        "traits": _may_be_missing(OBJECT),
     }
 )
-_ACTIVITY = SchemaValidator(
-    schema.typed_dict_schema(
-        {
-            "action": required(_TEXT),
-            "target": required(_TEXTS),
-            "user": required(_USER),
-            "opposite": _may_be_missing(schema.bool_schema(strict=True)),
-            "sourceId": _may_be_missing(_TEXT),
-            "metadata": _may_be_missing(schema.dict_schema(_TEXT, _METADATA_VALUE)),
-            "segments": _may_be_missing(schema.list_schema(_TEXT)),
-            "timestamp": _may_be_missing(_TEXT),
-        }
-    )
+_ACTIVITY = object_validator(
+    {
+        "action": required(TEXT),
+        "target": required(_TEXTS),
+        "user": required(_USER),
+        "opposite": _may_be_missing(core_schema.bool_schema(strict=True)),
+        "sourceId": _may_be_missing(TEXT),
+        "metadata": _may_be_missing(core_schema.dict_schema(TEXT, _METADATA_VALUE)),
+        "segments": _may_be_missing(core_schema.list_schema(TEXT)),
+        "timestamp": _may_be_missing(TEXT),
+    }
 )

@@ -1,14 +1,15 @@
-"""Results -> wire: Exponea's answers and error bodies. Clients act on their shape.
+"""Verdicts -> wire: Exponea's answers and error bodies. Clients depend on their shape.
 
-Source: Exponea's tracking API error messages; what its web SDK 3.15.0 and exponea-python-sdk 0.2.0 read.
+Source: Exponea's tracking API error messages; what its web SDK 3.15.0 and exponea-python-sdk 0.2.0
+read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from hardlink.domain.errors import HardlinkError, Unauthorized, UnknownSource
+from hardlink.domain.errors import HardlinkError, Unauthorized, UnknownSource, located_message
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.times import SECOND
 from hardlink.web.response import Answer
@@ -17,75 +18,112 @@ _BAD_REQUEST = 400
 
 
 class Verdict(NamedTuple):
-    """What became of one command. `told`: what its client should know; `more`: what the answer carries beside."""
+    """Result of one command.
 
-    taken: bool = True
-    told: tuple[str, ...] = ()
+    `messages`: why it was not stored, else warnings; `more`: further fields of its answer.
+    """
+
+    stored: bool = True
+    messages: tuple[str, ...] = ()
     more: Mapping[str, Any] = NOTHING
 
 
-def bulk(verdicts: Iterable[Verdict], start: int, end: int) -> dict[str, Any]:
-    """The web SDK wants exactly one result a command, in their order; `errors` is an array."""
-    return _whole([_bulk_result(verdict) for verdict in verdicts], start, end)
+def answer_bulk(verdicts: Iterable[Verdict], start: int, end: int) -> dict[str, Any]:
+    """Answer a bulk: exactly one result a command, in their order. Times: microseconds."""
+    return _answer_results(_show_bulk_result, verdicts, start, end)
 
 
-def batch(verdicts: Iterable[Verdict], start: int, end: int) -> dict[str, Any]:
-    """A batch of the tracking API: taken as a whole, and each command has its own result."""
-    return _whole([{**_result(verdict), **verdict.more} for verdict in verdicts], start, end)
+def answer_batch(verdicts: Iterable[Verdict], start: int, end: int) -> dict[str, Any]:
+    """Answer a batch of the tracking API: it succeeds, each command has its own result."""
+    return _answer_results(_show_batch_result, verdicts, start, end)
 
 
-def single(verdict: Verdict) -> Answer:
-    """One call of the tracking API: 400 where it was not taken."""
-    if verdict.taken:
-        return Answer({"success": True, "errors": list(verdict.told), **verdict.more})
-    return Answer(_result(verdict), _BAD_REQUEST)
+def answer_single(verdict: Verdict) -> Answer:
+    """Answer one call of the tracking API: 400 if it was not stored."""
+    if verdict.stored:
+        return Answer({"success": True, "errors": list(verdict.messages), **verdict.more})
+    return Answer(_show_result(verdict), _BAD_REQUEST)
 
 
-def error_answer(error: HardlinkError) -> Answer:
-    """An error of a whole call, in Exponea's words and beside them what to do."""
-    told = f"{error.field}: {error.message}" if error.field else error.message
+def answer_error(error: HardlinkError) -> Answer:
+    """Answer an error of a whole call, in Exponea's words, and what to do beside them."""
+    message = located_message(error)
     if isinstance(error, UnknownSource):
-        return Answer(_failed(error="Invalid project id"), _BAD_REQUEST)
+        return _fail(error="Invalid project id")
     if isinstance(error, Unauthorized):
-        return Answer(_failed(error="Could not authenticate", message=told), _BAD_REQUEST)
+        return _fail(error="Could not authenticate", message=message)
     if error.code == "bad_json":
-        return Answer(_failed(message="Invalid JSON", errors=[told]), _BAD_REQUEST)
+        return _fail(message="Invalid JSON", errors=[message])
     if error.code == "no_commands":
-        return Answer(_failed(message=told), _BAD_REQUEST)
-    return Answer(_failed(errors=[told]), error.status)
+        return _fail(message=message)
+    return _fail(error.status, errors=[message])
 
 
-def by_field(found: Answer) -> Answer:
-    """The answer with its errors by field, each a list of texts."""
-    errors = found.body.get("errors")
-    if found.status < _BAD_REQUEST or isinstance(errors, Mapping):
-        return found
-    told = errors or [found.body.get("error") or found.body.get("message")]
-    return found._replace(body={**found.body, "errors": {"_global": told}})
+def with_errors_by_field(answer: Answer) -> Answer:
+    """The answer with its errors by field, each a list of texts, for the web SDK's single calls."""
+    errors = answer.body.get("errors")
+    if answer.status < _BAD_REQUEST or isinstance(errors, Mapping):
+        return answer
+    messages = errors or [answer.body.get("error") or answer.body.get("message")]
+    return answer._replace(body={**answer.body, "errors": {"_global": messages}})
 
 
-def seconds(micros: int) -> float:
-    """A point in time as Exponea has it: UNIX seconds."""
+def answer_segments() -> Answer:
+    """Answer a visitor's segments by category: none, because none are computed."""
+    return Answer({"discovery": [], "content": [], "merchandising": []})
+
+
+def answer_bundle() -> Answer:
+    """Answer what a project shows on its pages: nothing, because campaigns are not offered."""
+    nothing: dict[str, Any] = {"constantManagedTags": [], "webLayers": [], "experiments": []}
+    return Answer({"success": True, **nothing, "vars": {}})
+
+
+def answer_managed_tags() -> Answer:
+    """Answer the tags for a page: none."""
+    return Answer({"success": True, "data": []})
+
+
+def answer_missing_ids(message: str) -> Answer:
+    """Answer a request for managed tags that names no visitor."""
+    return _fail(errors={"customer_ids": [message]})
+
+
+def to_seconds(micros: int) -> float:
+    """A time in UNIX seconds, as Exponea has them."""
     return micros / SECOND
 
 
-def _whole(results: list[dict[str, Any]], start: int, end: int) -> dict[str, Any]:
-    times = {"start_time": seconds(start), "end_time": seconds(end)}
-    return {"success": True, **times, "results": results}
+def _answer_results(
+    show: Callable[[Verdict], dict[str, Any]], verdicts: Iterable[Verdict], start: int, end: int
+) -> dict[str, Any]:
+    return {
+        "success": True,
+        "start_time": to_seconds(start),
+        "end_time": to_seconds(end),
+        "results": [show(verdict) for verdict in verdicts],
+    }
 
 
-def _bulk_result(verdict: Verdict) -> dict[str, Any]:
-    if not verdict.taken:
-        return {"status": "error", "errors": list(verdict.told)}
-    warnings = {"warnings": list(verdict.told)} if verdict.told else {}
-    return {"status": "ok", **verdict.more, **warnings}
+def _show_bulk_result(verdict: Verdict) -> dict[str, Any]:
+    if not verdict.stored:
+        return {"status": "error", "errors": list(verdict.messages)}
+    return {"status": "ok", **verdict.more, **_show_warnings(verdict)}
 
 
-def _result(verdict: Verdict) -> dict[str, Any]:
-    if not verdict.taken:
-        return {"success": False, "errors": list(verdict.told)}
-    return {"success": True, **({"warnings": list(verdict.told)} if verdict.told else {})}
+def _show_batch_result(verdict: Verdict) -> dict[str, Any]:
+    return {**_show_result(verdict), **verdict.more}
 
 
-def _failed(**more: Any) -> dict[str, Any]:
-    return {"success": False, **more}
+def _show_result(verdict: Verdict) -> dict[str, Any]:
+    if not verdict.stored:
+        return {"success": False, "errors": list(verdict.messages)}
+    return {"success": True, **_show_warnings(verdict)}
+
+
+def _show_warnings(verdict: Verdict) -> dict[str, Any]:
+    return {"warnings": list(verdict.messages)} if verdict.messages else {}
+
+
+def _fail(status: int = _BAD_REQUEST, **fields: Any) -> Answer:
+    return Answer({"success": False, **fields}, status)

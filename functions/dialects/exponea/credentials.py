@@ -1,74 +1,88 @@
-"""Exponea's keys: `Token` and `access_token` are public, `Basic` is private, and each call wants the right one.
+"""Exponea's keys: `Token` and `access_token` are public, `Basic` is private.
 
-Source: Exponea's "Technical information" (authorization), and what exponea-python-sdk 0.2.0 sends. The project token
-in the path is the source's write key, and so is the public API key; the secret of a private key is the server key.
+The project token in the path is the source's write key, and so is the public API key; the secret
+of a private key is the server key.
+Source: Exponea's "Technical information" (authorization), and what exponea-python-sdk 0.2.0 sends.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
+import os
+from functools import cache
 from typing import Literal, NamedTuple
 
+from dialects.basic_auth import read_basic_auth
 from hardlink.domain.errors import Unauthorized
 from hardlink.domain.sources import Sources
+from hardlink.web import api_keys
 from hardlink.web.api_keys import ServerKeys
+from hardlink.web.request import Request
+from hardlink.web.wiring import read_clock
 
+NO_PUBLIC_READS = "a public key can't read: send Basic with a server key as its secret"
 _NO_KEY = "send a key: Authorization: Token <write key>, or Basic with a server key as its secret"
 
 
 class Credentials(NamedTuple):
-    """A key as a call carries it."""
+    """The key of a call."""
 
     kind: Literal["public", "private"]
     key: str
 
 
-def given(authorization: str | None, access_token: str | None = None) -> Credentials:
-    """The key that a call carries. Raises `Unauthorized` where there is none that could be understood."""
+@cache
+def server_keys() -> ServerKeys:
+    """The server keys of this deployment, read when they are needed: the web SDK has none."""
+    return ServerKeys(api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
+
+
+def read_credentials(request: Request) -> Credentials:
+    """The key of a call. Raises `Unauthorized` if there is none."""
+    return parse_credentials(request.header("authorization"), request.query("access_token"))
+
+
+def parse_credentials(authorization: str | None, access_token: str | None = None) -> Credentials:
+    """The key in the header or the query. Raises `Unauthorized` if there is none."""
     scheme, _, value = (authorization or "").strip().partition(" ")
-    match scheme.lower():
-        case "token":
-            return Credentials("public", value.strip())
-        case "basic":
-            return Credentials("private", _secret(value.strip()))
-        case "" if access_token:
-            return Credentials("public", access_token)
-        case _:
-            raise Unauthorized(_NO_KEY)
+    if scheme.lower() == "token":
+        return Credentials("public", value.strip())
+    if not scheme and access_token:
+        return Credentials("public", access_token)
+    basic = read_basic_auth(authorization)
+    if basic is None:
+        raise Unauthorized(_NO_KEY)
+    return Credentials("private", basic.password)
 
 
-def is_of_stream(authorization: str | None) -> bool:
-    """Whether a call about a stream has the key that it needs: the stream's ID is its key.
+def is_stream_key(authorization: str | None) -> bool:
+    """Tell if a call about a stream needs no other key: the stream's ID is its key.
 
-    A customer's own token (`Bearer`) says nothing that is trusted here.
+    A customer's own token (`Bearer`) is not verified, and proves nothing here.
     """
     return (authorization or "bearer").lower().startswith("bearer")
 
 
-def may_write(found: Credentials, token: str, sources: Sources, keys: ServerKeys) -> None:
-    """Whether this key may send to the project with this token. Raises `Unauthorized`, `UnknownSource`."""
-    if found.kind == "private":
-        may_read(found, token, sources, keys)
-    elif not hmac.compare_digest(found.key.encode(), token.encode()):
+def check_may_write(
+    credentials: Credentials, token: str, sources: Sources, keys: ServerKeys
+) -> None:
+    """Check that a key may send to the project with this token.
+
+    Raises `Unauthorized`, `UnknownSource`.
+    """
+    if credentials.kind == "private":
+        find_readable_project(credentials, token, sources, keys)
+    elif not hmac.compare_digest(credentials.key.encode(), token.encode()):
         raise Unauthorized("this key is not of this project: both are the source's write key")
 
 
-def may_read(found: Credentials, token: str, sources: Sources, keys: ServerKeys) -> str:
-    """The project that this key may read, where it is the one with this token. Raises as `may_write` does."""
-    if found.kind != "private":
-        raise Unauthorized("a public key can't read: send Basic with a server key as its secret")
+def find_readable_project(
+    credentials: Credentials, token: str, sources: Sources, keys: ServerKeys
+) -> str:
+    """The project with this token, if the key may read it. Raises as `check_may_write` does."""
+    if credentials.kind != "private":
+        raise Unauthorized(NO_PUBLIC_READS)
     _, source, _ = sources.named(token)
-    if keys.owner(found.key) != source.project:
+    if keys.owner(credentials.key) != source.project:
         raise Unauthorized("this server key is of another project")
     return source.project
-
-
-def _secret(encoded: str) -> str:
-    """The secret of a Basic `key ID:secret`. What the key ID is called is the caller's affair."""
-    try:
-        text = base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise Unauthorized(_NO_KEY) from error
-    return text.partition(":")[2]

@@ -1,120 +1,166 @@
-"""Carries out the steps of one call, one after the other; a verdict for every one, and no step keeps back another."""
+"""Commands -> verdicts: one for every command of a call, and none keeps back another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
-from dialects.exponea import tracking
 from dialects.exponea.answers import Verdict
-from dialects.exponea.tracking import Command, RawCommand
+from dialects.exponea.commands import (
+    Command,
+    batch_key,
+    build_track,
+    build_update,
+    without_identifier,
+)
+from dialects.exponea.requests import RawCommand, RawCommands
+from dialects.exponea.system_commands import BulkCommand
+from dialects.partial_failure import REFUSALS, Attempt, execute_without_faults
 from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Track, Update
-from hardlink.domain.errors import HardlinkError, Invalid, Refused, TooLarge, TooManyIdentifiers
+from hardlink.domain.errors import HardlinkError, Invalid, TooLarge, TooManyIdentifiers
+from hardlink.domain.sources import Project
 from hardlink.services.service import NOT_KEPT, Service
 
-Calls = Callable[[str], Call]
-"""The call of the source with this project token. Raises `UnknownSource`."""
+CallOfToken = Callable[[str], Call]
+"""Returns the call of the source with this project token. Raises `UnknownSource`."""
+Translate = Callable[[RawCommand], BulkCommand]
+Verdicts = list[Verdict]
 
 
-def execute(
-    service: Service,
-    calls: Calls,
-    found: Sequence[RawCommand | Invalid],
-    understood: Callable[[RawCommand], Iterable[Verdict | Command]],
-) -> list[Verdict]:
-    """A verdict for every command, in their order. `understood`: what a command says, or its answer, or both."""
-    verdicts: dict[int, Verdict] = {}
-    steps: list[Command] = []
-    for number, wire in enumerate(found):
+class Executor:
+    """Executes the commands of one call, one after the other."""
+
+    def __init__(self, service: Service, call_of_token: CallOfToken) -> None:
+        self._service = service
+        self._call_of_token = call_of_token
+
+    def execute(self, raw_commands: RawCommands, translate: Translate) -> Verdicts:
+        """Store what can be stored, and return a verdict for every command, in their order."""
+        verdicts: dict[int, Verdict] = {}
+        translated: list[Command] = []
+        for number, raw in enumerate(raw_commands):
+            try:
+                verdict, command = _translate(raw, translate)
+            except Invalid as error:
+                verdicts[number] = _refuse(error)
+                continue
+            if verdict is not None:
+                verdicts[number] = verdict
+            if command is not None:
+                translated.append(command)
+        for number, verdict in self._execute_commands(translated).items():
+            answered = verdicts.get(number)
+            # The SDK throws where a system command fails: its answer only takes on the messages.
+            verdicts[number] = answered._replace(messages=verdict.messages) if answered else verdict
+        return [verdicts[number] for number in range(len(raw_commands))]
+
+    def _execute_commands(self, translated: Sequence[Command]) -> Mapping[int, Verdict]:
+        verdicts: dict[int, Verdict] = {}
+        for _, neighbours in groupby(translated, key=batch_key):
+            group = list(neighbours)
+            numbers = [command.number for command in group]
+            verdicts.update(zip(numbers, self._execute_group(group), strict=True))
+        return verdicts
+
+    def _execute_group(self, group: list[Command]) -> Verdicts:
+        first = group[0]
         try:
-            if isinstance(wire, Invalid):
-                raise wire
-            for one in understood(wire):
-                if isinstance(one, Command):
-                    steps.append(one)
-                else:
-                    verdicts[number] = one
-        except Invalid as error:
-            verdicts[number] = Verdict(taken=False, told=(_told(error),))
-    for number, verdict in _carried_out(service, calls, steps):
-        own = verdicts.get(number)
-        verdicts[number] = own._replace(told=verdict.told) if own else verdict
-    return [verdicts[number] for number in range(len(found))]
+            call = self._call_of_token(first.token)
+        except HardlinkError as error:
+            return [Verdict(stored=False, messages=(error.message,))] * len(group)
+        undeclared = _find_undeclared(first, call.project)
+        if undeclared:
+            return [Verdict(stored=False, messages=(undeclared,))] * len(group)
+        # Each group has a time of its own, so that their order in the call is kept.
+        return self._execute_without_faults(call._replace(now=call.now + first.number), group)
 
+    def _execute_without_faults(self, call: Call, group: list[Command]) -> Verdicts:
+        def execute(commands_left: list[Command]) -> Verdicts:
+            return self._store(call, commands_left)
 
-def _carried_out(
-    service: Service, calls: Calls, steps: Sequence[Command]
-) -> Iterator[tuple[int, Verdict]]:
-    for _, some in groupby(steps, key=tracking.batch_key):
-        group = list(some)
-        numbers = [one.number for one in group]
-        yield from zip(numbers, _group(service, calls, group), strict=True)
+        def drop_identifier(
+            commands_left: list[Command], error: HardlinkError
+        ) -> list[Command] | None:
+            return _drop_identifier(commands_left, error, call.project)
 
-
-def _group(service: Service, calls: Calls, group: list[Command]) -> list[Verdict]:
-    try:
-        found = calls(group[0].token)
-    except HardlinkError as error:
-        return [Verdict(taken=False, told=(error.message,))] * len(group)
-    call = found._replace(now=found.now + group[0].number)  # one after the other
-    undeclared = [type_ for type_ in group[0].ids if not call.project.declares(type_)]
-    if undeclared:  # seed 004: "Otherwise, these calls will be discarded."
-        known = ", ".join(call.project.identifiers)
-        told = f"customer_ids.{undeclared[0][:64]}: not declared, the call is discarded: use one of {known}"
-        return [Verdict(taken=False, told=(told,))] * len(group)
-    return _said(service, call, group)
-
-
-def _said(service: Service, call: Call, group: list[Command]) -> list[Verdict]:
-    """What is said is kept without an identifier that can't be one, and the answer names it."""
-    try:
-        return (
-            _updated(service, call, group[0])
-            if group[0].event is None
-            else _tracked(service, call, group)
+        attempt: Attempt[list[Command], Verdicts] = execute_without_faults(
+            group, execute, drop_identifier, (*REFUSALS, TooLarge)
         )
-    except (Invalid, Refused, TooLarge) as error:
-        told = _told(error)
-        part, _, name = (error.field or "").partition(".")
-        bad_id = isinstance(error, Invalid | TooManyIdentifiers) and part == "ids"
-        rest = (
-            [tracking.without_identifier(one, name, call.project) for one in group]
-            if bad_id
-            else []
-        )
-        left = [one for one in rest if one]
-        if not left:
-            return [Verdict(taken=False, told=(told,))] * len(group)
-        found = _said(service, call, left)
-        return [v._replace(told=(f"{told} (kept without it)", *v.told)) for v in found]
+        dropped = [failure.error for failure in attempt.failures]
+        verdicts = attempt.result
+        if verdicts is None:
+            verdicts = [_refuse(dropped.pop())] * len(group)
+        warnings = tuple(f"{_wire_message(error)} (stored without it)" for error in dropped)
+        return [verdict._replace(messages=(*warnings, *verdict.messages)) for verdict in verdicts]
+
+    def _store(self, call: Call, group: list[Command]) -> Verdicts:
+        if group[0].event is None:
+            return [self._update(call, group[0])]
+        return self._track(call, group)
+
+    def _update(self, call: Call, command: Command) -> Verdict:
+        result = self._service.update(call, commands.read(Update, build_update(command)))
+        warnings = tuple(result["warnings"])
+        return Verdict(NOT_KEPT.isdisjoint(warnings), warnings)
+
+    def _track(self, call: Call, group: list[Command]) -> Verdicts:
+        track = commands.read(Track, build_track(group))
+        track.jitter = group[0].jitter
+        result = self._service.track(call, track)
+        warnings = tuple(warning for warning in result["warnings"] if warning not in NOT_KEPT)
+        verdicts: Verdicts = []
+        for command, event in zip(group, result["results"], strict=True):
+            if event["status"] in ("stored", "duplicate"):
+                verdicts.append(Verdict(messages=(*command.warnings, *warnings)))
+            else:
+                verdicts.append(Verdict(stored=False, messages=(_event_reason(event),)))
+        return verdicts
 
 
-def _updated(service: Service, call: Call, one: Command) -> list[Verdict]:
-    found = service.update(call, commands.read(Update, tracking.update(one)))
-    warnings = tuple(found["warnings"])
-    return [Verdict(NOT_KEPT.isdisjoint(warnings), warnings)]
+def _translate(raw: RawCommand | Invalid, translate: Translate) -> BulkCommand:
+    if isinstance(raw, Invalid):
+        raise raw
+    return translate(raw)
 
 
-def _tracked(service: Service, call: Call, group: list[Command]) -> list[Verdict]:
-    command = commands.read(Track, tracking.track(group))
-    command.jitter = group[0].jitter
-    found = service.track(call, command)
-    warnings = tuple(w for w in found["warnings"] if w not in NOT_KEPT)
-    return [
-        Verdict(told=(*one.told, *warnings))
-        if result["status"] in ("stored", "duplicate")
-        else Verdict(taken=False, told=(_reason(result),))
-        for one, result in zip(group, found["results"], strict=True)
-    ]
+def _find_undeclared(command: Command, project: Project) -> str | None:
+    """Message about an undeclared identifier type (seed 004: such calls are discarded)."""
+    for type_ in command.ids:
+        if not project.declares(type_):
+            known = ", ".join(project.identifiers)
+            field = f"customer_ids.{type_[:64]}"
+            return f"{field}: not declared, the call is discarded: use one of {known}"
+    return None
 
 
-def _reason(result: dict[str, str]) -> str:
-    field = result.get("field", "").partition(".")[2]
-    return f"{field}: {result['reason']}" if field else result["reason"]
+def _drop_identifier(
+    group: list[Command], error: HardlinkError, project: Project
+) -> list[Command] | None:
+    """The commands without the identifier that the error names; all have the same ones."""
+    part, _, type_ = (error.field or "").partition(".")
+    if part != "ids" or not isinstance(error, Invalid | TooManyIdentifiers):
+        return None
+    left: list[Command] = []
+    for command in group:
+        reduced = without_identifier(command, type_, project)
+        if reduced is None:
+            return None
+        left.append(reduced)
+    return left
 
 
-def _told(error: HardlinkError) -> str:
+def _refuse(error: HardlinkError) -> Verdict:
+    return Verdict(stored=False, messages=(_wire_message(error),))
+
+
+def _wire_message(error: HardlinkError) -> str:
+    """`field: message`, with the field in Exponea's spelling."""
     field = (error.field or "").replace("ids.", "customer_ids.").replace("session.id", "cookie")
     return f"{field}: {error.message}" if field else error.message
+
+
+def _event_reason(event: Mapping[str, str]) -> str:
+    field = event.get("field", "").partition(".")[2]
+    return f"{field}: {event['reason']}" if field else event["reason"]

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 from dialects.hello_retail.commands import Command, drop_identifier, drop_order, wire_field
 from dialects.partial_failure import Attempt, execute_without_faults
-from dialects.validation import located_message
 from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Track
-from hardlink.domain.errors import HardlinkError, Invalid
+from hardlink.domain.errors import HardlinkError, Invalid, located_message
 from hardlink.services.service import Service
 
 Result = dict[str, Any]

@@ -8,11 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pydantic_core import SchemaValidator
-from pydantic_core import core_schema as schema
+from pydantic_core import SchemaValidator, core_schema
+from pydantic_core.core_schema import TypedDictField
 
-from dialects.validation import optional, required, validate
 from hardlink.domain.errors import Invalid, NotFound
+from hardlink.domain.schema import (
+    IDENTIFIER,
+    TEXT,
+    object_validator,
+    optional,
+    required,
+    validate,
+)
 
 
 class TrackingCall(NamedTuple):
@@ -51,53 +58,47 @@ def read_website(body: object) -> str:
         raise Invalid("send the websiteUuid", "websiteUuid") from error
 
 
-_TEXT = schema.str_schema(strict=True)
-_ID = schema.union_schema(
-    [_TEXT, schema.int_schema(strict=True)],
-    custom_error_type="id",
-    custom_error_message="must be a string or an integer",
-)
-_NUMBER = schema.float_schema(allow_inf_nan=False)
-_PRODUCT_LINE = schema.typed_dict_schema(
+_NUMBER = core_schema.float_schema(allow_inf_nan=False)
+_PRODUCT_LINE = core_schema.typed_dict_schema(
     {
-        "productNumber": schema.typed_dict_field(_ID, required=False),
-        "url": schema.typed_dict_field(_TEXT, required=False),
-        "quantity": schema.typed_dict_field(_NUMBER, required=False),
-        "lineTotal": schema.typed_dict_field(_NUMBER, required=False),
+        "productNumber": core_schema.typed_dict_field(IDENTIFIER, required=False),
+        "url": core_schema.typed_dict_field(TEXT, required=False),
+        "quantity": core_schema.typed_dict_field(_NUMBER, required=False),
+        "lineTotal": core_schema.typed_dict_field(_NUMBER, required=False),
     }
 )
-_REQUIRED = {"websiteUuid": required(_TEXT), "trackingUserId": required(_ID)}
+_REQUIRED = {"websiteUuid": required(TEXT), "trackingUserId": required(IDENTIFIER)}
 _PRODUCTS = {
     "total": optional(_NUMBER),
-    "productNumbers": optional(schema.list_schema(_ID)),
-    "urls": optional(schema.list_schema(_TEXT)),
-    "email": optional(_TEXT),
+    "productNumbers": optional(core_schema.list_schema(IDENTIFIER)),
+    "urls": optional(core_schema.list_schema(TEXT)),
+    "email": optional(TEXT),
 }
 
 
-def _body(fields: dict[str, schema.TypedDictField]) -> SchemaValidator:
-    return SchemaValidator(schema.typed_dict_schema({**_REQUIRED, **fields}))
+def _body(fields: dict[str, TypedDictField]) -> SchemaValidator:
+    return object_validator({**_REQUIRED, **fields})
 
 
 _BODIES: Mapping[str, SchemaValidator] = {
     "pageview": _body(
         {
-            "location": optional(_TEXT),
-            "referrer": optional(_TEXT),
-            "url": optional(_TEXT),
-            "productNumber": optional(_ID),
+            "location": optional(TEXT),
+            "referrer": optional(TEXT),
+            "url": optional(TEXT),
+            "productNumber": optional(IDENTIFIER),
         }
     ),
-    "click": _body({"source": required(_TEXT)}),
-    "cart": _body({**_PRODUCTS, "url": optional(_TEXT)}),
+    "click": _body({"source": required(TEXT)}),
+    "cart": _body({**_PRODUCTS, "url": optional(TEXT)}),
     "conversion": _body(
         {
             **_PRODUCTS,
-            "orderNumber": optional(_ID),
-            "customerId": optional(_ID),
-            "products": optional(schema.list_schema(_PRODUCT_LINE)),
+            "orderNumber": optional(IDENTIFIER),
+            "customerId": optional(IDENTIFIER),
+            "products": optional(core_schema.list_schema(_PRODUCT_LINE)),
         }
     ),
-    "customer": _body({"customerId": required(_ID), "email": optional(_TEXT)}),
+    "customer": _body({"customerId": required(IDENTIFIER), "email": optional(TEXT)}),
 }
-_WEBSITE = SchemaValidator(schema.typed_dict_schema({"websiteUuid": required(_TEXT)}))
+_WEBSITE = object_validator({"websiteUuid": required(TEXT)})

@@ -10,8 +10,7 @@ from typing import Any
 
 from dialects.partial_failure import Fault
 from dialects.segment.requests import Batch
-from dialects.validation import located_message
-from hardlink.domain.errors import HardlinkError, TooLarge
+from hardlink.domain.errors import HardlinkError, TooLarge, located_message
 from hardlink.web.response import Answer
 
 _BAD_REQUEST = 400

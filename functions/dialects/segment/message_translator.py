@@ -10,12 +10,12 @@ from pydantic_core import SchemaValidator
 from dialects.partial_failure import Fault
 from dialects.segment.commands import CommandGroup
 from dialects.segment.requests import is_given
-from dialects.validation import validate
 from hardlink.domain import values
 from hardlink.domain.commands import Identify, Track, Update
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.identifiers import parse_identifier, parse_session_id
+from hardlink.domain.schema import validate
 from hardlink.domain.sources import Project
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import SchemaValidator
-from pydantic_core import core_schema as schema
+from pydantic_core import core_schema
 
 from dialects.partial_failure import Fault
 from dialects.segment.commands import CommandGroup
@@ -23,8 +22,8 @@ from dialects.segment.message_translator import (
     validate_message,
 )
 from dialects.segment.requests import Batch, is_given
-from dialects.validation import optional
 from hardlink.domain.errors import Invalid
+from hardlink.domain.schema import ANY, OBJECT, object_validator, optional
 from hardlink.domain.sources import Project
 
 _IDENTIFIED_FLAGS = ("$process_person_profile", "$is_identified")
@@ -119,16 +118,14 @@ def _read_set_values(message: Message) -> Message:
     return set_values
 
 
-_ANY = schema.typed_dict_field(schema.any_schema(), required=False)
-_EVENT = SchemaValidator(
-    schema.typed_dict_schema(
-        {
-            "event": _ANY,
-            "distinct_id": _ANY,
-            "timestamp": _ANY,
-            "uuid": _ANY,
-            "$set": _ANY,
-            "properties": optional(schema.dict_schema(schema.str_schema(), schema.any_schema())),
-        }
-    )
+_ANY = core_schema.typed_dict_field(ANY, required=False)
+_EVENT = object_validator(
+    {
+        "event": _ANY,
+        "distinct_id": _ANY,
+        "timestamp": _ANY,
+        "uuid": _ANY,
+        "$set": _ANY,
+        "properties": optional(OBJECT),
+    }
 )

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dialects.basic_auth import read_basic_auth
-from dialects.validation import located_message
 from hardlink.domain import times
-from hardlink.domain.errors import Invalid, NotFound, TooLarge, UnknownSource
+from hardlink.domain.errors import Invalid, NotFound, TooLarge, UnknownSource, located_message
 from hardlink.web.request import Request
 
 MOST_MESSAGES = 2500

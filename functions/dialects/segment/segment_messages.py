@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import SchemaValidator
-from pydantic_core import core_schema as schema
+from pydantic_core import core_schema
 
 from dialects.partial_failure import Fault
 from dialects.segment.commands import CommandGroup
@@ -23,9 +22,9 @@ from dialects.segment.message_translator import (
     validate_message,
 )
 from dialects.segment.requests import KINDS, Batch, is_given
-from dialects.validation import optional
 from hardlink.domain.errors import Invalid
 from hardlink.domain.identifiers import parse_id
+from hardlink.domain.schema import ANY, OBJECT, object_validator, optional
 from hardlink.domain.sources import Project
 
 Message = Mapping[str, Any]
@@ -103,25 +102,23 @@ def _translate_alias(
     )
 
 
-_OBJECT = optional(schema.dict_schema(schema.str_schema(), schema.any_schema()))
-_ANY = schema.typed_dict_field(schema.any_schema(), required=False)
-_MESSAGE = SchemaValidator(
-    schema.typed_dict_schema(
-        {
-            "type": _ANY,
-            "messageId": _ANY,
-            "originalTimestamp": _ANY,
-            "timestamp": _ANY,
-            "anonymousId": _ANY,
-            "userId": _ANY,
-            "previousId": _ANY,
-            "groupId": _ANY,
-            "event": _ANY,
-            "name": _ANY,
-            "category": _ANY,
-            "context": _OBJECT,
-            "properties": _OBJECT,
-            "traits": _OBJECT,
-        }
-    )
+_OBJECT = optional(OBJECT)
+_ANY = core_schema.typed_dict_field(ANY, required=False)
+_MESSAGE = object_validator(
+    {
+        "type": _ANY,
+        "messageId": _ANY,
+        "originalTimestamp": _ANY,
+        "timestamp": _ANY,
+        "anonymousId": _ANY,
+        "userId": _ANY,
+        "previousId": _ANY,
+        "groupId": _ANY,
+        "event": _ANY,
+        "name": _ANY,
+        "category": _ANY,
+        "context": _OBJECT,
+        "properties": _OBJECT,
+        "traits": _OBJECT,
+    }
 )

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from dialects.partial_failure import Attempt, execute_without_faults
 from dialects.tracardi.commands import Command, drop_update
-from dialects.validation import located_message
 from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Track
+from hardlink.domain.errors import located_message
 from hardlink.services.service import Service
 
 Result = Mapping[str, Any]

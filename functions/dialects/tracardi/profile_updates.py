@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from dialects.validation import located_message
 from hardlink.domain import values
 from hardlink.domain.commands import TRACKING
-from hardlink.domain.errors import Invalid
+from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import NOTHING, Node
 from hardlink.domain.sources import Project
 

@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from dialects.validation import located_message
 from hardlink.domain import values
-from hardlink.domain.errors import Invalid, NotFound, TooLarge
+from hardlink.domain.errors import Invalid, NotFound, TooLarge, located_message
 from hardlink.domain.identifiers import parse_identifier, parse_session_id
 from hardlink.domain.sources import Redirect
 from hardlink.web.request import Request

@@ -1,0 +1,90 @@
+"""The tracking API's calls: authenticate, translate, execute, answer."""
+
+from __future__ import annotations
+
+from dialects.content_ids import ContentIds
+from dialects.exponea import answers, commands, credentials, requests
+from dialects.exponea.answers import Verdict
+from dialects.exponea.commands import Context
+from dialects.exponea.executor import Executor
+from dialects.exponea.requests import RawCommand
+from dialects.exponea.system_commands import BulkCommand
+from hardlink.domain.call import Call
+from hardlink.domain.errors import NotFound
+from hardlink.domain.sources import Policy
+from hardlink.services.service import Service
+from hardlink.web import caller
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
+from hardlink.web.wiring import read_clock
+
+POLICY: Policy = "split"
+"""What happened before a second login stays with the first customer ("cookie stealing")."""
+_COMMANDS = ("customers", "customers/events", "campaigns/clicks")
+_TIME = "system/time"
+
+
+def call_tracking_api(service: Service, request: Request) -> Answer:
+    """Execute the call that the path names. Raises `NotFound` for any other."""
+    name = request.path("call")
+    if name == "batch":
+        return _execute_batch(service, request)
+    if name == _TIME:
+        return answer_time(service, request)
+    if name in _COMMANDS:
+        call = _authenticate(request)
+        token = requests.read_call_token(request)
+        raw = requests.read_single_command(name, request.json)
+        return execute_single(service, call, token, raw)
+    known = ", ".join((*_COMMANDS, "batch", _TIME))
+    raise NotFound(f"there is no such call: use one of {known}")
+
+
+def answer_time(_: Service, request: Request) -> Answer:
+    """Answer the server's clock."""
+    _authenticate(request)
+    return answers.answer_single(_read_time())
+
+
+def execute_single(service: Service, call: Call, token: str, raw: RawCommand) -> Answer:
+    """Execute the command of a call that is one."""
+    context = Context(call.now, ContentIds())
+
+    def translate(command: RawCommand) -> BulkCommand:
+        return BulkCommand(command=commands.translate_command(command, token, context))
+
+    [verdict] = Executor(service, lambda _: call).execute([raw], translate)
+    return answers.answer_single(verdict)
+
+
+def _execute_batch(service: Service, request: Request) -> Answer:
+    start = read_clock()
+    call = _authenticate(request)
+    token = requests.read_call_token(request)
+    context = Context(start, ContentIds())
+
+    def translate(raw: RawCommand) -> BulkCommand:
+        if raw.name == _TIME:
+            return BulkCommand(_read_time())
+        return BulkCommand(command=commands.translate_command(raw, token, context))
+
+    raw_commands = requests.read_commands(request.json)
+    verdicts = Executor(service, lambda _: call).execute(raw_commands, translate)
+    return Answer(answers.answer_batch(verdicts, start, read_clock()))
+
+
+def _read_time() -> Verdict:
+    return Verdict(more={"time": answers.to_seconds(read_clock())})
+
+
+def _authenticate(request: Request) -> Call:
+    """The caller, if its key may write. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
+    token = requests.read_call_token(request)
+    call = caller.authenticate(request, token, POLICY)
+    is_stream = requests.is_stream_call(request)
+    if is_stream and credentials.is_stream_key(request.header("authorization")):
+        return call
+    given = credentials.read_credentials(request)
+    credentials.check_may_write(given, token, caller.deployed_sources(), credentials.server_keys())
+    is_backend = given.kind == "private"
+    return call._replace(trusted=is_backend, bot=call.bot and not is_backend)

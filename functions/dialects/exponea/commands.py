@@ -1,0 +1,187 @@
+"""Raw commands -> commands. Both families of Exponea's commands are one here.
+
+`crm/events` of the web SDK means what `customers/events` of the tracking API means.
+Source: Exponea's tracking API v2, its web SDK 3.15.0, exponea-python-sdk 0.2.0, and seed 004.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pydantic_core import core_schema
+
+from dialects.content_ids import ContentIds
+from dialects.exponea import events
+from dialects.exponea.requests import RawCommand
+from hardlink.domain.commands import TRACKING as OPT_OUT
+from hardlink.domain.errors import Invalid
+from hardlink.domain.graph import NOTHING
+from hardlink.domain.schema import ANY, OBJECT, TEXT, object_validator, optional, validate
+from hardlink.domain.sources import Project
+from hardlink.domain.values import to_json
+
+COOKIE = "cookie"
+"""Exponea's identifier of a browser, which is the session."""
+NO_ID = "At least one id should be specified."
+_NO_VISITOR = "customer_ids: none are sent, so the event belongs to no visitor"
+_OPT_OUT_REFUSED = f"properties.category: only POST /consent sets {OPT_OUT}"
+_KIND_OF_NAME = {
+    "crm/customers": "customers",
+    "crm/events": "customers/events",
+    "customers": "customers",
+    "customers/events": "customers/events",
+    "campaigns/clicks": "campaigns/clicks",
+}
+
+
+class Context(NamedTuple):
+    """What the commands of one call share.
+
+    `now`: time of receipt, microseconds; `cookie`: for commands that name none; `content_ids`:
+    IDs of the events.
+    """
+
+    now: int
+    content_ids: ContentIds
+    cookie: str | None = None
+
+
+class Command(NamedTuple):
+    """A translated command.
+
+    `number`: its place in the call; `cookie`: the session; `event`: of a `Track` command, without
+    one `update` is the body of an `Update`; `consents`: set by the event; `jitter`: microseconds,
+    see `Track.jitter`; `warnings`: about what is left out.
+    """
+
+    number: int
+    token: str
+    cookie: str | None
+    ids: Mapping[str, Any]
+    event: Mapping[str, Any] | None = None
+    update: Mapping[str, Any] = NOTHING
+    consents: Mapping[str, Any] = NOTHING
+    jitter: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def names_visitor(self) -> bool:
+        """True if it names a session or a customer. Android's campaign clicks name neither."""
+        return self.cookie is not None or bool(self.ids)
+
+    @property
+    def session(self) -> dict[str, str] | None:
+        """The session of the body."""
+        return None if self.cookie is None else {"id": self.cookie}
+
+
+def translate_command(raw: RawCommand, token: str, context: Context) -> Command:
+    """Translate a command for the project with this token. Raises `Invalid`."""
+    kind = _KIND_OF_NAME.get(raw.name)
+    if kind is None:
+        known = ", ".join(_KIND_OF_NAME)
+        raise Invalid(f"unknown command {raw.name[:64]!r}: use one of {known}", "name")
+    data = validate(_BODIES[kind], raw.data)
+    command = _address_command(raw.number, token, data, context)
+    if kind == "campaigns/clicks":
+        data = events.build_click(data)
+        if not command.names_visitor:
+            command = command._replace(warnings=(_NO_VISITOR,))
+    elif not command.names_visitor:
+        raise Invalid(NO_ID)
+    if kind == "customers":
+        return command._replace(update=_read_update(data))
+    return _add_event(command, data, context)
+
+
+def batch_key(command: Command) -> tuple[object, ...]:
+    """Equal for neighbouring events that become one `Track` command; all others go alone."""
+    goes_alone = command.event is None or bool(command.consents)
+    ids = to_json(sorted(command.ids.items(), key=lambda pair: pair[0]))
+    place = command.number if goes_alone else -1
+    return (command.token, command.cookie, ids, command.jitter, place)
+
+
+def build_track(group: Sequence[Command]) -> dict[str, Any]:
+    """The body of a `Track` command with the events of commands of one `batch_key`."""
+    first = group[0]
+    group_events = [command.event for command in group]
+    if not first.names_visitor:
+        return {"profile_less": True, "events": group_events}
+    return {
+        "session": first.session,
+        "server_side": first.cookie is None,
+        "ids": first.ids,
+        "consents": first.consents,
+        "events": group_events,
+    }
+
+
+def build_update(command: Command) -> dict[str, Any]:
+    """The body of an `Update` command."""
+    return {"session": command.session, "ids": command.ids, **command.update}
+
+
+def without_identifier(command: Command, type_: str, project: Project) -> Command | None:
+    """The command without an identifier; `None` if it has none of this type, or no other."""
+    ids = {name: value for name, value in command.ids.items() if not project.means(name, type_)}
+    if len(ids) == len(command.ids) or (command.cookie is None and not ids):
+        return None
+    return command._replace(ids=ids)
+
+
+def _address_command(number: int, token: str, data: Mapping[str, Any], context: Context) -> Command:
+    sent_ids = data.get("customer_ids") or data.get("ids") or {}
+    ids = {type_: value for type_, value in sent_ids.items() if value not in (None, "")}
+    cookie = ids.pop(COOKIE, None)
+    session = context.cookie if cookie is None else _read_cookie(cookie)
+    return Command(number, token, session, ids)
+
+
+def _read_cookie(cookie: object) -> str:
+    if isinstance(cookie, bool) or not isinstance(cookie, str | int):
+        raise Invalid("must be a string", f"customer_ids.{COOKIE}")
+    return str(cookie)
+
+
+def _read_update(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Mobile SDKs send the time of an update as `timestamp`."""
+    time = data.get("update_timestamp")
+    if time is None:
+        time = data.get("timestamp")
+    return {"properties": data.get("properties"), "time": time}
+
+
+def _add_event(command: Command, data: Mapping[str, Any], context: Context) -> Command:
+    time, jitter = events.read_event_time(data, context.now)
+    owner = command.cookie or sorted(map(str, command.ids.items()))
+    event = events.build_event(data, time, (command.token, owner), context.content_ids)
+    with_event = command._replace(event=event, jitter=jitter)
+    consents = events.read_consents(event, time or context.now)
+    if OPT_OUT in consents:
+        return with_event._replace(warnings=(_OPT_OUT_REFUSED,))
+    return with_event._replace(consents=consents)
+
+
+_NUMBER = core_schema.float_schema(strict=True, allow_inf_nan=False)
+_SHARED = {
+    "customer_ids": optional(OBJECT),
+    "ids": optional(OBJECT),
+    "properties": optional(OBJECT),
+    "timestamp": optional(ANY),
+}
+_BODIES = {
+    "customers": object_validator({**_SHARED, "update_timestamp": optional(ANY)}),
+    "customers/events": object_validator(
+        {
+            **_SHARED,
+            "event_type": optional(TEXT),
+            "type": optional(TEXT),
+            "age": optional(_NUMBER),
+        }
+    ),
+    "campaigns/clicks": object_validator(
+        {**_SHARED, "url": optional(TEXT), "age": optional(_NUMBER)}
+    ),
+}

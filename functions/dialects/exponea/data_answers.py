@@ -1,0 +1,198 @@
+"""Results -> wire: customers, events, exports and errors in the shape of Exponea's data API.
+
+Source: the reference of Exponea's customer and GDPR APIs, and what exponea-python-sdk 0.2.0 and
+the mobile clients' `fetchConsents` read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from dialects.exponea.commands import COOKIE, NO_ID
+from dialects.exponea.data_consents import read_consent
+from dialects.exponea.data_requests import (
+    Columns,
+    MissingIdsError,
+    declared_type,
+    read_attribute,
+)
+from hardlink.domain import times
+from hardlink.domain.errors import (
+    Forbidden,
+    HardlinkError,
+    Invalid,
+    NotFound,
+    Unauthorized,
+    UnknownSource,
+    located_message,
+)
+from hardlink.domain.sources import ConsentCategory, Project
+from hardlink.domain.times import SECOND
+from hardlink.queries.customer import Customer
+from hardlink.web.response import Answer
+
+_GLOBAL = "_global"
+_NOT_FOUND = 404
+_NOT_OFFERED = {"crm": False, "import": False, "page": False, "scenario": False}
+"""Places where no customer can consent, because only the API is offered."""
+
+Values = Mapping[str, Any]
+
+
+class Viewed(NamedTuple):
+    """A customer, the folded values, and the project."""
+
+    customer: Customer
+    values: Values
+    project: Project
+
+    @property
+    def ids(self) -> dict[str, Any]:
+        """The identifiers: a string for a hard type, a list for a soft one and for cookies."""
+        known = self.customer.identifiers
+        ids: dict[str, Any] = {}
+        for type_ in self.project.identifiers:
+            if type_ in known:
+                is_hard = type_ in self.project.hard_types
+                ids[type_] = known[type_][0] if is_hard else known[type_]
+        devices = self.customer.current_sessions
+        if devices:
+            ids[COOKIE] = devices
+        return ids
+
+
+def show_event(event: Values) -> dict[str, Any]:
+    """An event of the timeline. Exponea's form has no place for its `context`."""
+    return {
+        "type": event["type"],
+        "timestamp": times.parse_time(event["time"], "time") / SECOND,
+        "properties": event["properties"],
+    }
+
+
+def answer_customer(viewed: Viewed, events: Iterable[Values]) -> Answer:
+    """Answer `export-one`: everything about a customer."""
+    body = {
+        "success": True,
+        "ids": viewed.ids,
+        "properties": viewed.values["attributes"],
+        "events": [show_event(event) for event in events],
+    }
+    return Answer(body)
+
+
+def answer_events(events: Iterable[Values]) -> Answer:
+    """Answer `events`."""
+    return Answer({"success": True, "data": [show_event(event) for event in events]})
+
+
+def answer_attributes(attributes: Sequence[object], viewed: Viewed, now: int) -> Answer:
+    """Answer `attributes`: a result for each in their order, or why there is none."""
+    results = [_show_attribute(attribute, viewed, now) for attribute in attributes]
+    return Answer({"success": True, "results": results})
+
+
+def answer_export(fields: Sequence[Mapping[str, str]], rows: Iterable[list[Any]]) -> Answer:
+    """Answer `export`."""
+    return Answer({"success": True, "fields": fields, "data": list(rows)})
+
+
+def build_table(
+    customers: Sequence[tuple[Customer, Values]], columns: Columns, project: Project
+) -> tuple[list[dict[str, str]], Iterator[list[Any]]]:
+    """The columns of an export, and a row for each customer."""
+    properties = columns.properties
+    if properties is None:
+        properties = _every_property(customers)
+    fields = [{"type": "id", "id": type_} for type_ in columns.ids]
+    fields += [{"type": "property", "property": name} for name in properties]
+
+    def build_rows() -> Iterator[list[Any]]:
+        for customer, values in customers:
+            ids = Viewed(customer, values, project).ids
+            row = [ids.get(type_) for type_ in columns.ids]
+            row += [values["attributes"].get(name) for name in properties]
+            yield row
+
+    return fields, build_rows()
+
+
+def answer_categories(categories: Iterable[ConsentCategory]) -> Answer:
+    """Answer `consent/categories`, as the mobile clients read it."""
+    return Answer({"success": True, "results": [_show_category(one) for one in categories]})
+
+
+def answer_no_such_call(name: str) -> Answer:
+    """Answer a call that Exponea may have and Hardlink does not."""
+    return _fail(_NOT_FOUND, {_GLOBAL: [f"there is no call customers/{name[:64]} here"]})
+
+
+def answer_error(error: HardlinkError) -> Answer:
+    """Answer an error in Exponea's words; `message` says what to do where they don't."""
+    match error:
+        case UnknownSource():
+            return _deny(400, "Invalid project id", "the project token is a source's write key")
+        case Unauthorized():
+            return _deny(400, "Could not authenticate", error.message)
+        case Forbidden():
+            return _deny(403, "No permission", error.message)
+        case NotFound():
+            return _fail(error.status, {_GLOBAL: ["Customer does not exist"]})
+        case MissingIdsError():
+            return _fail(error.status, [NO_ID])
+    field = "customer_ids" if error.field == "ids" else error.field or _GLOBAL
+    return _fail(error.status, {field: [error.message]})
+
+
+def _show_attribute(attribute: object, viewed: Viewed, now: int) -> dict[str, Any]:
+    try:
+        value = _read_value(read_attribute(attribute), viewed, now)
+    except Invalid as error:
+        return {"success": False, "error": located_message(error)}
+    return {"success": True, "value": value}
+
+
+def _read_value(attribute: Values, viewed: Viewed, now: int) -> object:
+    """The value of an attribute. Raises `Invalid` if it is not offered."""
+    match attribute["type"]:
+        case "property":
+            return viewed.values["attributes"].get(attribute["property"])
+        case "id":
+            return _read_id(attribute["id"], viewed)
+        case "consent":
+            consent = viewed.values["consents"].get(attribute["category"])
+            return read_consent(consent, attribute.get("mode"), now)
+        case computed:
+            raise Invalid(f"a {computed} is not computed here: use property, id or consent", "type")
+
+
+def _read_id(name: str, viewed: Viewed) -> object:
+    type_ = declared_type(name, viewed.project, "id")
+    missing: object = None if type_ in viewed.project.hard_types else []
+    return viewed.ids.get(type_, missing)
+
+
+def _every_property(customers: Sequence[tuple[Customer, Values]]) -> list[str]:
+    names: set[str] = set()
+    for _, values in customers:
+        names.update(values["attributes"])
+    return sorted(names)
+
+
+def _show_category(category: ConsentCategory) -> dict[str, Any]:
+    translations = {language: dict(texts) for language, texts in category.translations.items()}
+    return {
+        "id": category.id,
+        "legitimate_interest": category.legitimate_interest,
+        "sources": {**_NOT_OFFERED, "private_api": True, "public_api": True},
+        "translations": translations,
+    }
+
+
+def _deny(status: int, error: str, message: str) -> Answer:
+    return Answer({"success": False, "error": error, "message": message}, status)
+
+
+def _fail(status: int, errors: Mapping[str, list[str]] | list[str]) -> Answer:
+    return Answer({"success": False, "errors": errors}, status)

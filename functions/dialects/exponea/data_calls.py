@@ -1,0 +1,126 @@
+"""The data API's calls: authenticate, read, answer. Reading is the library's (`queries`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dialects.exponea import credentials, data_answers, data_requests
+from dialects.exponea.data_answers import Viewed
+from hardlink.domain.errors import Forbidden, Invalid
+from hardlink.domain.events import MOST_ANSWERED_BYTES
+from hardlink.domain.sources import Project
+from hardlink.queries.customer import Customer
+from hardlink.queries.export_reader import Budget, ExportReader, ExportRequest
+from hardlink.web import caller
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
+from hardlink.web.wiring import read_clock
+
+MOST_ZIPPED_BYTES = 16 * 1024 * 1024
+"""Of an answer before it is zipped. JSON of one kind shrinks to a sixth, which Lambda answers."""
+_EVENTS_HINT = (
+    "ask customers/events for fewer event_types, or for a part at a time with limit and skip; "
+    "every answer holds more with Accept-Encoding: gzip"
+)
+_EXPORT_HINT = (
+    "name the attributes that you need ({'type': 'some', 'list': [...]}), "
+    "send Accept-Encoding: gzip, or ask for customers one by one with customers/export-one"
+)
+_NO_ANONYMIZE = (
+    "anonymizing is not offered, and nothing was changed: "
+    "POST /customers/{type}/{value}/erase forgets a customer with all their events, "
+    "POST /consent opts a visitor out"
+)
+
+
+class DataCall:
+    """One call about customers, by a private key."""
+
+    def __init__(self, exports: ExportReader, request: Request, project_id: str) -> None:
+        self._exports = exports
+        self._request = request
+        self._project_id = project_id
+        self._project: Project = caller.deployed_sources().projects[project_id]
+
+    def export_one(self) -> Answer:
+        """Everything about a customer."""
+        customer = self._find_customer()
+        events = self._exports.read_events(customer, ExportRequest(), self._budget(_EVENTS_HINT))
+        return data_answers.answer_customer(self._view(customer), events)
+
+    def read_attributes(self) -> Answer:
+        """Some attributes of a customer."""
+        attributes = data_requests.read_attributes(self._request.json)
+        viewed = self._view(self._find_customer())
+        return data_answers.answer_attributes(attributes, viewed, read_clock())
+
+    def read_events(self) -> Answer:
+        """Events of a customer."""
+        wanted = data_requests.read_events_request(self._request.json)
+        customer = self._find_customer()
+        events = self._exports.read_events(customer, wanted, self._budget(_EVENTS_HINT))
+        return data_answers.answer_events(events)
+
+    def export(self) -> Answer:
+        """Every customer of the project."""
+        columns = data_requests.read_columns(self._request.json, self._project)
+        budget = self._budget(_EXPORT_HINT)
+        customers = self._exports.read_all_customers(self._project_id, budget)
+        fields, rows = data_answers.build_table(customers, columns, self._project)
+        return data_answers.answer_export(fields, budget.charge(rows))
+
+    def refuse_anonymize(self) -> Answer:
+        """Exponea's anonymizing keeps the events, which would join the visitor again."""
+        raise Invalid(_NO_ANONYMIZE)
+
+    def _find_customer(self) -> Customer:
+        visitor = data_requests.read_visitor(self._request.json, self._project)
+        return self._exports.find_customer(self._project_id, visitor.nodes, visitor.session)
+
+    def _view(self, customer: Customer) -> Viewed:
+        return Viewed(customer, self._exports.read_values(customer), self._project)
+
+    def _budget(self, hint: str) -> Budget:
+        takes_gzip = "gzip" in (self._request.header("accept-encoding") or "")
+        most = MOST_ZIPPED_BYTES if takes_gzip else MOST_ANSWERED_BYTES
+        return self._exports.open_budget(most, hint)
+
+
+_CALLS: Mapping[str, Callable[[DataCall], Answer]] = {
+    "export-one": DataCall.export_one,
+    "attributes": DataCall.read_attributes,
+    "events": DataCall.read_events,
+    "export": DataCall.export,
+    "anonymize": DataCall.refuse_anonymize,
+    "anonymize_bulk": DataCall.refuse_anonymize,
+}
+
+
+def call_data_api(exports: ExportReader, request: Request) -> Answer:
+    """Execute the call about customers that the path names, with a private key."""
+    project_id = _find_readable_project(request)
+    call = _CALLS.get(request.path("call"))
+    if call is None:
+        return data_answers.answer_no_such_call(request.path("call"))
+    return call(DataCall(exports, request, project_id))
+
+
+def read_categories(request: Request) -> Answer:
+    """Answer the consent categories, with a public key too: pages and apps show them."""
+    token, sources = request.path("token"), caller.deployed_sources()
+    _, _, project = sources.named(token)
+    is_stream = "/streams/" in request.route
+    if not (is_stream and credentials.is_stream_key(request.header("authorization"))):
+        given = credentials.read_credentials(request)
+        credentials.check_may_write(given, token, sources, credentials.server_keys())
+    return data_answers.answer_categories(project.consent_categories)
+
+
+def _find_readable_project(request: Request) -> str:
+    """The project that a call may read. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
+    token, sources = request.path("token"), caller.deployed_sources()
+    sources.named(token)
+    given = credentials.read_credentials(request)
+    if given.kind == "public":
+        raise Forbidden(credentials.NO_PUBLIC_READS)
+    return credentials.find_readable_project(given, token, sources, credentials.server_keys())

@@ -1,0 +1,104 @@
+"""Events of Exponea's commands: type, time, ID and consents.
+
+Events carry no ID. One that is sent again is recognized by its content and its time.
+Source: Exponea's tracking API v2, and its web SDK 3.15.0, which sends ages instead of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from dialects.content_ids import ContentIds
+from hardlink.domain import times
+from hardlink.domain.errors import Invalid
+from hardlink.domain.graph import NOTHING
+from hardlink.domain.times import SECOND, to_iso
+
+_RESENT_FROM = 4.0
+"""Seconds. The web SDK repeats a bulk after five at the earliest, with ages grown by as much."""
+_JITTER = SECOND
+"""An age counts back from the receipt of the call, so it is as exact as a sending is fast.
+
+With a wider one, the second of two equal events that came late would be taken for the first.
+"""
+_DATED_JITTER = SECOND // 10
+"""With the time of sending beside the age, both are by one clock."""
+
+Data = Mapping[str, Any]
+
+
+class EventTime(NamedTuple):
+    """Time of an event, in microseconds, `None` if its client names none.
+
+    `jitter`: by how much a repetition of it may be off.
+    """
+
+    time: int | None
+    jitter: int
+
+
+def read_event_type(data: Data) -> str:
+    """The type of an event. Raises `Invalid` if there is none."""
+    type_ = data.get("event_type") or data.get("type")
+    if not type_:
+        raise Invalid("send the type of the event", "event_type")
+    return str(type_)
+
+
+def read_event_time(data: Data, now: int) -> EventTime:
+    """Time of an event: `timestamp`, or `age` seconds before it was sent.
+
+    It was sent at `timestamp`, or else at `now`, when it was received. Raises `Invalid`.
+    """
+    timestamp: object = data.get("timestamp")
+    age: float | None = data.get("age")
+    sent = None if timestamp is None else times.parse_time(timestamp, "timestamp")
+    if age is None:
+        return EventTime(sent, 0)
+    oldest = float(times.END // SECOND)
+    elapsed = round(min(max(age, 0.0), oldest) * SECOND)
+    time = max(0, (now if sent is None else sent) - elapsed)
+    if age < _RESENT_FROM:
+        return EventTime(time, 0)
+    return EventTime(time, _JITTER if sent is None else _DATED_JITTER)
+
+
+def build_event(
+    data: Data, time: int | None, owner: tuple[object, object], content_ids: ContentIds
+) -> dict[str, Any]:
+    """The event of a `Track` command. `owner`: project token, and whom the event is about."""
+    properties = data.get("properties") or {}
+    event: dict[str, Any] = {"type": read_event_type(data), "properties": properties}
+    if time is not None:
+        # Ages differ from one sending to the next, timestamps do not.
+        stamp = None if data.get("age") is not None else data["timestamp"]
+        content = [*owner, event["type"], properties, stamp]
+        event |= {"time": to_iso(time), "id": content_ids.make_id(content)}
+    return event
+
+
+def build_click(data: Data) -> dict[str, Any]:
+    """The data of a campaign click as those of an event."""
+    properties = {"status": "clicked"}
+    if data.get("url"):
+        properties["url"] = data["url"]
+    properties |= data.get("properties") or {}
+    return {**data, "type": "campaign", "properties": properties}
+
+
+def read_consents(event: Mapping[str, Any], time: int) -> Mapping[str, Any]:
+    """The consent that a `consent` event sets; none for any other event. Raises `Invalid`."""
+    if event["type"] != "consent":
+        return NOTHING
+    properties = event["properties"]
+    category, action = properties.get("category"), properties.get("action")
+    if not isinstance(category, str) or action not in ("accept", "reject"):
+        message = 'a consent event needs a category, and an action "accept" or "reject"'
+        raise Invalid(message, "properties")
+    consent = {
+        "action": action,
+        "valid_until": properties.get("valid_until"),
+        "timestamp": time / SECOND,
+    }
+    return {category: consent}

@@ -1,0 +1,92 @@
+"""Wire -> raw commands: the bodies of batches, bulks and single calls.
+
+Source: Exponea's tracking API v2, its web SDK 3.15.0 (`/bulk`), exponea-python-sdk 0.2.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hardlink.domain.errors import Invalid, UnknownSource
+from hardlink.web.request import Request
+
+MOST_COMMANDS = 50
+"""Commands of one call."""
+_NO_COMMANDS = "no_commands"
+
+
+class RawCommand(NamedTuple):
+    """A command as sent. `number`: its place in the call; `data`: its object, not yet validated."""
+
+    number: int
+    name: str
+    data: Mapping[str, Any]
+
+
+RawCommands = Sequence[RawCommand | Invalid]
+"""The commands of one call; the errors of those that are malformed stand in their places."""
+
+
+def read_commands(body: object) -> RawCommands:
+    """The commands of a batch or a bulk. Raises `Invalid` if there are none, or too many."""
+    listed = body.get("commands") if isinstance(body, Mapping) else None
+    if not isinstance(listed, list) or not listed:
+        raise Invalid("No commands", code=_NO_COMMANDS)
+    if len(listed) > MOST_COMMANDS:
+        message = f"{len(listed)} commands: send at most {MOST_COMMANDS} a call"
+        raise Invalid(message, code=_NO_COMMANDS)
+    return [_read_command(number, command) for number, command in enumerate(listed)]
+
+
+def read_single_command(name: str, body: object) -> RawCommand:
+    """The command of a call that is one. Raises `Invalid`."""
+    if not isinstance(body, Mapping):
+        raise Invalid("the body must be a JSON object")
+    return RawCommand(0, name, body)
+
+
+def read_command_token(data: Mapping[str, Any]) -> str:
+    """The project token that a command of the web SDK names. Raises `Invalid`."""
+    token = data.get("company_id") or data.get("project_id")
+    if not isinstance(token, str):
+        raise Invalid("send the project token as company_id", "company_id")
+    return token
+
+
+def read_bulk_tokens(raw_commands: RawCommands) -> list[str]:
+    """The distinct project tokens of a bulk. The web SDK sends one; its cookie is the first's."""
+    tokens: list[str] = []
+    for data in command_data(raw_commands):
+        token = data.get("company_id") or data.get("project_id")
+        if isinstance(token, str) and token not in tokens:
+            tokens.append(token)
+    return tokens
+
+
+def read_call_token(request: Request) -> str:
+    """The project token in the path, or the stream ID in the query. Raises `UnknownSource`."""
+    token = request.query("stream_id") if is_stream_call(request) else request.path("token")
+    if not token:
+        raise UnknownSource("send the write key of a source as stream_id", "stream_id")
+    return token
+
+
+def is_stream_call(request: Request) -> bool:
+    """Tell the calls of the newer SDKs, which name a stream, from those that name a project."""
+    return "/track/u/v1/" in request.route
+
+
+def command_data(raw_commands: RawCommands) -> list[Mapping[str, Any]]:
+    """The data of the commands that are not malformed."""
+    return [command.data for command in raw_commands if isinstance(command, RawCommand)]
+
+
+def _read_command(number: int, command: object) -> RawCommand | Invalid:
+    name = command.get("name") if isinstance(command, Mapping) else None
+    if not isinstance(command, Mapping) or not isinstance(name, str):
+        return Invalid('a command is {"name": ..., "data": {...}}', "name")
+    data = command.get("data")
+    if data is not None and not isinstance(data, Mapping):
+        return Invalid("must be an object", "data")
+    return RawCommand(number, name, data or {})

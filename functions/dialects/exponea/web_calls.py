@@ -1,0 +1,136 @@
+"""The web SDK's calls: `/bulk`, and what it asks for beside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+
+from dialects.content_ids import ContentIds
+from dialects.exponea import answers, requests
+from dialects.exponea.calls import POLICY, execute_single
+from dialects.exponea.commands import COOKIE, NO_ID, Context
+from dialects.exponea.cookies import build_cookie_header, choose_cookies
+from dialects.exponea.executor import CallOfToken, Executor
+from dialects.exponea.requests import RawCommand
+from dialects.exponea.system_commands import BulkCommand, translate_bulk_command
+from hardlink.domain.call import Call, new_id
+from hardlink.domain.errors import (
+    Busy,
+    Forbidden,
+    Invalid,
+    Throttled,
+    Unauthorized,
+    UnknownSource,
+)
+from hardlink.services.service import Service
+from hardlink.web import caller
+from hardlink.web.request import Request
+from hardlink.web.response import Answer
+from hardlink.web.wiring import read_clock
+
+WebCall = Callable[[Service, Request], Answer]
+
+
+def execute_bulk(service: Service, request: Request) -> Answer:
+    """Execute a bulk: exactly one result for every command."""
+    start = read_clock()
+    raw_commands = requests.read_commands(request.json)
+    tokens = requests.read_bulk_tokens(raw_commands)
+    call_of_token = _authenticate_bulk(request, tokens)
+    token = tokens[0] if tokens else None
+    sent = request.cookie(f"xnpe_{token}") or request.cookie("__exponea_etc__")
+    browser = (token, request.address, request.header("user-agent"), request.header("referer"))
+    candidates = choose_cookies(raw_commands, sent, browser, new_id())
+    cookie = _choose_known(service, call_of_token, token, candidates)
+    context = Context(start, ContentIds(), cookie)
+
+    def translate(raw: RawCommand) -> BulkCommand:
+        return translate_bulk_command(raw, token, context)
+
+    verdicts = Executor(service, call_of_token).execute(raw_commands, translate)
+    headers = build_cookie_header(token, cookie) if token and cookie else {}
+    return Answer(answers.answer_bulk(verdicts, start, read_clock()), headers=headers)
+
+
+def link_ids(service: Service, request: Request) -> Answer:
+    """Link the cookie in the path to the customer with the IDs in the body."""
+    token = requests.read_call_token(request)
+    call = caller.authenticate(request, token, POLICY)
+    body = request.json
+    ids = body.get("external_ids") if isinstance(body, Mapping) else None
+    if not isinstance(ids, Mapping):
+        raise Invalid("send the IDs to link", "external_ids")
+    data = {"ids": {**ids, COOKIE: request.path("cookie")}}
+    return execute_single(service, call, token, RawCommand(0, "customers", data))
+
+
+def read_segments(_: Service, request: Request) -> Answer:
+    """Answer the visitor's segments."""
+    caller.authenticate(request, requests.read_call_token(request))
+    return answers.answer_segments()
+
+
+def read_bundle(_: Service, request: Request) -> Answer:
+    """Answer what the project shows on its pages."""
+    caller.authenticate(request, requests.read_call_token(request))
+    return answers.answer_bundle()
+
+
+def show_managed_tags(_: Service, request: Request) -> Answer:
+    """Answer the tags for a page."""
+    body = request.json
+    ids = body.get("customer_ids") if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping) or not isinstance(ids, Mapping) or not ids:
+        return answers.answer_missing_ids(NO_ID)
+    caller.authenticate(request, requests.read_command_token(body))
+    return answers.answer_managed_tags()
+
+
+def with_errors_by_field(web_call: WebCall) -> WebCall:
+    """The call with errors by field: the web SDK reads them so, except in bulks."""
+
+    def execute(service: Service, request: Request) -> Answer:
+        try:
+            answer = web_call(service, request)
+        except (Forbidden, Invalid, Unauthorized, UnknownSource) as error:
+            answer = answers.answer_error(error)
+        return answers.with_errors_by_field(answer)
+
+    return execute
+
+
+def _authenticate_bulk(request: Request, tokens: Sequence[str]) -> CallOfToken:
+    """Authenticate each project of a bulk. Raises `UnknownSource`, `Forbidden` for the first."""
+
+    @cache
+    def authenticate(token: str) -> Call:
+        try:
+            return caller.authenticate(request, token, POLICY)
+        except Throttled as error:
+            # The SDK drops a bulk that is answered 429, and sends one again that is answered 503.
+            raise Busy(error.message) from error
+
+    for position, token in enumerate(tokens):
+        try:
+            authenticate(token)
+        except (Forbidden, UnknownSource):
+            # The commands of a further project are refused one by one, as they are executed.
+            if position == 0:
+                raise
+    return authenticate
+
+
+def _choose_known(
+    service: Service, call_of_token: CallOfToken, token: str | None, candidates: Sequence[str]
+) -> str | None:
+    """The candidate whose session exists; the first one if none does or all do."""
+    if not candidates:
+        return None
+    first, *others = candidates
+    if token is None:
+        return first
+    for other in others:
+        call = call_of_token(token)
+        if not service.knows(call, first) and service.knows(call, other):
+            return other
+    return first
