@@ -10,7 +10,8 @@ from hardlink.domain.errors import Forbidden, Invalid
 from hardlink.domain.events import MOST_ANSWERED_BYTES
 from hardlink.domain.sources import Project
 from hardlink.queries.customer import Customer
-from hardlink.queries.export_reader import Budget, ExportReader, ExportRequest
+from hardlink.queries.export_budget import Budget
+from hardlink.queries.export_reader import ExportReader, ExportRequest
 from hardlink.web import caller
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
