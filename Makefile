@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # One worker a core; a worker runs whole files, the longest first (tests/support/parallel.py).
-SPREAD := -n auto --dist loadgroup --no-loadscope-reorder
+SPREAD := -n auto --no-loadscope-reorder
 DEMOS := env -u HARDLINK_SOURCES -u HARDLINK_STAGES
 export PYTHONPATH := functions
 export PYTHONHASHSEED := 0

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 _ONE_UNIT = ("tests/emulator/",)
 """Folders whose tests share something that takes long to start."""
@@ -26,23 +28,29 @@ _FIRST = (
 """Longest first: whatever starts last keeps the other core waiting for as long as it takes."""
 
 
+class UnitScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist tells no types
+    """Hand a worker one unit of work after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitScheduling:
+    """Schedule by our units. A mark of ours (`xdist_group`) would come too late: xdist reads them first."""
+    return UnitScheduling(config, log)
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark every test with its unit of work, and put the folders that take longest first."""
-    if not config.pluginmanager.has_plugin("xdist"):
-        return
-    for item in items:
-        unit = unit_of(item.nodeid)
-        if unit is not None:
-            item.add_marker(pytest.mark.xdist_group(unit))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the folders that take longest first."""
     items.sort(key=lambda item: _position(item.nodeid, _FIRST))
 
 
-def unit_of(nodeid: str) -> str | None:
-    """Name the unit of work of a test; `None` is a unit of its own."""
+def unit_of(nodeid: str) -> str:
+    """Name the unit of work of a test."""
     file = nodeid.partition("::")[0]
     if any(file.startswith(folder) for folder in _ONE_BY_ONE):
-        return None
+        return nodeid
     shared = (folder for folder in _ONE_UNIT if file.startswith(folder))
     return next(shared, file)
 
