@@ -1,4 +1,7 @@
-"""`python -m infra.app`: synthesizes the stack into `cdk.out`. No AWS account, no Docker, no CDK CLI."""
+"""Synthesize the stack into `cdk.out`: `python -m infra.app`.
+
+It needs no AWS account, no Docker and no CDK command line.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,15 @@ from infra.stages import StagesError
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Synthesize; what stands in the way is said in words."""
+    """Synthesize the stack, and print the folder of the template."""
     parser = argparse.ArgumentParser(prog="python -m infra.app", description=main.__doc__)
     parser.add_argument(
         "-c", action="append", default=[], metavar="KEY=VALUE", help="context, as in `cdk deploy`"
     )
-    context = dict(given.partition("=")[::2] for given in parser.parse_args(arguments).c)
+    context: dict[str, str] = {}
+    for pair in parser.parse_args(arguments).c:
+        key, _, value = pair.partition("=")
+        context[key] = value
     app = App(context=context, outdir=os.environ.get("CDK_OUTDIR", str(topology.ROOT / "cdk.out")))
     try:
         compose_app(app)

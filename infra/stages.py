@@ -1,4 +1,4 @@
-"""What a stage has beyond the service itself: `stages.toml`, validated before anything is deployed."""
+"""Settings of a stage, from `stages.toml`, validated before anything is deployed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=
 
 
 class StagesError(Exception):
-    """`stages.toml` can't be used: each line names the file, the field, and what is wrong."""
+    """An unusable `stages.toml`. Each line of the message names the file, the field and the error."""
 
 
 class _Declared(BaseModel):
@@ -28,10 +28,12 @@ class _Declared(BaseModel):
 class Stage(_Declared):
     """The settings of one stage.
 
-    `log_level`: `INFO` has a line for every call, `WARNING` for those that fail. `traces`: X-Ray for `all` functions,
-    or for those that no event waits for (`rare`). `alarm_email`: who is told, once the address confirmed.
-    `domain`: under which the API answers, with its `certificate` (an ARN of ACM); `cloudfront`: stands before it.
-    `forward`: every stored event and every link is told onward, by Firehose into a bucket.
+    `log_level`: `INFO` logs every call, `WARNING` those that fail.
+    `traces`: X-Ray for `all` functions, or for those that no event waits for (`rare`).
+    `alarm_email`: receives the alarms, once it has confirmed the subscription.
+    `domain`: the API's own domain, with its `certificate` (an ARN of ACM).
+    `cloudfront`: CloudFront in front of the domain.
+    `forward`: every stored event and every link goes to a bucket, by Firehose.
     """
 
     log_level: Literal["INFO", "WARNING"] = "INFO"
@@ -45,19 +47,19 @@ class Stage(_Declared):
     forward: bool = False
 
     @model_validator(mode="after")
-    def _somebody_is_told_something(self) -> Stage:
+    def _check_alarms(self) -> Stage:
         if self.alarm_email and not self.alarms:
-            raise ValueError("alarm_email is told of alarms: set alarms = true")
+            raise ValueError("alarm_email receives alarms: set alarms = true")
         return self
 
     @model_validator(mode="after")
-    def _domain_is_whole(self) -> Stage:
+    def _check_domain(self) -> Stage:
         if bool(self.domain) != bool(self.certificate):
             raise ValueError("domain and certificate belong together: set both, or neither")
         if self.cloudfront and not self.domain:
             raise ValueError("cloudfront needs a domain, and its certificate")
         if self.cloudfront and ":us-east-1:" not in str(self.certificate):
-            raise ValueError("certificate: CloudFront takes one of us-east-1 only")
+            raise ValueError("certificate: CloudFront requires one of us-east-1")
         return self
 
 
@@ -67,15 +69,20 @@ class _Stages(_Declared):
 
 
 def load_stage(path: Path, name: StageName) -> Stage:
-    """The settings of a stage. Raises `StagesError` naming file and field."""
+    """Read the settings of a stage. Raises `StagesError`."""
     try:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = _Stages.model_validate(declared)
+        stages = _Stages.model_validate(declared)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StagesError(f"{path}: {error}") from error
     except ValidationError as error:
-        lines = (
-            f"{path}: {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()
-        )
-        raise StagesError("\n".join(lines)) from error
-    return found.dev if name == "dev" else found.prod
+        raise StagesError(_describe_errors(path, error)) from error
+    return stages.dev if name == "dev" else stages.prod
+
+
+def _describe_errors(path: Path, error: ValidationError) -> str:
+    lines: list[str] = []
+    for detail in error.errors():
+        field = ".".join(map(str, detail["loc"])) or "file"
+        lines.append(f"{path}: {field}: {detail['msg']}")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The HTTP API: the plan's routes, CORS for exactly the origins that sources name, throttled, with an access log."""
+"""The HTTP API: its routes, CORS for the sources' origins, throttling and the access log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from infra.stack.nag import suppress_nag
 
 
 class Api(Construct):
-    """API Gateway v2 with its default stage. `url`: where it answers, without a slash at the end."""
+    """API Gateway v2 with its default stage. `keep`: the access log outlives the stack."""
 
     def __init__(
         self, scope: Construct, id_: str, *, functions: Functions, sources: Sources, keep: bool
@@ -28,14 +28,14 @@ class Api(Construct):
             "Http",
             description="Hardlink: customer identity and event tracking",
             create_default_stage=False,
-            cors_preflight=_cors(sources),
+            cors_preflight=_cors_options(sources),
         )
-        self._route_to(functions)
-        self._stage(keep=keep)
+        self._add_routes(functions)
+        self.stage = self._create_stage(self._create_access_log(keep=keep))
 
     @property
     def id(self) -> str:
-        """The ID of the API, by which its metrics are found."""
+        """The ID of the API, which is the dimension of its metrics."""
         return self._http.api_id
 
     @property
@@ -43,29 +43,36 @@ class Api(Construct):
         """`https://<id>.execute-api.<region>.amazonaws.com`."""
         return self._http.api_endpoint
 
-    def _route_to(self, functions: Functions) -> None:
-        to = {
-            name: HttpLambdaIntegration(name.capitalize(), functions[name])
-            for name in dict.fromkeys(route.function for route in routes.ROUTES)
-        }
+    def _add_routes(self, functions: Functions) -> None:
+        integrations: dict[str, HttpLambdaIntegration] = {}
         for route in routes.ROUTES:
-            for made in self._http.add_routes(
+            name = route.function
+            if name not in integrations:
+                integrations[name] = HttpLambdaIntegration(name.capitalize(), functions[name])
+            added = self._http.add_routes(
                 path=route.path,
                 methods=[gateway.HttpMethod[route.method]],
-                integration=to[route.function],
-            ):
-                suppress_nag(made, "APIG4", _why_no_authorizer(route))
+                integration=integrations[name],
+            )
+            for http_route in added:
+                suppress_nag(http_route, "APIG4", _explain_no_authorizer(route))
 
-    def _stage(self, *, keep: bool) -> None:
-        log = logs.LogGroup(
+    def _create_access_log(self, *, keep: bool) -> logs.LogGroup:
+        return logs.LogGroup(
             self,
             "AccessLog",
             retention=logs.RetentionDays[topology.LOG_RETENTION],
-            # half the price; read with Logs Insights: filter @message like "..."
+            # Half the price. Logs Insights can read it: filter @message like "..."
             log_group_class=logs.LogGroupClass.INFREQUENT_ACCESS,
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
-        self.stage = gateway.CfnStage(
+
+    def _create_stage(self, log: logs.LogGroup) -> gateway.CfnStage:
+        settings: dict[str, Any] = {}
+        for route in routes.ROUTES:
+            if route.rate != routes.WRITES:
+                settings[route.key] = _throttle_settings(route.rate)
+        stage = gateway.CfnStage(
             self,
             "Stage",
             api_id=self._http.api_id,
@@ -79,14 +86,13 @@ class Api(Construct):
                 throttling_rate_limit=routes.WRITES.per_second,
                 throttling_burst_limit=routes.WRITES.burst,
             ),
-            route_settings={
-                r.key: _held_to(r.rate) for r in routes.ROUTES if r.rate != routes.WRITES
-            },
+            route_settings=settings,
         )
-        self.stage.node.add_dependency(self._http)
+        stage.node.add_dependency(self._http)
+        return stage
 
 
-def _cors(sources: Sources) -> gateway.CorsPreflightOptions | None:
+def _cors_options(sources: Sources) -> gateway.CorsPreflightOptions | None:
     if not sources.origins:
         return None
     return gateway.CorsPreflightOptions(
@@ -99,15 +105,16 @@ def _cors(sources: Sources) -> gateway.CorsPreflightOptions | None:
     )
 
 
-def _held_to(rate: routes.Rate) -> dict[str, Any]:
-    """As CloudFormation writes it: the stage's route settings are plain JSON."""
+def _throttle_settings(rate: routes.Rate) -> dict[str, Any]:
+    # CloudFormation's spelling: the CDK passes route settings on as plain JSON.
     return {
         "ThrottlingRateLimit": rate.per_second,
         "ThrottlingBurstLimit": rate.burst,
     }
 
 
-def _why_no_authorizer(route: routes.Route) -> str:
+def _explain_no_authorizer(route: routes.Route) -> str:
+    """Reason for which API Gateway itself does not authorize the calls of a route."""
     if route.function == "exponea":
         return "the function itself demands the project's public token, and the key that the call wants"
     if topology.FUNCTIONS_BY_NAME[route.function].server_keys:

@@ -1,6 +1,7 @@
-"""What is uploaded: the code of the functions, and the layer with their dependencies. No Docker.
+"""The assets that are uploaded: the functions' code, and the layer with their dependencies.
 
-Both are built once for each state of what they are built from, in a folder of `.cache/` that says so by its name.
+Neither needs Docker. Each is built once for its content, into a folder of `.cache/` whose name has
+the hash of that content.
 """
 
 from __future__ import annotations
@@ -18,35 +19,31 @@ from infra import topology
 
 CACHE = topology.ROOT / ".cache"
 SERVICES = ("dynamodb", "firehose", "s3", "secretsmanager", "sqs")
-"""The services that the functions call. botocore describes all others as well, in 30 MB that no function reads."""
+"""AWS services that the functions call. botocore's data of all others has 30 MB."""
 PLATFORM = (
     *("--platform", "manylinux2014_aarch64", "--implementation", "cp", "--python-version", "3.13"),
     "--only-binary=:all:",
 )
+"""pip's options for Lambda."""
+# Commands, and files that differ from one machine to the next.
 _UNUSED = ("bin", "**/__pycache__", "**/tests", "*.dist-info/RECORD")
-"""Of packages: commands, and what differs from one machine to the next."""
-
-
+# Byte code, the SDK's sources and types, documentation.
 _NOT_UPLOADED = ("__pycache__", "source", "*.d.ts", "*.tpl", "tsconfig.json", "*.md", "decisions")
-"""Patterns of files in `functions` that Lambda does not need: byte code, the SDK's sources and types, documentation."""
 
 
 class LayerError(Exception):
-    """The dependencies can't be had: the message says why."""
+    """The dependencies could not be fetched. The message says why."""
 
 
 def build_code(cache: Path = CACHE) -> Path:
-    """A folder as Lambda will see it: the functions, their library, what they serve, and `sources.toml`."""
-    files = sorted(_uploaded_files(topology.FUNCTIONS))
-    parts = [(str(f.relative_to(topology.FUNCTIONS)).encode(), f.read_bytes()) for f in files]
-    parts.append((b"sources.toml", topology.SOURCES.read_bytes()))
-
-    def build(folder: Path) -> None:
-        ignore = shutil.ignore_patterns(*_NOT_UPLOADED)
-        shutil.copytree(topology.FUNCTIONS, folder, dirs_exist_ok=True, ignore=ignore)
-        shutil.copyfile(topology.SOURCES, folder / "sources.toml")
-
-    return _built(cache, "code", (part for pair in parts for part in pair), build)
+    """Build the folder of code that Lambda runs: handlers, library, static files, `sources.toml`."""
+    parts: list[bytes] = []
+    for file in sorted(_uploaded_files(topology.FUNCTIONS)):
+        parts.append(str(file.relative_to(topology.FUNCTIONS)).encode())
+        parts.append(file.read_bytes())
+    parts.append(b"sources.toml")
+    parts.append(topology.SOURCES.read_bytes())
+    return _build_once(cache, "code", parts, _copy_code)
 
 
 def build_layer(
@@ -54,29 +51,29 @@ def build_layer(
     cache: Path = CACHE,
     platform: Sequence[str] = PLATFORM,
 ) -> Path:
-    """A folder with `python/`: the dependencies as Lambda needs them, whatever this machine is. Raises `LayerError`.
+    """Build the folder of the layer, with the dependencies for Lambda's platform under `python/`.
 
-    `platform`: pip's options for another one than Lambda's.
+    `platform`: pip's options for another platform. Raises `LayerError`.
     """
 
     def build(folder: Path) -> None:
         packages = folder / "python"
         _install(requirements, packages, platform)
-        for pattern in _UNUSED:
-            for found in list(packages.glob(pattern)):
-                shutil.rmtree(found) if found.is_dir() else found.unlink()
-        for service in (packages / "botocore" / "data").iterdir():
-            if service.is_dir() and service.name not in SERVICES:
-                shutil.rmtree(service)
+        _remove_unused(packages)
 
-    recipe = [*platform, *_UNUSED, *SERVICES]
-    return _built(
-        cache, "layer", [requirements.read_bytes(), *(part.encode() for part in recipe)], build
-    )
+    parts = [requirements.read_bytes()]
+    parts += [part.encode() for part in (*platform, *_UNUSED, *SERVICES)]
+    return _build_once(cache, "layer", parts, build)
+
+
+def _copy_code(folder: Path) -> None:
+    ignore = shutil.ignore_patterns(*_NOT_UPLOADED)
+    shutil.copytree(topology.FUNCTIONS, folder, dirs_exist_ok=True, ignore=ignore)
+    shutil.copyfile(topology.SOURCES, folder / "sources.toml")
 
 
 def _install(requirements: Path, target: Path, platform: Sequence[str]) -> None:
-    """With pip as it is configured on this machine; it fetches, and runs nothing of what it fetches."""
+    """Fetch wheels with pip as this machine configures it. Wheels run no code when installed."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-input"]
     ran = subprocess.run(  # noqa: S603 - our own arguments
         [*pip, "--target", str(target), *platform, "-r", str(requirements)],
@@ -85,15 +82,33 @@ def _install(requirements: Path, target: Path, platform: Sequence[str]) -> None:
         check=False,
     )
     if ran.returncode:
+        last_lines = "\n".join(ran.stderr.strip().splitlines()[-5:])
         raise LayerError(
             f"pip could not fetch the wheels of {requirements.name} ({' '.join(platform)}). "
-            "Is the network on, and the package index reachable that pip is configured for? pip said:\n"
-            + "\n".join(ran.stderr.strip().splitlines()[-5:])
+            "Is the network on, and can pip reach the package index that it is configured for? "
+            f"pip's last lines:\n{last_lines}"
         )
 
 
-def _built(cache: Path, name: str, parts: Iterable[bytes], build: Callable[[Path], None]) -> Path:
-    """The folder for this content, built if it is not there: beside its place first, as others may build it too."""
+def _remove_unused(packages: Path) -> None:
+    for pattern in _UNUSED:
+        for path in list(packages.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    for service in (packages / "botocore" / "data").iterdir():
+        if service.is_dir() and service.name not in SERVICES:
+            shutil.rmtree(service)
+
+
+def _build_once(
+    cache: Path, name: str, parts: Iterable[bytes], build: Callable[[Path], None]
+) -> Path:
+    """Return the folder for this content; build it if it does not exist.
+
+    It is built under another name and then renamed, because other processes may build it as well.
+    """
     digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts))
     folder = cache / f"{name}-{digest.hexdigest()[:16]}"
     if folder.is_dir():
@@ -105,7 +120,7 @@ def _built(cache: Path, name: str, parts: Iterable[bytes], build: Callable[[Path
         build(partial)
         partial.rename(folder)
     except OSError:
-        if not folder.is_dir():  # else somebody else was quicker
+        if not folder.is_dir():  # otherwise another process was quicker
             raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The API under the shop's own domain, with CloudFront before it if the stage says so: cookies are first party then."""
+"""The API under the shop's own domain, which makes its cookie first party, and CloudFront."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from constructs import Construct
 from infra.stack.api import Api
 from infra.stack.nag import suppress_nag
 
-FILES = ("/sdk.js", "/sdk.mjs", "/console", "/console/*")
-"""What may be kept, for as long as its own headers say. All else is asked of the API each time."""
-
-
-ERRORS = (400, 403, 404, 405, 414, 500, 501, 502, 503, 504)
-"""What CloudFront would keep for ten seconds, whatever is asked with which key: its own rule for errors."""
+CACHED_PATHS = ("/sdk.js", "/sdk.mjs", "/console", "/console/*")
+"""Paths that CloudFront caches, as long as their own headers say. Nothing else is cached."""
+UNCACHED_ERRORS = (400, 403, 404, 405, 414, 500, 501, 502, 503, 504)
+"""Errors that CloudFront would cache for ten seconds by default, for every caller."""
 
 
 class CustomDomain(Construct):
-    """A domain name. `target`: what its DNS record points to (CNAME, or ALIAS)."""
+    """A domain name. `target`: the host that its DNS record (CNAME or ALIAS) points to.
+
+    `certificate`: an ARN of ACM. `cached`: CloudFront answers the domain and caches the SDK.
+    """
 
     def __init__(
-        self, scope: Construct, id_: str, *, api: Api, domain: str, certificate: str, caches: bool
+        self, scope: Construct, id_: str, *, api: Api, domain: str, certificate: str, cached: bool
     ) -> None:
         super().__init__(scope, id_)
-        held = acm.Certificate.from_certificate_arn(self, "Certificate", certificate)
-        before = self._cloudfront if caches else self._directly
+        imported = acm.Certificate.from_certificate_arn(self, "Certificate", certificate)
         self.url = f"https://{domain}"
-        self.target = before(api, domain, held)
+        if cached:
+            self.target = self._create_distribution(api, domain, imported)
+        else:
+            self.target = self._create_domain_name(api, domain, imported)
 
-    def _directly(self, api: Api, domain: str, certificate: acm.ICertificate) -> str:
+    def _create_domain_name(self, api: Api, domain: str, certificate: acm.ICertificate) -> str:
         name = gateway.DomainName(
             self,
             "Domain",
@@ -46,12 +49,12 @@ class CustomDomain(Construct):
         mapping.add_dependency(api.stage)
         return name.regional_domain_name
 
-    def _cloudfront(self, api: Api, domain: str, certificate: acm.ICertificate) -> str:
+    def _create_distribution(self, api: Api, domain: str, certificate: acm.ICertificate) -> str:
         host = Fn.select(2, Fn.split("/", api.url))
         origin = origins.HttpOrigin(
             host, origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2]
         )
-        kept = self._kept()
+        cache_policy = self._create_cache_policy()
         distribution = cloudfront.Distribution(
             self,
             "Distribution",
@@ -64,28 +67,28 @@ class CustomDomain(Construct):
                 origin=origin,
                 allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
                 cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-                # cookies, queries and every header but the host, by which API Gateway finds the API
+                # The API finds itself by the host header, so every header but that one is passed on.
                 origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
                 viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
             ),
             additional_behaviors={
                 path: cloudfront.BehaviorOptions(
                     origin=origin,
-                    cache_policy=kept,
+                    cache_policy=cache_policy,
                     viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
                 )
-                for path in FILES
+                for path in CACHED_PATHS
             },
             error_responses=[
                 cloudfront.ErrorResponse(http_status=status, ttl=Duration.seconds(0))
-                for status in ERRORS
+                for status in UNCACHED_ERRORS
             ],
         )
-        for finding, reason in _ACCEPTED.items():
+        for finding, reason in _ACCEPTED_FINDINGS.items():
             suppress_nag(distribution, finding, reason)
         return distribution.distribution_domain_name
 
-    def _kept(self) -> cloudfront.CachePolicy:
+    def _create_cache_policy(self) -> cloudfront.CachePolicy:
         return cloudfront.CachePolicy(
             self,
             "Files",
@@ -94,15 +97,20 @@ class CustomDomain(Construct):
             default_ttl=Duration.seconds(0),
             max_ttl=Duration.days(1),
             query_string_behavior=cloudfront.CacheQueryStringBehavior.allow_list("with"),
-            # API Gateway answers each origin with its own CORS headers
+            # API Gateway answers each origin with CORS headers of its own.
             header_behavior=cloudfront.CacheHeaderBehavior.allow_list("Origin"),
             cookie_behavior=cloudfront.CacheCookieBehavior.none(),
             enable_accept_encoding_gzip=True,
         )
 
 
-_ACCEPTED = {
+_ACCEPTED_FINDINGS = {
     "CFR1": "a shop's visitors may come from anywhere",
-    "CFR2": "the API behind it is throttled; a web ACL is the account's own choice, and has its price",
-    "CFR3": "the API's access log has every call, without the visitor's address that CloudFront's would hold",
+    "CFR2": (
+        "the API behind it is throttled; a web ACL is the account's own choice, and has its price"
+    ),
+    "CFR3": (
+        "the API's access log has every call, without the visitor's address that CloudFront's "
+        "would hold"
+    ),
 }

@@ -1,6 +1,7 @@
-"""The way from an erasure that began to `erase`: a queue, so that it comes again until it is done.
+"""The queue between an erasure that began and `erase`, which retries it until it is done.
 
-`associate` tells it, as it reads the stream of `customers` anyway: a stream has at most two readers.
+`associate` sends the messages, because it reads the stream of `customers` already and AWS advises
+at most two readers of a stream.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from infra.stack import queues
 
 
 class ErasureQueue(Construct):
-    """`waiting`: the queue of erasures that began; `failed`: the queue of those that were not done."""
+    """`waiting`: the queue of erasures in progress. `failed`: the queue of those given up."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
@@ -23,19 +24,21 @@ class ErasureQueue(Construct):
         self.waiting = queues.create_work_queue(
             self,
             self.failed,
-            runs=topology.ERASURE_MAX_RUNS,
-            hidden=topology.ERASURE_VISIBILITY_TIMEOUT,
+            max_runs=topology.ERASURE_MAX_RUNS,
+            visibility_timeout=topology.ERASURE_VISIBILITY_TIMEOUT,
             retention_period=Duration.days(topology.QUEUE_DAYS),
         )
 
-    def bring(self, erase: lambda_.Function) -> None:
-        """Have them carried out."""
-        role = erase.role
+    def subscribe(self, erase: lambda_.Function) -> None:
+        """Let `erase` consume the queue."""
         permission = iam.Policy(
             self,
             "Taking",
-            roles=[role] if role else None,
+            roles=[erase.role] if erase.role else None,
             statements=[queues.consume_policy(self.waiting)],
         )
-        mapping = queues.subscribe(self, self.waiting, erase, at_once=topology.ERASURE_CONCURRENCY)
+        mapping = queues.subscribe(
+            self, self.waiting, erase, concurrency=topology.ERASURE_CONCURRENCY
+        )
+        # Lambda checks the permission when the mapping is created.
         mapping.node.add_dependency(permission)

@@ -1,4 +1,4 @@
-"""Outputs onward: `forward` on both streams, Firehose, and the bucket in which the lines lie by the day."""
+"""Forwarding of events and links: `forward` on both streams, Firehose, and a bucket by day."""
 
 from __future__ import annotations
 
@@ -20,24 +20,30 @@ Stream = firehose.CfnDeliveryStream
 
 
 class EventForwarding(Construct):
-    """`bucket`, `stream`: their names. `reading`: the way from the streams, and the queue of what failed."""
+    """`bucket`, `stream`: names of the bucket and of Firehose's delivery stream.
+
+    `function`: the function `forward`. `reader`: delivers the stream records, and has the queue of
+    those that failed. `keep`: the bucket outlives the stack.
+    """
 
     def __init__(
         self, scope: Construct, id_: str, *, tables: Tables, functions: Functions, keep: bool
     ) -> None:
         super().__init__(scope, id_)
-        self._bucket = self._made(keep=keep)
+        self._bucket = self._create_bucket(keep=keep)
         self.bucket = self._bucket.bucket_name
-        stream = self._stream(self._writer())
+        role = self._create_role()
+        permission = self._create_permission(role)
+        stream = self._create_stream(role, permission)
         self.stream = stream.ref
         self.function = functions.add(
-            topology.FORWARD, {"HARDLINK_FORWARD_STREAM": stream.ref}, self._sending(stream)
+            topology.FORWARD, {"HARDLINK_FORWARD_STREAM": stream.ref}, _send_policy(stream)
         )
-        self.reading = StreamReader(
+        self.reader = StreamReader(
             self, "Reading", tables=tables, function=self.function, filters=topology.FORWARD_FILTERS
         )
 
-    def _made(self, *, keep: bool) -> s3.Bucket:
+    def _create_bucket(self, *, keep: bool) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             "Bucket",
@@ -55,8 +61,8 @@ class EventForwarding(Construct):
         suppress_nag(bucket, "S1", "Firehose alone writes here: who reads is in CloudTrail")
         return bucket
 
-    def _writer(self) -> iam.Role:
-        role = iam.Role(
+    def _create_role(self) -> iam.Role:
+        return iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal(
@@ -64,6 +70,8 @@ class EventForwarding(Construct):
                 conditions={"StringEquals": {"sts:ExternalId": Aws.ACCOUNT_ID}},
             ),
         )
+
+    def _create_permission(self, role: iam.Role) -> iam.Policy:
         objects = self._bucket.arn_for_objects("*")
         policy = iam.Policy(
             self,
@@ -84,13 +92,13 @@ class EventForwarding(Construct):
                 ),
             ],
         )
-        plain = cast("s3.CfnBucket", self._bucket.node.default_child)
-        named = Stack.of(self).get_logical_id(plain)
-        suppress_nag(policy, f"IAM5[Resource::<{named}.Arn>/*]", "every file of this bucket alone")
-        self._written = policy
-        return role
+        bucket = cast("s3.CfnBucket", self._bucket.node.default_child)
+        logical_id = Stack.of(self).get_logical_id(bucket)
+        finding = f"IAM5[Resource::<{logical_id}.Arn>/*]"
+        suppress_nag(policy, finding, "every file of this bucket alone")
+        return policy
 
-    def _stream(self, role: iam.Role) -> Stream:
+    def _create_stream(self, role: iam.Role, permission: iam.Policy) -> Stream:
         stream = Stream(
             self,
             "Stream",
@@ -111,9 +119,9 @@ class EventForwarding(Construct):
                 )
             ),
         )
-        stream.node.add_dependency(self._written)
+        stream.node.add_dependency(permission)
         return stream
 
-    @staticmethod
-    def _sending(stream: Stream) -> iam.PolicyStatement:
-        return iam.PolicyStatement(actions=["firehose:PutRecordBatch"], resources=[stream.attr_arn])
+
+def _send_policy(stream: Stream) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=["firehose:PutRecordBatch"], resources=[stream.attr_arn])

@@ -1,4 +1,4 @@
-"""The Lambda functions: one code asset, one layer, and for each function a role that may do what it does, no more."""
+"""The Lambda functions: one code asset, one layer, and a least-privilege role for each."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from infra.stages import Stage
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
-IN_LAMBDA = "/var/task/sources.toml"
+SOURCES_IN_LAMBDA = "/var/task/sources.toml"
 
 
 class Functions(Construct):
-    """The functions of `plan.FUNCTIONS_BY_NAME`, by name."""
+    """The functions of `topology.FUNCTIONS_BY_NAME` by name. `keep`: their logs outlive the stack."""
 
     def __init__(
         self,
@@ -50,15 +50,17 @@ class Functions(Construct):
         self._signing_keys = signing_keys
         self._sources = sources
         self._keep = keep
-        self._code = _asset(assets.build_code())
+        self._code = _code_asset(assets.build_code())
         self._layer = lambda_.LayerVersion(
             self,
             "Dependencies",
-            code=_asset(assets.build_layer()),
+            code=_code_asset(assets.build_layer()),
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
         )
-        self._by_name = {f.name: self._function(f) for f in topology.FUNCTIONS_BY_NAME.values()}
+        self._by_name: dict[str, lambda_.Function] = {}
+        for function in topology.FUNCTIONS_BY_NAME.values():
+            self._by_name[function.name] = self._create_function(function)
 
     def __getitem__(self, name: str) -> lambda_.Function:
         return self._by_name[name]
@@ -72,14 +74,15 @@ class Functions(Construct):
         environment: Mapping[str, str],
         permission: iam.PolicyStatement,
     ) -> lambda_.Function:
-        """One more function, which is told more and may do more."""
-        made = self._by_name[function.name] = self._function(function)
+        """Create one more function, with additional variables and one additional permission."""
+        created = self._create_function(function)
+        self._by_name[function.name] = created
         for name, value in environment.items():
-            made.add_environment(name, value)
-        made.add_to_role_policy(permission)
-        return made
+            created.add_environment(name, value)
+        created.add_to_role_policy(permission)
+        return created
 
-    def _function(self, function: topology.Function) -> lambda_.Function:
+    def _create_function(self, function: topology.Function) -> lambda_.Function:
         scope = Construct(self, function.name.capitalize())
         log = logs.LogGroup(
             scope,
@@ -87,7 +90,7 @@ class Functions(Construct):
             retention=logs.RetentionDays[topology.LOG_RETENTION],
             removal_policy=RemovalPolicy.RETAIN if self._keep else RemovalPolicy.DESTROY,
         )
-        made = lambda_.Function(
+        created = lambda_.Function(
             scope,
             "Function",
             runtime=RUNTIME,
@@ -95,19 +98,23 @@ class Functions(Construct):
             handler=f"{function.name}.handler.handler",
             code=self._code,
             layers=[self._layer],
-            role=self._role(scope, function, log),
+            role=self._create_role(scope, function, log),
             memory_size=function.memory,
             timeout=Duration.seconds(function.timeout),
             tracing=self._tracing(function),
             log_group=log,
             logging_format=lambda_.LoggingFormat.JSON,
-            system_log_level_v2=self._system_log_level(),
+            system_log_level_v2=self._system_log_level,
             environment=self._environment(function),
         )
-        suppress_nag(made, "L1", "Python 3.13 is what the layer's wheels are built and tested for")
-        return made
+        suppress_nag(
+            created, "L1", "Python 3.13 is what the layer's wheels are built and tested for"
+        )
+        return created
 
-    def _role(self, scope: Construct, function: topology.Function, log: logs.LogGroup) -> iam.Role:
+    def _create_role(
+        self, scope: Construct, function: topology.Function, log: logs.LogGroup
+    ) -> iam.Role:
         role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log.grant_write(role)
         for table, allowed in function.access.items():
@@ -117,9 +124,9 @@ class Functions(Construct):
             actions = [f"sqs:{action}" for action in function.erasures]
             role.add_to_policy(queues.allow(actions, [self._erasures.queue_arn]))
         if function.server_keys:
-            role.add_to_policy(self._server_keys.reading())
+            role.add_to_policy(self._server_keys.read_policy())
         if function.signing_keys and self._signing_keys.arns:
-            role.add_to_policy(self._signing_keys.reading())
+            role.add_to_policy(self._signing_keys.read_policy())
         if self._tracing(function) == lambda_.Tracing.ACTIVE:
             suppress_nag(
                 role, "IAM5[Resource::*]", "X-Ray knows no resources: traces are sent to `*`"
@@ -127,24 +134,23 @@ class Functions(Construct):
         return role
 
     def _tracing(self, function: topology.Function) -> lambda_.Tracing:
-        """Lambda traces a call a second and a twentieth of the others, which nobody can change."""
+        # Lambda traces a call a second and a twentieth of the others, which can't be configured:
+        # for a function that runs for every event that is a noticeable part of its price.
         traced = self._stage.traces == "all" or not function.per_event
         return lambda_.Tracing.ACTIVE if traced else lambda_.Tracing.DISABLED
 
+    @property
     def _system_log_level(self) -> lambda_.SystemLogLevel:
-        """Lambda's own lines at the start and the end of every call are INFO, and cost more than the call."""
+        # At INFO, Lambda writes lines at the start and end of every call, which cost more than it.
         return lambda_.SystemLogLevel[self._stage.log_level.replace("WARNING", "WARN")]
 
     def _environment(self, function: topology.Function) -> dict[str, str]:
         environment = {
-            **{
-                f"HARDLINK_{name.upper()}_TABLE": self._tables[name].table_name
-                for name in self._tables
-            },
-            "HARDLINK_SOURCES": IN_LAMBDA,
-            "POWERTOOLS_SERVICE_NAME": Stack.of(self).stack_name,
-            "POWERTOOLS_LOG_LEVEL": self._stage.log_level,
+            f"HARDLINK_{name.upper()}_TABLE": self._tables[name].table_name for name in self._tables
         }
+        environment["HARDLINK_SOURCES"] = SOURCES_IN_LAMBDA
+        environment["POWERTOOLS_SERVICE_NAME"] = Stack.of(self).stack_name
+        environment["POWERTOOLS_LOG_LEVEL"] = self._stage.log_level
         if function.erasures:
             environment["HARDLINK_ERASURES"] = self._erasures.queue_url
         if function.server_keys:
@@ -159,6 +165,6 @@ class Functions(Construct):
         return environment
 
 
-def _asset(folder: Path) -> lambda_.Code:
-    """A folder to upload, without what Python may have left there since it was built."""
+def _code_asset(folder: Path) -> lambda_.Code:
+    # Python may have written byte code into the folder since it was built.
     return lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__"])

@@ -1,4 +1,4 @@
-"""A dashboard, alarms, and whom they tell: what the stage asks for, and nothing where it asks for nothing."""
+"""A dashboard, alarms and the subscription to them, as far as the stage has them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from hardlink.metrics import COUNTS
-from infra.stack.alarms import Alarm, Observability
+from infra.stack.alarms import Alarm, list_alarms
+from infra.stack.observability import Observability
 from infra.stages import Stage
 
-_WINDOW = 5
-_HALF, _HEIGHT = 12, 6
+_EVALUATION_PERIODS = 5
+_HALF_WIDTH, _HEIGHT = 12, 6
 
 
 class Monitoring(Construct):
-    """Looks at everything that `told` names."""
+    """Alarms and a dashboard of everything that is observed."""
 
-    def __init__(self, scope: Construct, id_: str, *, told: Observability, stage: Stage) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, observed: Observability, stage: Stage
+    ) -> None:
         super().__init__(scope, id_)
-        found = [self._alarm(alarm) for alarm in told.alarms()] if stage.alarms else []
+        alarms: list[cloudwatch.Alarm] = []
+        if stage.alarms:
+            alarms = [self._create_alarm(alarm) for alarm in list_alarms(observed)]
         if stage.alarms and stage.alarm_email:
-            self._tell(found, stage.alarm_email)
+            self._create_subscription(alarms, stage.alarm_email)
         if stage.dashboard:
-            self._dashboard(told, found)
+            self._create_dashboard(observed, alarms)
 
-    def _alarm(self, alarm: Alarm) -> cloudwatch.Alarm:
+    def _create_alarm(self, alarm: Alarm) -> cloudwatch.Alarm:
         return cloudwatch.Alarm(
             self,
             alarm.name,
@@ -38,14 +43,15 @@ class Monitoring(Construct):
             metric=alarm.metric,
             threshold=alarm.threshold,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=_WINDOW if alarm.periods > 1 else 1,
+            evaluation_periods=_EVALUATION_PERIODS if alarm.periods > 1 else 1,
             datapoints_to_alarm=alarm.periods,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def _tell(self, alarms: list[cloudwatch.Alarm], email: str) -> None:
+    def _create_subscription(self, alarms: list[cloudwatch.Alarm], email: str) -> None:
         topic = sns.Topic(self, "Alarms", enforce_ssl=True)
-        topic.add_to_resource_policy(  # a policy of one's own takes the place of the usual one
+        # A topic policy replaces the default one, which would allow the account's own alarms.
+        topic.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["sns:Publish"],
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
@@ -57,43 +63,59 @@ class Monitoring(Construct):
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))
 
-    def _dashboard(self, told: Observability, alarms: list[cloudwatch.Alarm]) -> None:
-        name = f"{Stack.of(self).stack_name}-{Aws.REGION}"  # an account has them for all regions
-        board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
+    def _create_dashboard(self, observed: Observability, alarms: list[cloudwatch.Alarm]) -> None:
+        # Dashboard names are unique in an account, over all regions.
+        name = f"{Stack.of(self).stack_name}-{Aws.REGION}"
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
         if alarms:
-            board.add_widgets(
+            dashboard.add_widgets(
                 cloudwatch.AlarmStatusWidget(
-                    title="Alarms", alarms=list[cloudwatch.IAlarm](alarms), width=2 * _HALF
+                    title="Alarms", alarms=list[cloudwatch.IAlarm](alarms), width=2 * _HALF_WIDTH
                 )
             )
-        board.add_widgets(
-            _graph("Calls", told.calls("Count"), told.calls("4xx"), told.calls("5xx")),
-            _graph(
-                "Answered after (ms)", *(told.calls("Latency", p) for p in ("p50", "p95", "p99"))
-            ),
-            _graph(
-                "Events and links", *(told.own(n) for n in COUNTS if not n.endswith("_failures"))
-            ),
-            _graph("Rejected and failed (%)", told.rejected_share(), told.fault_share()),
-            _graph(
-                "Association (ms)",
-                told.own("association_lag", "p50"),
-                told.own("association_lag", "p95"),
-                told.iterator_age(),
-            ),
-            _graph("Erasures: waiting, age (s)", told.erasures_waiting(), told.erasures_age()),
-            _graph(
-                "Records that failed", *(told.own(n) for n in COUNTS if n.endswith("_failures"))
-            ),
-            _graph(
-                "Waits in queues of failures",
-                *(q.metric_approximate_number_of_messages_visible() for q in told.failed),
-            ),
-            _graph("Functions: errors", *(f.metric_errors() for f in told.functions)),
-            _graph("Functions: throttles", *(f.metric_throttles() for f in told.functions)),
-            _graph("Tables: throttles", told.throttled()),
+        dashboard.add_widgets(
+            *_call_graphs(observed), *_association_graphs(observed), *_resource_graphs(observed)
         )
 
 
+def _call_graphs(observed: Observability) -> list[cloudwatch.GraphWidget]:
+    calls = [observed.api_metric(name) for name in ("Count", "4xx", "5xx")]
+    latency = [observed.api_metric("Latency", p) for p in ("p50", "p95", "p99")]
+    return [
+        _graph("Calls", *calls),
+        _graph("Answered after (ms)", *latency),
+        _graph("Events and links", *_count_metrics(observed, failures=False)),
+        _graph("Rejected and failed (%)", observed.rejected_share(), observed.fault_share()),
+    ]
+
+
+def _association_graphs(observed: Observability) -> list[cloudwatch.GraphWidget]:
+    lag = [observed.service_metric("association_lag", p) for p in ("p50", "p95")]
+    waiting = [q.metric_approximate_number_of_messages_visible() for q in observed.failed]
+    return [
+        _graph("Association (ms)", *lag, observed.iterator_age()),
+        _graph("Erasures: waiting, age (s)", observed.erasures_waiting(), observed.erasures_age()),
+        _graph("Records that failed", *_count_metrics(observed, failures=True)),
+        _graph("Waits in queues of failures", *waiting),
+    ]
+
+
+def _resource_graphs(observed: Observability) -> list[cloudwatch.GraphWidget]:
+    errors = [function.metric_errors() for function in observed.functions]
+    throttles = [function.metric_throttles() for function in observed.functions]
+    return [
+        _graph("Functions: errors", *errors),
+        _graph("Functions: throttles", *throttles),
+        _graph("Tables: throttles", observed.table_throttles()),
+    ]
+
+
+def _count_metrics(observed: Observability, *, failures: bool) -> list[cloudwatch.Metric]:
+    names = [name for name in COUNTS if name.endswith("_failures") == failures]
+    return [observed.service_metric(name) for name in names]
+
+
 def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
-    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=_HALF, height=_HEIGHT)
+    return cloudwatch.GraphWidget(
+        title=title, left=list(metrics), width=_HALF_WIDTH, height=_HEIGHT
+    )

@@ -1,4 +1,4 @@
-"""cdk-nag's findings that are meant to be so: one at a time, each with its reason, beside the resource."""
+"""Accepted findings of cdk-nag, each beside its resource and with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bucket of order feeds, and its way to `orders`: a queue, so that a large file comes again until it is done."""
+"""The bucket of order feeds and its queue, from which `orders` retries a file until it is done."""
 
 from __future__ import annotations
 
@@ -16,26 +16,32 @@ from infra.stack.nag import suppress_nag
 
 
 class OrderFeeds(Construct):
-    """A bucket, the queue of its files, and the queue of those that failed."""
+    """A bucket, the queue `waiting` of its files, and the queue `failed` of those given up.
+
+    `keep`: the bucket outlives the stack.
+    """
 
     def __init__(self, scope: Construct, id_: str, *, orders: lambda_.Function, keep: bool) -> None:
         super().__init__(scope, id_)
         self.name = f"{Stack.of(self).stack_name}-feeds-{Aws.ACCOUNT_ID}-{Aws.REGION}"
-        """Known beforehand: the queue allows this bucket before there is one."""
+        """Fixed beforehand, because the queue has to allow the bucket before that is created."""
         self.failed = queues.create_failure_queue(self)
         self.waiting = queues.create_work_queue(
             self,
             self.failed,
-            runs=topology.FEED_MAX_RUNS,
-            hidden=topology.FUNCTIONS_BY_NAME["orders"].timeout,
+            max_runs=topology.FEED_MAX_RUNS,
+            visibility_timeout=topology.FUNCTIONS_BY_NAME["orders"].timeout,
             retention_period=Duration.days(topology.QUEUE_DAYS),
         )
-        self._bucket = self._made(keep=keep)
-        self._bucket.node.add_dependency(self._allowed_to_send())
-        mapping = queues.subscribe(self, self.waiting, orders, at_once=topology.FEED_CONCURRENCY)
-        mapping.node.add_dependency(self._permission(orders))
+        self._bucket = self._create_bucket(keep=keep)
+        self._notify_queue()
+        self._bucket.node.add_dependency(self._allow_notifications())
+        mapping = queues.subscribe(
+            self, self.waiting, orders, concurrency=topology.FEED_CONCURRENCY
+        )
+        mapping.node.add_dependency(self._create_permission(orders))
 
-    def _made(self, *, keep: bool) -> s3.Bucket:
+    def _create_bucket(self, *, keep: bool) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             "Bucket",
@@ -54,28 +60,24 @@ class OrderFeeds(Construct):
         suppress_nag(
             bucket, "S1", "the shop's own files: who put one there is in CloudTrail, if it is on"
         )
-        # The CDK's own notifications would bring a function of theirs that may change any bucket's.
-        plain = _plain(bucket)
-        plain.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-            queue_configurations=[
-                s3.CfnBucket.QueueConfigurationProperty(
-                    event="s3:ObjectCreated:*",
-                    queue=self.waiting.queue_arn,
-                    filter=s3.CfnBucket.NotificationFilterProperty(
-                        s3_key=s3.CfnBucket.S3KeyFilterProperty(
-                            rules=[
-                                s3.CfnBucket.FilterRuleProperty(
-                                    name="prefix", value=topology.FEEDS_PREFIX
-                                )
-                            ]
-                        )
-                    ),
-                )
-            ]
-        )
         return bucket
 
-    def _allowed_to_send(self) -> Construct:
+    def _notify_queue(self) -> None:
+        # The CDK's own notifications would add a function that may change any bucket's.
+        prefix = s3.CfnBucket.FilterRuleProperty(name="prefix", value=topology.FEEDS_PREFIX)
+        created = s3.CfnBucket.QueueConfigurationProperty(
+            event="s3:ObjectCreated:*",
+            queue=self.waiting.queue_arn,
+            filter=s3.CfnBucket.NotificationFilterProperty(
+                s3_key=s3.CfnBucket.S3KeyFilterProperty(rules=[prefix])
+            ),
+        )
+        notifications = s3.CfnBucket.NotificationConfigurationProperty(
+            queue_configurations=[created]
+        )
+        _cfn_bucket(self._bucket).notification_configuration = notifications
+
+    def _allow_notifications(self) -> Construct:
         self.waiting.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["sqs:SendMessage"],
@@ -89,10 +91,10 @@ class OrderFeeds(Construct):
         )
         return cast("Construct", self.waiting.node.find_child("Policy"))
 
-    def _permission(self, orders: lambda_.Function) -> iam.Policy:
-        """Read feeds, read and write results; and what Lambda does with the queue in the function's name."""
-        files = self._bucket.arn_for_objects
-        feeds, results = files(f"{topology.FEEDS_PREFIX}*"), files(f"{topology.RESULTS_PREFIX}*")
+    def _create_permission(self, orders: lambda_.Function) -> iam.Policy:
+        """Permission to read feeds, read and write results, and consume the queue."""
+        feeds = self._bucket.arn_for_objects(f"{topology.FEEDS_PREFIX}*")
+        results = self._bucket.arn_for_objects(f"{topology.RESULTS_PREFIX}*")
         role = orders.role
         policy = iam.Policy(
             self,
@@ -104,7 +106,7 @@ class OrderFeeds(Construct):
                 queues.consume_policy(self.waiting),
             ],
         )
-        bucket = Stack.of(self).get_logical_id(_plain(self._bucket))
+        bucket = Stack.of(self).get_logical_id(_cfn_bucket(self._bucket))
         for prefix in (topology.FEEDS_PREFIX, topology.RESULTS_PREFIX):
             suppress_nag(
                 policy,
@@ -114,6 +116,5 @@ class OrderFeeds(Construct):
         return policy
 
 
-def _plain(bucket: s3.Bucket) -> s3.CfnBucket:
-    """The bucket as CloudFormation has it."""
+def _cfn_bucket(bucket: s3.Bucket) -> s3.CfnBucket:
     return cast("s3.CfnBucket", bucket.node.default_child)

@@ -1,69 +1,110 @@
-"""What you need once it is deployed: the URL, the keys, and a snippet to paste into a page."""
+"""The outputs of the stack: URL, keys, queues, and a snippet to paste into a page."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from hardlink.domain.sources import Sources
+from infra import topology
 from infra.snippet import first_browser_source, render_snippet
+from infra.stack.api import Api
+from infra.stack.custom_domain import CustomDomain
+from infra.stack.erasure_queue import ErasureQueue
 from infra.stack.event_forwarding import EventForwarding
+from infra.stack.order_feeds import OrderFeeds
+from infra.stack.server_keys import ServerKeys, SigningKeys
+from infra.stack.stream_readers import StreamReader
 
 
 class Outputs(Construct):
-    """The outputs of a stack, under names of their own. `..._keys`: the secret's name of each project."""
+    """The outputs of a stack, whose logical IDs are their names."""
 
     def __init__(
         self,
         scope: Stack,
         id_: str,
         *,
-        url: str,
-        target: str | None,
+        api: Api,
+        domain: CustomDomain | None,
         sources: Sources,
-        server_keys: Mapping[str, str],
-        signing_keys: Mapping[str, str],
-        failed: str,
-        feeds: str,
-        failed_feeds: str,
-        erasures: str,
-        failed_erasures: str,
+        server_keys: ServerKeys,
+        signing_keys: SigningKeys,
+        association: StreamReader,
+        erasures: ErasureQueue,
+        feeds: OrderFeeds,
         forwarding: EventForwarding | None,
     ) -> None:
         super().__init__(scope, id_)
-        write_keys = {name: source.write_key for name, source in sources.sources.items()}
+        url = domain.url if domain else api.url
         self._put("Url", url, "where the API answers")
-        if target:
-            self._put("DnsTarget", target, "what the domain's DNS record points to")
+        if domain:
+            self._put("DnsTarget", domain.target, "what the domain's DNS record points to")
+        self._put_keys(scope, sources, server_keys, signing_keys)
+        self._put_queues(association, erasures, feeds)
+        if forwarding:
+            self._put_forwarding(forwarding)
+        source = first_browser_source(sources)
+        if source:
+            self._put("Snippet", render_snippet(url, source.write_key), "paste it into your pages")
+
+    def _put_keys(
+        self, stack: Stack, sources: Sources, server_keys: ServerKeys, signing_keys: SigningKeys
+    ) -> None:
+        write_keys = {name: source.write_key for name, source in sources.sources.items()}
         self._put("WriteKeys", json.dumps(write_keys), "of each source: public, may send")
         self._put(
             "ServerKeys",
-            scope.to_json_string(dict(server_keys)),
+            stack.to_json_string(server_keys.names),
             "of each project, the secret that holds its server key: aws secretsmanager "
             "get-secret-value --secret-id <name> --query SecretString --output text",
         )
-        if signing_keys:
+        if signing_keys.names:
             self._put(
                 "SigningKeys",
-                scope.to_json_string(dict(signing_keys)),
+                stack.to_json_string(signing_keys.names),
                 "of each project, the secret that holds the key by which its identities are signed",
             )
-        self._put("Failed", failed, "the queue of what could not be associated: empty, as a rule")
-        self._put("Erasures", erasures, "the queue of erasures that began, until each is done")
-        self._put("FailedErasures", failed_erasures, "the queue of erasures that were not done")
-        self._put("Feeds", feeds, "order feeds: aws s3 cp <file> <this><project>/")
-        self._put("FailedFeeds", failed_feeds, "the queue of feeds that could not be imported")
-        if forwarding:
-            failed = forwarding.reading.failed.queue_url
-            self._put(
-                "Forwarded", f"s3://{forwarding.bucket}/told/", "events and links, by the day"
-            )
-            self._put("FailedForwarding", failed, "the queue of what could not be told onward")
-        if source := first_browser_source(sources):
-            self._put("Snippet", render_snippet(url, source.write_key), "paste it into your pages")
+
+    def _put_queues(
+        self, association: StreamReader, erasures: ErasureQueue, feeds: OrderFeeds
+    ) -> None:
+        self._put(
+            "Failed",
+            association.failed.queue_url,
+            "the queue of what could not be associated: empty, as a rule",
+        )
+        self._put(
+            "Erasures",
+            erasures.waiting.queue_url,
+            "the queue of erasures that began, until each is done",
+        )
+        self._put(
+            "FailedErasures",
+            erasures.failed.queue_url,
+            "the queue of erasures that were not done",
+        )
+        self._put(
+            "Feeds",
+            f"s3://{feeds.name}/{topology.FEEDS_PREFIX}",
+            "order feeds: aws s3 cp <file> <this><project>/",
+        )
+        self._put(
+            "FailedFeeds",
+            feeds.failed.queue_url,
+            "the queue of feeds that could not be imported",
+        )
+
+    def _put_forwarding(self, forwarding: EventForwarding) -> None:
+        folder = f"s3://{forwarding.bucket}/told/"
+        self._put("Forwarded", folder, "events and links, by the day")
+        self._put(
+            "FailedForwarding",
+            forwarding.reader.failed.queue_url,
+            "the queue of what could not be told onward",
+        )
 
     def _put(self, name: str, value: str, description: str) -> None:
         output = CfnOutput(self, name, value=value, description=description)

@@ -1,4 +1,4 @@
-"""SQS queues as the stack has them: encrypted, reached by TLS only; and what Lambda does with one for a function."""
+"""SQS queues, encrypted and reached by TLS only, and how a function consumes one."""
 
 from __future__ import annotations
 
@@ -13,58 +13,62 @@ from constructs import Construct
 from infra import topology
 from infra.stack.nag import suppress_nag
 
-_TAKING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+_CONSUME_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 
 
-def create_queue(scope: Construct, id_: str, **more: Any) -> sqs.Queue:
-    """A queue; `more`: as the CDK's own has it."""
+def create_queue(scope: Construct, id_: str, **options: Any) -> sqs.Queue:
+    """Create a queue. `options` are those of the CDK's `Queue`."""
     return sqs.Queue(
-        scope, id_, encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True, **more
+        scope, id_, encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True, **options
     )
 
 
 def create_failure_queue(scope: Construct) -> sqs.Queue:
-    """Where what failed to the end waits, until somebody looks."""
-    made = create_queue(scope, "Failed", retention_period=Duration.days(topology.QUEUE_DAYS))
-    suppress_nag(made, "SQS3", "it is where others' failures end: it has none of its own")
-    return made
+    """Create a dead-letter queue, whose messages wait for an operator."""
+    queue = create_queue(scope, "Failed", retention_period=Duration.days(topology.QUEUE_DAYS))
+    suppress_nag(queue, "SQS3", "it is where others' failures end: it has none of its own")
+    return queue
 
 
 def create_work_queue(
-    scope: Construct, failed: sqs.Queue, *, runs: int, hidden: int, **more: Any
+    scope: Construct, failed: sqs.Queue, *, max_runs: int, visibility_timeout: int, **options: Any
 ) -> sqs.Queue:
-    """Messages that a function is brought: each comes again `hidden` seconds later unless it is done, so many times."""
+    """Create a queue whose messages are retried until they are done.
+
+    A message becomes visible again after `visibility_timeout` seconds. After `max_runs` deliveries
+    it moves to `failed`.
+    """
     return create_queue(
         scope,
         "Waiting",
-        visibility_timeout=Duration.seconds(hidden),
-        dead_letter_queue=sqs.DeadLetterQueue(queue=failed, max_receive_count=runs),
-        **more,
+        visibility_timeout=Duration.seconds(visibility_timeout),
+        dead_letter_queue=sqs.DeadLetterQueue(queue=failed, max_receive_count=max_runs),
+        **options,
     )
 
 
-def consume_policy(found: sqs.Queue) -> iam.PolicyStatement:
-    """What Lambda itself does with a queue in its function's name, and checks when a mapping is made."""
-    return allow([f"sqs:{action}" for action in _TAKING], [found.queue_arn])
+def consume_policy(queue: sqs.Queue) -> iam.PolicyStatement:
+    """Permission to consume a queue. Lambda checks it when the event source mapping is created."""
+    return allow([f"sqs:{action}" for action in _CONSUME_ACTIONS], [queue.queue_arn])
 
 
 def subscribe(
-    scope: Construct, found: sqs.Queue, function: lambda_.Function, *, at_once: int
+    scope: Construct, queue: sqs.Queue, function: lambda_.Function, *, concurrency: int
 ) -> lambda_.CfnEventSourceMapping:
-    """Bring a function the messages of a queue, one a call, so many calls at a time."""
+    """Invoke a function for each message of a queue, at most `concurrency` at a time."""
     return lambda_.CfnEventSourceMapping(
         scope,
         "Mapping",
         function_name=function.function_arn,
-        event_source_arn=found.queue_arn,
+        event_source_arn=queue.queue_arn,
         batch_size=1,
         function_response_types=["ReportBatchItemFailures"],
         scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(
-            maximum_concurrency=at_once
+            maximum_concurrency=concurrency
         ),
     )
 
 
 def allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
-    """Allow these actions on these resources."""
+    """Allow actions on resources."""
     return iam.PolicyStatement(actions=actions, resources=resources)

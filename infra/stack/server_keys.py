@@ -1,6 +1,6 @@
-"""Server keys, which may read, and signing keys: a secret for each project, made by Secrets Manager.
+"""Server keys and signing keys, one secret a project.
 
-So no template holds one.
+Secrets Manager generates the values, so no template contains one.
 """
 
 from __future__ import annotations
@@ -14,47 +14,50 @@ from constructs import Construct
 
 from infra.stack.nag import suppress_nag
 
-LENGTH = 43
-"""Letters and digits: 256 bits."""
+KEY_LENGTH = 43
+"""Letters and digits that make 256 bits."""
 
 
 class ServerKeys(Construct):
-    """One secret a project. Its text is the key; its previous version is valid too (see `hardlink.keys.secret`)."""
+    """Keys that may read, one secret a project.
+
+    The secret's text is the key. Its previous version is valid too (see `hardlink.web.api_keys`).
+    """
 
     kind = "server-key"
     description = "Hardlink's server key for the project"
 
     def __init__(self, scope: Construct, id_: str, projects: Iterable[str]) -> None:
         super().__init__(scope, id_)
-        self._secrets = {project: self._secret(project) for project in projects}
+        self._secrets = {project: self._create_secret(project) for project in projects}
 
     @property
     def names(self) -> dict[str, str]:
         """The name of each project's secret."""
-        return {project: self._name(project) for project in self._secrets}
+        return {project: self._secret_name(project) for project in self._secrets}
 
     @property
     def arns(self) -> dict[str, str]:
         """The ARN of each project's secret."""
         return {project: secret.secret_arn for project, secret in self._secrets.items()}
 
-    def reading(self) -> iam.PolicyStatement:
-        """What a function needs that may read them."""
+    def read_policy(self) -> iam.PolicyStatement:
+        """Permission to read all of these secrets."""
         return iam.PolicyStatement(
             actions=["secretsmanager:GetSecretValue"], resources=list(self.arns.values())
         )
 
-    def _name(self, project: str) -> str:
+    def _secret_name(self, project: str) -> str:
         return f"{Stack.of(self).stack_name}/{project}/{self.kind}"
 
-    def _secret(self, project: str) -> secretsmanager.Secret:
+    def _create_secret(self, project: str) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(
             self,
             project,
-            secret_name=self._name(project),
+            secret_name=self._secret_name(project),
             description=f"{self.description} {project}",
             generate_secret_string=secretsmanager.SecretStringGenerator(
-                password_length=LENGTH, exclude_punctuation=True
+                password_length=KEY_LENGTH, exclude_punctuation=True
             ),
         )
         suppress_nag(
@@ -66,7 +69,7 @@ class ServerKeys(Construct):
 
 
 class SigningKeys(ServerKeys):
-    """The same, for the keys by which the shop's backend signs who its customers are."""
+    """Keys with which the shop's backend signs identities, one secret a project."""
 
     kind = "signing-key"
     description = "By which identities are signed for Hardlink's project"

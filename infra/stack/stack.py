@@ -1,4 +1,4 @@
-"""Hardlink in one stack: this file only composes."""
+"""Hardlink in one stack. This module only composes the constructs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from cdk_nag import AwsSolutionsChecks
 from hardlink.domain import sources_schema
 from hardlink.domain.sources import Sources
 from infra import stages, topology
-from infra.stack.alarms import Observability
 from infra.stack.api import Api
 from infra.stack.custom_domain import CustomDomain
 from infra.stack.erasure_queue import ErasureQueue
 from infra.stack.event_forwarding import EventForwarding
 from infra.stack.functions import Functions
 from infra.stack.monitoring import Monitoring
+from infra.stack.observability import Observability
 from infra.stack.order_feeds import OrderFeeds
 from infra.stack.outputs import Outputs
 from infra.stack.server_keys import ServerKeys, SigningKeys
@@ -24,15 +24,13 @@ from infra.stages import Stage
 
 
 class UnknownStage(Exception):
-    """The context names a stage that there is none of."""
+    """The context names a stage that does not exist."""
 
 
 class Hardlink(Stack):
-    """One deployment. `keep`: its data outlives mistakes, and the stack itself."""
+    """One deployment. `keep`: its data is protected from deletion, also with the stack."""
 
-    def __init__(
-        self, scope: App, id_: str, *, declared: Sources, stage: Stage, keep: bool
-    ) -> None:
+    def __init__(self, scope: App, id_: str, *, sources: Sources, stage: Stage, keep: bool) -> None:
         super().__init__(
             scope,
             id_,
@@ -41,8 +39,8 @@ class Hardlink(Stack):
             suppress_template_indentation=True,
         )
         tables = Tables(self, "Tables", keep=keep)
-        server_keys = ServerKeys(self, "ServerKeys", declared.projects)
-        signing_keys = SigningKeys(self, "SigningKeys", declared.signed)
+        server_keys = ServerKeys(self, "ServerKeys", sources.projects)
+        signing_keys = SigningKeys(self, "SigningKeys", sources.signed)
         erasures = ErasureQueue(self, "Erasure")
         functions = Functions(
             self,
@@ -51,13 +49,13 @@ class Hardlink(Stack):
             erasures=erasures.waiting,
             server_keys=server_keys,
             signing_keys=signing_keys,
-            sources=declared,
+            sources=sources,
             stage=stage,
             keep=keep,
         )
-        api = Api(self, "Api", functions=functions, sources=declared, keep=keep)
-        edge = _edge(self, api, stage)
-        erasures.bring(functions["erase"])
+        api = Api(self, "Api", functions=functions, sources=sources, keep=keep)
+        domain = _create_domain(self, api, stage)
+        erasures.subscribe(functions["erase"])
         association = StreamReader(
             self,
             "Association",
@@ -65,47 +63,45 @@ class Hardlink(Stack):
             function=functions["associate"],
             filters=topology.STREAM_FILTERS,
         )
-        forwarding = (
-            EventForwarding(self, "Forwarding", tables=tables, functions=functions, keep=keep)
-            if stage.forward
-            else None
-        )
+        forwarding = None
+        if stage.forward:
+            forwarding = EventForwarding(
+                self, "Forwarding", tables=tables, functions=functions, keep=keep
+            )
         feeds = OrderFeeds(self, "Feeds", orders=functions["orders"], keep=keep)
-        told = Observability(
+        readers = [functions["associate"]]
+        failed = [association.failed, feeds.failed, erasures.failed]
+        if forwarding:
+            readers.append(forwarding.function)
+            failed.append(forwarding.reader.failed)
+        observed = Observability(
             scope=self,
             api=api.id,
             functions=[functions[name] for name in functions],
-            readers=[functions["associate"], *([forwarding.function] if forwarding else [])],
+            readers=readers,
             tables=[tables[name] for name in tables],
             erasures=erasures.waiting,
-            failed=[
-                association.failed,
-                feeds.failed,
-                erasures.failed,
-                *([forwarding.reading.failed] if forwarding else []),
-            ],
+            failed=failed,
             waiting=feeds.waiting,
-            onward=forwarding.stream if forwarding else None,
+            firehose=forwarding.stream if forwarding else None,
         )
-        Monitoring(self, "Monitoring", told=told, stage=stage)
+        Monitoring(self, "Monitoring", observed=observed, stage=stage)
         Outputs(
             self,
             "Outputs",
-            url=edge.url if edge else api.url,
-            target=edge.target if edge else None,
-            sources=declared,
-            server_keys=server_keys.names,
-            signing_keys=signing_keys.names,
-            failed=association.failed.queue_url,
-            erasures=erasures.waiting.queue_url,
-            failed_erasures=erasures.failed.queue_url,
-            feeds=f"s3://{feeds.name}/{topology.FEEDS_PREFIX}",
-            failed_feeds=feeds.failed.queue_url,
+            api=api,
+            domain=domain,
+            sources=sources,
+            server_keys=server_keys,
+            signing_keys=signing_keys,
+            association=association,
+            erasures=erasures,
+            feeds=feeds,
             forwarding=forwarding,
         )
 
 
-def _edge(scope: Hardlink, api: Api, stage: Stage) -> CustomDomain | None:
+def _create_domain(scope: Hardlink, api: Api, stage: Stage) -> CustomDomain | None:
     if not (stage.domain and stage.certificate):
         return None
     return CustomDomain(
@@ -114,25 +110,25 @@ def _edge(scope: Hardlink, api: Api, stage: Stage) -> CustomDomain | None:
         api=api,
         domain=stage.domain,
         certificate=stage.certificate,
-        caches=stage.cloudfront,
+        cached=stage.cloudfront,
     )
 
 
 def compose_app(app: App, settings: Stage | None = None) -> Hardlink:
-    """The stack of the stage that the context names (`-c stage=prod`), under cdk-nag's eyes.
+    """Create the stack of the stage that the context names (`-c stage=prod`), and run cdk-nag.
 
-    `settings`: instead of those of `stages.toml`. Raises `NoStage`, `StagesError`, `SourcesError`.
+    `settings`: instead of those of `stages.toml`.
+    Raises `UnknownStage`, `StagesError`, `SourcesError`.
     """
     stage = app.node.try_get_context("stage") or "dev"
     if stage not in stages.STAGE_NAMES:
-        raise UnknownStage(
-            f"there is no stage {stage!r}: use one of {', '.join(stages.STAGE_NAMES)}"
-        )
+        known = ", ".join(stages.STAGE_NAMES)
+        raise UnknownStage(f"there is no stage {stage!r}: use one of {known}")
     settings = settings or stages.load_stage(topology.STAGES, stage)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    declared = sources_schema.load_sources(topology.SOURCES)
+    sources = sources_schema.load_sources(topology.SOURCES)
     stack = Hardlink(
-        app, f"hardlink-{stage}", declared=declared, stage=settings, keep=stage == "prod"
+        app, f"hardlink-{stage}", sources=sources, stage=settings, keep=stage == "prod"
     )
     Tags.of(stack).add("service", "hardlink")
     Tags.of(stack).add("stage", stage)

@@ -1,4 +1,4 @@
-"""The way from the tables' streams to a function, and where a record ends up that it can't carry out."""
+"""Delivery of the tables' stream records to a function, and the queue of records given up."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from infra.stack.nag import suppress_nag
 from infra.stack.tables import Tables
 
 SourceMapping = lambda_.CfnEventSourceMapping
+_READ_ACTIONS = ("DescribeStream", "GetRecords", "GetShardIterator")
 
 
 class StreamReader(Construct):
-    """An event source mapping for each table, and the queue of what failed to the end.
+    """An event source mapping for each table, and a failure queue.
 
-    `filters`: which records reach the function, by table that it follows.
+    `filters`: the record filter of each table that the function follows.
     """
 
     def __init__(
@@ -36,22 +37,22 @@ class StreamReader(Construct):
         super().__init__(scope, id_)
         self._function = function
         self.failed = queues.create_failure_queue(self)
-        """What failed: where in the stream it stands, until somebody looks."""
-        streams = [_stream(tables[name]) for name in filters]
-        permission = self._permission(streams)
+        """Positions of failed records in their stream, not the records themselves."""
+        streams = [_stream_arn(tables[name]) for name in filters]
+        permission = self._create_permission(streams)
         for name, stream in zip(filters, streams, strict=True):
-            self._map(name.capitalize(), stream, filters[name]).node.add_dependency(permission)
+            mapping = self._create_mapping(name.capitalize(), stream, filters[name])
+            # Lambda checks the permission when the mapping is created.
+            mapping.node.add_dependency(permission)
 
-    def _permission(self, streams: list[str]) -> iam.Policy:
-        """What Lambda itself does in the function's name, and checks when a mapping is made."""
-        reading = ("DescribeStream", "GetRecords", "GetShardIterator")
+    def _create_permission(self, streams: list[str]) -> iam.Policy:
         role = self._function.role
         policy = iam.Policy(
             self,
             "Permission",
             roles=[role] if role else None,
             statements=[
-                queues.allow([f"dynamodb:{action}" for action in reading], streams),
+                queues.allow([f"dynamodb:{action}" for action in _READ_ACTIONS], streams),
                 queues.allow(["dynamodb:ListStreams"], ["*"]),
                 queues.allow(["sqs:SendMessage"], [self.failed.queue_arn]),
             ],
@@ -59,7 +60,9 @@ class StreamReader(Construct):
         suppress_nag(policy, "IAM5[Resource::*]", "to list streams knows no resources: names only")
         return policy
 
-    def _map(self, id_: str, stream: str, wanted: topology.StreamFilter) -> SourceMapping:
+    def _create_mapping(
+        self, id_: str, stream: str, pattern: topology.StreamFilter
+    ) -> SourceMapping:
         return SourceMapping(
             self,
             id_,
@@ -67,12 +70,13 @@ class StreamReader(Construct):
             event_source_arn=stream,
             starting_position="TRIM_HORIZON",
             filter_criteria=SourceMapping.FilterCriteriaProperty(
-                filters=[SourceMapping.FilterProperty(pattern=json.dumps(wanted))]
+                filters=[SourceMapping.FilterProperty(pattern=json.dumps(pattern))]
             ),
             batch_size=topology.STREAM_BATCH,
             maximum_batching_window_in_seconds=topology.STREAM_WINDOW,
             parallelization_factor=topology.STREAM_PARALLEL,
             function_response_types=["ReportBatchItemFailures"],
+            # One record that fails must not hold up the others of its batch.
             bisect_batch_on_function_error=True,
             maximum_retry_attempts=topology.STREAM_RETRIES,
             maximum_record_age_in_seconds=topology.STREAM_MAX_AGE,
@@ -82,7 +86,7 @@ class StreamReader(Construct):
         )
 
 
-def _stream(table: dynamodb.Table) -> str:
+def _stream_arn(table: dynamodb.Table) -> str:
     if table.table_stream_arn is None:
         raise ValueError(f"{table.node.path} has no stream")
     return table.table_stream_arn

@@ -1,4 +1,7 @@
-"""Both tables: on demand, with streams that tell keys only, as nobody trusts an image."""
+"""The DynamoDB tables: on demand, with point-in-time recovery, TTL and streams.
+
+Streams carry keys only: consumers read the current item, because an image may be outdated.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ from infra import topology
 
 
 class Tables(Construct):
-    """The tables of `plan.TABLES` by name. `keep`: neither a mistake nor the end of the stack deletes them."""
+    """The tables of `topology.TABLES` by name. `keep`: protected from deletion."""
 
     def __init__(self, scope: Construct, id_: str, *, keep: bool) -> None:
         super().__init__(scope, id_)
-        self._by_name = {table.name: self._table(table, keep=keep) for table in topology.TABLES}
+        self._by_name: dict[str, dynamodb.Table] = {}
+        for table in topology.TABLES:
+            self._by_name[table.name] = self._create_table(table, keep=keep)
 
     def __getitem__(self, name: str) -> dynamodb.Table:
         return self._by_name[name]
@@ -24,12 +29,12 @@ class Tables(Construct):
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
 
-    def _table(self, table: topology.Table, *, keep: bool) -> dynamodb.Table:
+    def _create_table(self, table: topology.Table, *, keep: bool) -> dynamodb.Table:
         return dynamodb.Table(
             self,
             table.name.capitalize(),
-            partition_key=_text(table.partition),
-            sort_key=_text(table.sort),
+            partition_key=_string_key(table.partition),
+            sort_key=_string_key(table.sort),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             stream=dynamodb.StreamViewType.KEYS_ONLY,
             time_to_live_attribute=table.expires,
@@ -42,5 +47,5 @@ class Tables(Construct):
         )
 
 
-def _text(name: str) -> dynamodb.Attribute:
+def _string_key(name: str) -> dynamodb.Attribute:
     return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

@@ -1,0 +1,180 @@
+"""Every metric of a deployment that alarms and the dashboard show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from hardlink.log import NAMESPACE
+from hardlink.metrics import Duration as DurationName
+from hardlink.metrics import Name
+
+MINUTE = Duration.minutes(1)
+FIVE_MINUTES = Duration.minutes(5)
+OPERATIONS = ("GetItem", "PutItem", "Query", "TransactWriteItems")
+"""DynamoDB counts its own errors by operation; these are the ones that every call needs."""
+MIN_CALLS, MIN_EVENTS = 20, 50
+"""Fewer calls or events in five minutes make no meaningful percentage."""
+
+
+class Observability(NamedTuple):
+    """The resources of a deployment that have metrics.
+
+    `api`: the ID of the HTTP API. `readers`: functions that read a stream. `erasures`: the erasure
+    queue. `failed`: failure queues. `waiting`: the feed queue. `firehose`: the name of the delivery
+    stream, in a stage that forwards events.
+    """
+
+    scope: Construct
+    api: str
+    functions: Sequence[lambda_.IFunction]
+    readers: Sequence[lambda_.IFunction]
+    tables: Sequence[dynamodb.ITable]
+    erasures: sqs.IQueue
+    failed: Sequence[sqs.IQueue]
+    waiting: sqs.IQueue
+    firehose: str | None = None
+
+    def service_metric(
+        self, name: Name | DurationName, statistic: str = "Sum"
+    ) -> cloudwatch.Metric:
+        """A metric that the functions write (see `hardlink.log`)."""
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map={"service": Stack.of(self.scope).stack_name},
+            statistic=statistic,
+            period=MINUTE,
+        )
+
+    def api_metric(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
+        """A metric of API Gateway."""
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=name,
+            dimensions_map={"ApiId": self.api},
+            statistic=statistic,
+            period=MINUTE,
+        )
+
+    def function_metrics(self, name: str) -> list[cloudwatch.Metric]:
+        """One metric of each function, such as `Errors`."""
+        return [_function_metric(function, name) for function in self.functions]
+
+    def rejected_share(self) -> cloudwatch.MathExpression:
+        """Rejected events in per cent of five minutes' events."""
+        names: tuple[Name, ...] = (
+            "events_stored",
+            "events_duplicate",
+            "events_rejected",
+            "events_dropped",
+        )
+        metrics: dict[str, cloudwatch.Metric] = {}
+        for name in names:
+            metrics[name] = self.service_metric(name).with_(period=FIVE_MINUTES)
+        total = " + ".join(f"FILL({name}, 0)" for name in names)
+        return _share("FILL(events_rejected, 0)", total, MIN_EVENTS, metrics)
+
+    def fault_share(self) -> cloudwatch.MathExpression:
+        """Calls answered 5xx in per cent of five minutes' calls."""
+        metrics = {
+            "faults": self.api_metric("5xx").with_(period=FIVE_MINUTES),
+            "calls": self.api_metric("Count").with_(period=FIVE_MINUTES),
+        }
+        return _share("FILL(faults, 0)", "FILL(calls, 0)", MIN_CALLS, metrics)
+
+    def iterator_age(self) -> cloudwatch.MathExpression:
+        """Age in milliseconds of the oldest stream record that waits, over all readers."""
+        ages = [_function_metric(reader, "IteratorAge", "Maximum") for reader in self.readers]
+        return aggregate("MAX", ages)
+
+    def table_throttles(self) -> cloudwatch.MathExpression:
+        """Throttled requests to the tables."""
+        metrics: list[cloudwatch.Metric] = []
+        for table in self.tables:
+            metrics.append(_table_metric(table, "ReadThrottleEvents"))
+            metrics.append(_table_metric(table, "WriteThrottleEvents"))
+        return aggregate("SUM", metrics)
+
+    def table_errors(self) -> cloudwatch.MathExpression:
+        """Requests to the tables that failed in DynamoDB."""
+        metrics: list[cloudwatch.Metric] = []
+        for table in self.tables:
+            metrics += [_table_metric(table, "SystemErrors", Operation=o) for o in OPERATIONS]
+        return aggregate("SUM", metrics)
+
+    def erasures_age(self) -> cloudwatch.Metric:
+        """Age in seconds of the oldest erasure. SQS leaves out messages that failed three times."""
+        return self.erasures.metric_approximate_age_of_oldest_message(
+            period=MINUTE, statistic="Maximum"
+        )
+
+    def erasures_waiting(self) -> cloudwatch.Metric:
+        """Number of erasures that wait for a run."""
+        return visible_messages(self.erasures)
+
+    def feeds_age(self) -> cloudwatch.Metric:
+        """Age in seconds of the oldest order feed."""
+        return self.waiting.metric_approximate_age_of_oldest_message(
+            period=MINUTE, statistic="Maximum"
+        )
+
+
+def visible_messages(queue: sqs.IQueue) -> cloudwatch.Metric:
+    """Number of messages that wait in a queue."""
+    return queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
+
+
+def firehose_age(stream: str) -> cloudwatch.Metric:
+    """Age in seconds of the oldest line that Firehose has not delivered."""
+    return cloudwatch.Metric(
+        namespace="AWS/Firehose",
+        metric_name="DeliveryToS3.DataFreshness",
+        dimensions_map={"DeliveryStreamName": stream},
+        statistic="Maximum",
+        period=MINUTE,
+    )
+
+
+def aggregate(function: str, metrics: Sequence[cloudwatch.Metric]) -> cloudwatch.MathExpression:
+    """The `SUM` or `MAX` of some metrics. Missing data counts as 0."""
+    by_name: dict[str, cloudwatch.IMetric] = {}
+    for number, metric in enumerate(metrics):
+        by_name[f"m{number}"] = metric
+    filled = ", ".join(f"FILL({name}, 0)" for name in by_name)
+    return cloudwatch.MathExpression(
+        expression=f"{function}([{filled}])", using_metrics=by_name, period=MINUTE
+    )
+
+
+def _share(
+    part: str, total: str, minimum: int, metrics: dict[str, cloudwatch.Metric]
+) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(
+        expression=f"IF({total} >= {minimum}, 100 * {part} / ({total}), 0)",
+        using_metrics=dict[str, cloudwatch.IMetric](metrics),
+        period=FIVE_MINUTES,
+    )
+
+
+def _function_metric(
+    function: lambda_.IFunction, name: str, statistic: str = "Sum"
+) -> cloudwatch.Metric:
+    return function.metric(name, period=MINUTE, statistic=statistic)
+
+
+def _table_metric(table: dynamodb.ITable, name: str, **dimensions: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/DynamoDB",
+        metric_name=name,
+        dimensions_map={"TableName": table.table_name, **dimensions},
+        statistic="Sum",
+        period=MINUTE,
+    )
