@@ -1,6 +1,6 @@
-"""What happened, counted: a few fixed names, so that they cost little, and nothing of anybody.
+"""Metrics, gathered in memory: a few fixed names, which cost little and hold no personal data.
 
-They are gathered in memory; `hardlink.log` writes them to the log, at most once a minute and process.
+`hardlink.log` writes them to the log, at most once a minute per process.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ Name = Literal[
     "forward_failures",
 ]
 Duration = Literal["association_lag"]
-"""In milliseconds: from a change that may move history to the rows that follow from it."""
+"""In milliseconds: from the change of a link to the rows that association derives from it."""
 COUNTS: tuple[Name, ...] = get_args(Name)
 DURATIONS: tuple[Duration, ...] = get_args(Duration)
 MOST_DURATIONS = 99
-"""What one line of the log has room for; of more, some by chance."""
+"""Values of one log line; of more, a random sample."""
 
 
 class MetricsSnapshot(NamedTuple):
-    """What was counted and measured since it was last taken."""
+    """Counts and durations since the last snapshot."""
 
     counts: Mapping[Name, int]
     durations: Mapping[Duration, list[int]]
 
     @property
-    def any(self) -> bool:
-        """Whether there is anything to tell."""
+    def has_values(self) -> bool:
+        """Whether anything was counted or measured."""
         return bool(self.counts or self.durations)
 
 
@@ -52,30 +52,30 @@ _durations: dict[Duration, list[int]] = {}
 
 
 def count(name: Name, n: int = 1) -> None:
-    """It happened `n` times. Raises `ValueError` for a name that is not one of these."""
+    """Add `n` to a count. Raises `ValueError` for an undeclared name."""
     if name not in COUNTS:
-        raise ValueError(f"{name!r} is no metric: use one of {', '.join(COUNTS)}")
+        raise ValueError(f"{name!r} is not a metric: use one of {', '.join(COUNTS)}")
     if n:
         with _lock:
             _counts[name] = _counts.get(name, 0) + n
 
 
 def record_duration(name: Duration, milliseconds: int) -> None:
-    """It took so long."""
+    """Record a duration; a negative one, between two clocks, counts as 0."""
+    milliseconds = max(0, milliseconds)
     with _lock:
-        found = _durations.setdefault(name, [])
-        if len(found) < MOST_DURATIONS:
-            found.append(max(0, milliseconds))
+        values = _durations.setdefault(name, [])
+        if len(values) < MOST_DURATIONS:
+            values.append(milliseconds)
         else:
-            found[random.randrange(MOST_DURATIONS)] = max(0, milliseconds)
+            values[random.randrange(MOST_DURATIONS)] = milliseconds
 
 
 def take_metrics() -> MetricsSnapshot:
-    """What was gathered; from now on it is forgotten."""
+    """Return all metrics and clear them."""
     with _lock:
-        gathered = MetricsSnapshot(
-            dict(_counts), {name: list(some) for name, some in _durations.items()}
-        )
+        durations = {name: list(values) for name, values in _durations.items()}
+        snapshot = MetricsSnapshot(dict(_counts), durations)
         _counts.clear()
         _durations.clear()
-    return gathered
+    return snapshot

@@ -616,7 +616,7 @@ def test_what_is_no_json_is_refused(shop: Client) -> None:
     reply = shop.send("POST", path, b"{", {"authorization": private()})
     assert reply.status == 400
     (message,) = reply.json["errors"]["_global"]
-    assert "no JSON" in message
+    assert "not valid JSON" in message
 
 
 def test_a_call_that_is_not_there(shop: Client) -> None:

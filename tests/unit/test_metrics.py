@@ -28,11 +28,11 @@ def test_counts_add_up_and_are_taken_once() -> None:
     metrics.count("events_stored")
     metrics.count("events_dropped", 0)
     assert metrics.take_metrics().counts == {"events_stored": 4}
-    assert not metrics.take_metrics().any
+    assert not metrics.take_metrics().has_values
 
 
 def test_a_name_that_is_not_declared_is_an_error_that_says_which_are() -> None:
-    with pytest.raises(ValueError, match="'gordon' is no metric: use one of events_stored"):
+    with pytest.raises(ValueError, match="'gordon' is not a metric: use one of events_stored"):
         metrics.count(cast("Name", "gordon"))
 
 

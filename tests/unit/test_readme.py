@@ -65,6 +65,6 @@ def test_a_figure(said: str) -> None:
 
 def test_half_a_minute_and_five_minutes() -> None:
     assert signed_identity.LEEWAY == 30 * SECOND
-    assert api_keys._KEPT == 5 * MINUTE
+    assert api_keys.CACHE_TIME == 5 * MINUTE
     assert "half a minute of leeway" in DOCUMENTS
     assert "revoke it, within five minutes" in DOCUMENTS

@@ -65,7 +65,7 @@ def test_a_body_above_5_mib_is_too_large() -> None:
     [None, "", "{", "[object Object]", "NaN", "[1e999]", "[-Infinity]", "[" * 100_000, "1" * 5000],
 )
 def test_what_is_no_json_is_a_clear_error(body: str | None) -> None:
-    with pytest.raises(Invalid, match="the body is no JSON") as invalid:
+    with pytest.raises(Invalid, match="the body is not valid JSON") as invalid:
         _ = http_request(body).json
     assert (invalid.value.status, invalid.value.code) == (400, "bad_json")
 

@@ -151,7 +151,7 @@ def test_consents(type_: str, properties: dict[str, Any], consents: dict[str, An
             {"pk": "a", "login": "b"},
             "another value in this event identifies the visitor",
         ),
-        ("sign-in", {"pk": ["a"]}, "p.identifier.pk: an ID is a text"),
+        ("sign-in", {"pk": ["a"]}, "p.identifier.pk: must be a string"),
         ("sign-in", {"firstname": "x" * 20_000}, "p.pii.firstname: larger than"),
         ("profile-update", {"pii": {"größe": 1}}, "printable ASCII"),
         ("consent-granted", {"marketing": "yes"}, "p.marketing: a consent must be true, false"),

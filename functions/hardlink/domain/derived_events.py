@@ -1,7 +1,8 @@
-"""Events that nobody sends: what a browser's session pings say of its visits, and when a visitor joined a customer.
+"""Derived events: visits from a browser's session pings, and merges of visitors into customers.
 
-Source: Exponea's system events (`session_start`, `session_end`, `first_session`, `merge`). They are derived whenever a
-timeline is read, so that late pings, undone links and clocks that run on need no timer and no correction.
+Source: Exponea's system events (`session_start`, `session_end`, `first_session`, `merge`). They are
+derived whenever a timeline is read, so late pings and undone links need no correction, and the end
+of a visit needs no timer.
 """
 
 from __future__ import annotations
@@ -15,68 +16,116 @@ PING = "session_ping"
 START, END_OF, FIRST, MERGE = "session_start", "session_end", "first_session", "merge"
 VISITS = frozenset({START, END_OF, FIRST})
 SILENCE = 20 * MINUTE
-"""A visit ends when no ping comes for longer than this."""
+"""A visit ends when no ping arrives for longer than this."""
 END_DELAY = 30 * SECOND
-"""A visit is said to end so long after its last ping."""
+"""Time from the last ping of a visit to its end."""
+
+NextPing = Callable[[int], int | None]
+"""Finds the time of the first ping after a time."""
 
 
 def derive_visits(
-    stored: Iterable[StoredEvent], now: int, next_ping: Callable[[int], int | None]
+    stored: Iterable[StoredEvent], now: int, next_ping: NextPing
 ) -> Iterator[StoredEvent]:
-    """One session's events and the visits that its pings make, all of them newest first.
+    """Yield the events of one session with the visits derived from its pings, newest first.
 
-    `stored`: newest first; pings up to 20 minutes before the last event that matters should be among them.
-    `next_ping`: the time of the first ping after a time, for the newest ping here.
+    `stored`: newest first, with the pings up to 20 minutes before the oldest event that matters.
+    `next_ping`: is asked for the ping after the newest one in `stored`.
     """
-    held: list[StoredEvent] = []
-    undecided: StoredEvent | None = None
-    newer: int | None = None
+    visits = _Visits(now, next_ping)
     for event in stored:
-        if undecided and undecided.time - event.time > SILENCE:
-            held.append(_start(undecided))
-            undecided = None
+        yield from visits.add(event)
+    yield from visits.close()
+
+
+class _Visits:
+    """Merges derived events into a session's events, from the newest back to the oldest.
+
+    - `_pending`: events before which a derived event may still be inserted.
+    - `_start_candidate`: the oldest ping so far, unless its visit is known to start with it.
+    - `_newer_ping_at`: time of the ping after the next one to come.
+    """
+
+    def __init__(self, now: int, next_ping: NextPing) -> None:
+        self._now = now
+        self._next_ping = next_ping
+        self._pending: list[StoredEvent] = []
+        self._start_candidate: StoredEvent | None = None
+        self._newer_ping_at: int | None = None
+
+    def add(self, event: StoredEvent) -> list[StoredEvent]:
+        """Add the next older event; return the events whose positions are final."""
+        candidate = self._start_candidate
+        if candidate and candidate.time - event.time > SILENCE:
+            self._pending.append(_start(candidate))
+            self._start_candidate = None
         if event.type == PING:
-            newer = next_ping(event.time) if newer is None else newer
-            if (now if newer is None else newer) - event.time > SILENCE:
-                held.append(_end(event))
-            undecided, newer = event, event.time
-        held.append(event)
-        settled = max(event.time + END_DELAY, undecided.time if undecided else 0)
-        held.sort(key=_place, reverse=True)
-        ready = next((n for n, one in enumerate(held) if one.time <= settled), len(held))
-        yield from held[:ready]
-        del held[:ready]
-    if undecided:
-        held.append(_start(undecided))
-    yield from sorted(held, key=_place, reverse=True)
+            self._add_ping(event)
+        self._pending.append(event)
+        return self._take_final(event.time)
+
+    def close(self) -> list[StoredEvent]:
+        """Return the remaining events, after the oldest was added."""
+        if self._start_candidate:
+            self._pending.append(_start(self._start_candidate))
+        return sorted(self._pending, key=_timeline_order, reverse=True)
+
+    def _add_ping(self, ping: StoredEvent) -> None:
+        if self._newer_ping_at is None:
+            self._newer_ping_at = self._next_ping(ping.time)
+        silent_until = self._now if self._newer_ping_at is None else self._newer_ping_at
+        if silent_until - ping.time > SILENCE:
+            self._pending.append(_end(ping))
+        self._start_candidate = ping
+        self._newer_ping_at = ping.time
+
+    def _take_final(self, time: int) -> list[StoredEvent]:
+        """Take the pending events that are newer than any that may still be derived.
+
+        `time`: of the event added last. Older pings derive events up to `END_DELAY` after it.
+        """
+        newest_derived = time + END_DELAY
+        if self._start_candidate:
+            newest_derived = max(newest_derived, self._start_candidate.time)
+        self._pending.sort(key=_timeline_order, reverse=True)
+        final: list[StoredEvent] = []
+        while self._pending and self._pending[0].time > newest_derived:
+            final.append(self._pending.pop(0))
+        return final
 
 
 def first_session(start: StoredEvent) -> StoredEvent:
-    """The first visit of a customer, from its `session_start`; it stands between that and its ping."""
+    """Derive the first visit of a customer from its `session_start`.
+
+    Its ID sorts between those of the `session_start` and of the ping.
+    """
     ping = start.id.partition(":")[2]
     return start._replace(id=f"!{START}_first:{ping}", type=FIRST)
 
 
 def merge_event(time: int, profile: str, source: str) -> StoredEvent:
-    """A visitor joined a customer who was known before (Exponea: the event `merge` on the destination)."""
+    """Derive the `merge` of a visitor into a customer known before (Exponea: destination)."""
     body = {"properties": {"profile": profile}, "context": {}}
     return StoredEvent(f"!{MERGE}:{profile}", MERGE, time, time, source, body)
 
 
 def _start(ping: StoredEvent) -> StoredEvent:
-    """IDs are chosen so that an event which another one gives rise to stands before it."""
-    return _of(ping, START, ping.time)
+    return _derive(ping, START, ping.time)
 
 
 def _end(ping: StoredEvent) -> StoredEvent:
-    return _of(ping, END_OF, ping.time + END_DELAY)
+    return _derive(ping, END_OF, ping.time + END_DELAY)
 
 
-def _of(ping: StoredEvent, type_: str, time: int) -> StoredEvent:
-    body = {"properties": ping.body["properties"], "context": ping.body["context"]}
-    told = {**body, "derived_from": ping.id}
-    return ping._replace(id=f"!{type_}:{ping.id}", type=type_, time=time, body=told)
+def _derive(ping: StoredEvent, type_: str, time: int) -> StoredEvent:
+    """Derive an event; `!` sorts its ID before that of the ping, which has the same time."""
+    body = {
+        "properties": ping.body["properties"],
+        "context": ping.body["context"],
+        "derived_from": ping.id,
+    }
+    return ping._replace(id=f"!{type_}:{ping.id}", type=type_, time=time, body=body)
 
 
-def _place(event: StoredEvent) -> tuple[int, str]:
+def _timeline_order(event: StoredEvent) -> tuple[int, str]:
     return event.time, event.id

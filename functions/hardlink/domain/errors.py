@@ -1,4 +1,4 @@
-"""Every answer that is not a success: a code, a message that says what to do, the field at fault."""
+"""Errors of the API: each has a status, a code, a message that says what to do, and a field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class HardlinkError(Exception):
     status = 400
     code = "invalid"
     retry_after = 0
-    """Seconds after which the same call may be taken; 0: it is not sent again."""
+    """Seconds after which the same call may succeed; 0: do not repeat it."""
 
     def __init__(self, message: str, field: str | None = None, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -20,42 +20,49 @@ class HardlinkError(Exception):
         self.code = code or type(self).code
 
     def body(self) -> dict[str, object]:
-        """The body of the answer."""
+        """Build the body of the answer."""
         error: dict[str, object] = {"code": self.code, "message": self.message}
         if self.field:
             error["field"] = self.field
         return {"error": error}
 
 
-class Invalid(HardlinkError):
-    """The call says something that cannot be: 400."""
+def located_message(error: HardlinkError) -> str:
+    """Format an error as `field: message`, or as its message where it names no field."""
+    return f"{error.field}: {error.message}" if error.field else error.message
 
 
 class BeforeErasure(Exception):
-    """What a command says was said before somebody whom it names was erased, at `erased`: it changes nothing."""
+    """A command is older than the erasure of a customer whom it names, and changes nothing.
+
+    `erased`: time of the erasure, in microseconds.
+    """
 
     def __init__(self, erased: int) -> None:
         self.erased = erased
         super().__init__(str(erased))
 
 
+class Invalid(HardlinkError):
+    """A field has an invalid value: 400."""
+
+
+class UnreadableBody(Invalid):
+    """The body cannot be decoded or is not JSON: 400."""
+
+    code = "bad_json"
+
+
 class TooManyNames(Invalid):
-    """A customer keeps no more names: 400. `fields`: every one that is too many, the first one is `field`."""
+    """A customer has as many attributes as it may have: 400. `fields`: all that are too many."""
 
     def __init__(self, message: str, fields: Sequence[str]) -> None:
         super().__init__(message, fields[0])
         self.fields = tuple(fields)
 
 
-class TooLarge(HardlinkError):
-    """More than one call may carry: 413."""
-
-    status = 413
-    code = "too_large"
-
-
 class UnknownSource(HardlinkError):
-    """No source has this write key: 401 (seed 002: "Unauthorized Access")."""
+    """No source has this write key: 401. The message is Tracardi's (seed 002)."""
 
     status = 401
     code = "unknown_source"
@@ -69,49 +76,51 @@ class Unauthorized(HardlinkError):
 
 
 class Forbidden(HardlinkError):
-    """The key is right, the place it is used from is not: 403."""
+    """A valid key is used from a site that its source does not allow: 403."""
 
     status = 403
     code = "origin_not_allowed"
 
 
 class NotFound(HardlinkError):
-    """Nothing is known under this name: 404."""
+    """The requested resource does not exist: 404."""
 
     status = 404
     code = "not_found"
 
 
 class Refused(HardlinkError):
-    """A rule of identity forbids this, and nothing was changed: 409."""
+    """A rule of identity forbids the command, and nothing was changed: 409."""
 
     status = 409
     code = "refused"
 
 
 class TooManyIdentifiers(Refused):
-    """A customer may have no more identifiers of the type that `field` names; without this one all else can be: 409."""
+    """A customer has as many identifiers of a type as it may have: 409.
+
+    Without the identifier that `field` names, the command is accepted.
+    """
 
     code = "too_many_identifiers"
 
 
 class UnverifiedIdentity(Refused):
-    """Nothing proves that a visitor is who the call says, and nothing was changed: 403."""
+    """No valid token proves the visitor's identity, and nothing was changed: 403."""
 
     status = 403
     code = "unsigned"
 
 
-class Busy(HardlinkError):
-    """The tables are too busy just now, and nothing is promised: 503, send it again."""
+class TooLarge(HardlinkError):
+    """A call or an answer exceeds a limit: 413."""
 
-    status = 503
-    code = "busy"
-    retry_after = 1
+    status = 413
+    code = "too_large"
 
 
 class Throttled(HardlinkError):
-    """More calls than a source may make: 429, send it again a little later."""
+    """A source sends more calls than its rate allows: 429, repeat it after `retry_after`."""
 
     status = 429
     code = "too_many_calls"
@@ -121,6 +130,9 @@ class Throttled(HardlinkError):
         self.retry_after = retry_after
 
 
-def located_message(error: HardlinkError) -> str:
-    """Format an error as `field: message`, or as its message where it names no field."""
-    return f"{error.field}: {error.message}" if error.field else error.message
+class Busy(HardlinkError):
+    """AWS does not answer in time, and the call may or may not be stored: 503, repeat it."""
+
+    status = 503
+    code = "busy"
+    retry_after = 1

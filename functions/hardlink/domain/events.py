@@ -1,9 +1,8 @@
-"""A stored event, and the limits that it has to keep."""
+"""Stored events, and the limits on storing and answering them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 from hardlink.domain import values
@@ -14,13 +13,15 @@ MOST_CONTEXT = 256 * 1024
 """Bytes of an event's context."""
 
 MOST_ANSWERED_BYTES = 2_500_000
-"""Bytes of the events of one answer: Lambda answers 6 MB, in which quotes may take twice their room."""
+"""Bytes of the events of one answer: Lambda answers 6 MB, in which quotes may double in size."""
 
 
 class StoredEvent(NamedTuple):
-    """An event as it is kept. `time`, `received`: microseconds on the server's clock; `body`: what the client said.
+    """An event as it is stored under its session.
 
-    `order`: the number of the order that it is, so that whoever erases it finds that.
+    `time`, `received`: microseconds on the server's clock. `body`: properties, context and tags as
+    the client sent them. `expires`: seconds since 1970. `order`: number of the order that it is, by
+    which an erasure finds the order's rows.
     """
 
     id: str
@@ -33,7 +34,7 @@ class StoredEvent(NamedTuple):
     order: str | None = None
 
     def as_json(self, session: str, profile: str) -> dict[str, Any]:
-        """The event as the timeline answers it."""
+        """Format the event as the timeline answers it."""
         return {
             "id": self.id,
             "type": self.type,
@@ -48,22 +49,27 @@ class StoredEvent(NamedTuple):
         }
 
 
-def count_fitting(found: Iterable[StoredEvent]) -> int:
-    """How many of these events one answer holds."""
-    bytes_so_far = accumulate(json_size(event.body) for event in found)
-    return sum(1 for so_far in bytes_so_far if so_far <= MOST_ANSWERED_BYTES)
+def count_fitting(events: Iterable[StoredEvent]) -> int:
+    """Count the leading events that fit into one answer."""
+    count, size = 0, 0
+    for event in events:
+        size += json_size(event.body)
+        if size > MOST_ANSWERED_BYTES:
+            break
+        count += 1
+    return count
 
 
 def find_storage_fault(event: StoredEvent, now: int) -> tuple[str, str] | None:
-    """Why an event can't be stored, and which part of it is at fault."""
+    """Return why an event cannot be stored, and the field at fault; `None` if it can."""
     if not 0 <= event.time < END:
-        return "with the device's clock corrected, before 1970 or after 2286", "time"
+        return "before 1970 or after 2286 once the device's clock is corrected", "time"
     if event.expires is not None and event.expires * SECOND <= now:
-        return "older than this source keeps events", "time"
+        return "older than the retention of this source", "time"
     if event.time > now + DAY:
         return f"more than a day in the future: it is {to_iso(now)}", "time"
     if len(event.body["properties"]) > values.MOST_NAMES:
-        return f"with the payload's, more than {values.MOST_NAMES} names", "properties"
+        return f"more than {values.MOST_NAMES} names, with those of the payload", "properties"
     if json_size(event.body["context"]) > MOST_CONTEXT:
         return f"larger than {MOST_CONTEXT} bytes: shorten it", "context"
     return None

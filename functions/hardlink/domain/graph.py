@@ -1,4 +1,9 @@
-"""The nodes of the identity forest and the link history of each: plain values, no I/O."""
+"""The identity forest: nodes, the link history of each node, and the spans folded from it.
+
+A profile links to a soft or a hard identifier, a soft identifier to a hard one; a hard identifier is
+a root, which is the customer. Links are never overwritten: a history of entries is only added to,
+and an entry is undone by marking it. Everything else follows from the entries. No I/O.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from hardlink.domain.times import END
 PROFILE = "profile"
 NOBODY_TYPE = "~"
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
-"""An empty mapping that all may share, as nobody can change it."""
+"""An empty mapping that is safe to share, because it cannot be changed."""
 
 
 class Node(NamedTuple):
@@ -25,29 +30,35 @@ class Node(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Node:
-        """The node that `str()` wrote: types hold no `=`, values may."""
+        """Parse the text that `str()` wrote: types contain no `=`, values may."""
         type_, _, value = text.partition("=")
         return cls(type_, value)
 
 
 NOBODY = Node(NOBODY_TYPE, "")
-"""Whom an entry names that named somebody who was erased: what was theirs is nobody's, and nobody else's either."""
+"""Placeholder for an erased node in a link history: what was linked to it belongs to no customer."""
 
 
 def profile_node(value: str) -> Node:
-    """The node of an anonymous visitor."""
+    """Return the node of an anonymous visitor."""
     return Node(PROFILE, value)
 
 
 class State(NamedTuple):
-    """What is said of a node now. `State()` is a node that nobody mentioned yet. Times are microseconds.
+    """The current state of a node. `State()` is a node that does not exist yet.
 
-    `rev` grows by one with every write. `known`: a customer of its own (a root), not merely an alias.
-    `owner`: the customer that a look-up of this identifier finds, where that is another node, since `owner_said`.
-    `link`: target of the newest span; `said`: the latest time at which a link was said, `undone`: or was taken back.
-    `links`: links ever written, `soft_links`: those to soft nodes, `today`: those of a profile on `day` (of days since
-    1970, as they came in). `ids`: hard identifiers of this root, by type.
-    `counts`: its soft ones of capped types.
+    Times are microseconds of the server's clock, unless they are called event time.
+
+    - `rev`: revision, grows by one with every write.
+    - `known`: it is a customer of its own (a root), not merely an alias of one.
+    - `owner`: the customer that a look-up of this identifier finds, if that is another node, since
+      `owner_effective_at`.
+    - `link`: target of the newest span. `effective_at`: the latest event time of a link, `undone`:
+      the latest time at which one was undone.
+    - `links`: number of entries with a link ever written, `soft_links`: those to soft identifiers,
+      `links_that_day`: those of a profile on `day` (days since 1970, by receipt).
+    - `ids`: hard identifiers of this root, by type. `counts`: its number of soft identifiers, by
+      type, for types with a cap.
     """
 
     rev: int = 0
@@ -66,11 +77,15 @@ class State(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One entry of a node's link history. Entries are only ever added, and marked `undone` (an instant; 0 is not).
+    """One entry of a node's link history.
 
-    `link`: whom the node belongs to from the time `said` on; `begins`: what came before stays where it was, else the
-    span before is replaced. `owner`: whom a look-up finds from now on. `at`: when it was written. `nodes`: every node
-    that got an entry from the same command, whose evidence ID is `evidence`.
+    - `rev`: revision of the node that wrote it. `rule`: the rule of identity that led to it.
+    - `evidence`: ID of the command that wrote it. `nodes`: every node with an entry of the command.
+    - `at`: when it was written. `effective_at`: event time from which it holds.
+    - `link`: the node's target from `effective_at` on. `starts_span`: earlier events stay with the
+      previous target; otherwise this target replaces that of the whole previous span.
+    - `owner`: the customer that a look-up of the node finds from now on.
+    - `undone`: when it was undone; 0 if it holds.
     """
 
     rev: int
@@ -87,7 +102,7 @@ class Entry(NamedTuple):
 
 
 class Span(NamedTuple):
-    """From `start` up to, not including, `end` (microseconds of event time) a node links to `target`."""
+    """A node links to `target` from `start` up to, not including, `end` (event time)."""
 
     start: int
     end: int
@@ -95,53 +110,71 @@ class Span(NamedTuple):
 
 
 def fold_spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
-    """The pure fold of a history, in the order in which things were said, whenever they arrived.
+    """Fold a link history into spans, in order of event time, whatever the order of arrival.
 
-    The first link not undone brings the whole history along. What belonged to somebody who was erased lies in no span.
+    The first link that is not undone covers the whole history before it. Spans of an erased target
+    are left out.
     """
-    found: list[tuple[int, Node]] = []
-    for entry in sorted(entries, key=lambda e: (e.effective_at, e.rev)):
+    starts: list[tuple[int, Node]] = []
+    for entry in sorted(entries, key=_effective_order):
         if entry.link is None or entry.undone:
             continue
-        if not found:
-            found.append((0, entry.link))
-        elif entry.starts_span and entry.effective_at > found[-1][0]:
-            found.append((entry.effective_at, entry.link))
+        if not starts:
+            starts.append((0, entry.link))
+        elif entry.starts_span and entry.effective_at > starts[-1][0]:
+            starts.append((entry.effective_at, entry.link))
         else:
-            found[-1] = (found[-1][0], entry.link)
-    ends = [*(start for start, _ in found[1:]), END]
-    return tuple(
-        Span(start, end, target)
-        for (start, target), end in zip(found, ends, strict=False)
-        if target != NOBODY
-    )
+            starts[-1] = (starts[-1][0], entry.link)
+    spans: list[Span] = []
+    end = END
+    for start, target in reversed(starts):
+        if target != NOBODY:
+            spans.append(Span(start, end, target))
+        end = start
+    return tuple(reversed(spans))
 
 
-def newest_root(found: Sequence[Span]) -> Node | None:
-    """Whom the next event belongs to."""
-    return found[-1].target if found and found[-1].end == END else None
+def newest_root(spans: Sequence[Span]) -> Node | None:
+    """Return the target to which the next event belongs."""
+    if spans and spans[-1].end == END:
+        return spans[-1].target
+    return None
 
 
-def unlinked_intervals(found: Sequence[Span]) -> tuple[tuple[int, int], ...]:
-    """When a node belonged to nobody."""
-    starts = (0, *(span.end for span in found))
-    ends = (*(span.start for span in found), END)
-    return tuple((a, b) for a, b in zip(starts, ends, strict=True) if a < b)
+def unlinked_intervals(spans: Sequence[Span]) -> tuple[tuple[int, int], ...]:
+    """List the intervals of event time in which a node is linked to no customer."""
+    intervals: list[tuple[int, int]] = []
+    start = 0
+    for span in spans:
+        if start < span.start:
+            intervals.append((start, span.start))
+        start = span.end
+    if start < END:
+        intervals.append((start, END))
+    return tuple(intervals)
 
 
 def merging_link(entries: Iterable[Entry]) -> Entry | None:
-    """The link that brought the whole history along, where the policy was one that lets history stay otherwise.
+    """Return the first link, if it moved a visitor's history to a customer under policy `split`.
 
-    With such a policy it is worth telling: a later link brings nothing along.
+    Only then is the merge worth an event of its own: under that policy, later links move no
+    history. With policy `move`, every link does.
     """
     live = [entry for entry in entries if entry.link and not entry.undone]
-    first = min(live, key=lambda e: (e.effective_at, e.rev), default=None)
-    is_told = first and first.starts_span and first.rule == "first" and first.link != NOBODY
-    return first if is_told else None
+    first = min(live, key=_effective_order, default=None)
+    if first is None or first.link == NOBODY:
+        return None
+    return first if first.starts_span and first.rule == "first" else None
 
 
 def current_owner(entries: Iterable[Entry]) -> Node | None:
-    """Whom a look-up finds after a history: the owner that was said last and not undone."""
+    """Return the customer that a look-up finds: the latest owner that is not undone."""
     live = [entry for entry in entries if entry.owner and not entry.undone]
-    last = max(live, key=lambda e: (e.effective_at, e.rev)).owner if live else None
-    return None if last == NOBODY else last
+    latest = max(live, key=_effective_order, default=None)
+    if latest is None or latest.owner == NOBODY:
+        return None
+    return latest.owner
+
+
+def _effective_order(entry: Entry) -> tuple[int, int]:
+    return entry.effective_at, entry.rev

@@ -1,4 +1,4 @@
-"""IP addresses are kept nowhere, under whichever of their usual names a client sends them. Pure: no I/O."""
+"""Strip IP addresses from what clients send: they are never stored, under any usual name. Pure."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ _NAMES = frozenset(
         "trueclientip",
     }
 )
-"""In lower case, without what stands between words."""
-_BETWEEN = str.maketrans("", "", "$_-. ")
+"""Lower-case names without word separators."""
+_WORD_SEPARATORS = str.maketrans("", "", "$_-. ")
 
 
-def strip_ip_addresses(said: Mapping[str, Any]) -> dict[str, Any]:
-    """A context, properties or attributes without IP addresses, at whatever depth."""
-    return {name: _without(value) for name, value in said.items() if not _is_address(name)}
+def strip_ip_addresses(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a context, properties or attributes without IP addresses, at any depth."""
+    return {name: _strip_value(value) for name, value in fields.items() if not _is_ip(name)}
 
 
-def _without(value: Any) -> Any:
+def _strip_value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return strip_ip_addresses(value)
     if isinstance(value, list):
-        return [_without(one) for one in value]
+        return [_strip_value(member) for member in value]
     return value
 
 
-def _is_address(name: str) -> bool:
+def _is_ip(name: str) -> bool:
     lower = name.lower()
-    hinted = "ip" in lower or "addr" in lower or "forwarded" in lower  # else it can't be: quick
-    return hinted and lower.translate(_BETWEEN) in _NAMES
+    # every name above contains one of these: most others need no translation
+    is_candidate = "ip" in lower or "addr" in lower or "forwarded" in lower
+    return is_candidate and lower.translate(_WORD_SEPARATORS) in _NAMES

@@ -15,7 +15,7 @@ from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.identifiers import (
     MOST_BYTES,
-    identifies_nobody,
+    is_placeholder,
     parse_id,
     parse_identifier,
 )
@@ -113,7 +113,7 @@ def parse_order_number(value: object, field: str) -> str:
 def parse_email(value: object, field: str) -> str | None:
     """An e-mail address that two may say alike; nothing for a placeholder. Raises `Invalid` naming `field`."""
     text = parse_id(value, field)
-    return None if identifies_nobody(text) else text.lower()
+    return None if is_placeholder(text) else text.lower()
 
 
 def _hashed(address: str, number_: str) -> str:

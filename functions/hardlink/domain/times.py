@@ -1,4 +1,4 @@
-"""Points in time: whole microseconds since 1970-01-01T00:00Z, so that order survives every round trip."""
+"""Points in time: integers, microseconds since 1970-01-01T00:00Z, so that no conversion loses order."""
 
 from __future__ import annotations
 
@@ -11,41 +11,50 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 END = 10**16 - 1
-"""Later than any event: the largest instant that fits the 16 digits of a sort key (year 2286)."""
+"""Later than any event: the largest time with the 16 digits of a sort key (year 2286)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_MILLISECONDS_FROM = 10**11
-"""Numbers from here on are JavaScript's milliseconds; below, UNIX seconds (year 5138 in seconds)."""
-_EXAMPLE = 'send ISO 8601 ("2026-11-22T10:00:00Z") or a UNIX time in seconds or milliseconds'
+_FIRST_MILLISECONDS = 10**11
+"""Numbers from here on are milliseconds, smaller ones UNIX seconds (year 5138 in seconds)."""
+_NOT_A_TIME = (
+    'not a valid time: send ISO 8601 ("2026-11-22T10:00:00Z") '
+    "or a UNIX time in seconds or milliseconds"
+)
 
 
 def parse_time(value: object, field: str) -> int:
-    """The instant that a client wrote: ISO 8601 (UTC where it names no zone), or UNIX seconds, or milliseconds.
+    """Parse ISO 8601 (UTC without a zone), UNIX seconds, or milliseconds, to microseconds.
 
     Raises `Invalid` naming `field` for anything else, and for times before 1970 or after 2286.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise Invalid(f"this is no time: {_EXAMPLE}", field)
+        raise Invalid(_NOT_A_TIME, field)
     try:
-        micros = _of_text(value) if isinstance(value, str) else _of_number(value)
+        micros = _parse_iso(value) if isinstance(value, str) else _from_number(value)
     except (ValueError, OverflowError) as error:
-        raise Invalid(f"this is no time: {_EXAMPLE}", field) from error
+        raise Invalid(_NOT_A_TIME, field) from error
     if not 0 <= micros < END:
-        raise Invalid("this time lies before 1970 or after 2286", field)
+        raise Invalid("not a valid time: it is before 1970 or after 2286", field)
     return micros
 
 
 def to_iso(micros: int) -> str:
-    """`2026-11-22T10:00:00.000001Z`: always UTC, always six decimals, so that text order is time order."""
+    """Format a time as `2026-11-22T10:00:00.000001Z`.
+
+    Always UTC with six decimals, so that the order of the texts is the order of the times.
+    """
     moment = _EPOCH + timedelta(microseconds=micros)
     return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def _of_text(text: str) -> int:
+def _parse_iso(text: str) -> int:
     moment = datetime.fromisoformat(text.strip())
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // _MICROSECOND
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MICROSECOND
 
 
-def _of_number(number: float) -> int:
-    return round(number * (1000 if number >= _MILLISECONDS_FROM else SECOND))
+def _from_number(number: float) -> int:
+    microseconds_per_unit = 1000 if number >= _FIRST_MILLISECONDS else SECOND
+    return round(number * microseconds_per_unit)

@@ -1,9 +1,9 @@
-"""Attributes, segments, traits and consents: last writer wins by the time a value was set, value by value."""
+"""Attributes, segments, traits and consents: of each name, the value that was set last wins."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from hardlink.domain.errors import Invalid, TooManyNames
@@ -17,22 +17,25 @@ MOST_BYTES = 16 * 1024
 LONGEST_NAME = 128
 _INLINE_VALUE = 1024
 _INLINE_TOTAL = 96 * 1024
+_OVERHEAD = 24
+"""Bytes around a name and a value in an item."""
 
 
 class Value(NamedTuple):
-    """One value and when it was set (microseconds). `spilled`: it stands in an item of its own, `json` is empty."""
+    """A value as JSON, and the time when it was set, in microseconds.
+
+    `spilled`: it is stored in an item of its own, and `json` is empty.
+    """
 
     time: int
     json: str
     spilled: bool = False
 
     def newer_than(self, other: Value | None) -> bool:
-        """Later wins; of two set at one time the same one wins in whatever order they come."""
-        return other is None or (self.time, self.spilled, self.json) > (
-            other.time,
-            other.spilled,
-            other.json,
-        )
+        """Compare times. Of two values set at one time, the same one wins in any order."""
+        if other is None:
+            return True
+        return (self.time, self.spilled, self.json) > (other.time, other.spilled, other.json)
 
 
 Name: TypeAlias = tuple[Kind, str]
@@ -40,18 +43,20 @@ Values: TypeAlias = Mapping[Name, Value]
 
 
 def to_json(value: object) -> str:
-    """Compact JSON; lone surrogates, which UTF-8 can't hold, stay as escapes.
+    """Format compact JSON. Lone surrogates, which UTF-8 cannot encode, stay escaped.
 
-    Raises `Invalid` for a number that JSON has no word for: stored, it would make whatever holds it unreadable.
+    Raises `Invalid` for NaN and Infinity: once stored, they would make an item unreadable.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
-        raise Invalid("a number is finite: leave NaN and Infinity out") from error
-    return text if text.isascii() or _encodable(text) else json.dumps(value, separators=(",", ":"))
+        raise Invalid("a number must be finite: leave NaN and Infinity out") from error
+    if text.isascii() or _is_encodable(text):
+        return text
+    return json.dumps(value, separators=(",", ":"))
 
 
-def _encodable(text: str) -> bool:
+def _is_encodable(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -60,105 +65,119 @@ def _encodable(text: str) -> bool:
 
 
 def json_size(value: object) -> int:
-    """Bytes of a value as seed 004 counts them: a text's own UTF-8, anything else as compact JSON."""
-    return len((value if isinstance(value, str) else to_json(value)).encode(errors="surrogatepass"))
+    """Count the bytes of a value as seed 004 does: UTF-8 of a string, compact JSON otherwise."""
+    text = value if isinstance(value, str) else to_json(value)
+    return len(text.encode(errors="surrogatepass"))
 
 
 def check_values(names: Mapping[str, object], field: str) -> None:
-    """Hold properties to the limits of seed 004. Raises `Invalid` naming the field at fault."""
+    """Check properties against the limits of seed 004. Raises `Invalid` naming the property."""
     if len(names) > MOST_NAMES:
-        raise Invalid(f"{len(names)} names: at most {MOST_NAMES} are taken", field)
+        raise Invalid(f"has {len(names)} names: send at most {MOST_NAMES}", field)
     for name, value in names.items():
-        check_name(name, f"{field}.{_shown(name)}")
-        try:
-            is_large = json_size(value) > MOST_BYTES
-        except Invalid as error:
-            raise Invalid(error.message, f"{field}.{name}") from error
-        if is_large:
-            raise Invalid(f"larger than {MOST_BYTES} bytes: shorten it", f"{field}.{name}")
+        check_name(name, f"{field}.{_printable(name)}")
+        _check_size(value, f"{field}.{name}")
+
+
+def _check_size(value: object, field: str) -> None:
+    try:
+        size = json_size(value)
+    except Invalid as error:
+        raise Invalid(error.message, field) from error
+    if size > MOST_BYTES:
+        raise Invalid(f"larger than {MOST_BYTES} bytes: shorten it", field)
 
 
 def check_name(name: str, field: str) -> None:
-    """Seed 004: "Only use ASCII characters for events and attributes naming." Raises `Invalid` naming `field`."""
+    """Check the name of an event or attribute. Raises `Invalid` naming `field`.
+
+    Seed 004: "Only use ASCII characters for events and attributes naming."
+    """
     if not name or not name.isascii() or not name.isprintable():
-        raise Invalid("a name has printable ASCII characters only, and at least one", field)
+        raise Invalid("a name must consist of printable ASCII characters", field)
     if len(name) > LONGEST_NAME:
-        raise Invalid(f"a name has at most {LONGEST_NAME} characters", field)
+        raise Invalid(f"a name must have at most {LONGEST_NAME} characters", field)
 
 
-def _shown(name: str) -> str:
+def _printable(name: str) -> str:
+    """Escape a name for an error message."""
     return name.encode("ascii", "backslashreplace").decode()[:LONGEST_NAME]
 
 
 def with_timestamp(kind: Kind, names: Mapping[str, object], time: int) -> dict[Name, Value]:
-    """Values as a command says them at one time."""
+    """Convert a command's values of one kind, all set at `time`."""
     return {(kind, name): Value(time, to_json(value)) for name, value in names.items()}
 
 
 def changed(old: Values, new: Values) -> dict[Name, Value]:
-    """What of `new` changes `old`."""
-    return {name: v for name, v in new.items() if _changes(old.get(name), v)}
+    """Return the values of `new` that change `old`."""
+    return {name: value for name, value in new.items() if _is_change(old.get(name), value)}
 
 
-def _changes(old: Value | None, new: Value) -> bool:
+def _is_change(old: Value | None, new: Value) -> bool:
     if old is not None and old.spilled and old.time == new.time:
-        return False  # the same command, sent again: its spilled value is not read to find that out
+        return False  # a repeated command: comparing would take a read of the spilled value
     return new.newer_than(old)
 
 
 def check_name_count(values: Iterable[Name]) -> None:
-    """One customer keeps at most 255 names of a kind. Raises `NoRoom` naming every one too many of a kind."""
+    """Check that a customer has at most 255 names of a kind. Raises `TooManyNames`."""
     names: dict[Kind, list[str]] = {}
     for kind, name in values:
         names.setdefault(kind, []).append(name)
     for kind, found in names.items():
-        if more := found[MOST_NAMES:]:
-            field = {"attributes": "properties"}.get(kind, kind)
-            fields = [f"{field}.{name}" for name in more]
+        excess = found[MOST_NAMES:]
+        if excess:
+            field = "properties" if kind == "attributes" else kind
+            fields = [f"{field}.{name}" for name in excess]
             raise TooManyNames(f"the customer has {MOST_NAMES} {kind} already", fields)
 
 
-def spilled_names(old: Values, new_values: Values) -> frozenset[Name]:
-    """Which of the changed values go to items of their own, so that the node itself stays small and cheap to write.
+def spilled_names(old: Values, new: Values) -> frozenset[Name]:
+    """Choose the new values that are stored in items of their own, so that the node stays small.
 
-    A name that was spilled once stays so: copies elsewhere refer to its item.
+    A name that was spilled once stays spilled, because contributions refer to its item.
     """
-    large = {
-        n for n, v in new_values.items() if len(v.json) > _INLINE_VALUE or _was_spilled(old, n)
-    }
-    inline = sum(_bytes(n, v) for n, v in {**old, **new_values}.items() if n not in large)
-    for name, value in sorted(new_values.items(), key=lambda item: -len(item[1].json)):
+    spilled = {name for name, value in new.items() if _must_spill(old.get(name), value)}
+    merged = {**old, **new}
+    inline = sum(_item_bytes(*pair) for pair in merged.items() if pair[0] not in spilled)
+    for name, value in sorted(new.items(), key=_json_length, reverse=True):
         if inline <= _INLINE_TOTAL:
             break
-        if name not in large:
-            large.add(name)
+        if name not in spilled:
+            spilled.add(name)
             inline -= len(value.json)
-    return frozenset(large)
+    return frozenset(spilled)
 
 
-def _was_spilled(values: Values, name: Name) -> bool:
-    return name in values and values[name].spilled
+def _must_spill(old: Value | None, new: Value) -> bool:
+    was_spilled = old is not None and old.spilled
+    return was_spilled or len(new.json) > _INLINE_VALUE
 
 
-def _bytes(name: Name, value: Value) -> int:
-    return len(name[1]) + len(value.json) + 24
+def _item_bytes(name: Name, value: Value) -> int:
+    return len(name[1]) + len(value.json) + _OVERHEAD
+
+
+def _json_length(pair: tuple[Name, Value]) -> int:
+    return len(pair[1].json)
 
 
 def pack_values(values: Values) -> str:
-    """Values as one text attribute of an item."""
-    nested: dict[str, dict[str, Any]] = {}
+    """Pack values into one text attribute of an item: kind -> name -> [time, JSON or null]."""
+    packed: dict[str, dict[str, Any]] = {}
     for (kind, name), value in values.items():
-        nested.setdefault(kind, {})[name] = [value.time, None if value.spilled else value.json]
-    return to_json(nested)
+        packed.setdefault(kind, {})[name] = [value.time, None if value.spilled else value.json]
+    return to_json(packed)
 
 
 def unpack_values(text: str | None) -> dict[Name, Value]:
-    """What `pack` wrote."""
-    return dict(_unpacked(text)) if text else {}
-
-
-def _unpacked(text: str) -> Iterator[tuple[Name, Value]]:
-    nested = json.loads(text)
+    """Unpack the text that `pack_values` wrote; `None` has no values."""
+    if not text:
+        return {}
+    packed = json.loads(text)
+    values: dict[Name, Value] = {}
     for kind in KINDS:
-        for name, (time, value) in nested.get(kind, {}).items():
-            yield (kind, name), Value(time, value or "", spilled=value is None)
+        for name, (time, value) in packed.get(kind, {}).items():
+            values[kind, name] = Value(time, value or "", spilled=value is None)
+    return values

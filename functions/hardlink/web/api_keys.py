@@ -1,4 +1,4 @@
-"""Server keys, which may read, and signing keys: kept in Secrets Manager, compared in constant time."""
+"""Server keys and signing keys: kept in Secrets Manager, compared in constant time."""
 
 from __future__ import annotations
 
@@ -14,83 +14,95 @@ from hardlink.domain.errors import Busy, Unauthorized
 from hardlink.domain.times import MINUTE, SECOND
 from hardlink.storage.aws import create_client
 
-_KEPT = 5 * MINUTE
-_FRESH = 10 * SECOND
+CACHE_TIME = 5 * MINUTE
+"""Age of cached keys, after which they are read again."""
+_RECHECK_AFTER = 10 * SECOND
+"""Age of cached keys, after which an unknown key has them read again."""
 Keys = Mapping[str, list[str]]
+"""Project -> its valid keys."""
 
 
-class _Kept:
-    """The keys of every project, as `fetch` answers them: kept for five minutes, for rotation."""
+class _KeyCache:
+    """Caches the keys of every project. `fetch` reads them, `clock` returns microseconds."""
 
     def __init__(self, fetch: Callable[[], Keys], clock: Callable[[], int]) -> None:
         self._fetch = fetch
         self._clock = clock
         self._keys: Keys = {}
-        self._fetched = -_KEPT
+        self._fetched_at = -CACHE_TIME
 
-    def _current(self, at_most: int = _KEPT) -> Keys:
-        """Keys that are at most so old."""
-        if self._clock() >= self._fetched + at_most:
-            try:
-                self._keys = self._fetch()
-            except (BotoCoreError, ClientError) as error:
-                if not self._keys:
-                    raise Busy("the keys can't be read just now: send the call again") from error
-            self._fetched = self._clock()
+    def _current_keys(self, max_age: int = CACHE_TIME) -> Keys:
+        if self._clock() < self._fetched_at + max_age:
+            return self._keys
+        try:
+            self._keys = self._fetch()
+        except (BotoCoreError, ClientError) as error:
+            # cached keys outlast a failure of Secrets Manager
+            if not self._keys:
+                raise Busy("the keys cannot be read just now: send the call again") from error
+        self._fetched_at = self._clock()
         return self._keys
 
 
-class ServerKeys(_Kept):
-    """Says whose a server key is."""
+class ServerKeys(_KeyCache):
+    """Finds the project of a server key."""
 
     def project(self, authorization: str | None) -> str:
-        """The project that an `Authorization: Bearer <server key>` may read. Raises `Unauthorized`."""
-        scheme, _, given = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not given.strip():
+        """Find the project of `Authorization: Bearer <server key>`. Raises `Unauthorized`."""
+        scheme, _, key = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
             raise Unauthorized("send a server key: Authorization: Bearer <key>")
-        return self.owner(given.strip())
+        return self.owner(key.strip())
 
     def owner(self, key: str) -> str:
-        """The project that a server key may read. Raises `Unauthorized`."""
-        found = self._owner(key) or self._owner(key, at_most=_FRESH)
-        if found is None:
-            raise Unauthorized("this is no server key; a write key can't read")
+        """Find the project of a server key. Raises `Unauthorized`."""
+        project = self._find_project(key, CACHE_TIME)
+        if project is None:  # it may have been rotated a moment ago
+            project = self._find_project(key, _RECHECK_AFTER)
+        if project is None:
+            raise Unauthorized("not a server key: a write key cannot read")
+        return project
+
+    def _find_project(self, key: str, max_age: int) -> str | None:
+        """Compare a key with all keys, so that the time tells nothing about the one it equals."""
+        found = None
+        for project, valid_keys in self._current_keys(max_age).items():
+            for valid_key in valid_keys:
+                is_equal = hmac.compare_digest(valid_key.encode(), key.encode())
+                if is_equal and found is None:
+                    found = project
         return found
 
-    def _owner(self, given: str, at_most: int = _KEPT) -> str | None:
-        """Whose key it is: a key that was rotated a moment ago is valid too. All are compared, whichever it is."""
-        matches = [
-            project
-            for project, keys in self._current(at_most).items()
-            for key in keys
-            if hmac.compare_digest(key.encode(), given.encode())
-        ]
-        return matches[0] if matches else None
 
-
-class SigningKeys(_Kept):
-    """By which a project's identities are signed."""
+class SigningKeys(_KeyCache):
+    """Finds the keys with which a project's backend signs identities."""
 
     def of(self, project: str, *, fresh: bool = False) -> Sequence[str]:
-        """All that are valid; `fresh`: also one that was put a moment ago. Raises `Busy`."""
-        return self._current(_FRESH if fresh else _KEPT).get(project, ())
+        """Return a project's valid keys; `fresh`: at most ten seconds old. Raises `Busy`."""
+        max_age = _RECHECK_AFTER if fresh else CACHE_TIME
+        return self._current_keys(max_age).get(project, ())
 
 
 def secret_reader(names: str) -> Callable[[], Keys]:
-    """Reads the keys of every project from Secrets Manager.
+    """Create a function that reads the keys of every project from Secrets Manager.
 
-    `names`: JSON, `{"<project>": "<name or ARN of its secret>"}`. The text of a secret is one key, nothing around it.
-    Its current and its previous version (AWSCURRENT, AWSPREVIOUS) both are valid: putting a new value rotates the
-    key, and whoever has the old one keeps it until the next rotation. To revoke a key, put a new one twice: a function
-    that runs keeps its keys for up to five minutes.
+    `names`: JSON, `{"<project>": "<name or ARN of its secret>"}`. The text of a secret is one key,
+    nothing around it. Its current and its previous version (AWSCURRENT, AWSPREVIOUS) are both
+    valid: a new value rotates the key, and clients with the old one keep access until the next
+    rotation. To revoke a key, put a new value twice: a running function caches keys for up to five
+    minutes.
     """
     client = create_client("secretsmanager", connect_timeout=1, read_timeout=5)
     secrets: Mapping[str, str] = json.loads(names)
-    return lambda: {project: list(_versions(client, name)) for project, name in secrets.items()}
+
+    def read_keys() -> Keys:
+        return {project: list(_read_versions(client, name)) for project, name in secrets.items()}
+
+    return read_keys
 
 
-def _versions(client: Any, name: str) -> Iterator[str]:
+def _read_versions(client: Any, name: str) -> Iterator[str]:
     yield client.get_secret_value(SecretId=name)["SecretString"].strip()
-    with suppress(client.exceptions.ResourceNotFoundException):  # it was never rotated
+    with suppress(client.exceptions.ResourceNotFoundException):  # never rotated
         previous = client.get_secret_value(SecretId=name, VersionStage="AWSPREVIOUS")
         yield previous["SecretString"].strip()

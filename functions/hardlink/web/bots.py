@@ -1,16 +1,16 @@
-"""Which user agents are programs, by a list that others keep well: crawlers, headless browsers, HTTP libraries.
+"""Detect crawlers, headless browsers and HTTP libraries by their user agents.
 
-The list takes as long to load as a tenth of a cold start, so only the first call that asks waits for it.
+The list of them takes a tenth of a cold start to load, so the first call that asks loads it.
 """
 
 from __future__ import annotations
 
 MOST_CHARACTERS = 1000
-"""Of a user agent: nobody looks further."""
+"""Characters of a user agent that are looked at."""
 
 
 def is_bot(user_agent: str | None) -> bool:
-    """Whether a program says that it is one; who says nothing is none."""
+    """Check whether a user agent is a known bot; a missing user agent is none."""
     if not user_agent:
         return False
     import crawleruseragents  # noqa: PLC0415 - see above

@@ -1,8 +1,9 @@
-"""What the write functions share: the service of this deployment, and who calls it."""
+"""The caller of a write function: its source, its origin, its rate; and the service it calls."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -18,37 +19,40 @@ from hardlink.web.rate_limit import RateLimiter
 from hardlink.web.request import Request
 from hardlink.web.wiring import read_clock, tables
 
-_DIGITS = 14
-"""Of milliseconds, up to the year 5138."""
+_MOST_DIGITS = 14
+"""Digits of a time in milliseconds, up to the year 5138."""
 
 
 @cache
 def deployed_sources() -> Sources:
-    """The sources of this deployment."""
+    """Return the sources of this deployment."""
     return sources.load_deployed(Path(os.environ["HARDLINK_SOURCES"]))
 
 
 @cache
 def service() -> Service:
-    """All write calls."""
+    """Return the service that carries out all write calls."""
     return Service(tables(), deployed_sources(), read_clock, signing_keys=_signing_keys())
 
 
 @cache
 def rate_limiter() -> RateLimiter:
-    """What holds back sources that call too often, in this process."""
+    """Return the rate limiter of this process."""
     return RateLimiter()
 
 
 def _signing_keys() -> Keys | None:
-    """Those of this deployment, for functions that may read them."""
+    """Return the signing keys, in functions that may read them."""
     names = os.environ.get("HARDLINK_SIGNING_KEYS")
     if names is None:
         return None
-    secrets = cache(lambda: api_keys.secret_reader(names))
 
-    def fetch() -> api_keys.Keys:  # only who checks a token waits for its client
-        return secrets()()
+    @cache
+    def create_reader() -> Callable[[], api_keys.Keys]:
+        return api_keys.secret_reader(names)
+
+    def fetch() -> api_keys.Keys:
+        return create_reader()()  # the first token creates the client, other calls need none
 
     return api_keys.SigningKeys(fetch, read_clock)
 
@@ -56,29 +60,40 @@ def _signing_keys() -> Keys | None:
 def authenticate(
     request: Request, write_key: str, policy: Policy = "move", *, sent: object = None
 ) -> Call:
-    """Who calls; `policy`: of their system, where the source declares none.
+    """Authenticate a write call by its write key, its origin and the rate of its source.
 
-    `sent`: the device's clock in the body, milliseconds; a header `x-timestamp` (Tracardi's) says it as well.
+    `policy`: the client system's, where the source declares none. `sent`: the device's clock in
+    milliseconds, as the body has it; the header `x-timestamp` (Tracardi's) has precedence.
 
-    Raises `UnknownSource`, `Forbidden` where a browser calls from another site, and `Throttled`.
+    Raises `UnknownSource`, `Forbidden` for a browser on a site that the source does not allow, and
+    `Throttled`.
     """
-    told = _sent(request.header("x-timestamp") or sent)
-    found = service().call(write_key, policy=policy, evidence=request.id, sent=told)
-    origin = request.header("origin")
-    if origin is not None and origin not in found.source.origins:
+    device_time = _parse_milliseconds(request.header("x-timestamp") or sent)
+    call = service().call(write_key, policy=policy, evidence=request.id, sent=device_time)
+    _check_origin(call, request.header("origin"))
+    _check_rate(call)
+    is_bot = call.source.bots == "drop" and bots.is_bot(request.header("user-agent"))
+    return call._replace(bot=is_bot)
+
+
+def _check_origin(call: Call, origin: str | None) -> None:
+    """Check the origin that a browser sends; backends send none. Raises `Forbidden`."""
+    if origin is not None and origin not in call.source.origins:
         raise Forbidden(
-            f"source {found.name!r} does not allow calls from {origin[:200]}: add it to its origins"
+            f"source {call.name!r} does not allow calls from {origin[:200]}: add it to its origins"
         )
+
+
+def _check_rate(call: Call) -> None:
     try:
-        rate_limiter().check(found.name, found.source.rate, found.now)
+        rate_limiter().check(call.name, call.source.rate, call.now)
     except Throttled:
         metrics.count("calls_throttled")
         raise
-    is_bot = found.source.bots == "drop" and bots.is_bot(request.header("user-agent"))
-    return found._replace(bot=is_bot)
 
 
-def _sent(told: object) -> int | None:
-    """The device's clock when it sent the call, microseconds, from the milliseconds that it tells."""
-    text = str(told)
-    return int(text) * 1000 if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
+def _parse_milliseconds(value: object) -> int | None:
+    """Parse a device's clock in milliseconds to microseconds; anything else is ignored."""
+    text = str(value)
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) * 1000 if is_number else None

@@ -11,8 +11,7 @@ from hardlink.log import flush_metrics, logger
 from hardlink.web.request import Event, Request
 from hardlink.web.response import Answer, File, InternalFailure, as_lambda_response
 
-_ERRORS, _FAULTS = 400, 500
-"""From which status on an answer is the caller's error, and from which on ours."""
+_CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
 LambdaHandler = Callable[[Event, object], dict[str, Any]]
 
@@ -20,18 +19,17 @@ ErrorAnswer = Callable[[HardlinkError], Answer]
 
 
 def native_error(error: HardlinkError) -> Answer:
-    """An error as the native calls answer it."""
+    """Format an error as the native calls answer it."""
     return Answer(error.body(), error.status)
 
 
 def entrypoint(
     handle: Callable[[Request], Answer | File], error_answer: ErrorAnswer = native_error
 ) -> LambdaHandler:
-    """A Lambda handler: every error is an answer that says what to do, and a line in the log that its ID finds.
+    """Create a Lambda handler that answers errors, and logs one line per call.
 
-    Raises `Failure` for a fault of ours.
-
-    `error_answer`: an error in the words of the client's own system. No line says anything that a caller sent.
+    The line has the request's ID and nothing that the caller sent. `error_answer` formats errors
+    for the clients of another system. The handler raises `InternalFailure` for any other exception.
     """
 
     @wraps(handle)
@@ -42,30 +40,39 @@ def entrypoint(
             response = as_lambda_response(handle(request), request)
         except HardlinkError as error:
             code = error.code
-            response = as_lambda_response(error_answer(error), request)
-            if error.retry_after:
-                response["headers"]["retry-after"] = str(error.retry_after)
-        except Exception as error:  # noqa: BLE001 - of whatever kind
-            _log(request, context, "failed", 500, type(error).__name__)
-            raise InternalFailure(
-                error
-            ) from None  # Lambda logs it, and API Gateway answers 500 under the same ID
+            response = _error_response(error_answer(error), error, request)
+        except Exception as error:  # noqa: BLE001 - the log must not show the exception's own text
+            _log_call(request, context, "failed", _SERVER_ERROR, type(error).__name__)
+            # Lambda logs it, and API Gateway answers 500 with the same request ID
+            raise InternalFailure(error) from None
         finally:
             flush_metrics()
-        _log(request, context, "answered", response["statusCode"], code)
+        _log_call(request, context, "answered", response["statusCode"], code)
         return response
 
     return handler
 
 
-def _log(request: Request, context: object, what: str, status: int, code: str | None) -> None:
-    """A line that is found by the ID of the request, and by that of Lambda's own lines about it."""
-    line: dict[str, Any] = {"route": request.route, "status": status, "request_id": request.id}
+def _error_response(answer: Answer, error: HardlinkError, request: Request) -> dict[str, Any]:
+    response = as_lambda_response(answer, request)
+    if error.retry_after:
+        response["headers"]["retry-after"] = str(error.retry_after)
+    return response
+
+
+def _log_call(
+    request: Request, context: object, message: str, status: int, code: str | None
+) -> None:
+    """Log a line that the IDs of API Gateway and of Lambda find."""
+    fields: dict[str, Any] = {"route": request.route, "status": status, "request_id": request.id}
     if code:
-        line["code"] = code
-    if called := getattr(context, "aws_request_id", None):
-        line["function_request_id"] = called
-    write = logger.info if status < _ERRORS else logger.warning
-    if status >= _FAULTS:
-        write = logger.error
-    write(what, extra=line)
+        fields["code"] = code
+    lambda_request_id = getattr(context, "aws_request_id", None)
+    if lambda_request_id:
+        fields["function_request_id"] = lambda_request_id
+    if status >= _SERVER_ERROR:
+        logger.error(message, extra=fields)
+    elif status >= _CLIENT_ERROR:
+        logger.warning(message, extra=fields)
+    else:
+        logger.info(message, extra=fields)

@@ -1,7 +1,7 @@
-"""How many calls of a source are taken: a bucket of tokens for each, in the memory of one running instance.
+"""Limit the calls per second of a source: a token bucket each, in the memory of one instance.
 
-So it costs no write, and is approximate: where Lambda runs three instances of a function, they take three times as
-much.
+It costs no write and is approximate: three running instances of a function accept three times as
+many calls.
 """
 
 from __future__ import annotations
@@ -13,39 +13,42 @@ from hardlink.domain.times import SECOND
 
 
 class TokenBucket:
-    """Holds a second's worth of calls, and fills as time goes by. `rate`: calls a second."""
+    """Holds the tokens of one second. `rate`: calls per second, `now`: microseconds."""
 
     def __init__(self, rate: int, now: int) -> None:
         self._rate = rate
-        self._left = float(rate)
-        self._at = now
+        self._tokens = float(rate)
+        self._filled_at = now
 
     def take(self, now: int) -> int:
-        """Take a call; answers 0, or after how many seconds there is one to take."""
-        gone = max(0, now - self._at) / SECOND
-        self._left = min(float(self._rate), self._left + gone * self._rate)
-        self._at = max(now, self._at)
-        if self._left < 1:
-            return ceil((1 - self._left) / self._rate)
-        self._left -= 1
+        """Take a token. Return 0, or the seconds after which there is one."""
+        elapsed = max(0, now - self._filled_at) / SECOND
+        self._tokens = min(float(self._rate), self._tokens + elapsed * self._rate)
+        self._filled_at = max(now, self._filled_at)
+        if self._tokens < 1:
+            return ceil((1 - self._tokens) / self._rate)
+        self._tokens -= 1
         return 0
 
 
 class RateLimiter:
-    """The buckets of all sources."""
+    """The token buckets of all sources."""
 
     def __init__(self) -> None:
         self._buckets: dict[str, TokenBucket] = {}
 
     def check(self, source: str, rate: int | None, now: int) -> None:
-        """Take one call of a source with this rate, if it has one. Raises `Throttled`."""
+        """Count a call of a source; without a rate there is no limit. Raises `Throttled`."""
         if rate is None:
             return
-        bucket = self._buckets.get(source) or self._buckets.setdefault(
-            source, TokenBucket(rate, now)
-        )
-        if wait := bucket.take(now):
+        bucket = self._buckets.get(source)
+        if bucket is None:
+            # two threads may come here at once: both then use the bucket that was set first
+            bucket = self._buckets.setdefault(source, TokenBucket(rate, now))
+        wait = bucket.take(now)
+        if wait:
             raise Throttled(
-                f"source {source!r} sends more than {rate} calls a second: send it again in {wait} s",
+                f"source {source!r} sends more than {rate} calls a second: "
+                f"send it again in {wait} s",
                 wait,
             )

@@ -1,4 +1,4 @@
-"""An HTTP request as API Gateway (HTTP API, payload 2.0) hands it over."""
+"""An HTTP request as API Gateway (HTTP API, payload 2.0) sends it."""
 
 from __future__ import annotations
 
@@ -6,55 +6,61 @@ import base64
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hardlink.domain.errors import Invalid, TooLarge
+from hardlink.domain.errors import TooLarge, UnreadableBody
 
 MOST_BYTES = 5 * 1024 * 1024
-"""Largest body: what seed 004 allows one customer (255 values of 16 KB) fits; Lambda itself takes 6 MB."""
+"""Bytes of a body: what seed 004 allows one customer (255 values of 16 KB); Lambda takes 6 MB."""
 
 MOST_LEVELS = 64
-"""Levels of objects and lists in a body: what is stored can always be read and answered."""
+"""Levels of objects and arrays in a body: whatever is stored can be read and answered."""
 
 MOST_CONTAINERS = 100_000
-"""Objects and lists in a body: 5 MiB of the smallest would take 150 MB. Those in strings count, to be quick."""
+"""Objects and arrays in a body: 5 MiB of empty ones would take 150 MB of memory.
+
+Brackets within strings count as well, which keeps the check quick.
+"""
 
 MOST_GZIP_MEMBERS = 100
-"""Of a gzip body: to take the next one copies all that is left, so many of them would take a minute."""
+"""Members of a gzip body: each copies all bytes behind it, so many of them would take a minute."""
+
+_GZIP_FORMAT = 31
+"""Window bits with which zlib expects gzip headers."""
 
 Event = Mapping[str, Any]
 
 
 class Request:
-    """One HTTP request as API Gateway hands it over."""
+    """One HTTP request. `event`: API Gateway's payload 2.0."""
 
     def __init__(self, event: Event) -> None:
         self._event = event
 
     @property
     def id(self) -> str:
-        """The ID that API Gateway gave it: a client can quote it, the logs have it."""
+        """The request ID of API Gateway, which is in the answer's headers and in the logs."""
         return str(self._event["requestContext"]["requestId"])
 
     @property
     def route(self) -> str:
-        """`POST /track`."""
+        """The route, such as `POST /track`."""
         return str(self._event["routeKey"])
 
     def header(self, name: str) -> str | None:
-        """A header by its lower-case name."""
+        """Return a header by its lower-case name."""
         value = self._event.get("headers", {}).get(name)
         return None if value is None else str(value)
 
     def path(self, name: str) -> str:
-        """A part of the path, decoded."""
+        """Return a path parameter, decoded."""
         return str(self._event["pathParameters"][name])
 
     def query(self, name: str) -> str | None:
-        """A query parameter, decoded."""
+        """Return a query parameter, decoded."""
         value = (self._event.get("queryStringParameters") or {}).get(name)
         return None if value is None else str(value)
 
@@ -65,114 +71,133 @@ class Request:
 
     @property
     def address(self) -> str:
-        """Where it came from."""
+        """The client's IP address."""
         return str(self._event["requestContext"]["http"]["sourceIp"])
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Every query parameter, decoded: a list where it is there more than once."""
-        return _fields(str(self._event.get("rawQueryString", "")))
+        """All query parameters, decoded; a repeated one is a list."""
+        return _parse_form(str(self._event.get("rawQueryString", "")))
 
     def cookie(self, name: str) -> str | None:
-        """A cookie that the browser sent along."""
-        pairs = (cookie.partition("=") for cookie in self._event.get("cookies") or ())
-        return next((value for found, _, value in pairs if found.strip() == name), None)
+        """Return a cookie."""
+        for cookie in self._event.get("cookies") or ():
+            cookie_name, _, value = cookie.partition("=")
+            if cookie_name.strip() == name:
+                return str(value)
+        return None
 
     @property
     def fields(self) -> object:
-        """The body as JSON, or the fields of a form; an empty one has none. Raises `Invalid`, `TooLarge`."""
+        """The body as JSON or as a form; `{}` without a body. Raises `UnreadableBody`, `TooLarge`."""
         if not self.has_body:
             return {}
-        type_ = (self.header("content-type") or "").partition(";")[0].strip().lower()
-        if type_ == "application/x-www-form-urlencoded":
-            return _fields(self.raw.decode(errors="replace"))
+        content_type = (self.header("content-type") or "").partition(";")[0].strip().lower()
+        if content_type == "application/x-www-form-urlencoded":
+            return _parse_form(self.raw.decode(errors="replace"))
         return self.json
 
     @property
     def has_body(self) -> bool:
-        """Whether anything was sent."""
+        """Whether the request has a body."""
         return bool(self._event.get("body"))
 
     @cached_property
     def json(self) -> object:
-        """The body as JSON, whatever its Content-Type, unzipped where it is zipped. Raises `Invalid`, `TooLarge`."""
+        """The body as JSON, whatever its Content-Type. Raises `UnreadableBody`, `TooLarge`."""
         raw = self.raw
         brackets = raw.count(b"[") + raw.count(b"{")
         if brackets > MOST_CONTAINERS:
             raise TooLarge(f"more than {MOST_CONTAINERS} of [ and {{: send it in parts")
-        try:
-            found: object = json.loads(raw, parse_constant=_finite, parse_float=_finite)
-        except (ValueError, RecursionError) as error:
-            raise Invalid(f"the body is no JSON: {_reason(error)}", code="bad_json") from error
-        if brackets > MOST_LEVELS and _depth(found) > MOST_LEVELS:
-            raise Invalid(f"nested deeper than {MOST_LEVELS} levels: flatten it", code="bad_json")
-        return found
+        value = _parse_json(raw)
+        if brackets > MOST_LEVELS and _count_levels(value) > MOST_LEVELS:
+            raise UnreadableBody(f"nested deeper than {MOST_LEVELS} levels: flatten it")
+        return value
 
     @cached_property
     def raw(self) -> bytes:
-        """The body, unzipped where it is said to be zipped. Raises `Invalid`, `TooLarge`."""
-        body = self._event.get("body") or ""
-        try:
-            raw = (
-                base64.b64decode(body, validate=True)
-                if self._event.get("isBase64Encoded")
-                else body.encode()
-            )
-        except ValueError as error:
-            raise Invalid("the body can't be decoded: send UTF-8", code="bad_json") from error
+        """The body, decoded and decompressed. Raises `UnreadableBody`, `TooLarge`."""
+        raw = self._encoded_body()
         if (self.header("content-encoding") or "").strip().lower() == "gzip":
             raw = decompress_gzip(raw)
         if len(raw) > MOST_BYTES:
-            raise _too_large()
+            raise _body_too_large()
         return raw
 
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:32]} is no JSON number that can be kept")
-    return number
-
-
-def _fields(text: str) -> dict[str, Any]:
-    found: dict[str, list[str]] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        found.setdefault(name, []).append(value)
-    return {name: some if len(some) > 1 else some[0] for name, some in found.items()}
+    def _encoded_body(self) -> bytes:
+        body = self._event.get("body") or ""
+        try:
+            if self._event.get("isBase64Encoded"):
+                return base64.b64decode(body, validate=True)
+            return str(body).encode()
+        except ValueError as error:
+            raise UnreadableBody("the body cannot be decoded: send UTF-8") from error
 
 
 def decompress_gzip(raw: bytes) -> bytes:
-    """A gzip body, of one member or of some. Raises `Invalid`, `TooLarge`."""
-    found, members = b"", 0
+    """Decompress a gzip body of one or several members. Raises `UnreadableBody`, `TooLarge`."""
+    content, members = b"", 0
     while raw:
         members += 1
         if members > MOST_GZIP_MEMBERS:
             raise TooLarge(f"more than {MOST_GZIP_MEMBERS} gzip members: send one")
-        unzip = zlib.decompressobj(wbits=31)
+        decompressor = zlib.decompressobj(wbits=_GZIP_FORMAT)
+        room = MOST_BYTES + 1 - len(content)
         try:
-            found += unzip.decompress(raw, MOST_BYTES + 1 - len(found))
+            content += decompressor.decompress(raw, room)
         except zlib.error as error:
-            raise Invalid("the body is said to be gzip, and is not", code="bad_json") from error
-        if unzip.unconsumed_tail or len(found) > MOST_BYTES:
-            raise _too_large()
-        if not unzip.eof:
-            raise Invalid("the gzip body ends too early", code="bad_json")
-        raw = unzip.unused_data
-    return found
+            raise UnreadableBody("the body is not valid gzip") from error
+        if decompressor.unconsumed_tail or len(content) > MOST_BYTES:
+            raise _body_too_large()
+        if not decompressor.eof:
+            raise UnreadableBody("the gzip body is incomplete")
+        raw = decompressor.unused_data
+    return content
 
 
-def _depth(value: object) -> int:
-    """How many levels of objects and lists there are, without a call for each."""
-    depth, level = 0, [value]
-    while level := [v for v in level if isinstance(v, list | dict)]:
+def _parse_json(raw: bytes) -> object:
+    try:
+        return json.loads(raw, parse_constant=_parse_number, parse_float=_parse_number)
+    except RecursionError as error:
+        reason = "it is nested too deeply"
+        raise UnreadableBody(f"the body is not valid JSON: {reason}") from error
+    except ValueError as error:
+        reason = str(error)[:200]
+        raise UnreadableBody(f"the body is not valid JSON: {reason}") from error
+
+
+def _parse_number(text: str) -> float:
+    """Parse a number; `NaN`, `Infinity` and `1e999` are no JSON. Raises `ValueError`."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:32]} is not a finite number")
+    return number
+
+
+def _parse_form(text: str) -> dict[str, Any]:
+    """Parse URL-encoded fields; a repeated one is a list."""
+    values: dict[str, list[str]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        values.setdefault(name, []).append(value)
+    return {name: found if len(found) > 1 else found[0] for name, found in values.items()}
+
+
+def _count_levels(value: object) -> int:
+    """Count the levels of objects and arrays, level by level: recursion would overflow the stack."""
+    depth = 0
+    level = _containers([value])
+    while level:
         depth += 1
-        level = [i for v in level for i in (v.values() if isinstance(v, dict) else v)]
+        members: list[object] = []
+        for container in level:
+            members += container.values() if isinstance(container, dict) else container
+        level = _containers(members)
     return depth
 
 
-def _too_large() -> TooLarge:
+def _containers(values: Iterable[object]) -> list[dict[str, object] | list[object]]:
+    return [value for value in values if isinstance(value, dict | list)]
+
+
+def _body_too_large() -> TooLarge:
     return TooLarge(f"the body has more than {MOST_BYTES} bytes: send it in parts")
-
-
-def _reason(error: Exception) -> str:
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]

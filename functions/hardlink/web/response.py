@@ -18,14 +18,15 @@ from hardlink.web.request import Request
 MOST_ANSWERED = 6_200_000
 """Bytes of an answer as Lambda counts them: 6 MB, with room for what is around the body."""
 
-_JSON = {"content-type": "application/json", "cache-control": "no-store"}
-"""Of every answer that is no file: it is about somebody, and holds for this moment."""
+_JSON_HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
+"""Answers are about persons, and may change at any moment: no cache keeps them."""
 
-_LARGE = 1_000_000
+_ZIPPED_FROM = 1_000_000
+"""Characters from which a body is zipped."""
 
 
 class Answer(NamedTuple):
-    """What is answered: JSON, and a status."""
+    """A JSON body with a status."""
 
     body: Any
     status: int = 200
@@ -33,7 +34,7 @@ class Answer(NamedTuple):
 
 
 class File(NamedTuple):
-    """What is answered as it is, whatever it is: its bytes."""
+    """A body of bytes, answered as they are."""
 
     content: bytes
     status: int = 200
@@ -41,39 +42,48 @@ class File(NamedTuple):
 
 
 class InternalFailure(Exception):
-    """A fault of ours, told by its kind and place alone: what it says itself may be what somebody sent.
+    """An unexpected exception, reduced to its type and place: its own text may be personal data.
 
-    Of an answer of AWS's its kind is told too: `ClientError AccessDeniedException`.
+    For an error of AWS the code is added: `ClientError AccessDeniedException at store.py:12`.
     """
 
     def __init__(self, error: BaseException) -> None:
-        places = (
-            f"{Path(frame.filename).name}:{frame.lineno}"
-            for frame in extract_tb(error.__traceback__)
-        )
-        code = getattr(error, "response", {}).get("Error", {}).get("Code")
-        kind = f"{type(error).__name__} {code}" if code else type(error).__name__
+        frames = extract_tb(error.__traceback__)
+        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+        kind = type(error).__name__
+        aws_code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        if aws_code:
+            kind = f"{kind} {aws_code}"
         super().__init__(f"{kind} at {' > '.join(places)}")
 
 
 def as_lambda_response(answer: Answer | File, request: Request) -> dict[str, Any]:
-    """Convert an answer to API Gateway's payload 2.0, zipped where it is large. Raises `TooLarge`."""
+    """Convert an answer to API Gateway's payload 2.0, zipped if it is large. Raises `TooLarge`."""
     if isinstance(answer, File):
-        return {
-            "statusCode": answer.status,
-            "headers": {"x-request-id": request.id, **answer.headers},
-            "body": base64.b64encode(answer.content).decode(),
-            "isBase64Encoded": True,
-        }
+        return _file_response(answer, request)
     body = to_json(answer.body)
-    headers = {**_JSON, "x-request-id": request.id, **answer.headers}
+    headers = {**_JSON_HEADERS, "x-request-id": request.id, **answer.headers}
     response = {"statusCode": answer.status, "headers": headers, "body": body}
-    if len(body) < _LARGE:
+    if len(body) < _ZIPPED_FROM:
         return response
-    if "gzip" in (request.header("accept-encoding") or ""):
+    if request.accepts_gzip:
         headers["content-encoding"] = "gzip"
         body = base64.b64encode(gzip.compress(body.encode(), 1)).decode()
         response |= {"body": body, "isBase64Encoded": True}
-    if len(json.dumps(body, ensure_ascii=False).encode()) > MOST_ANSWERED:
+    if _size_in_lambda(body) > MOST_ANSWERED:
         raise TooLarge("the answer is too large: ask for less, or send Accept-Encoding: gzip")
     return response
+
+
+def _file_response(file: File, request: Request) -> dict[str, Any]:
+    return {
+        "statusCode": file.status,
+        "headers": {"x-request-id": request.id, **file.headers},
+        "body": base64.b64encode(file.content).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+def _size_in_lambda(body: str) -> int:
+    """Count the bytes of a body as Lambda does: as a string within JSON."""
+    return len(json.dumps(body, ensure_ascii=False).encode())

@@ -1,4 +1,4 @@
-"""The store of this deployment, from the environment that the stack (or the local server) sets."""
+"""The tables and the clock of this deployment, as the stack or the local server configures them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from hardlink.storage.dynamodb import Tables, connect
 
 @cache
 def tables() -> Tables:
-    """Both tables."""
-    names = {
-        "sessions": os.environ["HARDLINK_SESSIONS_TABLE"],
-        "customers": os.environ["HARDLINK_CUSTOMERS_TABLE"],
-    }
-    return Tables(connect(), {"sessions": names["sessions"], "customers": names["customers"]})
+    """Connect to both tables, once per process."""
+    sessions = os.environ["HARDLINK_SESSIONS_TABLE"]
+    customers = os.environ["HARDLINK_CUSTOMERS_TABLE"]
+    return Tables(connect(), {"sessions": sessions, "customers": customers})
 
 
 def read_clock() -> int:
-    """Now, in microseconds since 1970."""
+    """Return the time, in microseconds since 1970."""
     return time.time_ns() // 1000

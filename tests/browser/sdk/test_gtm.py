@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hardlink.domain.identifiers import identifies_nobody
+from hardlink.domain.identifiers import is_placeholder
 from tests.browser.sdk import gtm
 from tests.browser.sdk.gtm import Page, Step, page, pages
 
@@ -292,7 +292,7 @@ VALID_IDS = ["42", "nullable", "gordon@blackmesa.com", "a=b/c#d", "user-1", "0x1
 def test_placeholders_are_omitted_as_by_the_service() -> None:
     """XO-13."""
     values = [*PLACEHOLDERS, *VALID_IDS]
-    assert [value for value in values if identifies_nobody(value)] == PLACEHOLDERS
+    assert [value for value in values if is_placeholder(value)] == PLACEHOLDERS
     found = page(*(tag("identify", identities=rows(registered=value)) for value in values))
     assert found.queued == [["identify", {"registered": value}] for value in VALID_IDS]
     assert found.outcomes == [["success"]] * len(values)
