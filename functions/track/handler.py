@@ -1,4 +1,4 @@
-"""POST /track, the native call and Tracardi's; PUT /track, which Tracardi answers with nothing."""
+"""POST /track: the native call, or Tracardi's for a source of its clients; PUT /track: Tracardi's."""
 
 from __future__ import annotations
 
@@ -19,21 +19,33 @@ service = caller.service()
 
 @partial(entrypoint, error_answer=answers.answer_error)
 def handler(request: Request) -> Answer:
-    """See `Service.track`."""
-    began = perf_counter()
-    found = Answer(None) if request.route == "PUT /track" else _track(request)
-    return answers.with_duration(found, perf_counter() - began)
+    """Store events, and answer as the source's clients expect it.
+
+    The source decides, as the smallest payload of Tracardi's clients looks like a native one. An error
+    has Tracardi's `detail` for all: the client of an unknown source may be of either kind.
+    """
+    if _is_from_tracardi(request):
+        return _track_tracardi(request)
+    command = commands.read(Track, request.json)
+    call = caller.authenticate(request, command.write_key, sent=command.sent)
+    return Answer(service.track(call, command))
 
 
-def _track(request: Request) -> Answer:
-    """A source says whether its clients are Tracardi's: the smallest payload of theirs looks like a native one."""
-    sent = requests.read_payload(request.json, request.query("profile_less"))
-    source = caller.deployed_sources().find(requests.read_write_key(sent))
-    if source is None or not source.tracardi:
-        command = commands.read(Track, sent)
-        call = caller.authenticate(request, command.write_key, sent=command.sent)
-        return answers.answer_track(service.track(call, command), call.evidence)
-    try:
-        return calls.track(service, request, sent)
-    except Invalid as error:
-        return answers.answer_tracardi_error(error)
+def _is_from_tracardi(request: Request) -> bool:
+    if request.route == "PUT /track":
+        return True
+    source = caller.deployed_sources().find(requests.read_write_key(request.json))
+    return source is not None and source.tracardi
+
+
+def _track_tracardi(request: Request) -> Answer:
+    start = perf_counter()
+    if request.route == "PUT /track":
+        answer = Answer(None)
+    else:
+        payload = requests.read_payload(request.json, request.query("profile_less"))
+        try:
+            answer = calls.track(service, request, payload)
+        except Invalid as error:
+            answer = answers.answer_tracardi_error(error)
+    return answers.with_duration(answer, perf_counter() - start)

@@ -58,6 +58,8 @@ def test_the_minimal_payload(shop: Client) -> None:
     session = fresh()
     reply = shop.post("/track", payload(session, MINIMAL))
     assert reply.status == 200
+    assert reply.json.keys() == {"session", "profile", "results", "warnings"}
+    assert "x-process-time" not in reply.headers
     assert reply.json["profile"]["id"]
     assert [r["status"] for r in reply.json["results"]] == ["stored"] * 3
     found = stored(shop, session)

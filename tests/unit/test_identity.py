@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from hardlink.domain import identity
-from hardlink.domain.changeset import MOST_LINKS, MOST_SOFT_LINKS, Decision, NeedsRead
+from hardlink.domain.changeset import MOST_LINKS, MOST_SOFT_LINKS, Decision, ForestSnapshot
 from hardlink.domain.errors import Refused
 from hardlink.domain.graph import Entry, Node, Span, State, current_owner, fold_spans, profile_node
 from hardlink.domain.identity import Claim, Policy, decide, look_up, undo
@@ -36,6 +36,12 @@ class Everything(dict[Node, State]):
         return PROFILE if node.type == "profile" else NEW
 
 
+def snapshot(
+    facts: Facts, histories: Mapping[Node, Sequence[Entry]] | None = None
+) -> ForestSnapshot:
+    return ForestSnapshot(Everything(facts), histories or {})
+
+
 def claim(*ids: Node, policy: Policy = "move", said: int = NOW, **more: Any) -> Claim:
     return Claim(P, ids, HARD, policy, said, **more)
 
@@ -43,7 +49,7 @@ def claim(*ids: Node, policy: Policy = "move", said: int = NOW, **more: Any) -> 
 def decided(
     facts: Facts, *ids: Node, histories: Mapping[Node, Sequence[Entry]] | None = None, **more: Any
 ) -> Decision:
-    return decide(claim(*ids, **more), Everything(facts), histories)
+    return decide(claim(*ids, **more), snapshot(facts, histories))
 
 
 def linked(to: Node, said: int = 10) -> State:
@@ -332,10 +338,20 @@ def test_nodes_that_were_read_must_not_have_changed_but_a_hard_root_may() -> Non
     assert decision.checks == {P: 2, X: 7}
 
 
-def test_a_decision_asks_for_the_nodes_it_misses() -> None:
-    with pytest.raises(NeedsRead) as unread:
-        decide(claim(A, X), {A: ROOT})
-    assert set(unread.value.nodes) == {X, P}
+class Counting(ForestSnapshot):
+    """A reader that notes which nodes are asked for in one batch."""
+
+    def load(self, nodes: Iterable[Node], /) -> None:
+        batches.append(set(nodes))
+
+
+batches: list[set[Node]] = []
+
+
+def test_a_decision_reads_all_nodes_of_its_claim_in_one_batch() -> None:
+    batches.clear()
+    decide(claim(A, X), Counting(Everything({A: ROOT})))
+    assert batches == [{A, X, P}]
 
 
 def test_the_number_of_links_is_capped() -> None:
@@ -402,7 +418,7 @@ def test_the_number_of_links_to_soft_identifiers_fits_a_transaction() -> None:
 
 
 def undone(facts: Facts, histories: Mapping[Node, Sequence[Entry]]) -> Decision:
-    return undo(P, Everything(facts), histories, HARD, NOW)
+    return undo(P, snapshot(facts, histories), HARD, NOW)
 
 
 def test_undo_takes_the_newest_link_back_and_the_one_before_stands() -> None:
@@ -465,14 +481,14 @@ def test_undo_finds_the_link_of_the_soft_identifier_between() -> None:
 
 def test_undo_of_a_link_that_is_named_is_done_once() -> None:
     history = [entry(2, A), entry(3, B, undone=9)]
-    again = undo(P, Everything({P: linked(A)}), {P: history}, HARD, NOW, "e3")
+    again = undo(P, snapshot({P: linked(A)}, {P: history}), HARD, NOW, "e3")
     assert not again.states
     assert not again.undone
 
 
 def test_undo_of_a_link_that_is_not_the_newest_is_refused() -> None:
     with pytest.raises(Refused, match="not the newest"):
-        undo(P, Everything({P: linked(B)}), {P: [entry(2, A), entry(3, B)]}, HARD, NOW, "e2")
+        undo(P, snapshot({P: linked(B)}, {P: [entry(2, A), entry(3, B)]}), HARD, NOW, "e2")
 
 
 def test_undo_where_nothing_is_linked_is_refused() -> None:
@@ -531,16 +547,16 @@ def test_the_owner_is_the_newest_that_was_not_undone() -> None:
 def test_neighbouring_spans_with_one_root_are_one() -> None:
     found = [Span(0, 10, X), Span(10, 20, A), Span(20, 30, B)]
     facts = {X: State(rev=1, link=A)}
-    assert identity.roots(found, facts, HARD) == (Span(0, 20, A), Span(20, 30, B))
+    assert identity.resolve_spans(found, snapshot(facts), HARD) == (Span(0, 20, A), Span(20, 30, B))
 
 
 def test_a_look_up_finds_nobody_by_an_identifier_that_was_only_mentioned() -> None:
-    assert look_up(X, {X: State(rev=2)}, HARD) is None
+    assert look_up(X, snapshot({X: State(rev=2)}), HARD) is None
 
 
 def test_a_look_up_follows_a_soft_owner_to_its_customer() -> None:
     facts = {Y: State(rev=1, owner=X), X: State(rev=2, known=True, link=A, owner=A)}
-    assert look_up(Y, facts, HARD) == A
+    assert look_up(Y, snapshot(facts), HARD) == A
 
 
 @pytest.mark.parametrize("timed", [True, False])
@@ -549,7 +565,7 @@ def test_only_a_stranger_is_linked_by_what_is_said_of_strangers_alone(
     said_before: int, *, timed: bool
 ) -> None:
     """An order proves who somebody is, but takes nobody from the customer that they are."""
-    more: dict[str, Any] = {"policy": "refuse", "timed": timed, "stranger": True}
+    more: dict[str, Any] = {"policy": "refuse", "timed": timed, "evidence_only": True}
     assert decided({A: ROOT}, A, **more).states[P].link == A
     assert decided({A: ROOT, P: linked(A, said_before)}, A, **more).states == {}
     known = decided({A: ROOT, X: ROOT, P: linked(X, said_before)}, A, **more)

@@ -107,13 +107,13 @@ def test_microseconds_survive() -> None:
     ],
 )
 def test_the_offset_of_a_device(sent: int | None, happened: list[int], offset: int) -> None:
-    assert clock_skew.offset(NOON, sent, happened) == offset
+    assert clock_skew.estimate_offset(NOON, sent, happened) == offset
 
 
 def test_correction_keeps_the_order_of_a_devices_events() -> None:
     event_times = [NOON - 5, NOON, NOON + HOUR]
-    offset = clock_skew.offset(NOON, None, event_times)
-    corrected = [clock_skew.corrected(time, offset) for time in event_times]
+    offset = clock_skew.estimate_offset(NOON, None, event_times)
+    corrected = [clock_skew.correct_time(time, offset) for time in event_times]
     assert corrected == sorted(corrected)
     assert corrected[-1] == NOON
 

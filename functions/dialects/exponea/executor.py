@@ -21,7 +21,8 @@ from hardlink.domain.call import Call
 from hardlink.domain.commands import Track, Update
 from hardlink.domain.errors import HardlinkError, Invalid, TooLarge, TooManyIdentifiers
 from hardlink.domain.sources import Project
-from hardlink.services.service import NOT_KEPT, Service
+from hardlink.services.answers import NOT_KEPT
+from hardlink.services.service import Service
 
 CallOfToken = Callable[[str], Call]
 """Returns the call of the source with this project token. Raises `UnknownSource`."""

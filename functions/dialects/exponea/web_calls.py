@@ -126,11 +126,7 @@ def _choose_known(
     """The candidate whose session exists; the first one if none does or all do."""
     if not candidates:
         return None
-    first, *others = candidates
-    if token is None:
-        return first
-    for other in others:
-        call = call_of_token(token)
-        if not service.knows(call, first) and service.knows(call, other):
-            return other
-    return first
+    if token is None or len(candidates) == 1:
+        return candidates[0]
+    existing = service.existing_sessions(call_of_token(token), candidates)
+    return existing[0] if existing else candidates[0]

@@ -48,7 +48,8 @@ def follow_redirect(service: Service, request: Request) -> Answer:
     except Throttled as error:
         return answers.answer_redirect(Answer(None), redirect, [error.message])
     session = requests.read_redirect_session(request)
-    known_session = session if session and service.knows(call, session) else None
+    existing = service.existing_sessions(call, [session]) if session else []
+    known_session = existing[0] if existing else None
     payload, warnings = requests.read_redirect(request, write_key, redirect, known_session)
     answer = track(service, request, payload, call)
     return answers.answer_redirect(answer, redirect, warnings)

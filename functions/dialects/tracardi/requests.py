@@ -45,9 +45,9 @@ def read_payload(body: object, profile_less: str | None) -> Payload:
     return body
 
 
-def read_write_key(payload: Payload) -> str:
-    """The ID of the source that a payload names, empty if it names none."""
-    source = payload.get("source")
+def read_write_key(payload: object) -> str:
+    """Return the ID of the source that a payload names, empty if it names none."""
+    source = payload.get("source") if isinstance(payload, Mapping) else None
     id_ = source.get("id") if isinstance(source, Mapping) else source
     return str(id_).strip() if isinstance(id_, str | int) else ""
 

@@ -20,10 +20,11 @@ def new_id() -> str:
 class Call(NamedTuple):
     """One call of a source.
 
-    `now`: when it was received, microseconds. `evidence`: the ID under which every change that it makes is explained.
-    `policy`: what a second login on one profile does: the source's, else that of the client's own system. `sent`: the
-    device's clock when it was sent, where the client says so (Tracardi's `x-timestamp`). `trusted`: it carries a key
-    that only the shop's backend has, and so need not prove who its customers are. `bot`: it is one, and is not wanted.
+    `now`: when it was received, microseconds. `evidence`: the ID under which every change that it
+    makes is explained. `policy`: what a second login on one profile does: the source's, else that
+    of the client's own system. `sent`: the device's clock when it was sent, where the client says
+    so (Tracardi's `x-timestamp`). `trusted`: it carries a key that only the shop's backend has, and
+    so need not prove who its customers are. `bot`: it is one, and is not wanted.
     """
 
     name: str

@@ -1,9 +1,9 @@
-"""The states of nodes while a decision changes them: what it read, what it writes, and what must hold still."""
+"""Accumulate the changes of one decision: nodes that it read, writes and holds still."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from hardlink.domain.errors import Refused, TooManyIdentifiers
 from hardlink.domain.graph import (
@@ -19,28 +19,49 @@ from hardlink.domain.graph import (
 )
 
 MOST_SOFT_LINKS = 40
-"""Links of one profile to soft identifiers: a re-homing holds them all still in one transaction of 100 actions."""
+"""Links of one profile to soft identifiers: association holds them all still in one transaction."""
 MOST_LINKS = 200
-"""Entries in one profile's history: where more customers than this log in, the device identifies nobody."""
-
+"""Entries in one profile's history; a device that more customers use identifies nobody."""
 LINKS_A_DAY = 100
-"""Of them on one day, where a source says nothing else: a till in a shop has as many customers, a browser has not."""
+"""Of them on one day, by default: a till in a shop has as many customers, a browser has not."""
 
 Facts = Mapping[Node, State]
 Histories = Mapping[Node, Sequence[Entry]]
 
 
-class NeedsRead(Exception):
-    """The decision needs these nodes, or their histories, as well."""
+class ForestReader(Protocol):
+    """Reads nodes of the identity forest for one decision, each with one answer."""
 
-    def __init__(self, nodes: Iterable[Node], *, history: bool = False) -> None:
-        self.nodes = tuple(nodes)
-        self.history = history
-        super().__init__(", ".join(map(str, self.nodes)))
+    def load(self, nodes: Iterable[Node], /) -> None:
+        """Read these nodes in one batch, as `state` is going to ask for them."""
+
+    def state(self, node: Node) -> State:
+        """Read the state of a node; `State()` for a node that does not exist."""
+
+    def history(self, node: Node) -> Sequence[Entry]:
+        """Read the link history of a node, oldest first, and never before its state."""
+
+
+class ForestSnapshot(NamedTuple):
+    """A `ForestReader` over nodes that were read before. Raises `KeyError` for any other node."""
+
+    states: Facts
+    histories: Histories = NOTHING
+
+    def load(self, nodes: Iterable[Node], /) -> None:
+        """Read nothing: it is all here."""
+
+    def state(self, node: Node) -> State:
+        """Return the state of a node."""
+        return self.states[node]
+
+    def history(self, node: Node) -> Sequence[Entry]:
+        """Return the link history of a node."""
+        return self.histories[node]
 
 
 class NewEntry(NamedTuple):
-    """What a decision adds to a node's history."""
+    """The entry that a decision adds to a node's history."""
 
     rule: str
     effective_at: int
@@ -50,18 +71,23 @@ class NewEntry(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """One transaction's worth of changes; `customer` is the root that the claim is about.
+    """The changes of one transaction.
 
-    `states`: nodes that change, as they will be (`rev` is still the one read). `checks`: nodes that must not have
-    changed. `owned`: identifier, the customer that loses it, the one that gets it. `children`: soft node, profile.
-    `settled`: hard roots that it counts on. `undone`: history entries to mark. `warnings`: what the caller may not
-    expect.
+    - `customer`: the root that the claim is about.
+    - `states`: the nodes that change, as they will be; their `rev` is still the one that was read.
+    - `checks`: node -> `rev` of the nodes that must not have changed.
+    - `stable_roots`: hard roots that it counts on; their values may change meanwhile.
+    - `entries`: node -> the entry added to its history.
+    - `owned`: identifier, the customer that loses it, the customer that gets it.
+    - `children`: soft node, the profile that links to it.
+    - `undone`: history entries to mark.
+    - `warnings`: what the caller may not expect.
     """
 
     customer: Node
     states: Mapping[Node, State] = NOTHING
     checks: Mapping[Node, int] = NOTHING
-    settled: tuple[Node, ...] = ()
+    stable_roots: tuple[Node, ...] = ()
     entries: Mapping[Node, NewEntry] = NOTHING
     owned: tuple[tuple[Node, Node | None, Node | None], ...] = ()
     children: tuple[tuple[Node, Node], ...] = ()
@@ -70,85 +96,97 @@ class Decision(NamedTuple):
 
 
 class ChangeSet:
-    """The states of nodes as a decision changes them, and what it read on the way."""
+    """The nodes as a decision changes them, over what it reads on the way.
+
+    - `effective_at`: when the claim was made, microseconds; `timed`: its client named that time.
+    - `caps`: the most values of a type that one customer may have.
+    - `day`: the day of the claim, counted since 1970, for `links_a_day`; 0 counts nothing.
+    """
 
     def __init__(
         self,
-        facts: Facts,
+        reader: ForestReader,
         hard_types: frozenset[str],
-        said: int,
+        effective_at: int,
         *,
         timed: bool = False,
         caps: Mapping[str, int] = NOTHING,
-        histories: Histories = NOTHING,
         day: int = 0,
         links_a_day: int = LINKS_A_DAY,
     ) -> None:
         self.hard_types = hard_types
         self.warnings: list[str] = []
-        self._facts = facts
-        self._histories = histories
+        self._reader = reader
         self._caps = caps
         self._day = day
         self._links_a_day = links_a_day
         self._timed = timed
-        self._said = said
-        self._read: set[Node] = set()
+        self._effective_at = effective_at
+        self._read: dict[Node, State] = {}
         self._states: dict[Node, State] = {}
         self._entries: dict[Node, NewEntry] = {}
         self._owned: list[tuple[Node, Node | None, Node | None]] = []
         self._children: list[tuple[Node, Node]] = []
         self._undone: list[tuple[Node, Entry]] = []
 
+    def is_hard(self, node: Node) -> bool:
+        """Tell whether a node is a hard identifier."""
+        return node.type in self.hard_types
+
     def history(self, node: Node) -> Sequence[Entry]:
-        """A node's link history."""
-        if node not in self._histories:
-            raise NeedsRead([node], history=True)
-        return self._histories[node]
+        """Return a node's link history."""
+        return self._reader.history(node)
 
     def state(self, node: Node) -> State:
-        """A node as the decision has it so far. Raises `Unread`."""
-        if node not in self._facts:
-            raise NeedsRead([node])
-        self._read.add(node)
-        return self._states.get(node, self._facts[node])
+        """Return a node as the decision has it so far."""
+        if node not in self._read:
+            self._read[node] = self._reader.state(node)
+        return self._states.get(node, self._read[node])
 
-    def root(self, node: Node) -> Node:
-        """Where a link to this node ends: hard identifiers link to nothing."""
-        return node if node.type in self.hard_types else self.state(node).link or node
+    def resolve_root(self, node: Node) -> Node:
+        """Follow a link to this node to its root: hard identifiers link to nothing."""
+        if self.is_hard(node):
+            return node
+        return self.state(node).link or node
 
-    def roots(self, found: Sequence[Span]) -> tuple[Span, ...]:
-        """Spans with their targets followed to the root; neighbours with one root become one."""
-        joined: list[Span] = []
-        for span in found:
-            root = self.root(span.target)
-            if joined and joined[-1].target == root and joined[-1].end == span.start:
-                joined[-1] = joined[-1]._replace(end=span.end)
+    def resolve_spans(self, spans: Sequence[Span]) -> tuple[Span, ...]:
+        """Follow the targets of spans to their roots; neighbours with one root become one span."""
+        resolved: list[Span] = []
+        for span in spans:
+            root = self.resolve_root(span.target)
+            last = resolved[-1] if resolved else None
+            if last and last.target == root and last.end == span.start:
+                resolved[-1] = last._replace(end=span.end)
             else:
-                joined.append(span._replace(target=root))
-        return tuple(joined)
+                resolved.append(span._replace(target=root))
+        return tuple(resolved)
 
     def look_up(self, node: Node) -> Node | None:
-        """The customer that an identifier finds, at the time of a claim that says its time."""
+        """Find the customer of an identifier, at the time of a claim that names its time."""
         state = self.state(node)
-        found = state.owner
-        is_soft = node.type not in self.hard_types  # whose a hard one is was never otherwise
-        if is_soft and self._timed and self._said < state.owner_effective_at:
-            found = current_owner(
-                entry for entry in self.history(node) if entry.effective_at <= self._said
-            )
-        if found:
-            return self.root(found)
-        return self.root(node) if state.known or state.link else None
+        owner = state.owner
+        # a hard identifier never had another owner, so only a soft one has to be looked up in time
+        predates_owner = self._timed and self._effective_at < state.owner_effective_at
+        if predates_owner and not self.is_hard(node):
+            owner = self._owner_at(node, self._effective_at)
+        if owner:
+            return self.resolve_root(owner)
+        return self.resolve_root(node) if state.known or state.link else None
 
-    def know(self, node: Node) -> None:
-        """From now on somebody is known by this node."""
+    def _owner_at(self, node: Node, time: int) -> Node | None:
+        return current_owner(entry for entry in self.history(node) if entry.effective_at <= time)
+
+    def mark_known(self, node: Node) -> None:
+        """Make this node a customer of its own."""
         state = self.state(node)
         if not state.known:
             self._states[node] = state._replace(known=True)
 
-    def alias(self, node: Node, root: Node) -> None:
-        """Give a customer one more hard identifier: one of each type, and none that is another's."""
+    def add_alias(self, node: Node, root: Node) -> None:
+        """Give a customer one more hard identifier.
+
+        Raises `Refused` where the customer has another one of its type.
+        """
         ids = {root.type: root.value, **self.state(root).ids}
         if ids.get(node.type, node.value) != node.value:
             raise Refused(
@@ -158,109 +196,104 @@ class ChangeSet:
             )
         if node.type in ids:
             return
-        if self._timed and self._said <= self.state(node).undone:
-            self.supersede(f"{node.type!r} was unlinked")
+        if self._timed and self._effective_at <= self.state(node).undone:
+            self.warn_superseded(f"{node.type!r} was unlinked")
             return
         self._states[root] = self.state(root)._replace(
             ids={**self.state(root).ids, node.type: node.value}
         )
         self._states[node] = self.state(node)._replace(owner=root)
-        self._add(node, NewEntry("claim", self._said, owner=root))
+        self._add_entry(node, NewEntry("claim", self._effective_at, owner=root))
 
-    def own(self, node: Node, customer: Node) -> None:
-        """From now on a look-up of this soft identifier finds `customer`, unless a later word says otherwise."""
+    def set_owner(self, node: Node, customer: Node) -> None:
+        """Make a look-up of this soft identifier find `customer`, unless a later claim stands."""
         state = self.state(node)
         if customer in (node, state.owner):
             return
-        if self._timed and self._said <= max(state.owner_effective_at, state.undone):
-            self.supersede(f"{node.type!r} changed hands")
+        if self._timed and self._effective_at <= max(state.owner_effective_at, state.undone):
+            self.warn_superseded(f"{node.type!r} changed hands")
             return
-        before = self.root(state.owner) if state.owner else None
-        if before and before.type in self.hard_types and before != customer:
+        previous = self.resolve_root(state.owner) if state.owner else None
+        if previous and self.is_hard(previous) and previous != customer:
             self.warnings.append(
                 f"ids.{node.type}: it belonged to another customer; from now on it finds this one, "
                 "no history was moved"
             )
-        said = max(self._said, state.owner_effective_at + 1)
+        effective_at = max(self._effective_at, state.owner_effective_at + 1)
         self._states[node] = state._replace(owner=customer)
-        self._add(node, NewEntry("own", said, owner=customer))
-        self._hand_over(node, state.owner, customer)
+        self._add_entry(node, NewEntry("own", effective_at, owner=customer))
+        self._transfer_identifier(node, state.owner, customer)
 
     def link_once(self, soft: Node, customer: Node) -> None:
-        """A soft identifier links to a hard one once, with all that was known by it alone."""
+        """Link a soft identifier to a hard one, once, with all that was known by it alone."""
         state = self.state(soft)
-        if state.link or (self._timed and self._said <= state.undone):
+        if state.link or (self._timed and self._effective_at <= state.undone):
             return
-        said = max(self._said, state.effective_at + 1, state.owner_effective_at)
-        self.link(soft, NewEntry("known", said, customer), target=customer)
+        effective_at = max(self._effective_at, state.effective_at + 1, state.owner_effective_at)
+        self.add_link(soft, NewEntry("known", effective_at, customer), target=customer)
 
-    def supersede(self, what: str) -> None:
-        """Say that a claim came too late."""
+    def warn_superseded(self, what: str) -> None:
+        """Warn that a claim came too late."""
         self.warnings.append(f"superseded: {what} at a later time, which stands")
 
-    def link(self, node: Node, entry: NewEntry, *, target: Node | None) -> None:
-        """Add a link to a node's history, after which `target` is the root of its newest span."""
+    def add_link(self, node: Node, entry: NewEntry, *, target: Node | None) -> None:
+        """Add a link to a node's history, after which `target` is the root of its newest span.
+
+        Raises `Refused` where the node has as many links as it may have.
+        """
         state = self.state(node)
-        is_soft = entry.link is not None and entry.link.type not in self.hard_types
-        if state.links >= MOST_LINKS or (is_soft and state.soft_links >= MOST_SOFT_LINKS):
-            most = MOST_SOFT_LINKS if is_soft else MOST_LINKS
-            raise Refused(
-                f"{most} such links are kept for one visitor, and all are used: call anonymize first",
-                "session.id",
-                code="too_many_links",
-            )
+        is_soft = entry.link is not None and not self.is_hard(entry.link)
+        _check_room_for_link(state, is_soft=is_soft)
         if self._day and node.type == PROFILE:
-            state = self._one_more_today(state)
-        said = max(state.effective_at, entry.effective_at)
+            state = self._with_link_today(state)
         self._states[node] = state._replace(
             links=state.links + 1,
             soft_links=state.soft_links + is_soft,
-            effective_at=said,
+            effective_at=max(state.effective_at, entry.effective_at),
             link=target,
         )
-        self._add(node, entry)
+        self._add_entry(node, entry)
         if entry.link and is_soft:
             self._children.append((entry.link, node))
 
-    def _one_more_today(self, state: State) -> State:
-        """A profile with one more link on this day."""
-        today = state.links_that_day if state.day == self._day else 0
-        if today >= self._links_a_day:
+    def _with_link_today(self, state: State) -> State:
+        count = state.links_that_day if state.day == self._day else 0
+        if count >= self._links_a_day:
             raise Refused(
-                f"this visitor was linked {today} times today, which is the most there may be: try again tomorrow, "
-                "or call anonymize first",
+                f"this visitor was linked {count} times today, which is the most there may be: "
+                "try again tomorrow, or call anonymize first",
                 "session.id",
                 code="too_many_links_a_day",
             )
-        return state._replace(day=self._day, links_that_day=today + 1)
+        return state._replace(day=self._day, links_that_day=count + 1)
 
-    def take_back(self, node: Node, evidence: str, history: Sequence[Entry]) -> None:
-        """Mark the entries of one evidence ID undone and fold the rest again."""
-        gone = [entry for entry in history if entry.evidence == evidence and not entry.undone]
-        rest = [entry for entry in history if entry not in gone]
-        found = fold_spans(rest)
-        before, after = self.state(node).owner, current_owner(rest)
+    def undo_entries(self, node: Node, evidence: str) -> None:
+        """Mark a node's entries of one evidence ID undone, and fold the others again."""
+        history = self.history(node)
+        undone = [entry for entry in history if entry.evidence == evidence and not entry.undone]
+        rest = [entry for entry in history if entry not in undone]
+        owner_before, owner_after = self.state(node).owner, current_owner(rest)
         self._states[node] = self.state(node)._replace(
-            owner=after,
-            link=newest_root(found),
-            undone=self._said,
+            owner=owner_after, link=newest_root(fold_spans(rest)), undone=self._effective_at
         )
-        self._undone += [(node, entry) for entry in gone]
-        if before == after:
+        self._undone += [(node, entry) for entry in undone]
+        if owner_before == owner_after:
             return
-        if node.type in self.hard_types:
-            self._forget_alias(node, before)
+        if self.is_hard(node):
+            self._remove_alias(node, owner_before)
         else:
-            self._hand_over(node, before, after)
+            self._transfer_identifier(node, owner_before, owner_after)
 
-    def decision(self, customer: Node) -> Decision:
-        """What all of it comes to."""
-        held = self._read - self._states.keys()
+    def to_decision(self, customer: Node) -> Decision:
+        """Return the changes as one transaction about a customer."""
+        unchanged = self._read.keys() - self._states.keys()
+        stable_roots = [node for node in unchanged if self._is_stable_root(node)]
+        checked = unchanged.difference(stable_roots)
         return Decision(
             customer=customer,
             states=self._states,
-            checks={n: self._facts[n].rev for n in held if not self._is_settled(n)},
-            settled=tuple(sorted(n for n in held if self._is_settled(n))),
+            checks={node: self._read[node].rev for node in checked},
+            stable_roots=tuple(sorted(stable_roots)),
             entries=self._entries,
             owned=tuple(self._owned),
             children=tuple(self._children),
@@ -268,34 +301,36 @@ class ChangeSet:
             warnings=tuple(self.warnings),
         )
 
-    def _is_settled(self, node: Node) -> bool:
-        """A hard root stays one until it is erased, so nobody need hold it still: its values may change meanwhile."""
-        state = self._facts[node]
-        return node.type in self.hard_types and state.known and state.owner is None
+    def _is_stable_root(self, node: Node) -> bool:
+        # a hard root stays one until it is erased: holding its `rev` still would make every
+        # call about a popular customer wait for the others
+        state = self._read[node]
+        return self.is_hard(node) and state.known and state.owner is None
 
-    def _add(self, node: Node, entry: NewEntry) -> None:
-        """One entry a node and command: what it says of owner and link stands together, at one time."""
-        before = self._entries.get(node)
-        if before:
-            said = max(entry.effective_at, before.effective_at)
-            entry = entry._replace(owner=entry.owner or before.owner, effective_at=said)
+    def _add_entry(self, node: Node, entry: NewEntry) -> None:
+        # one entry a node and command, so that its owner and its link are undone together
+        previous = self._entries.get(node)
+        if previous:
+            entry = entry._replace(
+                owner=entry.owner or previous.owner,
+                effective_at=max(entry.effective_at, previous.effective_at),
+            )
         self._entries[node] = entry
         if entry.owner:
-            self._states[node] = self.state(node)._replace(owner_effective_at=entry.effective_at)
+            state = self.state(node)
+            self._states[node] = state._replace(owner_effective_at=entry.effective_at)
 
-    def _hand_over(self, node: Node, before: Node | None, after: Node | None) -> None:
-        """Move an identifier from one customer's list to another's, and count it where its type has a cap."""
+    def _transfer_identifier(self, node: Node, before: Node | None, after: Node | None) -> None:
         self._owned.append((node, before, after))
         for customer, step in ((before, -1), (after, 1)):
             if customer is None:
                 continue
-            if customer.type not in self.hard_types:
-                self._states[customer] = self.state(
-                    customer
-                )  # its own contribution lists its identifiers
-            self._count(node, customer, step)
+            if not self.is_hard(customer):
+                # its contribution lists its identifiers, and only a write lets association see it
+                self._states[customer] = self.state(customer)
+            self._count_identifier(node, customer, step)
 
-    def _count(self, node: Node, customer: Node, step: int) -> None:
+    def _count_identifier(self, node: Node, customer: Node, step: int) -> None:
         state = self.state(customer)
         if node.type not in self._caps and node.type not in state.counts:
             return
@@ -308,8 +343,22 @@ class ChangeSet:
             )
         self._states[customer] = state._replace(counts={**state.counts, node.type: count})
 
-    def _forget_alias(self, node: Node, root: Node | None) -> None:
+    def _remove_alias(self, node: Node, root: Node | None) -> None:
         if root is None:
             return
-        ids = {type_: value for type_, value in self.state(root).ids.items() if type_ != node.type}
-        self._states[root] = self.state(root)._replace(ids=ids)
+        state = self.state(root)
+        ids = {type_: value for type_, value in state.ids.items() if type_ != node.type}
+        self._states[root] = state._replace(ids=ids)
+
+
+def _check_room_for_link(state: State, *, is_soft: bool) -> None:
+    count, most = state.links, MOST_LINKS
+    if is_soft and state.soft_links >= MOST_SOFT_LINKS:
+        count, most = state.soft_links, MOST_SOFT_LINKS
+    if count < most:
+        return
+    raise Refused(
+        f"{most} such links are kept for one visitor, and all are used: call anonymize first",
+        "session.id",
+        code="too_many_links",
+    )

@@ -1,7 +1,8 @@
 """What callers may ask for: every body is validated once, here, and nowhere again.
 
-Unknown keys are ignored, as the real clients send some. Every error is an `Invalid` that names its field.
-The schemas are for pydantic's engine, without its models: importing those takes as long as a quarter of a cold start.
+Unknown keys are ignored, as the real clients send some. Every error is an `Invalid` that names its
+field. The schemas are for pydantic's engine, without its models: importing those takes as long as a
+quarter of a cold start.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ _C = TypeVar("_C", bound="WriteCommand")
 
 
 class Options(NamedTuple):
-    """Options of the tracker payload or of one event of it (seed 002; `save` and `saveEvents`: Tracardi's code)."""
+    """Options of the tracker payload or of one event of it.
+
+    Source: seed 002; `save` and `saveEvents` are in Tracardi's code.
+    """
 
     save: bool = True
     save_event: bool = True
@@ -56,7 +60,8 @@ class Options(NamedTuple):
 class Event(NamedTuple):
     """One event of a tracker payload (seed 002). `time`: when it happened, on the device's clock.
 
-    `order`: the order that it is (`number`, `total?`, `email?`): it is stored once, however often it is sent.
+    `order`: the order that it is (`number`, `total?`, `email?`): it is stored once, however often
+    it is sent.
     """
 
     type: str
@@ -86,8 +91,9 @@ class Event(NamedTuple):
 class WriteCommand:
     """What every write call says: its source, and the session if it has one.
 
-    `sent`: the device's clock when it sent the call, milliseconds. It stands in the body for browsers, which ask for
-    permission first where it stands in a header (Tracardi's `x-timestamp`). `token`: what proves who its visitor is.
+    `sent`: the device's clock when it sent the call, milliseconds. It stands in the body for
+    browsers, which ask for permission first where it stands in a header (Tracardi's `x-timestamp`).
+    `token`: what proves who its visitor is.
     """
 
     source: Any
@@ -112,16 +118,18 @@ class WriteCommand:
 class Track(WriteCommand):
     """`POST /track`: the tracker payload of seed 002, plus identifiers and values of the visitor.
 
-    `ids`, `segments`, `traits`, `attributes` and `consents` are about the visitor. `events` are validated one by one,
-    by `event`. Fields that only dialects set:
+    `ids`, `segments`, `traits`, `attributes` and `consents` are about the visitor. `events` are
+    validated one by one, by `event`. Fields that only dialects set:
 
     - `linked_session`: another session ID that this visitor sends as well.
-    - `only_current_customer`: soft `ids` are set on the customer who is logged in here, and look up no other customer.
-    - `server_side`: the shop's backend reports events of the customer with these `ids`, without a session: they are
-      kept under the customer's own session.
-    - `profile_less`: events of no visitor, kept under the source's own session (also a native field).
-    - `forwarded_profile`: the profile in a link from another site. If it exists, a new session joins it rather than
-      `profile`.
+    - `only_current_customer`: soft `ids` are set on the customer who is logged in here, and look up
+      no other customer.
+    - `server_side`: the shop's backend reports events of the customer with these `ids`, without a
+      session: they are kept under the customer's own session.
+    - `profile_less`: events of no visitor, kept under the source's own session (also a native
+      field).
+    - `forwarded_profile`: the profile in a link from another site. If it exists, a new session
+      joins it rather than `profile`.
     - `jitter`: microseconds by which the times of events may differ when a client sends them again.
     """
 
@@ -172,7 +180,10 @@ class Track(WriteCommand):
 
 @dataclass(eq=False, repr=False)
 class Identify(WriteCommand):
-    """`POST /identify`: say who a session's visitor is. `time`: when it was said, on the device's clock."""
+    """`POST /identify`: link a session's visitor to a customer.
+
+    `time`: of the login, on the device's clock.
+    """
 
     profile: Any
     ids: Properties
@@ -185,7 +196,7 @@ class Identify(WriteCommand):
 
 @dataclass(eq=False, repr=False)
 class Update(Identify):
-    """`POST /update`: say something about a session's visitor, or about the customer with these `ids`."""
+    """`POST /update`: set values of a session's visitor, or of the customer with these `ids`."""
 
 
 @dataclass(eq=False, repr=False)
@@ -239,7 +250,10 @@ def read(command: type[_C], body: object) -> _C:
 
 
 def event(body: object, number: int) -> Event:
-    """One event of a payload, its limits held (seed 004). Raises `Invalid` naming `events[number]`."""
+    """Parse one event of a payload, with the limits of seed 004.
+
+    Raises `Invalid` naming `events[number]`.
+    """
     field = f"events[{number}]"
     if not isinstance(body, Mapping):
         raise Invalid("an event is a JSON object with a type", field)

@@ -1,6 +1,7 @@
-"""What identifying a visitor does: pure decisions over the nodes they read. No I/O, no clock, no randomness.
+"""Decide what identifying a visitor changes: rules over nodes, without clock or randomness.
 
-A decision that needs a node it was not given raises `Unread`; its caller reads the node and decides again.
+A decision asks a `ForestReader` for the nodes that it needs, and its caller writes it only if none
+of them changed since.
 """
 
 from __future__ import annotations
@@ -8,32 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from hardlink.domain.changeset import (
-    LINKS_A_DAY,
-    ChangeSet,
-    Decision,
-    Facts,
-    Histories,
-    NeedsRead,
-    NewEntry,
-)
+from hardlink.domain.changeset import LINKS_A_DAY, ChangeSet, Decision, ForestReader, NewEntry
 from hardlink.domain.errors import Refused
-from hardlink.domain.graph import NOBODY, NOTHING, Entry, Node, Span, fold_spans
-from hardlink.domain.graph import newest_root as newest_of
+from hardlink.domain.graph import (
+    NOBODY,
+    NOTHING,
+    Entry,
+    Node,
+    Span,
+    fold_spans,
+    newest_root,
+)
 from hardlink.domain.times import END
 
 Policy = Literal["move", "split", "refuse"]
 
 
 class Claim(NamedTuple):
-    """A command says: whoever is behind `profile` is the customer with these identifiers.
+    """The claim that the visitor behind `profile` is the customer with these identifiers.
 
-    `ids`: in order of preference. `hard_types`: the project's. `said`: when it was said, microseconds;
-    `timed`: the client named that time, so it may be late. `caps`: most values of a type for one customer.
-    `stranger`: what proves who somebody is; with `refuse` it takes nobody from a customer, not even from before they
-    were one. `own`: `profile` is this customer's own, of what happened on no device: it can be nobody else's, so it is
-    linked whatever was taken back. `day`: on which it came in (of days since 1970), for `links_a_day`; 0 counts
-    nothing.
+    - `ids`: in order of preference; `hard_types`: the project's.
+    - `effective_at`: when it was made, microseconds; `timed`: the client named that time, so the
+      claim may be late.
+    - `caps`: the most values of a type for one customer.
+    - `evidence_only`: it proves who somebody is, as an order does; with the policy `refuse` it
+      takes nobody from a customer, not even from before they were one.
+    - `own`: `profile` is this customer's own, of events that happened on no device; no other
+      customer can have it, so it is linked whatever was undone.
+    - `day`: the day on which it came in, counted since 1970, for `links_a_day`; 0 counts nothing.
     """
 
     profile: Node | None
@@ -43,228 +46,283 @@ class Claim(NamedTuple):
     effective_at: int
     timed: bool = False
     caps: Mapping[str, int] = NOTHING
-    stranger: bool = False
+    evidence_only: bool = False
     own: bool = False
     day: int = 0
     links_a_day: int = LINKS_A_DAY
 
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node that it names."""
+        return (*self.ids, self.profile) if self.profile else self.ids
 
-def decide(claim: Claim, facts: Facts, histories: Histories | None = None) -> Decision:
-    """What a claim changes. Raises `Refused` where a rule forbids it, `Unread` where facts are missing."""
-    named = [*claim.ids, claim.profile] if claim.profile else claim.ids
-    if missing := [node for node in named if node not in facts]:
-        raise NeedsRead(missing)
-    draft = ChangeSet(
-        facts,
+
+def decide(claim: Claim, reader: ForestReader) -> Decision:
+    """Decide what a claim changes. Raises `Refused` where a rule forbids it."""
+    reader.load(claim.nodes)
+    changes = ChangeSet(
+        reader,
         claim.hard_types,
         claim.effective_at,
         timed=claim.timed,
         caps=claim.caps,
-        histories=histories or NOTHING,
         day=claim.day,
         links_a_day=claim.links_a_day,
     )
-    hard = [node for node in claim.ids if node.type in claim.hard_types]
-    soft = [node for node in claim.ids if node.type not in claim.hard_types]
-    customer = _known_customer(draft, hard) if hard else _soft_customer(draft, soft)
-    if customer.type in claim.hard_types:
-        _bring_along(draft, soft, customer)
+    hard = [node for node in claim.ids if changes.is_hard(node)]
+    soft = [node for node in claim.ids if not changes.is_hard(node)]
+    customer = _known_customer(changes, hard) if hard else _soft_customer(changes, soft)
+    if changes.is_hard(customer):
+        _bring_along(changes, soft, customer)
     if claim.profile:
-        _relink(draft, claim, claim.profile, customer)
-    return draft.decision(customer)
+        _relink(changes, claim, claim.profile, customer)
+    return changes.to_decision(customer)
 
 
 def undo(
     profile: Node,
-    facts: Facts,
-    histories: Histories,
+    reader: ForestReader,
     hard_types: frozenset[str],
     now: int,
     evidence: str | None = None,
 ) -> Decision:
-    """Takes back the newest link of a profile, with everything that the same command linked.
+    """Undo the newest link of a profile, with everything that the same command linked (rule 11).
 
-    `evidence`: of the link that is meant; where it was taken back already, nothing changes. Raises `Refused` where
-    nothing is linked or another link is the newest, `Unread` where facts or histories are missing.
+    `evidence`: of the link that is meant; nothing changes where it was undone before.
+    Raises `Refused` where nothing is linked, or another link is the newest.
     """
-    chain = _chain(profile, facts, histories, hard_types)
-    if any(e.evidence == evidence and e.undone for entries in chain.values() for e in entries):
+    chain = _read_chain(profile, reader, hard_types)
+    if evidence and _was_undone(chain, evidence):
         return Decision(profile)
-    newest = _newest(chain)
+    newest = _newest_link(chain)
     if newest and evidence not in (None, newest.evidence):
         raise Refused("this is not the newest link: take back the newer ones first", "evidence")
     if newest is None:
         raise Refused("nothing is linked here that could be undone", code="nothing_to_undo")
-    # a node before its history: what is written holds the node as it was read, and so no history that is older
-    if missing := [node for node in newest.nodes if node not in facts]:
-        raise NeedsRead(missing)
-    if missing := [node for node in newest.nodes if node not in histories]:
-        raise NeedsRead(missing, history=True)
-    draft = ChangeSet(facts, hard_types, now)
+    reader.load(newest.nodes)
+    changes = ChangeSet(reader, hard_types, now)
     for node in chain:
-        draft.state(node)  # what chose the evidence must not change either
+        changes.state(node)  # the evidence was chosen by them, so they must not change either
     for node in newest.nodes:
-        draft.take_back(node, newest.evidence, histories[node])
-    return draft.decision(profile)
+        changes.undo_entries(node, newest.evidence)
+    return changes.to_decision(profile)
 
 
-def roots(found: Sequence[Span], facts: Facts, hard_types: frozenset[str]) -> tuple[Span, ...]:
-    """Spans followed to the roots, neighbours joined. Raises `Unread`."""
-    return ChangeSet(facts, hard_types, 0).roots(found)
+def resolve_spans(
+    spans: Sequence[Span], reader: ForestReader, hard_types: frozenset[str]
+) -> tuple[Span, ...]:
+    """Follow spans to their roots; neighbours with one root become one span."""
+    return ChangeSet(reader, hard_types, 0).resolve_spans(spans)
 
 
-def look_up(node: Node, facts: Facts, hard_types: frozenset[str]) -> Node | None:
-    """The customer that an identifier finds, `None` when nobody is known by it. Raises `Unread`."""
-    return ChangeSet(facts, hard_types, 0).look_up(node)
+def look_up(node: Node, reader: ForestReader, hard_types: frozenset[str]) -> Node | None:
+    """Find the customer of an identifier; `None` where no customer has it."""
+    return ChangeSet(reader, hard_types, 0).look_up(node)
 
 
-def _known_customer(draft: ChangeSet, hard: Sequence[Node]) -> Node:
-    """The one customer that these hard identifiers are, with those it did not have yet (they never merge two)."""
-    known = {root for node in hard if (root := draft.look_up(node))}
+def find_root(
+    profile: Node, reader: ForestReader, hard_types: frozenset[str], time: int | None
+) -> Node:
+    """Find the customer behind a profile at a time (`None`: now), or the profile itself."""
+    state = reader.state(profile)
+    target = state.link
+    if time is not None and state.links and time < state.effective_at:
+        target = _link_at(reader.history(profile), time)
+    if target is None:
+        return profile
+    if target.type in hard_types:
+        return target
+    return reader.state(target).link or target
+
+
+def _link_at(history: Sequence[Entry], time: int) -> Node | None:
+    """Return the target of a history's newest span as it was at a time."""
+    return newest_root(fold_spans(entry for entry in history if entry.effective_at <= time))
+
+
+def _known_customer(changes: ChangeSet, hard: Sequence[Node]) -> Node:
+    """Return the one customer with these hard identifiers, and give it those that it lacks.
+
+    Raises `Refused` where they belong to two customers, as customers never merge.
+    """
+    roots = [changes.look_up(node) for node in hard]
+    known = list(dict.fromkeys(root for root in roots if root))
     if len(known) > 1:
         raise Refused(
-            "these identifiers belong to different customers, who are never merged: send those of one customer",
+            "these identifiers belong to different customers, who are never merged: "
+            "send those of one customer",
             f"ids.{hard[1].type}",
             code="identifier_conflict",
         )
-    root = known.pop() if known else hard[0]
-    draft.know(root)
+    root = known[0] if known else hard[0]
+    changes.mark_known(root)
     for node in hard:
-        draft.alias(node, root)
+        changes.add_alias(node, root)
     return root
 
 
-def _bring_along(draft: ChangeSet, soft: Sequence[Node], customer: Node) -> None:
-    """Soft identifiers belong to the customer they are sent with, and so does who was known by them alone."""
+def _bring_along(changes: ChangeSet, soft: Sequence[Node], customer: Node) -> None:
+    """Give a customer the soft identifiers of the claim, with all that was known by them alone."""
     for node in soft:
-        found = draft.look_up(node)
-        if found == customer:
+        owner = changes.look_up(node)
+        if owner == customer:
             continue
-        if found and found.type in draft.hard_types:
-            draft.own(node, customer)
+        if owner and changes.is_hard(owner):
+            changes.set_owner(node, customer)
             continue
-        for member in dict.fromkeys((found or node, node)):
-            draft.own(member, customer)
-            draft.link_once(member, customer)
+        for member in dict.fromkeys((owner or node, node)):
+            changes.set_owner(member, customer)
+            changes.link_once(member, customer)
 
 
-def _soft_customer(draft: ChangeSet, soft: Sequence[Node]) -> Node:
-    """The customer that owns these identifiers: one with a hard ID first, else one known by them, else a new one."""
-    found = {node: draft.look_up(node) for node in soft}
-    known = [root for root in found.values() if root]
-    customer = next((r for r in known if r.type in draft.hard_types), (known or soft)[0])
-    draft.know(customer)
-    if customer.type in draft.hard_types:
+def _soft_customer(changes: ChangeSet, soft: Sequence[Node]) -> Node:
+    """Choose the customer of soft identifiers: with a hard ID, else a known one, else a new one."""
+    owners = {node: changes.look_up(node) for node in soft}
+    known = [owner for owner in owners.values() if owner]
+    hard = [owner for owner in known if changes.is_hard(owner)]
+    customer = [*hard, *known, *soft][0]
+    changes.mark_known(customer)
+    if hard:
         return customer
-    for node, root in found.items():
-        if root is None:
-            draft.own(node, customer)
-        elif root != customer:
-            draft.warnings.append(
-                f"ids.{node.type}: another customer is known by it; send both with a hard ID to join them"
+    for node, owner in owners.items():
+        if owner is None:
+            changes.set_owner(node, customer)
+        elif owner != customer:
+            changes.warnings.append(
+                f"ids.{node.type}: another customer is known by it; "
+                "send both with a hard ID to join them"
             )
     return customer
 
 
-def _relink(draft: ChangeSet, claim: Claim, profile: Node, customer: Node) -> None:
-    """What being identified as `customer` does to the link of a profile."""
-    state = draft.state(profile)
-    if not (claim.own and state.link is None):
-        if claim.timed and claim.effective_at <= state.undone:
-            draft.supersede("a link was undone")
+def _relink(changes: ChangeSet, claim: Claim, profile: Node, customer: Node) -> None:
+    """Link a profile to the customer that it is identified as (rules 3 and 4)."""
+    state = changes.state(profile)
+    is_first_own_link = claim.own and state.link is None
+    if claim.timed and not is_first_own_link:
+        if claim.effective_at <= state.undone:
+            changes.warn_superseded("a link was undone")
             return
-        if (
-            claim.timed
-            and state.links
-            and claim.effective_at <= state.effective_at
-            and not claim.stranger
-        ):
-            _relink_late(draft, claim, profile, customer)
+        is_late = state.links > 0 and claim.effective_at <= state.effective_at
+        if is_late and not claim.evidence_only:
+            _relink_late(changes, claim, profile, customer)
             return
-    current = draft.root(state.link) if state.link else None
+    _relink_now(changes, claim, profile, customer)
+
+
+def _relink_now(changes: ChangeSet, claim: Claim, profile: Node, customer: Node) -> None:
+    """Add a link that is newer than every other one of the profile."""
+    state = changes.state(profile)
+    current = changes.resolve_root(state.link) if state.link else None
     if current == customer:
         return
-    rule = _rule(claim, current, customer)
-    said = max(claim.effective_at, state.effective_at + 1)
-    entry = NewEntry(rule, said, customer, starts_span=_begins(claim, rule))
-    draft.link(profile, entry, target=customer)
+    effective_at = max(claim.effective_at, state.effective_at + 1)
+    changes.add_link(profile, _entry(claim, current, customer, effective_at), target=customer)
 
 
-def _relink_late(draft: ChangeSet, claim: Claim, profile: Node, customer: Node) -> None:
-    """A claim that was said before the newest link: it takes its place in the history, what came later stands."""
-    history = draft.history(profile)
-    before = fold_spans(history)
-    said_before = fold_spans(entry for entry in history if entry.effective_at <= claim.effective_at)
-    target = newest_of(said_before)
-    current = draft.root(target) if target else None
+def _relink_late(changes: ChangeSet, claim: Claim, profile: Node, customer: Node) -> None:
+    """Put a claim older than the newest link in its place in the history; later links stand."""
+    history = changes.history(profile)
+    target = _link_at(history, claim.effective_at)
+    current = changes.resolve_root(target) if target else None
     if current == customer:
-        return  # it said nothing new then, and moves nothing back now
+        return  # it changed nothing then, and moves nothing back now
+    entry = _entry(claim, current, customer, claim.effective_at)
+    before, after = fold_spans(history), fold_spans([*history, _trial_entry(entry)])
+    changes_spans = changes.resolve_spans(before) != changes.resolve_spans(after)
+    if changes_spans and not _is_placed(changes, claim, history, customer):
+        changes.add_link(profile, entry, target=newest_root(after))
+    elif not _belongs_to(changes.resolve_spans(before), claim.effective_at, customer):
+        changes.warn_superseded("this visitor was identified")
+
+
+def _trial_entry(entry: NewEntry) -> Entry:
+    """Return the entry as it would stand in the history, newer than all of the same time."""
+    return Entry(
+        rev=END,
+        rule=entry.rule,
+        evidence="",
+        at=0,
+        effective_at=entry.effective_at,
+        source="",
+        nodes=(),
+        link=entry.link,
+        starts_span=entry.starts_span,
+    )
+
+
+def _is_placed(changes: ChangeSet, claim: Claim, history: Sequence[Entry], customer: Node) -> bool:
+    """Tell whether a late claim is in the history already, or a later hard ID took its place."""
+    for entry in history:
+        if entry.rule == "known" and entry.effective_at >= claim.effective_at and not entry.undone:
+            return True
+        is_same_time = entry.effective_at == claim.effective_at
+        if is_same_time and entry.link and changes.resolve_root(entry.link) == customer:
+            return True
+    return False
+
+
+def _belongs_to(spans: Sequence[Span], time: int, customer: Node) -> bool:
+    return any(span.start <= time < span.end and span.target == customer for span in spans)
+
+
+def _entry(claim: Claim, current: Node | None, customer: Node, effective_at: int) -> NewEntry:
     rule = _rule(claim, current, customer)
-    entry = NewEntry(rule, claim.effective_at, customer, starts_span=_begins(claim, rule))
-    trial = Entry(END, rule, "", 0, claim.effective_at, "", (), customer, entry.starts_span)
-    after = fold_spans([*history, trial])
-    placed = any(
-        e.effective_at == claim.effective_at and e.link and draft.root(e.link) == customer
-        for e in history
-    )
-    replaced = any(
-        e.rule == "known" and e.effective_at >= claim.effective_at and not e.undone for e in history
-    )
-    if not (placed or replaced) and draft.roots(before) != draft.roots(after):
-        draft.link(profile, entry, target=newest_of(after))
-    elif not any(
-        s.start <= claim.effective_at < s.end and s.target == customer for s in draft.roots(before)
-    ):
-        draft.supersede("this visitor was identified")
+    # an earlier event stays where it is, but for one that was known by a soft identifier alone
+    starts_span = claim.policy == "split" and rule != "known"
+    return NewEntry(rule, effective_at, customer, starts_span=starts_span)
 
 
 def _rule(claim: Claim, current: Node | None, customer: Node) -> str:
-    """Why the link changes. Raises `Refused` where the source's policy forbids it."""
+    """Return the rule by which a link changes. Raises `Refused` where the policy forbids it."""
     if current is None:
         return "first"
     if current.type not in claim.hard_types and customer.type in claim.hard_types:
-        return "known"  # who was known by a soft identifier alone gets the hard one
+        return "known"  # a customer known by a soft identifier alone gets its hard one
     if claim.policy == "refuse" and current != customer:
-        raise _refused()
+        raise Refused(
+            "another customer is logged in here: call anonymize first",
+            "ids",
+            code="another_customer",
+        )
     return claim.policy
 
 
-def _begins(claim: Claim, rule: str) -> bool:
-    """Whether the link begins a new span, so that earlier events stay where they are."""
-    return claim.policy == "split" and rule != "known"
-
-
-def _refused() -> Refused:
-    return Refused(
-        "another customer is logged in here: call anonymize first", "ids", code="another_customer"
-    )
-
-
-def _chain(
-    profile: Node, facts: Facts, histories: Histories, hard_types: frozenset[str]
+def _read_chain(
+    profile: Node, reader: ForestReader, hard_types: frozenset[str]
 ) -> dict[Node, Sequence[Entry]]:
-    """The histories that a profile's customer hangs on: its own, and that of the soft identifier between."""
-    if profile not in facts:
-        raise NeedsRead([profile])
-    if profile not in histories:
-        raise NeedsRead([profile], history=True)
-    last = newest_of(fold_spans(histories[profile]))
-    nodes = [profile, *([last] if last and last.type not in hard_types else [])]
-    if missing := [node for node in nodes if node not in facts]:
-        raise NeedsRead(missing)
-    if missing := [node for node in nodes if node not in histories]:
-        raise NeedsRead(missing, history=True)
-    return {node: histories[node] for node in nodes}
+    """Read the histories of a profile and of the soft identifier that it links to."""
+    chain = {profile: reader.history(profile)}
+    last = newest_root(fold_spans(chain[profile]))
+    if last and last.type not in hard_types:
+        chain[last] = reader.history(last)
+    return chain
 
 
-def _newest(chain: Mapping[Node, Sequence[Entry]]) -> Entry | None:
-    """The link that came last: of one node by its revisions, of two by the clock.
+def _was_undone(chain: Mapping[Node, Sequence[Entry]], evidence: str) -> bool:
+    entries = (entry for history in chain.values() for entry in history)
+    return any(entry.undone and entry.evidence == evidence for entry in entries)
 
-    None where it led to somebody who was erased: the one before it is another's, and stays.
+
+def _newest_link(chain: Mapping[Node, Sequence[Entry]]) -> Entry | None:
+    """Return the link that came last: of one node by its revisions, of two by the clock.
+
+    `None` where it led to an erased customer: the link before it is another customer's, and stays.
     """
-    live = [[e for e in entries if e.link and not e.undone] for entries in chain.values()]
-    newest = [max(entries, key=lambda e: e.rev) for entries in live if entries]
+    newest: list[Entry] = []
+    for history in chain.values():
+        live = [entry for entry in history if entry.link and not entry.undone]
+        if live:
+            newest.append(max(live, key=_revision))
     if newest and newest[0].link == NOBODY:
         return None
-    newest = [entry for entry in newest if entry.link != NOBODY]
-    return max(newest, key=lambda e: e.at, default=None)
+    remaining = [entry for entry in newest if entry.link != NOBODY]
+    return max(remaining, key=_written_at, default=None)
+
+
+def _revision(entry: Entry) -> int:
+    return entry.rev
+
+
+def _written_at(entry: Entry) -> int:
+    return entry.at

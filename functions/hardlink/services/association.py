@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hardlink.domain import identity
+from hardlink.domain.changeset import ForestSnapshot
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import PROFILE, Node, fold_spans, merging_link
 from hardlink.domain.records import Contribution, Item, Key, MergeNotice, Record, Session, Table
@@ -148,7 +149,7 @@ class Association:
             return None  # it is being erased, and so this node changes soon, or does not need it any more
         facts = {soft: read.state for soft, read in between.items()}
         wanted: dict[Node, list[tuple[int, int]]] = {}
-        for span in identity.roots(found, facts, hard):
+        for span in identity.resolve_spans(found, ForestSnapshot(facts), hard):
             wanted.setdefault(span.target, []).append((span.start, span.end))
         revs = {node: record.state.rev, **{soft: state.rev for soft, state in facts.items()}}
         homes = nodes.read_rows(self._store, project_id, node, "h/")

@@ -1,69 +1,127 @@
-"""Opting out and in: who denied tracking is not tracked on any session of the profile, from the answer on (I9)."""
+"""Carry out `consent`: a visitor who opts out is not tracked on any session of the profile (I9)."""
 
 from __future__ import annotations
 
 from hardlink.domain import records, values
-from hardlink.domain.call import Call
-from hardlink.domain.commands import TRACKING
-from hardlink.domain.errors import Busy
-from hardlink.domain.graph import Node
-from hardlink.domain.records import Session
-from hardlink.services.links import BEING_ERASED
+from hardlink.domain.call import Call, NewId
+from hardlink.domain.commands import TRACKING, Consent
+from hardlink.domain.errors import Invalid
+from hardlink.domain.graph import NOBODY, Node
+from hardlink.domain.records import Record, Session
+from hardlink.services.answers import Answer, visitor_answer
+from hardlink.services.erasure import Erasure
+from hardlink.services.sessions import Opening, Sessions, Visit
 from hardlink.storage import items, keys, nodes
+from hardlink.storage.node_reader import LivingNodeReader
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.store import Action, Check, ConditionFailed, Patch, Present, Put, Rev, Store
+from hardlink.storage.store import (
+    Action,
+    Check,
+    ConditionFailed,
+    Patch,
+    Present,
+    Put,
+    Rev,
+    Store,
+    merged_actions,
+)
 
 
 class Consents:
-    """Writes the consent of a profile, then of each of its sessions."""
+    """Writes the consent of a profile, then of each of its sessions.
 
-    def __init__(self, store: Store) -> None:
+    The profile comes first: a session that is opened meanwhile copies its consent from there, or
+    fails and reads again; a session that was opened before is one of the profile's sessions.
+    """
+
+    def __init__(self, store: Store, sessions: Sessions, erasure: Erasure, new_id: NewId) -> None:
         self._store = store
+        self._sessions = sessions
+        self._erasure = erasure
+        self._new_id = new_id
 
-    def set(self, call: Call, session: Session, *, denied: bool) -> None:
-        """Hold from the moment this returns.
+    def set_consent(self, call: Call, command: Consent) -> Answer:
+        """Opt a visitor out of tracking, on all sessions of the profile, or in again.
 
-        The profile comes first: a session that is opened meanwhile copies its consent from there, or fails and
-        reads again; one that was opened before is found among the profile's sessions.
+        It holds from the moment of the answer. With `erase` the visitor is erased as well.
         """
+        denied = command.tracking == "denied"
+        if command.erase and not denied:
+            raise Invalid("whoever is erased is not tracked: send tracking as denied", "erase")
+        visit = Visit(
+            command.session_id or self._new_id(),
+            profile=command.profile,
+            is_generated=command.session_id is None,
+            is_quiet=True,
+            opts_in=not denied,
+        )
+        session = self._set(call, visit, denied=denied)
+        answer = {**visitor_answer(session), "tracking": command.tracking}
+        if session.profile == NOBODY or not command.erase:
+            return answer
+        erasure = self._erasure.erase_node(call.project_id, session.profile)
+        return {**answer, "profile": {"id": None}, "erasure": {"id": erasure}}
+
+    def _set(self, call: Call, visit: Visit, *, denied: bool) -> Session:
         for _ in optimistic_retries():
+            reader = LivingNodeReader(self._store, call.project_id)
+            session, opening = self._begin(call, reader, visit)
+            if session.profile == NOBODY:
+                return session  # the visitor had opted out before the erasure, and that stays so
             try:
-                rev = self._set_profile(call, session.profile, denied=denied)
-                self._set_sessions(call, session.profile, rev, denied=denied)
+                rev = self._write(call, reader, session, opening, denied=denied)
+                if opening is None or not opening.is_new_profile:
+                    self._set_sessions(call, session.profile, rev, denied=denied)
             except ConditionFailed:
                 continue
-            return
+            return session
+        raise AssertionError("retries end in an answer or an error")
 
-    def _set_profile(self, call: Call, profile: Node, *, denied: bool) -> int:
-        """Writes the profile if it says something else, and answers its `rev`. Raises `ConditionFailed`."""
-        record = nodes.read_records(self._store, call.project_id, [profile])[profile]
-        if not record.exists:
-            raise Busy(BEING_ERASED)
-        told = values.with_timestamp(
-            "consents", {TRACKING: "denied" if denied else "granted"}, call.now
-        )
-        before = record.values.get(("consents", TRACKING))
-        if record.denied == denied and before and before.json == told["consents", TRACKING].json:
-            return record.state.rev
-        rev = record.state.rev + 1
-        fresh = record._replace(
-            denied=denied,
-            values={**record.values, **told},
-            state=record.state._replace(rev=rev),
-        )
-        self._store.write(
-            [
-                Put(
-                    keys.node_head(call.project_id, profile),
-                    items.encode_record(fresh),
-                    Rev(rev - 1),
-                )
-            ]
-        )
-        return rev
+    def _begin(
+        self, call: Call, reader: LivingNodeReader, visit: Visit
+    ) -> tuple[Session, Opening | None]:
+        known = None
+        if not visit.is_generated:
+            known = self._sessions.read(call.project_id, visit.session_id)
+        if known and not known.is_erased:
+            return known, None
+        opening = self._sessions.plan_opening(call, reader, visit, known)
+        if opening.session.denied:
+            return opening.without_session(), None
+        return opening.session, opening
+
+    def _write(
+        self,
+        call: Call,
+        reader: LivingNodeReader,
+        session: Session,
+        opening: Opening | None,
+        *,
+        denied: bool,
+    ) -> int:
+        """Write the profile's consent, and the session if it is new; return the profile's `rev`.
+
+        Raises `ConditionFailed`.
+        """
+        reader.check(session.profile)
+        record = reader.record(session.profile)
+        fresh = _with_consent(record, call.now, denied=denied)
+        actions: list[Action] = []
+        if fresh.state.rev != record.state.rev:
+            head = keys.node_head(call.project_id, session.profile)
+            actions = [Put(head, items.encode_record(fresh), Rev(record.state.rev))]
+        if opening:
+            denied_session = session._replace(denied=denied)
+            opening_actions = self._sessions.opening_actions(
+                call, opening._replace(session=denied_session)
+            )
+            actions = merged_actions(opening_actions, actions)
+        if actions:
+            self._store.write(actions)
+        return fresh.state.rev
 
     def _set_sessions(self, call: Call, profile: Node, rev: int, *, denied: bool) -> None:
-        """Writes the sessions that say something else, as long as the profile stays. Raises `ConditionFailed`."""
+        """Write the sessions with another consent. Raises `ConditionFailed`."""
         unchanged = Check(keys.node_head(call.project_id, profile), Rev(rev))
         members = nodes.read_rows(self._store, call.project_id, profile, "m/")
         item_keys = [
@@ -71,12 +129,26 @@ class Consents:
         ]
         for key, item in zip(item_keys, self._store.get(item_keys), strict=True):
             if item and "erased_at" not in item and bool(item.get("denied", False)) != denied:
-                self._store.write([unchanged, _consent(key, denied=denied)])
+                self._store.write([unchanged, _set_denied(key, denied=denied)])
 
 
-def _consent(key: records.Key, *, denied: bool) -> Action:
-    return (
-        Patch(key, {"denied": True}, Present())
-        if denied
-        else Patch(key, {}, Present(), remove=("denied",))
+def _with_consent(record: Record, now: int, *, denied: bool) -> Record:
+    """Return a profile with a consent, of its next revision if that changes it."""
+    tracking = "denied" if denied else "granted"
+    stated = values.with_timestamp("consents", {TRACKING: tracking}, now)
+    before = record.values.get(("consents", TRACKING))
+    is_same = before is not None and before.json == stated["consents", TRACKING].json
+    if record.denied == denied and is_same:
+        return record
+    return record._replace(
+        denied=denied,
+        created=record.created or now,
+        values={**record.values, **stated},
+        state=record.state._replace(rev=record.state.rev + 1),
     )
+
+
+def _set_denied(key: records.Key, *, denied: bool) -> Action:
+    if denied:
+        return Patch(key, {"denied": True}, Present())
+    return Patch(key, {}, Present(), remove=("denied",))

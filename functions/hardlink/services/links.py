@@ -1,24 +1,31 @@
-"""Carries out what `identity` decides: reads the nodes it asks for, writes the decision in one transaction."""
+"""Link visitors to customers: plan a decision as actions, and write them in one transaction.
+
+How much is written at once: a link, the session that it is for and a first portion of the values
+are one transaction, as each of them alone would break a promise. Further values may follow in
+transactions of their own: each value is last-writer-wins by itself, and a call that is sent again
+writes what is missing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hardlink import metrics
 from hardlink.domain import identity, synthetic_ids, values
 from hardlink.domain.call import Call
-from hardlink.domain.changeset import Decision, NeedsRead, NewEntry
-from hardlink.domain.errors import BeforeErasure, Busy, Refused
-from hardlink.domain.graph import PROFILE, Entry, Node, State, fold_spans, newest_root
+from hardlink.domain.changeset import Decision, NewEntry
+from hardlink.domain.errors import BeforeErasure, Refused
+from hardlink.domain.graph import PROFILE, Entry, Node, State
 from hardlink.domain.identity import Claim
 from hardlink.domain.records import Record
-from hardlink.domain.values import Name, Values
-from hardlink.storage import items, keys, nodes
+from hardlink.domain.values import Name, Value, Values
+from hardlink.storage import items, keys
+from hardlink.storage.node_reader import LivingNodeReader
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.store import (
+    MOST_ACTIONS,
     Absent,
     Action,
     Check,
@@ -30,37 +37,19 @@ from hardlink.storage.store import (
     Rev,
     Same,
     Store,
-    merged_actions,
 )
 
-BEING_ERASED = "somebody whom this names is being erased just now: send the call again"
 _SPILLS_AT_ONCE = 30
 _BYTES_AT_ONCE = 2_000_000
-"""A transaction holds 100 actions and 4 MB: a command with more values than this is written in several."""
+"""A transaction holds 100 actions and 4 MB, and every value may be a large item of its own."""
 
 
-class NewVisitor(NamedTuple):
-    """What makes a session and its profile. `profile`: the one that is made, if it is not there yet."""
+class LinkPlan(NamedTuple):
+    """The actions of one decision, and the portions of values that are written after them."""
 
-    profile: Node | None = None
-    actions: Sequence[Action] = ()
-
-
-NO_VISITOR = NewVisitor()
-"""The session is there already, or there is none."""
-
-
-@dataclass
-class _Read:
-    """What was read of the forest for one decision. `made`: a profile that this command makes."""
-
-    records: dict[Node, Record] = field(default_factory=dict)
-    histories: dict[Node, list[Entry]] = field(default_factory=dict)
-    made: Node | None = None
-
-    @property
-    def facts(self) -> Mapping[Node, State]:
-        return {node: record.state for node, record in self.records.items()}
+    decision: Decision
+    actions: Sequence[Action]
+    later_values: Sequence[Values] = ()
 
 
 class Links:
@@ -69,75 +58,40 @@ class Links:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def identify(
-        self, call: Call, claim: Claim, said: Values, opening: NewVisitor = NO_VISITOR
-    ) -> Decision:
-        """Link a profile, and set these values on the customer, all or nothing; writes nothing if all is so already.
+    def reader(self, project_id: str) -> LivingNodeReader:
+        """Return a reader for one decision."""
+        return LivingNodeReader(self._store, project_id)
 
-        `opening`: what makes the claim's session, in the same transaction. Raises `Refused` where a rule forbids the
-        link: then nothing changed, and `ConditionFailed` where the session cannot be made as planned.
+    def identify(self, call: Call, claim: Claim, said: Values) -> Decision:
+        """Link, and set these values of the customer; write nothing where all is so already.
+
+        Raises `Refused` where a rule forbids it, and then nothing is changed; `BeforeErasure` where
+        the claim was made before the erasure of a node that it names.
         """
-        first, *rest = _portions(said)
+        for _ in optimistic_retries():
+            reader = self.reader(call.project_id)
+            check_not_erased(reader, claim.nodes, claim.effective_at)
+            plan = plan_identify(call, reader, claim, said)
+            try:
+                self.write(plan.actions)
+            except ConditionFailed:
+                continue
+            self.complete(call, plan, claim.effective_at)
+            return plan.decision
+        raise AssertionError("retries end in an answer or an error")
 
-        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
-            decision = identity.decide(claim, read.facts, read.histories)
-            self._check_profiles(call, claim, decision, read)
-            actions = self._changes(call, decision, read)
-            _check_room(read.records[decision.customer], said)
-            return decision, _with_values(
-                call, decision.customer, decision.states, read, first, actions
-            )
+    def find_root(self, call: Call, profile: Node, time: int | None = None) -> Node:
+        """Find the customer behind a profile at a time (`None`: now), or the profile itself."""
+        reader = self.reader(call.project_id)
+        if not reader.record(profile).state.rev:
+            return profile
+        root = identity.find_root(profile, reader, call.project.hard_types, time)
+        reader.check(root)
+        return root
 
-        with _counted():
-            decision = self._carry_out(
-                call.project_id,
-                attempt,
-                claim.ids + ((claim.profile,) if claim.profile else ()),
-                said=claim.effective_at,
-                opening=opening,
-            )
-        metrics.count("links_made", len(decision.entries))
-        for portion in rest:
-            self._say(call, decision.customer, portion, claim.effective_at)
-        return decision
-
-    def root(self, call: Call, profile: Node, said: int | None = None) -> Node:
-        """Whoever was behind a profile when something was said (`None`: now): its customer, or itself."""
-        found: list[Node] = []
-
-        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
-            found[:] = [_root(profile, call.project.hard_types, read, said)]
-            return Decision(profile), []
-
-        self._carry_out(call.project_id, attempt, [profile], opening=NewVisitor(profile))
-        return found[0]
-
-    def known(self, call: Call, node: Node) -> bool:
-        """Whether anything was ever said of a node."""
-        return nodes.read_records(self._store, call.project_id, [node])[node].state.rev > 0
-
-    def say(
-        self,
-        call: Call,
-        profile: Node,
-        values_said: Values,
-        said: int | None,
-        opening: NewVisitor = NO_VISITOR,
-    ) -> None:
-        """Set these values on the root of a profile when it is linked, else on the profile itself (rule 9).
-
-        `said`: when, if the client names a time: the profile may have another root by now. `opening`: what makes the
-        profile's session, in the same transaction; raises `ConditionFailed` where it cannot be made as planned.
-        """
-        for number, portion in enumerate(_portions(values_said)):
-
-            def attempt(read: _Read, portion: Values = portion) -> tuple[Decision, list[Action]]:
-                root = _root(profile, call.project.hard_types, read, said)
-                _check_room(read.records[root], values_said)
-                return Decision(root), _with_values(call, root, {}, read, portion, [])
-
-            made = NO_VISITOR if number else opening
-            self._carry_out(call.project_id, attempt, [profile], opening=made)
+    def exists(self, call: Call, node: Node) -> bool:
+        """Tell whether any call ever named a node."""
+        return self.reader(call.project_id).record(node).state.rev > 0
 
     def undo(
         self,
@@ -147,155 +101,119 @@ class Links:
         now: int,
         evidence: str | None = None,
     ) -> Decision:
-        """Take back the newest link of a profile (rule 11); of this evidence, and so only once, where it is named.
+        """Undo the newest link of a profile (rule 11).
 
-        Raises `Refused` where nothing is linked, or where the evidence is not that of the newest link.
+        `evidence`: of the link that is meant, so that a repeated call undoes it once.
+
+        Raises `Refused` where nothing is linked, or where the newest link has other evidence.
         """
-
-        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
-            decision = identity.undo(profile, read.facts, read.histories, hard_types, now, evidence)
-            marks: list[Action] = [
+        for _ in optimistic_retries():
+            reader = self.reader(project_id)
+            reader.check(profile)
+            decision = identity.undo(profile, reader, hard_types, now, evidence)
+            marks = [
                 Patch(keys.link_entry(project_id, node, entry.rev), {"undone": now}, Present())
                 for node, entry in decision.undone
             ]
-            return decision, [
-                *_states(project_id, decision, read),
-                *_owned(project_id, decision),
-                *marks,
-            ]
-
-        return self._carry_out(project_id, attempt, [profile])
-
-    def _check_profiles(self, call: Call, claim: Claim, decision: Decision, read: _Read) -> None:
-        """Whether a customer may have one more profile. Raises `Refused`.
-
-        They are counted as they are associated, a moment after they are linked, and only for who links another one to a
-        customer that was there before: so nobody writes a count, and those who link at once do not wait for each other.
-        """
-        entry = decision.entries.get(claim.profile) if claim.profile else None
-        if claim.profile is None or entry is None or entry.link is None:
-            return
-        is_new = not read.records[decision.customer].state.rev
-        if is_new or synthetic_ids.is_synthetic(claim.profile.value):  # of those a customer has one
-            return
-        most = call.project.profiles_a_customer
-        if nodes.count_profiles(self._store, call.project_id, decision.customer, most) >= most:
-            raise Refused(
-                f"this customer has {most} profiles already, and may have no more: raise profiles_a_customer",
-                "ids",
-                code="too_many_profiles",
-            )
-
-    def _carry_out(
-        self,
-        project_id: str,
-        attempt: Callable[[_Read], tuple[Decision, list[Action]]],
-        first: Iterable[Node],
-        *,
-        said: int | None = None,
-        opening: NewVisitor = NO_VISITOR,
-    ) -> Decision:
-        """Read, decide and write until no other call wrote in between.
-
-        `said`: when the nodes read first were named, if a command named them. `opening`: what has to be written along.
-        Raises `BeforeErasure` where one of these was erased since, `Busy` where one is being erased, and
-        `ConditionFailed` where there is something to write along: its plan may be outdated as well.
-        """
-        for _ in optimistic_retries():
-            read = _Read(made=opening.profile)
-            read.records.update(self._records(project_id, first, read, said))
-            decision, actions = self._decided(project_id, attempt, read)
-            together = merged_actions(opening.actions, actions)
-            if all(isinstance(action, Check) for action in together):
-                return decision
+            states = _state_actions(project_id, decision, reader.records)
             try:
-                self._store.write(together)
+                self.write([*states, *_owner_actions(project_id, decision), *marks])
             except ConditionFailed:
-                if opening.actions:
-                    raise
                 continue
             return decision
-        raise AssertionError("attempts end in an answer or an error")
+        raise AssertionError("retries end in an answer or an error")
 
-    def _decided(
-        self,
-        project_id: str,
-        attempt: Callable[[_Read], tuple[Decision, list[Action]]],
-        read: _Read,
-    ) -> tuple[Decision, list[Action]]:
-        while True:
-            try:
-                return attempt(read)
-            except NeedsRead as missing:
-                if missing.history:
-                    read.histories.update(
-                        {
-                            node: nodes.read_history(self._store, project_id, node)
-                            for node in missing.nodes
-                        }
-                    )
-                else:
-                    read.records.update(self._records(project_id, missing.nodes, read))
+    def write(self, actions: Sequence[Action]) -> None:
+        """Write the actions of a plan, if there are any. Raises `ConditionFailed`."""
+        if not all(isinstance(action, Check) for action in actions):
+            self._store.write(actions)
 
-    def _records(
-        self, project_id: str, node_list: Iterable[Node], read: _Read, said: int | None = None
-    ) -> Mapping[Node, Record]:
-        """Nodes that nobody erases. Raises `Late`, `Busy`."""
-        found = nodes.read_claimed_records(self._store, project_id, node_list)
-        erased = max(
-            (max(record.last_erased_at, record.erasing_since) for record in found.values()),
-            default=0,
-        )
-        if said is not None and said <= erased:
-            raise BeforeErasure(erased)
-        if said is not None and any(
-            n.type != PROFILE and r.was_erased(said) for n, r in found.items()
-        ):
-            raise BeforeErasure(said)
-        for node, record in found.items():
-            is_gone = node.type == PROFILE and not record.state.rev and node != read.made
-            if record.erasing_since or is_gone:
-                raise Busy(BEING_ERASED)
-        return found
+    def complete(self, call: Call, plan: LinkPlan, effective_at: int) -> None:
+        """Count the links of a written plan, and write the values for which it had no room.
 
-    def _changes(self, call: Call, decision: Decision, read: _Read) -> list[Action]:
-        project_id = call.project_id
-        node_list = tuple(decision.entries)
-        entries: list[Action] = [
-            Put(
-                keys.link_entry(project_id, node, rev),
-                items.encode_entry(_entry(call, new, rev, node_list)),
-            )
-            for node, new in decision.entries.items()
-            for rev in [read.records[node].next_rev]
-        ]
-        mentions: list[Action] = [
-            Put(keys.back_reference(project_id, target, node), {})
-            for node, new in decision.entries.items()
-            for target in dict.fromkeys((new.link, new.owner))
-            if target and (target, node) not in decision.children
-        ]
-        children: list[Action] = [
-            Put(keys.linked_profile(project_id, soft, profile), {"since": call.now})
-            for soft, profile in decision.children
-        ]
-        return [
-            *_states(project_id, decision, read, call.now),
-            *entries,
-            *_owned(project_id, decision),
-            *children,
-            *mentions,
-        ]
+        Raises `BeforeErasure` where their customer was erased meanwhile.
+        """
+        metrics.count("links_made", len(plan.decision.entries))
+        for portion in plan.later_values:
+            self._write_portion(call, plan.decision.customer, portion, effective_at)
 
-    def _say(self, call: Call, root: Node, portion: Values, said: int) -> None:
-        """One more portion of what was said of a root; nothing where the root was erased meanwhile."""
-
-        def attempt(read: _Read) -> tuple[Decision, list[Action]]:
-            if not read.records[root].state.rev:
+    def _write_portion(self, call: Call, root: Node, portion: Values, effective_at: int) -> None:
+        for _ in optimistic_retries():
+            reader = self.reader(call.project_id)
+            check_not_erased(reader, [root], effective_at)
+            if not reader.record(root).state.rev:
                 raise BeforeErasure(call.now)
-            return Decision(root), _with_values(call, root, {}, read, portion, [])
+            try:
+                self.write(_with_values(call, root, {}, reader.records, portion, []))
+            except ConditionFailed:
+                continue
+            return
 
-        self._carry_out(call.project_id, attempt, [root], said=said)
+
+def plan_identify(
+    call: Call, reader: LivingNodeReader, claim: Claim, said: Values, *, reserved: int = 0
+) -> LinkPlan:
+    """Plan a claim and the values that come with it.
+
+    `reserved`: how many other actions the same transaction holds. Raises `Refused` where a rule
+    forbids it, `NoRoom` where the customer has no room for the values.
+    """
+    with _counted_refusals():
+        reader.check(*claim.nodes)
+        decision = identity.decide(claim, reader)
+        _check_room_for_profile(call, claim, decision, reader)
+    reader.check(decision.customer)
+    records = reader.records
+    _check_room_for_values(records[decision.customer], said)
+    actions = _link_actions(call, decision, records)
+    first, later = _portions(said, MOST_ACTIONS - reserved - len(actions) - 1)
+    combined = _with_values(call, decision.customer, decision.states, records, first, actions)
+    return LinkPlan(decision, combined, later)
+
+
+def plan_values(
+    call: Call,
+    reader: LivingNodeReader,
+    profile: Node,
+    said: Values,
+    time: int | None,
+    *,
+    reserved: int = 0,
+) -> LinkPlan:
+    """Plan values of the customer behind a profile, else of the profile itself (rule 9).
+
+    `time`: when they were set, if the client names it: another customer may be behind the profile
+    by now. Raises `NoRoom` where there is no room for them.
+    """
+    root = identity.find_root(profile, reader, call.project.hard_types, time)
+    reader.check(root)
+    _check_room_for_values(reader.record(root), said)
+    first, later = _portions(said, MOST_ACTIONS - reserved - 1)
+    actions = _with_values(call, root, {}, reader.records, first, [])
+    return LinkPlan(Decision(root), actions, later)
+
+
+def last_erasure(reader: LivingNodeReader, named: Iterable[Node], effective_at: int) -> int | None:
+    """Return the time of the last erasure of a node that was named before it, if there is one."""
+    named = list(named)
+    reader.load(named)
+    records = [(node, reader.record(node)) for node in named]
+    erased_at = [max(found.last_erased_at, found.erasing_since) for _, found in records]
+    last = max(erased_at, default=0)
+    if effective_at <= last:
+        return last
+    for node, record in records:
+        # an identifier that stays names nobody for the time in which it found an erased customer
+        if node.type != PROFILE and record.was_erased(effective_at):
+            return effective_at
+    return None
+
+
+def check_not_erased(reader: LivingNodeReader, named: Iterable[Node], effective_at: int) -> None:
+    """Raise `BeforeErasure` for what was said before the erasure of a node that it names."""
+    erased_at = last_erasure(reader, named, effective_at)
+    if erased_at is not None:
+        raise BeforeErasure(erased_at)
 
 
 _CAPS: Mapping[str, metrics.Name] = {
@@ -306,8 +224,7 @@ _CAPS: Mapping[str, metrics.Name] = {
 
 
 @contextmanager
-def _counted() -> Iterator[None]:
-    """Counts what a rule of identity refuses."""
+def _counted_refusals() -> Iterator[None]:
     try:
         yield
     except Refused as refused:
@@ -317,73 +234,99 @@ def _counted() -> Iterator[None]:
         raise
 
 
-def _root(profile: Node, hard_types: frozenset[str], read: _Read, said: int | None) -> Node:
-    target = _target(profile, read, said)
-    if target is None:
-        return profile
-    if target not in read.records:
-        raise NeedsRead([target])
-    root = target if target.type in hard_types else read.records[target].state.link or target
-    if root not in read.records:
-        raise NeedsRead([root])
-    return root
+def _check_room_for_profile(
+    call: Call, claim: Claim, decision: Decision, reader: LivingNodeReader
+) -> None:
+    """Hold a customer to its number of profiles. Raises `Refused`.
+
+    They are counted as they are associated, a moment after they are linked, and only where a
+    profile joins a customer that existed before: so no call writes a count, and calls at once do
+    not wait for each other.
+    """
+    entry = decision.entries.get(claim.profile) if claim.profile else None
+    if claim.profile is None or entry is None or entry.link is None:
+        return
+    is_new = not reader.record(decision.customer).state.rev
+    if is_new or synthetic_ids.is_synthetic(claim.profile.value):  # a customer has one of those
+        return
+    most = call.project.profiles_a_customer
+    if reader.count_profiles(decision.customer, most) >= most:
+        raise Refused(
+            f"this customer has {most} profiles already, and may have no more: "
+            "raise profiles_a_customer",
+            "ids",
+            code="too_many_profiles",
+        )
 
 
-def _target(profile: Node, read: _Read, said: int | None) -> Node | None:
-    """Whom a profile linked to when something was said: its history is read only where its last link is later."""
-    state = read.records[profile].state
-    if said is None or not state.links or said >= state.effective_at:
-        return state.link
-    if profile not in read.histories:
-        raise NeedsRead([profile], history=True)
-    return newest_root(
-        fold_spans(entry for entry in read.histories[profile] if entry.effective_at <= said)
-    )
+def _check_room_for_values(record: Record, said: Values) -> None:
+    # all of them, before any portion is written. Raises `NoRoom`
+    new_names = [name for name in said if name not in record.values]
+    values.check_name_count([*record.values, *new_names])
 
 
-def _states(project_id: str, decision: Decision, read: _Read, created: int = 0) -> list[Action]:
-    """The nodes that change, and those that must not have changed."""
-    written: list[Action] = [
-        _put(project_id, node, read.records[node]._replace(state=state), created)
-        for node, state in decision.states.items()
-    ]
-    held: list[Action] = [
-        Check(keys.node_head(project_id, node), Rev(rev)) for node, rev in decision.checks.items()
-    ]
-    settled: list[Action] = [
-        Check(keys.node_head(project_id, node), Same("created", read.records[node].created))
-        for node in decision.settled
-    ]
-    fresh: list[Action] = [
-        _still_erased(project_id, node, read.records[node].last_erased_at)
-        for node in decision.states
-        if node.type != PROFILE and not read.records[node].state.rev
-    ]
-    return [*written, *held, *settled, *fresh]
+def _link_actions(call: Call, decision: Decision, records: Mapping[Node, Record]) -> list[Action]:
+    project_id = call.project_id
+    actions = _state_actions(project_id, decision, records, call.now)
+    for node, new in decision.entries.items():
+        rev = records[node].next_rev
+        entry = _entry(call, new, rev, tuple(decision.entries))
+        actions.append(Put(keys.link_entry(project_id, node, rev), items.encode_entry(entry)))
+    actions += _owner_actions(project_id, decision)
+    for soft, profile in decision.children:
+        key = keys.linked_profile(project_id, soft, profile)
+        actions.append(Put(key, {"since": call.now}))
+    for node, new in decision.entries.items():
+        for target in dict.fromkeys((new.link, new.owner)):
+            if target and (target, node) not in decision.children:
+                actions.append(Put(keys.back_reference(project_id, target, node), {}))
+    return actions
 
 
-def _still_erased(project_id: str, node: Node, before: int) -> Check:
-    """That an identifier which is not there was not erased, or erased again, since it was read."""
-    return Check(keys.tombstone(project_id, node), Same("at", before) if before else Absent())
+def _state_actions(
+    project_id: str, decision: Decision, records: Mapping[Node, Record], created: int = 0
+) -> list[Action]:
+    """Return writes of the nodes that change, and checks of those that must not."""
+    actions: list[Action] = []
+    for node, state in decision.states.items():
+        record = records[node]
+        actions.append(_put(project_id, node, record._replace(state=state), created))
+        if node.type != PROFILE and not record.state.rev:
+            actions.append(_check_tombstone(project_id, node, record.last_erased_at))
+    for node, rev in decision.checks.items():
+        actions.append(Check(keys.node_head(project_id, node), Rev(rev)))
+    for node in decision.stable_roots:
+        # `created` goes when an erasure begins, and stays whatever else is written
+        unchanged = Same("created", records[node].created)
+        actions.append(Check(keys.node_head(project_id, node), unchanged))
+    return actions
+
+
+def _check_tombstone(project_id: str, node: Node, erased_at: int) -> Check:
+    """Check that an identifier which does not exist was not erased since it was read."""
+    condition = Same("at", erased_at) if erased_at else Absent()
+    return Check(keys.tombstone(project_id, node), condition)
 
 
 def _put(project_id: str, node: Node, record: Record, created: int) -> Put:
-    rev = record.state.rev
     fresh = record._replace(
         created=record.created or created, state=record.state._replace(rev=record.next_rev)
     )
-    return Put(keys.node_head(project_id, node), items.encode_record(fresh), Rev(rev))
+    head = keys.node_head(project_id, node)
+    return Put(head, items.encode_record(fresh), Rev(record.state.rev))
 
 
-def _owned(project_id: str, decision: Decision) -> Iterator[Action]:
+def _owner_actions(project_id: str, decision: Decision) -> list[Action]:
+    actions: list[Action] = []
     for node, before, after in decision.owned:
         if before:
-            yield Delete(keys.customer_identifier(project_id, before, node))
+            actions.append(Delete(keys.customer_identifier(project_id, before, node)))
         if after:
-            yield Put(keys.customer_identifier(project_id, after, node), {})
+            actions.append(Put(keys.customer_identifier(project_id, after, node), {}))
+    return actions
 
 
-def _entry(call: Call, new: NewEntry, rev: int, node_list: tuple[Node, ...]) -> Entry:
+def _entry(call: Call, new: NewEntry, rev: int, linked_nodes: tuple[Node, ...]) -> Entry:
     return Entry(
         rev=rev,
         rule=new.rule,
@@ -391,7 +334,7 @@ def _entry(call: Call, new: NewEntry, rev: int, node_list: tuple[Node, ...]) -> 
         at=call.now,
         effective_at=new.effective_at,
         source=call.name,
-        nodes=node_list,
+        nodes=linked_nodes,
         link=new.link,
         starts_span=new.starts_span,
         owner=new.owner,
@@ -402,56 +345,56 @@ def _with_values(
     call: Call,
     root: Node,
     states: Mapping[Node, State],
-    read: _Read,
+    records: Mapping[Node, Record],
     said: Values,
     actions: Sequence[Action],
 ) -> list[Action]:
-    """The actions of a decision, and those that write what is new of these values to its root."""
-    record = read.records[root]
-    known = [r.values for node, r in read.records.items() if node != root]
-    unsaid = {n: v for n, v in said.items() if not any(_says(other, n, v) for other in known)}
-    changed = values.changed(record.values, unsaid)
+    """Add to a decision's actions those that write what is new of these values to its root."""
+    record = records[root]
+    others = [found.values for node, found in records.items() if node != root]
+    changed = values.changed(record.values, _unknown_values(said, others))
     if not changed:
         return list(actions)
     spilled = values.spilled_names(record.values, changed)
-    kept = {
-        name: v._replace(json="", spilled=True) if name in spilled else v
-        for name, v in changed.items()
-    }
-    full = record._replace(state=states.get(root, record.state), values={**record.values, **kept})
-    head = keys.node_head(call.project_id, root)
-    others = [action for action in actions if action.key != head]
+    merged = dict(record.values)
+    for name, value in changed.items():
+        merged[name] = value._replace(json="", spilled=True) if name in spilled else value
+    full = record._replace(state=states.get(root, record.state), values=merged)
+    put = _put(call.project_id, root, full, call.now)
     pieces = [_spill(call.project_id, root, name, changed[name]) for name in spilled]
-    return [_put(call.project_id, root, full, call.now), *others, *pieces]
+    return [put, *(action for action in actions if action.key != put.key), *pieces]
 
 
-def _check_room(record: Record, said: Values) -> None:
-    """Whether all that a command says has room, before any of it is written. Raises `Invalid`."""
-    values.check_name_count([*record.values, *(name for name in said if name not in record.values)])
+def _unknown_values(said: Values, others: Sequence[Values]) -> Values:
+    """Leave out what another node has: a call that is repeated after a link changes nothing."""
+    return {
+        name: value
+        for name, value in said.items()
+        if not any(_has_value(known, name, value) for known in others)
+    }
 
 
-def _says(known: Values, name: Name, value: values.Value) -> bool:
-    """Whether a node between says this already: a command that is sent again after a link says nothing new."""
+def _has_value(known: Values, name: Name, value: Value) -> bool:
     found = known.get(name)
-    return (
-        found is not None
-        and found.time == value.time
-        and (found.spilled or found.json == value.json)
-    )
+    if found is None or found.time != value.time:
+        return False
+    return found.spilled or found.json == value.json
 
 
-def _spill(project_id: str, root: Node, name: Name, value: values.Value) -> Put:
-    return Put(keys.spilled_value(project_id, root, name), {"time": value.time, "json": value.json})
+def _spill(project_id: str, root: Node, name: Name, value: Value) -> Put:
+    key = keys.spilled_value(project_id, root, name)
+    return Put(key, {"time": value.time, "json": value.json})
 
 
-def _portions(said: Values) -> list[Values]:
-    """Values in portions that fit a transaction; one empty portion where there are none."""
-    portions: list[dict[Name, values.Value]] = [{}]
-    room = _BYTES_AT_ONCE
+def _portions(said: Values, room: int) -> tuple[Values, list[Values]]:
+    """Divide values: at most `room` of them now, the others in portions for later."""
+    portions: list[dict[Name, Value]] = [{}]
+    most = max(0, min(room, _SPILLS_AT_ONCE))
+    free_bytes = _BYTES_AT_ONCE
     for name, value in said.items():
-        if len(portions[-1]) >= _SPILLS_AT_ONCE or len(value.json) > room:
+        if len(portions[-1]) >= most or len(value.json) > free_bytes:
             portions.append({})
-            room = _BYTES_AT_ONCE
+            most, free_bytes = _SPILLS_AT_ONCE, _BYTES_AT_ONCE
         portions[-1][name] = value
-        room -= len(value.json)
-    return list(portions)
+        free_bytes -= len(value.json)
+    return portions[0], list(portions[1:])

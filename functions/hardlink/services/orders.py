@@ -5,13 +5,12 @@ The row of an order and the event that stands for it are one transaction, so nei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from hardlink.domain import events, identity, ip_addresses, order_matching, records, synthetic_ids
 from hardlink.domain.call import Call
-from hardlink.domain.changeset import Facts, NeedsRead
 from hardlink.domain.errors import Invalid, Refused
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.graph import NOTHING, Node, fold_spans
@@ -24,9 +23,11 @@ from hardlink.domain.order_matching import (
     order_event_id,
 )
 from hardlink.domain.records import Session
-from hardlink.services.links import NO_VISITOR, Links
-from hardlink.services.sessions import Visits
+from hardlink.services.links import Links
+from hardlink.services.sessions import Sessions
+from hardlink.services.visitors import Visitors
 from hardlink.storage import event_store, items, keys, nodes
+from hardlink.storage.node_reader import NodeReader
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.store import Absent, Action, ConditionFailed, Put, Rev, Store
 
@@ -57,10 +58,11 @@ class Outcome(NamedTuple):
 class Orders:
     """Reads and writes orders."""
 
-    def __init__(self, store: Store, visits: Visits, links: Links) -> None:
+    def __init__(self, store: Store, sessions: Sessions, links: Links, visitors: Visitors) -> None:
         self._store = store
-        self._visits = visits
+        self._sessions = sessions
         self._links = links
+        self._visitors = visitors
 
     def track(self, call: Call, session: Session, said: OrderClaim, event: StoredEvent) -> bool:
         """Store a visitor's conversion; `False` where the order is there already."""
@@ -151,37 +153,22 @@ class Orders:
         if first != told:
             warnings = self._links.identify(call, _claim(call, told), {}).warnings
         own_id = synthetic_ids.customer_session(told.ids[0])
-        for _ in optimistic_retries():
-            known = self._visits.find(call.project_id, own_id)
-            with suppress(ConditionFailed):  # another call made it meanwhile
-                session, more = self._link_own(call, first, own_id, known)
-                return session, tuple(dict.fromkeys((*warnings, *more)))
-        raise AssertionError("attempts end in an answer or an error")
-
-    def _link_own(
-        self, call: Call, told: Purchase, own_id: str, known: Session | None
-    ) -> tuple[Session, tuple[str, ...]]:
-        """Link the customer's own session, made along with the link if it is not there. Raises `ConditionFailed`."""
         own = call._replace(evidence=f"{call.evidence}/own")
-        if known and not known.is_erased:
-            session, made = known, NO_VISITOR
-        else:
-            happened = [told.claim.time]
-            opening = self._visits.plan(call, own_id, None, known=known, happened=happened)
-            session, made = opening.session, self._visits.new_visitor(own, opening)
-        claim = _claim(call, told, session.profile)._replace(own=True)
-        return session, self._links.identify(own, claim, {}, made).warnings
+        session, decision = self._visitors.open_own_session(
+            own, own_id, _claim(call, first)._replace(own=True), happened=told.claim.time
+        )
+        return session, tuple(dict.fromkeys((*warnings, *decision.warnings)))
 
     def _associate(self, call: Call, told: Purchase, visitor: Node) -> bool:
         """Link who tracked an order with its customer; `False` for who has one, or denied being tracked."""
         if nodes.read_records(self._store, call.project_id, [visitor])[visitor].denied:
             return False
-        claim = _claim(call, told, visitor)._replace(stranger=True, policy="refuse")
+        claim = _claim(call, told, visitor)._replace(evidence_only=True, policy="refuse")
         try:
             customer = self._links.identify(call, claim, {}).customer
         except Refused:
             return False
-        return self._links.root(call, visitor) == customer  # not if it was unlinked since
+        return self._links.find_root(call, visitor) == customer  # not if it was unlinked since
 
     def _find_out(self, call: Call, order: Order, told: ShopOrder, visitor: Node) -> None:
         """Link who tracks an order that the shop told before; the order finds nobody else from then on."""
@@ -198,7 +185,7 @@ class Orders:
             policy="refuse",
             effective_at=call.now,
             caps=call.project.caps,
-            stranger=True,
+            evidence_only=True,
         )
         with suppress(Refused):
             self._links.identify(call, claim, {})
@@ -221,9 +208,9 @@ class Orders:
         told: ShopOrder | None = None,
     ) -> bool | None:
         """Store an event and the row that names it; `False` where the event is there, nothing where others wrote."""
-        session = self._visits.find(call.project_id, mine.session)
+        session = self._sessions.read(call.project_id, mine.session)
         if session:
-            self._visits.expect(call, session, event.time)
+            self._sessions.raise_latest(call, session, event.time)
         before = order.expires if order.rev else event.expires
         expires = None if before is None or event.expires is None else max(before, event.expires)
         put = event_store.put_event(self._store, call.project_id, mine.session, event)
@@ -275,42 +262,28 @@ class Orders:
         customer = self._known(
             call, next((n for n in ids if n.type in call.project.hard_types), ids[0])
         )
-        return any(self._links.root(call, kept.profile) == customer for kept in order.tracked)
+        return any(self._links.find_root(call, kept.profile) == customer for kept in order.tracked)
 
     def _known(self, call: Call, node: Node) -> Node | None:
         """The customer that an identifier finds now."""
-        return self._decided(
-            call, [node], lambda facts: identity.look_up(node, facts, call.project.hard_types)
-        )
+        reader = NodeReader(self._store, call.project_id)
+        return identity.look_up(node, reader, call.project.hard_types)
 
     def _whose(self, call: Call, kept: TrackedOrder) -> Node:
         """Whose an event is: its profile may have become somebody else's later, and left it where it was."""
         hard_types = call.project.hard_types
         found = fold_spans(nodes.read_history(self._store, call.project_id, kept.profile))
-        spanned = self._decided(call, [], lambda facts: identity.roots(found, facts, hard_types))
+        reader = NodeReader(self._store, call.project_id)
+        spanned = identity.resolve_spans(found, reader, hard_types)
         at = (span.target for span in spanned if span.start <= kept.claim.time < span.end)
         return next(at, kept.profile)
-
-    def _decided(
-        self, call: Call, first: Sequence[Node], decide: Callable[[Facts], _Found]
-    ) -> _Found:
-        """A decision, once the nodes that it asks for are read."""
-        facts = {
-            n: r.state for n, r in nodes.read_records(self._store, call.project_id, first).items()
-        }
-        while True:
-            try:
-                return decide(facts)
-            except NeedsRead as missing:
-                read = nodes.read_records(self._store, call.project_id, missing.nodes)
-                facts |= {node: record.state for node, record in read.items()}
 
     def _roots(self, call: Call, order: Order, *more: Node) -> dict[Node, Node]:
         """Whose the profiles are that an order is kept under; one that nobody else mentions need not be asked for."""
         if not (order.tracked or order.shop_order):
             return {profile: profile for profile in more}
         profiles = dict.fromkeys([*(kept.profile for kept in order.tracked), *more])
-        return {profile: self._links.root(call, profile) for profile in profiles}
+        return {profile: self._links.find_root(call, profile) for profile in profiles}
 
 
 def _told(order: Order, told: Purchase, visitor: Node | None) -> ShopOrder:

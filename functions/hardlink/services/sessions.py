@@ -1,4 +1,4 @@
-"""Sessions and the anonymous profiles behind them (rule 1)."""
+"""Read and open sessions, and the anonymous profiles behind them (rule 1)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
-from hardlink.domain import clock_skew, returning_clock, synthetic_ids, visit_events
+from hardlink.domain import clock_skew, synthetic_ids, visit_events
 from hardlink.domain.call import Call, NewId
 from hardlink.domain.errors import Busy, Invalid
 from hardlink.domain.graph import NOBODY, Node, State, profile_node
 from hardlink.domain.identifiers import parse_session_id
-from hardlink.domain.records import Record, Session
+from hardlink.domain.records import Item, Record, Session
 from hardlink.domain.times import DAY, MINUTE
-from hardlink.services.links import BEING_ERASED, NewVisitor
 from hardlink.storage import activity, event_store, items, keys, nodes
+from hardlink.storage.node_reader import BEING_ERASED, LivingNodeReader
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.store import (
     Absent,
     Action,
     Below,
     Check,
+    Condition,
     ConditionFailed,
     Patch,
     Put,
@@ -35,107 +36,102 @@ AHEAD = 30 * MINUTE
 """How far `latest` is raised beyond an event, so that a visit raises it once or twice."""
 
 
-class Opening(NamedTuple):
-    """A session to be made, of which nothing is written yet.
+class Visit(NamedTuple):
+    """The session that a call names, and all that a new session is made of.
 
-    `profile_action`: what its profile needs for that. `in_place_of`: the erased session that it replaces.
-    `quiet`: it begins no visit, and so with no events of its own.
+    - `session_id`: unknown sessions are opened under it.
+    - `profile`: the profile ID in the call; `forwarded_profile`: one that counts only if it exists.
+    - `device_times`: the times of its events, on the device's clock (`None`: now).
+    - `device_time`: the device's time of the call itself.
+    - `is_generated`: no client knows the ID yet, so no session has it.
+    - `is_quiet`: it begins no visit, and so without events of its own.
+    - `opts_in`: a visitor who had opted out is tracked again.
     """
 
+    session_id: str
+    profile: object = None
+    forwarded_profile: object = None
+    device_times: Sequence[int | None] = ()
+    device_time: int | None = None
+    is_generated: bool = False
+    is_quiet: bool = False
+    opts_in: bool = False
+
+
+class Opening(NamedTuple):
+    """A session to be made. `replaces`: the erased session in whose place it is made."""
+
     session: Session
-    profile_action: Action
-    in_place_of: Session | None = None
-    quiet: bool = False
+    is_new_profile: bool
+    profile_rev: int = 0
+    is_quiet: bool = False
+    replaces: Session | None = None
 
-    @property
-    def new_profile(self) -> Node | None:
-        """The profile that is made along with the session, if there is none yet."""
-        return self.session.profile if isinstance(self.profile_action, Put) else None
-
-    @property
-    def unrecorded_session(self) -> Session:
-        """The session if it is not made: a profile that would have been made is `NOBODY`."""
-        return self.session._replace(profile=NOBODY) if self.new_profile else self.session
+    def without_session(self) -> Session:
+        """Return the session to answer where it is not made, and no profile for it either."""
+        if self.is_new_profile:
+            return self.session._replace(profile=NOBODY)
+        return self.session
 
 
-class _Found(NamedTuple):
-    """A profile that a call names, or the one that came after it was erased.
+class _ProfileLookup(NamedTuple):
+    """A profile that a call names, or the successor of the erased profile that it names.
 
-    `erased`: when that was, 0 is never; `denied`: they had opted out.
+    `erased_at`: when its predecessor was erased, 0 is never; `denied`: the visitor had opted out.
     """
 
     profile: Node
     record: Record = Record()
-    erased: int = 0
+    erased_at: int = 0
     denied: bool = False
 
 
-class Visits:
-    """Finds and opens sessions."""
+class Sessions:
+    """Reads and opens sessions."""
 
     def __init__(self, store: Store, new_id: NewId) -> None:
         self._store = store
         self._new_id = new_id
 
-    def find(self, project_id: str, id_: str) -> Session | None:
-        """A session that is known, also one that is `gone`."""
+    def read(self, project_id: str, id_: str) -> Session | None:
+        """Read a session, also one that was erased."""
         key = keys.session_head(project_id, id_)
         item = self._store.get([key])[0]
         return items.decode_session(key, item) if item else None
 
-    def open(
-        self,
-        call: Call,
-        id_: str,
-        named_profile: object,
-        *,
-        anew: bool = False,
-    ) -> Session:
-        """The session of a call that tells no events, made if it is not known (rule 1). See `plan`."""
+    def find_existing(self, project_id: str, ids: Sequence[str]) -> list[str]:
+        """List which of these sessions exist, in their order, with one request."""
+        item_keys = [keys.session_head(project_id, id_) for id_ in ids]
+        existing: list[str] = []
+        for id_, key, item in zip(ids, item_keys, self._store.get(item_keys), strict=True):
+            if item and not items.decode_session(key, item).is_erased:
+                existing.append(id_)
+        return existing
+
+    def open(self, call: Call, visit: Visit) -> Session:
+        """Read the session of a visit, or make it.
+
+        The session of a visitor who opted out is not made, and its profile is `NOBODY` where it has
+        none.
+        """
         for _ in optimistic_retries():
-            known = self.find(call.project_id, id_)
+            known = self.read(call.project_id, visit.session_id)
             if known and not known.is_erased:
                 return known
-            opening = self.plan(call, id_, named_profile, known=known, quiet=True, anew=anew)
+            reader = LivingNodeReader(self._store, call.project_id)
+            opening = self.plan_opening(call, reader, visit, known)
             if opening.session.denied:
-                return opening.unrecorded_session
-            with suppress(ConditionFailed):  # another call opened it, or changed the profile
-                return self.make(call, opening)
-        raise AssertionError("attempts end in an answer or an error")
-
-    def plan(
-        self,
-        call: Call,
-        id_: str,
-        named_profile: object,
-        *,
-        known: Session | None,
-        happened: Sequence[int | None] = (),
-        told: int | None = None,
-        quiet: bool = False,
-        anew: bool = False,
-    ) -> Opening:
-        """Plan a session that is not there (rule 1), and write nothing.
-
-        A session that was erased (`known`) begins anew, with a new profile; not for a visitor who had opted out,
-        unless `anew` says so. The session of a visitor who opted out is planned as `denied`: do not make it.
-
-        `happened`: the times of the events that come with it, on the device's clock (`None`: now). `told`: the
-        device's time of the call itself. Raises `Invalid` for a profile ID that cannot be one, `Busy` while the
-        profile is being erased.
-        """
-        begun = _fresh(call, id_, happened, told, known)
-        opening = self._placed(call, begun, named_profile, anew=anew)
-        if known:
-            opening = _come_back(opening, known, anew=anew)
-        opening = opening._replace(in_place_of=known, quiet=quiet)
-        if _begins_visit(call, opening):
-            return opening._replace(session=visit_events.raised(opening.session))
-        return opening
+                return opening.without_session()
+            try:
+                self._store.write(self.opening_actions(call, opening))
+            except ConditionFailed:
+                continue
+            return opening.session
+        raise AssertionError("retries end in an answer or an error")
 
     def begin_anew(self, call: Call, *, denied: bool) -> Session:
-        """A new session of a new profile (rule 5); somebody who opted out stays so."""
-        fresh = Session(
+        """Make a new session of a new profile (rule 5); a visitor who opted out stays so."""
+        session = Session(
             self._new_id(),
             profile_node(self._new_id()),
             call.name,
@@ -144,131 +140,183 @@ class Visits:
             call.now,
             denied=denied,
         )
-        record = Record(State(rev=1), call.now, denied=denied)
-        made = Put(
-            keys.node_head(call.project_id, fresh.profile), items.encode_record(record), Absent()
-        )
-        return self.make(call, Opening(fresh, made, quiet=denied))
+        opening = Opening(session, is_new_profile=True, is_quiet=denied)
+        self._store.write(self.opening_actions(call, opening))
+        return opening.session
 
-    def known_profile(self, call: Call, named_profile: object) -> Node | None:
-        """The profile that a call names, or that came after it was erased, if there is one."""
-        named = _named(call, named_profile)
-        found = self._living(call, named) if named else None
+    def find_profile(self, call: Call, named: object) -> Node | None:
+        """Find the profile that a call names, or the successor of an erased one, if it exists."""
+        reader = LivingNodeReader(self._store, call.project_id)
+        found = _look_up_profile(call, reader, named)
         return found.profile if found and found.record.exists else None
 
-    def _living(self, call: Call, named: Node) -> _Found:
-        """A profile; of one that was erased the one that came after it, or will."""
-        found = _Found(named)
-        while True:
-            head = keys.node_head(call.project_id, found.profile)
-            item, stone = self._store.get([head, keys.tombstone(call.project_id, found.profile)])
-            record = items.decode_record(item)
-            if stone is None and record.erasing_since:
-                raise Busy(BEING_ERASED)  # a moment ago
-            if stone is None or record.exists:
-                return found._replace(record=record)
-            after = _after(found.profile, str(stone["next"]))
-            found = _Found(after, erased=nodes.erasure_time(stone), denied="denied" in stone)
+    def plan_opening(
+        self, call: Call, reader: LivingNodeReader, visit: Visit, replaces: Session | None
+    ) -> Opening:
+        """Plan a new session on the profile that the call names, else on a new one.
 
-    def expect(self, call: Call, session: Session, time: int) -> None:
-        """Raise the upper bound of a session's event times, before an event beyond it is written."""
+        `replaces`: the erased session of this ID. The new session takes over what was erased, so
+        that nothing of that time is stored again, and that the visitor opted out. Raises `Busy`,
+        `Invalid`.
+        """
+        session = _new_session(call, visit, replaces)
+        opening = self._plan_on_profile(call, reader, visit, session)
+        if replaces:
+            session = _take_over(opening.session, visit, replaces)
+            opening = opening._replace(session=session, replaces=replaces)
+        if _begins_visit(call, opening):
+            opening = opening._replace(session=visit_events.raise_bounds(opening.session))
+        return opening
+
+    def _plan_on_profile(
+        self, call: Call, reader: LivingNodeReader, visit: Visit, session: Session
+    ) -> Opening:
+        named = self._choose_profile(call, reader, visit)
+        if named and named.erased_at:
+            # nothing that the visitor did before the erasure is stored under the successor
+            denied = named.denied and not visit.opts_in
+            session = session._replace(erased=((0, named.erased_at + 1),), denied=denied)
+        if named and named.record.exists:
+            return _join_profile(session, named, visit)
+        new_profile = profile_node(synthetic_ids.profile_id_like(session.id, self._new_id()))
+        if named and (named.erased_at or call.source.static_profile_id):
+            new_profile = named.profile
+        reader.create(new_profile, Record())
+        session = session._replace(profile=new_profile)
+        return Opening(session, is_new_profile=True, is_quiet=visit.is_quiet)
+
+    def _choose_profile(
+        self, call: Call, reader: LivingNodeReader, visit: Visit
+    ) -> _ProfileLookup | None:
+        forwarded = _look_up_profile(call, reader, visit.forwarded_profile)
+        if forwarded and forwarded.record.exists:
+            return forwarded
+        return _look_up_profile(call, reader, visit.profile)
+
+    def opening_actions(self, call: Call, opening: Opening) -> list[Action]:
+        """Return the actions that make a session, for one transaction.
+
+        Raises `ConditionFailed` where they are written and the session was made meanwhile, or the
+        profile changed: it may have opted out, or been erased.
+        """
+        session, project_id = opening.session, call.project_id
+        condition: Condition = Absent()
+        if opening.replaces:
+            condition = _unchanged_erasure(opening.replaces)
+        head = keys.session_head(project_id, session.id)
+        member = keys.profile_session(project_id, session.profile, session.id)
+        return [
+            Put(head, items.encode_session(session), condition),
+            Put(member, {"created": session.created}),
+            _profile_action(call, opening),
+            activity.put_active_session(project_id, session.id, session.latest),
+            *self._first_events(call, opening),
+        ]
+
+    def _first_events(self, call: Call, opening: Opening) -> list[Action]:
+        if not _begins_visit(call, opening):
+            return []
+        session, is_new = opening.session, opening.is_new_profile
+        found = visit_events.events_of_opening(call, session, new_profile=is_new)
+        return [
+            event_store.put_event(self._store, call.project_id, session.id, event)
+            for event in found
+        ]
+
+    def raise_latest(self, call: Call, session: Session, time: int) -> None:
+        """Raise the upper bound of a session's event times, before a later event is written."""
         if time <= session.latest:
             return
         latest = time + AHEAD
         key = keys.session_head(call.project_id, session.id)
         self._store.write([activity.put_active_session(call.project_id, session.id, latest)])
-        with suppress(ConditionFailed):  # somebody raised it further
-            self._store.write(
-                [Patch(key, {"latest": latest, "last_event_at": time}, Below("latest", latest))]
-            )
+        with suppress(ConditionFailed):  # another call raised it further
+            raised: Item = {"latest": latest, "last_event_at": time}
+            self._store.write([Patch(key, raised, Below("latest", latest))])
 
-    def keep_clock(self, call: Call, session: Session) -> None:
-        """Date what this device says by another clock from now on (see `returning`)."""
+    def store_clock_offset(self, call: Call, session: Session) -> None:
+        """Store the clock offset of a session (see `clock_skew.with_clock_offset`)."""
         key = keys.session_head(call.project_id, session.id)
         same = Same("profile", session.profile.value)
         with suppress(ConditionFailed):  # it was erased meanwhile
             self._store.write([Patch(key, {"offset": session.offset}, same)])
 
-    def _placed(self, call: Call, fresh: Session, named_profile: object, *, anew: bool) -> Opening:
-        """A new session on the profile that the call names, else on a new one."""
-        named = _named(call, named_profile)
-        found = self._living(call, named) if named else None
-        if found and found.erased:  # nothing of what it did before is stored under the next one
-            denied = found.denied and not anew
-            fresh = fresh._replace(erased=((0, found.erased + 1),), denied=denied)
-        if found and found.record.exists:
-            record = found.record
-            unchanged = Check(keys.node_head(call.project_id, found.profile), Rev(record.state.rev))
-            erased = tuple(dict.fromkeys((*record.erased, *fresh.erased)))
-            known = fresh._replace(profile=found.profile, denied=record.denied, erased=erased)
-            return Opening(known, unchanged)
-        made_up = synthetic_ids.profile_id_like(fresh.id, self._new_id())
-        adopts = found and (found.erased or call.source.static_profile_id)
-        adopted = found.profile if found and adopts else profile_node(made_up)
-        item = items.encode_record(Record(State(rev=1), call.now))
-        made = Put(keys.node_head(call.project_id, adopted), item, Absent())
-        return Opening(fresh._replace(profile=adopted), made)
 
-    def make(self, call: Call, opening: Opening) -> Session:
-        """Write a session and its profile. Raises `ConditionFailed` where it cannot be made as planned."""
-        self._store.write(self.opening_actions(call, opening))
-        return opening.session
-
-    def new_visitor(self, call: Call, opening: Opening) -> NewVisitor:
-        """Give what makes a session to whoever writes more in the same transaction."""
-        return NewVisitor(opening.new_profile, self.opening_actions(call, opening))
-
-    def opening_actions(self, call: Call, opening: Opening) -> list[Action]:
-        """List what makes a session: all of it belongs into one transaction."""
-        session = opening.session
-        begins: list[Action] = []
-        if _begins_visit(call, opening):
-            first_events = visit_events.of(call, session, new_profile=bool(opening.new_profile))
-            begins = [
-                event_store.put_event(self._store, call.project_id, session.id, event)
-                for event in first_events
-            ]
-        return [
-            Put(
-                keys.session_head(call.project_id, session.id),
-                items.encode_session(session),
-                _still_gone(opening.in_place_of) if opening.in_place_of else Absent(),
-            ),
-            Put(
-                keys.profile_session(call.project_id, session.profile, session.id),
-                {"created": session.created},
-            ),
-            opening.profile_action,
-            activity.put_active_session(call.project_id, session.id, session.latest),
-            *begins,
-        ]
+def named_profiles(call: Call, visit: Visit) -> list[Node]:
+    """List the profiles that a visit names, as far as they can be profile IDs."""
+    named = [_parse_profile(call, visit.forwarded_profile), _parse_profile(call, visit.profile)]
+    return [profile for profile in named if profile]
 
 
-def _begins_visit(call: Call, opening: Opening) -> bool:
-    """Say whether a session begins with events of its own; nobody visits under a customer's own session."""
-    is_synthetic = synthetic_ids.is_synthetic(opening.session.id)
-    return call.source.system_events and not opening.quiet and not is_synthetic
+def _look_up_profile(call: Call, reader: LivingNodeReader, named: object) -> _ProfileLookup | None:
+    """Look up a profile; instead of one that was erased its successor, which need not exist yet.
+
+    Raises `Busy` where its erasure has only begun.
+    """
+    profile = _parse_profile(call, named)
+    if profile is None:
+        return None
+    found = _ProfileLookup(profile)
+    while True:
+        # both in one request: a tombstone is written in the transaction that begins an erasure
+        tombstone = reader.tombstone(found.profile)
+        record = reader.record(found.profile)
+        if tombstone is None and record.erasing_since:
+            raise Busy(BEING_ERASED)
+        if tombstone is None or record.exists:
+            return found._replace(record=record)
+        successor = _successor_profile(found.profile, str(tombstone["next"]))
+        erased_at = nodes.erasure_time(tombstone)
+        found = _ProfileLookup(successor, erased_at=erased_at, denied="denied" in tombstone)
 
 
-def _come_back(fresh: Opening, gone: Session, *, anew: bool) -> Opening:
-    """A new session in place of one that was erased: of the same device, and of nothing that came before."""
-    erased = tuple(dict.fromkeys((*gone.erased, *fresh.session.erased)))
-    denied = fresh.session.denied or (gone.denied and not anew)
-    return fresh._replace(session=fresh.session._replace(erased=erased, denied=denied))
-
-
-def _after(named: Node, random: str) -> Node:
-    """Who comes back by the ID of a profile that was erased: always the same one, of whom nothing leads back to it."""
-    digest = hashlib.sha256(f"{named}/{random}".encode()).digest()
+def _successor_profile(erased: Node, random: str) -> Node:
+    """Return the profile that follows an erased one: always the same, and not traceable to it."""
+    digest = hashlib.sha256(f"{erased}/{random}".encode()).digest()
     return profile_node(str(UUID(bytes=digest[:16], version=4)))
 
 
-def _still_gone(gone: Session) -> Same:
-    return Same("erased_at", int(items.encode_erased_session(gone)["erased_at"]))
+def _join_profile(session: Session, named: _ProfileLookup, visit: Visit) -> Opening:
+    record = named.record
+    erased = tuple(dict.fromkeys((*record.erased, *session.erased)))
+    session = session._replace(profile=named.profile, denied=record.denied, erased=erased)
+    return Opening(
+        session,
+        is_new_profile=False,
+        profile_rev=record.state.rev,
+        is_quiet=visit.is_quiet,
+    )
 
 
-def _named(call: Call, profile_id: object) -> Node | None:
-    """The profile that a call names. Raises `Invalid` only where callers make them up; else it is an unknown one."""
+def _take_over(session: Session, visit: Visit, erased: Session) -> Session:
+    """Give a new session what stays of the erased one: its erased times, and that it opted out."""
+    intervals = tuple(dict.fromkeys((*erased.erased, *session.erased)))
+    denied = session.denied or (erased.denied and not visit.opts_in)
+    return session._replace(erased=intervals, denied=denied)
+
+
+def _profile_action(call: Call, opening: Opening) -> Action:
+    head = keys.node_head(call.project_id, opening.session.profile)
+    if not opening.is_new_profile:
+        return Check(head, Rev(opening.profile_rev))
+    record = Record(State(rev=1), call.now, denied=opening.session.denied)
+    return Put(head, items.encode_record(record), Absent())
+
+
+def _begins_visit(call: Call, opening: Opening) -> bool:
+    is_synthetic = synthetic_ids.is_synthetic(opening.session.id)  # no device visits there
+    return call.source.system_events and not opening.is_quiet and not is_synthetic
+
+
+def _unchanged_erasure(erased: Session) -> Same:
+    return Same("erased_at", int(items.encode_erased_session(erased)["erased_at"]))
+
+
+def _parse_profile(call: Call, profile_id: object) -> Node | None:
+    """Parse the profile ID of a call; an impossible one is an unknown one.
+
+    Raises `Invalid` only where the source lets callers make up profile IDs.
+    """
     if profile_id is None:
         return None
     try:
@@ -279,17 +327,24 @@ def _named(call: Call, profile_id: object) -> Node | None:
         return None
 
 
-def _fresh(
-    call: Call,
-    id_: str,
-    happened: Sequence[int | None],
-    told: int | None,
-    gone: Session | None,
-) -> Session:
-    times = [time for time in (*happened, told) if time is not None]
-    back = returning_clock.with_clock_offset(call, gone, times) if gone else None
-    offset = back.offset if back else clock_skew.offset(call.now, call.sent, times)
-    dated = (call.now if time is None else clock_skew.corrected(time, offset) for time in happened)
-    seen = max((min(time, call.now + DAY) for time in dated), default=call.now)
-    latest = seen + AHEAD if happened else seen
-    return Session(id_, profile_node(""), call.name, call.now, latest, seen, offset)
+def _new_session(call: Call, visit: Visit, replaces: Session | None) -> Session:
+    """Make a session without a profile; the call's times give its clock and its bounds."""
+    named = [*visit.device_times, visit.device_time]
+    times = [time for time in named if time is not None]
+    if replaces:
+        dated = clock_skew.with_clock_offset(replaces, times, now=call.now, sent=call.sent)
+        offset = dated.offset
+    else:
+        offset = clock_skew.estimate_offset(call.now, call.sent, times)
+    last = call.now
+    if visit.device_times:
+        last = max(_bounded_time(call, time, offset) for time in visit.device_times)
+    latest = last + AHEAD if visit.device_times else last
+    return Session(visit.session_id, profile_node(""), call.name, call.now, latest, last, offset)
+
+
+def _bounded_time(call: Call, device_time: int | None, offset: int) -> int:
+    """Return an event's time on the server's clock, at most a day ahead: no later one is stored."""
+    if device_time is None:
+        return call.now
+    return min(clock_skew.correct_time(device_time, offset), call.now + DAY)

@@ -1,319 +1,211 @@
-"""Carries out `track`: a verdict for every event of a payload, in its order (seed 002)."""
+"""Carry out `track`: link the visitor of a payload, then store its events (seed 002).
+
+One payload goes from value to value: parsed (`batch`), dated and without what predates an erasure
+(`visitors`), judged and stored (`event_writer`).
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import replace
+from typing import Any
 
-from hardlink.domain import clock_skew, commands, events, ip_addresses, values
+from hardlink import metrics
+from hardlink.domain import events, synthetic_ids
 from hardlink.domain.call import Call, NewId
-from hardlink.domain.commands import Event, Track
-from hardlink.domain.errors import Invalid, TooLarge
-from hardlink.domain.events import StoredEvent
-from hardlink.domain.order_matching import OrderClaim, order_event_id
+from hardlink.domain.commands import Track
+from hardlink.domain.errors import Invalid
+from hardlink.domain.graph import NOBODY, Node
 from hardlink.domain.records import Session
 from hardlink.domain.times import SECOND
-from hardlink.services.orders import Orders
-from hardlink.services.sessions import Visits
-from hardlink.storage import activity, event_store, keys
-from hardlink.storage.store import Store
-
-Status = Literal["stored", "duplicate", "rejected", "dropped"]
-ERASED = (
-    "erased: it happened before somebody whom this names was erased, and nothing of it is stored"
+from hardlink.services import batch as batches
+from hardlink.services.answers import (
+    BOT,
+    ERASED,
+    OPTED_OUT,
+    Answer,
+    anonymous_answer,
+    bot_answer,
+    visitor_answer,
 )
-"""What came too late to be stored."""
-MOST_INHERITED = 5 * 1024 * 1024
-"""Bytes that a payload's context and properties may come to in all of its events."""
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What became of one event."""
-
-    id: str | None
-    status: Status
-    reason: str | None = None
-    field: str | None = None
-
-    def shown(self) -> dict[str, str | None]:
-        """The verdict as it is answered."""
-        shown = {"id": self.id, "status": self.status, "reason": self.reason, "field": self.field}
-        return {name: value for name, value in shown.items() if name in ("id", "status") or value}
-
-
-class Parsed(NamedTuple):
-    """An event that was understood. `happened`: its time on the device's clock, `order`: which it is, if it says so."""
-
-    number: int
-    event: Event
-    id: str | None
-    happened: int | None
-    order: OrderClaim | None = None
-
-
-class Batch:
-    """The events of one payload on their way to a verdict each."""
-
-    def __init__(self, command: Track) -> None:
-        self._command = command
-        self.verdicts: list[Verdict] = []
-        self.parsed: list[Parsed] = []
-        values.check_values(command.properties, "properties")
-        _check_shared(command)
-        for number, body in enumerate(command.events):
-            self.verdicts.append(self._judge(number, body))
-
-    @property
-    def happened(self) -> list[int | None]:
-        """When each event happened on the device's own clock, where the device says so."""
-        return [parsed.happened for parsed in self.parsed]
-
-    @property
-    def earliest(self) -> int | None:
-        """The earliest time that the device says, on its own clock."""
-        return min((time for time in self.happened if time is not None), default=None)
-
-    @property
-    def saves_session(self) -> bool:
-        """Whether this call opens a session: an event to store needs one, else the options may say no."""
-        return bool(self.parsed) or self._wants_session
-
-    @property
-    def begins_visit(self) -> bool:
-        """Whether a session that this call opens begins with events of its own: the options may say no."""
-        return self._command.options.saves and self._wants_session
-
-    @property
-    def _wants_session(self) -> bool:
-        asked = [_save_session(body) for body in self._command.events]
-        return self._command.options.save_session and (not asked or any(asked))
-
-    @property
-    def debugger(self) -> bool:
-        """Whether the caller wants to see what was made of its events."""
-        asked = (parsed.event.options.debugger for parsed in self.parsed)
-        return self._command.options.debugger or any(asked)
-
-    def forget_orders(self) -> None:
-        """Orders are events like any other."""
-        self.parsed = [parsed._replace(order=None) for parsed in self.parsed]
-
-    def doubt_orders(self) -> None:
-        """Orders count once, and what is said of them proves nothing about who said it."""
-        self.parsed = [
-            parsed._replace(order=parsed.order and parsed.order._replace(total=None, email=None))
-            for parsed in self.parsed
-        ]
-
-    def drop(self, reason: str) -> None:
-        """None of the events that would be stored is."""
-        for parsed in self.parsed:
-            self.verdicts[parsed.number] = Verdict(parsed.id, "dropped", reason)
-        self.parsed = []
-
-    def drop_erased(self, call: Call, session: Session) -> bool:
-        """Drop what happened when somebody was here who was erased; answers whether that was all there is."""
-        gone = [p for p in self.parsed if session.was_erased(_time(call, session, p))]
-        for parsed in gone:
-            self.verdicts[parsed.number] = Verdict(parsed.id, "dropped", ERASED)
-        self.parsed = [parsed for parsed in self.parsed if parsed not in gone]
-        return bool(gone) and not self.parsed
-
-    def _judge(self, number: int, body: object) -> Verdict:
-        id_ = None
-        try:
-            event = commands.event(body, number)
-            id_ = commands.event_id(event, number)
-            order = commands.event_order(event, number)
-            happened = commands.event_time(event, number)
-        except Invalid as error:
-            return Verdict(id_ or _given_id(body), "rejected", error.message, error.field)
-        if not (self._command.options.saves and event.options.saves):
-            return Verdict(id_, "dropped", "not saved: the options say so")
-        self.parsed.append(Parsed(number, event, id_, happened, order))
-        return Verdict(id_, "stored")
+from hardlink.services.batch import Batch, Status, Verdict
+from hardlink.services.event_writer import EventWriter, Judged
+from hardlink.services.sessions import Sessions, Visit
+from hardlink.services.statements import VisitorUpdate
+from hardlink.services.verification import Verification
+from hardlink.services.visitors import Visitors, date_session
 
 
 class Tracking:
-    """Stores the events of a payload."""
+    """Stores events, and links the visitors that they identify."""
 
-    def __init__(self, store: Store, visits: Visits, orders: Orders, new_id: NewId) -> None:
-        self._store = store
-        self._visits = visits
-        self._orders = orders
+    def __init__(
+        self,
+        visitors: Visitors,
+        sessions: Sessions,
+        writer: EventWriter,
+        verification: Verification,
+        new_id: NewId,
+    ) -> None:
+        self._visitors = visitors
+        self._sessions = sessions
+        self._writer = writer
+        self._verification = verification
         self._new_id = new_id
 
-    def store(
-        self, call: Call, session: Session, command: Track, batch: Batch
-    ) -> list[StoredEvent]:
-        """Store what can be stored, and give its verdict; answers the events as they were stored."""
-        kept = self._kept(call, session, command, batch)
-        self._note(call, session, command, batch, kept)
-        return [event for _, event in kept]
+    def track(self, call: Call, command: Track) -> Answer:
+        """Store events under a session; with `ids`, link its visitor first.
 
-    def _note(
-        self,
-        call: Call,
-        session: Session,
-        command: Track,
-        batch: Batch,
-        kept: Sequence[tuple[Parsed, StoredEvent]],
-    ) -> None:
-        """Leave word of what who looks on would not see; an ordinary call leaves none."""
-        late = [
-            (event.time, event.id)
-            for parsed, event in kept
-            if event.time < call.now - activity.LATE
-            and batch.verdicts[parsed.number].status == "stored"
-        ]
-        refused = [
-            {"type": _given_type(command.events[number]), **verdict.shown()}
-            for number, verdict in enumerate(batch.verdicts)
-            if verdict.status in ("rejected", "dropped") and verdict.reason != ERASED
-        ]
-        if (late or refused) and not session.denied:
-            activity.record_note(self._store, call, session, refused, late)
+        Every event gets a verdict: `stored`, `duplicate`, `rejected` or `dropped`. A refused link
+        (409) and a link without the token that its source wants (403) store nothing.
+        """
+        ids = self._verification.verified_ids(call, command)
+        batch = batches.parse_batch(command)
+        if call.source.signed == "required" and not (ids or call.trusted):
+            batch = batch.with_unverified_orders()
+        if call.bot:
+            answer = bot_answer(command.session_id or self._new_id())
+            return {**answer, "results": _results(batch.drop(BOT).verdicts)}
+        if command.profile_less:
+            return self._track_profile_less(call, command, batch)
+        own_id = command.own_session_id(ids)
+        if own_id:
+            # events of one customer never move to another, and a backend's clock is no device's
+            call = call._replace(policy="split", sent=call.now)
+        return self._track_visitor(call, command, batch, ids, own_id)
 
-    def _kept(
-        self, call: Call, session: Session, command: Track, batch: Batch
-    ) -> Sequence[tuple[Parsed, StoredEvent]]:
-        new: dict[tuple[int, str], tuple[Parsed, StoredEvent]] = {}
-        for parsed in batch.parsed:
-            event = self._event(call, session, command, parsed)
-            batch.verdicts[parsed.number].id = event.id
-            if refused := events.find_storage_fault(event, call.now):
-                reason, part = refused
-                field = f"events[{parsed.number}].{part}"
-                batch.verdicts[parsed.number] = Verdict(event.id, "rejected", reason, field)
-            elif new.setdefault((event.time, event.id), (parsed, event))[0] is not parsed:
-                batch.verdicts[parsed.number].status = "duplicate"
-        for place in self._stored_before(call, session, command, list(new)):
-            batch.verdicts[new.pop(place)[0].number].status = "duplicate"
-        if not new:
-            return []
-        self._visits.expect(call, session, max(time for time, _ in new))
-        plain = [(parsed, event) for parsed, event in new.values() if parsed.order is None]
-        added = event_store.insert_events(
-            self._store, call.project_id, session.id, [event for _, event in plain]
-        )
-        for (parsed, _), is_new in zip(plain, added, strict=True):
-            batch.verdicts[parsed.number].status = "stored" if is_new else "duplicate"
-        for parsed, event in new.values():
-            if parsed.order and not self._orders.track(call, session, parsed.order, event):
-                batch.verdicts[parsed.number].status = "duplicate"
-        return list(new.values())
+    def _track_visitor(
+        self, call: Call, command: Track, batch: Batch, ids: tuple[Node, ...], own_id: str | None
+    ) -> Answer:
+        session_id = own_id or command.session_id or self._new_id()
+        linked = self._read_linked(call, command, session_id)
+        visit = _visit_of(command, batch, session_id, linked)
+        update = VisitorUpdate.of_track(command, ids)
+        opens = batches.opens_session(command, batch) or not update.is_empty()
+        outcome = self._visitors.apply(call, visit, batch, update, opens=opens, linked=linked)
+        session, batch = outcome.session, outcome.said
+        if outcome.status == "erased":
+            here = self._visitors.answer_without_storing(call, visit, session)
+            return {**here, "results": _results(batch.verdicts), "warnings": [ERASED]}
+        warnings = list(outcome.warnings)
+        if session and session.denied:
+            batch = batch.drop(OPTED_OUT)
+            warnings.append(OPTED_OUT)
+        if session is None or session.profile == NOBODY:
+            here = self._visitors.answer_without_storing(call, visit, session)
+            return {**here, "results": _results(batch.verdicts), "warnings": warnings}
+        if linked is None:
+            self._open_linked(call, command, session)
+        if outcome.clock_changed and batch.events:
+            self._sessions.store_clock_offset(call, session)
+        judged = self._writer.store(call, session, command, batch)
+        here = anonymous_answer() if own_id else visitor_answer(session)
+        answer = {**here, "results": _results(judged.verdicts), "warnings": warnings}
+        if batches.wants_debug(command, batch):
+            answer["debug"] = _debug_answer(session, judged)
+        return answer
 
-    def _stored_before(
-        self, call: Call, session: Session, command: Track, places: Sequence[tuple[int, str]]
-    ) -> list[tuple[int, str]]:
-        """Which of these events are stored already, with a time that is a little off."""
-        if not command.jitter:
-            return []
-        partition = keys.session_head(call.project_id, session.id).partition
-        known: list[tuple[int, str]] = []
-        for first, last in _around([time for time, _ in places], command.jitter):
-            scan = self._store.scan("sessions", partition, f"e/{first:016d}/", f"e/{last + 1:016d}")
-            known += [(keys.event_time(key), key.item.split("/", 2)[2]) for key, _ in scan]
-        return [
-            (time, id_)
-            for time, id_ in places
-            if any(id_ == other and abs(time - at) <= command.jitter for at, other in known)
-        ]
+    def _track_profile_less(self, call: Call, command: Track, batch: Batch) -> Answer:
+        """Store events without a visitor under the source's own session, which is never linked.
 
-    def _event(self, call: Call, session: Session, command: Track, parsed: Parsed) -> StoredEvent:
-        event = parsed.event
-        time = _time(call, session, parsed)
-        body: dict[str, Any] = {
-            "properties": ip_addresses.strip_ip_addresses(
-                {**command.properties, **event.properties}
-            ),
-            "context": ip_addresses.strip_ip_addresses(_over(command.context, event.context)),
+        They keep the session that they name in their context; a visitor who opted out there is not
+        recorded here either.
+        """
+        update = VisitorUpdate.of_track(command, ())
+        if command.ids or not update.is_empty() or command.server_side:
+            raise Invalid("this says whose events they are: leave profile_less out", "profile_less")
+        named = command.session_id
+        batch, warnings = self._without_opted_out(call, named, batch)
+        batch = batch.without_orders()  # an order would link the source's own session
+        own_id = synthetic_ids.source_session(call.name)
+        verdicts: Sequence[Verdict] = batch.verdicts
+        if batch.events:
+            # many devices send these, so none of their clocks is the session's
+            visit = Visit(own_id, is_quiet=True)
+            own = self._sessions.open(call._replace(sent=None), visit)
+            context = {"session": {"id": named}} if named else {}
+            kept = replace(command, context={**context, **command.context})
+            verdicts = self._writer.store(call, own, kept, batch).verdicts
+        answer: Answer = {
+            "session": {"id": named or own_id},
+            "profile": {"id": None},
+            "results": _results(verdicts),
+            "warnings": warnings,
         }
-        if event.tags:
-            body["tags"] = event.tags
-        if parsed.happened is not None:
-            body["sent_time"] = event.happened
-        return StoredEvent(
-            id=parsed.id
-            or (order_event_id(parsed.order.number) if parsed.order else self._new_id()),
-            type=event.type,
-            time=time,
-            received=call.now,
-            source=call.name,
-            body=body,
-            expires=call.expires(time),
-            order=parsed.order.number if parsed.order else None,
-        )
+        if batches.wants_debug(command, batch):
+            # without its profile, which another call could join
+            answer["debug"] = {"session": {"id": own_id}}
+        return answer
+
+    def _without_opted_out(
+        self, call: Call, session_id: str | None, batch: Batch
+    ) -> tuple[Batch, list[str]]:
+        """Drop the events of a named session that opted out, or that was erased at their time."""
+        session = self._sessions.read(call.project_id, session_id) if session_id else None
+        if session is None:
+            return batch, []
+        if session.denied:
+            return batch.drop(OPTED_OUT), [OPTED_OUT]
+        return batch.without_erased(call, date_session(call, session, batch)), []
+
+    def _read_linked(self, call: Call, command: Track, session_id: str) -> Session | None:
+        """Read the other session of a visitor who sends two."""
+        other_id = command.other_session_id
+        if other_id is None or other_id == session_id:
+            return None
+        other = self._sessions.read(call.project_id, other_id)
+        return other if other and not other.is_erased else None
+
+    def _open_linked(self, call: Call, command: Track, session: Session) -> None:
+        """Open the other session on the same profile: the next call may carry that one alone."""
+        other_id = command.other_session_id
+        if other_id and other_id != session.id:
+            visit = Visit(other_id, profile=session.profile.value, is_quiet=True)
+            self._sessions.open(call, visit)
 
 
-def _time(call: Call, session: Session, parsed: Parsed) -> int:
-    """When an event happened, on the server's clock: in the payload's order where the device names no time."""
-    if parsed.happened is None:
-        return call.now + parsed.number
-    return clock_skew.corrected(parsed.happened, session.offset)
+def _visit_of(command: Track, batch: Batch, session_id: str, linked: Session | None) -> Visit:
+    """Return the session of a payload, and the profile that it joins if it is new."""
+    visit = Visit(
+        session_id,
+        profile=command.profile,
+        forwarded_profile=command.forwarded_profile,
+        device_times=batch.device_times,
+        is_generated=command.session_id is None and not command.is_of_no_device,
+        is_quiet=not batches.begins_visit(command),
+    )
+    if command.is_of_no_device:
+        return visit._replace(profile=None, forwarded_profile=None)
+    if linked:
+        return visit._replace(profile=linked.profile.value, forwarded_profile=None)
+    return visit
 
 
-def _around(times: Sequence[int], margin: int) -> list[tuple[int, int]]:
-    """From when to when to look, where what is looked for may lie so far beside these times."""
-    found: list[tuple[int, int]] = []
-    for time in sorted(times):
-        first, last = max(0, time - margin), time + margin
-        if found and first <= found[-1][1]:
-            found[-1] = (found[-1][0], last)
-        else:
-            found.append((first, last))
-    return found
-
-
-def _check_shared(command: Track) -> None:
-    """Hold what every event of a payload inherits to what one call may carry. Raises `TooLarge`."""
-    shared = values.json_size(command.context) + values.json_size(command.properties)
-    if shared * len(command.events) > MOST_INHERITED:
-        raise TooLarge(
-            f"context and properties are kept with every event, and would come to more than "
-            f"{MOST_INHERITED} bytes: send fewer events a call",
-            "context",
-        )
-
-
-def debug(session: Session, stored: list[StoredEvent]) -> dict[str, Any]:
-    """What `options.debugger` asks for: what was made of the call; events that are too large to show are left out."""
+def _debug_answer(session: Session, judged: Judged) -> dict[str, Any]:
+    """Answer `options.debugger`: what was made of the call, without events too large to show."""
+    stored = [one.stored for one in judged.events]
+    shown = stored[: events.count_fitting(stored)]
     return {
         "session": {
             "id": session.id,
             "profile": session.profile.value,
             "clock_offset": session.offset / SECOND,
         },
-        "events": [
-            event.as_json(session.id, session.profile.value)
-            for event in stored[: events.count_fitting(stored)]
-        ],
+        "events": [event.as_json(session.id, session.profile.value) for event in shown],
     }
 
 
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """An event's context over its payload's, object by object."""
-    merged = dict(below)
-    for name, value in above.items():
-        old = merged.get(name)
-        merged[name] = (
-            _over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-        )
-    return merged
+_COUNTED: Mapping[Status, metrics.Name] = {
+    "stored": "events_stored",
+    "duplicate": "events_duplicate",
+    "rejected": "events_rejected",
+    "dropped": "events_dropped",
+}
 
 
-def _save_session(body: object) -> bool:
-    options = body.get("options") if isinstance(body, Mapping) else None
-    return not isinstance(options, Mapping) or options.get("saveSession") is not False
-
-
-def _given_id(body: object) -> str | None:
-    id_ = body.get("id") if isinstance(body, Mapping) else None
-    return id_[:256] if isinstance(id_, str) else None
-
-
-def _given_type(body: object) -> str | None:
-    type_ = body.get("type") if isinstance(body, Mapping) else None
-    return type_[:256] if isinstance(type_, str) else None
+def _results(verdicts: Sequence[Verdict]) -> list[Mapping[str, str | None]]:
+    """Count the verdicts of a payload, and return them as they are answered."""
+    for status, count in Counter(verdict.status for verdict in verdicts).items():
+        metrics.count(_COUNTED[status], count)
+    return [verdict.shown() for verdict in verdicts]

@@ -162,3 +162,38 @@ def test_a_first_track_reads_its_session_once(engine: Engine) -> None:
     with engine.counted() as found:
         world.track("s1", view("a"))
     assert found == {"ConsistentGetItem": 1, "TransactWriteItems": 1, "PutItem": 1}
+
+
+def test_a_first_consent_is_one_read_and_one_transaction(engine: Engine) -> None:
+    world = engine.world()
+    with engine.counted() as found:
+        world.consent("s1", "denied")
+    assert found == {"ConsistentGetItem": 1, "TransactWriteItems": 1}
+
+
+def test_a_first_update_is_one_read_and_one_transaction(engine: Engine) -> None:
+    world = engine.world()
+    with engine.counted() as found:
+        world.update("s1", properties={"color": "red"})
+    assert found == {"ConsistentGetItem": 1, "TransactWriteItems": 1}
+
+
+def test_a_call_without_a_session_does_not_read_the_one_that_is_made(engine: Engine) -> None:
+    world = engine.world()
+    with engine.counted() as found:
+        world.track(None, view("a"))
+    assert found == {"TransactWriteItems": 1, "PutItem": 1}
+
+
+def test_an_identify_that_names_a_profile_reads_it_along_with_the_identifiers(
+    engine: Engine,
+) -> None:
+    world = engine.world()
+    profile = world.track("s1", view("a"))["profile"]
+    with engine.counted() as found:
+        world.identify("s2", ids={"registered": "gordon"}, profile=profile)
+    assert found == {
+        "ConsistentGetItem": 1,
+        "ConsistentBatchGetItem": 1,
+        "TransactWriteItems": 1,
+    }

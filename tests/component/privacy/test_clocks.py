@@ -9,7 +9,7 @@ import pytest
 from hardlink.domain import commands, times
 from hardlink.domain.commands import Identify, Track
 from hardlink.domain.times import HOUR, MINUTE, SECOND, to_iso
-from hardlink.services.track import ERASED
+from hardlink.services.answers import ERASED
 from tests.component.privacy.test_coming_back import meanwhile
 from tests.component.privacy.test_erasure import statuses
 from tests.support.memory_store import MemoryStore

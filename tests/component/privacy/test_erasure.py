@@ -11,7 +11,8 @@ from hardlink.domain.errors import Busy, Invalid, NotFound, Refused
 from hardlink.domain.graph import Node
 from hardlink.domain.times import DAY, HOUR, SECOND, to_iso
 from hardlink.queries.export_reader import ExportReader
-from hardlink.services.track import ERASED, Batch
+from hardlink.services.answers import ERASED
+from hardlink.services.batch import parse_batch
 from hardlink.storage import keys
 from hardlink.storage.keys import HEAD
 from hardlink.storage.store import Put
@@ -308,7 +309,7 @@ def test_an_event_that_was_under_way_is_swept(world: World) -> None:
     """A call had read the session before it ended, and stores its event after the first sweep."""
     lived(world)
     call = world.service.call("move")
-    session = world.service._visits.find(SPACE, "S1")
+    session = world.service._sessions.read(SPACE, "S1")
     assert session
     world.erase("gordon")
     world.drain()
@@ -316,7 +317,7 @@ def test_an_event_that_was_under_way_is_swept(world: World) -> None:
     assert world.sweeping.sweep(SPACE, id_) > 0
     body = {"source": {"id": "move"}, "events": [{"type": "view", "id": "under-way"}]}
     command = commands.read(commands.Track, body)
-    world.service._tracking.store(call, session, command, Batch(command))
+    world.service._writer.store(call, session, command, parse_batch(command))
     assert "under-way" in repr(world.dumped())
     world.swept()
     world.check()

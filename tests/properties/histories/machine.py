@@ -29,7 +29,7 @@ from hardlink.domain.errors import NotFound
 from hardlink.domain.records import Item, Key
 from hardlink.domain.times import SECOND
 from hardlink.services import association
-from hardlink.services.track import ERASED
+from hardlink.services.answers import ERASED
 from hardlink.storage import keys
 from hardlink.storage.keys import HEAD
 from tests.properties.histories.reference import (

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from hardlink.services.answers import Answer
 from hardlink.services.association import Association
 from hardlink.services.links import Links
-from hardlink.services.service import Answer
 from hardlink.storage.keys import HEAD
 from hardlink.storage.store import Store
 from tests.properties.histories.schedules import End, Explored, Worker, Writer, explore

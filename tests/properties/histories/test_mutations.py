@@ -97,8 +97,8 @@ def _undo_marks_the_profile_alone(patch: pytest.MonkeyPatch) -> None:
         if node.type == PROFILE:
             whole(draft, node, *args)
 
-    whole = changeset_module.ChangeSet.take_back
-    patch.setattr(changeset_module.ChangeSet, "take_back", only_profiles)
+    whole = changeset_module.ChangeSet.undo_entries
+    patch.setattr(changeset_module.ChangeSet, "undo_entries", only_profiles)
 
 
 def _links_overwrite(patch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,9 @@ def _links_overwrite(patch: pytest.MonkeyPatch) -> None:
 
 def _children_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        changeset_module.ChangeSet, "decision", _childless(changeset_module.ChangeSet.decision)
+        changeset_module.ChangeSet,
+        "to_decision",
+        _childless(changeset_module.ChangeSet.to_decision),
     )
 
 
@@ -184,14 +186,14 @@ def _spans_in_order_of_arrival(patch: pytest.MonkeyPatch) -> None:
 
 def _owners_ignore_time(patch: pytest.MonkeyPatch) -> None:
     """An older word takes an identifier back."""
-    whole = changeset_module.ChangeSet.own
+    whole = changeset_module.ChangeSet.set_owner
 
     def mutated(draft: Any, *args: Any) -> None:
         timed, draft._timed = draft._timed, False
         whole(draft, *args)
         draft._timed = timed
 
-    patch.setattr(changeset_module.ChangeSet, "own", mutated)
+    patch.setattr(changeset_module.ChangeSet, "set_owner", mutated)
 
 
 def _look_ups_ignore_time(patch: pytest.MonkeyPatch) -> None:
@@ -208,13 +210,13 @@ def _look_ups_ignore_time(patch: pytest.MonkeyPatch) -> None:
 
 def _undo_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A claim that was said before an undo stands again when it is resent."""
-    whole = changeset_module.ChangeSet.take_back
+    whole = changeset_module.ChangeSet.undo_entries
 
     def mutated(draft: Any, node: Any, *args: Any) -> None:
         whole(draft, node, *args)
         draft._states[node] = draft._states[node]._replace(undone=0)
 
-    patch.setattr(changeset_module.ChangeSet, "take_back", mutated)
+    patch.setattr(changeset_module.ChangeSet, "undo_entries", mutated)
 
 
 def _the_known_are_split(patch: pytest.MonkeyPatch) -> None:
@@ -233,27 +235,29 @@ def _the_known_are_split(patch: pytest.MonkeyPatch) -> None:
 
 def _history_moves_with_the_owner(patch: pytest.MonkeyPatch) -> None:
     """A soft identifier that changes hands takes along who was identified by it."""
-    whole = changeset_module.ChangeSet.own
+    whole = changeset_module.ChangeSet.set_owner
 
     def mutated(draft: Any, node: Any, customer: Any) -> None:
         whole(draft, node, customer)
         state = draft.state(node)
         if state.link and state.link != customer and customer.type in draft.hard_types:
-            draft.link(
-                node, changeset_module.NewEntry("known", draft._said, customer), target=customer
+            draft.add_link(
+                node,
+                changeset_module.NewEntry("known", draft._effective_at, customer),
+                target=customer,
             )
 
-    patch.setattr(changeset_module.ChangeSet, "own", mutated)
+    patch.setattr(changeset_module.ChangeSet, "set_owner", mutated)
 
 
 def _caps_are_not_counted_down(patch: pytest.MonkeyPatch) -> None:
-    whole = changeset_module.ChangeSet._count
+    whole = changeset_module.ChangeSet._count_identifier
 
     def mutated(draft: Any, node: Any, customer: Any, step: int) -> None:
         if step > 0:
             whole(draft, node, customer, step)
 
-    patch.setattr(changeset_module.ChangeSet, "_count", mutated)
+    patch.setattr(changeset_module.ChangeSet, "_count_identifier", mutated)
 
 
 def _customers_merge(patch: pytest.MonkeyPatch) -> None:
@@ -261,7 +265,7 @@ def _customers_merge(patch: pytest.MonkeyPatch) -> None:
 
     def mutated(draft: Any, hard: Any) -> Any:
         root = draft.look_up(hard[0]) or hard[0]
-        draft.know(root)
+        draft.mark_known(root)
         return root
 
     patch.setattr(identity, "_known_customer", mutated)
@@ -322,7 +326,7 @@ def _addresses_keep_their_late_words(patch: pytest.MonkeyPatch) -> None:
 
 def _who_comes_back_may_be_late(patch: pytest.MonkeyPatch) -> None:
     """A session that begins anew does not know that anything came before."""
-    patch.setattr(sessions, "_come_back", lambda fresh, *_, **__: fresh)
+    patch.setattr(sessions, "_take_over", lambda session, *_: session)
 
 
 def _nobody_is_freed(patch: pytest.MonkeyPatch) -> None:
@@ -371,8 +375,8 @@ def _who_stays_keeps_its_events(patch: pytest.MonkeyPatch) -> None:
 
 def _everybody_comes_back_as_another(patch: pytest.MonkeyPatch) -> None:
     numbers = itertools.count()
-    after = sessions._after
-    patch.setattr(sessions, "_after", lambda named, _: after(named, str(next(numbers))))
+    after = sessions._successor_profile
+    patch.setattr(sessions, "_successor_profile", lambda named, _: after(named, str(next(numbers))))
 
 
 def _names_stay_elsewhere(patch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,11 @@ from hardlink.domain.sources import Sources
 from hardlink.domain.times import SECOND, to_iso
 from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
+from hardlink.services.answers import Answer
 from hardlink.services.association import Association
 from hardlink.services.erasure import Erasure
 from hardlink.services.erasure_sweep import ErasureSweep
-from hardlink.services.service import Answer, Service
+from hardlink.services.service import Service
 from hardlink.storage import items, keys
 from hardlink.storage.store import Store
 from tests.support.invariants import check

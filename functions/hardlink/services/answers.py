@@ -1,0 +1,49 @@
+"""Build the parts that the answers of several commands share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hardlink import metrics
+from hardlink.domain.changeset import Decision
+from hardlink.domain.graph import NOBODY, Node
+from hardlink.domain.records import Session
+
+Answer = dict[str, Any]
+OPTED_OUT = "opted out: this visitor denied tracking, nothing was stored"
+BOT = "sent by a bot: this source drops what bots send, nothing was stored or linked"
+ERASED = (
+    "erased: it happened before somebody whom this names was erased, and nothing of it is stored"
+)
+NOT_KEPT = frozenset({OPTED_OUT, BOT})
+"""Warnings with which nothing of a call was stored."""
+
+
+def visitor_answer(session: Session) -> Answer:
+    """Answer a session and its profile."""
+    return {"session": {"id": session.id}, "profile": {"id": session.profile.value or None}}
+
+
+def anonymous_answer() -> Answer:
+    """Answer a call under a customer's own session, which no other call may join."""
+    return {"session": {"id": None}, "profile": {"id": None}}
+
+
+def bot_answer(session_id: str) -> Answer:
+    """Answer a call of a bot: nothing is stored, and nothing is looked up."""
+    metrics.count("bots_dropped")
+    return {"session": {"id": session_id}, "profile": {"id": None}, "warnings": [BOT]}
+
+
+def customer_answer(decision: Decision, ids: tuple[Node, ...]) -> dict[str, str]:
+    """Answer a customer by an identifier that the call itself carried.
+
+    A write key is public, so it must not read any other identifier.
+    """
+    shown = decision.customer if decision.customer in ids else ids[0]
+    return {"type": shown.type, "value": shown.value}
+
+
+def has_visitor(session: Session | None) -> bool:
+    """Tell whether a session has a profile that may be answered."""
+    return session is not None and session.profile != NOBODY

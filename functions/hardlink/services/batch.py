@@ -1,0 +1,191 @@
+"""Parse the events of one payload (seed 002): a verdict for every one, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from hardlink.domain import clock_skew, commands, values
+from hardlink.domain.call import Call
+from hardlink.domain.commands import Event, Track
+from hardlink.domain.errors import Invalid, TooLarge
+from hardlink.domain.order_matching import OrderClaim
+from hardlink.domain.records import Session
+from hardlink.services.answers import ERASED
+from hardlink.services.statements import server_time
+
+Status = Literal["stored", "duplicate", "rejected", "dropped"]
+MOST_INHERITED = 5 * 1024 * 1024
+"""Bytes that a payload's context and properties may come to in all of its events."""
+_LONGEST_SHOWN = 256
+
+
+class Verdict(NamedTuple):
+    """The result of one event."""
+
+    id: str | None
+    status: Status
+    reason: str | None = None
+    field: str | None = None
+
+    def shown(self) -> dict[str, str | None]:
+        """Return the verdict as it is answered."""
+        shown: dict[str, str | None] = {"id": self.id, "status": self.status}
+        if self.reason:
+            shown["reason"] = self.reason
+        if self.field:
+            shown["field"] = self.field
+        return shown
+
+
+class ParsedEvent(NamedTuple):
+    """A valid event.
+
+    `number`: its place in the payload. `device_time`: on the device's clock, if it names one.
+    """
+
+    number: int
+    event: Event
+    id: str | None
+    device_time: int | None
+    order: OrderClaim | None = None
+
+    def time(self, call: Call, session: Session) -> int:
+        """Return the server time, in the payload's order where the device names none."""
+        if self.device_time is None:
+            return call.now + self.number
+        return clock_skew.correct_time(self.device_time, session.offset)
+
+
+class Batch(NamedTuple):
+    """The events of a payload that are still to be stored, and the verdicts of all."""
+
+    verdicts: tuple[Verdict, ...]
+    events: tuple[ParsedEvent, ...] = ()
+    is_erased: bool = False
+
+    @property
+    def device_times(self) -> Sequence[int | None]:
+        """The time of each event on the device's clock, where it names one."""
+        return [parsed.device_time for parsed in self.events]
+
+    def time(self, call: Call, offset: int) -> int | None:
+        """Return the earliest time that the device names, on the server's clock."""
+        named = [time for time in self.device_times if time is not None]
+        return server_time(min(named, default=None), call, offset)
+
+    def without_erased(self, call: Call, session: Session) -> Batch:
+        """Drop the events that happened in a time that was erased of the session."""
+        erased = [
+            parsed for parsed in self.events if session.was_erased(parsed.time(call, session))
+        ]
+        if not erased:
+            return self
+        rest = self._drop_events(erased, ERASED)
+        return rest._replace(is_erased=not rest.events)
+
+    def erase(self) -> Batch:
+        """Drop all events, as they predate an erasure."""
+        return self.drop(ERASED)._replace(is_erased=True)
+
+    def drop(self, reason: str) -> Batch:
+        """Drop all events that are still to be stored."""
+        return self._drop_events(self.events, reason)
+
+    def without_orders(self) -> Batch:
+        """Store orders like any other event."""
+        return self._replace(events=tuple(one._replace(order=None) for one in self.events))
+
+    def with_unverified_orders(self) -> Batch:
+        """Count orders once, without the total and the address that would prove who placed them."""
+        unverified: list[ParsedEvent] = []
+        for parsed in self.events:
+            order = parsed.order and parsed.order._replace(total=None, email=None)
+            unverified.append(parsed._replace(order=order))
+        return self._replace(events=tuple(unverified))
+
+    def _drop_events(self, dropped: Iterable[ParsedEvent], reason: str) -> Batch:
+        verdicts = list(self.verdicts)
+        numbers: set[int] = set()
+        for parsed in dropped:
+            verdicts[parsed.number] = Verdict(parsed.id, "dropped", reason)
+            numbers.add(parsed.number)
+        rest = tuple(parsed for parsed in self.events if parsed.number not in numbers)
+        return self._replace(verdicts=tuple(verdicts), events=rest)
+
+
+def parse_batch(command: Track) -> Batch:
+    """Parse the events of a payload. Raises `Invalid` and `TooLarge` for what all of them share."""
+    values.check_values(command.properties, "properties")
+    _check_shared(command)
+    verdicts: list[Verdict] = []
+    events: list[ParsedEvent] = []
+    for number, body in enumerate(command.events):
+        parsed = _parse_event(command, number, body)
+        if isinstance(parsed, Verdict):
+            verdicts.append(parsed)
+        else:
+            verdicts.append(Verdict(parsed.id, "stored"))
+            events.append(parsed)
+    return Batch(tuple(verdicts), tuple(events))
+
+
+def opens_session(command: Track, batch: Batch) -> bool:
+    """Tell whether an unknown session is opened: events need one, else the options decide."""
+    return bool(batch.events) or _wants_session(command)
+
+
+def begins_visit(command: Track) -> bool:
+    """Tell whether a session that this payload opens begins with events of its own."""
+    return command.options.saves and _wants_session(command)
+
+
+def wants_debug(command: Track, batch: Batch) -> bool:
+    """Tell whether the answer shows what was made of the events."""
+    return command.options.debugger or any(one.event.options.debugger for one in batch.events)
+
+
+def given_type(body: object) -> str | None:
+    """Return the type of an event that is not valid, as far as it can be shown."""
+    return _given_text(body, "type")
+
+
+def _parse_event(command: Track, number: int, body: object) -> ParsedEvent | Verdict:
+    id_ = None
+    try:
+        event = commands.event(body, number)
+        id_ = commands.event_id(event, number)
+        order = commands.event_order(event, number)
+        device_time = commands.event_time(event, number)
+    except Invalid as error:
+        shown_id = id_ or _given_text(body, "id")
+        return Verdict(shown_id, "rejected", error.message, error.field)
+    if not (command.options.saves and event.options.saves):
+        return Verdict(id_, "dropped", "not saved: the options say so")
+    return ParsedEvent(number, event, id_, device_time, order)
+
+
+def _check_shared(command: Track) -> None:
+    """Hold the parts that every event inherits to what one call may carry. Raises `TooLarge`."""
+    shared = values.json_size(command.context) + values.json_size(command.properties)
+    if shared * len(command.events) > MOST_INHERITED:
+        raise TooLarge(
+            "context and properties are kept with every event, and would come to more than "
+            f"{MOST_INHERITED} bytes: send fewer events a call",
+            "context",
+        )
+
+
+def _wants_session(command: Track) -> bool:
+    wanted = [_saves_session(body) for body in command.events]
+    return command.options.save_session and (not wanted or any(wanted))
+
+
+def _saves_session(body: object) -> bool:
+    options = body.get("options") if isinstance(body, Mapping) else None
+    return not isinstance(options, Mapping) or options.get("saveSession") is not False
+
+
+def _given_text(body: object, name: str) -> str | None:
+    text = body.get(name) if isinstance(body, Mapping) else None
+    return text[:_LONGEST_SHOWN] if isinstance(text, str) else None

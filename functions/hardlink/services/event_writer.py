@@ -1,0 +1,202 @@
+"""Store the events of a batch: judge each, then write those that are new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hardlink.domain import events, ip_addresses
+from hardlink.domain.call import Call, NewId
+from hardlink.domain.commands import Track
+from hardlink.domain.events import StoredEvent
+from hardlink.domain.order_matching import order_event_id
+from hardlink.domain.records import Session
+from hardlink.services.answers import ERASED
+from hardlink.services.batch import Batch, ParsedEvent, Verdict, given_type
+from hardlink.services.orders import Orders
+from hardlink.services.sessions import Sessions
+from hardlink.storage import activity, event_store, keys
+from hardlink.storage.store import Store
+
+Place = tuple[int, str]
+"""Time and ID of an event, which make its key."""
+
+
+class JudgedEvent(NamedTuple):
+    """An event as it is to be stored, and as it was parsed."""
+
+    parsed: ParsedEvent
+    stored: StoredEvent
+
+    @property
+    def place(self) -> Place:
+        """Time and ID."""
+        return self.stored.time, self.stored.id
+
+
+class Judged(NamedTuple):
+    """The events of a payload that are to be written, and the verdicts of all so far."""
+
+    verdicts: tuple[Verdict, ...]
+    events: tuple[JudgedEvent, ...]
+
+    def with_duplicates(self, duplicates: Iterable[JudgedEvent]) -> Judged:
+        """Give events the verdict that they were stored before."""
+        verdicts = list(self.verdicts)
+        for one in duplicates:
+            verdicts[one.parsed.number] = Verdict(one.stored.id, "duplicate")
+        return self._replace(verdicts=tuple(verdicts))
+
+
+class EventWriter:
+    """Stores the events of a payload."""
+
+    def __init__(self, store: Store, sessions: Sessions, orders: Orders, new_id: NewId) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._orders = orders
+        self._new_id = new_id
+
+    def store(self, call: Call, session: Session, command: Track, batch: Batch) -> Judged:
+        """Store a batch's events under a session, each once.
+
+        Returns the verdicts of all, and the events that are stored now, by this call or by one
+        before it.
+        """
+        judged = self._judge(call, session, command, batch)
+        judged = self._without_resent(call, session, command, judged)
+        if judged.events:
+            judged = self._write(call, session, judged)
+        self._note_unstored(call, session, command, judged)
+        return judged
+
+    def _judge(self, call: Call, session: Session, command: Track, batch: Batch) -> Judged:
+        """Complete the events, without those that cannot be stored or are there twice."""
+        verdicts = list(batch.verdicts)
+        judged: dict[Place, JudgedEvent] = {}
+        for parsed in batch.events:
+            event = self._complete_event(call, session, command, parsed)
+            one = JudgedEvent(parsed, event)
+            fault = events.find_storage_fault(event, call.now)
+            if fault:
+                reason, part = fault
+                field = f"events[{parsed.number}].{part}"
+                verdicts[parsed.number] = Verdict(event.id, "rejected", reason, field)
+            elif one.place in judged:
+                verdicts[parsed.number] = Verdict(event.id, "duplicate")
+            else:
+                judged[one.place] = one
+                verdicts[parsed.number] = Verdict(event.id, "stored")
+        return Judged(tuple(verdicts), tuple(judged.values()))
+
+    def _complete_event(
+        self, call: Call, session: Session, command: Track, parsed: ParsedEvent
+    ) -> StoredEvent:
+        event = parsed.event
+        properties = {**command.properties, **event.properties}
+        context = _merge_objects(command.context, event.context)
+        body: dict[str, Any] = {
+            "properties": ip_addresses.strip_ip_addresses(properties),
+            "context": ip_addresses.strip_ip_addresses(context),
+        }
+        if event.tags:
+            body["tags"] = event.tags
+        if parsed.device_time is not None:
+            body["sent_time"] = event.happened
+        time = parsed.time(call, session)
+        number = parsed.order.number if parsed.order else None
+        derived_id = order_event_id(number) if number is not None else None
+        return StoredEvent(
+            id=parsed.id or derived_id or self._new_id(),
+            type=event.type,
+            time=time,
+            received=call.now,
+            source=call.name,
+            body=body,
+            expires=call.expires(time),
+            order=number,
+        )
+
+    def _without_resent(
+        self, call: Call, session: Session, command: Track, judged: Judged
+    ) -> Judged:
+        """Leave out events stored before with a slightly different time (`Track.jitter`)."""
+        if not command.jitter:
+            return judged
+        known = self._read_places(call, session, judged, command.jitter)
+        resent = [one for one in judged.events if _is_resent(one, known, command.jitter)]
+        rest = tuple(one for one in judged.events if one not in resent)
+        return judged.with_duplicates(resent)._replace(events=rest)
+
+    def _read_places(
+        self, call: Call, session: Session, judged: Judged, jitter: int
+    ) -> list[Place]:
+        partition = keys.session_head(call.project_id, session.id).partition
+        times = [one.stored.time for one in judged.events]
+        places: list[Place] = []
+        for first, last in _ranges_around(times, jitter):
+            low, high = f"e/{first:016d}/", f"e/{last + 1:016d}"
+            for key, _ in self._store.scan("sessions", partition, low, high):
+                places.append((keys.event_time(key), key.item.split("/", 2)[2]))
+        return places
+
+    def _write(self, call: Call, session: Session, judged: Judged) -> Judged:
+        """Write the events, after the bound of their times, at which readers stop."""
+        last = max(one.stored.time for one in judged.events)
+        self._sessions.raise_latest(call, session, last)
+        plain = [one for one in judged.events if one.parsed.order is None]
+        added = event_store.insert_events(
+            self._store, call.project_id, session.id, [one.stored for one in plain]
+        )
+        duplicates = [one for one, is_new in zip(plain, added, strict=True) if not is_new]
+        for one in judged.events:
+            order = one.parsed.order
+            if order and not self._orders.track(call, session, order, one.stored):
+                duplicates.append(one)
+        return judged.with_duplicates(duplicates)
+
+    def _note_unstored(self, call: Call, session: Session, command: Track, judged: Judged) -> None:
+        """Note rejected and late events for the live view; a call without any writes nothing."""
+        if session.denied:
+            return
+        late = [one.place for one in judged.events if _is_late(call, judged, one)]
+        refused: list[dict[str, str | None]] = []
+        for number, verdict in enumerate(judged.verdicts):
+            if verdict.status in ("rejected", "dropped") and verdict.reason != ERASED:
+                refused.append({"type": given_type(command.events[number]), **verdict.shown()})
+        if late or refused:
+            activity.record_note(self._store, call, session, refused, late)
+
+
+def _is_late(call: Call, judged: Judged, one: JudgedEvent) -> bool:
+    is_stored = judged.verdicts[one.parsed.number].status == "stored"
+    return is_stored and one.stored.time < call.now - activity.LATE
+
+
+def _is_resent(one: JudgedEvent, known: Sequence[Place], jitter: int) -> bool:
+    time, id_ = one.place
+    return any(id_ == other and abs(time - at) <= jitter for at, other in known)
+
+
+def _ranges_around(times: Sequence[int], margin: int) -> list[tuple[int, int]]:
+    """Return the ranges that reach so far around these times, overlapping ones as one."""
+    ranges: list[tuple[int, int]] = []
+    for time in sorted(times):
+        first, last = max(0, time - margin), time + margin
+        if ranges and first <= ranges[-1][1]:
+            ranges[-1] = (ranges[-1][0], last)
+        else:
+            ranges.append((first, last))
+    return ranges
+
+
+def _merge_objects(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge an event's context over its payload's, object by object."""
+    merged = dict(below)
+    for name, value in above.items():
+        old = merged.get(name)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            merged[name] = _merge_objects(old, value)
+        else:
+            merged[name] = value
+    return merged

@@ -1,0 +1,114 @@
+"""Values for what a call says: the time of a statement, and what it says about its visitor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, Self
+
+from hardlink.domain import clock_skew, ip_addresses, values
+from hardlink.domain.call import Call
+from hardlink.domain.commands import Identify, Track
+from hardlink.domain.graph import NOTHING, Node
+from hardlink.domain.records import Session
+from hardlink.domain.values import Name, Value
+
+
+class Dated(Protocol):
+    """The parts of a call with times on the device's clock: a `Statement`, or a `Batch`."""
+
+    @property
+    def device_times(self) -> Sequence[int | None]:
+        """The time of each part, on the device's clock; `None` where the device names none."""
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether nothing is left, as all of it predates an erasure."""
+
+    def time(self, call: Call, offset: int) -> int | None:
+        """Return the earliest server time, if the device names one; never in the future."""
+
+    def without_erased(self, call: Call, session: Session) -> Self:
+        """Leave out the parts that happened in a time that was erased of the session."""
+
+    def erase(self) -> Self:
+        """Leave out everything."""
+
+
+class Statement(NamedTuple):
+    """A call whose parts have one time. `device_time`: on the device's clock, if it names one."""
+
+    device_time: int | None
+    is_erased: bool = False
+
+    @property
+    def device_times(self) -> Sequence[int | None]:
+        """The one time."""
+        return [self.device_time]
+
+    def time(self, call: Call, offset: int) -> int | None:
+        """Return the time on the server's clock, if the device names it."""
+        return server_time(self.device_time, call, offset)
+
+    def without_erased(self, call: Call, session: Session) -> Statement:
+        """Erase the statement where it was made in a time that was erased of the session."""
+        time = self.time(call, session.offset)
+        was_erased = session.was_erased(call.now if time is None else time)
+        return self.erase() if was_erased else self
+
+    def erase(self) -> Statement:
+        """Leave out everything."""
+        return self._replace(is_erased=True)
+
+
+def server_time(device_time: int | None, call: Call, offset: int) -> int | None:
+    """Convert a device's time to the server's clock: never in the future, and never before 1970."""
+    if device_time is None:
+        return None
+    return max(0, min(clock_skew.correct_time(device_time, offset), call.now))
+
+
+class VisitorUpdate(NamedTuple):
+    """Identifiers and values of a call's visitor.
+
+    `only_current_customer`: soft `ids` are set on the customer who is logged in, and look up no
+    other one.
+    """
+
+    ids: tuple[Node, ...] = ()
+    attributes: Mapping[str, Any] = NOTHING
+    segments: Mapping[str, bool] = NOTHING
+    traits: Mapping[str, Any] = NOTHING
+    consents: Mapping[str, Any] = NOTHING
+    only_current_customer: bool = False
+
+    @classmethod
+    def of_track(cls, command: Track, ids: tuple[Node, ...]) -> VisitorUpdate:
+        """Return what a `Track` command says about its visitor."""
+        return cls(
+            ids,
+            command.attributes,
+            command.segments,
+            command.traits,
+            command.consents,
+            command.only_current_customer,
+        )
+
+    @classmethod
+    def of_identify(cls, command: Identify, ids: tuple[Node, ...]) -> VisitorUpdate:
+        """Return what an `Identify` or `Update` command says about its visitor."""
+        return cls(ids, command.properties, command.segments, command.traits, command.consents)
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing is said about the visitor."""
+        return not (self.ids or self.attributes or self.segments or self.traits or self.consents)
+
+    def timestamped_values(self, time: int) -> dict[Name, Value]:
+        """Return the values as set at a time, microseconds, without IP addresses."""
+        attributes = ip_addresses.strip_ip_addresses(self.attributes)
+        traits = ip_addresses.strip_ip_addresses(self.traits)
+        return {
+            **values.with_timestamp("attributes", attributes, time),
+            **values.with_timestamp("segments", self.segments, time),
+            **values.with_timestamp("traits", traits, time),
+            **values.with_timestamp("consents", self.consents, time),
+        }

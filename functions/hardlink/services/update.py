@@ -1,0 +1,45 @@
+"""Carry out `update`: set values of a session's visitor, or of a customer."""
+
+from __future__ import annotations
+
+from hardlink.domain.call import Call
+from hardlink.domain.commands import Update
+from hardlink.domain.errors import BeforeErasure, Invalid
+from hardlink.domain.graph import Node
+from hardlink.services.answers import ERASED, Answer, customer_answer
+from hardlink.services.identify import Identification, statement_of
+from hardlink.services.links import Links
+from hardlink.services.statements import VisitorUpdate
+from hardlink.services.verification import Verification
+from hardlink.services.visitors import make_claim
+
+
+class Updates:
+    """Sets values."""
+
+    def __init__(
+        self, identification: Identification, links: Links, verification: Verification
+    ) -> None:
+        self._identification = identification
+        self._links = links
+        self._verification = verification
+
+    def update(self, call: Call, command: Update) -> Answer:
+        """Set values of a session's visitor, or of the customer with these `ids`."""
+        ids = self._verification.verified_ids(call, command)
+        if command.session_id is None and not ids:
+            raise Invalid("say about whom: send session.id or ids", "session.id")
+        if command.session_id is None and not call.bot:
+            return self._update_customer(call, command, ids)
+        return self._identification.apply(call, command, ids)
+
+    def _update_customer(self, call: Call, command: Update, ids: tuple[Node, ...]) -> Answer:
+        # without a session there is no device, and so no clock to correct
+        time = statement_of(command).time(call, 0)
+        claim = make_claim(call, None, ids, time)
+        values = VisitorUpdate.of_identify(command, ids).timestamped_values(claim.effective_at)
+        try:
+            decision = self._links.identify(call, claim, values)
+        except BeforeErasure:
+            return {"customer": None, "warnings": [ERASED]}
+        return {"customer": customer_answer(decision, ids), "warnings": list(decision.warnings)}

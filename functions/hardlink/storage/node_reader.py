@@ -1,0 +1,111 @@
+"""Read nodes of the identity forest for one decision: each once, in batches where possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from hardlink.domain.errors import Busy
+from hardlink.domain.graph import PROFILE, Entry, Node, State
+from hardlink.domain.records import Item, Record
+from hardlink.storage import items, keys, nodes
+from hardlink.storage.store import Store
+
+BEING_ERASED = "a customer or visitor of this call is being erased: send the call again"
+
+
+class NodeReader:
+    """A `ForestReader` on the tables: a decision sees one state of each node, read once."""
+
+    def __init__(self, store: Store, project_id: str) -> None:
+        self._store = store
+        self._project_id = project_id
+        self._records: dict[Node, Record] = {}
+        self._tombstones: dict[Node, Item | None] = {}
+        self._histories: dict[Node, Sequence[Entry]] = {}
+
+    @property
+    def records(self) -> dict[Node, Record]:
+        """All nodes that were read so far."""
+        return dict(self._records)
+
+    def load(self, wanted_nodes: Iterable[Node], *, profiles: Iterable[Node] = ()) -> None:
+        """Read nodes in one batch, with the tombstones of identifiers.
+
+        `profiles`: profiles that are read with their tombstones as well. A profile that was erased
+        never comes back under its ID, so that only callers who follow it to its successor ask for
+        that.
+        """
+        wanted = [
+            node for node in dict.fromkeys((*wanted_nodes, *profiles)) if node not in self._records
+        ]
+        stones = [node for node in wanted if node.type != PROFILE]
+        stones += [node for node in dict.fromkeys(profiles) if node not in self._tombstones]
+        item_keys = [keys.node_head(self._project_id, node) for node in wanted]
+        item_keys += [keys.tombstone(self._project_id, node) for node in stones]
+        if not item_keys:
+            return
+        found = self._store.get(item_keys)
+        self._tombstones.update(zip(stones, found[len(wanted) :], strict=True))
+        for node, item in zip(wanted, found, strict=False):
+            self._records[node] = items.decode_record(item)
+            if node.type != PROFILE:
+                erased_at = nodes.erasure_time(self._tombstones[node])
+                self._records[node] = self._records[node]._replace(last_erased_at=erased_at)
+
+    def record(self, node: Node) -> Record:
+        """Read a node; `Record()` for a node that does not exist."""
+        if node not in self._records:
+            self.load([node])
+        return self._records[node]
+
+    def tombstone(self, profile: Node) -> Item | None:
+        """Read the tombstone of a profile, if it was erased."""
+        self.load([], profiles=[profile])
+        return self._tombstones[profile]
+
+    def state(self, node: Node) -> State:
+        """Read the state of a node."""
+        return self.record(node).state
+
+    def history(self, node: Node) -> Sequence[Entry]:
+        """Read the link history of a node, oldest first."""
+        # the node first: a write holds the node as it was read, and so no older history than it
+        self.record(node)
+        if node not in self._histories:
+            self._histories[node] = nodes.read_history(self._store, self._project_id, node)
+        return self._histories[node]
+
+    def count_profiles(self, customer: Node, most: int) -> int:
+        """Count the profiles that are associated with a customer, up to `most`."""
+        return nodes.count_profiles(self._store, self._project_id, customer, most)
+
+
+class LivingNodeReader(NodeReader):
+    """A `NodeReader` for writes: decisions never use a node whose erasure is in progress.
+
+    Profiles exist before anything links to them, but for `created`: the profile that this call
+    makes.
+    """
+
+    def __init__(self, store: Store, project_id: str) -> None:
+        super().__init__(store, project_id)
+        self._created: Node | None = None
+
+    def create(self, profile: Node, record: Record) -> None:
+        """Take a profile as read that does not exist, and is made together with what is decided."""
+        self._records[profile] = record
+        self._created = profile
+
+    def state(self, node: Node) -> State:
+        """Read the state of a node. Raises `Busy`."""
+        self.check(node)
+        return super().state(node)
+
+    def check(self, *checked: Node) -> None:
+        """Hold nodes to exist as far as they have to. Raises `Busy`."""
+        self.load(checked)
+        for node in checked:
+            record = self._records[node]
+            is_missing = node.type == PROFILE and not record.state.rev and node != self._created
+            if record.erasing_since or is_missing:
+                raise Busy(BEING_ERASED)
