@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError
 
 from hardlink.storage.aws import create_client
 
-_BLOCK = 4 * 1024 * 1024
-_GONE = {"404", "NoSuchKey", "403", "AccessDenied", "412", "PreconditionFailed"}
-"""Who may not list a bucket is told 403 of what is not there."""
+_BLOCK_BYTES = 4 * 1024 * 1024
+_GONE_CODES = {"404", "NoSuchKey", "403", "AccessDenied", "412", "PreconditionFailed"}
+"""S3 answers 403 for a missing file where the caller may not list the bucket."""
 
 
-class Gone(Exception):
-    """The file is not there any more, or is another one by now."""
+class FileGoneError(Exception):
+    """The file was deleted, or replaced by another version."""
 
 
 class Bucket:
@@ -28,55 +28,57 @@ class Bucket:
         self._client = create_client("s3", connect_timeout=2, read_timeout=30)
 
     def open(self, key: str) -> io.RawIOBase:
-        """A file, read in its present version only: a slow reader is not cut off. Raises `Gone`."""
+        """Open a file in its present version. Raises `FileGoneError`."""
         head = self._call("head_object", Key=key)
         return _File(self, key, head["ContentLength"], head["ETag"])
 
-    def read(self, key: str) -> dict[str, Any] | None:
-        """A small JSON file, if it is there."""
+    def read_json(self, key: str) -> dict[str, Any] | None:
+        """Read a small JSON file; `None` if there is none."""
         try:
-            found: dict[str, Any] = json.loads(self._call("get_object", Key=key)["Body"].read())
-        except Gone:
+            text = self._call("get_object", Key=key)["Body"].read()
+        except FileGoneError:
             return None
-        return found
+        content: dict[str, Any] = json.loads(text)
+        return content
 
-    def write(self, key: str, text: str) -> None:
-        """A small file, whole."""
+    def write_text(self, key: str, text: str) -> None:
+        """Write a small file."""
         self._call("put_object", Key=key, Body=text.encode())
 
-    def block(self, key: str, etag: str, start: int, end: int) -> bytes:
-        """Bytes of a file, as long as it is this version. Raises `Gone`."""
+    def read_block(self, key: str, etag: str, start: int, end: int) -> bytes:
+        """Read bytes `start` to `end` of this version of a file. Raises `FileGoneError`."""
         wanted = {"Range": f"bytes={start}-{end - 1}", "IfMatch": etag}
-        found: bytes = self._call("get_object", Key=key, **wanted)["Body"].read()
-        return found
+        block: bytes = self._call("get_object", Key=key, **wanted)["Body"].read()
+        return block
 
     def _call(self, operation: str, **request: Any) -> Mapping[str, Any]:
+        call = getattr(self._client, operation)
         try:
-            answer: Mapping[str, Any] = getattr(self._client, operation)(
-                Bucket=self._name, **request
-            )
+            answer: Mapping[str, Any] = call(Bucket=self._name, **request)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                raise Gone from error
+            if error.response["Error"]["Code"] in _GONE_CODES:
+                raise FileGoneError from error
             raise
         return answer
 
 
 class _File(io.RawIOBase):
+    """A file that requests a block at a time: one long response would time out on a slow reader."""
+
     def __init__(self, bucket: Bucket, key: str, size: int, etag: str) -> None:
         self._bucket, self._key, self._size, self._etag = bucket, key, size, etag
-        self._at = 0
+        self._position = 0
         self._block = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Some bytes, at most as many as the buffer holds."""
-        if not self._block and self._at < self._size:
-            end = min(self._at + _BLOCK, self._size)
-            self._block = memoryview(self._bucket.block(self._key, self._etag, self._at, end))
-            self._at = end
+        """Read into a buffer; return the number of bytes."""
+        if not self._block and self._position < self._size:
+            end = min(self._position + _BLOCK_BYTES, self._size)
+            block = self._bucket.read_block(self._key, self._etag, self._position, end)
+            self._block, self._position = memoryview(block), end
         count = min(len(buffer), len(self._block))
         buffer[:count] = self._block[:count]
         self._block = self._block[count:]

@@ -1,91 +1,123 @@
-"""Orders as CSV: a header, then a row for every line of an order; the rows of one order follow each other."""
+"""Orders as CSV: a header, then a row for every line of an order.
+
+The rows of one order follow each other.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from dialects.order_feed.faults import MOST_CHARACTERS, Broken
+from dialects.order_feed.feed_errors import MOST_CHARACTERS, BrokenFeedError
 
-_ORDER = ("orderNumber", "date", "total", "email", "customerId")
-_LINE = ("productNumber", "url", "quantity", "lineTotal")
-_NAMES = {name.lower(): name for name in (*_ORDER, *_LINE)}
+_ORDER_FIELDS = ("orderNumber", "date", "total", "email", "customerId")
+_LINE_FIELDS = ("productNumber", "url", "quantity", "lineTotal")
+_FIELDS = {name.lower(): name for name in (*_ORDER_FIELDS, *_LINE_FIELDS)}
 _DELIMITERS = (",", ";", "\t")
 MOST_LINES = 5000
 """Rows of one order."""
-Found = dict[str, str]
+
+CsvRow = dict[str, str]
+Columns = Sequence[str | None]
+"""The field of each column, `None` for one that is not read."""
 
 
-def orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
-    """Each order, or why it is none. Raises `Broken`."""
-    lines = _lines(text)
+def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
+    """Read each order, or a message why it is not one. Raises `BrokenFeedError`."""
+    lines = _read_lines(text)
     header = next(lines, "")
     delimiter = max(_DELIMITERS, key=header.count)
-    columns = [_NAMES.get(_spelled(name)) for name in _named(header, delimiter)]
-    if "orderNumber" not in columns:
-        raise Broken("the first row names no column orderNumber")
-    order: list[Found] = []
-    for row in _rows(lines, delimiter, columns):
-        if isinstance(row, str):
-            yield from _together(order)
-            yield row
-            order = []
-        elif order and (row.get("orderNumber") != order[0].get("orderNumber")):
-            yield from _together(order)
-            order = [row]
-        elif len(order) >= MOST_LINES:
-            raise Broken(f"more than {MOST_LINES} rows of one order")
-        else:
-            order.append(row)
-    yield from _together(order)
+    columns = _read_columns(header, delimiter)
+    for rows in _group_rows(_read_rows(lines, delimiter, columns)):
+        yield rows if isinstance(rows, str) else _join_rows(rows)
 
 
-def _named(header: str, delimiter: str) -> list[str]:
+def _read_lines(text: TextIO) -> Iterator[str]:
+    while line := text.readline(MOST_CHARACTERS):
+        if len(line) == MOST_CHARACTERS:
+            raise BrokenFeedError(f"a row has more than {MOST_CHARACTERS} characters")
+        yield line
+
+
+def _read_columns(header: str, delimiter: str) -> Columns:
     try:
-        return next(csv.reader([header], delimiter=delimiter), [])
+        names = next(csv.reader([header], delimiter=delimiter), [])
     except csv.Error as error:
-        raise Broken(f"the first row is no CSV: {error}") from error
+        raise BrokenFeedError(f"the first row is not valid CSV: {error}") from error
+    columns = [_FIELDS.get(_normalize(name)) for name in names]
+    if "orderNumber" not in columns:
+        raise BrokenFeedError("the first row names no column orderNumber")
+    return columns
 
 
-def _rows(lines: Iterator[str], delimiter: str, columns: list[str | None]) -> Iterator[Found | str]:
+def _normalize(name: str) -> str:
+    """A column's name without case and separators: `Order Number` and `order_number` are one."""
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def _read_rows(lines: Iterator[str], delimiter: str, columns: Columns) -> Iterator[CsvRow | str]:
+    """The rows that are not blank, or messages in the places of invalid ones."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield f"line {reader.line_num + 1} is no CSV: {error}"
+            yield f"line {reader.line_num + 1} is not valid CSV: {error}"
             continue
         if cells is None:
             return
         if len(cells) > len(columns):
-            yield f"line {reader.line_num + 1} has {len(cells)} columns, the first row names {len(columns)}"
-        elif any(cell.strip() for cell in cells):
-            named = zip(columns, cells, strict=False)
-            yield {name: cell.strip() for name, cell in named if name and cell.strip()}
+            counts = f"{len(cells)} columns, the first row names {len(columns)}"
+            yield f"line {reader.line_num + 1} has {counts}"
+        else:
+            row = _read_cells(columns, cells)
+            if row is not None:
+                yield row
 
 
-def _together(rows: list[Found]) -> Iterator[dict[str, Any] | str]:
-    """The rows of one order as one."""
-    if not rows:
-        return
-    order: dict[str, Any] = {}
+def _read_cells(columns: Columns, cells: Sequence[str]) -> CsvRow | None:
+    """The fields of a row, `None` for a blank one."""
+    row: CsvRow = {}
+    is_blank = True
+    for name, cell in zip(columns, cells, strict=False):
+        value = cell.strip()
+        if value:
+            is_blank = False
+            if name:
+                row[name] = value
+    return None if is_blank else row
+
+
+def _group_rows(rows: Iterator[CsvRow | str]) -> Iterator[list[CsvRow] | str]:
+    """The rows of each order together."""
+    order: list[CsvRow] = []
     for row in rows:
-        for name in _ORDER:
+        if isinstance(row, str):
+            if order:
+                yield order
+            order = []
+            yield row
+            continue
+        if order and row.get("orderNumber") != order[0].get("orderNumber"):
+            yield order
+            order = []
+        if len(order) >= MOST_LINES:
+            raise BrokenFeedError(f"more than {MOST_LINES} rows of one order")
+        order.append(row)
+    if order:
+        yield order
+
+
+def _join_rows(rows: Sequence[CsvRow]) -> dict[str, Any] | str:
+    """The rows of one order as one, or a message if they contradict each other."""
+    order: dict[str, Any] = {}
+    products: list[CsvRow] = []
+    for row in rows:
+        for name in _ORDER_FIELDS:
             if name in row and order.setdefault(name, row[name]) != row[name]:
-                yield f"the rows of this order differ about {name}"
-                return
-    lines = [{name: row[name] for name in _LINE if name in row} for row in rows]
-    yield {**order, "products": [line for line in lines if line]}
-
-
-def _lines(text: TextIO) -> Iterator[str]:
-    while line := text.readline(MOST_CHARACTERS):
-        if len(line) == MOST_CHARACTERS:
-            raise Broken(f"a row has more than {MOST_CHARACTERS} characters")
-        yield line
-
-
-def _spelled(name: str) -> str:
-    """A column's name, in any case and with any separator: `Order Number`, `order_number`."""
-    return "".join(c for c in name.lower() if c.isalnum())
+                return f"the rows of this order differ in {name}"
+        line = {name: row[name] for name in _LINE_FIELDS if name in row}
+        if line:
+            products.append(line)
+    return {**order, "products": products}

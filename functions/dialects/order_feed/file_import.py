@@ -1,8 +1,9 @@
-"""Imports a feed that lies in the bucket: whatever its size, over several runs, each of which goes on where one ended.
+"""Import a feed in the bucket over several runs, each of which goes on where the last one ended.
 
-`feeds/<project>/<name>` -> `results/<project>/<name>/summary.json`, and beside it `rows-<first row>.jsonl` with a line
-for every row that was rejected or has a warning. What is done is noted every so many rows: a run that ends in between
-tells some rows again, which changes nothing.
+`feeds/<project>/<name>` -> `results/<project>/<name>/summary.json`, and beside it
+`rows-<first row>.jsonl` with a line for every row that was rejected or has a warning. Progress is
+noted every so many rows. A run that is cut off in between imports some rows again, which changes
+nothing.
 """
 
 from __future__ import annotations
@@ -11,75 +12,78 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
-from dialects.order_feed import formats
+from dialects.order_feed.answers import STATUSES, show_result
 from dialects.order_feed.bucket import Bucket
-from dialects.order_feed.importer import STATUSES, FeedImporter, Result
+from dialects.order_feed.executor import FeedImporter, Result
+from dialects.order_feed.feed_reader import read_rows
 from hardlink.domain.values import to_json
 
-NOTED = 1024
-"""Rows after which a run notes how far it came."""
+NOTED_ROWS = 1024
+"""Rows after which a run notes its progress."""
 FEEDS, RESULTS = "feeds/", "results/"
 
 
-def run(
+def import_file(
     bucket: Bucket,
     key: str,
     version: str,
-    telling: FeedImporter,
+    importer: FeedImporter,
     is_late: Callable[[], bool],
 ) -> bool:
-    """Import a file, or go on with it; answers whether its end was reached. `version`: of the file, as S3 tells it.
+    """Import a file, or go on with it; return true at its end.
 
-    Raises `Gone` where the file is another one by now, and `Busy`.
+    `version`: of the file, as S3 names it; `is_late`: true when the run should end.
+    Raises `Gone` if the file is another one by now, and `Busy`.
     """
-    notes = Notes(bucket, key, version)
-    if notes.complete:
+    progress = Progress(bucket, key, version)
+    if progress.is_complete:
         return True
-    rows = islice(formats.rows(bucket.open(key)), notes.rows, None)
-    for results in telling.results(rows):
-        notes.add(results)
+    rows = islice(read_rows(bucket.open(key)), progress.rows, None)
+    for results in importer.import_rows(rows):
+        progress.add_results(results)
         if is_late():
-            notes.write()
+            progress.write()
             return False
-    notes.write(complete=True)
+    progress.write(is_complete=True)
     return True
 
 
-class Notes:
-    """How far the import of a file came."""
+class Progress:
+    """Progress of the import of a file, as noted in the bucket."""
 
     def __init__(self, bucket: Bucket, key: str, version: str) -> None:
         self._bucket = bucket
         self._folder = RESULTS + key.removeprefix(FEEDS)
-        before = bucket.read(f"{self._folder}/summary.json") or {}
-        if before.get("version") != version:
-            before = {}
-        self.rows: int = before.get("rows", 0)
-        self.complete: bool = before.get("complete", False)
-        self._summary: dict[str, Any] = {
-            "version": version,
-            **{status: before.get(status, 0) for status in STATUSES},
-            "whole": before.get("whole", True),
-        }
-        self._first = self.rows + 1
-        self._told: list[Result] = []
+        noted = bucket.read_json(f"{self._folder}/summary.json") or {}
+        if noted.get("version") != version:
+            noted = {}
+        self.rows: int = noted.get("rows", 0)
+        self.is_complete: bool = noted.get("complete", False)
+        self._summary: dict[str, Any] = {"version": version}
+        for status in STATUSES:
+            self._summary[status] = noted.get(status, 0)
+        self._summary["whole"] = noted.get("whole", True)
+        self._first_row = self.rows + 1
+        self._reported: list[Result] = []
 
-    def add(self, results: Iterable[Result]) -> None:
-        """Count what became of some rows."""
+    def add_results(self, results: Iterable[Result]) -> None:
+        """Count the results of some rows."""
         for result in results:
             self.rows = result.row
             self._summary[result.status] += 1
             self._summary["whole"] = self._summary["whole"] and result.goes_on
             if result.status == "rejected" or result.warnings:
-                self._told.append(result)
-        if self.rows - self._first >= NOTED:
+                self._reported.append(result)
+        if self.rows - self._first_row >= NOTED_ROWS:
             self.write()
 
-    def write(self, *, complete: bool = False) -> None:
-        """Note it in the bucket: first the rows, then how far they go."""
-        if self._told:
-            lines = "".join(f"{to_json(result.shown())}\n" for result in self._told)
-            self._bucket.write(f"{self._folder}/rows-{self._first:012d}.jsonl", lines)
-        summary = {**self._summary, "rows": self.rows, "complete": complete}
-        self._bucket.write(f"{self._folder}/summary.json", to_json(summary))
-        self._first, self._told = self.rows + 1, []
+    def write(self, *, is_complete: bool = False) -> None:
+        """Note the progress in the bucket."""
+        # First the rows: cut off in between, the next run writes the same file again.
+        if self._reported:
+            lines = [f"{to_json(show_result(result))}\n" for result in self._reported]
+            name = f"rows-{self._first_row:012d}.jsonl"
+            self._bucket.write_text(f"{self._folder}/{name}", "".join(lines))
+        summary = {**self._summary, "rows": self.rows, "complete": is_complete}
+        self._bucket.write_text(f"{self._folder}/summary.json", to_json(summary))
+        self._first_row, self._reported = self.rows + 1, []

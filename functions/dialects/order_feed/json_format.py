@@ -1,4 +1,7 @@
-"""Orders as JSON: an array of objects, or one object after the other (JSON lines), never all of it in memory."""
+"""Orders as JSON: an array of objects, or JSON lines, never the whole of it in memory.
+
+Written by hand, because ijson holds less than this does: README.md says what.
+"""
 
 from __future__ import annotations
 
@@ -6,87 +9,104 @@ import json
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from dialects.order_feed.faults import MOST_CHARACTERS, Broken
+from dialects.order_feed.feed_errors import MOST_CHARACTERS, BrokenFeedError
 
-_AT_ONCE = 64 * 1024
-_SPACE = " \t\r\n"
-_LONGEST_NUMBER = 18
+_READ_CHARACTERS = 64 * 1024
+_WHITE_SPACE = " \t\r\n"
+_LONGEST_INTEGER = 18
+"""Digits. Longer ones take quadratic time to convert, and are no amounts."""
 
 
-def orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
-    """Each order, or why it is none. Raises `Broken`."""
+def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
+    """Read each order, or a message why it is not one. Raises `BrokenFeedError`."""
     window = _Window(text)
-    is_array = window.next() == "["
-    if is_array:
-        window.skip()
-    first = True
-    while (char := window.next()) not in ("", "]"):
-        if is_array and not first:
-            if char != ",":
-                raise Broken("the JSON is broken: a comma between two orders is missing")
-            window.skip()
-        first = False
-        found = window.value()
-        yield found if isinstance(found, dict) else "an order is an object"
-    if is_array and char != "]":
-        raise Broken("the JSON ends too early")
-    if char == "]":
-        window.skip()
-        if not is_array or window.next():
-            raise Broken("the JSON is broken: something follows its end")
+    values = _read_array(window) if window.next_character() == "[" else _read_lines(window)
+    for value in values:
+        yield value if isinstance(value, dict) else "an order must be an object"
 
 
 class _Window:
-    """The part of a text that is looked at."""
+    """The part of a text that is being parsed."""
 
     def __init__(self, text: TextIO) -> None:
         self._text = text
         self._held = ""
-        self._at = 0
+        self._position = 0
         self._ended = False
 
-    def next(self) -> str:
-        """The next character that is no space; none at the end."""
+    def next_character(self) -> str:
+        """The next character that is not white space; empty at the end."""
         while True:
-            while self._at < len(self._held) and self._held[self._at] in _SPACE:
-                self._at += 1
-            if self._at < len(self._held):
-                return self._held[self._at]
-            if not self._more():
+            while self._position < len(self._held):
+                character = self._held[self._position]
+                if character not in _WHITE_SPACE:
+                    return character
+                self._position += 1
+            if not self._read_more():
                 return ""
 
-    def skip(self) -> None:
-        """Go on behind this character."""
-        self._at += 1
+    def skip_character(self) -> None:
+        """Go on behind the next character."""
+        self._position += 1
 
-    def value(self) -> object:
-        """The next value. Raises `Broken`."""
-        self.next()
+    def read_value(self) -> object:
+        """Parse the next value. Raises `BrokenFeedError`."""
+        self.next_character()
         while True:
             try:
-                found, end = _DECODER.raw_decode(self._held, self._at)
+                value, end = _DECODER.raw_decode(self._held, self._position)
             except RecursionError as error:
-                raise Broken("the JSON is nested too deeply") from error
+                raise BrokenFeedError("the JSON is nested too deeply") from error
             except ValueError as error:
-                if len(self._held) - self._at > MOST_CHARACTERS or not self._more():
-                    raise Broken("the JSON is broken, or an order too long") from error
+                is_too_long = len(self._held) - self._position > MOST_CHARACTERS
+                if is_too_long or not self._read_more():
+                    raise BrokenFeedError("the JSON is broken, or an order too long") from error
                 continue
-            if end < len(self._held) or not self._more():  # else a number may go on
-                self._at = end
-                return found
+            # At the end of what is held a number may go on.
+            if end < len(self._held) or not self._read_more():
+                self._position = end
+                return value
 
-    def _more(self) -> bool:
+    def _read_more(self) -> bool:
+        """Read on, unless the text has ended."""
         if self._ended:
             return False
-        # twice as much as is held, so that a long value is not looked at too often
-        read = self._text.read(max(_AT_ONCE, len(self._held) - self._at))
-        self._held, self._at = self._held[self._at :] + read, 0
+        # As much again as is held, so that a long value is not parsed too often.
+        size = max(_READ_CHARACTERS, len(self._held) - self._position)
+        read = self._text.read(size)
+        self._held, self._position = self._held[self._position :] + read, 0
         self._ended = not read
         return not self._ended
 
 
-def _whole(text: str) -> float:
-    return int(text) if len(text) <= _LONGEST_NUMBER else float(text)
+def _read_array(window: _Window) -> Iterator[object]:
+    window.skip_character()
+    character = window.next_character()
+    is_first = True
+    while character != "]":
+        if character == "":
+            raise BrokenFeedError("the JSON ends too early")
+        if not is_first:
+            if character != ",":
+                raise BrokenFeedError("the JSON is broken: a comma between two orders is missing")
+            window.skip_character()
+        is_first = False
+        yield window.read_value()
+        character = window.next_character()
+    window.skip_character()
+    if window.next_character():
+        raise BrokenFeedError("the JSON is broken: something follows its end")
 
 
-_DECODER = json.JSONDecoder(parse_int=_whole)
+def _read_lines(window: _Window) -> Iterator[object]:
+    while character := window.next_character():
+        if character == "]":
+            raise BrokenFeedError("the JSON is broken: something follows its end")
+        yield window.read_value()
+
+
+def _parse_integer(text: str) -> float:
+    return int(text) if len(text) <= _LONGEST_INTEGER else float(text)
+
+
+_DECODER = json.JSONDecoder(parse_int=_parse_integer)

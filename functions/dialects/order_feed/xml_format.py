@@ -1,4 +1,7 @@
-"""Orders as XML, Hello Retail's older form. A document type is refused: nothing is ever expanded or fetched."""
+"""Orders as XML, Hello Retail's older form.
+
+A document type is refused, so nothing is ever expanded or fetched.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
-from dialects.order_feed.faults import MOST_CHARACTERS, Broken
+from dialects.order_feed.feed_errors import MOST_CHARACTERS, BrokenFeedError
 
-_AT_ONCE = 64 * 1024
+_READ_BYTES = 64 * 1024
 _DEEPEST = 16
-_AROUND = 8
-"""What an element weighs that holds nothing."""
-_NAMES = {
+_ORDER_DEPTH = 2
+"""An order stands below the root."""
+_TAG_CHARACTERS = 8
+"""What an empty element counts toward the characters of an order."""
+_FIELDS = {
     name.lower(): name
     for name in (
         *("orderNumber", "date", "total", "email", "customerId", "products"),
@@ -21,87 +26,100 @@ _NAMES = {
 }
 
 
-def orders(stream: BinaryIO) -> Iterator[dict[str, Any] | str]:
-    """Each `<order>`, whatever its names' case. Raises `Broken`."""
-    reader = _Reader()
-    fed = 0
-    while True:
-        chunk = stream.read(_AT_ONCE)
-        fed += len(chunk)
+def read_orders(stream: BinaryIO) -> Iterator[dict[str, Any] | str]:
+    """Read each `<order>`, or a message why it is not one. Raises `BrokenFeedError`.
+
+    Names of elements count in any case.
+    """
+    reader = _OrderReader()
+    has_more = True
+    while has_more:
+        chunk = stream.read(_READ_BYTES)
+        has_more = bool(chunk)
+        broken: BrokenFeedError | None = None
         try:
-            reader.parser.Parse(chunk, not chunk)
-            if fed - reader.parser.CurrentByteIndex > MOST_CHARACTERS:
-                raise Broken(f"a tag has more than {MOST_CHARACTERS} bytes")
-        except (expat.ExpatError, ValueError, LookupError) as error:
-            yield from reader.taken()
-            raise Broken(f"the XML is broken: {error}") from error
-        except Broken:
-            yield from reader.taken()
-            raise
-        yield from reader.taken()
-        if not chunk:
-            return
+            reader.parse(chunk)
+        except BrokenFeedError as error:
+            broken = error
+        # The orders before the fault are read all the same.
+        yield from reader.take_orders()
+        if broken:
+            raise broken
 
 
-class _Reader:
-    """Gathers one order at a time."""
+class _OrderReader:
+    """Collects the orders of a document, one at a time."""
 
     def __init__(self) -> None:
-        self.parser = expat.ParserCreate()
-        self.parser.buffer_text = True
-        self.parser.StartDoctypeDeclHandler = self._refuse
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._text
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.StartDoctypeDeclHandler = self._refuse_doctype
+        self._parser.StartElementHandler = self._start_element
+        self._parser.EndElementHandler = self._end_element
+        self._parser.CharacterDataHandler = self._add_text
+        self._parsed_bytes = 0
         self._path: list[str] = []
         self._order: dict[str, Any] = {}
-        self._said = ""
-        self._weight = 0
+        self._text = ""
+        self._characters = 0
         self._done: list[dict[str, Any] | str] = []
 
-    def taken(self) -> list[dict[str, Any] | str]:
+    def parse(self, chunk: bytes) -> None:
+        """Parse the next bytes, or end the document if there are none. Raises `BrokenFeedError`."""
+        self._parsed_bytes += len(chunk)
+        try:
+            self._parser.Parse(chunk, not chunk)
+        except (expat.ExpatError, ValueError, LookupError) as error:
+            raise BrokenFeedError(f"the XML is broken: {error}") from error
+        if self._parsed_bytes - self._parser.CurrentByteIndex > MOST_CHARACTERS:
+            raise BrokenFeedError(f"a tag has more than {MOST_CHARACTERS} bytes")
+
+    def take_orders(self) -> list[dict[str, Any] | str]:
         """The orders that are complete, once."""
         done, self._done = self._done, []
         return done
 
-    def _refuse(self, *_: object) -> None:
-        raise Broken("a document type is not taken: leave <!DOCTYPE> out")
+    def _refuse_doctype(self, *_: object) -> None:
+        raise BrokenFeedError("a document type is refused: leave <!DOCTYPE> out")
 
-    def _start(self, tag: str, _: object) -> None:
+    def _start_element(self, tag: str, _: object) -> None:
         name = tag.rpartition(":")[2].lower()
         self._path.append(name)
-        self._said = ""
-        self._weigh(len(tag) + _AROUND)
+        self._text = ""
+        self._count_characters(len(tag) + _TAG_CHARACTERS)
         if len(self._path) > _DEEPEST:
-            raise Broken(f"nested deeper than {_DEEPEST} elements")
-        if len(self._path) == 2:  # noqa: PLR2004 - below the root
-            self._order, self._weight = {"products": []}, 0
+            raise BrokenFeedError(f"nested deeper than {_DEEPEST} elements")
+        if len(self._path) == _ORDER_DEPTH:
+            self._order, self._characters = {"products": []}, 0
         elif name == "product" and self._path[-2:-1] == ["products"]:
             self._order["products"].append({})
 
-    def _end(self, _: str) -> None:
-        *above, name = self._path
-        said = self._said.strip()
-        if len(above) == 1:
-            self._done.append(self._order if name == "order" else f"<{name[:64]}> is no order")
-        elif name in _NAMES and said and len(above) > 1:
-            self._put(above[2:], _NAMES[name], said)
+    def _end_element(self, _: str) -> None:
+        *parents, name = self._path
+        text = self._text.strip()
+        if len(self._path) == _ORDER_DEPTH:
+            is_order = name == "order"
+            self._done.append(self._order if is_order else f"<{name[:64]}> is not an order")
+        elif len(self._path) > _ORDER_DEPTH and name in _FIELDS and text:
+            self._set_field(parents[_ORDER_DEPTH:], _FIELDS[name], text)
         self._path.pop()
-        self._said = ""
+        self._text = ""
 
-    def _put(self, above: list[str], name: str, said: str) -> None:
-        if not above:
-            self._order[name] = said
-        elif above == ["products"]:
-            self._order["products"].append({name: said})
-        elif above == ["products", "product"]:
-            self._order["products"][-1][name] = said
+    def _set_field(self, parents: list[str], name: str, text: str) -> None:
+        """Set a field of the order or of its product. `parents`: names below the order."""
+        if not parents:
+            self._order[name] = text
+        elif parents == ["products"]:
+            # The older form lists product numbers without a <product> around them.
+            self._order["products"].append({name: text})
+        elif parents == ["products", "product"]:
+            self._order["products"][-1][name] = text
 
-    def _text(self, text: str) -> None:
-        self._said += text
-        self._weigh(len(text))
+    def _add_text(self, text: str) -> None:
+        self._text += text
+        self._count_characters(len(text))
 
-    def _weigh(self, characters: int) -> None:
-        self._weight += characters
-        if self._weight > MOST_CHARACTERS:
-            raise Broken(f"an order has more than {MOST_CHARACTERS} characters")
+    def _count_characters(self, count: int) -> None:
+        self._characters += count
+        if self._characters > MOST_CHARACTERS:
+            raise BrokenFeedError(f"an order has more than {MOST_CHARACTERS} characters")

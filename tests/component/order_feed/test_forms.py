@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from dialects.order_feed.faults import MOST_CHARACTERS
-from dialects.order_feed.formats import Row, rows
+from dialects.order_feed.feed_errors import MOST_CHARACTERS
+from dialects.order_feed.feed_reader import Row, read_rows
 
 ORDER = {
     "orderNumber": "7",
@@ -43,7 +43,7 @@ XML = f"<orders>{XML_ORDER}{XML_ORDER.replace('>7<', '>8<')}</orders>"
 
 
 def read(text: str | bytes) -> list[Row]:
-    return list(rows(io.BytesIO(text.encode() if isinstance(text, str) else text)))
+    return list(read_rows(io.BytesIO(text.encode() if isinstance(text, str) else text)))
 
 
 def orders(text: str | bytes) -> list[Any]:
@@ -157,18 +157,18 @@ def test_a_bad_row_loses_no_other() -> None:
         (4, "4"),
     ]
     assert "line 3 has 3 columns" in str(read(text)[1].fault)
-    assert "line 4 is no CSV" in str(read(text)[2].fault)
+    assert "line 4 is not valid CSV" in str(read(text)[2].fault)
     assert faults('[1, {"a": 1}, "x", null]') == [
-        "an order is an object",
+        "an order must be an object",
         None,
-        *["an order is an object"] * 2,
+        *["an order must be an object"] * 2,
     ]
-    assert faults("<orders><x/><order/></orders>") == ["<x> is no order", None]
+    assert faults("<orders><x/><order/></orders>") == ["<x> is not an order", None]
 
 
 def test_rows_of_one_order_agree() -> None:
     assert faults("orderNumber,email\n1,a\n1,b\n2,c\n") == [
-        "the rows of this order differ about email",
+        "the rows of this order differ in email",
         None,
     ]
 
@@ -212,7 +212,7 @@ def parts(kind: str) -> Iterator[bytes]:
 def test_a_hundred_thousand_orders_take_no_more_memory_than_a_few(kind: str) -> None:
     tracemalloc.start()
     try:
-        count = sum(row.fault is None for row in rows(Endless(parts(kind))))
+        count = sum(row.fault is None for row in read_rows(Endless(parts(kind))))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -229,7 +229,9 @@ def test_a_hundred_thousand_orders_take_no_more_memory_than_a_few(kind: str) -> 
             ["unknown encoding: nope"],
             id="an encoding that nobody knows",
         ),
-        pytest.param("a" * 200_000, ["the first row is no CSV"], id="a column without an end"),
+        pytest.param(
+            "a" * 200_000, ["the first row is not valid CSV"], id="a column without an end"
+        ),
     ],
 )
 def test_no_file_is_too_odd_to_be_answered(text: str, found: list[str]) -> None:

@@ -120,11 +120,11 @@ def test_a_run_that_ends_is_gone_on_with(shop: Shop) -> None:
 
 
 def test_a_run_that_is_cut_off_loses_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_import, "NOTED", 60)
+    monkeypatch.setattr(file_import, "NOTED_ROWS", 60)
     message = shop.put("feeds/demo/orders.csv", CSV)
     with monkeypatch.context() as patch:
-        write = files.Bucket.write
-        patch.setattr(files.Bucket, "write", _cut_off(write, 1))
+        write = files.Bucket.write_text
+        patch.setattr(files.Bucket, "write_text", _cut_off(write, 1))
         with pytest.raises(KeyboardInterrupt):
             shop.run(message)
     assert shop.summary()["rows"] == 64
@@ -167,7 +167,7 @@ def test_bad_rows_are_reported_and_the_rest_is_imported(shop: Shop) -> None:
         (4, None, None),
         (6, None, None),
     ]
-    assert "nothing behind it was read" in shop.rows(name)[-1]["reason"]
+    assert "the rest of the file was not read" in shop.rows(name)[-1]["reason"]
 
 
 def test_when_the_tables_are_busy_the_file_comes_again(
@@ -225,8 +225,8 @@ def test_a_file_that_is_gone_or_replaced_is_let_go(shop: Shop) -> None:
     assert shop.run(message)
     found = files.Bucket(BUCKET)
     shop.put("feeds/demo/orders.csv", CSV)
-    with pytest.raises(files.Gone):
-        found.block("feeds/demo/orders.csv", '"another"', 0, 10)
+    with pytest.raises(files.FileGoneError):
+        found.read_block("feeds/demo/orders.csv", '"another"', 0, 10)
 
 
 def test_s3s_test_message_names_no_file(shop: Shop) -> None:
@@ -235,7 +235,7 @@ def test_s3s_test_message_names_no_file(shop: Shop) -> None:
 
 
 def test_a_large_file_is_read_block_by_block(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_BLOCK", 1000)
+    monkeypatch.setattr(files, "_BLOCK_BYTES", 1000)
     shop.put("feeds/demo/orders.csv", CSV)
     with files.Bucket(BUCKET).open("feeds/demo/orders.csv") as file:
         assert file.read() == CSV.encode()

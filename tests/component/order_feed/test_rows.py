@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dialects.order_feed import rows
+from dialects.order_feed import commands
 from hardlink.domain import order_matching, times
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import Node
@@ -18,7 +18,7 @@ ROW = {"orderNumber": 7, "date": "2026-11-22 10:00:00", "total": 2.5, "customerI
 
 
 def said(**more: Any) -> Any:
-    return rows.purchase({**ROW, **more}, PROJECT)
+    return commands.build_command({**ROW, **more}, PROJECT)
 
 
 def test_an_order_is_as_a_tracked_one() -> None:
@@ -43,7 +43,7 @@ def test_an_order_is_as_a_tracked_one() -> None:
     ],
 )
 def test_dates_are_of_the_projects_time_zone(date: object, zone: str, expected: str) -> None:
-    told, _ = rows.purchase({**ROW, "date": date}, Project(TYPES, time_zone=zone))
+    told, _ = commands.build_command({**ROW, "date": date}, Project(TYPES, time_zone=zone))
     assert told.claim.time == times.parse_time(expected, "")
 
 
@@ -90,7 +90,7 @@ def test_an_address_that_is_none_is_left_out_and_told_once() -> None:
 
 
 def test_so_it_is_where_no_address_identifies_anybody() -> None:
-    told, (warning,) = rows.purchase(
+    told, (warning,) = commands.build_command(
         {**ROW, "email": "e" * 257}, Project({"registered": TYPES["registered"]})
     )
     assert told.claim.email is None

@@ -1,0 +1,33 @@
+"""Results -> wire: the answer to `POST /orders`, and the lines of a result file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from dialects.order_feed.executor import Result
+from hardlink.web.response import Answer
+
+STATUSES = ("stored", "associated", "known", "rejected")
+
+
+def answer_import(results: Sequence[Result]) -> Answer:
+    """Answer how many orders have each status, and the result of every row."""
+    counts = Counter(result.status for result in results)
+    body: dict[str, Any] = {status: counts[status] for status in STATUSES}
+    body["results"] = [show_result(result) for result in results]
+    return Answer(body)
+
+
+def show_result(result: Result) -> dict[str, Any]:
+    """A result without what does not apply."""
+    shown = {
+        "row": result.row,
+        "orderNumber": result.order,
+        "status": result.status,
+        "reason": result.reason,
+        "field": result.field,
+        "warnings": list(result.warnings),
+    }
+    return {name: value for name, value in shown.items() if value}

@@ -1,0 +1,64 @@
+"""`POST /orders`: authenticate, read the feed, import it, answer."""
+
+from __future__ import annotations
+
+import io
+from itertools import islice
+
+from dialects.order_feed import feed_reader, file_import
+from dialects.order_feed.answers import answer_import
+from dialects.order_feed.executor import FeedImporter, Result
+from hardlink.domain.errors import Invalid, TooLarge
+from hardlink.web import caller
+from hardlink.web.api_keys import ServerKeys
+from hardlink.web.request import MOST_BYTES, Request, decompress_gzip
+from hardlink.web.response import Answer
+from hardlink.web.wiring import read_clock
+
+MOST_ORDERS = 500
+"""Orders of one call, because an answer is due within half a minute."""
+
+
+def post_orders(server_keys: ServerKeys, request: Request) -> Answer:
+    """Import a feed that is small enough for a call."""
+    project_id = server_keys.project(request.header("authorization"))
+    stream = io.BytesIO(_read_file(request, project_id))
+    rows = list(islice(feed_reader.read_rows(stream), MOST_ORDERS + 1))
+    if len(rows) > MOST_ORDERS:
+        raise _too_large(f"more than {MOST_ORDERS} orders", project_id)
+    if rows and not rows[0].goes_on:
+        raise Invalid(str(rows[0].fault))
+    results: list[Result] = []
+    for done in create_importer(project_id, request.id).import_rows(rows):
+        results += done
+    return answer_import(results)
+
+
+def create_importer(project_id: str, evidence: str) -> FeedImporter:
+    """Create the importer of one feed. `evidence`: ID under which its links are explained."""
+    project = caller.deployed_sources().projects[project_id]
+    return FeedImporter(caller.service(), read_clock, project_id, project, evidence)
+
+
+def _read_file(request: Request, project_id: str) -> bytes:
+    """The body, decompressed where a header or the file itself says that it is gzip."""
+    try:
+        raw = request.raw
+        if raw.startswith(feed_reader.GZIP):
+            raw = decompress_gzip(raw)
+    except TooLarge as error:
+        raise _too_large(f"more than {MOST_BYTES} bytes", project_id) from error
+    except Invalid as error:
+        # Without its code: a feed need not be JSON.
+        raise Invalid(error.message) from error
+    if raw.startswith(feed_reader.GZIP):
+        raise Invalid("the file is compressed more than once: compress it once")
+    return raw
+
+
+def _too_large(subject: str, project_id: str) -> TooLarge:
+    folder = f"{file_import.FEEDS}{project_id}/"
+    return TooLarge(
+        f"{subject}: send fewer a call, or put the file, whatever its size, into the stack's "
+        f"bucket under {folder}"
+    )

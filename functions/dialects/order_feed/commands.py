@@ -1,0 +1,148 @@
+"""Rows -> purchases: the orders that the library records.
+
+Source: Hello Retail's order data feed, its older XML and CSV form, and "Identifying Customers"
+(seed 003).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic_core import core_schema
+
+from hardlink.domain import order_matching, times, values
+from hardlink.domain.errors import Invalid, located_message
+from hardlink.domain.graph import Node
+from hardlink.domain.schema import IDENTIFIER, TEXT, object_validator, optional, validate
+from hardlink.domain.sources import Project
+from hardlink.services.orders import Purchase
+
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d{1,2}")
+_MOST_AMOUNT = 1e12
+_LONGEST_NUMBER = 256
+_NO_CUSTOMER = "neither a customerId nor an email: send one of them"
+
+
+class Command(NamedTuple):
+    """An order to record, and warnings about identifiers that are left out."""
+
+    purchase: Purchase
+    warnings: list[str]
+
+
+def build_command(row: Mapping[str, Any], project: Project) -> Command:
+    """Translate a row. Raises `Invalid` naming the field."""
+    fields = _read_fields(row)
+    warnings: list[str] = []
+    time = _read_time(fields.get("date"), project.time_zone)
+    ids = _read_identifiers(fields, project, warnings)
+    email = _read_email(fields, warnings)
+    claim = order_matching.parse_claim(fields.get("orderNumber"), time, fields.get("total"), email)
+    if not ids:
+        raise Invalid("; ".join(warnings) or _NO_CUSTOMER, "customerId")
+    properties: dict[str, Any] = {"orderNumber": claim.number}
+    for name in ("total", "products"):
+        if name in fields:
+            properties[name] = fields[name]
+    values.check_values(properties, "order")
+    return Command(Purchase(claim, ids, properties), warnings)
+
+
+def read_order_number(row: Mapping[str, Any]) -> str | None:
+    """The number in a row that may not be valid, for its result."""
+    number = row.get("orderNumber")
+    return str(number)[:_LONGEST_NUMBER] if isinstance(number, str | int) else None
+
+
+def _read_identifiers(
+    fields: Mapping[str, Any], project: Project, warnings: list[str]
+) -> tuple[Node, ...]:
+    """The identifiers in a row. A placeholder (a guest's `0`) is left out with a warning."""
+    types = {"customerId": project.first_hard, "email": project.email}
+    ids: list[Node] = []
+    for name, type_ in types.items():
+        if type_ is None or name not in fields:
+            continue
+        try:
+            ids.append(project.identifier(type_, fields[name], name))
+        except Invalid as error:
+            warnings.append(f"{name}: {error.message}")
+    return tuple(ids)
+
+
+def _read_email(fields: Mapping[str, Any], warnings: list[str]) -> str | None:
+    """The address as evidence of who ordered, which needs no identifier type."""
+    if "email" not in fields:
+        return None
+    try:
+        return order_matching.parse_email(fields["email"], "email")
+    except Invalid as error:
+        warning = located_message(error)
+        if warning not in warnings:
+            warnings.append(warning)
+        return None
+
+
+def _read_time(date: object, zone: str) -> int:
+    """Time of the order, in microseconds. A date without an offset is in the zone `zone`."""
+    if date is None:
+        raise Invalid("send the date of the order: YYYY-MM-DD HH:MM:SS", "date")
+    if isinstance(date, str):
+        try:
+            moment = datetime.fromisoformat(date.strip())
+        except ValueError as error:
+            raise Invalid("not a valid date: write YYYY-MM-DD HH:MM:SS", "date") from error
+        date = moment.replace(tzinfo=moment.tzinfo or _time_zone(zone)).isoformat()
+    return times.parse_time(date, "date")
+
+
+@cache
+def _time_zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _read_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The known fields of a row, without blank ones. Raises `Invalid`."""
+    fields = validate(_ROW, row)
+    return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def _replace_decimal_comma(value: object) -> object:
+    """Spreadsheets of half of Europe write amounts with a comma."""
+    if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
+        return value.strip().replace(",", ".")
+    return value
+
+
+_NUMBER = core_schema.no_info_before_validator_function(
+    _replace_decimal_comma,
+    core_schema.float_schema(allow_inf_nan=False, ge=-_MOST_AMOUNT, le=_MOST_AMOUNT),
+)
+_DATE = core_schema.union_schema(
+    [TEXT, core_schema.float_schema(strict=True, allow_inf_nan=False)],
+    custom_error_type="date",
+    custom_error_message="write YYYY-MM-DD HH:MM:SS",
+)
+_PRODUCT = core_schema.typed_dict_schema(
+    {
+        "productNumber": optional(IDENTIFIER),
+        "url": optional(TEXT),
+        "quantity": optional(_NUMBER),
+        "lineTotal": optional(_NUMBER),
+    }
+)
+_ROW = object_validator(
+    {
+        "orderNumber": optional(IDENTIFIER),
+        "date": optional(_DATE),
+        "total": optional(_NUMBER),
+        "email": optional(TEXT),
+        "customerId": optional(IDENTIFIER),
+        "products": optional(core_schema.list_schema(_PRODUCT)),
+    }
+)

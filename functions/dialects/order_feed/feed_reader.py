@@ -1,0 +1,91 @@
+"""Files -> rows: JSON, CSV and XML become rows of one shape, read piece by piece.
+
+A row is the fields of one order in Hello Retail's spelling; CSV and XML have strings for numbers.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TextIO, cast
+
+from dialects.order_feed import csv_format, json_format, xml_format
+from dialects.order_feed.feed_errors import BrokenFeedError
+
+GZIP = b"\x1f\x8b"
+"""The first bytes of a gzip file."""
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""Only XML may be UTF-16, because it declares its encoding."""
+_PEEKED_BYTES = 1024
+_BUFFER_BYTES = 64 * 1024
+
+ByteStream = io.RawIOBase | io.BytesIO
+
+
+class Row(NamedTuple):
+    """One order of a feed.
+
+    `number`: of the row, from 1; `order`: its fields, or `None` and the `fault`; `goes_on`: false
+    if the rest of the file cannot be read.
+    """
+
+    number: int
+    order: dict[str, Any] | None
+    fault: str | None = None
+    goes_on: bool = True
+
+
+def read_rows(stream: ByteStream) -> Iterator[Row]:
+    """Read the orders of a feed. A row that is not valid has a fault and holds up no other."""
+    number = 0
+    try:
+        for number, order in enumerate(_read_orders(stream), 1):
+            if isinstance(order, str):
+                yield Row(number, None, order)
+            else:
+                yield Row(number, order)
+    except BrokenFeedError as error:
+        message = f"{error}: the rest of the file was not read"
+        yield Row(number + 1, None, message, goes_on=False)
+
+
+def _read_orders(stream: ByteStream) -> Iterator[dict[str, Any] | str]:
+    """The orders, and messages in the places of invalid ones. Raises `BrokenFeedError`."""
+    with _describe_broken_bytes():
+        plain = _decompress(_buffer(stream))
+        start = plain.peek(_PEEKED_BYTES)[:_PEEKED_BYTES]
+        first = start.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        if first == b"<" or start[:2] in _UTF_16:
+            yield from xml_format.read_orders(plain)
+        elif first in (b"[", b"{"):
+            yield from json_format.read_orders(_decode(plain))
+        else:
+            yield from csv_format.read_orders(_decode(plain))
+
+
+def _decode(stream: io.BufferedReader) -> TextIO:
+    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+
+
+def _buffer(stream: object) -> io.BufferedReader:
+    return io.BufferedReader(cast("io.RawIOBase", stream), _BUFFER_BYTES)
+
+
+def _decompress(stream: io.BufferedReader) -> io.BufferedReader:
+    if stream.peek(2)[:2] != GZIP:
+        return stream
+    return _buffer(gzip.GzipFile(fileobj=stream))
+
+
+@contextmanager
+def _describe_broken_bytes() -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise BrokenFeedError("the file is not UTF-8: save it as UTF-8") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BrokenFeedError("the gzip file is broken or ends too early") from error
