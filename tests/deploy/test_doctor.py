@@ -42,9 +42,9 @@ class Deployed(Account):
             raise ClientError(cast("Any", said), "DescribeStacks")
         return {"Stacks": [self.stack]}
 
-    def pages(self, service: str, operation: str, found: str, **request: Any) -> list[Any]:
+    def list_all(self, service: str, operation: str, field: str, **request: Any) -> list[Any]:
         if service != "cloudformation":
-            return super().pages(service, operation, found, **request)
+            return super().list_all(service, operation, field, **request)
         return self.resources
 
 
@@ -301,24 +301,24 @@ BROKEN: list[tuple[Callable[[Clients], None], str, str]] = [
     (stop_backups, "backups of customers-hardlink-dev: point-in-time", REVERT),
     (fail_a_record, "queue Failed: 1 waiting", "receive-message --queue-url"),
     (empty_key, "server key of demo: no value", "put-secret-value"),
-    (delete_key, "server key of demo: it is gone", REVERT),
+    (delete_key, "server key of demo: it was deleted", REVERT),
     (short_signing_key, "signing key of demo: shorter than 32 bytes", "put-secret-value"),
     (raise_alarm, "alarm hardlink-dev-Faults: in alarm since", "Look at the logs."),
     (never_forget, f"log {LOG}", "put-retention-policy"),
     (fail_health, "health of http://127.0.0.1", "503: the tables"),
     (add_readers, "readers of customers-hardlink-dev: 3 read", "list-event-source-mappings"),
-    (leave_erasures, "queue Erasures: nobody reads it", "cdk deploy"),
+    (leave_erasures, "queue Erasures: no function reads it", "cdk deploy"),
     (before_the_queue, "queue Erasures: there is none", "cdk deploy"),
-    (delete_function, "function hardlink-dev-track: it is gone", REVERT),
+    (delete_function, "function hardlink-dev-track: it was deleted", REVERT),
     (delete_function, "functions: track missing", ""),
-    (delete_mapping, "mapping ", "it is gone"),
+    (delete_mapping, "mapping ", "it was deleted"),
     (delete_mapping, "streams: associate reads no stream of customers-hardlink-dev", REVERT),
     (read_by_another, "streams: associate reads no stream of customers-hardlink-dev", REVERT),
-    (delete_table, "table sessions-hardlink-dev: it is gone", REVERT),
-    (delete_queue, "queue Failed: it is gone", REVERT),
-    (delete_alarm, "alarm hardlink-dev-Faults: it is gone", REVERT),
-    (delete_log, f"log {LOG}: it is gone", REVERT),
-    (tell_nobody, "who is told of alarms: nobody", "confirm"),
+    (delete_table, "table sessions-hardlink-dev: it was deleted", REVERT),
+    (delete_queue, "queue Failed: it was deleted", REVERT),
+    (delete_alarm, "alarm hardlink-dev-Faults: it was deleted", REVERT),
+    (delete_log, f"log {LOG}: it was deleted", REVERT),
+    (tell_nobody, "subscription to alarms: no address", "confirm"),
 ]
 
 
@@ -347,7 +347,7 @@ def test_what_is_broken_is_said_with_what_to_do(
     assert __main__.main(["--stage", "dev", "--url", url]) == 1
     wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WRONG")]
     assert any(line.startswith(f"WRONG  {what}") and todo in line for line in wrong), wrong
-    assert not [line for line in wrong if "could not be looked at" in line]
+    assert not [line for line in wrong if "could not be checked" in line]
 
 
 def test_where_nothing_answers_the_outputs_are_asked(
@@ -370,55 +370,71 @@ def test_an_account_that_does_not_answer_is_no_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert __main__.main(["--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1"]) == 1
-    assert "could not be looked at" in capsys.readouterr().out
+    assert "could not be checked" in capsys.readouterr().out
 
 
 SINCE = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
 RULES: list[tuple[str, str | None, str | None]] = [
-    ("no stack", diagnoses.stack(None, "hardlink-prod"), "cdk deploy -c stage=prod"),
-    ("a stack", diagnoses.stack({"StackStatus": "UPDATE_COMPLETE"}, STACK), None),
-    ("under way", diagnoses.stack({"StackStatus": "UPDATE_IN_PROGRESS"}, STACK), "wait"),
-    ("taken back", diagnoses.stack({"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}, STACK), "failed"),
-    ("all functions", diagnoses.functions({"a", "b"}, {"b", "a"}), None),
-    ("too many", diagnoses.functions({"a", "b"}, {"a"}), "b too many"),
-    ("active", diagnoses.function({"State": "Active", "LastUpdateStatus": "Successful"}), None),
-    ("asleep", diagnoses.function({"State": "Inactive"}), None),
-    ("failed", diagnoses.function({"State": "Failed", "StateReason": "no role"}), "no role"),
-    ("not updated", diagnoses.function({"LastUpdateStatus": "Failed"}), "update failed"),
-    ("enabled", diagnoses.mapping({"State": "Enabled", "LastProcessingResult": "OK"}), None),
+    ("no stack", diagnoses.stack_fault(None, "hardlink-prod"), "cdk deploy -c stage=prod"),
+    ("a stack", diagnoses.stack_fault({"StackStatus": "UPDATE_COMPLETE"}, STACK), None),
+    ("under way", diagnoses.stack_fault({"StackStatus": "UPDATE_IN_PROGRESS"}, STACK), "wait"),
+    (
+        "taken back",
+        diagnoses.stack_fault({"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}, STACK),
+        "failed",
+    ),
+    ("all functions", diagnoses.functions_fault({"a", "b"}, {"b", "a"}), None),
+    ("too many", diagnoses.functions_fault({"a", "b"}, {"a"}), "b too many"),
+    (
+        "active",
+        diagnoses.function_fault({"State": "Active", "LastUpdateStatus": "Successful"}),
+        None,
+    ),
+    ("asleep", diagnoses.function_fault({"State": "Inactive"}), None),
+    ("failed", diagnoses.function_fault({"State": "Failed", "StateReason": "no role"}), "no role"),
+    ("not updated", diagnoses.function_fault({"LastUpdateStatus": "Failed"}), "update failed"),
+    ("enabled", diagnoses.mapping_fault({"State": "Enabled", "LastProcessingResult": "OK"}), None),
     (
         "a problem",
-        diagnoses.mapping(
+        diagnoses.mapping_fault(
             {"State": "Enabled", "LastProcessingResult": "PROBLEM: Function call failed"}
         ),
         "Function call failed",
     ),
-    ("read", diagnoses.sources({"arn"}, {"sessions": "arn"}), None),
-    ("unread", diagnoses.sources(set(), {"sessions": "arn"}), "stream of sessions"),
-    ("two readers", diagnoses.readers(2, "customers"), None),
-    ("three readers", diagnoses.readers(3, "customers"), "3 read the stream of customers"),
-    ("restoring", diagnoses.table({"TableStatus": "ARCHIVED"}), "ARCHIVED"),
+    ("read", diagnoses.unread_streams_fault({"arn"}, {"sessions": "arn"}), None),
+    ("unread", diagnoses.unread_streams_fault(set(), {"sessions": "arn"}), "stream of sessions"),
+    ("two readers", diagnoses.readers_fault(2, "customers"), None),
+    ("three readers", diagnoses.readers_fault(3, "customers"), "3 read the stream of customers"),
+    ("restoring", diagnoses.table_fault({"TableStatus": "ARCHIVED"}), "ARCHIVED"),
     (
         "expiring",
-        diagnoses.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "e"),
+        diagnoses.expiry_fault({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "e"),
         None,
     ),
-    ("other", diagnoses.expiry({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "f"), "'f'"),
-    ("empty", diagnoses.queue(0, "url"), None),
-    ("unconfirmed", diagnoses.told([{"SubscriptionArn": "PendingConfirmation"}]), "confirm"),
-    ("confirmed", diagnoses.told([{"SubscriptionArn": "arn:aws:sns:x"}]), None),
-    ("a key", diagnoses.secret("key", "demo"), None),
-    ("healthy", diagnoses.health(200), None),
-    ("500", diagnoses.health(500), "500"),
-    ("quiet", diagnoses.alarm({"StateValue": "OK"}), None),
-    ("no data", diagnoses.alarm({"StateValue": "INSUFFICIENT_DATA"}), None),
+    (
+        "other",
+        diagnoses.expiry_fault({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "f"),
+        "'f'",
+    ),
+    ("empty", diagnoses.failure_queue_fault(0, "url"), None),
+    (
+        "unconfirmed",
+        diagnoses.alarm_subscription_fault([{"SubscriptionArn": "PendingConfirmation"}]),
+        "confirm",
+    ),
+    ("confirmed", diagnoses.alarm_subscription_fault([{"SubscriptionArn": "arn:aws:sns:x"}]), None),
+    ("a key", diagnoses.server_key_fault("key", "demo"), None),
+    ("healthy", diagnoses.health_fault(200), None),
+    ("500", diagnoses.health_fault(500), "500"),
+    ("quiet", diagnoses.alarm_fault({"StateValue": "OK"}), None),
+    ("no data", diagnoses.alarm_fault({"StateValue": "INSUFFICIENT_DATA"}), None),
     (
         "loud",
-        diagnoses.alarm({"StateValue": "ALARM", "StateUpdatedTimestamp": SINCE}),
+        diagnoses.alarm_fault({"StateValue": "ALARM", "StateUpdatedTimestamp": SINCE}),
         "since 2026-11-25 09:30",
     ),
-    ("gone", diagnoses.log(None), "gone"),
-    ("forgetful", diagnoses.log({"retentionInDays": 30}), None),
+    ("deleted", diagnoses.log_fault(None), "deleted"),
+    ("forgetful", diagnoses.log_fault({"retentionInDays": 30}), None),
 ]
 
 
@@ -428,8 +444,8 @@ def test_symptoms(fault: str | None, said: str | None) -> None:
 
 
 def test_a_key_is_never_shown() -> None:
-    assert "hush" not in str(Finding("server key", diagnoses.secret("hush", "demo")))
-    assert "hush" not in str(Finding("signing key", diagnoses.signing_key("hush", "demo")))
+    assert "hush" not in str(Finding("server key", diagnoses.server_key_fault("hush", "demo")))
+    assert "hush" not in str(Finding("signing key", diagnoses.signing_key_fault("hush", "demo")))
 
 
 def test_what_signs_nothing_there_is_wrong_here() -> None:

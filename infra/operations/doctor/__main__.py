@@ -1,7 +1,7 @@
-"""Looks at a deployed stack and says what is wrong: `python -m infra.operations.doctor --stage prod`.
+"""Check a deployed stack: `python -m infra.operations.doctor --stage prod`.
 
-A line for every check: what is fine, or what is not and what to do. It reads, and changes nothing; with the rights of
-whoever runs it (boto3's usual credentials). Ends with 1 where something is wrong.
+It prints a line for every check: that all is well, or what is wrong and what to do. It changes
+nothing, and uses boto3's usual credentials. It ends with 1 where something is wrong.
 """
 
 from __future__ import annotations
@@ -16,24 +16,26 @@ from infra.operations.doctor.diagnoses import Finding
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Examine the stack of a stage; answers the exit code."""
+    """Check the stack of a stage, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.operations.doctor", description=__doc__)
     parser.add_argument("--stage", default="dev", choices=stages.STAGE_NAMES)
-    parser.add_argument("--region", help="as your AWS configuration has it")
+    parser.add_argument("--region", help="instead of your AWS configuration's")
     parser.add_argument("--endpoint-url", help="an emulator, instead of AWS")
-    parser.add_argument("--url", help="where the API answers, if not where the stack says")
-    given = parser.parse_args(arguments)
-    account = Account(given.region, given.endpoint_url)
-    findings = list(run_checks(account, f"hardlink-{given.stage}", given.url))
+    parser.add_argument("--url", help="where the API answers, instead of the stack's output Url")
+    options = parser.parse_args(arguments)
+    account = Account(options.region, options.endpoint_url)
+    findings = list(run_checks(account, f"hardlink-{options.stage}", options.url))
     for finding in findings:
-        print(_line(finding))
+        print(_format_finding(finding))
     wrong = sum(1 for finding in findings if finding.fault)
     print(f"\n{len(findings)} checks, {wrong or 'nothing'} wrong")
     return 1 if wrong else 0
 
 
-def _line(finding: Finding) -> str:
-    return f"WRONG  {finding.what}: {finding.fault}" if finding.fault else f"ok     {finding.what}"
+def _format_finding(finding: Finding) -> str:
+    if finding.fault:
+        return f"WRONG  {finding.what}: {finding.fault}"
+    return f"ok     {finding.what}"
 
 
 if __name__ == "__main__":

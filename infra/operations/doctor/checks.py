@@ -1,4 +1,4 @@
-"""Asks AWS about every resource of a stack, and holds what it says against `symptoms`."""
+"""Checks of every resource of a stack: asks AWS, and applies the rules of `diagnoses`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import topology
 from infra.operations.doctor import diagnoses
-from infra.operations.doctor.diagnoses import Finding, Said
+from infra.operations.doctor.diagnoses import Description, Finding
 
-Asked = Mapping[str, Said | None]
-"""What AWS says of each resource of a type, by its name; nothing of one that is gone."""
+Described = Mapping[str, Description | None]
+"""What AWS answers about each resource of a type, by its name. `None`: it was deleted."""
 _TIMEOUT = 10.0
-_GONE = (
+_NOT_FOUND = (
     "ResourceNotFoundException",
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
@@ -35,13 +35,16 @@ class Account:
         self._clients: dict[str, Any] = {}
 
     def ask(self, service: str, operation: str, **request: Any) -> Any:
-        """One request."""
+        """Send one request."""
         return getattr(self._client(service), operation)(**request)
 
-    def pages(self, service: str, operation: str, found: str, **request: Any) -> list[Any]:
-        """Everything under the name `found` of all pages of an answer."""
+    def list_all(self, service: str, operation: str, field: str, **request: Any) -> list[Any]:
+        """List what all pages of an answer have under `field`."""
         paginator = self._client(service).get_paginator(operation)
-        return [one for page in paginator.paginate(**request) for one in page[found]]
+        entries: list[Any] = []
+        for page in paginator.paginate(**request):
+            entries += page[field]
+        return entries
 
     def _client(self, service: str) -> Any:
         if service not in self._clients:
@@ -51,209 +54,260 @@ class Account:
 
 
 def run_checks(account: Account, stack: str, url: str | None = None) -> Iterator[Finding]:
-    """Every check of a stack. `url`: where its API answers, if not where its outputs say."""
+    """Run every check of a stack. `url`: where its API answers, instead of its output `Url`."""
     try:
-        described = _stack(account, stack)
+        described = _describe_stack(account, stack)
     except (BotoCoreError, ClientError) as error:
-        yield Finding(f"stack {stack}", _unseen(error))
+        yield Finding(f"stack {stack}", _unchecked_fault(error))
         return
-    yield Finding(f"stack {stack}", diagnoses.stack(described, stack))
+    yield Finding(f"stack {stack}", diagnoses.stack_fault(described, stack))
     if described is None:
         return
-    examination = _Examination(account, stack, described)
-    for check in (
-        examination.functions,
-        examination.mappings,
-        examination.tables,
-        examination.queues,
-        examination.secrets,
-        lambda: examination.health(url),
-        examination.alarms,
-        examination.logs,
-    ):
+    checks = _Checks(account, stack, described, url)
+    for name, check in checks.by_name():
         try:
             yield from check()
         except (BotoCoreError, ClientError) as error:
-            yield Finding(check.__name__.replace("<lambda>", "health"), _unseen(error))
+            yield Finding(name, _unchecked_fault(error))
 
 
-class _Examination:
-    def __init__(self, account: Account, stack: str, described: Said) -> None:
+class _Checks:
+    """The checks of one stack, and what AWS answers about its resources."""
+
+    def __init__(
+        self, account: Account, stack: str, described: Description, url: str | None
+    ) -> None:
         self._account = account
-        self._outputs = {o["OutputKey"]: o["OutputValue"] for o in described.get("Outputs", ())}
-        found = account.pages(
+        self._outputs: dict[str, str] = {}
+        for output in described.get("Outputs", ()):
+            self._outputs[output["OutputKey"]] = output["OutputValue"]
+        self._url = url or self._outputs.get("Url", "")
+        self._resources = account.list_all(
             "cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=stack
         )
-        self._resources = [(r["ResourceType"], r["PhysicalResourceId"]) for r in found]
 
-    def functions(self) -> Iterator[Finding]:
-        """Those that the plan has, each ready."""
-        yield from _missing("function", self._functions)
-        found = {_planned(said): said for said in _there(self._functions)}
-        yield Finding(
-            "functions",
-            diagnoses.functions(found.keys() - {topology.FORWARD.name}, topology.FUNCTIONS_BY_NAME),
-        )
-        for name, config in sorted(found.items()):
-            yield Finding(f"function {name}", diagnoses.function(config))
+    def by_name(self) -> list[tuple[str, Callable[[], Iterator[Finding]]]]:
+        """List the checks, in their order."""
+        return [
+            ("functions", self._check_functions),
+            ("mappings", self._check_mappings),
+            ("tables", self._check_tables),
+            ("queues", self._check_queues),
+            ("secrets", self._check_secrets),
+            ("health", self._check_health),
+            ("alarms", self._check_alarms),
+            ("logs", self._check_logs),
+        ]
 
-    def mappings(self) -> Iterator[Finding]:
-        """Whatever brings records or messages to a function."""
-        yield from _missing("mapping", self._mappings)
-        for said in _there(self._mappings):
-            yield Finding(f"mapping {_place(said)}", diagnoses.mapping(said))
+    def _check_functions(self) -> Iterator[Finding]:
+        yield from _deleted("function", self._functions)
+        by_name: dict[str, Description] = {}
+        for described in _existing(self._functions):
+            by_name[_function_name(described)] = described
+        names = by_name.keys() - {topology.FORWARD.name}
+        yield Finding("functions", diagnoses.functions_fault(names, topology.FUNCTIONS_BY_NAME))
+        for name, described in sorted(by_name.items()):
+            yield Finding(f"function {name}", diagnoses.function_fault(described))
 
-    def tables(self) -> Iterator[Finding]:
-        """Both, and that their streams are read."""
-        tables = self._asked(
-            "DynamoDB::Table",
-            lambda name: self._one("dynamodb", "describe_table", TableName=name),
-        )
-        yield from _missing("table", tables)
-        there = [said["Table"] for said in _there(tables)]
-        for said in there:
-            yield from self._table(said["TableName"], said)
-        streams = {said["TableName"]: said.get("LatestStreamArn") for said in there}
-        yield Finding("streams", diagnoses.sources(self._associated(), streams))
+    def _check_mappings(self) -> Iterator[Finding]:
+        yield from _deleted("mapping", self._mappings)
+        for described in _existing(self._mappings):
+            name = _mapping_name(described)
+            yield Finding(f"mapping {name}", diagnoses.mapping_fault(described))
+
+    def _check_tables(self) -> Iterator[Finding]:
+        tables = self._describe_all("DynamoDB::Table", self._describe_table)
+        yield from _deleted("table", tables)
+        streams: dict[str, str | None] = {}
+        for answer in _existing(tables):
+            described = answer["Table"]
+            name = described["TableName"]
+            streams[name] = described.get("LatestStreamArn")
+            yield from self._check_table(name, described)
+        fault = diagnoses.unread_streams_fault(self._associated_streams(), streams)
+        yield Finding("streams", fault)
         for name, stream in streams.items():
-            yield Finding(f"readers of {name}", diagnoses.readers(self._readers(stream), name))
+            fault = diagnoses.readers_fault(self._count_readers(stream), name)
+            yield Finding(f"readers of {name}", fault)
 
-    def _table(self, name: str, said: Said) -> Iterator[Finding]:
-        yield Finding(f"table {name}", diagnoses.table(said))
+    def _check_table(self, name: str, described: Description) -> Iterator[Finding]:
+        yield Finding(f"table {name}", diagnoses.table_fault(described))
         ttl = self._account.ask("dynamodb", "describe_time_to_live", TableName=name)
-        fault = diagnoses.expiry(ttl["TimeToLiveDescription"], topology.TABLES[0].expires)
+        attribute = topology.TABLES[0].expires
+        fault = diagnoses.expiry_fault(ttl["TimeToLiveDescription"], attribute)
         yield Finding(f"expiry of {name}", fault)
-        kept = self._account.ask("dynamodb", "describe_continuous_backups", TableName=name)
-        fault = diagnoses.backup(kept["ContinuousBackupsDescription"])
+        backups = self._account.ask("dynamodb", "describe_continuous_backups", TableName=name)
+        fault = diagnoses.backup_fault(backups["ContinuousBackupsDescription"])
         yield Finding(f"backups of {name}", fault)
 
-    def _readers(self, stream: str | None) -> int:
-        """How many mappings of the account read a stream."""
-        listed = ("lambda", "list_event_source_mappings", "EventSourceMappings")
-        return len(self._account.pages(*listed, EventSourceArn=stream)) if stream else 0
+    def _count_readers(self, stream: str | None) -> int:
+        """Count the mappings that read a stream, also those that are not the stack's."""
+        if stream is None:
+            return 0
+        mappings = self._account.list_all(
+            "lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=stream
+        )
+        return len(mappings)
 
-    def _associated(self) -> set[str]:
-        """The streams that `associate` reads."""
-        names = {s["FunctionArn"] for s in _there(self._functions) if _planned(s) == "associate"}
-        mappings = _there(self._mappings)
-        return {said["EventSourceArn"] for said in mappings if said["FunctionArn"] in names}
+    def _associated_streams(self) -> set[str]:
+        """The ARNs that `associate` reads."""
+        functions = set()
+        for described in _existing(self._functions):
+            if _function_name(described) == "associate":
+                functions.add(described["FunctionArn"])
+        streams: set[str] = set()
+        for mapping in _existing(self._mappings):
+            if mapping["FunctionArn"] in functions:
+                streams.add(mapping["EventSourceArn"])
+        return streams
 
-    def queues(self) -> Iterator[Finding]:
-        """That of erasures, and those of what failed."""
-        work = self._outputs.get("Erasures")
-        read = {said["EventSourceArn"] for said in _there(self._mappings)}
-        fault = diagnoses.work(work and self._attribute(work, "QueueArn"), read)
-        yield Finding("queue Erasures", fault)
-        for output, url in self._outputs.items():
-            if not output.startswith("Failed"):
-                continue
-            depth = self._attribute(url, "ApproximateNumberOfMessages")
-            fault = diagnoses.GONE if depth is None else diagnoses.queue(int(depth), url)
-            yield Finding(f"queue {output}", fault)
+    def _check_queues(self) -> Iterator[Finding]:
+        url = self._outputs.get("Erasures")
+        arn = self._queue_attribute(url, "QueueArn") if url else None
+        read = {mapping["EventSourceArn"] for mapping in _existing(self._mappings)}
+        yield Finding("queue Erasures", diagnoses.erasure_queue_fault(arn, read))
+        for output, failures in self._outputs.items():
+            if output.startswith("Failed"):
+                yield Finding(f"queue {output}", self._failure_queue_fault(failures))
 
-    def _attribute(self, queue: str, name: str) -> str | None:
-        """What is said of a queue, if it is there."""
-        asked = {"QueueUrl": queue, "AttributeNames": [name]}
-        said = self._one("sqs", "get_queue_attributes", **asked)
-        return str(said["Attributes"][name]) if said else None
+    def _failure_queue_fault(self, url: str) -> str | None:
+        depth = self._queue_attribute(url, "ApproximateNumberOfMessages")
+        if depth is None:
+            return diagnoses.DELETED
+        return diagnoses.failure_queue_fault(int(depth), url)
 
-    def secrets(self) -> Iterator[Finding]:
-        """The keys of each project."""
-        for output, what, look in (
-            ("ServerKeys", "server key", diagnoses.secret),
-            ("SigningKeys", "signing key", diagnoses.signing_key),
-        ):
-            for project, name in json.loads(self._outputs.get(output, "{}")).items():
-                said = self._one("secretsmanager", "get_secret_value", SecretId=name)
-                fault = look(said.get("SecretString", ""), project) if said else diagnoses.GONE
-                yield Finding(f"{what} of {project}", fault)
+    def _queue_attribute(self, url: str, name: str) -> str | None:
+        request = {"QueueUrl": url, "AttributeNames": [name]}
+        answer = self._describe("sqs", "get_queue_attributes", **request)
+        return str(answer["Attributes"][name]) if answer else None
 
-    def health(self, url: str | None) -> Iterator[Finding]:
-        """That the API answers."""
-        at = url or self._outputs.get("Url", "")
-        yield Finding(f"health of {at}", diagnoses.health(_status(f"{at}/health")))
+    def _check_secrets(self) -> Iterator[Finding]:
+        for project, name in self._secrets("ServerKeys"):
+            fault = self._secret_fault(project, name, diagnoses.server_key_fault)
+            yield Finding(f"server key of {project}", fault)
+        for project, name in self._secrets("SigningKeys"):
+            fault = self._secret_fault(project, name, diagnoses.signing_key_fault)
+            yield Finding(f"signing key of {project}", fault)
 
-    def alarms(self) -> Iterator[Finding]:
-        """Those of this stack, and whom they tell."""
-        alarms = self._asked("CloudWatch::Alarm", self._alarm)
-        yield from _missing("alarm", alarms)
-        for said in _there(alarms):
-            yield Finding(f"alarm {said['AlarmName']}", diagnoses.alarm(said))
-        for topic in self._all("SNS::Topic"):
-            found = self._account.pages(
+    def _secrets(self, output: str) -> list[tuple[str, str]]:
+        """Project and name of each secret."""
+        names: dict[str, str] = json.loads(self._outputs.get(output, "{}"))
+        return list(names.items())
+
+    def _secret_fault(
+        self, project: str, name: str, rule: Callable[[str, str], str | None]
+    ) -> str | None:
+        secret = self._describe("secretsmanager", "get_secret_value", SecretId=name)
+        if secret is None:
+            return diagnoses.DELETED
+        return rule(secret.get("SecretString", ""), project)
+
+    def _check_health(self) -> Iterator[Finding]:
+        status = _request_status(f"{self._url}/health")
+        yield Finding(f"health of {self._url}", diagnoses.health_fault(status))
+
+    def _check_alarms(self) -> Iterator[Finding]:
+        alarms = self._describe_all("CloudWatch::Alarm", self._describe_alarm)
+        yield from _deleted("alarm", alarms)
+        for described in _existing(alarms):
+            yield Finding(f"alarm {described['AlarmName']}", diagnoses.alarm_fault(described))
+        for topic in self._resource_names("SNS::Topic"):
+            subscriptions = self._account.list_all(
                 "sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=topic
             )
-            yield Finding("who is told of alarms", diagnoses.told(found))
+            fault = diagnoses.alarm_subscription_fault(subscriptions)
+            yield Finding("subscription to alarms", fault)
 
-    def _alarm(self, name: str) -> Said | None:
-        found = self._account.ask("cloudwatch", "describe_alarms", AlarmNames=[name])
-        return next(iter(found["MetricAlarms"]), None)
-
-    def logs(self) -> Iterator[Finding]:
-        """That every one forgets."""
-        for name in self._all("Logs::LogGroup"):
-            groups: list[Mapping[str, Any]] = self._account.pages(
-                "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name
-            )
-            said = next((group for group in groups if group["logGroupName"] == name), None)
-            yield Finding(f"log {name}", diagnoses.log(said))
+    def _check_logs(self) -> Iterator[Finding]:
+        for name in self._resource_names("Logs::LogGroup"):
+            yield Finding(f"log {name}", diagnoses.log_fault(self._describe_log(name)))
 
     @cached_property
-    def _functions(self) -> Asked:
-        return self._asked(
-            "Lambda::Function",
-            lambda name: self._one("lambda", "get_function_configuration", FunctionName=name),
-        )
+    def _functions(self) -> Described:
+        return self._describe_all("Lambda::Function", self._describe_function)
 
     @cached_property
-    def _mappings(self) -> Asked:
-        return self._asked(
-            "Lambda::EventSourceMapping",
-            lambda uuid: self._one("lambda", "get_event_source_mapping", UUID=uuid),
+    def _mappings(self) -> Described:
+        return self._describe_all("Lambda::EventSourceMapping", self._describe_mapping)
+
+    def _describe_all(self, type_: str, describe: Callable[[str], Description | None]) -> Described:
+        return {name: describe(name) for name in self._resource_names(type_)}
+
+    def _describe_function(self, name: str) -> Description | None:
+        return self._describe("lambda", "get_function_configuration", FunctionName=name)
+
+    def _describe_mapping(self, uuid: str) -> Description | None:
+        return self._describe("lambda", "get_event_source_mapping", UUID=uuid)
+
+    def _describe_table(self, name: str) -> Description | None:
+        return self._describe("dynamodb", "describe_table", TableName=name)
+
+    def _describe_alarm(self, name: str) -> Description | None:
+        answer = self._account.ask("cloudwatch", "describe_alarms", AlarmNames=[name])
+        return next(iter(answer["MetricAlarms"]), None)
+
+    def _describe_log(self, name: str) -> Description | None:
+        groups: list[Description] = self._account.list_all(
+            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name
         )
+        for group in groups:
+            if group["logGroupName"] == name:
+                return group
+        return None
 
-    def _asked(self, type_: str, ask: Callable[[str], Said | None]) -> Asked:
-        return {name: ask(name) for name in self._all(type_)}
-
-    def _one(self, service: str, operation: str, **request: Any) -> Said | None:
-        """What is said of one resource, if it is there."""
+    def _describe(self, service: str, operation: str, **request: Any) -> Description | None:
+        """Ask about one resource. `None`: it does not exist."""
         try:
-            said: Said = self._account.ask(service, operation, **request)
+            answer: Description = self._account.ask(service, operation, **request)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE:
+            if error.response["Error"]["Code"] not in _NOT_FOUND:
                 raise
             return None
-        return said
+        return answer
 
-    def _all(self, type_: str) -> list[str]:
-        """The resources of a type, by what AWS calls them."""
-        return [id_ for found, id_ in self._resources if found == f"AWS::{type_}"]
-
-
-def _missing(what: str, asked: Asked) -> Iterator[Finding]:
-    return (Finding(f"{what} {name}", diagnoses.GONE) for name, said in asked.items() if not said)
-
-
-def _there(asked: Asked) -> list[Said]:
-    return [said for said in asked.values() if said]
+    def _resource_names(self, type_: str) -> list[str]:
+        """The physical IDs of the stack's resources of a type."""
+        return [
+            resource["PhysicalResourceId"]
+            for resource in self._resources
+            if resource["ResourceType"] == f"AWS::{type_}"
+        ]
 
 
-def _planned(said: Said) -> str:
-    """What the plan calls a function."""
-    return str(said["Handler"]).partition(".")[0]
+def _deleted(kind: str, described: Described) -> Iterator[Finding]:
+    for name, description in described.items():
+        if description is None:
+            yield Finding(f"{kind} {name}", diagnoses.DELETED)
 
 
-def _stack(account: Account, name: str) -> Said | None:
+def _existing(described: Described) -> list[Description]:
+    return [description for description in described.values() if description]
+
+
+def _function_name(described: Description) -> str:
+    """The name in `topology`, from the handler: the stack's own names have a suffix."""
+    return str(described["Handler"]).partition(".")[0]
+
+
+def _mapping_name(described: Description) -> str:
+    """A name such as `sessions -> associate`, from the ARNs of a mapping."""
+    resource = str(described["EventSourceArn"]).split(":")[5]
+    source = resource.removeprefix("table/").partition("/")[0]
+    return f"{source} -> {str(described['FunctionArn']).rpartition(':')[2]}"
+
+
+def _describe_stack(account: Account, name: str) -> Description | None:
     try:
-        found: Said = account.ask("cloudformation", "describe_stacks", StackName=name)["Stacks"][0]
+        answer = account.ask("cloudformation", "describe_stacks", StackName=name)
     except ClientError as error:
         if "does not exist" in str(error):
             return None
         raise
-    return found
+    described: Description = answer["Stacks"][0]
+    return described
 
 
-def _status(url: str) -> int | str:
+def _request_status(url: str) -> int | str:
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - the stack's own
             return int(answer.status)
@@ -263,14 +317,9 @@ def _status(url: str) -> int | str:
         return f"no answer ({error})"
 
 
-def _place(said: Said) -> str:
-    """`sessions -> associate`, as far as the names tell."""
-    source = str(said["EventSourceArn"]).split(":")[5].removeprefix("table/").partition("/")[0]
-    return f"{source} -> {str(said['FunctionArn']).rpartition(':')[2]}"
-
-
-def _unseen(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        code = error.response["Error"]["Code"]
-        return f"could not be looked at ({code} of {error.operation_name}): allow it to who looks"
-    return f"could not be looked at: {error}"
+def _unchecked_fault(error: Exception) -> str:
+    if not isinstance(error, ClientError):
+        return f"could not be checked: {error}"
+    code = error.response["Error"]["Code"]
+    operation = error.operation_name
+    return f"could not be checked ({code} of {operation}): allow the operation to your AWS role"
