@@ -47,7 +47,7 @@ TAKEN = {"orders": "FeedsWaiting.Arn", "erase": "ErasureWaiting.Arn"}
 """Those that are brought a queue's messages."""
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "track": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
-    "identify": ({"GetItem", "PutItem"}, LINK),
+    "identify": ({"GetItem", "PutItem"}, LINK - {"GetItem"}),
     "update": ({"GetItem", "PutItem"}, LINK),
     "anonymize": ({"GetItem", "PutItem"}, {"PutItem"}),
     "consent": (
