@@ -44,7 +44,7 @@ class DemoShop:
         source = next(iter(sources.sources.values()))
         project = sources.projects[source.project]
         self._key = source.write_key
-        self._types = {"hard": project.first_hard, "email": project.email or ""}
+        self._types = {"hard": project.first_hard_type, "email": project.email_type or ""}
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """A page, a file, or what the API says."""

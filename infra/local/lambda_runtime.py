@@ -106,7 +106,7 @@ def run_deployment(
         vault = boto3.client("secretsmanager")
         for project, key in server_keys.items():
             vault.create_secret(Name=_secret(project), SecretString=key)
-        for project in found.signed:
+        for project in found.signing_projects:
             key = signing_keys.get(project) or token_urlsafe()
             vault.create_secret(Name=_signing(project), SecretString=key)
         url = create_queue(
@@ -136,7 +136,9 @@ def _environment(found: Sources, path: Path, names: Mapping[str, str]) -> dict[s
         "HARDLINK_SOURCES": str(path),
         "HARDLINK_HARD_TYPES": json.dumps(hard),
         "HARDLINK_SERVER_KEYS": json.dumps({name: _secret(name) for name in found.projects}),
-        "HARDLINK_SIGNING_KEYS": json.dumps({name: _signing(name) for name in found.signed}),
+        "HARDLINK_SIGNING_KEYS": json.dumps(
+            {name: _signing(name) for name in found.signing_projects}
+        ),
         "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL", "ERROR"),
     }
 

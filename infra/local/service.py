@@ -73,7 +73,7 @@ def _running(number: int) -> Iterator[str]:
     """The service for the length of a `with` block; gives what to tell whoever started it. Raises `Unusable`."""
     sources = lambda_runtime.load_sources(topology.SOURCES)
     keys = _keys("HARDLINK_SERVER_KEY", sources.projects)
-    signing = _keys("HARDLINK_SIGNING_KEY", sources.signed)
+    signing = _keys("HARDLINK_SIGNING_KEY", sources.signing_projects)
     with lambda_runtime.run_deployment(topology.SOURCES, keys, signing) as deployment:
         server = _listening(number, deployment)
         erasures = QueuePoller(deployment.erasures, lambda e: deployment.invoke("erase", e))

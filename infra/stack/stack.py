@@ -40,7 +40,7 @@ class Hardlink(Stack):
         )
         tables = Tables(self, "Tables", keep=keep)
         server_keys = ServerKeys(self, "ServerKeys", sources.projects)
-        signing_keys = SigningKeys(self, "SigningKeys", sources.signed)
+        signing_keys = SigningKeys(self, "SigningKeys", sources.signing_projects)
         erasures = ErasureQueue(self, "Erasure")
         functions = Functions(
             self,

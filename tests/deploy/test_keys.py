@@ -27,7 +27,7 @@ def test_every_project_has_secrets_that_secrets_manager_makes_up(dev: Template, 
 
 def test_a_project_that_checks_no_token_has_no_signing_key() -> None:
     stack = Stack(App(), "empty")
-    keys = SigningKeys(stack, "SigningKeys", Sources({}).signed)
+    keys = SigningKeys(stack, "SigningKeys", Sources({}).signing_projects)
     assert keys.arns == {}
     assert not stack.node.find_all()[2:]
 

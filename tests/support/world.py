@@ -27,7 +27,7 @@ from tests.support.memory_store import MemoryStore
 
 SPACE = "shop"
 """The project of every source here."""
-SOURCES = Sources.of(
+SOURCES = Sources.from_declaration(
     {
         "projects": {
             SPACE: {
@@ -144,7 +144,7 @@ class World:
             more.get("email", ids.get("email")),
         )
         properties = {"orderNumber": number, "total": more.get("total")}
-        return self.service.order(call, Purchase(said, call.project.resolve(ids), properties))
+        return self.service.order(call, Purchase(said, call.project.parse_ids(ids), properties))
 
     # -- what a reader sees ---------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from hardlink.storage.store import (
 )
 from tests.support.memory_store import MemoryStore
 
-SOURCES = Sources.of(
+SOURCES = Sources.from_declaration(
     {
         "projects": {
             "shop": {"identifiers": {"registered": {"kind": "hard"}, "email": {"kind": "soft"}}}

@@ -376,7 +376,7 @@ class Busily:
 def test_busy_is_told_once_all_others_are_through() -> None:
     """The client sends all of it again: nothing of it may be under way still."""
     service = Busily()
-    name, source, project = SOURCES.named("move")
+    name, source, project = SOURCES.resolve_key("move")
     found = read(track("busy"), *(track(f"s{n}") for n in range(20)), identify("busy", "u"))
     with pytest.raises(Busy):
         Executor(cast("Service", service)).execute(Call(name, source, project, 0, "e"), found)

@@ -93,7 +93,7 @@ def test_it_proves(sent: str, ids: list[Node]) -> None:
         pytest.param(signed(sub=""), "registered", id="an empty customer"),
         pytest.param(signed(sub="undefined"), "registered", id="a customer who is nobody"),
         pytest.param(
-            signed(typ="loyalty"), "does not say 'registered'", id="an ID of another type"
+            signed(typ="loyalty"), "has no claim 'registered'", id="an ID of another type"
         ),
         pytest.param(signed(typ="email"), "typ", id="a type that is soft"),
         pytest.param(signed(typ="x"), "typ", id="a type that is not declared"),

@@ -182,13 +182,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_write_key_finds_its_source(written: Path) -> None:
-    name, source, _ = sources_schema.load_sources(written).named("web-key")
+    name, source, _ = sources_schema.load_sources(written).resolve_key("web-key")
     assert (name, source.policy) == ("web", "split")
 
 
 def test_an_unknown_write_key_is_unauthorized(written: Path) -> None:
     with pytest.raises(UnknownSource, match="Unauthorized Access") as unknown:
-        sources_schema.load_sources(written).named("other")
+        sources_schema.load_sources(written).resolve_key("other")
     assert unknown.value.status == 401
 
 
@@ -197,32 +197,32 @@ def test_an_unknown_write_key_is_unauthorized(written: Path) -> None:
 
 @pytest.mark.parametrize("spelling", ["registered", "REGISTERED", "ecommerceid", " customerId "])
 def test_a_type_in_each_spelling(project: Project, spelling: str) -> None:
-    assert project.identifier(spelling, "Gordon", "f") == Node("registered", "Gordon")
+    assert project.parse_node(spelling, "Gordon", "f") == Node("registered", "Gordon")
 
 
 def test_an_undeclared_type_is_an_error_that_names_it(project: Project) -> None:
     with pytest.raises(Invalid, match="'phone' is not declared: use one of registered") as invalid:
-        project.resolve({"phone": "1234"})
+        project.parse_ids({"phone": "1234"})
     assert invalid.value.field == "ids.phone"
 
 
 def test_values_are_case_sensitive_unless_the_type_is_an_email(project: Project) -> None:
-    found = project.resolve({"email": " Gordon@BlackMesa.com ", "registered": "Gordon"})
+    found = project.parse_ids({"email": " Gordon@BlackMesa.com ", "registered": "Gordon"})
     assert found == (Node("registered", "Gordon"), Node("email", "gordon@blackmesa.com"))
 
 
 def test_identifiers_come_in_the_order_of_the_declaration(project: Project) -> None:
-    found = project.resolve({"email": "a@b.c", "loyalty": "l", "registered": "r"})
+    found = project.parse_ids({"email": "a@b.c", "loyalty": "l", "registered": "r"})
     assert [node.type for node in found] == ["registered", "loyalty", "email"]
 
 
 def test_nulls_are_left_out(project: Project) -> None:
-    assert project.resolve({"registered": None}) == ()
+    assert project.parse_ids({"registered": None}) == ()
 
 
 def test_two_values_of_one_type_in_two_spellings_are_refused(project: Project) -> None:
     with pytest.raises(Invalid, match="two values"):
-        project.resolve({"registered": "a", "customerId": "b"})
+        project.parse_ids({"registered": "a", "customerId": "b"})
 
 
 def test_caps_and_hard_types_are_the_declared_ones(project: Project) -> None:

@@ -17,7 +17,7 @@ from hardlink.domain.errors import Invalid, Refused, TooLarge, UnknownSource
 from hardlink.domain.sources import Sources
 from hardlink.web.response import Answer
 
-SHOP = Sources.of(
+SHOP = Sources.from_declaration(
     {
         "projects": {
             "shop": {

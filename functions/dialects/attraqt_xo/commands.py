@@ -40,7 +40,7 @@ def drop_identity(command: Command, error: HardlinkError, project: Project) -> C
         return None
     type_ = (error.field or "").removeprefix("ids.")
     ids: Mapping[str, str] = command.body["ids"]
-    rest = {name: id_ for name, id_ in ids.items() if not project.means(name, type_)}
+    rest = {name: id_ for name, id_ in ids.items() if not project.matches_type(name, type_)}
     if len(rest) == len(ids):
         return None
     return command._replace(body={**command.body, "ids": rest})

@@ -125,7 +125,9 @@ def build_update(command: Command) -> dict[str, Any]:
 
 def without_identifier(command: Command, type_: str, project: Project) -> Command | None:
     """The command without an identifier; `None` if it has none of this type, or no other."""
-    ids = {name: value for name, value in command.ids.items() if not project.means(name, type_)}
+    ids = {
+        name: value for name, value in command.ids.items() if not project.matches_type(name, type_)
+    }
     if len(ids) == len(command.ids) or (command.cookie is None and not ids):
         return None
     return command._replace(ids=ids)

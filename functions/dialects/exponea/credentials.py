@@ -82,7 +82,7 @@ def find_readable_project(
     """The project with this token, if the key may read it. Raises as `check_may_write` does."""
     if credentials.kind != "private":
         raise Unauthorized(NO_PUBLIC_READS)
-    _, source, _ = sources.named(token)
+    _, source, _ = sources.resolve_key(token)
     if keys.owner(credentials.key) != source.project:
         raise Unauthorized("this server key is of another project")
     return source.project

@@ -109,7 +109,7 @@ def call_data_api(exports: ExportReader, request: Request) -> Answer:
 def read_categories(request: Request) -> Answer:
     """Answer the consent categories, with a public key too: pages and apps show them."""
     token, sources = request.path("token"), caller.deployed_sources()
-    _, _, project = sources.named(token)
+    _, _, project = sources.resolve_key(token)
     is_stream = "/streams/" in request.route
     if not (is_stream and credentials.is_stream_key(request.header("authorization"))):
         given = credentials.read_credentials(request)
@@ -120,7 +120,7 @@ def read_categories(request: Request) -> Answer:
 def _find_readable_project(request: Request) -> str:
     """The project that a call may read. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
     token, sources = request.path("token"), caller.deployed_sources()
-    sources.named(token)
+    sources.resolve_key(token)
     given = credentials.read_credentials(request)
     if given.kind == "public":
         raise Forbidden(credentials.NO_PUBLIC_READS)

@@ -56,7 +56,7 @@ def read_visitor(body: object, project: Project) -> Visitor:
         if type_ == COOKIE:
             session = parse_session_id(value, field)
         else:
-            nodes.append(project.identifier(type_, value, field))
+            nodes.append(project.parse_node(type_, value, field))
     return Visitor(nodes, session)
 
 
@@ -105,7 +105,7 @@ def read_columns(body: object, project: Project) -> Columns:
 
 def declared_type(type_: str, project: Project, field: str) -> str:
     """An identifier type in the project's spelling. Raises `Invalid` naming `field`."""
-    return COOKIE if type_ == COOKIE else project.named_type(type_, field)
+    return COOKIE if type_ == COOKIE else project.parse_type(type_, field)
 
 
 def _object(fields: dict[str, core_schema.TypedDictField]) -> core_schema.TypedDictSchema:

@@ -53,7 +53,7 @@ def drop_identifier(command: Command, error: HardlinkError) -> Command | None:
     if len(ids) == len(body["ids"]):
         return None
     # An email without a customer ID looks up no other customer (seed 003).
-    only_current_customer = project.first_hard not in ids
+    only_current_customer = project.first_hard_type not in ids
     if not body["events"] and only_current_customer:
         return None
     changed = {"ids": ids, "only_current_customer": only_current_customer}
@@ -78,9 +78,9 @@ def wire_field(field: str | None, project: Project) -> str | None:
 
 def _identifier_types(project: Project) -> dict[str, str]:
     """Hello Retail's fields that identify a customer -> identifier types of the project."""
-    types = {"customerId": project.first_hard}
-    if project.email:
-        types["email"] = project.email
+    types = {"customerId": project.first_hard_type}
+    if project.email_type:
+        types["email"] = project.email_type
     return types
 
 

@@ -63,13 +63,13 @@ def _read_identifiers(
     fields: Mapping[str, Any], project: Project, warnings: list[str]
 ) -> tuple[Node, ...]:
     """The identifiers in a row. A placeholder (a guest's `0`) is left out with a warning."""
-    types = {"customerId": project.first_hard, "email": project.email}
+    types = {"customerId": project.first_hard_type, "email": project.email_type}
     ids: list[Node] = []
     for name, type_ in types.items():
         if type_ is None or name not in fields:
             continue
         try:
-            ids.append(project.identifier(type_, fields[name], name))
+            ids.append(project.parse_node(type_, fields[name], name))
         except Invalid as error:
             warnings.append(f"{name}: {error.message}")
     return tuple(ids)

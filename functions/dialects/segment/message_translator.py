@@ -104,7 +104,7 @@ class MessageTranslator:
         An email address among the values identifies a customer beside their ID only.
         """
         ids = self._customer_ids(visitor.user)
-        email_type = self._project.email
+        email_type = self._project.email_type
         if ids and email_type and email_type not in ids:
             sent = FieldValue(f"{self._fields.values}.email", properties.get("email"))
             address = self._read_id(sent, parse_identifier)
@@ -142,13 +142,13 @@ class MessageTranslator:
 
     def _id_fields(self) -> dict[str, str]:
         return {
-            f"ids.{self._project.email}": f"{self._fields.values}.email",
-            f"ids.{self._project.first_hard}": self._fields.user,
+            f"ids.{self._project.email_type}": f"{self._fields.values}.email",
+            f"ids.{self._project.first_hard_type}": self._fields.user,
             "session.id": self._fields.session,
         }
 
     def _customer_ids(self, user: str | None) -> dict[str, Any]:
-        return {} if user is None else {self._project.first_hard: user}
+        return {} if user is None else {self._project.first_hard_type: user}
 
     def _read_id(self, sent: FieldValue, parse: Callable[[object, str], str]) -> str | None:
         """The ID, if one is sent; an invalid one is recorded."""

@@ -57,7 +57,7 @@ def follow_redirect(service: Service, request: Request) -> Answer:
 
 def _track_with_updates(service: Service, call: Call, payload: Payload, command: Track) -> Answer:
     def is_same_project(write_key: str) -> bool:
-        source = caller.deployed_sources().find(write_key)
+        source = caller.deployed_sources().find_source(write_key)
         return source is not None and source.project == call.source.project
 
     forwarded = requests.read_forwarded_profile(payload, is_same_project)

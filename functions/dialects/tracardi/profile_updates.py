@@ -97,7 +97,7 @@ def _read_attributes(pairs: Pairs, field: str, project: Project) -> ProfileUpdat
         try:
             type_ = _identifier_type(path, project)
             if type_:
-                _add_identifier(ids, project.identifier(type_, value, f"{field}.{path}"))
+                _add_identifier(ids, project.parse_node(type_, value, f"{field}.{path}"))
         except Invalid as error:
             warnings.append(located_message(error))
         warnings += _add_value(attributes, path, value, field)
@@ -112,10 +112,10 @@ def _add_identifier(ids: dict[str, Any], node: Node) -> None:
 def _identifier_type(path: str, project: Project) -> str | None:
     names = _TYPE_NAMES.get(path, ())
     for name in names:
-        type_ = project.type_of(name)
+        type_ = project.find_type(name)
         if type_:
             return type_
-    return project.email if names == ("email",) else None
+    return project.email_type if names == ("email",) else None
 
 
 def _read_consents(pairs: Pairs, field: str) -> ProfileUpdate:

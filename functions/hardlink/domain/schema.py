@@ -50,6 +50,7 @@ _MESSAGES = {
     "mapping_type": "must be an object",
     "missing": "is missing",
     "model_type": "must be an object",
+    "string_pattern_mismatch": "must match the pattern {pattern}",
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must have at least {min_length} characters",
     "string_type": "must be a string",

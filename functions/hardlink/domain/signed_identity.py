@@ -1,10 +1,11 @@
-"""Signed identities: a token by which the shop's backend proves who a visitor is.
+"""Signed identities: a token by which the shop's backend proves a visitor's identifiers.
 
-A token is a JWT, signed with HS256 and one of the project's signing keys: `{"sub": <customer ID>, "exp": <seconds>}`.
-`sub` is a value of the project's first hard type, or of the hard type that `typ` names. Every other hard identifier of
-a call has to be a claim of its own, by its type; a soft one is the customer's own word, unless there is such a claim.
+A token is a JWT, signed with HS256 and one of the project's signing keys:
+`{"sub": <customer ID>, "exp": <seconds>}`. `sub` is a value of the project's first hard type, or of
+the hard type that `typ` names. Every other hard identifier of a call needs a claim of its own, by
+its type. A soft identifier is accepted as it is, unless a claim contradicts it.
 
-Pure: keys and time are given. PyJWT is loaded by the first token that is checked, so that nobody else waits for it.
+Pure: keys and time are arguments. The first token loads PyJWT, so that other calls need not wait.
 """
 
 from __future__ import annotations
@@ -20,138 +21,156 @@ from hardlink.domain.times import SECOND
 
 ALGORITHM = "HS256"
 LEEWAY = 30 * SECOND
-"""By how much the clock of whoever signed may be off."""
+"""Allowed difference between the clocks of backend and service."""
 SHORTEST_KEY = 32
-"""Bytes: a key that is shorter than the hash can be guessed, and signs nothing here."""
+"""Bytes of a signing key: a key shorter than the hash can be guessed, and is ignored."""
 MOST_CHARACTERS = 4096
-"""Of a token."""
-_OWN = frozenset({"sub", "typ", "exp", "nbf", "iat", "iss", "aud", "jti"})
-"""Claims that are about the token itself: none is an identifier."""
-_FAR = 1e11
+"""Characters of a token."""
+_TOKEN_CLAIMS = frozenset({"sub", "typ", "exp", "nbf", "iat", "iss", "aud", "jti"})
+"""Claims about the token itself, which are no identifiers."""
+_LATEST = 1e11
 """Seconds since 1970: the year 5138."""
-_OPTIONS: Any = {
+_JWT_OPTIONS: Any = {
     "require": ["sub", "exp"],
     **dict.fromkeys(
         ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_jti"), False
     ),
 }
-"""Times are checked here, by the clock that is given; audience and issuer are the shop's affair: the key is its own."""
+"""Times are checked here, by the clock of the call. Audience and issuer are the shop's own."""
 
 
 class Keys(Protocol):
-    """Where the signing keys of a project come from."""
+    """A source of signing keys."""
 
     def of(self, project: str, *, fresh: bool = False) -> Sequence[str]:
-        """All that are valid; `fresh`: also one that was put a moment ago."""
+        """Return a project's valid keys; `fresh`: also one that was added a moment ago."""
 
 
 class NoKeys:
-    """Nobody signs: whatever token there is, nothing proves it right."""
+    """No signing keys: no token is valid."""
 
     def of(self, project: str, *, fresh: bool = False) -> Sequence[str]:
-        """None, whatever is asked."""
+        """Return no keys."""
         del project, fresh
         return ()
 
 
 class IdentityVerifier:
-    """Holds calls to what their source wants proven."""
+    """Verifies the identifiers of calls, as their source requires."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
 
     def check(self, call: Call, token: object, ids: Sequence[Node]) -> None:
-        """Whether a call may say that its visitor is known by these identifiers. Raises `Unproven`."""
+        """Check that a call may use these identifiers. Raises `UnverifiedIdentity`."""
         if call.source.signed == "off" or call.trusted or not ids:
             return
         if token in (None, ""):
             if call.source.signed == "required":
                 raise UnverifiedIdentity(
-                    "this source takes signed identities alone: send a token", "token"
+                    "this source requires signed identities: send a token", "token"
                 )
             return
+        self._verify(call, token, ids)
+
+    def _verify(self, call: Call, token: object, ids: Sequence[Node]) -> None:
         keys = self._keys.of(call.project_id)
         try:
             verify_identifiers(token, ids, call.project, keys, call.now)
         except UnverifiedIdentity:
-            fresh = self._keys.of(call.project_id, fresh=True)
-            if fresh == keys:
+            fresh_keys = self._keys.of(call.project_id, fresh=True)
+            if fresh_keys == keys:
                 raise
-            verify_identifiers(token, ids, call.project, fresh, call.now)
+            verify_identifiers(token, ids, call.project, fresh_keys, call.now)
 
 
 def verify_identifiers(
     token: object, ids: Sequence[Node], project: Project, keys: Sequence[str], now: int
 ) -> None:
-    """Hold identifiers to a token. Raises `Unproven` where it does not prove them."""
-    claims = _claims(token, keys)
+    """Verify identifiers by a token. Raises `UnverifiedIdentity` for those it does not prove."""
+    claims = _decode_claims(token, keys)
     _check_times(claims, now)
-    named = _named(claims, project)
+    claimed = _claimed_nodes(claims, project)
     if not any(node.type in project.hard_types for node in ids):
         raise UnverifiedIdentity(
-            "a token proves a customer ID: send it too, not these alone", "ids"
+            "a token proves a customer ID: send that identifier as well", "ids"
         )
     for node in ids:
-        proven = named.get(node.type)
-        if proven is None and node.type in project.hard_types:
-            raise _bad(
-                f"the token does not say {node.type!r}: sign it as a claim", f"ids.{node.type}"
-            )
-        if proven not in (None, node):
-            raise _bad(f"the token is for another {node.type!r}", f"ids.{node.type}")
+        _verify_node(node, claimed.get(node.type), project)
 
 
-def _claims(token: object, keys: Sequence[str]) -> Mapping[str, Any]:
-    """What a token says, if one of these keys signed it."""
+def _verify_node(node: Node, claimed: Node | None, project: Project) -> None:
+    field = f"ids.{node.type}"
+    if claimed is None and node.type in project.hard_types:
+        raise _bad_token(f"the token has no claim {node.type!r}: sign it as a claim", field)
+    if claimed is not None and claimed != node:
+        raise _bad_token(f"the token is for another {node.type!r}", field)
+
+
+def _decode_claims(token: object, keys: Sequence[str]) -> Mapping[str, Any]:
+    """Decode the claims of a token that one of these keys signed."""
     if not isinstance(token, str) or not token.isascii() or len(token) > MOST_CHARACTERS:
-        raise _bad(f"a token is a JWT of at most {MOST_CHARACTERS} characters")
+        raise _bad_token(f"must be a JWT of at most {MOST_CHARACTERS} characters")
+    for key in keys:
+        claims = _decode_with_key(token, key)
+        if claims is not None:
+            return claims
+    raise _bad_token("signed with no key of this project: use the one in its secret")
+
+
+def _decode_with_key(token: str, key: str) -> Mapping[str, Any] | None:
+    """Decode a token; `None` if another key signed it."""
     import jwt  # noqa: PLC0415 - see above
 
-    for key in keys:
-        if len(key.encode()) < SHORTEST_KEY:
-            continue
-        try:
-            found: Mapping[str, Any] = jwt.decode(
-                token, key, algorithms=[ALGORITHM], options=_OPTIONS
-            )
-        except jwt.InvalidSignatureError:
-            continue
-        except (jwt.PyJWTError, RecursionError, TypeError, ValueError) as error:
-            raise _bad(f"this token can't be used: {str(error)[:100]}") from error
-        return found
-    raise _bad("the token is signed with no key of this project: use the one in its secret")
+    if len(key.encode()) < SHORTEST_KEY:
+        return None
+    try:
+        claims: Mapping[str, Any] = jwt.decode(
+            token, key, algorithms=[ALGORITHM], options=_JWT_OPTIONS
+        )
+    except jwt.InvalidSignatureError:
+        return None
+    except (jwt.PyJWTError, RecursionError, TypeError, ValueError) as error:
+        raise _bad_token(f"this token cannot be used: {str(error)[:100]}") from error
+    return claims
 
 
 def _check_times(claims: Mapping[str, Any], now: int) -> None:
-    """Whether a token is valid at this time."""
-    if _time(claims, "exp") + LEEWAY <= now:
-        raise _bad("the token has expired: have a new one signed")
+    """Check that a token is valid now."""
+    if _parse_seconds(claims, "exp") + LEEWAY <= now:
+        raise _bad_token("the token has expired: sign a new one")
     for name in ("nbf", "iat"):
-        if name in claims and _time(claims, name) - LEEWAY > now:
-            raise _bad(f"the token is not valid yet: {name} is in the future")
+        if name in claims and _parse_seconds(claims, name) - LEEWAY > now:
+            raise _bad_token(f"the token is not valid yet: {name} is in the future")
 
 
-def _time(claims: Mapping[str, Any], name: str) -> float:
+def _parse_seconds(claims: Mapping[str, Any], name: str) -> float:
+    """Parse a claim in seconds since 1970 to microseconds."""
     seconds = claims[name]
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise _bad(f"{name} is a number of seconds since 1970")
-    if not 0 <= seconds < _FAR:  # nor NaN
-        raise _bad(f"{name} is no time: seconds since 1970")
+        raise _bad_token(f"{name} must be a number of seconds since 1970")
+    if not 0 <= seconds < _LATEST:  # false for NaN as well
+        raise _bad_token(f"{name} must be a number of seconds since 1970")
     return seconds * SECOND
 
 
-def _named(claims: Mapping[str, Any], project: Project) -> dict[str, Node]:
-    """The identifiers that a token proves, by their types."""
-    type_ = claims.get("typ", project.first_hard)
-    name = project.type_of(type_) if isinstance(type_, str) else None
-    if name not in project.hard_types:
-        raise _bad("typ names no hard identifier type of this project")
-    said = {found: v for n, v in claims.items() if n not in _OWN and (found := project.type_of(n))}
+def _claimed_nodes(claims: Mapping[str, Any], project: Project) -> dict[str, Node]:
+    """Parse the identifiers that a token proves, by type."""
+    subject_type = claims.get("typ", project.first_hard_type)
+    type_ = project.find_type(subject_type) if isinstance(subject_type, str) else None
+    if type_ not in project.hard_types:
+        raise _bad_token("typ must name a hard identifier type of this project")
+    values: dict[str, Any] = {}
+    for claim, value in claims.items():
+        claimed_type = None if claim in _TOKEN_CLAIMS else project.find_type(claim)
+        if claimed_type is not None:
+            values[claimed_type] = value
+    values[type_] = claims["sub"]
     try:
-        return {t: project.identifier(t, v, t) for t, v in {**said, name: claims["sub"]}.items()}
+        return {name: project.parse_node(name, value, name) for name, value in values.items()}
     except Invalid as error:
-        raise _bad(f"the token says a {error.field!r} that can be none: {error.message}") from error
+        raise _bad_token(f"the claim {error.field!r} is no ID: {error.message}") from error
 
 
-def _bad(message: str, field: str = "token") -> UnverifiedIdentity:
+def _bad_token(message: str, field: str = "token") -> UnverifiedIdentity:
     return UnverifiedIdentity(message, field, code="bad_signature")

@@ -1,6 +1,7 @@
-"""Who may send, and with which policies: what `sources.toml` declares, as the functions use it.
+"""Projects, their identifier types, and the sources that may send, as `sources.toml` declares them.
 
-`declaration` validates the file, before it is deployed; here it is only read, so that a cold start need not.
+`sources_schema` validates the file before it is deployed. Functions only read it here, which spares
+a cold start the validation.
 """
 
 from __future__ import annotations
@@ -21,15 +22,17 @@ Policy = Literal["move", "split", "refuse"]
 Signed = Literal["off", "optional", "required"]
 Bots = Literal["keep", "drop"]
 PROFILES_A_CUSTOMER = 10_000
-"""Somebody who logs in anew three times a day has as many after nine years."""
+"""Profiles of one customer: three new logins a day reach it after nine years."""
+_MOST_SHOWN = 64
+"""Characters of a caller's own spelling that an error quotes."""
 
 
 @dataclass(frozen=True)
 class IdentifierType:
     """One type of identifier of a project.
 
-    `kind`: `hard` (one per customer) or `soft` (many). `spellings`: other names on the wire, in any case.
-    `email`: trimmed and lower-cased. `most`: how many values one customer may have (soft types).
+    `kind`: `hard` (one per customer) or `soft` (many). `spellings`: other names on the wire, in any
+    case. `email`: values are trimmed and lower-cased. `most`: values per customer (soft types).
     """
 
     kind: Literal["hard", "soft"]
@@ -37,12 +40,17 @@ class IdentifierType:
     email: bool = False
     most: int | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The spellings in lower case."""
+        return tuple(spelling.lower() for spelling in self.spellings)
+
 
 @dataclass(frozen=True)
 class ConsentCategory:
-    """What a customer may consent to.
+    """A purpose that a customer may consent to.
 
-    `legitimate_interest`: the shop may do it without being asked. `translations`: by language, texts by their name.
+    `legitimate_interest`: it needs no consent. `translations`: language -> name of a text -> text.
     """
 
     id: str
@@ -52,10 +60,11 @@ class ConsentCategory:
 
 @dataclass(frozen=True)
 class Project:
-    """The space in which identities are unique: its identifier types, in order of preference.
+    """The space in which identities are unique.
 
-    `consent_categories`: what its customers may consent to, as Exponea's mobile clients ask for it. `time_zone`: of
-    dates that name none, in what the shop's own systems write (its order feed). `profiles_a_customer`: the most.
+    `identifiers`: its types, in order of preference. `consent_categories`: as Exponea's mobile
+    clients request them. `time_zone`: of dates without a zone in the order feed.
+    `profiles_a_customer`: the most profiles that one customer may have.
     """
 
     identifiers: Mapping[str, IdentifierType]
@@ -63,51 +72,76 @@ class Project:
     time_zone: str = "UTC"
     profiles_a_customer: int = PROFILES_A_CUSTOMER
 
-    @cached_property
-    def _by_spelling(self) -> Mapping[str, str]:
-        return {s.lower(): n for n, t in self.identifiers.items() for s in (n, *t.spellings)}
+    @classmethod
+    def from_declaration(cls, declared: Mapping[str, Any]) -> Project:
+        """Build a project from its part of a valid file."""
+        types = declared["identifiers"]
+        categories = declared.get("consent_categories", ())
+        return cls(
+            {name: _identifier_type(type_) for name, type_ in types.items()},
+            tuple(ConsentCategory(**category) for category in categories),
+            declared.get("time_zone", "UTC"),
+            declared.get("profiles_a_customer", PROFILES_A_CUSTOMER),
+        )
 
     @cached_property
-    def _order(self) -> Mapping[str, int]:
+    def _by_spelling(self) -> Mapping[str, str]:
+        names: dict[str, str] = {}
+        for name, type_ in self.identifiers.items():
+            for spelling in (name.lower(), *type_.names):
+                names[spelling] = name
+        return names
+
+    @cached_property
+    def _preference(self) -> Mapping[str, int]:
         return {name: position for position, name in enumerate(self.identifiers)}
 
     @cached_property
     def caps(self) -> Mapping[str, int]:
-        """How many values one customer may have, for the types that say so."""
-        return {n: t.most for n, t in self.identifiers.items() if t.most}
+        """Identifiers that one customer may have, for types with a cap."""
+        return {name: type_.most for name, type_ in self.identifiers.items() if type_.most}
 
     @cached_property
     def hard_types(self) -> frozenset[str]:
-        """The types of which a customer has one each."""
+        """Types of which a customer has one identifier each."""
         return frozenset(name for name, type_ in self.identifiers.items() if type_.kind == "hard")
 
     @property
-    def first_hard(self) -> str:
-        """The hard type that comes first: what others call the customer ID."""
+    def first_hard_type(self) -> str:
+        """The first hard type, which other systems call the customer ID."""
         return next(name for name in self.identifiers if name in self.hard_types)
 
     @property
-    def email(self) -> str | None:
-        """The type of e-mail addresses, if there is one."""
+    def email_type(self) -> str | None:
+        """The type of e-mail addresses, if one is declared."""
         return next((name for name, type_ in self.identifiers.items() if type_.email), None)
 
-    def declares(self, type_: str) -> bool:
-        """Whether a type, in any spelling, is one of this project's."""
-        return self.type_of(type_) is not None
+    def declares(self, spelling: str) -> bool:
+        """Whether a type is declared, in any spelling."""
+        return self.find_type(spelling) is not None
 
-    def type_of(self, spelling: str) -> str | None:
-        """The identifier type of this name or spelling, if one is declared."""
+    def find_type(self, spelling: str) -> str | None:
+        """Find an identifier type by its name or another spelling."""
         return self._by_spelling.get(spelling.strip().lower())
 
-    def means(self, spelling: str, named: str) -> bool:
-        """Whether an identifier that a caller spells so is the one that an error names."""
-        return named in (spelling[:64], self.type_of(spelling))
+    def matches_type(self, spelling: str, named: str) -> bool:
+        """Check whether a caller's spelling is the type that an error names."""
+        return named in (spelling[:_MOST_SHOWN], self.find_type(spelling))
 
-    def identifier(
+    def parse_type(self, spelling: str, field: str) -> str:
+        """Parse a type in any spelling. Raises `Invalid` naming `field`."""
+        name = self.find_type(spelling)
+        if name is None:
+            known = ", ".join(self.identifiers)
+            shown = spelling[:_MOST_SHOWN]
+            raise Invalid(f"identifier type {shown!r} is not declared: use one of {known}", field)
+        return name
+
+    def parse_node(
         self, type_: str, value: object, field: str, *, type_field: str | None = None
     ) -> Node:
-        """The node that a caller means by `type_` and `value`. Raises `Invalid` naming the field at fault."""
-        name = self.named_type(type_, type_field or field)
+        """Parse an identifier. Raises `Invalid` naming `field`, or `type_field` for the type."""
+        name = self.parse_type(type_, type_field or field)
         text = parse_identifier(value, field)
         return Node(name, text.lower() if self.identifiers[name].email else text)
 
@@ -115,36 +149,30 @@ class Project:
         """Parse the customer in a path, `type/value`; `type` may be `profile`. Raises `Invalid`."""
         if type_ == PROFILE:
             return profile_node(parse_identifier(value, "value"))
-        return self.identifier(type_, value, "value", type_field="type")
+        return self.parse_node(type_, value, "value", type_field="type")
 
-    def named_type(self, type_: str, field: str) -> str:
-        """A type as it is declared, from any of its spellings. Raises `Invalid` naming `field`."""
-        name = self.type_of(type_)
-        if name is None:
-            known = ", ".join(self.identifiers)
-            raise Invalid(
-                f"identifier type {type_[:64]!r} is not declared: use one of {known}", field
-            )
-        return name
+    def parse_ids(self, ids: Mapping[str, object]) -> tuple[Node, ...]:
+        """Parse the `ids` of a call, without nulls, in order of preference.
 
-    def resolve(self, ids: Mapping[str, object]) -> tuple[Node, ...]:
-        """The nodes of a call's `ids`, in order of preference; nulls are left out.
-
-        Raises `Invalid` for an undeclared type, a value that identifies nobody, and two values of one type.
+        Raises `Invalid` for an undeclared type, a placeholder, and two values of one type.
         """
-        found: dict[str, Node] = {}
+        nodes: dict[str, Node] = {}
         for type_, value in ids.items():
             if value is None:
                 continue
-            node = self.identifier(type_, value, f"ids.{type_[:64]}")
-            if found.setdefault(node.type, node) != node:
-                raise Invalid(f"two values for {node.type!r}: send one", f"ids.{type_[:64]}")
-        return tuple(sorted(found.values(), key=lambda node: self._order[node.type]))
+            field = f"ids.{type_[:_MOST_SHOWN]}"
+            node = self.parse_node(type_, value, field)
+            if nodes.setdefault(node.type, node) != node:
+                raise Invalid(f"two values for {node.type!r}: send one", field)
+        return tuple(sorted(nodes.values(), key=self._by_preference))
+
+    def _by_preference(self, node: Node) -> int:
+        return self._preference[node.type]
 
 
 @dataclass(frozen=True)
 class Redirect:
-    """A link that counts who follows it: an event of `event_type` with these `properties`, then on to `url`."""
+    """A link that tracks an event of `event_type` with `properties`, and redirects to `url`."""
 
     url: str
     event_type: str
@@ -155,14 +183,16 @@ class Redirect:
 class Source:
     """A site or backend that may send.
 
-    `write_key` is public: it may send, never read. `origins`: exact origins that browsers may call from.
-    `policy`: what a second login on one profile does; none: what the client's own system does (Exponea's and
-    Segment's split, all others move). `retention_days`: how long events are kept.
-    `static_profile_id`: adopt profile IDs that callers make up (Tracardi's option of the same name).
-    `tracardi`: its clients are Tracardi's, and are answered as Tracardi does. `redirects`: by their IDs.
-    `signed`: whether a token has to prove who a visitor is: `off`, never; `optional`, where there is one; `required`.
-    `links_a_day`: of one profile, the most. `rate`: calls a second that one running instance of a function takes.
-    `bots`: whether what user agents send that are programs is kept.
+    - `write_key` is public: it may send, never read. `origins`: exact origins of browsers.
+    - `policy`: what a second login on one profile does. None: the default of the client's system
+      (split for Exponea and Segment, move for all others).
+    - `retention_days`: how long events are stored.
+    - `static_profile_id`: adopt profile IDs from clients (Tracardi's option of the same name).
+    - `tracardi`: clients are Tracardi's and get Tracardi's answers. `redirects`: by their IDs.
+    - `signed`: `required` needs a token with every identifier, `optional` verifies tokens that are
+      sent, `off` ignores them.
+    - `links_a_day`: links of one profile per day. `rate`: calls per second and running instance.
+    - `bots`: whether events of known bots are kept or dropped.
     """
 
     write_key: str
@@ -178,33 +208,37 @@ class Source:
     rate: int | None = None
     bots: Bots = "keep"
 
+    @classmethod
+    def from_declaration(cls, declared: Mapping[str, Any]) -> Source:
+        """Build a source from its part of a valid file."""
+        redirects = declared.get("redirects", {})
+        fields = {
+            **declared,
+            "origins": tuple(declared.get("origins", ())),
+            "redirects": {id_: Redirect(**found) for id_, found in redirects.items()},
+        }
+        return cls(**fields)
+
     @property
     def system_events(self) -> bool:
-        """Whether a visit begins with events of its own."""
+        """Whether a visit begins with Tracardi's system events."""
         return self.tracardi
 
 
 @dataclass(frozen=True)
 class Sources:
-    """All projects and sources of one deployment."""
+    """All projects and sources of one deployment, by name."""
 
     projects: Mapping[str, Project]
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, declared: Mapping[str, Any]) -> Sources:
-        """The sources that a valid declaration means."""
+    def from_declaration(cls, declared: Mapping[str, Any]) -> Sources:
+        """Build the projects and sources of a valid file."""
+        projects, sources = declared["projects"], declared["sources"]
         return cls(
-            {
-                name: Project(
-                    {n: _type(t) for n, t in project["identifiers"].items()},
-                    tuple(ConsentCategory(**c) for c in project.get("consent_categories", ())),
-                    project.get("time_zone", "UTC"),
-                    project.get("profiles_a_customer", PROFILES_A_CUSTOMER),
-                )
-                for name, project in declared["projects"].items()
-            },
-            {name: _source(source) for name, source in declared["sources"].items()},
+            {name: Project.from_declaration(part) for name, part in projects.items()},
+            {name: Source.from_declaration(part) for name, part in sources.items()},
         )
 
     @cached_property
@@ -214,7 +248,7 @@ class Sources:
     @cached_property
     def origins(self) -> tuple[str, ...]:
         """Every origin that some source allows."""
-        return tuple(sorted({o for source in self.sources.values() for o in source.origins}))
+        return tuple(sorted({one for source in self.sources.values() for one in source.origins}))
 
     @property
     def hard_types(self) -> Mapping[str, frozenset[str]]:
@@ -222,24 +256,27 @@ class Sources:
         return {name: project.hard_types for name, project in self.projects.items()}
 
     @property
-    def signed(self) -> tuple[str, ...]:
-        """The projects that need signing keys: some source of theirs checks tokens."""
+    def signing_projects(self) -> tuple[str, ...]:
+        """The projects that need signing keys, because one of their sources verifies tokens."""
         signing = {source.project for source in self.sources.values() if source.signed != "off"}
         return tuple(name for name in self.projects if name in signing)
 
     @cached_property
     def redirects(self) -> Mapping[str, tuple[str, Redirect]]:
         """Every redirect by its ID, with the write key of its source."""
-        sources = self.sources.values()
-        return {id_: (s.write_key, found) for s in sources for id_, found in s.redirects.items()}
+        found: dict[str, tuple[str, Redirect]] = {}
+        for source in self.sources.values():
+            for id_, redirect in source.redirects.items():
+                found[id_] = (source.write_key, redirect)
+        return found
 
-    def find(self, write_key: str) -> Source | None:
-        """The source with this write key."""
+    def find_source(self, write_key: str) -> Source | None:
+        """Find the source of a write key."""
         found = self._by_key.get(write_key)
         return found[1] if found else None
 
-    def named(self, write_key: str) -> tuple[str, Source, Project]:
-        """Name, source and project of a write key. Raises `UnknownSource`."""
+    def resolve_key(self, write_key: str) -> tuple[str, Source, Project]:
+        """Resolve a write key to name, source and project. Raises `UnknownSource`."""
         found = self._by_key.get(write_key)
         if found is None:
             raise UnknownSource("Unauthorized Access: no source has this ID", "source.id")
@@ -248,15 +285,9 @@ class Sources:
 
 
 def load_deployed(path: Path) -> Sources:
-    """The sources of a deployment, whose file was validated before."""
-    return Sources.of(tomllib.loads(path.read_text(encoding="utf-8")))
+    """Load the sources of a deployment, whose file was validated before."""
+    return Sources.from_declaration(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
-def _source(declared: Mapping[str, Any]) -> Source:
-    origins = tuple(declared.get("origins", ()))
-    redirects = {id_: Redirect(**found) for id_, found in declared.get("redirects", {}).items()}
-    return Source(**{**declared, "origins": origins, "redirects": redirects})
-
-
-def _type(declared: Mapping[str, Any]) -> IdentifierType:
+def _identifier_type(declared: Mapping[str, Any]) -> IdentifierType:
     return IdentifierType(**{**declared, "spellings": tuple(declared.get("spellings", ()))})

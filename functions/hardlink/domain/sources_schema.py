@@ -1,21 +1,25 @@
-"""Validates `sources.toml` before anything is deployed or started: an error names the file, the field, and the mend."""
+"""Validate `sources.toml` before it is deployed or served: errors name file, field, and remedy.
+
+The classes mirror those of `sources`, where the fields are described.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from hardlink.domain import commands
 from hardlink.domain.changeset import LINKS_A_DAY, MOST_LINKS
-from hardlink.domain.errors import Invalid
+from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import PROFILE
+from hardlink.domain.schema import describe_error
 from hardlink.domain.sources import PROFILES_A_CUSTOMER, Bots, Policy, Signed, Sources
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -25,12 +29,12 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?([/?#][\x21-\x7e]*)?")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 MOST_TYPES = 8
-"""Identifier types of a project: one call may send one of each, and all of it is one transaction."""
+"""Identifier types of a project: a call may send one of each, all in one transaction."""
 _RESERVED = {PROFILE, "session", "cookie"}
 
 
 class SourcesError(Exception):
-    """`sources.toml` can't be used: each line names the file, the field, and what is wrong."""
+    """`sources.toml` is invalid: each line names the file, the field, and what is wrong."""
 
 
 class _Declared(BaseModel):
@@ -38,7 +42,7 @@ class _Declared(BaseModel):
 
 
 class IdentifierType(_Declared):
-    """See `sources.IdentifierType`."""
+    """Schema of `sources.IdentifierType`."""
 
     kind: Literal["hard", "soft"]
     spellings: tuple[str, ...] = ()
@@ -46,14 +50,14 @@ class IdentifierType(_Declared):
     most: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
-    def _hard_has_its_cap(self) -> IdentifierType:
+    def _check_cap(self) -> IdentifierType:
         if self.kind == "hard" and self.most is not None:
-            raise ValueError("a customer has one value of a hard type: leave out most")
+            raise ValueError("a customer has one identifier of a hard type: remove most")
         return self
 
 
 class ConsentCategory(_Declared):
-    """See `sources.ConsentCategory`."""
+    """Schema of `sources.ConsentCategory`."""
 
     id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")]
     legitimate_interest: bool = False
@@ -61,54 +65,61 @@ class ConsentCategory(_Declared):
 
 
 class Project(_Declared):
-    """See `sources.Project`."""
+    """Schema of `sources.Project`."""
 
     identifiers: Mapping[str, IdentifierType]
     consent_categories: tuple[ConsentCategory, ...] = ()
-
-    @field_validator("consent_categories")
-    @classmethod
-    def _each_once(cls, found: tuple[ConsentCategory, ...]) -> tuple[ConsentCategory, ...]:
-        ids = [category.id for category in found]
-        if twice := next((id_ for id_ in ids if ids.count(id_) > 1), None):
-            raise ValueError(f"category {twice!r} is declared twice")
-        return found
-
     time_zone: str = "UTC"
     profiles_a_customer: Annotated[int, Field(ge=1)] = PROFILES_A_CUSTOMER
 
+    @field_validator("consent_categories")
+    @classmethod
+    def _check_categories(
+        cls, categories: tuple[ConsentCategory, ...]
+    ) -> tuple[ConsentCategory, ...]:
+        repeated = _first_repeated(category.id for category in categories)
+        if repeated is not None:
+            raise ValueError(f"category {repeated!r} is declared twice")
+        return categories
+
     @field_validator("time_zone")
     @classmethod
-    def _is_there(cls, name: str) -> str:
+    def _check_time_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
         except (ValueError, OSError, ZoneInfoNotFoundError) as error:
             raise ValueError(
-                f"there is no time zone {name!r}: write Europe/Berlin, or UTC"
+                f"there is no time zone {name!r}: write a name such as Europe/Berlin"
             ) from error
         return name
 
     @model_validator(mode="after")
-    def _names_are_distinct(self) -> Project:
-        seen: dict[str, str] = {}
-        for name, type_ in self.identifiers.items():
-            if not _TYPE.fullmatch(name) or name.lower() in _RESERVED:
-                raise ValueError(f"identifier type {name!r} is reserved or malformed: rename it")
-            for spelling in (name, *type_.spellings):
-                if seen.setdefault(spelling.lower(), name) != name:
-                    first = seen[spelling.lower()]
-                    raise ValueError(f"{spelling!r} is a spelling of {first!r} and of {name!r}")
+    def _check_identifier_types(self) -> Project:
         if len(self.identifiers) > MOST_TYPES:
             raise ValueError(
                 f"{len(self.identifiers)} identifier types: declare at most {MOST_TYPES}"
             )
+        for name in self.identifiers:
+            if not _TYPE.fullmatch(name) or name.lower() in _RESERVED:
+                raise ValueError(f"identifier type {name!r} is reserved or malformed: rename it")
         if not any(type_.kind == "hard" for type_ in self.identifiers.values()):
             raise ValueError("a project needs a hard identifier type")
         return self
 
+    @model_validator(mode="after")
+    def _check_spellings(self) -> Project:
+        """Check that no spelling stands for two types, in any case."""
+        names: dict[str, str] = {}
+        for name, type_ in self.identifiers.items():
+            for spelling in (name, *type_.spellings):
+                other = names.setdefault(spelling.lower(), name)
+                if other != name:
+                    raise ValueError(f"{spelling!r} is a spelling of {other!r} and of {name!r}")
+        return self
+
 
 class Redirect(_Declared):
-    """See `sources.Redirect`."""
+    """Schema of `sources.Redirect`."""
 
     url: str
     event_type: str
@@ -116,22 +127,22 @@ class Redirect(_Declared):
 
     @field_validator("url")
     @classmethod
-    def _whole(cls, url: str) -> str:
+    def _check_url(cls, url: str) -> str:
         if not _URL.fullmatch(url):
-            raise ValueError(f"{url!r} is no whole URL: https://host/path")
+            raise ValueError(f"{url!r} is not a complete URL: write https://host/path")
         return url
 
     @model_validator(mode="after")
-    def _is_an_event(self) -> Redirect:
+    def _check_event(self) -> Redirect:
         try:
             commands.event({"type": self.event_type, "properties": self.properties}, 0)
         except Invalid as error:
-            raise ValueError(f"{error.field}: {error.message}") from error
+            raise ValueError(located_message(error)) from error
         return self
 
 
 class Source(_Declared):
-    """See `sources.Source`."""
+    """Schema of `sources.Source`."""
 
     write_key: WriteKey
     project: Name
@@ -148,48 +159,72 @@ class Source(_Declared):
 
     @field_validator("origins")
     @classmethod
-    def _exact(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(
-                    f"{origin!r} is no exact origin: scheme, host, port; no path, no *"
+                    f"{origin!r} is not an exact origin: write scheme, host and port, "
+                    "without path and *"
                 )
         return origins
 
 
 class Declaration(_Declared):
-    """The whole file."""
+    """Schema of the whole file."""
 
     projects: Mapping[Name, Project]
     sources: Mapping[Name, Source]
 
     @model_validator(mode="after")
-    def _refer_to_each_other(self) -> Declaration:
-        keys: dict[str, str] = {}
+    def _check_projects(self) -> Declaration:
         for name, source in self.sources.items():
             if source.project not in self.projects:
                 raise ValueError(f"sources.{name}.project: there is no project {source.project!r}")
-            if keys.setdefault(source.write_key, name) != name:
-                other = keys[source.write_key]
+        return self
+
+    @model_validator(mode="after")
+    def _check_write_keys(self) -> Declaration:
+        names: dict[str, str] = {}
+        for name, source in self.sources.items():
+            other = names.setdefault(source.write_key, name)
+            if other != name:
                 raise ValueError(f"sources.{name}.write_key: also the key of {other!r}")
-        ids = Counter(id_ for source in self.sources.values() for id_ in source.redirects)
-        if twice := [id_ for id_, count in ids.items() if count > 1]:
-            raise ValueError(f"redirects.{twice[0]}: two sources have it; rename one")
+        return self
+
+    @model_validator(mode="after")
+    def _check_redirects(self) -> Declaration:
+        ids = (id_ for source in self.sources.values() for id_ in source.redirects)
+        repeated = _first_repeated(ids)
+        if repeated is not None:
+            raise ValueError(f"redirects.{repeated}: two sources have it; rename one")
         return self
 
 
 def load_sources(path: Path) -> Sources:
-    """The sources that a file declares. Raises `SourcesError` naming file and field."""
+    """Load the sources that a file declares. Raises `SourcesError`."""
     try:
         return validate_sources(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SourcesError(f"{path}: {error}") from error
     except ValidationError as error:
-        where = (".".join(map(str, e["loc"])) or "file" for e in error.errors())
-        lines = (f"{path}: {w}: {e['msg']}" for w, e in zip(where, error.errors(), strict=True))
+        lines = [f"{path}: {_located(details)}" for details in error.errors()]
         raise SourcesError("\n".join(lines)) from error
 
 
 def validate_sources(declared: Mapping[str, Any]) -> Sources:
-    """The sources that a parsed file declares. Raises pydantic's `ValidationError`."""
-    return Sources.of(Declaration.model_validate(declared).model_dump())
+    """Validate the content of a file. Raises pydantic's `ValidationError`."""
+    return Sources.from_declaration(Declaration.model_validate(declared).model_dump())
+
+
+def _located(error: ErrorDetails) -> str:
+    field = ".".join(map(str, error["loc"])) or "file"
+    return f"{field}: {describe_error(error)}"
+
+
+def _first_repeated(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None

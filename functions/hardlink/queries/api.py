@@ -118,8 +118,8 @@ def _parse_tracking_user(project: Project, query: QueryParameters) -> Node:
     if (email is None) == (customer_id is None):
         raise Invalid("send either email or customer_id", "email")
     if email is not None:
-        return project.identifier("email", email, "email")
-    return project.identifier(project.first_hard, customer_id, "customer_id")
+        return project.parse_node("email", email, "email")
+    return project.parse_node(project.first_hard_type, customer_id, "customer_id")
 
 
 def _parse_event_query(query: QueryParameters) -> EventQuery:

@@ -52,7 +52,7 @@ class Identification:
         ids = self._verification.verified_ids(call, command)
         if command.session_id is None or not ids:
             raise Invalid("say which ID is whose: send session.id and ids", "session.id")
-        namesake = call.project.identifier(ids[0].type, command.session_id, "session.id")
+        namesake = call.project.parse_node(ids[0].type, command.session_id, "session.id")
         if self._links.exists(call, namesake):
             raise Refused(
                 "this is a customer of its own already, and two customers never merge",

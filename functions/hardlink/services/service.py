@@ -67,7 +67,7 @@ class Service:
         `policy`: where the source declares none. `evidence`: the ID under which its changes are
         explained. `sent`: the device's clock when it was sent. Raises `UnknownSource`.
         """
-        name, source, project = self._sources.named(write_key)
+        name, source, project = self._sources.resolve_key(write_key)
         return Call(
             name,
             source,

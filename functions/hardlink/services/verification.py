@@ -21,7 +21,7 @@ class Verification:
 
         Raises `Invalid`, and `UnverifiedIdentity` where the source wants a token that is not there.
         """
-        ids = call.project.resolve(command.ids)
+        ids = call.project.parse_ids(command.ids)
         try:
             self._signatures.check(call, command.token, ids)
         except UnverifiedIdentity:

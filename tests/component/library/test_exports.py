@@ -94,7 +94,9 @@ def test_a_project_whose_name_begins_alike_is_another(world: World) -> None:
     for project_id in (SPACE, f"{SPACE}-2", SPACE[:-1]):
         declared = {"write_key": "k", "project": project_id, "policy": "move"}
         types = {"identifiers": {"registered": {"kind": "hard"}}}
-        world.sources = Sources.of({"projects": {project_id: types}, "sources": {"k": declared}})
+        world.sources = Sources.from_declaration(
+            {"projects": {project_id: types}, "sources": {"k": declared}}
+        )
         elsewhere = World(world.store, list, dict, world.clock, world.sources)
         elsewhere.identify(f"s-{project_id}", "k", ids={"registered": f"of-{project_id}"})
     for project_id in (SPACE, f"{SPACE}-2", SPACE[:-1]):

@@ -21,7 +21,7 @@ from tests.support.world import SPACE, START, World
 BEGINNING = ["profile-created", "session-opened", "visit-started"]
 VISIT = BEGINNING[1:]
 VIEW = {"type": "view"}
-SOURCES = Sources.of(
+SOURCES = Sources.from_declaration(
     {
         "projects": {
             SPACE: {

@@ -28,7 +28,7 @@ MONDAY = 1_795_000_000 * SECOND
 """When every history begins."""
 CAP = 2
 """How many values of `phone` a customer may have."""
-SOURCES = Sources.of(
+SOURCES = Sources.from_declaration(
     {
         "projects": {
             SPACE: {
