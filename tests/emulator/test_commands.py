@@ -81,7 +81,7 @@ def test_redrive_finds_the_tables_and_what_was_lost(stack: Deployment, shop: Api
         stack.emulator.client("dynamodb").delete_item(TableName=table, Key=row)
         ran = typed(stack, "infra.operations.redrive", *where)
         assert (ran.returncode, ran.stderr) == (0, "")
-        if "mended 0" not in ran.stdout:
+        if "repaired 0" not in ran.stdout:
             break
-    assert "mended 1: 1 x session row written" in ran.stdout
+    assert "repaired 1: 1 x session row written" in ran.stdout
     assert shop.types("registered", who) == ["view"]

@@ -1,13 +1,14 @@
 """Repeat what lost or failed stream records would have done, and print what was written.
 
-    python -m infra.operations.redrive --stack hardlink-prod --dry-run          what it would do
-    python -m infra.operations.redrive --stack hardlink-prod                    does it
+    python -m infra.operations.redrive --stack hardlink-prod --dry-run    print what it would do
+    python -m infra.operations.redrive --stack hardlink-prod              do it
     python -m infra.operations.redrive --stack hardlink-prod --project shop --session f49c75a2
-    python -m infra.operations.redrive --stack hardlink-prod --project shop --customer registered=gordon
+    python -m infra.operations.redrive --stack hardlink-prod --project shop --customer email=g@x.com
     python -m infra.operations.redrive --stack hardlink-prod --project shop --erasure 3f2c7a50-9d3b
 
-Erasures that are not done are carried out, those that began a moment ago as well: then it waits for up to a minute.
-Who runs it may list the stack's resources, read `associate`'s configuration, and read and write both tables.
+It also carries out erasures that are not done. For one that began a moment ago it waits up to a
+minute. It needs the rights to list the stack's resources, to read the configuration of
+`associate`, and to read and write both tables.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,20 +35,20 @@ from hardlink.domain.graph import Node
 from hardlink.domain.sources_schema import SourcesError
 from hardlink.storage.dynamodb import Tables, connect
 from hardlink.storage.store import Part
-from infra.operations.redrive.recompute import HardTypes, NotFound, Outcome, Redrive
+from infra.operations.redrive.recompute import HardTypes, NotFound, Redrive
+from infra.operations.redrive.report import Report
 
-_AT_ONCE = 4
-"""Parts of the table that are looked at at a time."""
-_FUNCTION = "FunctionsAssociateFunction"
-"""How the logical ID of `associate` begins in the stack."""
+_CONCURRENT_PARTS = 4
+_ASSOCIATE_ID = "FunctionsAssociateFunction"
+"""Prefix of the logical ID of `associate` in the stack."""
 
 
 class UnusableArguments(Exception):
-    """What was asked for can't be done: the message says what to do."""
+    """The arguments can't be carried out. The message says what to do."""
 
 
 class RedriveTarget(NamedTuple):
-    """The tables to look at, by name, and which identifier types are hard there."""
+    """Names of the tables, and the hard identifier types of their projects."""
 
     sessions: str
     customers: str
@@ -58,15 +57,14 @@ class RedriveTarget(NamedTuple):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Redrive what the arguments name; answers the exit code: 1 where something is left to be done."""
-    asked = _arguments().parse_args(arguments)
+    """Redrive what the arguments name. Return 1 where something is left to do."""
+    options = _create_parser().parse_args(arguments)
     try:
-        place = _place(asked)
-        store = Tables(
-            connect(place.endpoint), {"sessions": place.sessions, "customers": place.customers}
-        )
-        redrive = Redrive(store, place.hard_types, dry=asked.dry_run)
-        return _carry_out(redrive, place.hard_types, asked)
+        target = _resolve_target(options)
+        client = connect(target.endpoint)
+        store = Tables(client, {"sessions": target.sessions, "customers": target.customers})
+        redrive = Redrive(store, target.hard_types, dry_run=options.dry_run)
+        return _run(redrive, target.hard_types, options)
     except (UnusableArguments, NotFound, SourcesError, Busy) as error:
         print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
@@ -75,117 +73,86 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def find_target(name: str, cloudformation: Any, functions: Any) -> RedriveTarget:
-    """Where a deployed stack keeps its data: as its function `associate` is told. Raises `Unusable`."""
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
-    found = next(
-        (
-            resource["PhysicalResourceId"]
-            for page in pages
-            for resource in page["StackResourceSummaries"]
-            if resource["LogicalResourceId"].startswith(_FUNCTION)
-            and resource["ResourceType"] == "AWS::Lambda::Function"
-        ),
-        None,
-    )
-    if found is None:
-        raise UnusableArguments(
-            f"stack {name!r} has no function that associates: is it a Hardlink?"
-        )
-    configured = functions.get_function_configuration(FunctionName=found)
+    """Find a deployed stack's tables, in the environment of its function `associate`.
+
+    `cloudformation`, `functions`: clients of CloudFormation and Lambda. Raises `UnusableArguments`.
+    """
+    function = _find_associate(name, cloudformation)
+    if function is None:
+        raise UnusableArguments(f"stack {name!r} has no function `associate`: is it a Hardlink?")
+    configured = functions.get_function_configuration(FunctionName=function)
     variables: Mapping[str, str] = configured["Environment"]["Variables"]
+    hard_types: dict[str, frozenset[str]] = {}
+    for project, types in json.loads(variables["HARDLINK_HARD_TYPES"]).items():
+        hard_types[project] = frozenset(types)
     return RedriveTarget(
-        variables["HARDLINK_SESSIONS_TABLE"],
-        variables["HARDLINK_CUSTOMERS_TABLE"],
-        {
-            project: frozenset(types)
-            for project, types in json.loads(variables["HARDLINK_HARD_TYPES"]).items()
-        },
+        variables["HARDLINK_SESSIONS_TABLE"], variables["HARDLINK_CUSTOMERS_TABLE"], hard_types
     )
 
 
-def _place(asked: argparse.Namespace) -> RedriveTarget:
-    if asked.stack:
-        return find_target(asked.stack, boto3.client("cloudformation"), boto3.client("lambda"))
-    if not (asked.sessions_table and asked.customers_table):
+def _find_associate(stack: str, cloudformation: Any) -> str | None:
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    for page in pages:
+        for resource in page["StackResourceSummaries"]:
+            is_function = resource["ResourceType"] == "AWS::Lambda::Function"
+            if is_function and resource["LogicalResourceId"].startswith(_ASSOCIATE_ID):
+                return str(resource["PhysicalResourceId"])
+    return None
+
+
+def _resolve_target(options: argparse.Namespace) -> RedriveTarget:
+    if options.stack:
+        return find_target(options.stack, boto3.client("cloudformation"), boto3.client("lambda"))
+    if not (options.sessions_table and options.customers_table):
         raise UnusableArguments("say where: --stack, or --sessions-table and --customers-table")
-    hard_types = sources_schema.load_sources(asked.sources).hard_types
-    return RedriveTarget(asked.sessions_table, asked.customers_table, hard_types, asked.endpoint)
+    hard_types = sources_schema.load_sources(options.sources).hard_types
+    return RedriveTarget(
+        options.sessions_table, options.customers_table, hard_types, options.endpoint
+    )
 
 
-class _Told:
-    """What was found, told line by line and in sum."""
-
-    def __init__(self, *, dry: bool) -> None:
-        self._would = "would mend" if dry else "mended"
-        self._lock = threading.Lock()
-        self._looked = self._mended = self._failed = 0
-        self._rows: Counter[str] = Counter()
-
-    def all(self, found: Iterable[Outcome]) -> None:
-        """Tell of each."""
-        for one in found:
-            with self._lock:
-                self._one(one)
-
-    def end(self) -> int:
-        """Tell the sum; answers the exit code."""
-        done = _listed(self._rows) or "nothing to do"
-        print(f"looked at {self._looked} nodes and erasures, {self._would} {self._mended}: {done}")
-        if self._failed:
-            print(f"{self._failed} could not be looked at: see why, and run it again")
-        return 1 if self._failed else 0
-
-    def _one(self, one: Outcome) -> None:
-        self._looked += 1
-        if one.error:
-            self._failed += 1
-            print(f"failed {one.key}: {one.error!r:.200}", flush=True)
-        if one.wrote:
-            self._mended += 1
-            self._rows += one.wrote
-            print(f"{self._would} {one.key}: {_listed(one.wrote)}", flush=True)
+def _run(redrive: Redrive, hard_types: HardTypes, options: argparse.Namespace) -> int:
+    unknown = sorted(set(options.project) - hard_types.keys())
+    if unknown:
+        raise UnusableArguments(f"there is no project {', '.join(unknown)}")
+    report = Report(dry_run=options.dry_run)
+    if options.session or options.customer or options.erasure:
+        _run_named(redrive, options, report)
+    else:
+        _run_all(redrive, options, report)
+    return report.finish()
 
 
-def _carry_out(redrive: Redrive, projects: HardTypes, asked: argparse.Namespace) -> int:
-    if unknown := set(asked.project) - projects.keys():
-        raise UnusableArguments(f"there is no project {', '.join(sorted(unknown))}")
-    told = _Told(dry=asked.dry_run)
-    if not (asked.session or asked.customer or asked.erasure):
-        _everything(redrive, asked, told)
-        return told.end()
-    if len(asked.project) != 1:
+def _run_named(redrive: Redrive, options: argparse.Namespace, report: Report) -> None:
+    """Redrive a session, a customer, an erasure. Raises `UnusableArguments`."""
+    if len(options.project) != 1:
         raise UnusableArguments("say in which project: --project")
-    (project,) = asked.project
-    if asked.session:
-        told.all(redrive.session(project, asked.session))
-    if asked.customer:
-        if "=" not in asked.customer:
-            raise UnusableArguments("a customer is TYPE=VALUE, as in registered=gordon")
-        told.all(redrive.customer(project, Node.parse(asked.customer)))
-    if asked.erasure:
-        told.all(redrive.erasure(project, asked.erasure))
-    return told.end()
+    (project,) = options.project
+    if options.session:
+        report.add_all(redrive.run_session(project, options.session))
+    if options.customer:
+        if "=" not in options.customer:
+            raise UnusableArguments("--customer takes TYPE=VALUE, as in registered=gordon")
+        report.add_all(redrive.run_customer(project, Node.parse(options.customer)))
+    if options.erasure:
+        report.add_all(redrive.run_erasure(project, options.erasure))
 
 
-def _everything(redrive: Redrive, asked: argparse.Namespace, told: _Told) -> None:
-    """Part by part, some at a time. Raises `Unusable`."""
-    if asked.from_part > asked.parts:
-        raise UnusableArguments(f"there are {asked.parts} parts: --from-part is one of them")
-    numbers = range(asked.from_part - 1, asked.parts)
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        parts = threads.map(
-            lambda number: told.all(redrive.everything(asked.project, Part(number, asked.parts))),
-            numbers,
-        )
-        for number, _ in zip(numbers, parts, strict=True):
-            print(f"part {number + 1} of {asked.parts} is done", flush=True)
+def _run_all(redrive: Redrive, options: argparse.Namespace, report: Report) -> None:
+    """Redrive the whole table, some parts at a time. Raises `UnusableArguments`."""
+    if options.from_part > options.parts:
+        raise UnusableArguments(f"there are {options.parts} parts: --from-part is one of them")
+
+    def run_part(number: int) -> None:
+        report.add_all(redrive.run_all(options.project, Part(number, options.parts)))
+
+    numbers = range(options.from_part - 1, options.parts)
+    with ThreadPoolExecutor(_CONCURRENT_PARTS) as threads:
+        for number, _ in zip(numbers, threads.map(run_part, numbers), strict=True):
+            print(f"part {number + 1} of {options.parts} is done", flush=True)
 
 
-def _listed(rows: Counter[str]) -> str:
-    return ", ".join(f"{count} x {what}" for what, count in sorted(rows.items()))
-
-
-def _arguments() -> argparse.ArgumentParser:
+def _create_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra.operations.redrive",
         description=__doc__,
@@ -193,27 +160,27 @@ def _arguments() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--stack", help="the deployed stack, in the account and region of the environment")
-    add("--sessions-table", help="instead of a stack: the tables by their names ...")
-    add("--customers-table")
-    add("--endpoint", help="... where DynamoDB answers, if elsewhere")
+    add("--sessions-table", help="name of the table, instead of a stack")
+    add("--customers-table", help="name of the table, instead of a stack")
+    add("--endpoint", help="endpoint of DynamoDB, with tables instead of a stack")
     add(
         "--sources",
         type=Path,
         default=topology.SOURCES,
-        help="... and who says which types are hard",
+        help="file that declares the hard types, with tables instead of a stack",
     )
-    add("--project", action="append", default=[], help="this project alone (may be repeated)")
-    add("--session", help="the visitor of this session alone")
-    add("--customer", metavar="TYPE=VALUE", help="who belongs to this customer, as its rows say")
-    add("--erasure", metavar="ID", help="this erasure alone, as its receipt is called")
-    add("--dry-run", action="store_true", help="write nothing, and say what would be done")
-    add("--parts", type=_positive, default=16, help="parts in which the table is looked at")
-    add("--from-part", type=_positive, default=1, help="go on with this part after a run ended")
+    add("--project", action="append", default=[], help="only this project (may be repeated)")
+    add("--session", help="only the visitor of this session")
+    add("--customer", metavar="TYPE=VALUE", help="only the visitors of this customer")
+    add("--erasure", metavar="ID", help="only this erasure, by its receipt's ID")
+    add("--dry-run", action="store_true", help="print what would be done, and write nothing")
+    add("--parts", type=_positive_integer, default=16, help="parts in which the table is read")
+    add("--from-part", type=_positive_integer, default=1, help="continue an interrupted run here")
     return parser
 
 
-def _positive(text: str) -> int:
+def _positive_integer(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError("a whole number from 1 on")
+        raise argparse.ArgumentTypeError("must be an integer from 1")
     return number

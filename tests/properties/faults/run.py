@@ -226,7 +226,7 @@ def _lose_and_redrive(shop: Shop, report: Report) -> None:
     for number in range(_PARTS):
         report.redriven += _redriven(shop.workers[0].store, Part(number, _PARTS))
     undisturbed = Tables(shop.engine.clients.patient, shop.engine.names)
-    if any(one.wrote for one in Redrive(undisturbed, HARD_TYPES).everything()):
+    if any(one.written for one in Redrive(undisturbed, HARD_TYPES).run_all()):
         report.broken.append("redrive finds more to do the second time")
 
 
@@ -235,8 +235,8 @@ def _redriven(own: Store, part: Part) -> int:
     wrote = 0
     for _ in range(_GIVE_UP):
         try:
-            for one in (found := list(Redrive(own, HARD_TYPES).everything(part=part))):
-                wrote += one.wrote.total()
+            for one in (found := list(Redrive(own, HARD_TYPES).run_all(part=part))):
+                wrote += one.written.total()
             if not any(one.error for one in found):
                 return wrote
         except (Busy, Killed):
