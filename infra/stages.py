@@ -8,6 +8,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hardlink.domain.schema import describe_errors
+
 StageName = Literal["dev", "prod"]
 STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
 _Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
@@ -76,13 +78,6 @@ def load_stage(path: Path, name: StageName) -> Stage:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StagesError(f"{path}: {error}") from error
     except ValidationError as error:
-        raise StagesError(_describe_errors(path, error)) from error
+        lines = [f"{path}: {line}" for line in describe_errors(error)]
+        raise StagesError("\n".join(lines)) from error
     return stages.dev if name == "dev" else stages.prod
-
-
-def _describe_errors(path: Path, error: ValidationError) -> str:
-    lines: list[str] = []
-    for detail in error.errors():
-        field = ".".join(map(str, detail["loc"])) or "file"
-        lines.append(f"{path}: {field}: {detail['msg']}")
-    return "\n".join(lines)

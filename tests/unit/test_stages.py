@@ -31,18 +31,18 @@ def test_what_is_left_out_is_off(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[prod", "stages.toml: "),
-        ("[staging]", "staging: Extra inputs"),
-        ('[prod]\nlog_level = "DEBUG"', "prod.log_level: Input should be 'INFO' or 'WARNING'"),
-        ("[prod]\nalarm = true", "prod.alarm: Extra inputs"),
-        ('[prod]\nalarm_email = "ops"', "prod.alarm_email: String should match"),
-        ('[prod]\nalarm_email = "ops@shop.example"', "prod: Value error, alarm_email is told"),
-        ('[prod]\ndomain = "shop.example"', "prod: Value error, domain and certificate belong"),
-        ('[prod]\ndomain = "https://shop.example"', "prod.domain: String should match"),
-        ("[prod]\ncloudfront = true", "prod: Value error, cloudfront needs a domain"),
+        ("[staging]", "staging: is not a known setting"),
+        ('[prod]\nlog_level = "DEBUG"', "prod.log_level: must be 'INFO' or 'WARNING'"),
+        ("[prod]\nalarm = true", "prod.alarm: is not a known setting"),
+        ('[prod]\nalarm_email = "ops"', "prod.alarm_email: must match"),
+        ('[prod]\nalarm_email = "ops@shop.example"', "prod: alarm_email receives alarms"),
+        ('[prod]\ndomain = "shop.example"', "prod: domain and certificate belong"),
+        ('[prod]\ndomain = "https://shop.example"', "prod.domain: must match"),
+        ("[prod]\ncloudfront = true", "prod: cloudfront needs a domain"),
         (
             '[prod]\ncloudfront = true\ndomain = "shop.example"\n'
             'certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/a"',
-            "CloudFront takes one of us-east-1 only",
+            "CloudFront requires one of us-east-1",
         ),
     ],
 )

@@ -6,7 +6,7 @@ Built on pydantic's core without its models: importing the models costs a quarte
   `defaulted(of, factory)` (missing and null become the default), `option(default=...)` (a boolean).
 - Values: `ANY`, `TEXT`, `OBJECT` and `IDENTIFIER` (a string or an integer).
 - `object_validator(fields)` builds the validator, `validate(validator, body)` applies it and raises
-  `Invalid`. `describe_error` words one error for callers that use pydantic's models.
+  `Invalid`. `describe_errors` lists the errors of files that pydantic's models validate.
 """
 
 from __future__ import annotations
@@ -112,12 +112,17 @@ def validate(validator: SchemaValidator, body: object, prefix: str = "") -> dict
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         path = prefix + ".".join(map(str, first["loc"]))
-        raise Invalid(describe_error(first), path.removesuffix(".") or None) from error
+        raise Invalid(_describe(first), path.removesuffix(".") or None) from error
     return fields
 
 
-def describe_error(error: ErrorDetails) -> str:
-    """Word an error of pydantic for a shop developer, without the field's name."""
+def describe_errors(error: ValidationError) -> list[str]:
+    """Describe all errors of a file, each as `field: message`."""
+    found = error.errors(include_url=False, include_input=False)
+    return [f"{'.'.join(map(str, one['loc'])) or 'file'}: {_describe(one)}" for one in found]
+
+
+def _describe(error: ErrorDetails) -> str:
     template = _MESSAGES.get(error["type"])
     if template is not None:
         return template.format(**error.get("ctx", {}))

@@ -13,13 +13,12 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
 
 from hardlink.domain import commands
 from hardlink.domain.changeset import LINKS_A_DAY, MOST_LINKS
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import PROFILE
-from hardlink.domain.schema import describe_error
+from hardlink.domain.schema import describe_errors
 from hardlink.domain.sources import PROFILES_A_CUSTOMER, Bots, Policy, Signed, Sources
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -207,18 +206,13 @@ def load_sources(path: Path) -> Sources:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SourcesError(f"{path}: {error}") from error
     except ValidationError as error:
-        lines = [f"{path}: {_located(details)}" for details in error.errors()]
+        lines = [f"{path}: {line}" for line in describe_errors(error)]
         raise SourcesError("\n".join(lines)) from error
 
 
 def validate_sources(declared: Mapping[str, Any]) -> Sources:
     """Validate the content of a file. Raises pydantic's `ValidationError`."""
     return Sources.from_declaration(Declaration.model_validate(declared).model_dump())
-
-
-def _located(error: ErrorDetails) -> str:
-    field = ".".join(map(str, error["loc"])) or "file"
-    return f"{field}: {describe_error(error)}"
 
 
 def _first_repeated(names: Iterable[str]) -> str | None:
