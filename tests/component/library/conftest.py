@@ -8,34 +8,22 @@ import pytest
 
 from hardlink.storage.store import Store
 from tests.support.engines import tables
-from tests.support.engines.tables import LOCAL, MOTO, Clients, Engine
+from tests.support.engines.tables import EVERYWHERE, LOCAL, MEMORY, MOTO, Clients, Engine
 from tests.support.memory_store import MemoryStore
-from tests.support.world import World
-
-
-@pytest.fixture(scope="session")
-def _local(dynamodb_local_endpoint: str) -> Iterator[Clients]:
-    with tables.dynamodb_local(dynamodb_local_endpoint) as clients:
-        yield clients
-
-
-@pytest.fixture(scope="module")
-def _moto() -> Iterator[Clients]:
-    with tables.moto() as clients:
-        yield clients
+from tests.support.world import World, in_memory
 
 
 @pytest.fixture
-def local(_local: Clients) -> Iterator[Engine]:
+def local(local_clients: Clients) -> Iterator[Engine]:
     """Tables on DynamoDB Local, for what only the real engine shows."""
-    with tables.new(_local) as engine:
+    with tables.new(local_clients) as engine:
         yield engine
 
 
 @pytest.fixture
-def moto(_moto: Clients) -> Iterator[Engine]:
+def moto(moto_clients: Clients) -> Iterator[Engine]:
     """Tables on moto."""
-    with tables.new(_moto) as engine:
+    with tables.new(moto_clients) as engine:
         yield engine
 
 
@@ -45,16 +33,16 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return _on(request, request.param)
 
 
-@pytest.fixture
-def world(engine: Engine) -> World:
-    """A whole Hardlink on either engine."""
-    return engine.world()
+@pytest.fixture(params=EVERYWHERE)
+def world(request: pytest.FixtureRequest) -> World:
+    """A whole Hardlink in memory, and on either engine."""
+    return in_memory() if request.param == MEMORY else _on(request, request.param).world()
 
 
-@pytest.fixture(params=("memory", MOTO, LOCAL))
+@pytest.fixture(params=EVERYWHERE)
 def store(request: pytest.FixtureRequest) -> Store:
     """Every store that keeps the contract."""
-    return MemoryStore() if request.param == "memory" else _on(request, request.param).store
+    return MemoryStore() if request.param == MEMORY else _on(request, request.param).store
 
 
 def _on(request: pytest.FixtureRequest, kind: str) -> Engine:

@@ -29,6 +29,9 @@ from hardlink.storage.store import (
     Rev,
 )
 
+pytestmark = pytest.mark.memory
+
+
 A, B, C = (Key("sessions", "shop/s1", name) for name in "abc")
 Answer = Exception | dict[str, Any]
 

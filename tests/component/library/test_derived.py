@@ -11,6 +11,9 @@ from hardlink.queries.paging import MOST_EVENTS
 from tests.support.memory_store import MemoryStore
 from tests.support.world import World, in_memory
 
+pytestmark = pytest.mark.memory
+
+
 START = 1_790_000_000 * SECOND
 
 

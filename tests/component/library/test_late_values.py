@@ -64,7 +64,9 @@ def test_a_soft_identifier_that_stays_is_of_who_was_logged_in_then(world: World)
     event = {"type": "conversion", "id": "1", "time": at(world, 20)}
     world.identify("tab", "split", ids={"registered": "ann"}, time=at(world, 30))
     world.identify("tab", "split", ids={"registered": "bob"}, time=at(world, 10))
-    world.track("tab", event, source="split", ids={"email": "ann@x.org"}, stays=True)
+    world.track(
+        "tab", event, source="split", ids={"email": "ann@x.org"}, only_current_customer=True
+    )
     world.settle()
     assert world.customer("ann@x.org", "email")["customer"]["value"] == "ann"
 

@@ -15,6 +15,9 @@ from tests.component.privacy.test_erasure import statuses
 from tests.support.memory_store import MemoryStore
 from tests.support.world import World, in_memory
 
+pytestmark = pytest.mark.memory
+
+
 AHEAD, BEHIND = 2 * HOUR, -2 * HOUR
 """How far a device's clock is off."""
 

@@ -14,6 +14,9 @@ from tests.component.privacy.test_erasure import gone, statuses
 from tests.support.memory_store import MemoryStore
 from tests.support.world import SPACE, World, in_memory
 
+pytestmark = pytest.mark.memory
+
+
 Hit = Callable[[str, Sequence[Key]], bool]
 
 

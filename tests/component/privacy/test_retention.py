@@ -16,6 +16,9 @@ from hardlink.queries.export_reader import ExportReader, ExportRequest
 from tests.support.memory_store import MemoryStore
 from tests.support.world import SOURCES, SPACE, World
 
+pytestmark = pytest.mark.memory
+
+
 MONTH = Source("month", SPACE, retention_days=30)
 KEEPS_A_MONTH = replace(SOURCES, sources={**SOURCES.sources, "month": MONTH})
 

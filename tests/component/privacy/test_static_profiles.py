@@ -20,6 +20,9 @@ from tests.component.privacy.test_erasure import gone, statuses
 from tests.support.memory_store import MemoryStore
 from tests.support.world import SOURCES, SPACE, World
 
+pytestmark = pytest.mark.memory
+
+
 STATIC = Source("static", SPACE, static_profile_id=True)
 OWN_IDS = replace(SOURCES, sources={**SOURCES.sources, "static": STATIC})
 NAMED = "till-7"

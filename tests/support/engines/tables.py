@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 import botocore.session
+import pytest
 
 from hardlink.domain.records import Item, Key, Table
 from hardlink.storage.dynamodb import Tables, connect
@@ -19,7 +20,9 @@ from tests.support.memory_store import Dump
 from tests.support.world import Change, World
 
 TABLES: tuple[Table, Table] = ("sessions", "customers")
-MOTO, LOCAL = "moto", "dynamodb-local"
+MEMORY, MOTO, LOCAL = "memory", "moto", "dynamodb-local"
+EVERYWHERE = (pytest.param(MEMORY, marks=pytest.mark.memory), MOTO, LOCAL)
+"""For a fixture that has each in turn. In memory it needs no engine, so `make check` runs it."""
 _numbers = count(1)
 
 
