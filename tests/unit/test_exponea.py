@@ -1,4 +1,4 @@
-"""Exponea's dialect: what its commands say, in the library's words."""
+"""Exponea's dialect: its commands as commands of the library, its answers, its keys."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def test_empty_ids_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("ids", [{}, {"cookie": ""}, {"registered": None}])
-def test_somebody_must_be_named(ids: Mapping[str, Any]) -> None:
+def test_a_command_names_a_visitor_or_is_refused(ids: Mapping[str, Any]) -> None:
     with pytest.raises(Invalid, match=r"At least one id should be specified\."):
         translate("customers", {"customer_ids": ids})
 
 
-def test_who_names_no_cookie_is_under_the_one_that_was_handed_out() -> None:
+def test_a_command_without_a_cookie_belongs_to_the_bulks_cookie() -> None:
     assert translate("crm/events", {"customer_ids": {}, "type": "x"}, "new").cookie == "new"
     assert translate("crm/events", {**WHO, "type": "x"}, "new").cookie == "c1"
 
@@ -116,7 +116,7 @@ def test_who_names_no_cookie_is_under_the_one_that_was_handed_out() -> None:
         pytest.param({"age": 3, "timestamp": 1533663283}, "2018-08-07T17:34:40.000000Z", id="both"),
     ],
 )
-def test_when_it_happened(data: Mapping[str, Any], time: str) -> None:
+def test_the_time_of_an_event(data: Mapping[str, Any], time: str) -> None:
     """EX-31: `age` seconds before it was sent, or before it was received."""
     assert event(**data)["time"] == time
 
@@ -131,7 +131,7 @@ def test_when_it_happened(data: Mapping[str, Any], time: str) -> None:
         ({"age": 5.1, "timestamp": 1533663283}, SECOND // 10),
     ],
 )
-def test_what_may_have_been_sent_before_is_looked_for(data: Any, jitter: int) -> None:
+def test_a_repeated_event_may_be_off_by_its_jitter(data: Any, jitter: int) -> None:
     assert translate("crm/events", {**WHO, "type": "x", **data}).jitter == jitter
 
 
@@ -153,7 +153,7 @@ def test_of_two_alike_in_one_call_both_count() -> None:
 
 
 @pytest.mark.parametrize("name", ["customers", "crm/customers"])
-def test_what_is_said_of_a_customer(name: str) -> None:
+def test_an_update_in_both_vocabularies(name: str) -> None:
     for ids in ("ids", "customer_ids"):
         data = {ids: {"cookie": "c1", "registered": "r"}, "properties": {"vip": True}}
         found = translate(name, {**data, "update_timestamp": 7, "timestamp": 9})
@@ -232,7 +232,7 @@ def test_neighbours_of_one_visitor_go_together_and_all_else_alone() -> None:
     ]
 
 
-def test_without_an_identifier_somebody_must_be_left() -> None:
+def test_a_command_keeps_at_least_one_identifier() -> None:
     both = translate("customers", {"customer_ids": {"cookie": "c1", "registered": "0"}})
     assert commands.without_identifier(both, "registered", PROJECT) == both._replace(ids={})
     assert commands.without_identifier(both, "other", PROJECT) is None
@@ -262,7 +262,7 @@ def new_cookies(found: RawCommands, *browser: str) -> list[str]:
     return cookies.choose_cookies(found, None, browser, "fresh")
 
 
-def test_which_cookie_a_bulk_is_said_under() -> None:
+def test_the_cookie_of_a_bulk() -> None:
     own = requests.read_commands({"commands": [{**IDS, "data": {"cookie": "own"}}]})
     assert cookies.choose_cookies(own, "sent", (), "fresh") == ["own"]
     asking = requests.read_commands({"commands": [IDS]})
@@ -329,11 +329,11 @@ def test_commands_about_the_sdk_itself() -> None:
     assert not vapid.stored
 
 
-def test_the_customer_that_the_sdk_was_started_with_is_said_too() -> None:
-    answer, said = translate_bulk("system/ids", customer={"registered": "r", "cookie": "forged"})
+def test_the_customer_that_the_sdk_was_started_with_is_identified() -> None:
+    answer, command = translate_bulk("system/ids", customer={"registered": "r", "cookie": "forged"})
     assert answer == Verdict(more={"data": {"registered": "r", "cookie": "cookie"}})
-    assert isinstance(said, Command)
-    assert (said.cookie, said.ids) == ("cookie", {"registered": "r"})
+    assert command is not None
+    assert (command.cookie, command.ids) == ("cookie", {"registered": "r"})
 
 
 def test_results_as_each_family_has_them() -> None:

@@ -1,4 +1,4 @@
-"""Exponea's data calls, translated: what a call asks for, and how what was read is answered."""
+"""Exponea's data calls: their questions and answers."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_hard_ids_are_texts_and_soft_ones_lists_and_cookies_are_sessions_of_now(
         pytest.param(True, False, id="not in our words"),
     ],
 )
-def test_whether_a_consent_is_valid(consent: object, *, valid: bool) -> None:
+def test_the_validity_of_a_consent(consent: object, *, valid: bool) -> None:
     values = {"attributes": {}, "consents": {} if consent is None else {"news": consent}}
     asked = [{"type": "consent", "category": "news"}]
     viewed = Viewed(customer(), values, PROJECT)
@@ -109,7 +109,9 @@ def test_whether_a_consent_is_valid(consent: object, *, valid: bool) -> None:
         ({"cookie": None, "loyalty": "l"}, [Node("loyalty", "l")], None),
     ],
 )
-def test_whom_a_call_means(given: dict[str, Any], nodes: list[Node], session: str | None) -> None:
+def test_the_customer_of_a_call(
+    given: dict[str, Any], nodes: list[Node], session: str | None
+) -> None:
     assert data_requests.read_visitor({"customer_ids": given}, PROJECT) == (nodes, session)
 
 

@@ -1,4 +1,4 @@
-"""Segment's dialect: what its messages say, in the library's words, and in which order that is carried out."""
+"""Segment's dialect: its messages as commands of the library, and the order of these."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PROJECT = SOURCES.projects[SPACE]
 
 
 def read(*given_: Mapping[str, Any], posthog: bool = False) -> list[CommandGroup]:
-    """What messages say; nothing is wrong with them."""
+    """Translate valid messages."""
     found, faults = translate_batch(Batch(given_, {}, posthog=posthog), PROJECT)
     assert faults == []
     return found
@@ -133,8 +133,8 @@ def test_a_message_is_a_command(
 ) -> None:
     found = one(**message)
     assert found.command is command
-    said_ = {name: value for name, value in found.body.items() if name != "events"}
-    assert said_ == {"traits": {}, **body} if command is Track else body
+    body_of_command = {name: value for name, value in found.body.items() if name != "events"}
+    assert body_of_command == {"traits": {}, **body} if command is Track else body
     assert found.renames == (message["type"] == "alias")
 
 
@@ -167,7 +167,7 @@ def test_the_devices_own_time_comes_first(times: dict[str, Any], time: str) -> N
         ({"distinct_id": "u", "properties": {"$is_identified": 0}}, None, {"registered": "u"}),
     ],
 )  # fmt: skip
-def test_whose_an_event_of_posthogs_is(
+def test_the_visitor_of_a_posthog_event(
     event: dict[str, Any], session: str | None, ids: dict[str, str]
 ) -> None:
     (found,) = read({"event": "a", **event}, posthog=True)
@@ -294,7 +294,7 @@ def identify(session: str | None, user: str, **traits: str) -> dict[str, Any]:
         pytest.param([track("s")] * 501, [[[*range(500)], [500]]], id="a command takes 500 events"),
     ],
 )
-def test_commands_that_share_somebody_keep_their_order(
+def test_commands_about_one_visitor_or_customer_keep_their_order(
     batch: list[dict[str, Any]], chains: list[list[list[int]]]
 ) -> None:
     found = build_chains(read(*batch))
@@ -373,7 +373,7 @@ class Busily:
         return {"results": [{"status": "stored"}] * len(command.events), "warnings": []}
 
 
-def test_busy_is_told_once_all_others_are_through() -> None:
+def test_busy_is_raised_after_all_other_commands() -> None:
     """The client sends all of it again: nothing of it may be under way still."""
     service = Busily()
     name, source, project = SOURCES.resolve_key("move")

@@ -1,4 +1,4 @@
-"""Tracardi's dialect: what events mean, how a payload becomes commands, what is answered. One row a sentence."""
+"""Tracardi's dialect: updates by events, payloads as commands, answers."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def update_of(type_: str, properties: Mapping[str, Any]) -> profile_updates.Prof
         pytest.param({"color": "red"}, {}, {}, id="anything else stays in the event"),
     ],
 )
-def test_who_signs_in(
+def test_a_sign_in_identifies_the_visitor(
     type_: str, properties: dict[str, Any], ids: dict[str, str], attributes: dict[str, Any]
 ) -> None:
     """TR-19, TR-20."""
@@ -87,7 +87,7 @@ def test_who_signs_in(
     assert (found.consents, found.only_current_customer, found.warnings) == ({}, False, ())
 
 
-def test_a_profile_update_says_what_the_profile_is_and_logs_nobody_in() -> None:
+def test_a_profile_update_sets_values_and_is_no_log_in() -> None:
     properties = {
         "pii": {"firstname": "Gordon", "language": {"spoken": ["en"]}},
         "identifier": {"pk": "g-1"},
@@ -206,7 +206,7 @@ def test_a_payload_as_commands(events: list[Any], firsts: list[int]) -> None:
     assert [event for command in found for event in command.body["events"]] == events
 
 
-def test_what_the_payload_says_itself_is_said_with_every_command() -> None:
+def test_the_payloads_own_values_are_in_every_command() -> None:
     (first, second) = build(
         VIEW, SIGN_IN, attributes={"a": 1}, consents={"c": True}, only_current_customer=True
     )
@@ -217,7 +217,7 @@ def test_what_the_payload_says_itself_is_said_with_every_command() -> None:
     assert second.body["only_current_customer"] is True
 
 
-def test_a_caller_who_says_who_it_is_needs_no_update() -> None:
+def test_identifiers_of_the_payload_win_over_those_of_events() -> None:
     (command,) = build(SIGN_IN, ids={"registered": "alyx"})
     assert command.body["ids"] == {"registered": "alyx"}
     assert command.body["attributes"] == {"identifier.pk": "gordon"}

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from dialects.attraqt_xo.commands import Command, drop_identity, event_wire_field, wire_field
+from dialects.call_order import call_at
 from dialects.partial_failure import (
     Attempt,
     Failure,
@@ -58,8 +59,7 @@ class Executor:
         return Outcome(faults, _find_drop_reason(results))
 
     def _track(self, command: Command) -> Results:
-        # Each command has a time of its own, so that their order in the call is kept.
-        call = self._call._replace(now=self._call.now + command.numbers[0])
+        call = call_at(self._call, command.numbers[0])
         results: Results = self._service.track(call, commands.read(Track, command.body))["results"]
         return results
 

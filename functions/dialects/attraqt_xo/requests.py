@@ -48,6 +48,7 @@ def read_activities(body: object) -> tuple[list[Activity], list[Fault]]:
 
     `body`: an activity, or an array of them. Raises `Invalid` for any other body, `TooLarge`.
     """
+    # The REST reference has single activities, the SDK sends arrays.
     listed = body if isinstance(body, list) else [body]
     # The limit of one command: activities of different users become a command each.
     if len(listed) > MOST_EVENTS:
@@ -84,6 +85,7 @@ def _read_activity(number: int, body: object, content_ids: ContentIds) -> Activi
 
 
 def _may_be_missing(of: CoreSchema) -> TypedDictField:
+    # Unlike `optional`, this refuses null.
     return core_schema.typed_dict_field(of, required=False)
 
 

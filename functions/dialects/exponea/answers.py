@@ -52,6 +52,7 @@ def answer_error(error: HardlinkError) -> Answer:
         return _fail(error="Invalid project id")
     if isinstance(error, Unauthorized):
         return _fail(error="Could not authenticate", message=message)
+    # The texts of Exponea's reference.
     if error.code == "bad_json":
         return _fail(message="Invalid JSON", errors=[message])
     if error.code == "no_commands":

@@ -97,6 +97,7 @@ def translate_command(raw: RawCommand, token: str, context: Context) -> Command:
 
 def batch_key(command: Command) -> tuple[object, ...]:
     """Equal for neighbouring events that become one `Track` command; all others go alone."""
+    # A command sets its consents once, so an event with one has a command of its own.
     goes_alone = command.event is None or bool(command.consents)
     ids = to_json(sorted(command.ids.items(), key=lambda pair: pair[0]))
     place = command.number if goes_alone else -1
@@ -135,6 +136,7 @@ def without_identifier(command: Command, type_: str, project: Project) -> Comman
 
 def _address_command(number: int, token: str, data: Mapping[str, Any], context: Context) -> Command:
     sent_ids = data.get("customer_ids") or data.get("ids") or {}
+    # Exponea ignores blank identifiers, too.
     ids = {type_: value for type_, value in sent_ids.items() if value not in (None, "")}
     cookie = ids.pop(COOKIE, None)
     session = context.cookie if cookie is None else _read_cookie(cookie)

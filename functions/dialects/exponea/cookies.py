@@ -40,6 +40,7 @@ def choose_cookies(
     """
     asking = [raw for raw in raw_commands if isinstance(raw, RawCommand) and raw.name == IDS]
     set_by_bulk = asking[0].data.get(COOKIE) if asking else None
+    # An unusable one would be refused in every later call, because the SDK keeps it.
     for cookie in (set_by_bulk, sent):
         if _is_usable(cookie):
             return [str(cookie)]

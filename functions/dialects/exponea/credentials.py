@@ -45,6 +45,7 @@ def read_credentials(request: Request) -> Credentials:
 def parse_credentials(authorization: str | None, access_token: str | None = None) -> Credentials:
     """The key in the header or the query. Raises `Unauthorized` if there is none."""
     scheme, _, value = (authorization or "").strip().partition(" ")
+    # Mobile SDKs send `Token`, exponea-python-sdk sends `Basic`.
     if scheme.lower() == "token":
         return Credentials("public", value.strip())
     if not scheme and access_token:

@@ -105,6 +105,7 @@ def build_table(
     properties = columns.properties
     if properties is None:
         properties = _every_property(customers)
+    # exponea-python-sdk reads identifiers by their position, so they come first.
     fields = [{"type": "id", "id": type_} for type_ in columns.ids]
     fields += [{"type": "property", "property": name} for name in properties]
 

@@ -56,6 +56,7 @@ def read_event_time(data: Data, now: int) -> EventTime:
     sent = None if timestamp is None else times.parse_time(timestamp, "timestamp")
     if age is None:
         return EventTime(sent, 0)
+    # A clock that jumped gives negative or absurd ages.
     oldest = float(times.END // SECOND)
     elapsed = round(min(max(age, 0.0), oldest) * SECOND)
     time = max(0, (now if sent is None else sent) - elapsed)

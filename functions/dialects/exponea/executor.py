@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
+from dialects.call_order import call_at
 from dialects.exponea.answers import Verdict
 from dialects.exponea.commands import (
     Command,
@@ -74,8 +75,7 @@ class Executor:
         undeclared = _find_undeclared(first, call.project)
         if undeclared:
             return [Verdict(stored=False, messages=(undeclared,))] * len(group)
-        # Each group has a time of its own, so that their order in the call is kept.
-        return self._execute_without_faults(call._replace(now=call.now + first.number), group)
+        return self._execute_without_faults(call_at(call, first.number), group)
 
     def _execute_without_faults(self, call: Call, group: list[Command]) -> Verdicts:
         def execute(commands_left: list[Command]) -> Verdicts:

@@ -86,6 +86,7 @@ def _read_command(number: int, command: object) -> RawCommand | Invalid:
     name = command.get("name") if isinstance(command, Mapping) else None
     if not isinstance(command, Mapping) or not isinstance(name, str):
         return Invalid('a command is {"name": ..., "data": {...}}', "name")
+    # exponea-python-sdk sends `system/time` without data.
     data = command.get("data")
     if data is not None and not isinstance(data, Mapping):
         return Invalid("must be an object", "data")

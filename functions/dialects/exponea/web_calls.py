@@ -36,6 +36,7 @@ def execute_bulk(service: Service, request: Request) -> Answer:
     start = read_clock()
     raw_commands = requests.read_commands(request.json)
     tokens = requests.read_bulk_tokens(raw_commands)
+    # First of all: a bulk that is refused must store nothing.
     call_of_token = _authenticate_bulk(request, tokens)
     token = tokens[0] if tokens else None
     sent = request.cookie(f"xnpe_{token}") or request.cookie("__exponea_etc__")

@@ -28,6 +28,7 @@ def build_command(tracking_call: TrackingCall, project: Project) -> Command:
     kind, fields = tracking_call
     identifiers = _identifier_types(project)
     not_in_event = {"websiteUuid", "trackingUserId", *identifiers}
+    # A project without a type for addresses keeps them in the event.
     properties = {name: value for name, value in fields.items() if name not in not_in_event}
     event = {"type": kind, "properties": properties, **_order_reference(fields)}
     body = {
@@ -62,6 +63,7 @@ def drop_identifier(command: Command, error: HardlinkError) -> Command | None:
 
 def drop_order(command: Command) -> Command:
     """The command whose conversion refers to no order."""
+    # The order number stays among the properties: it was sent, it only identifies no order.
     events = [{**event, "order": None} for event in command.body["events"]]
     return command._replace(body={**command.body, "events": events})
 

@@ -35,6 +35,7 @@ class Executor:
         """Store what can be stored. Raises `Invalid` or `Refused` if nothing can."""
         result, stored = self._track(command)
         order_fault = _find_order_fault(result)
+        # The activity counts even if it is of no order.
         if order_fault:
             self._warnings.append(order_fault)
             result, _ = self._track(drop_order(stored))

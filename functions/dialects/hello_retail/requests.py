@@ -46,6 +46,7 @@ def read_tracking_call(kind: str, body: object) -> TrackingCall:
     for name in _REQUIRED:
         if not str(fields[name]).strip():
             raise Invalid("must not be empty: send it with every call", name)
+    # Pages send blank strings for what they do not have, such as a referrer.
     given = {name: value for name, value in fields.items() if value not in (None, "")}
     return TrackingCall(kind, given)
 

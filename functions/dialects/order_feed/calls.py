@@ -23,6 +23,7 @@ def post_orders(server_keys: ServerKeys, request: Request) -> Answer:
     """Import a feed that is small enough for a call."""
     project_id = server_keys.project(request.header("authorization"))
     stream = io.BytesIO(_read_file(request, project_id))
+    # One more than allowed tells too many without reading them all.
     rows = list(islice(feed_reader.read_rows(stream), MOST_ORDERS + 1))
     if len(rows) > MOST_ORDERS:
         raise _too_large(f"more than {MOST_ORDERS} orders", project_id)

@@ -27,6 +27,7 @@ def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
     """Read each order, or a message why it is not one. Raises `BrokenFeedError`."""
     lines = _read_lines(text)
     header = next(lines, "")
+    # Spreadsheets of half of Europe separate with `;`, because the comma is in the numbers.
     delimiter = max(_DELIMITERS, key=header.count)
     columns = _read_columns(header, delimiter)
     for rows in _group_rows(_read_rows(lines, delimiter, columns)):

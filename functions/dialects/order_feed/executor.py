@@ -74,6 +74,7 @@ class FeedImporter:
             purchase, warnings = build_command(row.order, self._project)
             outcome = self._service.order(self._build_call(row), purchase)
         except Busy:
+            # The call or the message comes again, and rows that are done change nothing.
             raise
         except HardlinkError as error:
             return Result(row.number, "rejected", order, error.message, error.field)

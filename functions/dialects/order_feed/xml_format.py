@@ -71,6 +71,7 @@ class _OrderReader:
             self._parser.Parse(chunk, not chunk)
         except (expat.ExpatError, ValueError, LookupError) as error:
             raise BrokenFeedError(f"the XML is broken: {error}") from error
+        # expat holds an unfinished tag in its own buffer.
         if self._parsed_bytes - self._parser.CurrentByteIndex > MOST_CHARACTERS:
             raise BrokenFeedError(f"a tag has more than {MOST_CHARACTERS} bytes")
 

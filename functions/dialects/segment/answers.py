@@ -46,6 +46,7 @@ def answer_source_config(name: str, write_key: str) -> Answer:
 
 def answer_error(error: HardlinkError) -> Answer:
     """Answer an error: RudderStack's clients read `code` and `message`, PostHog's `detail`."""
+    # Segment's API answers 400 to what is too large.
     status = _BAD_REQUEST if isinstance(error, TooLarge) else error.status
     message = located_message(error)
     body = {"success": False, "code": error.code, "message": message, "detail": message}

@@ -50,6 +50,7 @@ def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:
 
     Within a chain, neighbouring events of one visitor become one command.
     """
+    # Numbers, not commands: merged chains are sorted by their order in the batch.
     chain_of: dict[str, list[int]] = {}
     for number, group in enumerate(groups):
         chain = _merge_chains(group.names, chain_of, groups)
@@ -70,6 +71,7 @@ def drop_fault(group: CommandGroup, error: HardlinkError) -> CommandGroup | None
     if part in ("properties", "traits") and values:
         rest = _without_values(values, error) if name in values else {}
         return _with_part(group, part, rest)
+    # The first identifier is the user's own ID, without which nothing is left to say.
     first, *others = group.body.get("ids") or ("",)
     about_others = isinstance(error, Refused) or (part == "ids" and name != first)
     if others and about_others:

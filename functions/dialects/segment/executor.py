@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
+from dialects.call_order import call_at
 from dialects.partial_failure import REFUSALS, Attempt, Fault, execute_without_faults
 from dialects.segment.commands import (
     Chain,
@@ -71,8 +72,8 @@ class Executor:
         outcome = _ChainOutcome([], [])
         for group in chain:
             number = group.numbers[0]
-            # A time and an evidence ID of its own: the order is kept, and each can be undone alone.
-            own_call = call._replace(now=call.now + number, evidence=f"{call.evidence}/{number}")
+            # With an evidence ID of its own, so that each link can be undone alone.
+            own_call = call_at(call, number)._replace(evidence=f"{call.evidence}/{number}")
             try:
                 self._execute_group(own_call, group, outcome)
             except Busy as busy:

@@ -58,6 +58,7 @@ def read_batch(request: Request) -> Batch:
         raise Invalid("send a list of messages", "batch")
     if len(messages) > MOST_MESSAGES:
         raise TooLarge(f"{len(messages)} messages: send at most {MOST_MESSAGES} a batch", "batch")
+    # A batch may have one context for all its messages (Segment's spec).
     context = body.get("context")
     shared = context if isinstance(context, Mapping) else {}
     return Batch(messages, shared, posthog=request.route.startswith("POST /batch"))
@@ -65,6 +66,7 @@ def read_batch(request: Request) -> Batch:
 
 def read_write_key(request: Request) -> str:
     """The write key, from wherever one of the clients sends it. Raises `UnknownSource`."""
+    # A beacon sets no headers, so its key is in the body or the query.
     basic = read_basic_auth(request.header("authorization"))
     body = _read_object(request)
     candidates = (

@@ -39,6 +39,7 @@ def translate_message(
     kind = batch.kind or message.get("type")
     if kind not in KINDS:
         raise Invalid(f"send one of {', '.join(KINDS)}", "type")
+    # The device's own time comes first.
     time_field = "originalTimestamp" if "originalTimestamp" in message else "timestamp"
     time = message.get(time_field)
     fields = FieldNames("anonymousId", "userId", time_field)

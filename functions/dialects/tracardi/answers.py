@@ -39,6 +39,7 @@ def answer_track(result: Mapping[str, Any], task: str) -> Answer:
         "response": {},
         "events": stored if "debug" in result else [],
         "errors": errors,
+        # Last, so that a native field always has its native value.
         **result,
     }
     return Answer(body)

@@ -1,4 +1,4 @@
-"""Tracardi's calls `/track`, `/collect` and `/redirect`: authenticate, translate, execute, answer."""
+"""Calls to `/track`, `/collect` and `/redirect`: authenticate, translate, execute, answer."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def track(service: Service, request: Request, payload: Payload, call: Call | Non
     """
     command = commands.read(Track, payload)
     call = call or caller.authenticate(request, command.write_key)
+    # Tracardi opens no session for a payload without events, and answers null.
     if not (command.events or command.ids or command.says_values):
         return Answer(None)
     if call.source.tracardi:

@@ -64,6 +64,7 @@ def build_commands(payload: Payload, track: Track, project: Project) -> list[Com
     built: list[Command] = []
     for number, event in enumerate(track.events):
         update, has_time = _read_event(event, number, shared, track, project)
+        # One command if possible, because each one costs requests to the tables.
         if built and not _begins_command(update, built[-1].update, has_time=has_time):
             built[-1] = _append_event(built[-1], event, update)
         else:
@@ -135,6 +136,7 @@ def _begins_command(update: ProfileUpdate, before: ProfileUpdate, *, has_time: b
 def _append_event(command: Command, event: object, update: ProfileUpdate) -> Command:
     events: Sequence[object] = command.payload["events"]
     before = command.update
+    # The event has no other identifiers, or it would have begun a command.
     joined = before._replace(
         attributes={**before.attributes, **update.attributes},
         consents={**before.consents, **update.consents},

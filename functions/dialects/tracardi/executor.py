@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dialects.call_order import call_at
 from dialects.partial_failure import Attempt, execute_without_faults
 from dialects.tracardi.commands import Command, drop_update
 from hardlink.domain import commands
@@ -55,6 +56,5 @@ class Executor:
         return Outcome(parts, warnings)
 
     def _track(self, command: Command) -> Result:
-        # Each command has a time of its own, so that their order in the payload is kept.
-        call = self._call._replace(now=self._call.now + command.first)
+        call = call_at(self._call, command.first)
         return self._service.track(call, commands.read(Track, command.body))

@@ -96,6 +96,7 @@ def find_redirect(
 def read_redirect_session(request: Request) -> str | None:
     """The session in the path or in the tracker's cookie, if it is a valid ID."""
     in_path = request.path("session_id") if "{session_id}" in request.route else None
+    # Scripts percent-encode the cookies that they write.
     in_cookie = unquote(request.cookie(SESSION_COOKIE) or "")
     try:
         return parse_session_id(in_path or in_cookie, "session_id")

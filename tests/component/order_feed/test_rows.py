@@ -17,17 +17,17 @@ PROJECT = Project(TYPES)
 ROW = {"orderNumber": 7, "date": "2026-11-22 10:00:00", "total": 2.5, "customerId": 9}
 
 
-def said(**more: Any) -> Any:
+def build(**more: Any) -> Any:
     return commands.build_command({**ROW, **more}, PROJECT)
 
 
 def test_an_order_is_as_a_tracked_one() -> None:
     line = {"productNumber": 1, "url": "https://x.org", "quantity": "2", "lineTotal": "1,25"}
-    told, warnings = said(email="G@x.org", products=[line])
-    assert told.ids == (Node("registered", "9"), Node("email", "g@x.org"))
-    assert told.claim == order_matching.parse_claim("7", told.claim.time, 2.5, "g@x.org")
+    purchase, warnings = build(email="G@x.org", products=[line])
+    assert purchase.ids == (Node("registered", "9"), Node("email", "g@x.org"))
+    assert purchase.claim == order_matching.parse_claim("7", purchase.claim.time, 2.5, "g@x.org")
     products = [{**line, "quantity": 2, "lineTotal": 1.25}]
-    assert told.properties == {"orderNumber": "7", "total": 2.5, "products": products}
+    assert purchase.properties == {"orderNumber": "7", "total": 2.5, "products": products}
     assert warnings == []
 
 
@@ -43,13 +43,13 @@ def test_an_order_is_as_a_tracked_one() -> None:
     ],
 )
 def test_dates_are_of_the_projects_time_zone(date: object, zone: str, expected: str) -> None:
-    told, _ = commands.build_command({**ROW, "date": date}, Project(TYPES, time_zone=zone))
-    assert told.claim.time == times.parse_time(expected, "")
+    purchase, _ = commands.build_command({**ROW, "date": date}, Project(TYPES, time_zone=zone))
+    assert purchase.claim.time == times.parse_time(expected, "")
 
 
 def test_a_guest_is_known_by_the_address() -> None:
-    told, warnings = said(customerId="0", email="g@x.org")
-    assert told.ids == (Node("email", "g@x.org"),)
+    purchase, warnings = build(customerId="0", email="g@x.org")
+    assert purchase.ids == (Node("email", "g@x.org"),)
     assert "identifies nobody" in warnings[0]
 
 
@@ -79,19 +79,19 @@ def test_a_guest_is_known_by_the_address() -> None:
 )
 def test_what_is_wrong_is_named(more: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as raised:
-        said(**more)
+        build(**more)
     assert raised.value.field == field
 
 
-def test_an_address_that_is_none_is_left_out_and_told_once() -> None:
-    told, (warning,) = said(email="e" * 600_000)
-    assert (told.ids, told.claim.email) == ((Node("registered", "9"),), None)
+def test_an_invalid_address_is_left_out_with_one_warning() -> None:
+    purchase, (warning,) = build(email="e" * 600_000)
+    assert (purchase.ids, purchase.claim.email) == ((Node("registered", "9"),), None)
     assert warning.startswith("email: ")
 
 
-def test_so_it_is_where_no_address_identifies_anybody() -> None:
-    told, (warning,) = commands.build_command(
+def test_so_it_is_in_a_project_without_a_type_for_addresses() -> None:
+    purchase, (warning,) = commands.build_command(
         {**ROW, "email": "e" * 257}, Project({"registered": TYPES["registered"]})
     )
-    assert told.claim.email is None
+    assert purchase.claim.email is None
     assert warning.startswith("email: ")
