@@ -1,4 +1,8 @@
-"""API Gateway's part on one machine: HTTP to Lambda events (HTTP API, payload 2.0) and back, routes, limits, CORS."""
+"""API Gateway's part on one machine: routes, limits, CORS, and Lambda events for HTTP requests.
+
+Events have the payload format 2.0 of HTTP APIs:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,10 @@ from infra import routes
 from infra.routes import Route
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-"""API Gateway's largest body."""
-_MOST_EVENT_BYTES = 6 * 1024 * 1024
-"""Lambda's largest event, and its largest answer; a body is base64 or escaped JSON in there."""
-_TEXT = re.compile(r"text/.*|application/(json|javascript|xml|[\w.-]+\+(json|xml))")
+"""Limit of API Gateway for a body."""
+_MAX_EVENT_BYTES = 6 * 1024 * 1024
+"""Limit of Lambda for an event and for a result. A body in it is base64 or escaped JSON."""
+_TEXT_TYPE = re.compile(r"text/.*|application/(json|javascript|xml|[\w.-]+\+(json|xml))")
 _PARAMETER = re.compile(r"\{(\w+)(\+?)\}")
 Headers = Sequence[tuple[str, str]]
 Invoke = Callable[[str, dict[str, Any]], Any]
@@ -29,7 +33,7 @@ Invoke = Callable[[str, dict[str, Any]], Any]
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it came over the wire. `target`: path and query, as the client wrote them."""
+    """A request as received. `target`: path and query, still encoded."""
 
     method: str
     target: str
@@ -39,16 +43,16 @@ class HttpRequest:
     protocol: str = "HTTP/1.1"
 
     def header(self, name: str) -> str | None:
-        """A header by its lower-case name, its duplicates joined by commas."""
-        return ",".join(v.strip() for n, v in self.headers if n.lower() == name) or None
+        """A header by its lower-case name, duplicates joined by commas. `None`: absent or empty."""
+        values = [value.strip() for key, value in self.headers if key.lower() == name]
+        return ",".join(values) or None
 
     @property
     def path(self) -> str:
         """The path, still encoded."""
         target = self.target
-        if not target.startswith("/"):  # the absolute form, as proxies are asked
-            parts = urlsplit(target)
-            target = parts.path or "/"
+        if not target.startswith("/"):  # the absolute form, which clients send to proxies
+            target = urlsplit(target).path or "/"
         return target.partition("?")[0]
 
     @property
@@ -59,25 +63,26 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What is sent back. `noted`: whether its call is worth a line on the terminal."""
+    """A response. `logged`: its call gets a line on the terminal."""
 
     status: int
     headers: Headers = field(default_factory=tuple)
     body: bytes = b""
-    noted: bool = True
+    logged: bool = True
 
 
 class HttpApp(Protocol):
-    """Whatever answers requests: the API, or what stands before it."""
+    """Something that answers requests: the API, or the demo shop in front of it."""
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """Carry out a request, whatever it is."""
+        """Answer any request."""
 
 
 class Gateway:
-    """The routes of an API, and what stands before them. `invoke` calls a function by its name.
+    """The routes of an API, with limits and CORS.
 
-    `own`: the origins of pages that this machine serves itself. No source need name them.
+    `invoke` calls a function by its name. `origins`: allowed origins of the sources. `own`: origins
+    of pages that this machine serves itself, which no source has to allow.
     """
 
     def __init__(
@@ -87,29 +92,32 @@ class Gateway:
         origins: Iterable[str],
         own: Iterable[str] = (),
     ) -> None:
-        self._routes = [(_pattern(route), route) for route in sorted(routes, key=_greed)]
+        self._routes = [
+            (_route_pattern(route), route) for route in sorted(routes, key=_specificity)
+        ]
         self._invoke = invoke
         self._own = frozenset(own)
         self._origins = self._own | frozenset(origins)
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """Carry out a request, whatever it is."""
-        cors = self._cors(request)
+        """Answer any request."""
+        cors = self._cors_headers(request)
         if request.method == "OPTIONS":
-            return HttpResponse(204, (*cors, *_preflight()) if cors else ())
-        response = self._carried_out(self._at_home(request))
-        own = [(n, v) for n, v in response.headers if not n.startswith("access-control-")]
-        return HttpResponse(response.status, (*own, *cors), response.body)
+            return HttpResponse(204, (*cors, *_preflight_headers()) if cors else ())
+        response = self._invoke_route(self._without_own_origin(request))
+        # API Gateway ignores the CORS headers of a function.
+        headers = [h for h in response.headers if not h[0].startswith("access-control-")]
+        return HttpResponse(response.status, (*headers, *cors), response.body)
 
-    def _carried_out(self, request: HttpRequest) -> HttpResponse:
+    def _invoke_route(self, request: HttpRequest) -> HttpResponse:
         if len(request.body) > MAX_BODY_BYTES:
             return too_large_response()
-        found = self._route(request.method, request.path)
-        if found is None:
+        match = self._match_route(request.method, request.path)
+        if match is None:
             return error_response(404, "Not Found")
-        route, parameters = found
+        route, parameters = match
         event = build_event(request, route, parameters)
-        if _bytes(event) > _MOST_EVENT_BYTES:
+        if _json_size(event) > _MAX_EVENT_BYTES:
             return too_large_response()
         try:
             return parse_result(self._invoke(route.function, event))
@@ -117,25 +125,27 @@ class Gateway:
             traceback.print_exc()
             return error_response(500, "Internal Server Error")
 
-    def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    def _match_route(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         for pattern, route in self._routes:
             match = pattern.fullmatch(path)
             if match and route.method in (method, "ANY"):
-                return route, {name: unquote(value) for name, value in match.groupdict().items()}
+                parameters = match.groupdict()
+                return route, {name: unquote(value) for name, value in parameters.items()}
         return None
 
-    def _at_home(self, request: HttpRequest) -> HttpRequest:
-        """A call of an own page comes from no other site, and so says no origin.
+    def _without_own_origin(self, request: HttpRequest) -> HttpRequest:
+        """Remove the origin from a call of an own page, which is no cross-origin call.
 
-        `own` is a fixed list: whatever `Host` a browser was made to send, a stranger's name is not on it.
+        The list of own origins is fixed: the `Host` header, which an attacker can choose by DNS
+        rebinding, is not considered.
         """
         if request.header("origin") not in self._own:
             return request
-        named = tuple((n, v) for n, v in request.headers if n.lower() != "origin")
-        return replace(request, headers=named)
+        headers = tuple(header for header in request.headers if header[0].lower() != "origin")
+        return replace(request, headers=headers)
 
-    def _cors(self, request: HttpRequest) -> Headers:
-        """An allowed origin is answered exactly, with credentials: real clients send theirs. Any other gets nothing."""
+    def _cors_headers(self, request: HttpRequest) -> Headers:
+        """CORS headers with credentials for an allowed origin, and none for any other."""
         origin = request.header("origin")
         if origin is None or origin not in self._origins:
             return ()
@@ -150,7 +160,7 @@ class Gateway:
 def build_event(
     request: HttpRequest, route: Route, parameters: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """The event that a function is called with."""
+    """Build the Lambda event of a request. `parameters`: values of the route's path parameters."""
     now = datetime.now(UTC)
     host = request.header("host") or "127.0.0.1"
     path = unquote(request.path)
@@ -182,60 +192,78 @@ def build_event(
     }
     if cookies := request.header("cookie"):
         event["cookies"] = [cookie.strip() for cookie in cookies.split(";")]
-    if query := _query(request.query):
+    if query := _parse_query(request.query):
         event["queryStringParameters"] = query
     if parameters:
         event["pathParameters"] = dict(parameters)
     if request.body:
-        event["body"], event["isBase64Encoded"] = _event_body(request)
+        event["body"], event["isBase64Encoded"] = _encode_body(request)
     return event
 
 
 def parse_result(result: Any) -> HttpResponse:
-    """What a function answered, as HTTP. Raises `ValueError` where API Gateway could make nothing of it."""
+    """Turn a function's result into HTTP. Raises `ValueError` if API Gateway would answer 500."""
     if not isinstance(result, Mapping) or "statusCode" not in result:
-        result = {  # a plain value is the body of a success
-            "statusCode": 200,
-            "headers": {"content-type": "application/json"},
-            "body": result if isinstance(result, str) else json.dumps(result),
-        }
+        result = _wrap_plain_value(result)
+    body = _decode_body(result)
+    if _json_size(result) > _MAX_EVENT_BYTES:
+        raise ValueError(f"the function answers more than {_MAX_EVENT_BYTES} bytes")
+    return HttpResponse(int(result["statusCode"]), _response_headers(result), body)
+
+
+def _wrap_plain_value(value: Any) -> dict[str, Any]:
+    """A result without `statusCode`: API Gateway takes it for the body of a success."""
+    return {
+        "statusCode": 200,
+        "headers": {"content-type": "application/json"},
+        "body": value if isinstance(value, str) else json.dumps(value),
+    }
+
+
+def _decode_body(result: Mapping[str, Any]) -> bytes:
     body = result.get("body") or ""
     try:
-        encoded = bool(result.get("isBase64Encoded"))
-        raw = base64.b64decode(body, validate=True) if encoded else str(body).encode()
+        if result.get("isBase64Encoded"):
+            return base64.b64decode(body, validate=True)
+        return str(body).encode()
     except (binascii.Error, UnicodeEncodeError) as error:
         raise ValueError("the function's body can't be sent") from error
-    if _bytes(result) > _MOST_EVENT_BYTES:
-        raise ValueError(f"the function answers more than {_MOST_EVENT_BYTES} bytes")
-    headers = [(str(n).lower(), _text(v)) for n, v in (result.get("headers") or {}).items()]
+
+
+def _response_headers(result: Mapping[str, Any]) -> Headers:
+    headers: list[tuple[str, str]] = []
+    for name, value in (result.get("headers") or {}).items():
+        headers.append((str(name).lower(), _header_value(value)))
     headers += [("set-cookie", str(cookie)) for cookie in result.get("cookies") or ()]
-    if not any(name == "content-type" for name, _ in headers):
+    if "content-type" not in dict(headers):
         headers.append(("content-type", "text/plain;charset=utf-8"))
-    return HttpResponse(int(result["statusCode"]), tuple(headers), raw)
+    return tuple(headers)
 
 
 def error_response(status: int, text: str) -> HttpResponse:
-    """An answer of API Gateway's own."""
+    """Build an error of API Gateway itself."""
     headers = (("content-type", "application/json"),)
     return HttpResponse(status, headers, json.dumps({"message": text}).encode())
 
 
 def too_large_response() -> HttpResponse:
-    """More than API Gateway takes, or Lambda."""
+    """Build the error for more than API Gateway or Lambda allows."""
     return error_response(413, "Request Entity Too Large")
 
 
 def _event_headers(request: HttpRequest) -> dict[str, str]:
-    names = dict.fromkeys(name.lower() for name, _ in request.headers)
-    found = {name: request.header(name) or "" for name in names if name != "cookie"}
-    forwarded = {"x-forwarded-for": request.address, "x-forwarded-proto": "http"}
-    return {**forwarded, **found}
+    headers = {"x-forwarded-for": request.address, "x-forwarded-proto": "http"}
+    for name, _ in request.headers:
+        key = name.lower()
+        if key != "cookie":  # cookies have a field of their own
+            headers[key] = request.header(key) or ""
+    return headers
 
 
-def _event_body(request: HttpRequest) -> tuple[str, bool]:
-    """Text where the content type says text, base64 for anything else and for what is compressed."""
-    type_ = (request.header("content-type") or "").partition(";")[0].strip().lower()
-    if _TEXT.fullmatch(type_) and not request.header("content-encoding"):
+def _encode_body(request: HttpRequest) -> tuple[str, bool]:
+    """Encode the body: text types as text, everything else and compressed bodies as base64."""
+    content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+    if _TEXT_TYPE.fullmatch(content_type) and not request.header("content-encoding"):
         try:
             return request.body.decode(), False
         except UnicodeDecodeError:
@@ -243,40 +271,41 @@ def _event_body(request: HttpRequest) -> tuple[str, bool]:
     return base64.b64encode(request.body).decode(), True
 
 
-def _bytes(value: Any) -> int:
-    """What a value weighs on its way to and from Lambda: UTF-8, with only what JSON must escape escaped."""
+def _json_size(value: Any) -> int:
+    """Bytes of a value as Lambda counts them: JSON in UTF-8, with necessary escapes only."""
     return len(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
 
 
-def _query(text: str) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
+def _parse_query(text: str) -> dict[str, str]:
+    query: dict[str, str] = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
-        found.setdefault(name, []).append(value)
-    return {name: ",".join(values) for name, values in found.items()}
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return query
 
 
-def _text(value: Any) -> str:
+def _header_value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _greed(route: Route) -> tuple[bool, int]:
-    """Routes that say more are tried first: literal ones before parameters, `{proxy+}` last."""
+def _specificity(route: Route) -> tuple[bool, int]:
+    """Sort key: literal routes before those with parameters, and `{proxy+}` last."""
     return "+}" in route.path, len(_PARAMETER.findall(route.path))
 
 
-def _pattern(route: Route) -> re.Pattern[str]:
+def _route_pattern(route: Route) -> re.Pattern[str]:
     parts: list[str] = []
     end = 0
     for parameter in _PARAMETER.finditer(route.path):
-        inside = (
-            ".*" if parameter[2] else "[^/]+"
-        )  # {proxy+} takes what follows the slash, if anything
-        parts += [re.escape(route.path[end : parameter.start()]), f"(?P<{parameter[1]}>{inside})"]
+        # {proxy+} matches everything after its slash, also nothing.
+        value = ".*" if parameter[2] else "[^/]+"
+        parts.append(re.escape(route.path[end : parameter.start()]))
+        parts.append(f"(?P<{parameter[1]}>{value})")
         end = parameter.end()
-    return re.compile("".join([*parts, re.escape(route.path[end:])]))
+    parts.append(re.escape(route.path[end:]))
+    return re.compile("".join(parts))
 
 
-def _preflight() -> Headers:
+def _preflight_headers() -> Headers:
     return (
         ("access-control-allow-methods", ",".join(routes.CORS_METHODS)),
         ("access-control-allow-headers", ",".join(routes.CORS_HEADERS)),

@@ -1,4 +1,4 @@
-"""The demo shop, at /demo of the local service alone: its pages load the SDK with the snippet, as any shop's do."""
+"""The demo shop at `/demo` of the local service. Its pages load the SDK with the snippet."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _PAGES = re.compile(
 )
 _FILE = re.compile(r"/demo/([a-z]+\.(?:js|css))", re.ASCII)
 _TYPES = {".css": "text/css;charset=utf-8", ".js": "text/javascript;charset=utf-8"}
-_START = "track: {visits: true}}"
-"""How the snippet's configuration ends. This shop asks its visitors first."""
+_OPTIONS_END = "track: {visits: true}}"
+"""End of the snippet's options, to which this shop adds that it asks for consent."""
 _HEADERS = (
     ("cache-control", "no-store"),
     ("cross-origin-opener-policy", "same-origin"),
@@ -32,9 +32,9 @@ _HEADERS = (
 
 
 class DemoShop:
-    """Answers what is asked below /demo, and lets the API answer everything else.
+    """Answers calls below `/demo`, and passes all others on to the API.
 
-    `url`: the API's, for the snippet; the first source's write key is the shop's.
+    `url`: the API's, for the snippet. The shop uses the write key of the first source.
     """
 
     def __init__(self, api: HttpApp, url: str, sources: Sources) -> None:
@@ -47,40 +47,41 @@ class DemoShop:
         self._types = {"hard": project.first_hard_type, "email": project.email_type or ""}
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """A page, a file, or what the API says."""
+        """Answer with a page, a file, or the API's response."""
         path = request.path
-        below = path == "/demo" or path.startswith("/demo/")
-        if request.method not in ("GET", "HEAD") or not below:
+        is_demo = path == "/demo" or path.startswith("/demo/")
+        if request.method not in ("GET", "HEAD") or not is_demo:
             return self._api.answer(request)
         if _PAGES.fullmatch(path):
-            return self._rendered(200)
-        if (named := _FILE.fullmatch(path)) and (file := FILES / named[1]).is_file():
-            return _file(file)
-        return self._rendered(404)
+            return self._render_page(200)
+        match = _FILE.fullmatch(path)
+        if match and (FILES / match[1]).is_file():
+            return _file_response(FILES / match[1])
+        return self._render_page(404)
 
-    def _rendered(self, status: int) -> HttpResponse:
-        """The one page that there is: what it shows, its script finds in its address."""
+    def _render_page(self, status: int) -> HttpResponse:
+        """Render the only page. Its script shows what the address asks for."""
         nonce = secrets.token_urlsafe(16)
         values: Mapping[str, Any] = {"url": self._url, **self._types}
         body = self._page.substitute(
-            {name: escape(value) for name, value in values.items()}, snippet=self._snippet(nonce)
+            {name: escape(value) for name, value in values.items()},
+            snippet=self._render_snippet(nonce),
         )
         policy = ("content-security-policy", content_security_policy(nonce, self._url))
         type_ = ("content-type", "text/html;charset=utf-8")
         return HttpResponse(status, (*_HEADERS, type_, policy), body.encode())
 
-    def _snippet(self, nonce: str) -> str:
-        """The snippet as a shop pastes it that has a policy, asks for consent and sells things."""
-        asking = render_snippet(self._url, self._key).replace(
-            _START, f'{_START[:-1]}, consent: "required"}}'
+    def _render_snippet(self, nonce: str) -> str:
+        """Render the snippet with a nonce, with consent required, and with e-commerce."""
+        snippet = render_snippet(self._url, self._key).replace(
+            _OPTIONS_END, f'{_OPTIONS_END[:-1]}, consent: "required"}}'
         )
-        return asking.replace("<script", f'<script nonce="{nonce}"').replace(
-            "/sdk.js", "/sdk.js?with=ecommerce"
-        )
+        snippet = snippet.replace("<script", f'<script nonce="{nonce}"')
+        return snippet.replace("/sdk.js", "/sdk.js?with=ecommerce")
 
 
 def content_security_policy(nonce: str, url: str) -> str:
-    """A Content Security Policy for a page with the snippet whose scripts and styles are its own else."""
+    """Content Security Policy of a page with the snippet and otherwise only its own files."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -97,6 +98,6 @@ def content_security_policy(nonce: str, url: str) -> str:
     )
 
 
-def _file(path: Path) -> HttpResponse:
+def _file_response(path: Path) -> HttpResponse:
     headers = (*_HEADERS, ("content-type", _TYPES[path.suffix]))
-    return HttpResponse(200, headers, path.read_bytes(), noted=False)
+    return HttpResponse(200, headers, path.read_bytes(), logged=False)

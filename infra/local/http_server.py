@@ -1,4 +1,9 @@
-"""HTTP/1.1 on a socket of this machine, in front of whatever answers: keep-alive, chunked bodies, an orderly end."""
+"""An HTTP/1.1 server on this machine, in front of the API: keep-alive, chunked bodies, orderly end.
+
+It extends the standard library's server and not werkzeug's, which moto brings: that one closes
+every connection after one answer (no keep-alive), answers its own errors as HTML, and has no way to
+finish the calls in flight before it ends.
+"""
 
 from __future__ import annotations
 
@@ -16,32 +21,36 @@ from urllib.parse import quote
 from infra.local import api_gateway
 from infra.local.api_gateway import HttpApp, HttpRequest, HttpResponse
 
-_PATIENCE = 64 * 1024 * 1024
-"""Bytes of a body too large that are read and thrown away, so that its sender gets to read the answer."""
-_AT_ONCE = 64 * 1024
+_MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+"""Bytes of a body too large that are read and discarded, so that its sender reads the answer."""
+_BLOCK_BYTES = 64 * 1024
 _VISIBLE = string.digits + string.ascii_letters + string.punctuation
 
 
-class _Unreadable(Exception):
-    """The request's body is not HTTP."""
+class _MalformedBody(Exception):
+    """The request's body is not valid HTTP."""
 
 
 class HttpServer(ThreadingHTTPServer):
-    """Listens, with a thread for each connection. Raises `OSError` where the address can't be had."""
+    """A server with a thread for each connection.
 
-    daemon_threads = True  # a browser keeps its connection open for long: nobody waits for it
+    Raises `OSError` if the address is not available.
+    """
+
+    # A browser keeps its connection open for minutes: the end of the program must not wait for it.
+    daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], answering: HttpApp) -> None:
+    def __init__(self, address: tuple[str, int], app: HttpApp) -> None:
         super().__init__(address, _Connection)
-        self.answering = answering
-        self._calls = 0
-        self._changed = threading.Condition()
+        self.app = app
         self.ending = False
+        self._calls = 0
+        self._calls_changed = threading.Condition()
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Serve in the background, until the end of the `with` block."""
+        """Serve in the background during a `with` block."""
         thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="http")
         thread.start()
         try:
@@ -52,25 +61,27 @@ class HttpServer(ThreadingHTTPServer):
             self.server_close()
 
     @contextmanager
-    def call(self) -> Iterator[None]:
-        """Count a call while it is carried out."""
-        with self._changed:
+    def count_call(self) -> Iterator[None]:
+        """Count a call as in flight during a `with` block."""
+        with self._calls_changed:
             self._calls += 1
         try:
             yield
         finally:
-            with self._changed:
+            with self._calls_changed:
                 self._calls -= 1
-                self._changed.notify_all()
+                self._calls_changed.notify_all()
 
     def finish(self, seconds: float) -> None:
-        """Take no more calls, and wait for those that are being carried out."""
+        """Accept no more calls, and wait for those in flight."""
         self.ending = True
-        with self._changed:
-            self._changed.wait_for(lambda: not self._calls, seconds)
+        deadline = time.monotonic() + seconds
+        with self._calls_changed:
+            while self._calls and time.monotonic() < deadline:
+                self._calls_changed.wait(deadline - time.monotonic())
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error of ours."""
+        """Report an error, unless the client closed the connection."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -79,62 +90,61 @@ class _Connection(BaseHTTPRequestHandler):
     server: HttpServer
     protocol_version = "HTTP/1.1"
     timeout = 120
-    wbufsize = -1  # head and body leave together ...
-    disable_nagle_algorithm = True  # ... at once: a delayed one costs 40 ms
+    # Head and body leave together and at once: Nagle's algorithm would delay a second write 40 ms.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        self._carry_out()
+        self._handle_call()
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
 
     def handle_expect_100(self) -> bool:
-        go_on = super().handle_expect_100()
+        proceed = super().handle_expect_100()
         self.wfile.flush()
-        return go_on
+        return proceed
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the base class refuses, as JSON."""
+        """Answer the base class's own errors as JSON."""
         del explain
         self.close_connection = True
         self._send(api_gateway.error_response(code, message or HTTPStatus(code).phrase))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
-        """Nothing: every call is logged when it is done."""
+        """Log nothing: `_handle_call` prints a line for every call."""
 
-    def _carry_out(self) -> None:
-        began = time.perf_counter()
-        with self.server.call():
-            response = self._response()
+    def _handle_call(self) -> None:
+        started = time.perf_counter()
+        with self.server.count_call():
+            response = self._answer()
             self._send(response)
-        milliseconds = 1000 * (time.perf_counter() - began)
-        if response.noted:
-            print(
-                f"{self.command} {self.path} -> {response.status}, {milliseconds:.0f} ms",
-                flush=True,
-            )
+        milliseconds = 1000 * (time.perf_counter() - started)
+        if response.logged:
+            line = f"{self.command} {self.path} -> {response.status}, {milliseconds:.0f} ms"
+            print(line, flush=True)
 
-    def _response(self) -> HttpResponse:
+    def _answer(self) -> HttpResponse:
         if self.server.ending:
             self.close_connection = True
             return api_gateway.error_response(503, "Service Unavailable")
         try:
-            body = self._body()
-        except _Unreadable as error:
+            body = self._read_body()
+        except _MalformedBody as error:
+            # The rest of the connection could be read as a request that its sender never made.
             self.close_connection = True
             return api_gateway.error_response(400, f"Bad Request: {error}")
         if body is None:
             self.close_connection = True
             return api_gateway.too_large_response()
-        return self.server.answering.answer(
-            HttpRequest(
-                method=self.command,
-                target=quote(self.path, safe=_VISIBLE, encoding="latin-1"),
-                headers=tuple(self.headers.items()),
-                body=body,
-                address=str(self.client_address[0]),
-                protocol=self.request_version,
-            )
+        request = HttpRequest(
+            method=self.command,
+            target=quote(self.path, safe=_VISIBLE, encoding="latin-1"),
+            headers=tuple(self.headers.items()),
+            body=body,
+            address=str(self.client_address[0]),
+            protocol=self.request_version,
         )
+        return self.server.app.answer(request)
 
     def _send(self, response: HttpResponse) -> None:
         self.send_response_only(response.status)
@@ -149,46 +159,50 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(response.body)
         self.wfile.flush()
 
-    def _body(self) -> bytes | None:
-        """The whole body, `None` when it is larger than API Gateway takes. Raises `_Unreadable`."""
-        if "chunked" in self.headers.get("transfer-encoding", "").lower():
-            pieces = self._chunks()
-        else:
-            pieces = self._bytes(_length(self.headers.get("content-length", "0")))
+    def _read_body(self) -> bytes | None:
+        """Read the whole body. `None`: larger than API Gateway's limit. Raises `_MalformedBody`."""
         body = bytearray()
         size = 0
-        for piece in pieces:
-            size += len(piece)
+        for block in self._read_blocks():
+            size += len(block)
             if size <= api_gateway.MAX_BODY_BYTES:
-                body += piece
-            elif size > _PATIENCE:
+                body += block
+            elif size > _MAX_DISCARDED_BYTES:
                 break
         return None if size > api_gateway.MAX_BODY_BYTES else bytes(body)
 
-    def _chunks(self) -> Iterator[bytes]:
-        while size := _length(
-            self.rfile.readline(_AT_ONCE).partition(b";")[0].decode("latin-1"), 16
-        ):
-            yield from self._bytes(size)
-            if self.rfile.readline(_AT_ONCE).strip():
-                raise _Unreadable("a chunk is longer than it says")
-        while self.rfile.readline(_AT_ONCE).strip():
+    def _read_blocks(self) -> Iterator[bytes]:
+        # RFC 9112, 6.3: with both headers, the transfer encoding decides.
+        if "chunked" in self.headers.get("transfer-encoding", "").lower():
+            return self._read_chunks()
+        return self._read_bytes(_parse_length(self.headers.get("content-length", "0")))
+
+    def _read_chunks(self) -> Iterator[bytes]:
+        while size := self._read_chunk_size():
+            yield from self._read_bytes(size)
+            if self.rfile.readline(_BLOCK_BYTES).strip():
+                raise _MalformedBody("a chunk is longer than its size")
+        while self.rfile.readline(_BLOCK_BYTES).strip():
             pass  # trailers
 
-    def _bytes(self, size: int) -> Iterator[bytes]:
+    def _read_chunk_size(self) -> int:
+        size, _, _ = self.rfile.readline(_BLOCK_BYTES).partition(b";")
+        return _parse_length(size.decode("latin-1"), 16)
+
+    def _read_bytes(self, size: int) -> Iterator[bytes]:
         while size:
-            piece = self.rfile.read(min(size, _AT_ONCE))
-            if not piece:
-                raise _Unreadable("the body ends too early")
-            size -= len(piece)
-            yield piece
+            block = self.rfile.read(min(size, _BLOCK_BYTES))
+            if not block:
+                raise _MalformedBody("the body ends too early")
+            size -= len(block)
+            yield block
 
 
-def _length(text: str, base: int = 10) -> int:
+def _parse_length(text: str, base: int = 10) -> int:
     try:
         size = int(text.strip(), base)
     except ValueError as error:
-        raise _Unreadable(f"{text.strip()[:32]!r} is no length") from error
+        raise _MalformedBody(f"{text.strip()[:32]!r} is not a length") from error
     if size < 0:
-        raise _Unreadable("a length is below zero")
+        raise _MalformedBody("a length is negative")
     return size

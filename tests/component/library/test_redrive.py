@@ -203,7 +203,7 @@ def test_one_that_can_not_be_read_ends_nothing_and_is_told() -> None:
     busy(world)
     before = store.dump()
     broken = keys.node_head(SPACE, profile_node(world.session("s4")["profile"]["id"]))
-    store.write([Put(broken, {"rev": 1})])
+    store.write([Put(broken, {"known": True})])
     for key in derived(store):
         store.write([Delete(key)])
     found = list(Redrive(store, HARD_TYPES).run_all())
@@ -411,7 +411,7 @@ def test_what_fails_ends_with_1_and_is_told(
     local: Engine, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     profile_ = local.world().track("s1")["profile"]["id"]
-    local.store.write([Put(keys.node_head(SPACE, profile_node(profile_)), {"rev": 1})])
+    local.store.write([Put(keys.node_head(SPACE, profile_node(profile_)), {"known": True})])
     assert run() == 1
     told = capsys.readouterr().out
     assert "failed" in told
