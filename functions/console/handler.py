@@ -1,4 +1,4 @@
-"""GET /console: the console's static files. Its scripts read all data from the API, with a server key."""
+"""GET /console: static files; their scripts read all data from the API, with a server key."""
 
 from __future__ import annotations
 

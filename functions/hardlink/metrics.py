@@ -42,7 +42,7 @@ class MetricsSnapshot(NamedTuple):
 
     @property
     def has_values(self) -> bool:
-        """Whether anything was counted or measured."""
+        """True if anything was counted or measured."""
         return bool(self.counts or self.durations)
 
 

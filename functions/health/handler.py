@@ -1,4 +1,4 @@
-"""GET /health: whether the tables answer."""
+"""GET /health: a check that the tables answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROBES = (keys.session_head("health", "probe"), keys.node_head("health", profil
 
 @entrypoint
 def handler(_request: Request) -> Answer:
-    """200 when calls can be carried out, 503 when the tables don't answer."""
+    """Answer 200, or 503 if the tables do not answer."""
     for probe in _PROBES:
         store.get([probe])
     return Answer({"status": "ok"})

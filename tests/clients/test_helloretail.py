@@ -126,7 +126,7 @@ def test_a_customer_id_that_names_nobody_is_told_and_the_conversion_kept(shop: C
     user = fresh("hr")
     answer = collect(shop, "conversion", user, **CONVERSION, customerId="undefined")
     assert answer.status == 200
-    assert "identifies nobody" in answer.json["warnings"][0]
+    assert "a placeholder, not an ID" in answer.json["warnings"][0]
     assert len(shop.get("sessions", user, "events").json["events"]) == 1
     assert collect(shop, "customer", user, customerId="undefined").status == 400
 

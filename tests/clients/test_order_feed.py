@@ -118,7 +118,7 @@ def test_a_guest_is_known_by_the_address(shop: Client) -> None:
     email = f"{fresh()}@x.y"
     reply = feed(shop, row(fresh("o"), email=email, customerId="0"))
     assert statuses(reply) == ["stored"]
-    assert "identifies nobody" in reply.json["results"][0]["warnings"][0]
+    assert "a placeholder, not an ID" in reply.json["results"][0]["warnings"][0]
     shop.settles("email", email, "conversion")
 
 

@@ -144,8 +144,8 @@ def test_consents(type_: str, properties: dict[str, Any], consents: dict[str, An
 @pytest.mark.parametrize(
     ("type_", "properties", "warned"),
     [
-        ("sign-in", {"email": "undefined"}, "p.contact.email.main: this value identifies nobody"),
-        ("sign-in", {"pk": ""}, "p.identifier.pk: this value identifies nobody"),
+        ("sign-in", {"email": "undefined"}, "p.contact.email.main: a placeholder, not an ID"),
+        ("sign-in", {"pk": ""}, "p.identifier.pk: a placeholder, not an ID"),
         (
             "sign-in",
             {"pk": "a", "login": "b"},

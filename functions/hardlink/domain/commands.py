@@ -33,7 +33,7 @@ from hardlink.domain.schema import (
 MOST_EVENTS = 500
 """Events of one call."""
 TRACKING = "tracking"
-"""The consent that decides whether anything is stored: only `/consent` says it."""
+"""The consent to store anything at all, which only `/consent` sets."""
 
 Properties = Mapping[str, Any]
 _C = TypeVar("_C", bound="WriteCommand")
@@ -53,7 +53,7 @@ class Options(NamedTuple):
 
     @property
     def saves(self) -> bool:
-        """Whether the events that this stands on are to be stored."""
+        """True if the events with these options are stored."""
         return self.save and self.save_event and self.save_events
 
 
@@ -89,7 +89,7 @@ class Event(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class WriteCommand:
-    """What every write call says: its source, and the session if it has one.
+    """The common fields of all write calls: source, session, clock and token.
 
     `sent`: the device's clock when it sent the call, milliseconds. It stands in the body for
     browsers, which ask for permission first where it stands in a header (Tracardi's `x-timestamp`).
@@ -152,12 +152,12 @@ class Track(WriteCommand):
 
     @property
     def says_values(self) -> bool:
-        """Whether anything is said about the visitor beside who it is."""
+        """True if the call sets values of the visitor."""
         return bool(self.segments or self.traits or self.attributes or self.consents)
 
     @property
     def is_of_no_device(self) -> bool:
-        """Whether it is kept under the customer's own session."""
+        """True if its events are stored under the customer's own session."""
         return self.server_side and self.session is None
 
     def own_session_id(self, ids: Sequence[Node]) -> str | None:
@@ -165,7 +165,7 @@ class Track(WriteCommand):
         if not self.is_of_no_device:
             return None
         if not ids:
-            raise Invalid("say whose events these are: send at least one identifier", "ids")
+            raise Invalid("send at least one identifier of the customer", "ids")
         return synthetic_ids.customer_session(ids[0])
 
     @property
@@ -227,7 +227,7 @@ class Keep(WriteCommand):
 def read(command: type[_C], body: object) -> _C:
     """A command from a parsed JSON body. Raises `Invalid`, and `TooLarge` for too many events."""
     if not isinstance(body, Mapping):
-        raise Invalid("the body is a JSON object")
+        raise Invalid("the body must be a JSON object")
     found = command(**validate(_COMMANDS[command], body))
     if isinstance(found, Track) and len(found.events) > MOST_EVENTS:
         raise TooLarge(f"{len(found.events)} events: send at most {MOST_EVENTS} a call", "events")
@@ -237,7 +237,7 @@ def read(command: type[_C], body: object) -> _C:
         values.check_values(found.consents, "consents")
         if TRACKING in found.consents:
             raise Invalid(
-                "whether somebody is tracked is said by /consent: leave it out here",
+                "only /consent sets this consent: leave it out here",
                 f"consents.{TRACKING}",
             )
     if isinstance(found, Track):
@@ -256,7 +256,7 @@ def event(body: object, number: int) -> Event:
     """
     field = f"events[{number}]"
     if not isinstance(body, Mapping):
-        raise Invalid("an event is a JSON object with a type", field)
+        raise Invalid("must be a JSON object with a type", field)
     found = Event(**validate(_EVENT, body, f"{field}."))
     values.check_name(found.type, f"{field}.type")
     values.check_values(found.properties, f"{field}.properties")
@@ -271,7 +271,7 @@ def event_id(found: Event, number: int) -> str | None:
 
 
 def event_time(found: Event, number: int) -> int | None:
-    """When an event happened on the device's clock, if the client says so. Raises `Invalid`."""
+    """Parse the time of an event on the device's clock, if it has one. Raises `Invalid`."""
     if found.happened is None:
         return None
     return times.parse_time(found.happened, f"events[{number}].time")

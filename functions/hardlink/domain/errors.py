@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+UNKNOWN_IDENTIFIER = "no customer has this identifier yet (association takes a moment)"
+
 
 class HardlinkError(Exception):
     """An error that is answered as `{"error": {"code", "message", "field"?}}` with `status`."""

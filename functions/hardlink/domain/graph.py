@@ -1,7 +1,7 @@
 """The identity forest: nodes, the link history of each node, and the spans folded from it.
 
-A profile links to a soft or a hard identifier, a soft identifier to a hard one; a hard identifier is
-a root, which is the customer. Links are never overwritten: a history of entries is only added to,
+A profile links to a soft or a hard identifier, a soft identifier to a hard one. A hard identifier
+is a root: the customer. Links are never overwritten: a history of entries is only added to,
 and an entry is undone by marking it. Everything else follows from the entries. No I/O.
 """
 
@@ -36,7 +36,7 @@ class Node(NamedTuple):
 
 
 NOBODY = Node(NOBODY_TYPE, "")
-"""Placeholder for an erased node in a link history: what was linked to it belongs to no customer."""
+"""Placeholder for an erased node in a link history: what was linked to it has no customer."""
 
 
 def profile_node(value: str) -> Node:

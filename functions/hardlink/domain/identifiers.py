@@ -37,7 +37,7 @@ def parse_identifier(value: object, field: str) -> str:
     """Parse the ID of a visitor, trimmed. Raises `Invalid` naming `field`."""
     text = parse_id(value, field)
     if is_placeholder(text):
-        raise Invalid("this value identifies nobody: leave it out, or send the real ID", field)
+        raise Invalid("a placeholder, not an ID: leave it out, or send the real ID", field)
     return text
 
 

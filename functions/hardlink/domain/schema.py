@@ -1,4 +1,4 @@
-"""Schemas of request bodies, and the one translation of their errors into words of a shop developer.
+"""Schemas of request bodies, and the one translation of their errors into plain words.
 
 Built on pydantic's core without its models: importing the models costs a quarter of a cold start.
 

@@ -169,7 +169,7 @@ def _claimed_nodes(claims: Mapping[str, Any], project: Project) -> dict[str, Nod
     try:
         return {name: project.parse_node(name, value, name) for name, value in values.items()}
     except Invalid as error:
-        raise _bad_token(f"the claim {error.field!r} is no ID: {error.message}") from error
+        raise _bad_token(f"the claim {error.field!r} is not an ID: {error.message}") from error
 
 
 def _bad_token(message: str, field: str = "token") -> UnverifiedIdentity:

@@ -117,7 +117,7 @@ class Project:
         return next((name for name, type_ in self.identifiers.items() if type_.email), None)
 
     def declares(self, spelling: str) -> bool:
-        """Whether a type is declared, in any spelling."""
+        """Check whether a type is declared, in any spelling."""
         return self.find_type(spelling) is not None
 
     def find_type(self, spelling: str) -> str | None:
@@ -221,7 +221,7 @@ class Source:
 
     @property
     def system_events(self) -> bool:
-        """Whether a visit begins with Tracardi's system events."""
+        """True if a visit begins with Tracardi's system events."""
         return self.tracardi
 
 

@@ -1,4 +1,4 @@
-"""Points in time: integers, microseconds since 1970-01-01T00:00Z, so that no conversion loses order."""
+"""Points in time: integers, microseconds since 1970-01-01T00:00Z, which every store keeps exact."""
 
 from __future__ import annotations
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hardlink.domain.errors import NotFound
+from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
 from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.records import SessionRow
 from hardlink.queries.customer import Customer
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.store import Store
 
-UNKNOWN_IDENTIFIER = "no customer has this identifier yet (association takes a moment)"
 _MOST_HOPS = 3
 """Levels of the identity forest: profile, soft identifier, hard identifier."""
 

@@ -9,12 +9,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from hardlink.domain import values
-from hardlink.domain.errors import Invalid, NotFound
+from hardlink.domain.errors import UNKNOWN_IDENTIFIER, Invalid, NotFound
 from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.records import Item, Key, SessionRow
 from hardlink.domain.times import END
 from hardlink.queries.customer import Customer
-from hardlink.queries.customer_lookup import UNKNOWN_IDENTIFIER, find_customer
+from hardlink.queries.customer_lookup import find_customer
 from hardlink.queries.export_budget import MOST_READ, Budget
 from hardlink.queries.paging import MOST_EVENTS, EventQuery, parse_cursor
 from hardlink.queries.timeline import Timeline

@@ -40,7 +40,7 @@ class EventQuery:
 
     @property
     def includes_visits(self) -> bool:
-        """Whether events may be selected that are derived from session pings."""
+        """True if it may select events that are derived from session pings."""
         return self.derived and (self.type is None or self.type in derived_events.VISITS)
 
     def selects(self, type_: str, position: Position) -> bool:

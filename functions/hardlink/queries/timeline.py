@@ -130,8 +130,8 @@ class Timeline:
     ) -> list[TimelineEvent]:
         """Read the newest events of all intervals, and of `derived`, which lie in none.
 
-        Intervals are read in waves, by their `bound`. Reading stops when no unread interval can hold
-        a newer event.
+        Intervals are read in waves, by their `bound`, until no unread interval can hold a newer
+        event.
         """
         unread = sorted(paging.clip_intervals(intervals, query), key=_bound, reverse=True)
         newest = paging.select_newest(derived, query.limit)

@@ -12,9 +12,7 @@ from hardlink.domain.records import Session
 Answer = dict[str, Any]
 OPTED_OUT = "opted out: this visitor denied tracking, nothing was stored"
 BOT = "sent by a bot: this source drops what bots send, nothing was stored or linked"
-ERASED = (
-    "erased: it happened before somebody whom this names was erased, and nothing of it is stored"
-)
+ERASED = "erased: older than the erasure of a customer whom it names, nothing was stored"
 NOT_KEPT = frozenset({OPTED_OUT, BOT})
 """Warnings with which nothing of a call was stored."""
 

@@ -47,7 +47,7 @@ class Consents:
         """
         denied = command.tracking == "denied"
         if command.erase and not denied:
-            raise Invalid("whoever is erased is not tracked: send tracking as denied", "erase")
+            raise Invalid("an erased visitor cannot be tracked: send tracking as denied", "erase")
         visit = Visit(
             command.session_id or self._new_id(),
             profile=command.profile,

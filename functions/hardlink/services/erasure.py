@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from hardlink.domain import synthetic_ids
-from hardlink.domain.errors import NotFound
+from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
 from hardlink.domain.graph import (
     NOBODY,
     PROFILE,
@@ -63,7 +63,7 @@ class Erasure:
     def erase_customer(self, project_id: str, identifier: Node) -> str:
         """Erase the customer that an identifier finds, or an anonymous profile; answers the receipt's ID.
 
-        Raises `NotFound` where nobody is known by it.
+        Raises `NotFound` where no customer has it.
         """
         node = identifier
         for hop in range(_DEEPEST):
@@ -78,14 +78,14 @@ class Erasure:
                 return self.erase_node(project_id, node)
             else:
                 break
-        raise NotFound("nobody is known by this identifier")
+        raise NotFound(UNKNOWN_IDENTIFIER)
 
     def erase_node(self, project_id: str, node: Node) -> str:
         """Erase a customer or a profile; answers the receipt's ID. When it answers, nothing late is taken any more."""
         for _ in optimistic_retries():
             record = nodes.read_records(self._store, project_id, [node])[node]
             if not record.state.rev:
-                raise NotFound("nobody is known by this identifier")
+                raise NotFound(UNKNOWN_IDENTIFIER)
             id_ = record.erasure
             if not record.erasing_since:
                 id_, now = self._new_id(), self._clock()

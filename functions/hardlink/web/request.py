@@ -66,7 +66,7 @@ class Request:
 
     @property
     def accepts_gzip(self) -> bool:
-        """Whether the client accepts a gzip answer."""
+        """True if the client accepts a gzip answer."""
         return "gzip" in (self.header("accept-encoding") or "")
 
     @property
@@ -89,7 +89,10 @@ class Request:
 
     @property
     def fields(self) -> object:
-        """The body as JSON or as a form; `{}` without a body. Raises `UnreadableBody`, `TooLarge`."""
+        """The body as JSON or as a form; `{}` without a body.
+
+        Raises `UnreadableBody`, `TooLarge`.
+        """
         if not self.has_body:
             return {}
         content_type = (self.header("content-type") or "").partition(";")[0].strip().lower()
@@ -99,7 +102,7 @@ class Request:
 
     @property
     def has_body(self) -> bool:
-        """Whether the request has a body."""
+        """True if the request has a body."""
         return bool(self._event.get("body"))
 
     @cached_property
@@ -183,7 +186,7 @@ def _parse_form(text: str) -> dict[str, Any]:
 
 
 def _count_levels(value: object) -> int:
-    """Count the levels of objects and arrays, level by level: recursion would overflow the stack."""
+    """Count the levels of objects and arrays, without recursion that would overflow the stack."""
     depth = 0
     level = _containers([value])
     while level:
