@@ -1,6 +1,8 @@
-"""Lambda's part between a table's stream and `associate`: filter, batches, order, retries; nothing is ever skipped.
+"""Lambda's part between a table's stream and `associate`: filter, batches, order and retries.
 
-A batch that fails at its first record, or whole, comes again in halves, until the record that fails is alone.
+A batch that fails whole is halved until the record that fails is alone, as with
+`BisectBatchOnFunctionError`:
+https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 """
 
 from __future__ import annotations
@@ -18,14 +20,14 @@ from infra.local import moto_engine
 
 Record = dict[str, Any]
 Invoke = Callable[[dict[str, Any]], Any]
-_LONGEST_PAUSE = 2.0
+_MAX_PAUSE = 2.0
 _FIRST_PAUSE = 0.05
-_GLANCE = 1.0
-"""Seconds after which a thread looks for records though nobody woke it."""
+_POLL_INTERVAL = 1.0
+"""Seconds after which a thread looks for records without being woken."""
 
 
 class Shard:
-    """The records of one table, delivered in their order, at least once each."""
+    """The records of one table, delivered in their order, each at least once."""
 
     def __init__(
         self,
@@ -37,7 +39,7 @@ class Shard:
     ) -> None:
         self.table = table
         self.failed: list[Record] = []
-        """Records that were given up: what the stack sends to its on-failure queue."""
+        """Records that were given up, which the stack would send to its failure queue."""
         self._invoke = invoke
         self._retries = retries
         self._first_pause = first_pause
@@ -47,33 +49,34 @@ class Shard:
 
     @property
     def idle(self) -> bool:
-        """Whether every record was delivered."""
+        """True once every record was delivered."""
         with moto_engine.LOCK:
             return not self._waiting and not moto_engine.has_records(self.table)
 
     def deliver(self) -> float:
-        """Deliver one batch, if there is one; answers the seconds to wait before the next attempt."""
-        with moto_engine.LOCK:  # else somebody could find neither of the two holding the records
-            taken = moto_engine.take_records(self.table)
-            self._waiting += (record for record in taken if is_wanted(self.table, record))
+        """Deliver one batch, if there is one. Return the seconds to wait before the next attempt."""
+        with moto_engine.LOCK:  # or `idle` could see the records in neither of the two places
+            for record in moto_engine.take_records(self.table):
+                if is_wanted(self.table, record):
+                    self._waiting.append(record)
         batch = self._waiting[: self._size]
         if not batch:
             return 0
-        done = self._delivered(batch)
+        done = self._invoke_for(batch)
         del self._waiting[:done]
         if done == len(batch):
-            self._go_on()
+            self._reset_batch()
             return 0
         if not done and len(batch) > 1:
-            self._size = (len(batch) + 1) // 2  # bisected, which is no retry
+            self._size = (len(batch) + 1) // 2  # halving a batch counts as no retry
             return self._first_pause
-        return self._again(progress=done > 0)
+        return self._plan_retry(progress=done > 0)
 
-    def _go_on(self) -> None:
+    def _reset_batch(self) -> None:
         self._size, self._tries = topology.STREAM_BATCH, 0
 
-    def _delivered(self, batch: list[Record]) -> int:
-        """How many records from the start of a batch are done."""
+    def _invoke_for(self, batch: list[Record]) -> int:
+        """Invoke the function. Return how many records from the start of the batch are done."""
         try:
             answer = self._invoke({"Records": batch})
         except Exception:  # noqa: BLE001 (whatever it raises, Lambda tries the batch again)
@@ -84,12 +87,15 @@ class Shard:
         numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
         if not failed <= set(numbers):  # Lambda takes an unknown identifier for a failure of all
             return 0
-        return next((i for i, number in enumerate(numbers) if number in failed), len(batch))
+        for index, number in enumerate(numbers):
+            if number in failed:
+                return index
+        return len(batch)
 
-    def _again(self, *, progress: bool) -> float:
+    def _plan_retry(self, *, progress: bool) -> float:
         self._tries = 1 if progress else self._tries + 1
         if self._tries > self._retries:
-            self._go_on()
+            self._reset_batch()
             record = self._waiting.pop(0)
             self.failed.append(record)
             number = record["dynamodb"]["SequenceNumber"]
@@ -97,11 +103,11 @@ class Shard:
                 f"streams: gave up on record {number} of {self.table}", file=sys.stderr, flush=True
             )
             return 0
-        return min(_LONGEST_PAUSE, self._first_pause * 2.0 ** (self._tries - 1))
+        return min(_MAX_PAUSE, self._first_pause * 2.0 ** (self._tries - 1))
 
 
 class StreamPollers:
-    """A thread for every table's shard, woken by writes."""
+    """A thread for the shard of each table, woken by writes."""
 
     def __init__(self, tables: Iterable[str], invoke: Invoke) -> None:
         self.shards = [Shard(table, invoke) for table in tables]
@@ -110,7 +116,7 @@ class StreamPollers:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Deliver in the background, until the end of the `with` block."""
+        """Deliver in the background during a `with` block."""
         threads = [
             threading.Thread(target=self._run, args=pair, name=f"stream-{pair[0].table}")
             for pair in zip(self.shards, self._wakers, strict=True)
@@ -125,9 +131,9 @@ class StreamPollers:
             yield
 
     def drain(self, seconds: float) -> bool:
-        """Wait until everything written was delivered; `False` when it takes longer."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        """Wait until every record was delivered. Return `False` if that takes longer."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
             with moto_engine.LOCK:
                 if all(shard.idle for shard in self.shards):
                     return True
@@ -141,26 +147,32 @@ class StreamPollers:
 
     def _run(self, shard: Shard, waker: threading.Event) -> None:
         while not self._stopped.is_set():
-            waker.clear()  # before looking: a write after the look wakes again
+            waker.clear()  # before the delivery, so that a write during it wakes the thread again
             pause = shard.deliver()
             if pause:
                 self._stopped.wait(pause)
             elif shard.idle:
-                waker.wait(_GLANCE)
+                waker.wait(_POLL_INTERVAL)
 
 
 def is_wanted(table: str, record: Record) -> bool:
-    """Whether the plan's filter lets a record of this table through to the function."""
+    """Apply the filter of `topology` for `associate` to a record of a table."""
     return matches_filter(topology.STREAM_FILTERS[table], record)
 
 
 def matches_filter(pattern: Any, value: Any) -> bool:
-    """Lambda's event filtering, as far as the plan uses it: nested objects, lists of values or beginnings allowed."""
-    if isinstance(pattern, Mapping):
-        return isinstance(value, Mapping) and all(
-            matches_filter(inner, value.get(name)) for name, inner in pattern.items()
-        )
-    return any(
-        str(value).startswith(one["prefix"]) if isinstance(one, Mapping) else value == one
-        for one in pattern
-    )
+    """Apply a filter of Lambda, as far as `topology` uses them.
+
+    A pattern is an object of patterns, or a list of allowed values and prefixes.
+    """
+    if not isinstance(pattern, Mapping):
+        return any(_matches_condition(condition, value) for condition in pattern)
+    if not isinstance(value, Mapping):
+        return False
+    return all(matches_filter(inner, value.get(name)) for name, inner in pattern.items())
+
+
+def _matches_condition(condition: Any, value: Any) -> bool:
+    if isinstance(condition, Mapping):
+        return str(value).startswith(condition["prefix"])
+    return bool(value == condition)

@@ -1,7 +1,8 @@
-"""Calls functions with sample events on empty tables: `python -m infra.local.invoke events/track.json`.
+"""Call functions with sample events: `python -m infra.local.invoke events/track.json`.
 
-Several files are carried out in their order, on the same tables: track.json identify-soft.json
-associate-customers.json customer-events.json shows how history joins a customer.
+The tables are empty at the start. Several files are called in their order, on the same tables:
+track.json identify-soft.json associate-customers.json customer-events.json show how the events of
+a session become a customer's.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from infra import routes, topology
 from infra.local import lambda_runtime
 
 SERVER_KEY = "sample-server-key"
-"""What the sample events of the read calls carry."""
+"""The key in sample events of routes that need a server key."""
 
 
 def find_function(event: dict[str, Any]) -> str:
-    """The function that an event is for. Raises `ValueError` where no route, stream or queue brings it."""
+    """Find the function of an event. Raises `ValueError` if no route, stream or queue has one."""
     if "Records" in event:
         if event["Records"][0]["eventSource"] == "aws:sqs":
             return "erase"
@@ -32,13 +33,13 @@ def find_function(event: dict[str, Any]) -> str:
 
 
 def read_event(path: Path) -> dict[str, Any]:
-    """An event from its file."""
+    """Read an event from its file."""
     event: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return event
 
 
 def main(names: list[str]) -> int:
-    """Carry out the events in these files, and print what is answered."""
+    """Call the functions with the events of these files, and print their results."""
     if not names:
         print(__doc__, file=sys.stderr)
         return 2
@@ -48,11 +49,11 @@ def main(names: list[str]) -> int:
             event = read_event(path)
             function = find_function(event)
             answer = deployment.invoke(function, event)
-            print(f"{path} -> {function}: {_shown(answer)}", flush=True)
+            print(f"{path} -> {function}: {_format_result(answer)}", flush=True)
     return 0
 
 
-def _shown(answer: Any) -> str:
+def _format_result(answer: Any) -> str:
     if "statusCode" not in answer:
         return json.dumps(answer, indent=2)
     return f"{answer['statusCode']} {json.dumps(json.loads(answer['body']), indent=2)}"

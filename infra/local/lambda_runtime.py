@@ -1,4 +1,4 @@
-"""The functions as Lambda runs them: the same handlers, with the environment that the stack sets, on moto."""
+"""Lambda's part on one machine: the handlers, with the environment that the stack sets, on moto."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from infra.local.sqs import create_queue
 if str(topology.FUNCTIONS) not in sys.path:
     sys.path.insert(0, str(topology.FUNCTIONS))
 
-# The functions' folder is no package: in Lambda, too, it is found on the path.
+# The functions' folder is not a package: Lambda has it on the path, too.
 from hardlink.domain import sources_schema
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.sources import Sources
@@ -32,7 +32,8 @@ from hardlink.domain.sources_schema import SourcesError
 from hardlink.storage import erasure_queue
 from hardlink.web import caller, wiring
 
-_CACHED = (
+# Caches of values that depend on the environment of a deployment.
+_CACHES = (
     erasure_queue.open_queue,
     wiring.tables,
     caller.deployed_sources,
@@ -54,7 +55,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """What Lambda tells a function about its call."""
+    """The context object that Lambda hands to a handler."""
 
     function_name: str
     aws_request_id: str
@@ -63,18 +64,21 @@ class LambdaContext:
 
     @property
     def invoked_function_arn(self) -> str:
-        """The function's name in full."""
+        """The ARN of the function."""
         place = f"{moto_engine.REGION}:{moto_engine.ACCOUNT}"
         return f"arn:aws:lambda:{place}:function:{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Always plenty: nothing is cut off here."""
+        """Return a constant, because no function is stopped here."""
         return 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The functions of one running service, its sources, the real names of its tables, the URL of its queue."""
+    """A running deployment.
+
+    `tables`: real names of the tables by their name in `topology`. `erasures`: URL of the queue.
+    """
 
     handlers: Mapping[str, Handler]
     sources: Sources
@@ -82,12 +86,12 @@ class Deployment:
     erasures: str
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Call a function; what its handler raises is raised."""
+        """Call a function, and raise what its handler raises."""
         return self.handlers[function](event, LambdaContext(function, str(uuid4())))
 
 
 def load_sources(path: Path) -> Sources:
-    """The sources that a file declares. Raises `SourcesError`."""
+    """Read the sources that a file declares. Raises `SourcesError`."""
     return sources_schema.load_sources(path)
 
 
@@ -95,60 +99,70 @@ def load_sources(path: Path) -> Sources:
 def run_deployment(
     path: Path, server_keys: Mapping[str, str], signing_keys: Mapping[str, str] = NOTHING
 ) -> Iterator[Deployment]:
-    """Every function of the plan on empty tables and an empty queue.
+    """Deploy every function of `topology`, on empty tables and an empty queue.
 
-    `server_keys`: one key a project; `signing_keys`: where one is used.
-    Raises `SourcesError` where the file of sources can't be used.
+    `server_keys`: one key a project. `signing_keys`: one key for each project that needs one;
+    random keys are made for the others. Raises `SourcesError`.
     """
-    found = load_sources(path)
+    sources = load_sources(path)
     with moto_engine.run_engine(), patch.dict(os.environ):
         names = moto_engine.create_tables(boto3.client("dynamodb"))
-        vault = boto3.client("secretsmanager")
-        for project, key in server_keys.items():
-            vault.create_secret(Name=_secret(project), SecretString=key)
-        for project in found.signing_projects:
-            key = signing_keys.get(project) or token_urlsafe()
-            vault.create_secret(Name=_signing(project), SecretString=key)
+        _create_secrets(sources, server_keys, signing_keys)
         url = create_queue(
-            "erasures", runs=topology.ERASURE_MAX_RUNS, hidden=topology.ERASURE_VISIBILITY_TIMEOUT
+            "erasures",
+            max_runs=topology.ERASURE_MAX_RUNS,
+            visibility_timeout=topology.ERASURE_VISIBILITY_TIMEOUT,
         )
-        os.environ.update({**_environment(found, path, names), "HARDLINK_ERASURES": url})
-        for cached in _CACHED:
-            cached.cache_clear()
+        os.environ.update({**_environment(sources, path, names), "HARDLINK_ERASURES": url})
+        for cache in _CACHES:
+            cache.cache_clear()
         handlers = {name: load_handler(name) for name in topology.FUNCTIONS_BY_NAME}
-        yield Deployment(handlers, found, names, url)
+        yield Deployment(handlers, sources, names, url)
 
 
-def _secret(project: str) -> str:
+def _create_secrets(
+    sources: Sources, server_keys: Mapping[str, str], signing_keys: Mapping[str, str]
+) -> None:
+    client = boto3.client("secretsmanager")
+    for project, key in server_keys.items():
+        client.create_secret(Name=_server_key_name(project), SecretString=key)
+    for project in sources.signing_projects:
+        key = signing_keys.get(project) or token_urlsafe()
+        client.create_secret(Name=_signing_key_name(project), SecretString=key)
+
+
+def _server_key_name(project: str) -> str:
     return f"hardlink/{project}/server-key"
 
 
-def _signing(project: str) -> str:
+def _signing_key_name(project: str) -> str:
     return f"hardlink/{project}/signing-key"
 
 
-def _environment(found: Sources, path: Path, names: Mapping[str, str]) -> dict[str, str]:
-    """The variables of every function."""
-    hard = {name: sorted(types) for name, types in found.hard_types.items()}
+def _environment(sources: Sources, path: Path, names: Mapping[str, str]) -> dict[str, str]:
+    """Variables of every function."""
+    hard = {name: sorted(types) for name, types in sources.hard_types.items()}
     return {
         "HARDLINK_SESSIONS_TABLE": names["sessions"],
         "HARDLINK_CUSTOMERS_TABLE": names["customers"],
         "HARDLINK_SOURCES": str(path),
         "HARDLINK_HARD_TYPES": json.dumps(hard),
-        "HARDLINK_SERVER_KEYS": json.dumps({name: _secret(name) for name in found.projects}),
+        "HARDLINK_SERVER_KEYS": json.dumps(
+            {name: _server_key_name(name) for name in sources.projects}
+        ),
         "HARDLINK_SIGNING_KEYS": json.dumps(
-            {name: _signing(name) for name in found.signing_projects}
+            {name: _signing_key_name(name) for name in sources.signing_projects}
         ),
         "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL", "ERROR"),
     }
 
 
 def load_handler(function: str) -> Handler:
-    """A function's handler, its module run anew."""
+    """Load a function's handler from a new instance of its module."""
     path = topology.FUNCTIONS / function / "handler.py"
     spec = importlib.util.spec_from_file_location(f"function_{function}", path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} can't be loaded")
+        raise ImportError(f"{path} could not be loaded")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return cast("Handler", module.handler)

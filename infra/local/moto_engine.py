@@ -1,11 +1,15 @@
-"""DynamoDB and Secrets Manager in this process, on moto: made safe for threads, and taught what the store needs.
+"""AWS services in this process, on moto, with patches that the store needs.
 
-Four things differ from plain `mock_aws`, each only while an engine runs:
+Why moto is patched (only while an engine runs):
 
-- one lock around every call, as moto's tables are no safer for threads than a plain `dict`;
-- `BatchExecuteStatement` carries out `INSERT INTO ... VALUE {...}` with parameters, and answers `DuplicateItem`;
-- a transaction remembers the items it touches, where moto copies the whole table once per action, streams included;
-- a query reads its own partition, where moto reads and sorts the whole table.
+- One lock around every call: moto's tables are plain dictionaries, which are not thread-safe.
+- `BatchExecuteStatement` carries out `INSERT INTO ... VALUE {...}` with parameters and answers
+  `DuplicateItem`: moto knows neither.
+- A transaction remembers the items it touches: moto copies the whole table for every action,
+  including its stream records.
+- A query reads one partition: moto reads and sorts the whole table.
+- A stream record is added without moto's Lambda, whose import delays the first write by most of a
+  second.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ from infra import topology
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 LOCK = threading.RLock()
-"""Held during every call. Hold it yourself to look at moto's tables directly."""
+"""Held during every call. Hold it to read moto's tables directly."""
 
 _ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "local",
@@ -40,37 +44,42 @@ _ENVIRONMENT = {
     "AWS_SESSION_TOKEN": "local",
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
-    # Else recent botocore sends calls to hosts with the account in their name, which moto does not know.
+    # By default botocore sends calls to hosts with the account in their name, unknown to moto.
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
-    # Nothing of this machine's own AWS set-up may lead a call to a real account.
+    # No AWS configuration of this machine may lead a call to a real account.
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-_MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+_UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 _INSERT = re.compile(r"""\s*INSERT\s+INTO\s+"(?P<table>[^"]+)"\s+VALUE\s*\{(?P<pairs>.*)\}\s*""")
 _PAIR = re.compile(r"""\s*'(?P<name>[^']+)'\s*:\s*\?\s*(?:,|$)""")
 _DUPLICATE = {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}
 
-_answer = BotocoreStubber.__call__
+_answer_call = BotocoreStubber.__call__
 _batch_execute_statement = DynamoDBBackend.batch_execute_statement
 _transact_write_items = DynamoDBBackend.transact_write_items
-_query = Table.query
+_query_table = Table.query
 _listeners: list[Callable[[], None]] = []
 _running = ExitStack()
 
 
 @contextmanager
 def run_engine() -> Iterator[None]:
-    """Runs moto during a `with` block, empty at its start; clients made inside it never leave this process."""
+    """Run moto during a `with` block, empty at its start.
+
+    Clients that are created inside the block send nothing to the network.
+    """
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, _ENVIRONMENT))
-        for name in _MISLEADING:
+        for name in _UNSET:
             os.environ.pop(name, None)
-        stack.enter_context(patch.object(BotocoreStubber, "__call__", _answer_one_at_a_time))
-        stack.enter_context(patch.object(DynamoDBBackend, "batch_execute_statement", _batch))
-        stack.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transact))
+        stack.enter_context(patch.object(BotocoreStubber, "__call__", _answer_locked))
+        stack.enter_context(patch.object(DynamoDBBackend, "batch_execute_statement", _insert_batch))
+        stack.enter_context(
+            patch.object(DynamoDBBackend, "transact_write_items", _write_transaction)
+        )
         stack.enter_context(patch.object(Table, "query", _query_partition))
         stack.enter_context(patch.object(StreamShard, "add", _add_record))
         stack.enter_context(mock_aws())
@@ -78,17 +87,20 @@ def run_engine() -> Iterator[None]:
 
 
 def start_engine() -> None:
-    """`engine()` until `stop()`, for programs and for fixtures that are no `with` block."""
+    """Run an engine until `stop_engine()`, for programs and fixtures without a `with` block."""
     _running.enter_context(run_engine())
 
 
 def stop_engine() -> None:
-    """End what `start` began; everything in the tables is gone."""
+    """End the engine of `start_engine()`, and lose the content of the tables."""
     _running.close()
 
 
 def create_tables(client: Any, suffix: str = "") -> dict[str, str]:
-    """Both tables as the stack makes them, on a DynamoDB client; answers their real names by the plan's names."""
+    """Create the tables as the stack does.
+
+    `client`: of DynamoDB. `suffix`: of the real names. Returns the real name of each table.
+    """
     for table in topology.TABLES:
         keys = {table.partition: "HASH", table.sort: "RANGE"}
         client.create_table(
@@ -106,20 +118,20 @@ def create_tables(client: Any, suffix: str = "") -> dict[str, str]:
 
 
 def take_records(table: str) -> list[dict[str, Any]]:
-    """The stream records of a table since the last call, as Lambda is given them; moto forgets them."""
+    """Remove the stream records of a table from moto, and return them as Lambda gets them."""
     with LOCK:
-        found = dynamodb_backends[ACCOUNT][REGION].tables[table]
-        shard = found.stream_shard
+        backend_table = dynamodb_backends[ACCOUNT][REGION].tables[table]
+        shard = backend_table.stream_shard
         if shard is None:
             return []
         taken, shard.items = shard.items, []
         shard.starting_sequence_number += len(taken)
-        arn = f"{found.table_arn}/stream/{found.latest_stream_label}"
-    return [_as_lambda_sees_it(record.to_json(), arn) for record in taken]
+        arn = f"{backend_table.table_arn}/stream/{backend_table.latest_stream_label}"
+    return [_lambda_record(record.to_json(), arn) for record in taken]
 
 
 def has_records(table: str) -> bool:
-    """Whether `take_records` would answer any."""
+    """True if `take_records` would return any record."""
     with LOCK:
         shard = dynamodb_backends[ACCOUNT][REGION].tables[table].stream_shard
         return bool(shard and shard.items)
@@ -127,7 +139,10 @@ def has_records(table: str) -> bool:
 
 @contextmanager
 def listen_for_records(listener: Callable[[], None]) -> Iterator[None]:
-    """Call `listener` after every write of a stream record. It is called under the lock: it may only set a flag."""
+    """Call `listener` after every new stream record, during a `with` block.
+
+    It is called under the lock, so it may only set a flag.
+    """
     _listeners.append(listener)
     try:
         yield
@@ -135,33 +150,33 @@ def listen_for_records(listener: Callable[[], None]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-def _as_lambda_sees_it(record: dict[str, Any], arn: str) -> dict[str, Any]:
+def _lambda_record(record: dict[str, Any], arn: str) -> dict[str, Any]:
     change = dict(record["dynamodb"])
-    created = change["ApproximateCreationDateTime"].replace(tzinfo=UTC)  # moto's say no zone
+    created = change["ApproximateCreationDateTime"].replace(tzinfo=UTC)  # moto's have no time zone
     change["ApproximateCreationDateTime"] = created.timestamp()
     return {**record, "awsRegion": REGION, "eventSourceARN": arn, "dynamodb": change}
 
 
-def _answer_one_at_a_time(
-    stubber: BotocoreStubber, event_name: str, request: Any, **more: Any
-) -> Any:
+def _answer_locked(stubber: BotocoreStubber, event_name: str, request: Any, **more: Any) -> Any:
     with LOCK:
-        return _answer(stubber, event_name, request, **more)
+        return _answer_call(stubber, event_name, request, **more)
 
 
-def _batch(backend: DynamoDBBackend, statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Inserts with parameters here, one after the other as DynamoDB does; anything else by moto."""
-    inserts = [_INSERT.fullmatch(one["Statement"]) for one in statements]
-    if not all(inserts):
-        return _batch_execute_statement(backend, statements)
-    return [
-        _insert(backend, insert["table"], _item(insert["pairs"], one["Parameters"]))
-        for insert, one in zip(inserts, statements, strict=True)
-        if insert
-    ]
+def _insert_batch(
+    backend: DynamoDBBackend, statements: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Carry out inserts one after the other, as DynamoDB does. Others are left to moto."""
+    answers: list[dict[str, Any]] = []
+    for statement in statements:
+        insert = _INSERT.fullmatch(statement["Statement"])
+        if insert is None:
+            return _batch_execute_statement(backend, statements)
+        item = _parse_item(insert["pairs"], statement["Parameters"])
+        answers.append(_insert_item(backend, insert["table"], item))
+    return answers
 
 
-def _insert(backend: DynamoDBBackend, table: str, item: dict[str, Any]) -> dict[str, Any]:
+def _insert_item(backend: DynamoDBBackend, table: str, item: dict[str, Any]) -> dict[str, Any]:
     sort = backend.get_table(table).range_key_attr
     try:
         backend.put_item(
@@ -175,29 +190,36 @@ def _insert(backend: DynamoDBBackend, table: str, item: dict[str, Any]) -> dict[
     return {"TableName": table}
 
 
-def _item(pairs: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+def _parse_item(pairs: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     names = [pair["name"] for pair in _PAIR.finditer(pairs)]
     return dict(zip(names, parameters, strict=True))
 
 
-def _transact(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    """Carries out a transaction, undone here if it fails: what moto would copy beforehand is the table itself."""
-    touched = [_remember(backend, action) for action in transact_items]
-    shards = {id(t.stream_shard): t.stream_shard for t in backend.tables.values() if t.stream_shard}
-    lengths = {name: len(shard.items) for name, shard in shards.items()}
+def _write_transaction(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+    """Carry out a transaction, and restore the items it touches if it fails.
+
+    moto restores a copy of each table. Here the "copy" is the table itself.
+    """
+    restore_items = [_remember_item(backend, action) for action in transact_items]
+    shards = [table.stream_shard for table in backend.tables.values() if table.stream_shard]
+    lengths = [len(shard.items) for shard in shards]
     try:
-        with patch.object(Table, "__deepcopy__", lambda table, _memo: table, create=True):
+        with patch.object(Table, "__deepcopy__", _return_same, create=True):
             _transact_write_items(backend, transact_items)
     except Exception:
-        for put_back in touched:
-            put_back()
-        for name, shard in shards.items():
-            del shard.items[lengths[name] :]
+        for restore in restore_items:
+            restore()
+        for shard, length in zip(shards, lengths, strict=True):
+            del shard.items[length:]
         raise
 
 
-def _remember(backend: DynamoDBBackend, action: dict[str, Any]) -> Callable[[], None]:
-    """How to put the item of one action back as it is now."""
+def _return_same(table: Table, _memo: dict[int, Any]) -> Table:
+    return table
+
+
+def _remember_item(backend: DynamoDBBackend, action: dict[str, Any]) -> Callable[[], None]:
+    """Return a function that restores the item of an action to its present state."""
     ((kind, operation),) = action.items()
     table = backend.get_table(operation["TableName"])
     key = operation["Item" if kind == "Put" else "Key"]
@@ -205,30 +227,36 @@ def _remember(backend: DynamoDBBackend, action: dict[str, Any]) -> Callable[[], 
     sort = DynamoType(key[str(table.range_key_attr)])
     before = copy.deepcopy(table.items[partition].get(sort))
 
-    def put_back() -> None:
+    def restore() -> None:
         if before is None:
             table.items[partition].pop(sort, None)
         else:
             table.items[partition][sort] = before
 
-    return put_back
+    return restore
 
 
 def _query_partition(
     table: Table, hash_key: DynamoType | None, *arguments: Any, **more: Any
 ) -> tuple[list[Item], int, dict[str, Any] | None]:
     if hash_key is None or table.all_indexes():
-        return _query(table, hash_key, *arguments, **more)
-    own = list(table.items[hash_key].values()) if hash_key in table.items else []
-    with patch.object(table, "all_items", lambda: own):
-        return _query(table, hash_key, *arguments, **more)
+        return _query_table(table, hash_key, *arguments, **more)
+    partition = list(table.items[hash_key].values()) if hash_key in table.items else []
+    with patch.object(table, "all_items", partition.copy):
+        return _query_table(table, hash_key, *arguments, **more)
 
 
 def _add_record(shard: StreamShard, old: Item | None, new: Item | None) -> None:
-    """As moto does, without importing its Lambda, which costs the first write most of a second."""
+    """Add a stream record as moto does, without importing its Lambda."""
     view = str((shard.table.stream_specification or {})["StreamViewType"])
-    change = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
+    change = _change_name(old, new)
     number = len(shard.items) + shard.starting_sequence_number
     shard.items.append(StreamRecord(shard.table, view, change, old, new, number))
     for listener in _listeners:
         listener()
+
+
+def _change_name(old: Item | None, new: Item | None) -> str:
+    if old is None:
+        return "INSERT"
+    return "REMOVE" if new is None else "MODIFY"

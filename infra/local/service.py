@@ -1,8 +1,9 @@
-"""The whole service on one machine: the same functions, routes, tables, streams and queue, on moto (`make run`)."""
+"""The whole service on one machine, on moto: functions, routes, tables, streams and queue."""
 
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import secrets
@@ -13,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import indent
-from typing import Any
 
 from infra import routes, topology
 from infra.local import lambda_runtime
@@ -28,40 +28,44 @@ from infra.snippet import render_snippet
 HOST = "127.0.0.1"
 PORT = 8787
 _PORTS = range(1, 65536)
+_PORT_ERRORS = {
+    errno.EADDRINUSE: "is in use, maybe by another Hardlink",
+    errno.EACCES: "is reserved for the system",
+}
 _GRACE = 10.0
-"""Seconds that calls and stream records in flight get at the end."""
+"""Seconds for calls and stream records in flight at the end."""
 
 
 class UnusableSetting(Exception):
-    """What was set can't be used: the message says what to do."""
+    """A setting that can't be used. The message says what to do."""
 
 
 def read_port() -> int:
-    """The port of the local service: `PORT=`, or the usual one. Raises `Unusable`."""
+    """Read the port from `PORT`, or return the default. Raises `UnusableSetting`."""
     text = os.environ.get("PORT") or str(PORT)
     if not (text.isascii() and text.isdigit() and int(text) in _PORTS):
-        raise UnusableSetting(f"PORT={text!r} is no port: choose a number from 1 to 65535")
+        raise UnusableSetting(f"PORT={text!r} is not a port: choose a number from 1 to 65535")
     return int(text)
 
 
 def server_key_file(number: int) -> Path:
-    """Where a service that listens on this port leaves its server key, for `make walk`."""
+    """The file in which a service on this port leaves its server key for `make walk`."""
     return topology.ROOT / ".cache" / f"local-server-key-{number}"
 
 
 def main() -> int:
-    """Serve until Ctrl-C; answers the exit code."""
+    """Serve until Ctrl-C, and return the exit code."""
     if "POWERTOOLS_LOG_LEVEL" not in os.environ:
-        # The server prints a line a call itself.
+        # The server prints a line for each call itself.
         logging.getLogger("hardlink").setLevel(logging.ERROR)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with _running(read_port()) as welcome:
+        with _run_service(read_port()) as welcome:
             print(welcome, flush=True)
             stop.wait()
-            print("\nHardlink finishes what is in flight, and ends.", flush=True)
+            print("\nHardlink finishes the calls in flight, and ends.", flush=True)
     except (SourcesError, UnusableSetting) as error:
         print(error, file=sys.stderr)
         return 1
@@ -69,13 +73,13 @@ def main() -> int:
 
 
 @contextmanager
-def _running(number: int) -> Iterator[str]:
-    """The service for the length of a `with` block; gives what to tell whoever started it. Raises `Unusable`."""
+def _run_service(number: int) -> Iterator[str]:
+    """Run the service during a `with` block, and yield a welcome. Raises `UnusableSetting`."""
     sources = lambda_runtime.load_sources(topology.SOURCES)
-    keys = _keys("HARDLINK_SERVER_KEY", sources.projects)
-    signing = _keys("HARDLINK_SIGNING_KEY", sources.signing_projects)
+    keys = _project_keys("HARDLINK_SERVER_KEY", sources.projects)
+    signing = _project_keys("HARDLINK_SIGNING_KEY", sources.signing_projects)
     with lambda_runtime.run_deployment(topology.SOURCES, keys, signing) as deployment:
-        server = _listening(number, deployment)
+        server = _create_server(number, deployment)
         erasures = QueuePoller(deployment.erasures, lambda e: deployment.invoke("erase", e))
         streams = StreamPollers(
             deployment.tables.values(), lambda e: deployment.invoke("associate", e)
@@ -84,7 +88,7 @@ def _running(number: int) -> Iterator[str]:
             erasures.running(),
             streams.running(),
             server.running(),
-            _key_left(number, keys),
+            _leave_key(number, keys),
         ):
             yield _welcome(number, deployment.sources, keys, signing)
             server.finish(_GRACE)
@@ -92,31 +96,36 @@ def _running(number: int) -> Iterator[str]:
                 print("streams: some records were not delivered", file=sys.stderr)
 
 
-def _listening(number: int, deployment: Deployment) -> HttpServer:
-    """The server: the demo shop before the API. Raises `Unusable`."""
+def _create_server(number: int, deployment: Deployment) -> HttpServer:
+    """Create the server, with the demo shop in front of the API. Raises `UnusableSetting`."""
     own = [f"http://{name}:{number}" for name in (HOST, "localhost")]
     api = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins, own)
     try:
         return HttpServer((HOST, number), DemoShop(api, own[0], deployment.sources))
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = f"port {number} is in use, maybe by another Hardlink"
-        elif error.errno == errno.EACCES:
-            why = f"port {number} is reserved for the system"
-        else:
+        reason = _PORT_ERRORS.get(error.errno or 0)
+        if reason is None:
             raise
-        raise UnusableSetting(f"{why}: choose another one, PORT={PORT + 1} make run") from error
+        raise UnusableSetting(
+            f"port {number} {reason}: choose another one, PORT={PORT + 1} make run"
+        ) from error
 
 
-def _keys(variable: str, projects: Iterable[str]) -> dict[str, str]:
-    """One key a project: the first project's is the variable where that is set, others add their name to it."""
+def _project_keys(variable: str, projects: Iterable[str]) -> dict[str, str]:
+    """One key a project, from a variable or random.
+
+    The first project has the key itself, the others append their name.
+    """
     key = os.environ.get(variable) or secrets.token_urlsafe(24)
-    return {project: f"{key}-{project}" if n else key for n, project in enumerate(projects)}
+    keys: dict[str, str] = {}
+    for project in projects:
+        keys[project] = f"{key}-{project}" if keys else key
+    return keys
 
 
 @contextmanager
-def _key_left(number: int, keys: Mapping[str, str]) -> Iterator[None]:
-    """The first project's key in a file that only this user can read, for as long as the service runs."""
+def _leave_key(number: int, keys: Mapping[str, str]) -> Iterator[None]:
+    """Keep the first project's key in a file that only this user can read, during a `with` block."""
     path = server_key_file(number)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -133,33 +142,54 @@ def _welcome(
 ) -> str:
     url = f"http://{HOST}:{number}"
     name, source = next(iter(sources.sources.items()))
-    other_port = "" if number == PORT else f"PORT={number} "
-    listed = [
-        f"  {s.write_key:<14} project {s.project}, a second login: {s.policy or 'as its client has it'}"
-        for s in sources.sources.values()
-    ]
-    event = f'{{"source":{{"id":"{source.write_key}"}},"session":{{"id":"visit-1"}},"events":[{{"type":"page-view"}}]}}'
-    lines: list[Any] = [
-        f"Hardlink listens on {url} (in memory: everything is gone when it ends)",
+    key = keys[source.project]
+    lines = [
+        f"Hardlink listens on {url} (in memory: all data is lost when it ends)",
         "",
         f"  a shop       {url}/demo     look around, put something in the basket, log in",
         f"  the console  {url}/console  see how the anonymous part joined the customer",
-        f"  server key   {keys[source.project]}  the console asks for it",
+        f"  server key   {key}  the console asks for it",
         "",
-        "write keys (source.id), public:",
-        *listed,
-        "server keys (Authorization: Bearer <key>), secret:",
-        *(f"  {key}  reads project {project}" for project, key in keys.items()),
-        *(["signing keys (HS256, for a token), secret:"] if signing else []),
-        *(f"  {key}  proves who somebody is in {project}" for project, key in signing.items()),
+        *_list_keys(sources, keys, signing),
         "",
-        "try, in another terminal:",
-        f"  {other_port}make walk",
-        f"  curl {url}/track -d '{event}'",
-        f"  curl {url}/sessions/visit-1/events -H 'Authorization: Bearer {keys[source.project]}'",
-        f"or in a page of an origin that source {name!r} allows ({', '.join(source.origins) or 'none'}):",
+        *_list_commands(number, source.write_key, key),
+        f"or in a page of an origin that source {name!r} allows "
+        f"({', '.join(source.origins) or 'none'}):",
         indent(render_snippet(url, source.write_key), "  "),
         "",
         "Ctrl-C ends it.",
     ]
     return "\n".join(lines)
+
+
+def _list_keys(
+    sources: Sources, keys: Mapping[str, str], signing: Mapping[str, str]
+) -> Iterator[str]:
+    yield "write keys (source.id), public:"
+    for source in sources.sources.values():
+        policy = source.policy or "as its client has it"
+        yield f"  {source.write_key:<14} project {source.project}, a second login: {policy}"
+    yield "server keys (Authorization: Bearer <key>), secret:"
+    for project, key in keys.items():
+        yield f"  {key}  reads project {project}"
+    if signing:
+        yield "signing keys (HS256, for a token), secret:"
+    for project, key in signing.items():
+        yield f"  {key}  signs identities of project {project}"
+
+
+def _list_commands(number: int, write_key: str, server_key: str) -> list[str]:
+    url = f"http://{HOST}:{number}"
+    variable = "" if number == PORT else f"PORT={number} "
+    body = {
+        "source": {"id": write_key},
+        "session": {"id": "visit-1"},
+        "events": [{"type": "page-view"}],
+    }
+    event = json.dumps(body, separators=(",", ":"))
+    return [
+        "try, in another terminal:",
+        f"  {variable}make walk",
+        f"  curl {url}/track -d '{event}'",
+        f"  curl {url}/sessions/visit-1/events -H 'Authorization: Bearer {server_key}'",
+    ]

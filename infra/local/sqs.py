@@ -1,4 +1,4 @@
-"""Lambda's part between a queue and its function, on one machine: messages come one at a time, until each is done."""
+"""Lambda's part between a queue and its function on one machine: one message at a time, retried."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ import boto3
 from infra.local import moto_engine
 from infra.local.dynamodb_streams import Invoke
 
-_GLANCE = 0.2
-"""Seconds after which an empty queue is looked at again."""
+_POLL_INTERVAL = 0.2
+"""Seconds between polls of an empty queue."""
 
 
-def create_queue(name: str, *, runs: int, hidden: int) -> str:
-    """A queue and that of its failures, as `queues.waiting` has them; answers its URL."""
+def create_queue(name: str, *, max_runs: int, visibility_timeout: int) -> str:
+    """Create a queue and its failure queue, as `infra.stack.queues` does, and return its URL."""
     client = boto3.client("sqs")
     failed = f"arn:aws:sqs:{moto_engine.REGION}:{moto_engine.ACCOUNT}:{name}-failed"
-    redrive = json.dumps({"deadLetterTargetArn": failed, "maxReceiveCount": runs})
+    redrive = json.dumps({"deadLetterTargetArn": failed, "maxReceiveCount": max_runs})
     client.create_queue(QueueName=f"{name}-failed")
-    made = client.create_queue(
-        QueueName=name, Attributes={"VisibilityTimeout": str(hidden), "RedrivePolicy": redrive}
+    created = client.create_queue(
+        QueueName=name,
+        Attributes={"VisibilityTimeout": str(visibility_timeout), "RedrivePolicy": redrive},
     )
-    return str(made["QueueUrl"])
+    return str(created["QueueUrl"])
 
 
 class QueuePoller:
-    """Brings a function the messages of a queue."""
+    """Invokes a function for the messages of a queue."""
 
     def __init__(self, url: str, invoke: Invoke) -> None:
         self._url = url
@@ -41,7 +42,7 @@ class QueuePoller:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Bring them in the background, until the end of the `with` block."""
+        """Deliver in the background during a `with` block."""
         thread = threading.Thread(target=self._run, name="messages")
         thread.start()
         try:
@@ -51,21 +52,22 @@ class QueuePoller:
             thread.join()
 
     def deliver(self) -> bool:
-        """Bring one message, if there is one that shows."""
+        """Deliver one visible message. Return whether there was one."""
         answer = self._client.receive_message(
             QueueUrl=self._url, WaitTimeSeconds=0, MessageSystemAttributeNames=["All"]
         )
         for message in answer.get("Messages", ()):
-            if self._is_done(message):
+            if self._invoke_for(message):
                 self._client.delete_message(
                     QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"]
                 )
             return True
         return False
 
-    def _is_done(self, message: Any) -> bool:
+    def _invoke_for(self, message: Any) -> bool:
+        """Invoke the function. Return whether it is done with the message."""
         try:
-            answer = self._invoke({"Records": [_as_lambda_sees_it(message, self._url)]})
+            answer = self._invoke({"Records": [_lambda_record(message, self._url)]})
         except Exception:  # noqa: BLE001 (whatever it raises, the message becomes visible again later)
             traceback.print_exc()
             return False
@@ -74,10 +76,10 @@ class QueuePoller:
     def _run(self) -> None:
         while not self._stopped.is_set():
             if not self.deliver():
-                self._stopped.wait(_GLANCE)
+                self._stopped.wait(_POLL_INTERVAL)
 
 
-def _as_lambda_sees_it(message: Any, url: str) -> dict[str, Any]:
+def _lambda_record(message: Any, url: str) -> dict[str, Any]:
     place = f"{moto_engine.REGION}:{moto_engine.ACCOUNT}"
     return {
         "messageId": message["MessageId"],

@@ -120,7 +120,7 @@ def test_a_port_in_use_says_what_to_do() -> None:
 def test_a_port_that_is_none(port: str) -> None:
     ended = start(PORT=port)
     assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
-    assert "no port" in ended.stderr
+    assert "not a port" in ended.stderr
 
 
 def test_sources_that_can_not_be_used_are_named(tmp_path: Path) -> None:
