@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 from dialects.exponea import calls, web_calls
 from dialects.exponea.answers import answer_error
+from dialects.exponea.calls import Deployment
+from dialects.exponea.credentials import open_server_keys
 from dialects.exponea.web_calls import WebCall, with_errors_by_field
 from hardlink.web import caller
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
 
-service = caller.service()
+deployment = Deployment(caller.service(), cache(open_server_keys))
 ROUTES: dict[str, WebCall] = {
     "POST /bulk": web_calls.execute_bulk,
     "GET /track/v2/projects/{token}/system/time": calls.answer_time,
@@ -33,4 +35,4 @@ for kind in ("projects", "streams"):
 @partial(entrypoint, error_answer=answer_error)
 def handler(request: Request) -> Answer:
     """Execute the call of the route."""
-    return ROUTES[request.route](service, request)
+    return ROUTES[request.route](deployment, request)

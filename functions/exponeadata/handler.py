@@ -12,7 +12,7 @@ from hardlink.web.request import Request
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock, tables
 
-credentials.server_keys()  # at the cold start, which every call but one needs them for
+server_keys = credentials.open_server_keys()
 exports = ExportReader(tables(), read_clock)
 
 
@@ -20,5 +20,5 @@ exports = ExportReader(tables(), read_clock)
 def handler(request: Request) -> Answer:
     """Read customers, or the consent categories."""
     if "{call}" in request.route:
-        return data_calls.call_data_api(exports, request)
-    return data_calls.read_categories(request)
+        return data_calls.call_data_api(exports, server_keys, request)
+    return data_calls.read_categories(server_keys, request)

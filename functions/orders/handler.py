@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 from dialects.order_feed import calls
+from dialects.order_feed.bucket import Bucket
 from dialects.order_feed.bucket_events import import_messages
 from hardlink.web.api_keys import ServerKeys, secret_reader
 from hardlink.web.entrypoint import entrypoint
@@ -14,12 +16,13 @@ from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock
 
 server_keys = ServerKeys(secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
+open_bucket = cache(Bucket)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A call of the API, or messages about files."""
     if "Records" in event:
-        return import_messages(event, context)
+        return import_messages(open_bucket, event, context)
     return post(event, context)
 
 

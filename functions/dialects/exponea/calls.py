@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from dialects.content_ids import ContentIds
 from dialects.exponea import answers, commands, credentials, requests
 from dialects.exponea.answers import Verdict
@@ -14,6 +17,7 @@ from hardlink.domain.errors import NotFound
 from hardlink.domain.sources import Policy
 from hardlink.services.service import Service
 from hardlink.web import caller
+from hardlink.web.api_keys import ServerKeys
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock
@@ -24,25 +28,35 @@ _COMMANDS = ("customers", "customers/events", "campaigns/clicks")
 _TIME = "system/time"
 
 
-def call_tracking_api(service: Service, request: Request) -> Answer:
+class Deployment(NamedTuple):
+    """What the calls need of this deployment.
+
+    `server_keys`: opened when they are needed, because a cold start of the web SDK needs none.
+    """
+
+    service: Service
+    server_keys: Callable[[], ServerKeys]
+
+
+def call_tracking_api(deployment: Deployment, request: Request) -> Answer:
     """Execute the call that the path names. Raises `NotFound` for any other."""
     name = request.path("call")
     if name == "batch":
-        return _execute_batch(service, request)
+        return _execute_batch(deployment, request)
     if name == _TIME:
-        return answer_time(service, request)
+        return answer_time(deployment, request)
     if name in _COMMANDS:
-        call = _authenticate(request)
+        call = _authenticate(deployment, request)
         token = requests.read_call_token(request)
         raw = requests.read_single_command(name, request.json)
-        return execute_single(service, call, token, raw)
+        return execute_single(deployment.service, call, token, raw)
     known = ", ".join((*_COMMANDS, "batch", _TIME))
     raise NotFound(f"there is no such call: use one of {known}")
 
 
-def answer_time(_: Service, request: Request) -> Answer:
+def answer_time(deployment: Deployment, request: Request) -> Answer:
     """Answer the server's clock."""
-    _authenticate(request)
+    _authenticate(deployment, request)
     return answers.answer_single(_read_time())
 
 
@@ -57,9 +71,9 @@ def execute_single(service: Service, call: Call, token: str, raw: RawCommand) ->
     return answers.answer_single(verdict)
 
 
-def _execute_batch(service: Service, request: Request) -> Answer:
+def _execute_batch(deployment: Deployment, request: Request) -> Answer:
     start = read_clock()
-    call = _authenticate(request)
+    call = _authenticate(deployment, request)
     token = requests.read_call_token(request)
     context = Context(start, ContentIds())
 
@@ -69,7 +83,8 @@ def _execute_batch(service: Service, request: Request) -> Answer:
         return BulkCommand(command=commands.translate_command(raw, token, context))
 
     raw_commands = requests.read_commands(request.json)
-    verdicts = Executor(service, lambda _: call).execute(raw_commands, translate)
+    executor = Executor(deployment.service, lambda _: call)
+    verdicts = executor.execute(raw_commands, translate)
     return Answer(answers.answer_batch(verdicts, start, read_clock()))
 
 
@@ -77,7 +92,7 @@ def _read_time() -> Verdict:
     return Verdict(more={"time": answers.to_seconds(read_clock())})
 
 
-def _authenticate(request: Request) -> Call:
+def _authenticate(deployment: Deployment, request: Request) -> Call:
     """The caller, if its key may write. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
     token = requests.read_call_token(request)
     call = caller.authenticate(request, token, POLICY)
@@ -85,6 +100,6 @@ def _authenticate(request: Request) -> Call:
     if is_stream and credentials.is_stream_key(request.header("authorization")):
         return call
     given = credentials.read_credentials(request)
-    credentials.check_may_write(given, token, caller.deployed_sources(), credentials.server_keys())
+    credentials.check_may_write(given, token, caller.deployed_sources(), deployment.server_keys())
     is_backend = given.kind == "private"
     return call._replace(trusted=is_backend, bot=call.bot and not is_backend)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import os
-from functools import cache
 from typing import Literal, NamedTuple
 
 from dialects.basic_auth import read_basic_auth
@@ -31,9 +30,8 @@ class Credentials(NamedTuple):
     key: str
 
 
-@cache
-def server_keys() -> ServerKeys:
-    """The server keys of this deployment, read when they are needed: the web SDK has none."""
+def open_server_keys() -> ServerKeys:
+    """Open the server keys of this deployment. They are read when they are first needed."""
     return ServerKeys(api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
 
 

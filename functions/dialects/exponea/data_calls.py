@@ -13,6 +13,7 @@ from hardlink.queries.customer import Customer
 from hardlink.queries.export_budget import Budget
 from hardlink.queries.export_reader import ExportReader, ExportRequest
 from hardlink.web import caller
+from hardlink.web.api_keys import ServerKeys
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock
@@ -97,31 +98,31 @@ _CALLS: Mapping[str, Callable[[DataCall], Answer]] = {
 }
 
 
-def call_data_api(exports: ExportReader, request: Request) -> Answer:
+def call_data_api(exports: ExportReader, server_keys: ServerKeys, request: Request) -> Answer:
     """Execute the call about customers that the path names, with a private key."""
-    project_id = _find_readable_project(request)
+    project_id = _find_readable_project(server_keys, request)
     call = _CALLS.get(request.path("call"))
     if call is None:
         return data_answers.answer_no_such_call(request.path("call"))
     return call(DataCall(exports, request, project_id))
 
 
-def read_categories(request: Request) -> Answer:
+def read_categories(server_keys: ServerKeys, request: Request) -> Answer:
     """Answer the consent categories, with a public key too: pages and apps show them."""
     token, sources = request.path("token"), caller.deployed_sources()
     _, _, project = sources.resolve_key(token)
     is_stream = "/streams/" in request.route
     if not (is_stream and credentials.is_stream_key(request.header("authorization"))):
         given = credentials.read_credentials(request)
-        credentials.check_may_write(given, token, sources, credentials.server_keys())
+        credentials.check_may_write(given, token, sources, server_keys)
     return data_answers.answer_categories(project.consent_categories)
 
 
-def _find_readable_project(request: Request) -> str:
+def _find_readable_project(server_keys: ServerKeys, request: Request) -> str:
     """The project that a call may read. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
     token, sources = request.path("token"), caller.deployed_sources()
     sources.resolve_key(token)
     given = credentials.read_credentials(request)
     if given.kind == "public":
         raise Forbidden(credentials.NO_PUBLIC_READS)
-    return credentials.find_readable_project(given, token, sources, credentials.server_keys())
+    return credentials.find_readable_project(given, token, sources, server_keys)

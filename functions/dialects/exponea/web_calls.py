@@ -7,7 +7,7 @@ from functools import cache
 
 from dialects.content_ids import ContentIds
 from dialects.exponea import answers, requests
-from dialects.exponea.calls import POLICY, execute_single
+from dialects.exponea.calls import POLICY, Deployment, execute_single
 from dialects.exponea.commands import COOKIE, NO_ID, Context
 from dialects.exponea.cookies import build_cookie_header, choose_cookies
 from dialects.exponea.executor import CallOfToken, Executor
@@ -28,10 +28,10 @@ from hardlink.web.request import Request
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock
 
-WebCall = Callable[[Service, Request], Answer]
+WebCall = Callable[[Deployment, Request], Answer]
 
 
-def execute_bulk(service: Service, request: Request) -> Answer:
+def execute_bulk(deployment: Deployment, request: Request) -> Answer:
     """Execute a bulk: exactly one result for every command."""
     start = read_clock()
     raw_commands = requests.read_commands(request.json)
@@ -42,18 +42,18 @@ def execute_bulk(service: Service, request: Request) -> Answer:
     sent = request.cookie(f"xnpe_{token}") or request.cookie("__exponea_etc__")
     browser = (token, request.address, request.header("user-agent"), request.header("referer"))
     candidates = choose_cookies(raw_commands, sent, browser, new_id())
-    cookie = _choose_known(service, call_of_token, token, candidates)
+    cookie = _choose_known(deployment.service, call_of_token, token, candidates)
     context = Context(start, ContentIds(), cookie)
 
     def translate(raw: RawCommand) -> BulkCommand:
         return translate_bulk_command(raw, token, context)
 
-    verdicts = Executor(service, call_of_token).execute(raw_commands, translate)
+    verdicts = Executor(deployment.service, call_of_token).execute(raw_commands, translate)
     headers = build_cookie_header(token, cookie) if token and cookie else {}
     return Answer(answers.answer_bulk(verdicts, start, read_clock()), headers=headers)
 
 
-def link_ids(service: Service, request: Request) -> Answer:
+def link_ids(deployment: Deployment, request: Request) -> Answer:
     """Link the cookie in the path to the customer with the IDs in the body."""
     token = requests.read_call_token(request)
     call = caller.authenticate(request, token, POLICY)
@@ -62,22 +62,22 @@ def link_ids(service: Service, request: Request) -> Answer:
     if not isinstance(ids, Mapping):
         raise Invalid("send the IDs to link", "external_ids")
     data = {"ids": {**ids, COOKIE: request.path("cookie")}}
-    return execute_single(service, call, token, RawCommand(0, "customers", data))
+    return execute_single(deployment.service, call, token, RawCommand(0, "customers", data))
 
 
-def read_segments(_: Service, request: Request) -> Answer:
+def read_segments(_: Deployment, request: Request) -> Answer:
     """Answer the visitor's segments."""
     caller.authenticate(request, requests.read_call_token(request))
     return answers.answer_segments()
 
 
-def read_bundle(_: Service, request: Request) -> Answer:
+def read_bundle(_: Deployment, request: Request) -> Answer:
     """Answer what the project shows on its pages."""
     caller.authenticate(request, requests.read_call_token(request))
     return answers.answer_bundle()
 
 
-def show_managed_tags(_: Service, request: Request) -> Answer:
+def show_managed_tags(_: Deployment, request: Request) -> Answer:
     """Answer the tags for a page."""
     body = request.json
     ids = body.get("customer_ids") if isinstance(body, Mapping) else None
@@ -90,9 +90,9 @@ def show_managed_tags(_: Service, request: Request) -> Answer:
 def with_errors_by_field(web_call: WebCall) -> WebCall:
     """The call with errors by field: the web SDK reads them so, except in bulks."""
 
-    def execute(service: Service, request: Request) -> Answer:
+    def execute(deployment: Deployment, request: Request) -> Answer:
         try:
-            answer = web_call(service, request)
+            answer = web_call(deployment, request)
         except (Forbidden, Invalid, Unauthorized, UnknownSource) as error:
             answer = answers.answer_error(error)
         return answers.with_errors_by_field(answer)

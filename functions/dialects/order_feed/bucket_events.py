@@ -6,7 +6,7 @@ Source: Amazon S3's event notifications, through a queue.
 from __future__ import annotations
 
 import json
-from functools import cache
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -19,24 +19,27 @@ from hardlink.web import caller
 
 _SPARE_MILLISECONDS = 60_000
 """Before the end of a run, in which no further rows are begun."""
-_open_bucket = cache(Bucket)
+OpenBucket = Callable[[str], Bucket]
+"""Opens the bucket of this name."""
 
 
-def import_messages(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def import_messages(open_bucket: OpenBucket, event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Import the files that messages name; a message whose files are not done comes again."""
     unfinished = [
         {"itemIdentifier": message["messageId"]}
         for message in event["Records"]
-        if not _is_done(message, context)
+        if not _import_message(open_bucket, message, context)
     ]
     flush_metrics()
     return {"batchItemFailures": unfinished}
 
 
-def _is_done(message: dict[str, Any], context: Any) -> bool:
+def _import_message(open_bucket: OpenBucket, message: dict[str, Any], context: Any) -> bool:
     """Import the files of a message; false if it must come again. It keeps back no other one."""
     try:
-        return all(_import_file(record["s3"], context) for record in _read_records(message))
+        return all(
+            _import_file(open_bucket, record["s3"], context) for record in _read_records(message)
+        )
     except Exception as error:  # noqa: BLE001 - a message that fails in any way comes again
         logger.error("a message about feeds failed", error=type(error).__name__)
         return False
@@ -48,7 +51,7 @@ def _read_records(message: dict[str, Any]) -> list[dict[str, Any]]:
     return records
 
 
-def _import_file(notification: dict[str, Any], context: Any) -> bool:
+def _import_file(open_bucket: OpenBucket, notification: dict[str, Any], context: Any) -> bool:
     """Import a file; true if nothing is left to do."""
     file = notification["object"]
     key = unquote_plus(file["key"])
@@ -63,7 +66,7 @@ def _import_file(notification: dict[str, Any], context: Any) -> bool:
     def is_late() -> bool:
         return bool(context.get_remaining_time_in_millis() < _SPARE_MILLISECONDS)
 
-    bucket = _open_bucket(notification["bucket"]["name"])
+    bucket = open_bucket(notification["bucket"]["name"])
     importer = create_importer(project_id, version)
     try:
         return file_import.import_file(bucket, key, version, importer, is_late)
