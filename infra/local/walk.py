@@ -1,7 +1,7 @@
-"""A walk through a visitor's life, call by call, against the local service: `make run`, then `make walk` beside it.
+"""A walk through a visitor's life, call by call: `make run`, then `make walk` in another terminal.
 
-With `HARDLINK_URL` and `HARDLINK_SERVER_KEY` it goes through a deployed one, which has to have the demo's sources.
-Every step prints the curl command that it carries out, what came back, and checks that it is what should be.
+Each step prints its curl command and the answer, and checks the answer. With `HARDLINK_URL` and
+`HARDLINK_SERVER_KEY` it uses a deployed service, which has to have the demo's sources.
 """
 
 from __future__ import annotations
@@ -22,72 +22,75 @@ from uuid import uuid4
 
 from infra.local import service
 
-_PATIENCE = 5.0
-"""Seconds for which association, which is asynchronous, may take."""
-_MORE_PATIENCE = 60.0
-"""The same of a deployed service, whose functions have to start and whose streams gather records."""
+_LOCAL_TIMEOUT = 5.0
+"""Seconds for association, which is asynchronous."""
+_DEPLOYED_TIMEOUT = 60.0
+"""The same for a deployed service, whose functions have to start and whose streams batch."""
 _STATUS = "\n%{http_code}"
 Json = Any
 
 
 class UnexpectedAnswer(Exception):
-    """What came back is not what should be."""
+    """An answer that differs from the expected one."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalkedService:
-    """The service walked through. `url`: without a slash at the end; `key`: its server key."""
+    """A running service. `url`: without a slash at the end. `key`: its server key."""
 
     url: str
     key: str
-    patience: float = _PATIENCE
+    timeout: float = _LOCAL_TIMEOUT
 
     def call(self, method: str, path: str, body: Json = None, *, reads: bool = False) -> Json:
-        """A call that succeeds; prints it and its answer. `reads`: with the server key."""
-        status, answer = self._carry_out(method, path, body, reads=reads, shown=True)
-        _show(answer)
+        """Send a call that succeeds, and print it and its answer. `reads`: with the server key."""
+        print(self._format_command(method, path, body, reads=reads))
+        status, answer = self._send(method, path, body, reads=reads)
+        _print_answer(answer)
         _check("the status", status, HTTPStatus.OK)
         return answer
 
-    def refused(self, path: str, body: Json) -> Json:
-        """A call that is answered 409."""
-        status, answer = self._carry_out("POST", path, body, reads=False, shown=True)
-        _show(answer)
+    def call_refused(self, path: str, body: Json) -> Json:
+        """Send a call that is answered 409, and return the error."""
+        print(self._format_command("POST", path, body, reads=False))
+        status, answer = self._send("POST", path, body, reads=False)
+        _print_answer(answer)
         _check("the status", status, HTTPStatus.CONFLICT)
         return answer["error"]
 
-    def read(self, path: str, look: Callable[[Json], Any], wanted: Any) -> Json:
-        """Read until it is so, as association is asynchronous; prints the command once, and the last answer."""
-        until = time.monotonic() + self.patience
-        began = time.monotonic()
-        status, answer = self._carry_out("GET", path, None, reads=True, shown=True)
-        while (status != HTTPStatus.OK or look(answer) != wanted) and time.monotonic() < until:
+    def wait_for(self, path: str, select: Callable[[Json], Any], expected: Any) -> None:
+        """Read until the selected part of the answer is as expected: association is asynchronous.
+
+        Prints the command once, and the last answer.
+        """
+        print(self._format_command("GET", path, None, reads=True))
+        started = time.monotonic()
+        while True:
+            status, answer = self._send("GET", path, None, reads=True)
+            selected = select(answer) if status == HTTPStatus.OK else answer
+            if selected == expected or time.monotonic() > started + self.timeout:
+                break
             time.sleep(0.01)
-            status, answer = self._carry_out("GET", path, None, reads=True, shown=False)
-        _show(answer)
-        _check("the answer", look(answer) if status == HTTPStatus.OK else answer, wanted)
-        print(f"  as it should be, after {1000 * (time.monotonic() - began):.0f} ms")
-        return answer
+        _print_answer(answer)
+        _check("the answer", selected, expected)
+        print(f"  as it should be, after {1000 * (time.monotonic() - started):.0f} ms")
 
-    def timeline(self, who: str, *wanted: str) -> None:
-        """A customer's events are these, oldest first."""
-        self.read(f"/customers/registered/{who}/events", _types, list(wanted))
+    def check_timeline(self, customer: str, *expected: str) -> None:
+        """Wait until a customer has events of these types, oldest first."""
+        self.wait_for(f"/customers/registered/{customer}/events", _event_types, list(expected))
 
-    def _carry_out(
-        self, method: str, path: str, body: Json, *, reads: bool, shown: bool
-    ) -> tuple[int, Json]:
+    def _send(self, method: str, path: str, body: Json, *, reads: bool) -> tuple[int, Json]:
         text = None if body is None else json.dumps(body)
-        if shown:
-            print(self._command(method, path, text, reads=reads))
         headers = {"content-type": "application/json"} if text else {}
         if reads:
             headers["authorization"] = f"Bearer {self.key}"
         if curl := shutil.which("curl"):
-            return self._with_curl(curl, method, path, text, headers)
-        return self._without_curl(method, path, text, headers)
+            return self._send_with_curl(curl, method, path, text, headers)
+        return self._send_without_curl(method, path, text, headers)
 
-    def _command(self, method: str, path: str, text: str | None, *, reads: bool) -> str:
-        """The command as one would type it."""
+    def _format_command(self, method: str, path: str, body: Json, *, reads: bool) -> str:
+        """Format the call as a command to type."""
+        text = None if body is None else json.dumps(body)
         parts = [f"$ curl -X {method}" if method != "GET" and text is None else "$ curl"]
         parts.append(f"'{self.url}{path}'")
         if reads:
@@ -96,7 +99,7 @@ class WalkedService:
             parts += ["-H 'Content-Type: application/json'", f"-d '{text}'"]
         return " ".join(parts)
 
-    def _with_curl(
+    def _send_with_curl(
         self, curl: str, method: str, path: str, text: str | None, headers: dict[str, str]
     ) -> tuple[int, Json]:
         command = [curl, "-sS", "--noproxy", service.HOST, "--max-time", "60"]
@@ -116,7 +119,7 @@ class WalkedService:
         answer, _, status = ran.stdout.decode().rpartition("\n")
         return int(status), json.loads(answer)
 
-    def _without_curl(
+    def _send_without_curl(
         self, method: str, path: str, text: str | None, headers: dict[str, str]
     ) -> tuple[int, Json]:
         at = urlsplit(self.url)
@@ -131,7 +134,7 @@ class WalkedService:
 
 
 class Walk:
-    """The steps. All names are new in every run."""
+    """The steps of the walk, with new names in every run."""
 
     def __init__(self, a_service: WalkedService) -> None:
         self._service = a_service
@@ -140,8 +143,8 @@ class Walk:
         self._gordon, self._alyx = f"gordon-{run}", f"alyx-{run}"
         self._mail = f"gordon-{run}@blackmesa.com"
 
-    def all(self) -> None:
-        """From the first page view to the newsletter."""
+    def run_all(self) -> None:
+        """Go through all steps, from the first page view to the opt-out."""
         steps = (
             self._anonymous,
             self._identified,
@@ -158,72 +161,72 @@ class Walk:
             step()
 
     def _anonymous(self) -> None:
-        """A visitor whom nobody knows looks around. The session is the client's, the profile the server's."""
+        """An anonymous visitor looks around. The client made the session ID, the server the profile."""
         answer = self._track("demo", self._phone, "page-view", "product-in-basket")
         _check("verdicts", [r["status"] for r in answer["results"]], ["stored", "stored"])
-        self._service.read(f"/sessions/{self._phone}", _customer, None)
+        self._service.wait_for(f"/sessions/{self._phone}", _customer, None)
 
     def _identified(self) -> None:
-        """The visitor logs in: everything that was done before belongs to the customer, a moment later."""
+        """The visitor logs in. A moment later all earlier events belong to the customer."""
         ids = {"registered": self._gordon, "email": self._mail.upper()}
         self._identify("demo", self._phone, ids, properties={"first_name": "Gordon"})
-        self._service.timeline(self._gordon, "page-view", "product-in-basket")
+        self._service.check_timeline(self._gordon, "page-view", "product-in-basket")
 
     def _second_device(self) -> None:
         """The same customer on another device: two visitors, one customer."""
         self._track("demo", self._laptop, "wishlist-opened")
         self._identify("demo", self._laptop, {"registered": self._gordon})
         both = ["page-view", "product-in-basket", "wishlist-opened"]
-        self._service.timeline(self._gordon, *both)
+        self._service.check_timeline(self._gordon, *both)
 
     def _second_login(self) -> None:
-        """Somebody else logs in on the laptop (policy "move"): this visitor's history moves, the phone's stays."""
+        """Another customer logs in on the laptop. Policy "move": its history moves, the phone's stays."""
         self._identify("demo", self._laptop, {"registered": self._alyx})
-        self._service.timeline(self._alyx, "wishlist-opened")
-        self._service.timeline(self._gordon, "page-view", "product-in-basket")
+        self._service.check_timeline(self._alyx, "wishlist-opened")
+        self._service.check_timeline(self._gordon, "page-view", "product-in-basket")
 
     def _undo(self) -> None:
-        """That was a mistake. The last link is taken back exactly; why it was made, and undone, stays known."""
+        """That was a mistake. The last link is undone exactly; its reason and its undoing stay known."""
         self._service.call("POST", f"/sessions/{self._laptop}/unlink", reads=True)
         back = ["page-view", "product-in-basket", "wishlist-opened"]
-        self._service.timeline(self._gordon, *back)
-        self._service.timeline(self._alyx)
+        self._service.check_timeline(self._gordon, *back)
+        self._service.check_timeline(self._alyx)
 
     def _newsletter(self) -> None:
-        """A newsletter knows an email address only, and asks who was the most recent visitor behind it."""
+        """A newsletter knows an e-mail address, and asks for the most recent visitor behind it."""
         laptop = {"id": self._laptop}
-        self._service.read(f"/tracking-user?email={self._mail}", lambda a: a["session"], laptop)
+        self._service.wait_for(f"/tracking-user?email={self._mail}", _session, laptop)
 
     def _split(self) -> None:
-        """A source with the policy "split": a second login begins anew, what happened up to now stays."""
+        """Policy "split": a second login starts a new history; earlier events stay where they are."""
         first, second = f"first-{self._shared}", f"second-{self._shared}"
         self._identify("demo-split", self._shared, {"registered": first})
         self._track("demo-split", self._shared, "before")
         self._identify("demo-split", self._shared, {"registered": second})
         self._track("demo-split", self._shared, "after")
-        self._service.timeline(first, "before")
-        self._service.timeline(second, "after")
+        self._service.check_timeline(first, "before")
+        self._service.check_timeline(second, "after")
 
     def _refuse(self) -> None:
-        """A source with the policy "refuse": a second login is an error, until the visitor is anonymized."""
+        """Policy "refuse": a second login is an error until the visitor is anonymized."""
         session = f"refuse-{self._shared}"
         self._identify("demo-refuse", session, {"registered": self._gordon})
         other = {"source": {"id": "demo-refuse"}, "ids": {"registered": self._alyx}}
-        error = self._service.refused("/identify", {**other, "session": {"id": session}})
+        error = self._service.call_refused("/identify", {**other, "session": {"id": session}})
         _check("the error", error["code"], "another_customer")
         body = {"source": {"id": "demo-refuse"}, "session": {"id": session}}
         anew = self._service.call("POST", "/anonymize", body)
         self._service.call("POST", "/identify", {**other, "session": anew["session"]})
 
     def _opt_out(self) -> None:
-        """A visitor denies tracking: from the answer on nothing is stored, and every answer says so."""
+        """A visitor denies tracking. From then on nothing is stored, and every answer says so."""
         session = f"private-{self._shared}"
         self._track("demo", session, "before")
         body = {"source": {"id": "demo"}, "session": {"id": session}, "tracking": "denied"}
         self._service.call("POST", "/consent", body)
         answer = self._track("demo", session, "while")
         _check("the verdict", answer["results"][0]["status"], "dropped")
-        self._service.read(f"/sessions/{session}/events", _types, ["before"])
+        self._service.wait_for(f"/sessions/{session}/events", _event_types, ["before"])
 
     def _track(self, source: str, session: str, *types: str) -> Json:
         events = [{"type": type_} for type_ in types]
@@ -237,13 +240,13 @@ class Walk:
 
 
 def main() -> int:
-    """Walk; answers the exit code, which is not 0 when something is not as it should be."""
+    """Walk, and return the exit code: 1 if an answer is not as expected."""
     try:
-        a_service = _service()
+        a_service = _find_service()
         print(
             f"KEY={a_service.key}  # the server key: reads, and undoes; it never leaves your servers"
         )
-        Walk(a_service).all()
+        Walk(a_service).run_all()
     except (UnexpectedAnswer, service.UnusableSetting, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -251,21 +254,27 @@ def main() -> int:
     return 0
 
 
-def _service() -> WalkedService:
-    """The deployed service that HARDLINK_URL names, else the local one. Raises `Unexpected` and `local.Unusable`."""
+def _find_service() -> WalkedService:
+    """Find the deployed service of HARDLINK_URL, else the local one.
+
+    Raises `UnexpectedAnswer` and `UnusableSetting`.
+    """
     if url := os.environ.get("HARDLINK_URL", "").rstrip("/"):
         key = os.environ.get("HARDLINK_SERVER_KEY")
         if not key or urlsplit(url).scheme not in ("http", "https"):
             raise UnexpectedAnswer(
                 "HARDLINK_URL takes an https:// URL, with HARDLINK_SERVER_KEY beside it"
             )
-        return WalkedService(url, key, _MORE_PATIENCE)
+        return WalkedService(url, key, _DEPLOYED_TIMEOUT)
     number = service.read_port()
-    return WalkedService(f"http://{service.HOST}:{number}", _key(number))
+    return WalkedService(f"http://{service.HOST}:{number}", _read_key(number))
 
 
-def _key(number: int) -> str:
-    """The server key: HARDLINK_SERVER_KEY, or what the running service left. Raises `Unexpected`."""
+def _read_key(number: int) -> str:
+    """Read the server key: HARDLINK_SERVER_KEY, or the file of the running service.
+
+    Raises `UnexpectedAnswer`.
+    """
     if key := os.environ.get("HARDLINK_SERVER_KEY"):
         return key
     try:
@@ -276,7 +285,7 @@ def _key(number: int) -> str:
         ) from error
 
 
-def _types(page: Json) -> list[str]:
+def _event_types(page: Json) -> list[str]:
     return [event["type"] for event in reversed(page["events"])]
 
 
@@ -284,8 +293,12 @@ def _customer(answer: Json) -> Json:
     return answer["customer"]
 
 
-def _show(answer: Json) -> None:
-    """An answer, shortened: of a page of events what and when, as the rest is in the command's own output."""
+def _session(answer: Json) -> Json:
+    return answer["session"]
+
+
+def _print_answer(answer: Json) -> None:
+    """Print an answer; of a page of events only time, type and session."""
     if "events" in answer:
         for event in answer["events"]:
             print(f"  {event['time']}  {event['type']:<18} {event['session']}")
@@ -294,9 +307,9 @@ def _show(answer: Json) -> None:
         print(f"  {json.dumps(answer)}")
 
 
-def _check(what: str, found: Any, wanted: Any) -> None:
-    if found != wanted:
-        raise UnexpectedAnswer(f"{what} should be {wanted}, and is {found}")
+def _check(what: str, actual: Any, expected: Any) -> None:
+    if actual != expected:
+        raise UnexpectedAnswer(f"{what} should be {expected}, and is {actual}")
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def test_association_says_how_late_it_is_and_what_failed(
     lags = metrics.take_metrics().durations["association_lag"]
     assert lags
     assert all(40_000 <= lag < 400_000 for lag in lags)
-    monkeypatch.setattr("hardlink.services.association.Association.changed", lambda *_: 1 / 0)
+    monkeypatch.setattr("hardlink.services.association.Association.handle_change", lambda *_: 1 / 0)
     answer = deployment.invoke("associate", {"Records": heads[:1]})
     assert len(answer["batchItemFailures"]) == 1
     gathered = metrics.take_metrics()

@@ -136,7 +136,7 @@ def test_a_node_is_looked_at_once_a_batch_however_often_it_changed(
 ) -> None:
     """A visitor's first calls come together, and were all written before any of them is read."""
     looked: list[tuple[str, str]] = []
-    changed = "hardlink.services.association.Association.changed"
+    changed = "hardlink.services.association.Association.handle_change"
     monkeypatch.setattr(changed, lambda _, *node: looked.append(node))
     item_keys = {"session": {"S": "demo/s1"}, "item": {"S": "#"}}
     records = [{"dynamodb": {"Keys": item_keys, "SequenceNumber": str(n)}} for n in range(3)]
