@@ -229,7 +229,7 @@ def test_calls_of_one_new_visitor_at_once(shop: Client) -> None:
     eventually(lambda: sorted(shop.types("registered", who)), expected)
 
 
-# -- the limits of seed 004: 255 attributes, or properties of an event, of 16 KB each ---------------------------------
+# -- the limits of seed 004: 255 attributes, or properties of an event, of 16 KB each -------------
 
 
 def full(letter: str) -> dict[str, str]:

@@ -135,7 +135,7 @@ def refused(reply: Reply, status: int = 400) -> Any:
     return reply.error
 
 
-# -- bodies ---------------------------------------------------------------------------------------------------------
+# -- bodies ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", WRITES)
@@ -281,7 +281,7 @@ def test_a_connection_is_kept_after_errors(shop: Client) -> None:
     connection.close()
 
 
-# -- fields ---------------------------------------------------------------------------------------------------------
+# -- fields ---------------------------------------------------------------------------------------
 
 TYPES: list[Any] = [True, 1, 1.5, "text", [], [1], {}, {"a": 1}]
 FIELDS: dict[tuple[str, str], tuple[type, ...]] = {
@@ -451,7 +451,7 @@ def test_a_consent_that_is_none(shop: Client, tracking: Any) -> None:
     assert refused(shop.post("/consent", body))["field"].startswith("tracking")
 
 
-# -- limits of seed 004 -----------------------------------------------------------------------------------------------
+# -- limits of seed 004 ---------------------------------------------------------------------------
 
 LIMITS: list[tuple[dict[str, Any], str]] = [
     ({f"n{n}": n for n in range(256)}, ""),
@@ -510,7 +510,7 @@ def test_deep_but_valid_properties(shop: Client) -> None:
     assert (refused.status, refused.error["code"]) == (400, "bad_json")
 
 
-# -- read calls -------------------------------------------------------------------------------------------------------
+# -- read calls -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

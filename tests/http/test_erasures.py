@@ -138,7 +138,7 @@ def break_(shop: Shop, erasure: str) -> dict[str, Any]:
     return place
 
 
-# -- where all is well ----------------------------------------------------------------------------------------------
+# -- where all is well ----------------------------------------------------------------------------
 
 
 def test_events_go_at_once_and_the_receipt_is_done_a_minute_later(shop: Shop) -> None:
@@ -196,7 +196,7 @@ def test_it_is_brought_in_the_background(shop: Shop) -> None:
         eventually(lambda: shop.events("s1"), 0)
 
 
-# -- where it is not ------------------------------------------------------------------------------------------------
+# -- where it is not ------------------------------------------------------------------------------
 
 
 def test_one_that_can_not_be_handed_on_fails_alone_and_is_when_its_record_comes_again(

@@ -113,7 +113,7 @@ def test_a_token_of_one_project_proves_nothing_in_another(shop: Client) -> None:
     assert unknown(shop, who)
 
 
-# -- what the other systems' clients say -----------------------------------------------------------------------------
+# -- what the other systems' clients say ----------------------------------------------------------
 
 
 def xo(shop: Client, who: str, session: str) -> Reply:

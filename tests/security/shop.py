@@ -1,4 +1,4 @@
-"""A shop's API in this process, as an attacker calls it: every route of the plan, by its own path."""
+"""A shop's API in this process, as an attacker calls it: every route, by its own path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets are compared in constant time, each of them: how long an answer takes tells nothing about a key."""
+"""Secrets are compared in constant time: the time of an answer tells nothing about a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one call may cost, on every path that takes a body: nobody makes the service work for more."""
+"""Limits on the cost of one call, on every path that takes a body."""
 
 from __future__ import annotations
 

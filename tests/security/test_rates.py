@@ -1,4 +1,4 @@
-"""A source that calls too often is held back on every path, in the words of its client, and nothing is stored."""
+"""A source that exceeds its rate gets an error on every path, and nothing is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A browser for every test that wants one: one Chromium a run, one visitor a test, and a site of the shop's own."""
+"""Browser fixtures: one Chromium per run, one visitor per test, and a site of the shop's own."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
-    """The shop's own site: another origin than the service's, which has to allow it."""
+    """The shop's own site, which has another origin than the service."""
     with sites.running() as found:
         yield found
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium: one for the run, as Playwright can't be started twice at a time."""
+    """Chromium, one for the run, because Playwright cannot be started twice."""
     try:
         with chromium.running() as found:
             yield found
@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of a visitor who was never here. Its scripts raise nothing."""
+    """A page of a new visitor. Its scripts must raise no error."""
     with browser.new_context() as context:
         found = context.new_page()
         raised: list[str] = []

@@ -1,6 +1,6 @@
-"""Names every group of tests (a folder of `tests/`) that could not run, and why; where CI is set, that is a failure.
+"""Report every group of tests (a folder of `tests/`) that could not run; in CI that is a failure.
 
-A test that can't run says so with `pytest.skip(reason)`, or a fixture does for it.
+A test that cannot run calls `pytest.skip(reason)`, or one of its fixtures does.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import pytest
 
 _KEY = pytest.StashKey["_Groups"]()
 _ALONE = "tests"
-"""The group of tests that lie in no folder of their own."""
+"""The group of tests outside any folder."""
 
 
 class _Groups:
-    """What ran and what did not."""
+    """Counts the tests that ran, and those that were skipped, by group."""
 
     def __init__(self) -> None:
         self.ran: Counter[str] = Counter()
@@ -37,7 +37,7 @@ class _Groups:
 
 
 def in_ci(environment: Mapping[str, str]) -> bool:
-    """Whether a group that can't run is a failure."""
+    """Check whether a group that cannot run is a failure."""
     return environment.get("CI", "").lower() not in ("", "0", "false")
 
 
@@ -76,5 +76,5 @@ def _group(nodeid: str) -> str:
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
-    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
-    return " ".join(said.removeprefix("Skipped: ").split())
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+    return " ".join(reason.removeprefix("Skipped: ").split())

@@ -1,6 +1,6 @@
-"""The promises that hold over both tables whatever happened, checked against a full dump of them.
+"""Invariants of both tables, checked against a full dump of them.
 
-Everything is derived anew from the link histories alone: what stands in the heads and rows has to agree with it.
+Heads and rows are derived anew from the link histories alone, and must equal those in the tables.
 """
 
 from __future__ import annotations
@@ -31,27 +31,30 @@ Dump: TypeAlias = Mapping[Key, Item]
 HardTypes: TypeAlias = Mapping[str, frozenset[str]]
 Interval: TypeAlias = tuple[int, int]
 Happened: TypeAlias = tuple[int, str, str]
-"""An event's place in a timeline: time, ID, session."""
+"""Position of an event in a timeline: time, ID, session."""
 
 
 def check(dump: Dump, hard_types: HardTypes, *, drained: bool = True) -> None:
-    """Raises `AssertionError` that lists every broken promise. `drained`: the streams were, so rows agree too."""
+    """Check all invariants. Raises `AssertionError` that lists every violation.
+
+    `drained`: the streams are drained, so that derived rows must agree as well.
+    """
     found = broken(dump, hard_types, drained=drained)
     assert not found, "\n".join(found)
 
 
 def broken(dump: Dump, hard_types: HardTypes, *, drained: bool = True) -> list[str]:
-    """Every promise that these tables break, as a sentence."""
+    """List every violated invariant, as a sentence."""
     found: list[str] = []
     for name, world in worlds(dump, hard_types).items():
-        found += [f"{name}: {sentence}" for sentence in _always(world)]
+        found += [f"{name}: {sentence}" for sentence in _check_always(world)]
         if drained:
-            found += [f"{name}: {sentence}" for sentence in _drained(world)]
+            found += [f"{name}: {sentence}" for sentence in _check_drained(world)]
     return found
 
 
 def timelines(dump: Dump, hard_types: HardTypes) -> dict[tuple[str, Node], list[Happened]]:
-    """Whose every stored event is, by the links alone: project and root (or unlinked profile) -> newest first."""
+    """Fold all events by the links alone: project and root (or profile) -> newest first."""
     found: dict[tuple[str, Node], list[Happened]] = defaultdict(list)
     for name, world in worlds(dump, hard_types).items():
         for session in world.sessions.values():
@@ -62,7 +65,7 @@ def timelines(dump: Dump, hard_types: HardTypes) -> dict[tuple[str, Node], list[
 
 @dataclass
 class World:
-    """One project, as its items say."""
+    """The decoded items of one project."""
 
     hard: frozenset[str]
     nodes: dict[Node, Record] = field(default_factory=dict)
@@ -72,42 +75,42 @@ class World:
     rows: dict[str, dict[tuple[Node, str], Item]] = field(default_factory=lambda: defaultdict(dict))
     """Rows under nodes by kind (`s/`, `p/`, `h/`, ...): the node and the rest of the sort key."""
     gone: dict[str, Session] = field(default_factory=dict)
-    """Sessions that were erased, and to which nobody came back."""
+    """Sessions that were erased, and whose visitors did not return."""
     erasures: dict[str, list[tuple[Key, Item]]] = field(default_factory=lambda: defaultdict(list))
-    """Receipts (`~`), and what they still have to do."""
+    """Receipts (`~`), and the tasks that are left."""
     pieces: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     cut: dict[tuple[str, str], int] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     bounds: set[tuple[str, int]] = field(default_factory=set)
-    """Sessions, and until when they are looked at for new events."""
+    """Sessions with the time until which the live view reads them."""
 
     @cached_property
     def homes(self) -> dict[Node, dict[Node, list[Interval]]]:
-        """Of every node that is no hard identifier: the roots where it belongs, and when."""
-        return {node: self._homes(node) for node in self.nodes if node.type not in self.hard}
+        """Roots of every profile and soft identifier, with its intervals in each."""
+        return {node: self._fold_homes(node) for node in self.nodes if node.type not in self.hard}
 
     def root(self, node: Node) -> Node:
-        """Where the links from here end."""
+        """Follow the links of a node to their end."""
         return newest_root(fold_spans(self.histories.get(node, []))) or node
 
     def root_at(self, profile: Node, time: int) -> Node:
-        """Whose an event of this profile is; its own where nothing is linked."""
+        """Return the root of a profile's event, or the profile itself where it is not linked."""
         for root, intervals in self.homes.get(profile, {}).items():
             if any(start <= time < end for start, end in intervals):
                 return root
         return profile
 
     def current(self, profile: Node) -> Node | None:
-        """Whose the next event of this profile will be."""
+        """Return the root of a profile's next event."""
         homes = self.homes.get(profile, {})
         return next((root for root, found in homes.items() if found[-1][1] == END), None)
 
     @property
     def under_way(self) -> bool:
-        """Whether somebody is being erased."""
+        """True if an erasure is in progress."""
         return any("done" not in item for _, item in self.erasures[keys.ERASURE])
 
-    def _homes(self, node: Node) -> dict[Node, list[Interval]]:
+    def _fold_homes(self, node: Node) -> dict[Node, list[Interval]]:
         found: dict[Node, list[Interval]] = defaultdict(list)
         last: Node | None = None
         for span in fold_spans(self.histories.get(node, [])):
@@ -122,7 +125,7 @@ class World:
 
 
 def worlds(dump: Dump, hard_types: HardTypes) -> dict[str, World]:
-    """A dump, project by project."""
+    """Decode a dump, project by project."""
     found: dict[str, World] = {}
     for key, item in dump.items():
         name, rest = keys.split_partition(key.partition)
@@ -169,32 +172,34 @@ def _add_to_node(world: World, node: Node, key: Key, item: Item) -> None:
         world.rows[kind][node, rest] = item
 
 
-# -- what holds at every moment -----------------------------------------------------------------------------------
+# -- invariants at every moment ------------------------------------------------------------------
 
 
-def _always(world: World) -> Iterator[str]:
+def _check_always(world: World) -> Iterator[str]:
     for node in sorted(world.histories.keys() - world.nodes.keys()):
         yield f"{node} has a history, but it isn't there"
     for node, record in world.nodes.items():
-        yield from _head_agrees(world, node, record)
-        yield from _values_are_there(world, node, record)
-    yield from _hard_identifiers_never_merge(world)
-    yield from _same(
-        "identifiers found under a customer", _owned(world), set(world.rows.get("i", {}))
+        yield from _check_head(world, node, record)
+        yield from _check_values(world, node, record)
+    yield from _check_hard_identifiers(world)
+    yield from _compare_rows(
+        "identifiers found under a customer",
+        _owned_identifiers(world),
+        set(world.rows.get("i", {})),
     )
-    yield from _same(
+    yield from _compare_rows(
         "sessions of profiles",
         {(s.profile, s.id) for s in world.sessions.values()},
         set(world.rows.get("m", {})),
     )
-    missing = _children(world) - world.rows.get("c", {}).keys()
+    missing = _linked_profiles(world) - world.rows.get("c", {}).keys()
     yield from (f"{soft} doesn't know that {child} links to it" for soft, child in sorted(missing))
-    yield from _sessions_hold(world)
-    yield from _orders_hold(world)
+    yield from _check_sessions(world)
+    yield from _check_orders(world)
 
 
-def _orders_hold(world: World) -> Iterator[str]:
-    """An order and the events that stand for it are there together, one for each visitor who tracked it."""
+def _check_orders(world: World) -> Iterator[str]:
+    """An order has one stored event for each visitor who tracked it."""
     for order in world.orders:
         for kept in order.tracked:
             if (kept.claim.time, kept.event) not in world.events[kept.session]:
@@ -204,7 +209,7 @@ def _orders_hold(world: World) -> Iterator[str]:
             yield f"order {order.number} is kept under {profiles}"
 
 
-def _head_agrees(world: World, node: Node, record: Record) -> Iterator[str]:
+def _check_head(world: World, node: Node, record: Record) -> Iterator[str]:
     state, history = record.state, world.histories.get(node, [])
     found = fold_spans(history)
     link = newest_root(found)
@@ -224,14 +229,14 @@ def _head_agrees(world: World, node: Node, record: Record) -> Iterator[str]:
         yield f"{node} is a soft identifier and links to {link}, which is none that is hard"
 
 
-def _values_are_there(world: World, node: Node, record: Record) -> Iterator[str]:
+def _check_values(world: World, node: Node, record: Record) -> Iterator[str]:
     for (kind, name), value in record.values.items():
         item = world.rows["v"].get((node, f"{kind}/{name}"))
         if value.spilled and (item is None or item["time"] != value.time):
             yield f"{node} misses its value {kind}/{name}"
 
 
-def _hard_identifiers_never_merge(world: World) -> Iterator[str]:
+def _check_hard_identifiers(world: World) -> Iterator[str]:
     """No customer has two hard identifiers of one type (I7)."""
     named: dict[Node, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for node, record in world.nodes.items():
@@ -253,7 +258,7 @@ def _hard_identifiers_never_merge(world: World) -> Iterator[str]:
                 yield f"{root} was merged from {sorted(values)}, all of type {type_}"
 
 
-def _owned(world: World) -> set[tuple[Node, str]]:
+def _owned_identifiers(world: World) -> set[tuple[Node, str]]:
     return {
         (record.state.owner, str(node))
         for node, record in world.nodes.items()
@@ -261,7 +266,7 @@ def _owned(world: World) -> set[tuple[Node, str]]:
     }
 
 
-def _children(world: World) -> set[tuple[Node, str]]:
+def _linked_profiles(world: World) -> set[tuple[Node, str]]:
     return {
         (entry.link, node.value)
         for node, history in world.histories.items()
@@ -274,11 +279,14 @@ def _children(world: World) -> set[tuple[Node, str]]:
 
 
 def _may_be_deleted(session: Session) -> bool:
-    """Whether the row that leads to a session has expired: engines go by the real time, not by a test's."""
+    """True if the row that leads to a session has expired.
+
+    Engines delete expired items by the real time, not by a test's clock.
+    """
     return session.latest + DAY <= real_time() * SECOND
 
 
-def _sessions_hold(world: World) -> Iterator[str]:
+def _check_sessions(world: World) -> Iterator[str]:
     for id_ in sorted(world.events.keys() - world.sessions.keys() - world.gone.keys()):
         if not world.under_way:
             yield f"session {id_} has events, but it isn't there"
@@ -286,7 +294,7 @@ def _sessions_hold(world: World) -> Iterator[str]:
         if session.profile not in world.nodes:
             yield f"session {session.id} is of {session.profile}, which isn't there"
         if (session.id, session.latest) not in world.bounds and not _may_be_deleted(session):
-            yield f"nobody who looks on learns that {session.id} has events up to {session.latest}"
+            yield f"the live view misses session {session.id} with events up to {session.latest}"
         latest = max((time for time, _ in world.events.get(session.id, [])), default=0)
         if latest > session.latest:
             yield f"session {session.id} has an event at {latest}, and says {session.latest}"
@@ -295,16 +303,18 @@ def _sessions_hold(world: World) -> Iterator[str]:
             yield f"event {event} of session {id_} misses pieces"
 
 
-# -- what holds when the streams are drained ----------------------------------------------------------------------
+# -- invariants when the streams are drained -----------------------------------------------------
 
 
-def _drained(world: World) -> Iterator[str]:
+def _check_drained(world: World) -> Iterator[str]:
     if not world.under_way:
-        yield from _erased(world)
-    yield from _same_items("session", _session_rows(world), world.rows.get("s", {}))
-    yield from _same_items("contribution", _contributions(world), world.rows.get("p", {}))
+        yield from _check_erased(world)
+    yield from _compare_items("session", _expected_session_rows(world), world.rows.get("s", {}))
+    yield from _compare_items(
+        "contribution", _expected_contributions(world), world.rows.get("p", {})
+    )
     homes = {(node, str(root)) for node, roots in world.homes.items() for root in roots}
-    yield from _same("homes", homes, set(world.rows.get("h", {})))
+    yield from _compare_rows("homes", homes, set(world.rows.get("h", {})))
     for session in world.sessions.values():
         current = world.current(session.profile)
         if session.customer != current:
@@ -312,33 +322,42 @@ def _drained(world: World) -> Iterator[str]:
         record = world.nodes.get(session.profile)
         if record and record.denied != session.denied:
             yield f"session {session.id} and its profile differ about consent"
-    yield from _every_event_is_somewhere_once(world)
+    yield from _check_every_event(world)
 
 
-def _erased(world: World) -> Iterator[str]:
-    """What was erased is not there, and what had to be known for that is forgotten (I8)."""
+def _check_erased(world: World) -> Iterator[str]:
+    """Check that erased data is gone, and the tasks of erasures as well (I8)."""
     for kind, rows in world.erasures.items():
         if kind != keys.ERASURE:
             yield from (f"erasures: {key.item} is left" for key, _ in rows)
+    for node, record in world.nodes.items():
+        if record.erasing_since:
+            yield f"{node} is still being erased"
+    yield from _check_erased_sessions(world)
+    erased = _named_in_histories(world) - {None, NOBODY, *world.nodes}
+    yield from (f"a history names {node}, which is not there" for node in erased)
+
+
+def _check_erased_sessions(world: World) -> Iterator[str]:
+    with_pieces = {session for session, _ in world.pieces}
     for id_ in world.gone:
-        if world.events.get(id_) or any(session == id_ for session, _ in world.pieces):
+        if world.events.get(id_) or id_ in with_pieces:
             yield f"session {id_} was erased, and has events"
     for session in world.sessions.values():
-        times = [time for time, _ in world.events.get(session.id, []) if session.was_erased(time)]
-        yield from (f"session {session.id} has an event of {time}, was erased" for time in times)
-    yield from (f"{node} is dying" for node, record in world.nodes.items() if record.erasing_since)
-    named = {
-        node
-        for entries in world.histories.values()
-        for entry in entries
-        for node in (entry.link, entry.owner, *entry.nodes)
-    }
-    yield from (
-        f"a history names {n}, who isn't there" for n in named - {None, NOBODY, *world.nodes}
-    )
+        for time, _ in world.events.get(session.id, []):
+            if session.was_erased(time):
+                yield f"session {session.id} has an event of {time}, which was erased"
 
 
-def _session_rows(world: World) -> dict[tuple[Node, str], Item]:
+def _named_in_histories(world: World) -> set[Node | None]:
+    named: set[Node | None] = set()
+    for history in world.histories.values():
+        for entry in history:
+            named.update((entry.link, entry.owner, *entry.nodes))
+    return named
+
+
+def _expected_session_rows(world: World) -> dict[tuple[Node, str], Item]:
     return {
         (root, s.id): items.encode_session_row(items.session_row(s))
         for s in world.sessions.values()
@@ -346,15 +365,15 @@ def _session_rows(world: World) -> dict[tuple[Node, str], Item]:
     }
 
 
-def _contributions(world: World) -> dict[tuple[Node, str], Item]:
+def _expected_contributions(world: World) -> dict[tuple[Node, str], Item]:
     return {
-        (root, str(node)): items.encode_contribution(_contribution(world, node, intervals))
+        (root, str(node)): items.encode_contribution(_expected_contribution(world, node, intervals))
         for node, roots in world.homes.items()
         for root, intervals in roots.items()
     }
 
 
-def _contribution(world: World, node: Node, intervals: Iterable[Interval]) -> Contribution:
+def _expected_contribution(world: World, node: Node, intervals: Iterable[Interval]) -> Contribution:
     found = tuple(intervals)
     return Contribution(
         node,
@@ -365,12 +384,12 @@ def _contribution(world: World, node: Node, intervals: Iterable[Interval]) -> Co
             if any(start <= value.time < end for start, end in found)
         },
         tuple(sorted(Node.parse(rest) for whose, rest in world.rows.get("i", {}) if whose == node)),
-        _joined(world, node) if found[0][0] == 0 else None,
+        _merge_notice(world, node) if found[0][0] == 0 else None,
     )
 
 
-def _joined(world: World, node: Node) -> MergeNotice | None:
-    """The link that was said first, if it stands, and was the first of all under a policy that splits."""
+def _merge_notice(world: World, node: Node) -> MergeNotice | None:
+    """Return the notice of the first link, if it is not undone and was made by policy `split`."""
     live = [entry for entry in world.histories.get(node, []) if entry.link and not entry.undone]
     if not live:
         return None
@@ -379,8 +398,8 @@ def _joined(world: World, node: Node) -> MergeNotice | None:
     return MergeNotice(first.effective_at, first.at, first.source) if tells else None
 
 
-def _every_event_is_somewhere_once(world: World) -> Iterator[str]:
-    """By the rows alone, as a reader finds it (I1)."""
+def _check_every_event(world: World) -> Iterator[str]:
+    """Check by the rows alone, as a reader does, that each event has one root (I1)."""
     intervals = {
         (root, Node.parse(rest)): items.decode_contribution(Key("customers", "", f"p/{rest}"), item)
         for (root, rest), item in world.rows.get("p", {}).items()
@@ -398,24 +417,25 @@ def _every_event_is_somewhere_once(world: World) -> Iterator[str]:
             ]
             expected = world.root_at(session.profile, time)
             if shown != ([] if expected == session.profile else [expected]):
-                yield f"event {id_} at {time} of session {session.id} shows under {shown}, not {expected}"
+                place = f"event {id_} at {time} of session {session.id}"
+                yield f"{place} shows under {shown}, not {expected}"
 
 
-def _same(
+def _compare_rows(
     what: str, expected: set[tuple[Node, str]], found: set[tuple[Node, str]]
 ) -> Iterator[str]:
     for node, rest in sorted(expected - found):
         yield f"{what}: {node} misses {rest}"
     for node, rest in sorted(found - expected):
-        yield f"{what}: {node} has {rest}, and shall not"
+        yield f"{what}: {node} has {rest}, and should not"
 
 
-def _same_items(
+def _compare_items(
     what: str,
     expected: Mapping[tuple[Node, str], Item],
     found: Mapping[tuple[Node, str], Item],
 ) -> Iterator[str]:
-    yield from _same(what, set(expected), set(found))
+    yield from _compare_rows(what, set(expected), set(found))
     for whose, item in expected.items():
         if whose in found and found[whose] != item:
             yield f"{what}: {whose[0]} has {whose[1]} as {found[whose]}, not {item}"

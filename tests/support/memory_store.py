@@ -1,4 +1,4 @@
-"""A store in memory with DynamoDB's semantics and limits, so that thousands of histories can be tried in seconds."""
+"""A store in memory with DynamoDB's semantics and limits, for thousands of histories in seconds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _Place: TypeAlias = tuple[Table, str]
 
 
 class Rejected(Exception):
-    """What DynamoDB answers with a ValidationException: the request is wrong, whatever the tables hold."""
+    """DynamoDB's ValidationException: the request is invalid, whatever the tables hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,10 @@ class Snapshot:
 class MemoryStore:
     """`hardlink.port.Store` in memory.
 
-    `changes`: the streams of both tables, in order: a record for every write that changed a `#` item.
-    `before`: called before every request with its name (`get`, `scan`, `scan_all`, `write`, `insert`) and its keys; it
-    may raise (a crash) or use the store itself (somebody else was quicker), for which it is not called again.
+    `changes`: the streams of both tables, in order: a record per write that changed a `#` item.
+    `before`: called before every request with its name (`get`, `scan`, `scan_all`, `write`,
+    `insert`) and its keys. It may raise (a crash) or use the store itself (another client was
+    quicker), for which it is not called again.
     A scan is one request a page, an insert is one request for every 25 items, as on DynamoDB.
     """
 
@@ -198,7 +199,7 @@ class MemoryStore:
                 found = list(_one_page(rest, page))
             yield from found
             if len(found) == len(rest) and not (page and len(found) == page):
-                return  # that a full page was the last, DynamoDB too finds out with one more request
+                return  # after a full page, DynamoDB too needs one more request to find the end
             after = found[-1][0].item
 
     def _between(

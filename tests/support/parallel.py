@@ -1,7 +1,8 @@
 """Spread the tests over the cores: a file of tests stays on one worker, and long files start first.
 
-With `pytest -n` each worker is a process with fixtures of its own. A file is one unit of work, as its module fixtures
-(tables, a shop) are made once for it. The emulator's tests share one deployed stack, so they are one unit together.
+With `pytest -n` each worker is a process with fixtures of its own. A file is one unit of work,
+because its module fixtures (tables, a shop) are made once for it. The emulator's tests share one
+deployed stack, so they are one unit together.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class UnitScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist tells n
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitScheduling:
-    """Schedule by our units. A mark of ours (`xdist_group`) would come too late: xdist reads them first."""
+    """Schedule by these units. The mark `xdist_group` would come too late: xdist reads it first."""
     return UnitScheduling(config, log)
 
 

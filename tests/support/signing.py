@@ -1,4 +1,4 @@
-"""Tokens as a shop's backend signs them, and calls of sources that want them."""
+"""Tokens as a shop's backend signs them, and calls of sources that verify them."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def token(
     headers: dict[str, Any] | None = None,
     **more: Any,
 ) -> str:
-    """A token with these claims, whatever they are."""
+    """Sign a token with any claims."""
     body = json.dumps({**claims, **more}).encode()
     return jwt.PyJWS().encode(body, key, algorithm, headers)
 
 
 def proof(customer: str, **claims: Any) -> str:
-    """A token for a customer, for as long as anybody may want."""
+    """Sign a token for a customer that does not expire."""
     return token({"sub": customer, "exp": LATER, **claims})
 
 
-def call(wanted: Signed, now: int) -> Call:
-    """A call of a source that wants this."""
-    source = replace(SOURCES.sources["move"], signed=wanted)
+def call(signed: Signed, now: int) -> Call:
+    """Build a call of a source with this setting of `signed`."""
+    source = replace(SOURCES.sources["move"], signed=signed)
     return Call("web", source, SOURCES.projects[source.project], now, "evidence")

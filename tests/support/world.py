@@ -1,4 +1,4 @@
-"""A whole Hardlink without HTTP: service, association and reads over one store, a clock that tests move, a stream."""
+"""A whole Hardlink without HTTP: services and queries over one store, a clock, and a stream."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ SOURCES = Sources.from_declaration(
         },
     }
 )
-"""One source for each policy, its write key is the policy's name."""
+"""One source per policy, with the policy as its write key."""
 HARD_TYPES = SOURCES.hard_types
 START = 1_900_000_000 * SECOND
-"""In 2030: engines that delete what has expired go by the real time."""
+"""In 2030, because engines delete expired items by the real time."""
 
 Answer = dict[str, Any]
 Change = tuple[Table, str]
@@ -58,7 +58,7 @@ _C = TypeVar("_C", bound=WriteCommand)
 
 @dataclass
 class Clock:
-    """Microseconds since 1970; every look at it takes one, so that no two moments are the same."""
+    """Microseconds since 1970; every reading advances it, so that no two are the same."""
 
     now: int = START
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -69,13 +69,16 @@ class Clock:
             return self.now
 
     def pass_(self, microseconds: int) -> None:
-        """Let time go by."""
+        """Advance the clock."""
         self.now += microseconds
 
 
 @dataclass
 class World:
-    """`taken`: the stream's records since it was last asked, in order. `dumped`: every item of both tables."""
+    """Services and queries over a store.
+
+    `taken`: returns the stream's records since its last call. `dumped`: every item of both tables.
+    """
 
     store: Store
     taken: Callable[[], Iterable[Change]]
@@ -97,7 +100,7 @@ class World:
         erasing = Erasure(self.store, self.clock, lambda: f"consented-{next(ids):06d}")
         self.sweeping = ErasureSweep(self.store, self.clock, erasing)
 
-    # -- what a client says ---------------------------------------------------------------------------------------
+    # -- clients' calls --------------------------------------------------------------------------
 
     def track(
         self, session: str | None, *events: Mapping[str, Any], source: str = "move", **more: Any
@@ -135,7 +138,7 @@ class World:
     def order(
         self, number: str, *, ids: Mapping[str, Any], time: int | None = None, **more: Any
     ) -> Outcome:
-        """An order as the shop's own feed tells it; placed a moment ago."""
+        """Import an order from the shop's feed, placed a moment ago."""
         call = self.service.call("move")
         said = order_matching.parse_claim(
             number,
@@ -146,19 +149,19 @@ class World:
         properties = {"orderNumber": number, "total": more.get("total")}
         return self.service.order(call, Purchase(said, call.project.parse_ids(ids), properties))
 
-    # -- what a reader sees ---------------------------------------------------------------------------------------
+    # -- read calls ------------------------------------------------------------------------------
 
     def customer(self, value: str, type_: str = "registered") -> Answer:
         """`GET /customers/{type}/{value}`."""
         return self.queries.read_customer(SPACE, type_, value)
 
     def timeline(self, value: str, type_: str = "registered", **query: str) -> list[str]:
-        """The IDs of a customer's events that were sent, newest first: all of them, page by page."""
+        """Read the IDs of a customer's stored events, newest first, from all pages."""
         sent = (e["id"] for e in self.events(value, type_, **query))
         return [id_ for id_ in sent if not id_.startswith("!")]
 
     def events(self, value: str, type_: str = "registered", **query: str) -> list[Answer]:
-        """A customer's events, newest first: all of them, page by page."""
+        """Read a customer's events, newest first, from all pages."""
         found: list[Answer] = []
         while True:
             page = self.queries.read_customer_events(SPACE, type_, value, query.get)
@@ -168,7 +171,7 @@ class World:
             query["cursor"] = page["cursor"]
 
     def sessions(self, value: str, type_: str = "registered") -> set[str]:
-        """The IDs of a customer's sessions."""
+        """Read the IDs of a customer's sessions."""
         return {session["id"] for session in self.customer(value, type_)["sessions"]}
 
     def session(self, session: str) -> Answer:
@@ -185,7 +188,7 @@ class World:
         self.administration.undo_link(SPACE, session, evidence)
         return self.session(session)
 
-    # -- who is to be forgotten -----------------------------------------------------------------------------------
+    # -- erasures -------------------------------------------------------------------------------
 
     def erase(self, value: str, type_: str = "registered") -> str:
         """`POST /customers/{type}/{value}/erase`: the receipt's ID."""
@@ -200,7 +203,7 @@ class World:
         return self.administration.read_erasure(SPACE, id_)
 
     def swept(self) -> None:
-        """Streams are drained, and every erasure is carried out, to its end."""
+        """Drain the streams and complete every erasure."""
         self.drain()
         for id_ in self._running():
             if wait := self.sweeping.sweep(SPACE, id_):
@@ -215,21 +218,21 @@ class World:
             if key.item == keys.ERASURE and "done" not in item
         ]
 
-    # -- what happens behind --------------------------------------------------------------------------------------
+    # -- streams ----------------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """Deliver the stream, and what delivering it changes, until nothing is left."""
+        """Deliver stream records, and those that follow from them, until none is left."""
         while records := list(self.taken()):
             for table, partition in records:
                 self.association.handle_change(table, partition)
 
     def settle(self) -> None:
-        """Drain the streams and hold the tables to every promise."""
+        """Drain the streams and check all invariants."""
         self.drain()
         self.check()
 
     def check(self, *, drained: bool = True) -> None:
-        """Hold the tables to every promise."""
+        """Check all invariants."""
         invariants.check(self.dumped(), HARD_TYPES, drained=drained)
 
     def _command(
@@ -240,6 +243,6 @@ class World:
 
 
 def in_memory(store: MemoryStore | None = None) -> World:
-    """A world in memory, for tests of many histories."""
+    """Create a world in memory, for tests of many histories."""
     memory = store or MemoryStore()
     return World(memory, memory.taken, memory.dump)

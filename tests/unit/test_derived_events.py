@@ -30,7 +30,7 @@ def told(events: Sequence[StoredEvent]) -> list[Told]:
 
 
 def test_one_visit() -> None:
-    """EX-15: a start with the first ping, an end 30 s after the last, once 20 minutes are silent."""
+    """EX-15: a start with the first ping, an end 30 s after the last and 20 silent minutes."""
     pings = [event(n * MINUTE, PING, f"p{n}") for n in (100, 102, 104)]
     done = told(visits(pings, 125 * MINUTE))
     assert done == [

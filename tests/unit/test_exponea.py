@@ -240,7 +240,7 @@ def test_a_command_keeps_at_least_one_identifier() -> None:
     assert commands.without_identifier(alone, "registered", PROJECT) is None
 
 
-# -- /bulk ------------------------------------------------------------------------------------------------------------
+# -- /bulk ----------------------------------------------------------------------------------------
 
 IDS = {"name": "system/ids", "data": {"project_id": "t", "customer": {}, "expires": 1}}
 

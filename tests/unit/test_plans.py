@@ -65,7 +65,7 @@ def given(store: MemoryStore, node: Node, record: Record) -> None:
     store.write([Put(keys.node_head("shop", node), items.encode_record(record))])
 
 
-# -- sessions ---------------------------------------------------------------------------------------------------------
+# -- sessions -------------------------------------------------------------------------------------
 
 
 def test_an_unknown_session_is_planned_with_a_new_profile() -> None:
@@ -127,7 +127,7 @@ def test_a_profile_whose_erasure_has_begun_is_joined_by_its_successor_alone() ->
     assert opened(store, Visit("s", profile="p")) == opening
 
 
-# -- links ------------------------------------------------------------------------------------------------------------
+# -- links ----------------------------------------------------------------------------------------
 
 
 def linked(
@@ -181,7 +181,7 @@ def test_a_name_is_erased_from_the_time_on_at_which_it_was_erased() -> None:
     assert found == [50, None, 75, None]
 
 
-# -- both in one transaction ------------------------------------------------------------------------------------------
+# -- both in one transaction ----------------------------------------------------------------------
 
 
 def test_of_two_actions_on_one_item_the_write_stays() -> None:
@@ -201,7 +201,7 @@ def test_plans_upon_different_revisions_are_not_merged() -> None:
         merged_actions([Check(HEAD, Rev(1))], [Patch(HEAD, {}, Present())])
 
 
-# -- a batch goes from value to value ---------------------------------------------------------------------------------
+# -- a batch goes from value to value -------------------------------------------------------------
 
 
 def parsed(*events: Any) -> Batch:

@@ -93,7 +93,7 @@ def test_a_body_zipped_in_two_members_is_read_whole() -> None:
 
 
 def test_a_gzip_body_has_some_members_and_no_more() -> None:
-    """Each one copies what is behind it: 4 MB of empty ones would take a minute of a small function."""
+    """Each member copies the bytes behind it: 4 MB of empty ones would take a minute."""
     assert request.decompress_gzip(gzip.compress(b"1") * 100) == b"1" * 100
     with pytest.raises(TooLarge, match="100 gzip members"):
         request.decompress_gzip(gzip.compress(b"1") * 101)

@@ -195,7 +195,7 @@ def test_whatever_is_sent_is_refused_in_order(sent: str) -> None:
         prove(sent)
 
 
-# -- what a source wants ---------------------------------------------------------------------------------------------
+# -- what a source wants --------------------------------------------------------------------------
 
 
 class Keys:

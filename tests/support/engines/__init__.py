@@ -1,4 +1,4 @@
-"""The engines that tests run on: moto in this process, and DynamoDB Local, which is Amazon's own."""
+"""Engines for tests: moto in this process, and DynamoDB Local, which is Amazon's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DynamoDB Local: Amazon's own engine, downloaded when tests need it (its licence forbids passing it on)."""
+"""DynamoDB Local, downloaded when tests need it: its licence forbids distribution."""
 
 from __future__ import annotations
 

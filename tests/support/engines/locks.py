@@ -1,4 +1,4 @@
-"""One process at a time fetches and installs: workers of one run start together and want the same things."""
+"""Locks for downloads and installations: the workers of one run start together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ _LONGEST = 900
 
 
 def install_lock(cache: Path, name: str) -> FileLock:
-    """Lock the installation of `name` in the cache, for a `with` block. Raises `filelock.Timeout`."""
+    """Lock the installation of `name` in the cache. Raises `filelock.Timeout`."""
     cache.mkdir(parents=True, exist_ok=True)
     return FileLock(cache / f"{name}.lock", timeout=_LONGEST)

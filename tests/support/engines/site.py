@@ -1,4 +1,4 @@
-"""A shop's own site on a port of this machine: pages whose origin is not the service's, so that CORS is real."""
+"""A shop's own site on a local port: another origin than the service's, so that CORS is real."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both tables on a real or imitated DynamoDB: a store, and what tests ask beside it (dump, stream, requests)."""
+"""Both tables on DynamoDB Local or moto: a store, a dump, the streams, a count of requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _numbers = count(1)
 class Clients:
     """Clients of an engine, `moto` or `dynamodb-local`: for its tables, and for their streams.
 
-    `patient` makes and deletes tables: an engine that was just started takes its time on a busy machine.
+    `patient` creates and deletes tables: an engine is slow at its start on a busy machine.
     """
 
     kind: str
@@ -120,7 +120,7 @@ class Engine:
             return {"Records": []}  # DynamoDB Local, when there never was a record
 
     def _oldest(self, table: Table) -> str:
-        """The stream's iterator that begins with its first record (each stream has one shard here)."""
+        """Return the stream's iterator at its first record (each stream has one shard here)."""
         described = self.clients.patient.describe_table(TableName=self.names[table])
         arn = described["Table"]["LatestStreamArn"]
         (shard,) = self.clients.streams.describe_stream(StreamArn=arn)["StreamDescription"][

