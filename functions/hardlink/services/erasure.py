@@ -1,33 +1,25 @@
-"""Erasing somebody: first what they are known by, at once, so that nothing comes back; then what they did (`sweeping`).
+"""Erases customers and anonymous profiles: at once what they are known by, so that nothing comes back.
 
-A node that is to go is *dying* first: from then on nobody links to it, says anything of it or brings rows under it, as
-all of them hold its revision. Whoever hangs on it alone dies with it; whoever belongs to somebody else as well stays,
-and its history names nobody where it named the dead. All that is left to do stands in rows of the erasure, each written
-with the step that makes it so: whoever comes next goes on, however often and wherever the one before ended.
+What they did is deleted afterwards, by `erasure_sweep`. `domain.erasure_states` lists the states
+and the steps between them; each step is a method of its name here or there.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from hardlink.domain import synthetic_ids
+from hardlink.domain import redaction, synthetic_ids
+from hardlink.domain.erasure_states import belongs_to_erased
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
-from hardlink.domain.graph import (
-    NOBODY,
-    PROFILE,
-    Entry,
-    Node,
-    State,
-    current_owner,
-    fold_spans,
-    newest_root,
-)
-from hardlink.domain.records import Intervals, Item, Key, Record
+from hardlink.domain.graph import NOBODY, PROFILE, Entry, Node, State, profile_node
+from hardlink.domain.records import Item, Key, Record, Session
+from hardlink.domain.redaction import Redaction
 from hardlink.domain.times import to_iso
 from hardlink.domain.values import to_json
+from hardlink.services.erasure_tasks import Tasks
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.store import (
@@ -44,12 +36,11 @@ from hardlink.storage.store import (
     Store,
 )
 
-_FIRST, _LAST = "!", "~~"
-"""Around every sort key there is."""
-_ENTRIES_AT_ONCE = 60
-_SPILLED_AT_ONCE = 30
-"""Of values: more of them than this are let go of with the next portion of entries, or with the profile."""
+_MOST_SPILLED = 30
+"""Large values that one redaction deletes: the others go with its next portion, or by `_drop_spilled_values`."""
 _DEEPEST = 3
+"""Nodes from an identifier to its customer."""
+_COUNTS = ("identifiers", "profiles", "sessions", "events")
 
 
 class Erasure:
@@ -61,39 +52,36 @@ class Erasure:
         self._new_id = new_id
 
     def erase_customer(self, project_id: str, identifier: Node) -> str:
-        """Erase the customer that an identifier finds, or an anonymous profile; answers the receipt's ID.
+        """Erase the customer that an identifier finds, or an anonymous profile. Raises `NotFound`.
 
-        Raises `NotFound` where no customer has it.
+        Answers the receipt's ID.
         """
         node = identifier
         for hop in range(_DEEPEST):
-            record = nodes.read_records(self._store, project_id, [node])[node]
+            record = nodes.read_record(self._store, project_id, node)
             if record.erasing_since:
                 return self.erase_node(project_id, node)
             state = record.state
-            onward = (state.owner or state.link) if hop == 0 else state.link
-            if onward:
-                node = onward
-            elif state.known or (node.type == PROFILE and state.rev):
-                return self.erase_node(project_id, node)
-            else:
-                break
+            target = (state.owner or state.link) if hop == 0 else state.link
+            if target is None:
+                return self._erase_root(project_id, node, state)
+            node = target
         raise NotFound(UNKNOWN_IDENTIFIER)
 
     def erase_node(self, project_id: str, node: Node) -> str:
-        """Erase a customer or a profile; answers the receipt's ID. When it answers, nothing late is taken any more."""
+        """Erase a customer or a profile; answers the receipt's ID. Raises `NotFound`.
+
+        From the answer on, no late call brings anything of it back.
+        """
         for _ in optimistic_retries():
-            record = nodes.read_records(self._store, project_id, [node])[node]
+            record = nodes.read_record(self._store, project_id, node)
             if not record.state.rev:
                 raise NotFound(UNKNOWN_IDENTIFIER)
             id_ = record.erasure
             if not record.erasing_since:
-                id_, now = self._new_id(), self._clock()
-                begun = Put(
-                    keys.erasure_item(project_id, id_), {"at": now, "state": "running"}, Absent()
-                )
+                id_ = self._new_id()
                 try:
-                    self._store.write([begun, *_death(project_id, id_, node, record, now)])
+                    self._write_receipt(Tasks(self._store, project_id, id_), node, record)
                 except ConditionFailed:
                     continue
             self.propagate(project_id, id_)
@@ -101,353 +89,337 @@ class Erasure:
         raise AssertionError("attempts end in an answer or an error")
 
     def read_receipt(self, project_id: str, id_: str) -> dict[str, Any]:
-        """What became of an erasure: `running` or `done`, when, and how much was removed. Raises `NotFound`."""
+        """Read the receipt of an erasure: its state, its times and what was removed. Raises `NotFound`."""
         item = self._store.get([keys.erasure_item(project_id, id_)])[0]
         if item is None:
             raise NotFound("there is no such erasure")
-        done = "done" in item
         return {
             "erasure": {"id": id_},
             "state": item["state"],
             "at": to_iso(int(item["at"])),
-            "done": to_iso(int(item["done"])) if done else None,
-            "removed": {
-                kind: int(item[kind])
-                for kind in ("identifiers", "profiles", "sessions", "events")
-                if kind in item
-            },
+            "done": to_iso(int(item["done"])) if "done" in item else None,
+            "removed": {kind: int(item[kind]) for kind in _COUNTS if kind in item},
         }
 
     def propagate(self, project_id: str, id_: str) -> None:
-        """Erase whoever hangs on the dead alone, and their names everywhere else; again until nothing is left."""
-        while True:
-            dying = [
-                n
-                for n, item in read_tasks(self._store, project_id, id_, "n/")
-                if "done" not in item
-            ]
-            for name in dying:
-                self._finish(project_id, id_, Node.parse(name))
-            freed = read_tasks(self._store, project_id, id_, "u/")
-            for name, _ in freed:
-                self._free(project_id, id_, Node.parse(name))
-            if not dying and not freed:
-                break
-        for name, _ in read_tasks(self._store, project_id, id_, "r/"):
-            self._mark_rest(project_id, id_, Node.parse(name))
+        """Carry out the tasks about nodes, until none is left.
 
-    # -- one node that dies ---------------------------------------------------------------------------------------
+        Nodes owned only by erased ones are erased too; nodes with another owner are kept, and
+        references to erased nodes become `NOBODY`.
+        """
+        tasks = Tasks(self._store, project_id, id_)
+        while self._propagate_once(tasks):
+            pass
+        for name in tasks.read_names(keys.REDACTED_NODE):
+            self._mark_sessions(tasks, Node.parse(name))
 
-    def _finish(self, project_id: str, id_: str, node: Node) -> None:
-        head = keys.node_head(project_id, node)
-        found = list(self._store.scan("customers", head.partition, _FIRST, _LAST))
-        record = next((items.decode_record(item) for key, item in found if key == head), None)
-        rows = [(key, item) for key, item in found if key != head]
-        done = Put(keys.erasure_item(project_id, id_, f"n/{node}"), {"done": True})
+    def _erase_root(self, project_id: str, node: Node, state: State) -> str:
+        if state.known or (node.type == PROFILE and state.rev):
+            return self.erase_node(project_id, node)
+        raise NotFound(UNKNOWN_IDENTIFIER)
+
+    def _write_receipt(self, tasks: Tasks, node: Node, record: Record) -> None:
+        now = self._clock()
+        receipt = Put(tasks.receipt_key, {"at": now, "state": "running"}, Absent())
+        self._store.write([receipt, *_begin_erasure(tasks, node, record, now)])
+
+    def _propagate_once(self, tasks: Tasks) -> bool:
+        """Carry out the tasks of now, each of which may add others; `False` where there was none."""
+        erasing = [name for name, task in tasks.read(keys.ERASED_NODE) if "done" not in task]
+        for name in erasing:
+            self._erase_node(tasks, Node.parse(name))
+        freed = tasks.read_names(keys.FREED_IDENTIFIER)
+        for name in freed:
+            self._free_identifier(tasks, Node.parse(name))
+        return bool(erasing or freed)
+
+    # The steps of a node that is erased.
+
+    def _erase_node(self, tasks: Tasks, node: Node) -> None:
+        """Delete a node whose erasure began, its rows here and elsewhere, and end its sessions."""
+        done = tasks.put(keys.ERASED_NODE, node, {"done": True})
+        partition = self._read_partition(tasks.project_id, node)
+        record = partition.record
         if record is None:
             self._store.write([done])
             return
-        for other in _neighbours(node, record, rows):
-            self._reach(project_id, id_, other)
-        sessions = [key.item[2:] for key, _ in rows if key.item.startswith("m/")]
-        for session in sessions:
-            self._end(project_id, id_, node, session, denied=record.denied)
-        told = [key.item[2:] for key, _ in rows if key.item.startswith("t/")]
-        orders = [Put(keys.erasure_item(project_id, id_, f"o/{number}"), {}) for number in told]
-        mine = Same("profile", node.value)
-        elsewhere = [
-            Delete(key, mine if key.item.startswith("s/") else None)
-            for key in _elsewhere(project_id, node, rows, sessions)
-        ]
-        here = [Delete(key) for key, _ in rows]
-        held = Check(head, Same("erasing_since", record.erasing_since))
-        for action in elsewhere:
-            with suppress(ConditionFailed):  # it is not there, or of who came back meanwhile
-                self._store.write([held, action])
-        try:
-            self._in_portions(held, [*orders, *here])
-            self._store.write([Delete(head, Same("erasing_since", record.erasing_since)), done])
-        except ConditionFailed:
-            return  # somebody else was here, and did all of it
+        for neighbour in partition.find_neighbours():
+            self._erase_or_redact(tasks, neighbour)
+        for session_id in partition.list_names(keys.PROFILE_SESSION):
+            self._end_session(tasks, node, session_id, denied=record.denied)
+        still_erasing = Same("erasing_since", record.erasing_since)
+        held = Check(partition.head, still_erasing)
+        self._delete_stale_rows(held, node, _stale_rows(tasks.project_id, partition))
+        numbers = partition.list_names(keys.SHOP_ORDER)
+        orders = [tasks.put(keys.ORDER_TASK, number) for number in numbers]
+        rows = [Delete(key) for key, _ in partition.rows]
+        # The head goes last: as long as it is there, whichever run comes next finds what is left to
+        # delete.
+        with suppress(ConditionFailed):  # another run of this erasure did all of it meanwhile
+            self._write_in_portions(held, [*orders, *rows])
+            self._store.write([Delete(partition.head, still_erasing), done])
 
-    def _free(self, project_id: str, id_: str, soft: Node) -> None:
-        """An identifier stays, with another owner: whoever was known by it alone was the customer's who died."""
-        profiles = [
-            Node(PROFILE, name.removeprefix("c/"))
-            for name, _ in nodes.read_rows(self._store, project_id, soft, "c/")
-        ]
-        found = [
-            Node.parse(name.removeprefix("w/"))
-            for name, _ in nodes.read_rows(self._store, project_id, soft, "w/")
-        ]
-        for node in (*profiles, *found):
-            self._reach(project_id, id_, node, through=soft)
-        self._store.write([Delete(keys.erasure_item(project_id, id_, f"u/{soft}"))])
+    def _delete_stale_rows(self, held: Check, node: Node, stale: Iterable[Key]) -> None:
+        """Delete a node's rows under others, each by itself: one that is not the node's any more fails alone."""
+        for key in stale:
+            is_session_row = key.item.startswith(keys.ROOT_SESSION)
+            # A visitor who returned meanwhile has a row of their own there.
+            delete = Delete(key, Same("profile", node.value) if is_session_row else None)
+            with suppress(ConditionFailed):
+                self._store.write([held, delete])
 
-    def _reach(self, project_id: str, id_: str, node: Node, through: Node | None = None) -> None:
-        """What becomes of a node that names a dead one, or is named with it; `through`: what led there, and stays."""
+    def _end_session(self, tasks: Tasks, node: Node, session_id: str, *, denied: bool) -> None:
+        """End a session with its profile: what is kept says until when it was erased.
+
+        A customer's own session is deleted, as it is named after them.
+        """
         for _ in optimistic_retries():
-            record = nodes.read_records(self._store, project_id, [node])[node]
-            if not record.exists:
+            session = nodes.read_session(self._store, tasks.project_id, session_id)
+            if session is None or session.profile != node:
                 return
-            history = nodes.read_history(self._store, project_id, node)
-            named = {n for e in history for n in (e.link, e.owner, *e.nodes) if n} - {node, NOBODY}
-            others = nodes.read_records(self._store, project_id, named)
-            dead = {o for o, read in others.items() if o == through or not read.exists}
-            if not dead:
-                return
-            now, hangs_on = self._clock(), _hangs_on(node, history)
-            was_somebodys = self._was_somebodys(project_id, id_, node, hangs_on)
-            if was_somebodys:  # whom this very erasure left it to, it left it to for a moment
-                hangs_on.discard(NOBODY)
-            actions = (
-                _death(project_id, id_, node, record, now)
-                if hangs_on and hangs_on <= dead
-                else _redaction(
-                    project_id, id_, node, record, history, dead, now, through, whole=was_somebodys
-                )
-            )
+            now = self._clock()
+            task: Item = {"at": now, "erased_until": now, "events": 0}
+            actions = [
+                _end_session_action(tasks.project_id, session, now, denied=denied),
+                tasks.put(keys.ERASED_SESSION, session_id, task),
+            ]
             try:
                 self._store.write(actions)
             except ConditionFailed:
                 continue
+            return
 
-    def _was_somebodys(
-        self, project_id: str, id_: str, node: Node, hangs_on: Collection[Node]
-    ) -> bool:
-        """Whether all of a node belonged to somebody before this erasure named nobody in its history."""
-        noted = self._store.get([keys.erasure_item(project_id, id_, f"r/{node}")])[0]
-        return NOBODY not in hangs_on if noted is None else bool(noted["whole"])
+    # The steps of a node that an erased one leads to.
 
-    def _end(self, project_id: str, id_: str, node: Node, session_id: str, *, denied: bool) -> None:
-        """A session ends with its profile: what stays says since when. A customer's own, named after them, goes."""
-        key = keys.session_head(project_id, session_id)
+    def _free_identifier(self, tasks: Tasks, soft: Node) -> None:
+        """Erase or redact the nodes that were known by an identifier alone: they were the erased customer's."""
+        profiles = nodes.read_linked_profiles(self._store, tasks.project_id, soft)
+        named = nodes.read_named_nodes(self._store, tasks.project_id, soft, keys.BACK_REFERENCE)
+        for node in (*profiles, *named):
+            self._erase_or_redact(tasks, node, through=soft)
+        self._store.write([tasks.delete(keys.FREED_IDENTIFIER, soft)])
+
+    def _erase_or_redact(self, tasks: Tasks, node: Node, through: Node | None = None) -> None:
+        """Begin to erase a node whose history names erased ones, or redact it, until it names none.
+
+        `through`: a node that is kept, but counts as an erased one, as it led here on behalf of its
+        erased customer.
+        """
+        project_id = tasks.project_id
         for _ in optimistic_retries():
-            item = self._store.get([key])[0]
-            session = items.decode_session(key, item) if item else None
-            if session is None or session.profile != node:
+            record = nodes.read_record(self._store, project_id, node)
+            if not record.exists:
                 return
+            history = nodes.read_history(self._store, project_id, node)
+            named = redaction.find_named_nodes(node, history)
+            erased = self._select_erased(project_id, named, through)
+            if not erased:
+                return
+            owners = redaction.find_owners(node, history)
+            was_owned = self._was_owned(tasks, node, owners)
             now = self._clock()
-            gone = session._replace(erased=((0, now + 1),), denied=denied or session.denied)
-            same = Same("profile", node.value)
-            own = synthetic_ids.is_synthetic(session_id)
-            end = Delete(key, same) if own else Put(key, items.encode_erased_session(gone), same)
-            row: Item = {"at": now, "floor": now, "events": 0}
-            try:
-                self._store.write(
-                    [end, Put(keys.erasure_item(project_id, id_, f"s/{session_id}"), row)]
-                )
-            except ConditionFailed:
-                continue
-            return
+            if belongs_to_erased(owners, erased, was_owned=was_owned):
+                actions = _begin_erasure(tasks, node, record, now)
+            else:
+                change = redaction.redact_node(node, record, history, erased, now)
+                actions = _redact_node(tasks, node, record, change, through, was_owned=was_owned)
+            # Read again in either case: a long history is redacted in several portions.
+            with suppress(ConditionFailed):
+                self._store.write(actions)
 
-    def _mark_rest(self, project_id: str, id_: str, profile: Node) -> None:
-        """The sessions of a node that stays say what of them was erased; what it said for who died goes."""
+    def _select_erased(
+        self, project_id: str, named: Iterable[Node], through: Node | None
+    ) -> set[Node]:
+        erased: set[Node] = set()
+        for node, record in nodes.read_records(self._store, project_id, named).items():
+            if node == through or not record.exists:
+                erased.add(node)
+        return erased
+
+    def _was_owned(self, tasks: Tasks, node: Node, owners: set[Node]) -> bool:
+        """Tell whether all of a node belonged to customers before this erasure redacted it."""
+        task = tasks.find(keys.REDACTED_NODE, node)
+        return NOBODY not in owners if task is None else bool(task["was_owned"])
+
+    def _mark_sessions(self, tasks: Tasks, node: Node) -> None:
+        """Copy to the sessions of a redacted node what of them was erased, and drop its large values."""
         for _ in optimistic_retries():
-            record = nodes.read_records(self._store, project_id, [profile])[profile]
-            members = (
-                nodes.read_rows(self._store, project_id, profile, "m/") if record.exists else []
-            )
+            record = nodes.read_record(self._store, tasks.project_id, node)
             try:
-                for name, _ in members:
-                    self._mark(project_id, id_, name.removeprefix("m/"), profile, record)
-                self._let_go(project_id, profile, record)
+                if record.exists:
+                    for session_id in nodes.read_session_ids(self._store, tasks.project_id, node):
+                        self._mark_session(tasks, session_id, node, record)
+                    self._drop_spilled_values(tasks.project_id, node, record)
             except ConditionFailed:
                 continue
-            self._store.write([Delete(keys.erasure_item(project_id, id_, f"r/{profile}"))])
+            self._store.write([tasks.delete(keys.REDACTED_NODE, node)])
             return
 
-    def _let_go(self, project_id: str, node: Node, record: Record) -> None:
-        """Large values that a node does not say any more. Raises `ConditionFailed`."""
-        if not record.exists:
-            return
-        held = Check(keys.node_head(project_id, node), Rev(record.state.rev))
-        said = {keys.spilled_value(project_id, node, name).item for name in record.values}
-        rows = nodes.read_rows(self._store, project_id, node, "v/")
-        gone = [
-            keys.node_head(project_id, node)._replace(item=name)
-            for name, _ in rows
-            if name not in said
-        ]
-        self._in_portions(held, [Delete(key) for key in gone])
-
-    def _mark(
-        self, project_id: str, id_: str, session_id: str, profile: Node, record: Record
-    ) -> None:
-        key = keys.session_head(project_id, session_id)
-        row = keys.erasure_item(project_id, id_, f"s/{session_id}")
-        item, noted = self._store.get([key, row])
+    def _mark_session(self, tasks: Tasks, session_id: str, profile: Node, record: Record) -> None:
+        """Record in a session what of it was erased. Raises `ConditionFailed`."""
+        key = keys.session_head(tasks.project_id, session_id)
+        item, task = self._store.get([key, tasks.key(keys.ERASED_SESSION, session_id)])
         session = items.decode_session(key, item) if item else None
         if session is None or session.profile != profile:
             return
-        erased = _union(session.erased, record.erased)
-        if noted and erased == session.erased:
+        erased = redaction.join_intervals(session.erased, record.erased)
+        if task and erased == session.erased:
             return
         self._store.write(
             [
-                Check(keys.node_head(project_id, profile), Rev(record.state.rev)),
+                Check(keys.node_head(tasks.project_id, profile), Rev(record.state.rev)),
                 Patch(key, {"erased": to_json(erased)}, Same("profile", profile.value)),
-                Put(row, {"at": self._clock(), "events": 0}),
+                tasks.put(keys.ERASED_SESSION, session_id, {"at": self._clock(), "events": 0}),
             ]
         )
 
-    def _in_portions(self, held: Check, actions: Sequence[Action]) -> None:
-        """Write these in their order, each of them once, as long as `held` is. Raises `ConditionFailed`."""
+    def _drop_spilled_values(self, project_id: str, node: Node, record: Record) -> None:
+        """Delete the large values that a node does not name any more. Raises `ConditionFailed`."""
+        named = {keys.spilled_value(project_id, node, name) for name in record.values}
+        head = keys.node_head(project_id, node)
+        stale: list[Action] = []
+        for name, _ in nodes.read_rows(self._store, project_id, node, keys.SPILLED_VALUE):
+            key = head._replace(item=name)
+            if key not in named:
+                stale.append(Delete(key))
+        self._write_in_portions(Check(head, Rev(record.state.rev)), stale)
+
+    def _read_partition(self, project_id: str, node: Node) -> _Partition:
+        head = keys.node_head(project_id, node)
+        first, last = keys.FIRST_ITEM, keys.LAST_ITEM
+        record: Record | None = None
+        rows: list[tuple[Key, Item]] = []
+        for key, item in self._store.scan("customers", head.partition, first, last):
+            if key == head:
+                record = items.decode_record(item)
+            else:
+                rows.append((key, item))
+        return _Partition(node, head, record, rows)
+
+    def _write_in_portions(self, held: Check, actions: Sequence[Action]) -> None:
+        """Write actions in order, each key once, as long as `held` holds. Raises `ConditionFailed`."""
         once = list({action.key: action for action in actions}.values())
-        for start in range(0, len(once), MOST_ACTIONS - 1):
-            self._store.write([held, *once[start : start + MOST_ACTIONS - 1]])
+        portion = MOST_ACTIONS - 1
+        for start in range(0, len(once), portion):
+            self._store.write([held, *once[start : start + portion]])
 
 
-def read_tasks(store: Store, project_id: str, id_: str, kind: str) -> list[tuple[str, Item]]:
-    """What an erasure has to do, of one kind: the rest of the sort key, and the item."""
-    partition = keys.erasure_item(project_id, id_).partition
-    found = store.scan("customers", partition, kind, keys.end_of_prefix(kind))
-    return [(key.item.removeprefix(kind), item) for key, item in found]
+class _Partition(NamedTuple):
+    """All items of a node. `record`: none where the node is erased already; `rows`: the others."""
+
+    node: Node
+    head: Key
+    record: Record | None
+    rows: Sequence[tuple[Key, Item]]
+
+    def list_names(self, prefix: str) -> list[str]:
+        """List what stands behind a prefix in the rows' sort keys."""
+        sort_keys = [key.item for key, _ in self.rows if key.item.startswith(prefix)]
+        return [item.removeprefix(prefix) for item in sort_keys]
+
+    def list_entries(self) -> list[Entry]:
+        """List the entries of the node's link history."""
+        rows = [(key, item) for key, item in self.rows if key.item.startswith(keys.LINK_ENTRY)]
+        return [items.decode_entry(key, item) for key, item in rows]
+
+    def find_neighbours(self) -> list[Node]:
+        """Find every other node whose history may name this one."""
+        ids = self.record.state.ids if self.record else {}
+        found = [Node(type_, value) for type_, value in ids.items()]
+        for prefix in (keys.BACK_REFERENCE, keys.CUSTOMER_IDENTIFIER, keys.CONTRIBUTION):
+            found += map(Node.parse, self.list_names(prefix))
+        found += map(profile_node, self.list_names(keys.LINKED_PROFILE))
+        for entry in self.list_entries():
+            found += entry.nodes
+        return [node for node in dict.fromkeys(found) if node not in (self.node, NOBODY)]
 
 
-def _death(project_id: str, id_: str, node: Node, record: Record, now: int) -> list[Action]:
-    """A node begins to die: its values are gone, nothing else may write it, and its tombstone says since when."""
-    state = State(rev=record.state.rev + 1, ids=record.state.ids)
-    dying = Record(
-        state, denied=record.denied, erasing_since=now, erasure=id_
-    )  # `created` goes: see `Decision.settled`
+def _begin_erasure(tasks: Tasks, node: Node, record: Record, now: int) -> list[Action]:
+    """Make the actions that begin to erase a node: from then on no call links to it or sets its values."""
+    # Without `created`: who links to a hard root counts on that attribute, see
+    # `Decision.stable_roots`.
+    erasing = Record(
+        State(rev=record.state.rev + 1, ids=record.state.ids),
+        denied=record.denied,
+        erasing_since=now,
+        erasure=tasks.erasure,
+    )
+    head = keys.node_head(tasks.project_id, node)
     return [
-        Put(keys.node_head(project_id, node), items.encode_record(dying), Rev(record.state.rev)),
-        Put(keys.tombstone(project_id, node), _stone(id_, node, record, now)),
-        Put(keys.erasure_item(project_id, id_, f"n/{node}"), {"at": now}),
+        Put(head, items.encode_record(erasing), Rev(record.state.rev)),
+        _tombstone(tasks, node, record, now),
+        tasks.put(keys.ERASED_NODE, node, {"at": now}),
     ]
 
 
-def _stone(id_: str, node: Node, record: Record, now: int) -> Item:
-    """Of a profile, `next`: what makes the one that comes after it, and nobody knows who has no table to read."""
-    if node.type != PROFILE:
-        return {"at": now}
-    random = hashlib.sha256(f"{id_}/{node}".encode()).hexdigest()
-    return {"at": now, "next": random, **({"denied": True} if record.denied else {})}
+def _tombstone(tasks: Tasks, node: Node, record: Record, now: int) -> Put:
+    """Make the action that records when a node was erased.
+
+    Of a profile also its opt-out, and the seed of its successor's ID: random, so that only the
+    tables know whose successor a profile is.
+    """
+    item: Item = {"at": now}
+    if node.type == PROFILE:
+        item["successor_seed"] = hashlib.sha256(f"{tasks.erasure}/{node}".encode()).hexdigest()
+        if record.denied:
+            item["denied"] = True
+    return Put(keys.tombstone(tasks.project_id, node), item)
 
 
-def _redaction(
-    project_id: str,
-    id_: str,
+def _redact_node(
+    tasks: Tasks,
     node: Node,
-    record: Record,
-    history: Sequence[Entry],
-    dead: Collection[Node],
-    now: int,
+    before: Record,
+    change: Redaction,
     through: Node | None,
     *,
-    whole: bool,
+    was_owned: bool,
 ) -> list[Action]:
-    """A node stays: its history names nobody where it named the dead, and what it was theirs for goes."""
-    naming = [e for e in history if {e.link, e.owner, *e.nodes} & {*dead}]
-    touched = naming[:_ENTRIES_AT_ONCE]
-    renamed = {e.rev: _redacted(e, dead) for e in touched}
-    after = [renamed.get(e.rev, e) for e in history]
-    lost = tuple((s.start, min(s.end, now + 1)) for s in fold_spans(history) if s.target in dead)
-    if node.type != PROFILE and lost:
-        lost = ((0, now + 1),)  # an identifier has one link, and all that it says belongs there
-    values = {
-        name: value
-        for name, value in record.values.items()
-        if not any(start <= value.time < end for start, end in lost)
-    }
-    spilled = [n for n, v in record.values.items() if v.spilled and n not in values]
-    state = record.state._replace(
-        rev=record.state.rev + 1, link=newest_root(fold_spans(after)), owner=current_owner(after)
-    )
-    theirs = lost if node.type == PROFILE else _found(history, dead, now)
-    erased = _union(record.erased, theirs)
-    fresh = record._replace(state=state, values=values, erased=erased)
-    kinds = ["r/", *([] if node.type == PROFILE else ["u/"])] if lost else []
-    marks = [
-        Put(keys.erasure_item(project_id, id_, f"{kind}{node}"), {"whole": whole}) for kind in kinds
+    """Make the actions that redact a node, and the tasks that follow from that."""
+    project_id = tasks.project_id
+    head = keys.node_head(project_id, node)
+    actions: list[Action] = [Put(head, items.encode_record(change.record), Rev(before.state.rev))]
+    actions += [
+        Put(keys.link_entry(project_id, node, entry.rev), items.encode_entry(entry))
+        for entry in change.entries
     ]
-    done = through if touched == naming else None  # from there nothing leads here any more
-    return [
-        Put(keys.node_head(project_id, node), items.encode_record(fresh), Rev(record.state.rev)),
-        *(
-            Put(keys.link_entry(project_id, node, e.rev), items.encode_entry(e))
-            for e in renamed.values()
-        ),
-        *(
-            Delete(keys.spilled_value(project_id, node, name))
-            for name in spilled[:_SPILLED_AT_ONCE]
-        ),
-        *(Delete(key) for key in (_leading(project_id, done, node) if done else ())),
-        *marks,
-    ]
+    spilled = change.spilled[:_MOST_SPILLED]
+    actions += [Delete(keys.spilled_value(project_id, node, name)) for name in spilled]
+    if through and change.is_complete:  # from there nothing leads here any more
+        actions += [Delete(key) for key in _leading_rows(project_id, through, node)]
+    if change.lost:
+        actions.append(tasks.put(keys.REDACTED_NODE, node, {"was_owned": was_owned}))
+        if node.type != PROFILE:
+            actions.append(tasks.put(keys.FREED_IDENTIFIER, node))
+    return actions
 
 
-def _found(history: Sequence[Entry], dead: Collection[Node], now: int) -> Intervals:
-    """When an identifier found somebody who is dead."""
-    said = sorted(
-        (e for e in history if e.owner and not e.undone), key=lambda e: (e.effective_at, e.rev)
-    )
-    ends = [*(e.effective_at for e in said[1:]), now + 1]
-    return tuple(
-        (e.effective_at, min(end, now + 1))
-        for e, end in zip(said, ends, strict=False)
-        if e.owner in dead and e.effective_at <= now
-    )
+def _end_session_action(project_id: str, session: Session, now: int, *, denied: bool) -> Action:
+    key = keys.session_head(project_id, session.id)
+    unchanged = Same("profile", session.profile.value)
+    if synthetic_ids.is_synthetic(session.id):
+        return Delete(key, unchanged)
+    ended = session._replace(erased=((0, now + 1),), denied=denied or session.denied)
+    return Put(key, items.encode_erased_session(ended), unchanged)
 
 
-def _redacted(entry: Entry, dead: Collection[Node]) -> Entry:
-    return entry._replace(
-        link=NOBODY if entry.link in dead else entry.link,
-        owner=NOBODY if entry.owner in dead else entry.owner,
-        nodes=tuple(node for node in entry.nodes if node not in dead),
-    )
+def _stale_rows(project_id: str, partition: _Partition) -> Iterator[Key]:
+    """List where rows of a node may lie under others."""
+    node = partition.node
+    session_ids = partition.list_names(keys.PROFILE_SESSION)
+    for root in map(Node.parse, partition.list_names(keys.ROOT_REFERENCE)):
+        yield keys.node_contribution(project_id, root, node)
+        for session_id in session_ids:
+            yield keys.root_session(project_id, root, session_id)
+    for entry in partition.list_entries():
+        for target in {entry.link, entry.owner}:
+            if target and target != NOBODY:
+                yield from _leading_rows(project_id, target, node)
 
 
-def _hangs_on(node: Node, history: Sequence[Entry]) -> set[Node]:
-    """Whom a node belongs to, by the links and words that stand."""
-    found = fold_spans(history)
-    if (
-        node.type == PROFILE
-    ):  # whose last customer was erased before is nobody's since, not the first one's
-        return {span.target for span in found} | (
-            {NOBODY} if found and not newest_root(found) else set()
-        )
-    return {other for other in (newest_root(found), current_owner(history)) if other}
-
-
-def _neighbours(node: Node, record: Record, rows: Iterable[tuple[Key, Item]]) -> list[Node]:
-    """Every node whose history may name this one."""
-    found = [Node(type_, value) for type_, value in record.state.ids.items()]
-    for key, item in rows:
-        kind, rest = key.item[:2], key.item[2:]
-        if kind in ("w/", "i/", "p/"):
-            found.append(Node.parse(rest))
-        elif kind == "c/":
-            found.append(Node(PROFILE, rest))
-        elif kind == "l/":
-            found += items.decode_entry(key, item).nodes
-    return [other for other in dict.fromkeys(found) if other not in (node, NOBODY)]
-
-
-def _elsewhere(
-    project_id: str, node: Node, rows: Iterable[tuple[Key, Item]], sessions: Sequence[str]
-) -> Iterator[Key]:
-    """Where rows of a node may lie under others."""
-    for key, item in rows:
-        if key.item.startswith("h/"):
-            root = Node.parse(key.item[2:])
-            yield keys.node_contribution(project_id, root, node)
-            yield from (keys.root_session(project_id, root, session) for session in sessions)
-        elif key.item.startswith("l/"):
-            entry = items.decode_entry(key, item)
-            for target in {entry.link, entry.owner} - {None, NOBODY}:
-                if target:
-                    yield from _leading(project_id, target, node)
-
-
-def _leading(project_id: str, target: Node, node: Node) -> Iterator[Key]:
-    """Rows under a node that lead to one whose history names it."""
+def _leading_rows(project_id: str, target: Node, node: Node) -> Iterator[Key]:
+    """List the rows under a node that lead to one whose history names it."""
     yield keys.back_reference(project_id, target, node)
     yield keys.customer_identifier(project_id, target, node)
     if node.type == PROFILE:  # an identifier may have the same value
         yield keys.linked_profile(project_id, target, node)
-
-
-def _union(one: Intervals, other: Intervals) -> Intervals:
-    return tuple(sorted({*one, *other}))

@@ -1,19 +1,22 @@
-"""The rest of an erasure: the events, notes and orders of what `erasing` ended, and then what it had to remember.
+"""The rest of an erasure: deletes the events, notes and orders of ended sessions, and then its own tasks.
 
-Calls that were under way when somebody was erased may still write an event. They end within a minute, or fail: what
-they wrote is found by a second sweep, after which the receipt says `done` and no name is left in it.
+Calls that were under way when the erasure began may still write an event. They end within a minute,
+or fail: what they wrote is found by a second sweep, after which the receipt is done and names no
+customer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
-from hardlink.domain.graph import PROFILE, Node
-from hardlink.domain.order_matching import Order
+from hardlink.domain.erasure_states import receipt_state
+from hardlink.domain.graph import PROFILE, Node, profile_node
+from hardlink.domain.order_matching import Order, ShopOrder
 from hardlink.domain.records import Item, Key, Session
 from hardlink.domain.times import MINUTE
-from hardlink.services.erasure import Erasure, read_tasks
+from hardlink.services.erasure import Erasure
+from hardlink.services.erasure_tasks import Tasks
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.store import (
@@ -32,186 +35,219 @@ from hardlink.storage.store import (
 UNDER_WAY = MINUTE
 """A write call ends within this time, or fails."""
 _AT_ONCE = 40
-"""Rows that one transaction deletes: each may name an order."""
-_KINDS = ("e/", "n/", "x/")
+"""Rows that one transaction of 100 actions deletes: each may name an order, which is one more action."""
+_KINDS = (keys.EVENT, keys.CALL_NOTE, keys.EVENT_PIECE)
 
 
 class ErasureSweep:
-    """Sweeps. `clock` answers microseconds since 1970."""
+    """Sweeps erasures. `clock` answers microseconds since 1970."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], erasing: Erasure) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int], erasure: Erasure) -> None:
         self._store = store
         self._clock = clock
-        self._erasing = erasing
+        self._erasure = erasure
 
     def sweep(self, project_id: str, id_: str) -> int:
-        """Carry an erasure on as far as it goes now; answers after how many microseconds to call again, 0: it is done.
+        """Carry an erasure out as far as possible now, from whichever state it is in.
 
-        However often it is called, by however many at once.
+        It may be called again, and by several callers at once. Answers after how many microseconds
+        to call again; 0: it is done.
         """
-        key = keys.erasure_item(project_id, id_)
-        item = self._store.get([key])[0]
-        if item is None or "done" in item:
+        tasks = Tasks(self._store, project_id, id_)
+        receipt = self._store.get([tasks.receipt_key])[0]
+        if receipt is None:
             return 0
-        if "events" in item:  # it died as it forgot what it had done
-            self._finish(project_id, id_)
-            return 0
-        self._erasing.propagate(project_id, id_)
-        began = self._clock()
-        sessions = read_tasks(self._store, project_id, id_, "s/")
-        for name, row in sessions:
-            self._sweep_session(project_id, id_, name, row)
-        self._forget_bounds(project_id, {name for name, _ in sessions})
-        for name, _ in read_tasks(self._store, project_id, id_, "n/"):
-            self._find_orders(project_id, id_, Node.parse(name))
-        for name, _ in read_tasks(self._store, project_id, id_, "o/"):
-            self._forget_order(project_id, name)
-        until = max(int(row["at"]) for row in (item, *(row for _, row in sessions))) + UNDER_WAY
-        if began <= until:
-            return until - began + 1
-        counted = Put(key, {**item, **self._counted(project_id, id_)}, Same("state", "running"))
-        with suppress(ConditionFailed):  # somebody else was here
-            self._store.write([counted])
-        self._finish(project_id, id_)
+        match receipt_state(receipt):
+            case "running":
+                return self._sweep_running(tasks, receipt)
+            case "counted":  # the run before ended while it deleted the tasks
+                self._close_receipt(tasks)
         return 0
 
-    def _sweep_session(self, project_id: str, id_: str, session_id: str, row: Item) -> None:
+    def _sweep_running(self, tasks: Tasks, receipt: Item) -> int:
+        self._erasure.propagate(tasks.project_id, tasks.erasure)
+        began = self._clock()
+        sessions = tasks.read(keys.ERASED_SESSION)
+        for session_id, task in sessions:
+            self._sweep_session(tasks, session_id, task)
+        self._forget_active_sessions(tasks.project_id, {session_id for session_id, _ in sessions})
+        for name in tasks.read_names(keys.ERASED_NODE):
+            self._find_orders(tasks, Node.parse(name))
+        for number in tasks.read_names(keys.ORDER_TASK):
+            self._forget_order(tasks.project_id, number)
+        last = max([int(receipt["at"]), *(int(task["at"]) for _, task in sessions)])
+        wait = last + UNDER_WAY - began
+        if wait >= 0:
+            return wait + 1
+        self._count_removed(tasks, receipt)
+        self._close_receipt(tasks)
+        return 0
+
+    # The steps of a session.
+
+    def _sweep_session(self, tasks: Tasks, session_id: str, task: Item) -> None:
+        """Delete what is left of a session, in portions that count in its task what they delete."""
         for _ in optimistic_retries():
             try:
-                while self._swept_some(project_id, id_, session_id, row):
+                while self._sweep_portion(tasks, session_id, task):
                     pass
             except ConditionFailed:
-                row = (
-                    self._store.get([keys.erasure_item(project_id, id_, f"s/{session_id}")])[0]
-                    or row
-                )
+                task = tasks.find(keys.ERASED_SESSION, session_id) or task
                 continue
             return
 
-    def _swept_some(self, project_id: str, id_: str, session_id: str, row: Item) -> bool:
-        """Delete some of what is left; `False` where nothing is. Raises `ConditionFailed`."""
-        key = keys.session_head(project_id, session_id)
+    def _sweep_portion(self, tasks: Tasks, session_id: str, task: Item) -> bool:
+        """Delete some rows of a session; `False` where none is left. Raises `ConditionFailed`."""
+        key = keys.session_head(tasks.project_id, session_id)
         item = self._store.get([key])[0]
         session = items.decode_session(key, item) if item else None
-        found = list(self._doomed(key, session, row))[:_AT_ONCE]
-        if not found:
+        portion = self._find_erased_rows(key, session, task)
+        if not portion:
             return False
-        count = sum(place.item.startswith("e/") for place, _ in found)
-        mark = keys.erasure_item(project_id, id_, f"s/{session_id}")
-        before = int(row["events"])
-        row["events"] = before + count
-        orders = {str(one["order"]) for _, one in found if "order" in one}
+        before = int(task["events"])
+        task["events"] = before + sum(row.item.startswith(keys.EVENT) for row, _ in portion)
+        count = Put(tasks.key(keys.ERASED_SESSION, session_id), {**task}, Same("events", before))
+        orders = {str(row["order"]) for _, row in portion if "order" in row}
         self._store.write(
             [
-                *_still(key, session, item),
-                Put(mark, dict(row), Same("events", before)),
-                *(Put(keys.erasure_item(project_id, id_, f"o/{number}"), {}) for number in orders),
-                *(Delete(place) for place, _ in found),
+                *_still_ended(key, session, item),
+                count,
+                *(tasks.put(keys.ORDER_TASK, number) for number in orders),
+                *(Delete(row) for row, _ in portion),
             ]
         )
         return True
 
-    def _doomed(self, key: Key, session: Session | None, row: Item) -> Iterator[tuple[Key, Item]]:
-        """What is to go of a session: all, where nobody came back to it."""
+    def _find_erased_rows(
+        self, key: Key, session: Session | None, task: Item
+    ) -> list[tuple[Key, Item]]:
+        """Find the next rows of a session that are to be deleted: all, unless it began anew."""
+        found: list[tuple[Key, Item]] = []
+        for row, item in self._scan_session(key):
+            is_ended = session is None or session.is_erased
+            if is_ended or (session and _is_erased(session, task, row, item)):
+                found.append((row, item))
+            if len(found) == _AT_ONCE:
+                break
+        return found
+
+    def _scan_session(self, key: Key) -> Iterator[tuple[Key, Item]]:
         for kind in _KINDS:
-            for place, item in self._store.scan(
-                "sessions", key.partition, kind, keys.end_of_prefix(kind)
-            ):
-                if session is None or session.is_erased or _is_erased(session, row, place, item):
-                    yield place, item
+            last = keys.end_of_prefix(kind)
+            yield from self._store.scan("sessions", key.partition, kind, last)
 
-    def _forget_bounds(self, project_id: str, names: Collection[str]) -> None:
-        """Nobody looks for new events of sessions that are not there; a customer's own is named after them."""
+    def _forget_active_sessions(self, project_id: str, session_ids: Collection[str]) -> None:
+        """Take ended sessions out of the live view: a customer's own session is named after them."""
+        kind = keys.ACTIVE_SESSION
         partition = keys.active_session(project_id, 0, "").partition
-        places = [
-            place
-            for place, _ in self._store.scan("sessions", partition, "s/", keys.end_of_prefix("s/"))
-            if keys.active_session_id(place) in names
-        ]
-        for place in places:  # who comes back from here on writes a bound of their own
-            key = keys.session_head(project_id, keys.active_session_id(place))
-            item = self._store.get([key])[0]
-            if item is None or "erased_at" in item:
-                self._store.write([Delete(place)])
+        rows = self._store.scan("sessions", partition, kind, keys.end_of_prefix(kind))
+        stale = [key for key, _ in rows if keys.active_session_id(key) in session_ids]
+        for row in stale:
+            session = nodes.read_session(self._store, project_id, keys.active_session_id(row))
+            if (
+                session is None or session.is_erased
+            ):  # one that begins anew from here on adds a row of its own
+                self._store.write([Delete(row)])
 
-    def _find_orders(self, project_id: str, id_: str, node: Node) -> None:
-        """Orders that were told of a node while it was erased."""
-        head = keys.node_head(project_id, node)
-        for name, _ in nodes.read_rows(self._store, project_id, node, "t/"):
-            number = name.removeprefix("t/")
-            left = Put(keys.erasure_item(project_id, id_, f"o/{number}"), {})
-            with suppress(ConditionFailed):  # who has this identifier now is told of it
-                self._store.write([Check(head, Absent()), left, Delete(head._replace(item=name))])
+    # The steps of an order.
+
+    def _find_orders(self, tasks: Tasks, node: Node) -> None:
+        """Add tasks for the orders that the shop reported with an identifier while it was erased."""
+        gone = Check(keys.node_head(tasks.project_id, node), Absent())
+        for number in nodes.read_row_names(self._store, tasks.project_id, node, keys.SHOP_ORDER):
+            row = keys.shop_order(tasks.project_id, node, number)
+            with suppress(
+                ConditionFailed
+            ):  # a new customer has this identifier, and the order is theirs
+                self._store.write([gone, tasks.put(keys.ORDER_TASK, number), Delete(row)])
 
     def _forget_order(self, project_id: str, number: str) -> None:
-        """An order keeps nothing of events that are not there, and is told of nobody who was erased."""
+        """Take out of an order the events that were deleted and the customer who was erased."""
+        self._forget_order_visitors(project_id, number)
         key = keys.order_head(project_id, number)
-        for place, _ in self._store.scan("sessions", key.partition, "p/", keys.end_of_prefix("p/")):
-            visitor = Node(PROFILE, place.item.removeprefix("p/"))
-            if not nodes.read_records(self._store, project_id, [visitor])[visitor].exists:
-                self._store.write([Delete(place)])
         for _ in optimistic_retries():
             item = self._store.get([key])[0]
             if item is None:
                 return
             before = items.decode_order(key, item)
-            after = self._remaining(project_id, before)
+            after = self._remaining_order(project_id, before)
             if after == before:
                 return
-            fresh = after._replace(rev=before.rev + 1)
-            put = Put(key, items.encode_order(fresh), Rev(before.rev))
             try:
-                self._store.write([put if after.tracked else Delete(key, Same("rev", before.rev))])
+                self._store.write([_replace_order(key, before, after)])
             except ConditionFailed:
                 continue
             return
 
-    def _remaining(self, project_id: str, order: Order) -> Order:
-        places = [
-            keys.session_event(project_id, k.session, k.claim.time, k.event) for k in order.tracked
-        ]
-        found_items = self._store.get(places) if places else []
-        kept = tuple(k for k, item in zip(order.tracked, found_items, strict=True) if item)
-        told = order.shop_order
-        if told:
-            ids = nodes.read_claimed_records(self._store, project_id, told.ids).values()
-            visitor = told.visitor
-            if any(not r.exists or r.last_erased_at >= told.claim.time for r in ids):
-                told = None
-            elif (
-                visitor
-                and not nodes.read_records(self._store, project_id, [visitor])[visitor].exists
-            ):
-                told = told._replace(visitor=None)
-        return order._replace(tracked=kept, shop_order=told)
+    def _forget_order_visitors(self, project_id: str, number: str) -> None:
+        """Delete the rows of erased profiles that tracked an order whose item had no room for more."""
+        partition = keys.order_head(project_id, number).partition
+        kind = keys.ORDER_VISITOR
+        for key, _ in self._store.scan("sessions", partition, kind, keys.end_of_prefix(kind)):
+            visitor = profile_node(key.item.removeprefix(kind))
+            if not nodes.read_record(self._store, project_id, visitor).exists:
+                self._store.write([Delete(key)])
 
-    def _counted(self, project_id: str, id_: str) -> Item:
-        """How much was removed."""
-        sessions = read_tasks(self._store, project_id, id_, "s/")
-        types = [
-            Node.parse(name).type for name, _ in read_tasks(self._store, project_id, id_, "n/")
-        ]
+    def _remaining_order(self, project_id: str, order: Order) -> Order:
+        """An order without what was erased of it."""
+        places = {}
+        for tracked in order.tracked:
+            place = keys.session_event(
+                project_id, tracked.session, tracked.claim.time, tracked.event
+            )
+            places[place] = tracked
+        there = nodes.read_items(self._store, list(places))
+        remaining = tuple(tracked for place, tracked in places.items() if place in there)
+        shop_order = order.shop_order and self._remaining_shop_order(project_id, order.shop_order)
+        return order._replace(tracked=remaining, shop_order=shop_order)
+
+    def _remaining_shop_order(self, project_id: str, order: ShopOrder) -> ShopOrder | None:
+        records = nodes.read_claimed_records(self._store, project_id, order.ids).values()
+        for record in records:
+            if not record.exists or record.last_erased_at >= order.claim.time:
+                return None
+        visitor = order.visitor
+        if visitor and not nodes.read_record(self._store, project_id, visitor).exists:
+            return order._replace(visitor=None)
+        return order
+
+    # The steps of the receipt.
+
+    def _count_removed(self, tasks: Tasks, receipt: Item) -> None:
+        """Write into the receipt how much was removed."""
+        types = [Node.parse(name).type for name in tasks.read_names(keys.ERASED_NODE)]
+        sessions = [task for _, task in tasks.read(keys.ERASED_SESSION)]
         profiles = types.count(PROFILE)
-        return {
+        counts: Item = {
             "identifiers": len(types) - profiles,
             "profiles": profiles,
-            "sessions": sum("floor" in row for _, row in sessions),
-            "events": sum(int(row["events"]) for _, row in sessions),
+            "sessions": sum("erased_until" in task for task in sessions),
+            "events": sum(int(task["events"]) for task in sessions),
         }
+        with suppress(ConditionFailed):  # another run counted meanwhile
+            counted = Put(tasks.receipt_key, {**receipt, **counts}, Same("state", "running"))
+            self._store.write([counted])
 
-    def _finish(self, project_id: str, id_: str) -> None:
-        """The receipt says how much was removed; now whose it was is forgotten, and then it is done."""
-        key = keys.erasure_item(project_id, id_)
-        for kind in ("n/", "o/", "r/", "s/", "u/"):
-            for name, _ in read_tasks(self._store, project_id, id_, kind):
-                self._store.write([Delete(keys.erasure_item(project_id, id_, f"{kind}{name}"))])
+    def _close_receipt(self, tasks: Tasks) -> None:
+        """Delete the tasks, which name the customer, and then close the receipt."""
+        for kind in keys.TASKS:
+            for name in tasks.read_names(kind):
+                self._store.write([tasks.delete(kind, name)])
         done: Item = {"state": "done", "done": self._clock()}
-        with suppress(ConditionFailed):
-            self._store.write([Patch(key, done, Same("state", "running"))])
+        with suppress(ConditionFailed):  # another run closed it meanwhile
+            self._store.write([Patch(tasks.receipt_key, done, Same("state", "running"))])
 
 
-def _still(key: Key, session: Session | None, item: Item | None) -> list[Action]:
-    """That nobody came back meanwhile whose events would be deleted."""
+def _replace_order(key: Key, before: Order, after: Order) -> Action:
+    """Make the action that writes what is left of an order; one without any event is deleted."""
+    if not after.tracked:
+        return Delete(key, Same("rev", before.rev))
+    fresh = after._replace(rev=before.rev + 1)
+    return Put(key, items.encode_order(fresh), Rev(before.rev))
+
+
+def _still_ended(key: Key, session: Session | None, item: Item | None) -> Sequence[Action]:
+    """Make the check that a session did not begin anew, as then its new events would be deleted."""
     if item is None:
         return [Check(key, Absent())]
     if session and session.is_erased:
@@ -219,9 +255,13 @@ def _still(key: Key, session: Session | None, item: Item | None) -> list[Action]
     return []
 
 
-def _is_erased(session: Session, row: Item, place: Key, item: Item) -> bool:
-    """Whether a row of a session that is there is of somebody who was erased."""
-    time = int(place.item.split("/", 2)[1])
-    floor = int(row.get("floor", -1))
-    received = int(item["received"]) if "received" in item else time
-    return session.was_erased(time) or time <= floor or received <= floor
+def _is_erased(session: Session, task: Item, row: Key, item: Item) -> bool:
+    """Tell whether a row of a session that exists is of an erased visitor.
+
+    By its own time, or, where the session ended and began anew, by the time at which it came in: a
+    device's clock may be ahead.
+    """
+    time = keys.event_time(row)
+    received = int(item.get("received", time))
+    erased_until = int(task.get("erased_until", -1))
+    return session.was_erased(time) or min(time, received) <= erased_until

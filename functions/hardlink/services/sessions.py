@@ -265,7 +265,7 @@ def _look_up_profile(call: Call, reader: LivingNodeReader, named: object) -> _Pr
             raise Busy(BEING_ERASED)
         if tombstone is None or record.exists:
             return found._replace(record=record)
-        successor = _successor_profile(found.profile, str(tombstone["next"]))
+        successor = _successor_profile(found.profile, str(tombstone["successor_seed"]))
         erased_at = nodes.erasure_time(tombstone)
         found = _ProfileLookup(successor, erased_at=erased_at, denied="denied" in tombstone)
 

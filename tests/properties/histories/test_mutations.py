@@ -11,14 +11,14 @@ from typing import Any, Self
 import pytest
 
 from hardlink.domain import changeset as changeset_module
-from hardlink.domain import graph, identity, records
+from hardlink.domain import graph, identity, records, redaction
 from hardlink.domain.errors import HardlinkError
 from hardlink.domain.graph import PROFILE, Entry
 from hardlink.domain.records import Key
 from hardlink.domain.times import END
 from hardlink.queries import customer, explanation
 from hardlink.services import association, consent, erasure, erasure_sweep, links, sessions
-from hardlink.storage import items, keys
+from hardlink.storage import keys
 from hardlink.storage.store import Action, AtMost, Check, Condition, Delete, Present, Put, Rev
 from tests.properties.histories import test_erasures, test_interleavings
 from tests.properties.histories.machine import histories
@@ -312,8 +312,12 @@ def test_a_broken_rule_is_noticed(mutation: Patching, monkeypatch: pytest.Monkey
 
 def _tombstones_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Whoever is erased may be named again by what was said before."""
-    whole = erasure._death
-    patch.setattr(erasure, "_death", lambda *args: [a for a in whole(*args) if a.key.item != "t"])
+    whole = erasure._begin_erasure
+    patch.setattr(
+        erasure,
+        "_begin_erasure",
+        lambda *args: [a for a in whole(*args) if a.key.item != "t"],
+    )
 
 
 def _gone_sessions_take_late_events(patch: pytest.MonkeyPatch) -> None:
@@ -333,40 +337,36 @@ def _nobody_is_freed(patch: pytest.MonkeyPatch) -> None:
     """Whoever was known by an address that stays is still there."""
     patch.setattr(
         erasure.Erasure,
-        "_free",
-        lambda self, project_id, id_, soft: self._store.write(
-            [Delete(keys.erasure_item(project_id, id_, f"u/{soft}"))]
-        ),
+        "_free_identifier",
+        lambda self, tasks, soft: self._store.write([tasks.delete(keys.FREED_IDENTIFIER, soft)]),
     )
 
 
 def _who_shares_a_device_goes(patch: pytest.MonkeyPatch) -> None:
     """Of a device or an address that two had the last one's erasure takes all."""
-    whole = erasure._hangs_on
+    whole = redaction.find_owners
 
     def mutated(node: Any, history: Any) -> set[Any]:
         last = graph.newest_root(graph.fold_spans(history))
         return {last} if last else whole(node, history)
 
-    patch.setattr(erasure, "_hangs_on", mutated)
+    patch.setattr(redaction, "find_owners", mutated)
 
 
 def _nobodys_goes_with_the_first(patch: pytest.MonkeyPatch) -> None:
     """What nobody did after one who was erased goes with who was there before."""
-    whole = erasure._hangs_on
-    patch.setattr(erasure, "_hangs_on", lambda *args: whole(*args) - {graph.NOBODY})
+    whole = redaction.find_owners
+    patch.setattr(redaction, "find_owners", lambda *args: whole(*args) - {graph.NOBODY})
 
 
 def _who_stays_keeps_its_values(patch: pytest.MonkeyPatch) -> None:
-    whole = erasure._redaction
+    whole = redaction.redact_node
 
-    def mutated(*args: Any, **more: Any) -> list[Action]:
-        head, *others = whole(*args, **more)
-        assert isinstance(head, Put)
-        kept = items.decode_record(head.item)._replace(values=args[3].values)
-        return [head._replace(item=items.encode_record(kept)), *others]
+    def mutated(node: Any, record: records.Record, *args: Any) -> redaction.Redaction:
+        change = whole(node, record, *args)
+        return change._replace(record=change.record._replace(values=record.values))
 
-    patch.setattr(erasure, "_redaction", mutated)
+    patch.setattr(redaction, "redact_node", mutated)
 
 
 def _who_stays_keeps_its_events(patch: pytest.MonkeyPatch) -> None:
@@ -380,22 +380,22 @@ def _everybody_comes_back_as_another(patch: pytest.MonkeyPatch) -> None:
 
 
 def _names_stay_elsewhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(erasure, "_elsewhere", lambda *_: iter(()))
+    patch.setattr(erasure, "_stale_rows", lambda *_: iter(()))
 
 
 def _only_the_last_erasure_counts(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(erasure, "_union", lambda one, other: tuple(sorted(other or one)))
+    patch.setattr(redaction, "join_intervals", lambda one, other: tuple(sorted(other or one)))
 
 
 def _links_of_the_erased_are_taken_back(patch: pytest.MonkeyPatch) -> None:
     """What the erased were is undone: whoever was there before is there again."""
-    whole = erasure._redacted
+    whole = redaction.redact_entry
 
     def mutated(entry: Entry, dead: Any) -> Entry:
         is_named = entry.link in dead or entry.owner in dead
         return whole(entry, dead)._replace(undone=entry.at if is_named else entry.undone)
 
-    patch.setattr(erasure, "_redacted", mutated)
+    patch.setattr(redaction, "redact_entry", mutated)
 
 
 def _visitors_show_whose_they_were(patch: pytest.MonkeyPatch) -> None:

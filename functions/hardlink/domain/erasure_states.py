@@ -1,0 +1,79 @@
+"""Erasure as a state machine: the states of everything that it touches, and the steps between them. Pure.
+
+An erasure begins with one node, and spreads: a node that belongs to erased nodes alone is erased
+too, one with another owner as well is redacted. What is left to do stands in tasks, rows beside the
+receipt, each written in the transaction of the step that makes it necessary. So a step may stop
+anywhere, be repeated, and run several times at once.
+
+    node     live ----begin_erasure----> erasing ----erase_node----> erased
+             live -----redact_node-----> redacted --mark_sessions, free_identifier--> live
+    session  live -----end_session-----> erased ---sweep_session---> swept
+             live -----mark_session----> marked ---sweep_session---> swept
+    order    known ----forget_order----> known, or deleted
+    receipt  running --count_removed---> counted --close_receipt---> done
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal, NamedTuple
+
+from hardlink.domain.graph import NOBODY, Node
+from hardlink.domain.records import Item
+
+Subject = Literal["node", "session", "order", "receipt"]
+ReceiptState = Literal["running", "counted", "done"]
+
+
+class Transition(NamedTuple):
+    """One step. `task`: the kind of task that it carries out, as `storage.keys` spells it.
+
+    Empty where another step, a call or the receipt starts it.
+    """
+
+    subject: Subject
+    before: str
+    step: str
+    after: str
+    task: str = ""
+
+
+TRANSITIONS = (
+    # The tombstone and the new `rev` refuse every write that was decided before.
+    Transition("node", "live", "begin_erasure", "erasing"),
+    Transition("node", "erasing", "erase_node", "erased", "n/"),
+    Transition("node", "live", "redact_node", "redacted"),
+    Transition("node", "redacted", "mark_sessions", "live", "r/"),
+    # Only identifiers: profiles that were known by it alone belonged to the erased customer.
+    Transition("node", "redacted", "free_identifier", "live", "u/"),
+    Transition("session", "live", "end_session", "erased"),
+    Transition("session", "live", "mark_session", "marked"),
+    # Twice: calls that were under way at the first time may have written since.
+    Transition("session", "erased", "sweep_session", "swept", "s/"),
+    Transition("session", "marked", "sweep_session", "swept", "s/"),
+    Transition("order", "known", "forget_order", "known", "o/"),
+    Transition("receipt", "running", "count_removed", "counted"),
+    # Counted first, as the tasks that are forgotten now are what is counted.
+    Transition("receipt", "counted", "close_receipt", "done"),
+)
+
+
+def receipt_state(receipt: Item) -> ReceiptState:
+    """Read the state of an erasure from its receipt."""
+    if "done" in receipt:
+        return "done"
+    return "counted" if "events" in receipt else "running"
+
+
+def belongs_to_erased(
+    owners: Collection[Node], erased: Collection[Node], *, was_owned: bool
+) -> bool:
+    """Decide whether a node whose history names erased nodes is erased too; else it is redacted.
+
+    `owners`: the nodes that it belongs to. `erased`: the erased ones that its history names.
+    `was_owned`: all of it belonged to customers before this erasure.
+    """
+    remaining = set(owners)
+    if was_owned:
+        remaining.discard(NOBODY)  # this very erasure left a part without an owner, for a moment
+    return bool(remaining) and remaining <= set(erased)

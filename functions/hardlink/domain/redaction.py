@@ -1,0 +1,138 @@
+"""Redacts a node that is kept when others are erased: its history names them no more. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from hardlink.domain.graph import (
+    NOBODY,
+    PROFILE,
+    Entry,
+    Node,
+    current_owner,
+    fold_spans,
+    newest_root,
+)
+from hardlink.domain.records import Intervals, Record
+from hardlink.domain.values import Name, Value
+
+MOST_ENTRIES = 60
+"""Entries that one redaction changes: it is one transaction, and the next one goes on."""
+
+
+class Redaction(NamedTuple):
+    """What a redaction changes. `record`: the node afterwards, `entries`: those that change, afterwards.
+
+    `lost`: half-open intervals in which the node belonged to an erased one. `spilled`: names of
+    large values that it loses. `is_complete`: no entry names an erased node any more.
+    """
+
+    record: Record
+    entries: tuple[Entry, ...]
+    lost: Intervals
+    spilled: tuple[Name, ...]
+    is_complete: bool
+
+
+def redact_node(
+    node: Node, record: Record, history: Sequence[Entry], erased: Collection[Node], now: int
+) -> Redaction:
+    """Take erased nodes out of a node's history, and with them what the node held on their behalf."""
+    naming = [entry for entry in history if names_any(entry, erased)]
+    changed = {entry.rev: redact_entry(entry, erased) for entry in naming[:MOST_ENTRIES]}
+    rest = [changed.get(entry.rev, entry) for entry in history]
+    lost = find_lost_intervals(node, history, erased, now)
+    kept = _keep_values(record.values, lost)
+    spilled = [name for name, value in record.values.items() if value.spilled and name not in kept]
+    state = record.state._replace(
+        rev=record.state.rev + 1, link=newest_root(fold_spans(rest)), owner=current_owner(rest)
+    )
+    # A profile refuses what happened while it was an erased customer's; an identifier, what was
+    # sent with it while a look-up found one.
+    refused = lost if node.type == PROFILE else find_owned_intervals(history, erased, now)
+    return Redaction(
+        record=record._replace(
+            state=state, values=kept, erased=join_intervals(record.erased, refused)
+        ),
+        entries=tuple(changed.values()),
+        lost=lost,
+        spilled=tuple(spilled),
+        is_complete=len(changed) == len(naming),
+    )
+
+
+def find_owners(node: Node, history: Sequence[Entry]) -> set[Node]:
+    """Find the nodes that a node belongs to, by the entries that are not undone."""
+    spans = fold_spans(history)
+    if node.type != PROFILE:
+        return {owner for owner in (newest_root(spans), current_owner(history)) if owner}
+    owners = {span.target for span in spans}
+    if spans and newest_root(spans) is None:
+        # Its last customer was erased before: the time since belongs to no customer, and not to the
+        # first one.
+        owners.add(NOBODY)
+    return owners
+
+
+def find_named_nodes(node: Node, history: Sequence[Entry]) -> set[Node]:
+    """Find all other nodes that a node's history names."""
+    named: set[Node] = set()
+    for entry in history:
+        named.update(entry.nodes)
+        named.update(target for target in (entry.link, entry.owner) if target)
+    return named - {node, NOBODY}
+
+
+def names_any(entry: Entry, nodes: Collection[Node]) -> bool:
+    """Tell whether an entry names one of these nodes."""
+    return any(node in nodes for node in (entry.link, entry.owner, *entry.nodes))
+
+
+def redact_entry(entry: Entry, erased: Collection[Node]) -> Entry:
+    """Replace erased nodes in an entry by `NOBODY`: the time of a link to one belongs to no customer."""
+    return entry._replace(
+        link=NOBODY if entry.link in erased else entry.link,
+        owner=NOBODY if entry.owner in erased else entry.owner,
+        nodes=tuple(node for node in entry.nodes if node not in erased),
+    )
+
+
+def find_lost_intervals(
+    node: Node, history: Sequence[Entry], erased: Collection[Node], now: int
+) -> Intervals:
+    """Find the intervals of event time, up to now, in which a node belonged to an erased one."""
+    spans = [span for span in fold_spans(history) if span.target in erased]
+    lost = [(span.start, min(span.end, now + 1)) for span in spans]
+    if lost and node.type != PROFILE:
+        return ((0, now + 1),)  # an identifier has one link, and all of its values belong there
+    return tuple(lost)
+
+
+def find_owned_intervals(history: Sequence[Entry], erased: Collection[Node], now: int) -> Intervals:
+    """Find the intervals, up to now, in which a look-up of an identifier found an erased node."""
+    standing = [entry for entry in history if entry.owner and not entry.undone]
+    standing.sort(key=_effective_order)
+    ends = [*(entry.effective_at for entry in standing[1:]), now + 1]
+    owned: list[tuple[int, int]] = []
+    for entry, end in zip(standing, ends, strict=False):
+        if entry.owner in erased and entry.effective_at <= now:
+            owned.append((entry.effective_at, min(end, now + 1)))
+    return tuple(owned)
+
+
+def join_intervals(one: Intervals, other: Intervals) -> Intervals:
+    """Join two sets of intervals, in order."""
+    return tuple(sorted({*one, *other}))
+
+
+def _effective_order(entry: Entry) -> tuple[int, int]:
+    return entry.effective_at, entry.rev
+
+
+def _keep_values(values: Mapping[Name, Value], lost: Intervals) -> dict[Name, Value]:
+    return {name: value for name, value in values.items() if not _lies_in(value.time, lost)}
+
+
+def _lies_in(time: int, intervals: Intervals) -> bool:
+    return any(start <= time < end for start, end in intervals)
