@@ -1,20 +1,22 @@
-"""Carries out a stream record: brings the rows under every root in line with the links, however often it is told to.
+"""Association: brings the rows under every root in line with the links, however often it is asked to.
 
-A record only says at what to look; the tables say what is so. Work grows with a profile's sessions and roots, never
-with its events. Every write holds the revisions of the nodes it was derived from still, so a late writer fails.
+Reads a node, plans what its rows should be, compares that with what they are, and writes the difference. A stream
+record only says where to look; the tables say what is so. Work grows with a profile's sessions and roots, never with
+its events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hardlink.domain import identity
 from hardlink.domain.changeset import ForestSnapshot
 from hardlink.domain.errors import Busy
-from hardlink.domain.graph import PROFILE, Node, fold_spans, merging_link
+from hardlink.domain.graph import PROFILE, Node, Span, fold_spans, merging_link
 from hardlink.domain.records import Contribution, Item, Key, MergeNotice, Record, Session, Table
 from hardlink.domain.times import END
+from hardlink.domain.values import Values
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.store import (
@@ -34,40 +36,62 @@ from hardlink.storage.store import (
 )
 
 _BYTES_AT_ONCE = 3_000_000
+"""Of one transaction, counted in characters: DynamoDB takes 4 MB."""
+
+_Intervals = list[tuple[int, int]]
+_Actions = Iterator[Action]
 
 
 class AssociationFailed(ExceptionGroup[Exception]):
     """Some nodes could not be re-homed, and why."""
 
 
-Intervals = Mapping[Node, list[tuple[int, int]]]
-
-
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What was read about one node (a profile or a soft identifier): where it belongs, and what must hold still."""
+class _Profile:
+    """What was read about one node, a profile or a soft identifier.
+
+    `spans`: their targets are roots. `checks`: that no node it was derived from changed since. `homes`: roots that may
+    hold rows of it, `orphan_roots`: others that hold some of which it does not know.
+    """
 
     project_id: str
     node: Node
     record: Record
-    checks: list[Action]
-    wanted: Intervals
+    spans: Sequence[Span]
+    checks: Sequence[Action]
     homes: frozenset[Node]
-    strays: frozenset[Node]
+    orphan_roots: frozenset[Node]
     identifiers: tuple[Node, ...]
-    joined: MergeNotice | None
+    merge_notice: MergeNotice | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the rows of a node should be: the intervals of time that each root has of it."""
+
+    profile: _Profile
+    intervals: Mapping[Node, _Intervals]
 
     @property
-    def current(self) -> Node | None:
+    def customer(self) -> Node | None:
         """The customer of now."""
-        return next(
-            (root for root, intervals in self.wanted.items() if intervals[-1][1] == END), None
-        )
+        for root, intervals in self.intervals.items():
+            if intervals[-1][1] == END:
+                return root
+        return None
 
     @property
     def roots(self) -> list[Node]:
-        """Every root that has rows of this node, may have, or shall have."""
-        return sorted({*self.wanted, *self.homes, *self.strays})
+        """Every root that has rows of this node, may have some, or should."""
+        return sorted({*self.intervals, *self.profile.homes, *self.profile.orphan_roots})
+
+    def contribution_key(self, root: Node) -> Key:
+        """The key of the node's contribution to a root."""
+        return keys.node_contribution(self.profile.project_id, root, self.profile.node)
+
+    def session_key(self, root: Node, session: Session) -> Key:
+        """The key of a session's row under a root."""
+        return keys.root_session(self.profile.project_id, root, session.id)
 
 
 class Association:
@@ -80,205 +104,255 @@ class Association:
     def handle_change(self, table: Table, partition: str) -> None:
         """Act on the change of a `#` item. Raises `Busy` when it must be tried again later.
 
-        A profile that can't be re-homed keeps none that comes after it from being so: then `Unhomed` is raised.
+        A node that fails keeps no other one from being re-homed: `AssociationFailed` is raised at the end.
         """
         project_id, rest = keys.split_partition(partition)
         if table == "sessions":
-            self._session(project_id, rest)
+            self._rehome_session(project_id, rest)
             return
         failed: list[Exception] = []
-        for node in self._nodes(project_id, Node.parse(rest)):
+        for node in self._dependent_nodes(project_id, Node.parse(rest)):
             try:
                 self.rehome(project_id, node)
             except Busy:
                 raise
-            except Exception as error:  # noqa: BLE001 - told once all have had their turn
+            except Exception as error:  # noqa: BLE001 - raised once all have had their turn
                 failed.append(error)
         if failed:
-            raise AssociationFailed(
-                f"{len(failed)} of the nodes that {rest.partition('=')[0]!r} leads to", failed
-            )
+            type_ = rest.partition("=")[0]
+            raise AssociationFailed(f"{len(failed)} of the nodes that {type_!r} leads to", failed)
 
     def rehome(
-        self, project_id: str, node: Node, *, only: str | None = None, strays: Iterable[Node] = ()
+        self,
+        project_id: str,
+        node: Node,
+        *,
+        only_session: str | None = None,
+        orphan_roots: Iterable[Node] = (),
     ) -> None:
         """Bring the rows of one profile or soft identifier in line with its links. Raises `Busy`.
 
-        `only`: those of this session. `strays`: roots where rows of it lie of which it doesn't know.
+        `only_session`: the rows of this session alone. `orphan_roots`: roots that hold rows of which the node does not
+        know.
         """
         for _ in optimistic_retries():
-            plan = self._plan(project_id, node, frozenset(strays))
-            if plan is None:
+            profile = self._read_profile(project_id, node, frozenset(orphan_roots))
+            if profile is None:
                 return
-            actions = list(self._differences(plan, only))
+            sessions = self._read_sessions(profile, only_session)
+            plan = _plan_rows(profile)
+            existing = nodes.read_items(self._store, _row_keys(plan, sessions))
+            actions = _diff_rows(plan, sessions, existing, whole=only_session is None)
             try:
-                for some in _batches(actions, MOST_ACTIONS - len(plan.checks)):
-                    self._store.write([*plan.checks, *some])
+                self._write_in_batches(profile.checks, actions)
             except ConditionFailed:
                 continue
             return
 
-    def _nodes(self, project_id: str, node: Node) -> Iterator[Node]:
-        """The nodes whose rows depend on this one."""
+    def _dependent_nodes(self, project_id: str, node: Node) -> Iterator[Node]:
+        """The nodes whose rows depend on this one: a hard root's change moves nothing."""
         if node.type in self._hard_types.get(project_id, frozenset()):
             return
         yield node
         if node.type != PROFILE:
-            for name, _ in nodes.read_rows(self._store, project_id, node, "c/"):
-                yield Node(PROFILE, name.removeprefix("c/"))
+            yield from nodes.read_linked_profiles(self._store, project_id, node)
 
-    def _session(self, project_id: str, id_: str) -> None:
-        key = keys.session_head(project_id, id_)
-        item = self._store.get([key])[0]
-        session = items.decode_session(key, item) if item else None
+    def _rehome_session(self, project_id: str, id_: str) -> None:
+        session = nodes.read_session(self._store, project_id, id_)
         if session and not session.is_erased:
-            self.rehome(project_id, session.profile, only=id_)
+            self.rehome(project_id, session.profile, only_session=id_)
 
-    def _plan(self, project_id: str, node: Node, strays: frozenset[Node]) -> _Plan | None:
-        """Reads in this order: the node, its history, the soft nodes between, then where it is at home."""
-        record = nodes.read_records(self._store, project_id, [node])[node]
+    # Read.
+
+    def _read_profile(
+        self, project_id: str, node: Node, orphan_roots: frozenset[Node]
+    ) -> _Profile | None:
+        """Read a node, its history, the soft nodes between, then where its rows may be: in this order.
+
+        Nothing where it is being erased, or one between: then that node changes soon, or needs no rows any more.
+        """
+        record = nodes.read_record(self._store, project_id, node)
         if not record.exists:
             return None
         history = nodes.read_history(self._store, project_id, node)
-        found, first = fold_spans(history), merging_link(history)
-        hard = self._hard_types.get(project_id, frozenset())
-        between = nodes.read_records(
-            self._store, project_id, {s.target for s in found if s.target.type not in hard}
-        )
-        if not all(read.exists for read in between.values()):
-            return None  # it is being erased, and so this node changes soon, or does not need it any more
-        facts = {soft: read.state for soft, read in between.items()}
-        wanted: dict[Node, list[tuple[int, int]]] = {}
-        for span in identity.resolve_spans(found, ForestSnapshot(facts), hard):
-            wanted.setdefault(span.target, []).append((span.start, span.end))
-        revs = {node: record.state.rev, **{soft: state.rev for soft, state in facts.items()}}
-        homes = nodes.read_rows(self._store, project_id, node, "h/")
-        owned = [] if node.type == PROFILE else nodes.read_rows(self._store, project_id, node, "i/")
-        return _Plan(
+        hard_types = self._hard_types.get(project_id, frozenset())
+        spans = fold_spans(history)
+        between = {span.target for span in spans if span.target.type not in hard_types}
+        soft = nodes.read_records(self._store, project_id, between)
+        if not all(found.exists for found in soft.values()):
+            return None
+        states = {target: found.state for target, found in soft.items()}
+        homes = nodes.read_named_nodes(self._store, project_id, node, keys.ROOT_REFERENCE)
+        identifiers = self._read_identifiers(project_id, node)
+        merging = merging_link(history)
+        return _Profile(
             project_id=project_id,
             node=node,
             record=record,
-            checks=[Check(keys.node_head(project_id, n), Rev(rev)) for n, rev in revs.items()],
-            wanted=wanted,
-            homes=frozenset(Node.parse(name.removeprefix("h/")) for name, _ in homes),
-            strays=strays,
-            identifiers=tuple(Node.parse(name.removeprefix("i/")) for name, _ in owned),
-            joined=MergeNotice(first.effective_at, first.at, first.source) if first else None,
+            spans=identity.resolve_spans(spans, ForestSnapshot(states), hard_types),
+            checks=_unchanged(project_id, {node: record, **soft}),
+            homes=frozenset(homes),
+            orphan_roots=orphan_roots,
+            identifiers=tuple(identifiers),
+            merge_notice=(
+                MergeNotice(merging.effective_at, merging.at, merging.source) if merging else None
+            ),
         )
 
-    def _differences(self, plan: _Plan, only: str | None) -> Iterator[Action]:
-        """What to write, in an order in which it may stop anywhere: `h/` first and last."""
-        sessions = self._sessions(plan, only)
-        existing = self._existing(plan, sessions)
-        for root in sorted(plan.wanted.keys() - plan.homes):
-            yield Put(keys.root_reference(plan.project_id, plan.node, root), {})
-        if only is None:
-            yield from _contributions(plan, existing)
-        for session in sessions:
-            yield from _session_rows(plan, session, existing)
-        if only is None:
-            yield from _farewells(plan, existing)
-
-    def _sessions(self, plan: _Plan, only: str | None) -> list[Session]:
-        if plan.node.type != PROFILE:
+    def _read_identifiers(self, project_id: str, node: Node) -> list[Node]:
+        if node.type == PROFILE:
             return []
-        ids = (
-            [only]
-            if only
-            else [
-                n.removeprefix("m/")
-                for n, _ in nodes.read_rows(self._store, plan.project_id, plan.node, "m/")
-            ]
-        )
-        item_keys = [keys.session_head(plan.project_id, id_) for id_ in ids]
-        found_items = self._store.get(item_keys) if item_keys else []
-        found = (
-            items.decode_session(key, item)
-            for key, item in zip(item_keys, found_items, strict=True)
-            if item
-        )
-        return [session for session in found if session.profile == plan.node]
+        return nodes.read_named_nodes(self._store, project_id, node, keys.CUSTOMER_IDENTIFIER)
 
-    def _existing(self, plan: _Plan, sessions: list[Session]) -> Mapping[Key, Item]:
-        item_keys = [
-            keys.node_contribution(plan.project_id, root, plan.node) for root in plan.roots
-        ]
-        item_keys += [
-            keys.root_session(plan.project_id, root, session.id)
-            for root in plan.roots
-            for session in sessions
-        ]
-        found_items = self._store.get(item_keys) if item_keys else []
-        return {
-            key: item for key, item in zip(item_keys, found_items, strict=True) if item is not None
-        }
+    def _read_sessions(self, profile: _Profile, only_session: str | None) -> list[Session]:
+        if profile.node.type != PROFILE:
+            return []
+        ids = [only_session] if only_session else self._session_ids(profile)
+        found = nodes.read_sessions(self._store, profile.project_id, ids)
+        return [session for session in found if session.profile == profile.node]
+
+    def _session_ids(self, profile: _Profile) -> list[str]:
+        return nodes.read_session_ids(self._store, profile.project_id, profile.node)
+
+    # Write.
+
+    def _write_in_batches(self, checks: Sequence[Action], actions: Iterable[Action]) -> None:
+        """Write actions in order, each batch with the checks. Raises `ConditionFailed`."""
+        for batch in _batches(actions, MOST_ACTIONS - len(checks)):
+            self._store.write([*checks, *batch])
 
 
-def _contributions(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action]:
-    for root, intervals in plan.wanted.items():
-        key = keys.node_contribution(plan.project_id, root, plan.node)
-        values = {
-            n: v
-            for n, v in plan.record.values.items()
-            if any(a <= v.time < b for a, b in intervals)
-        }
-        item = items.encode_contribution(
-            Contribution(
-                plan.node,
-                tuple(intervals),
-                values,
-                plan.identifiers,
-                plan.joined if intervals[0][0] == 0 else None,
-            )
-        )
+def _unchanged(project_id: str, records: Mapping[Node, Record]) -> list[Action]:
+    """Make the checks on the `rev` of each node that rows are derived from: so a late writer fails.
+
+    Hard roots are none of them, so visitors of a popular customer never wait for each other.
+    """
+    return [
+        Check(keys.node_head(project_id, node), Rev(record.state.rev))
+        for node, record in records.items()
+    ]
+
+
+# Plan.
+
+
+def _plan_rows(profile: _Profile) -> _Plan:
+    intervals: dict[Node, _Intervals] = {}
+    for span in profile.spans:
+        intervals.setdefault(span.target, []).append((span.start, span.end))
+    return _Plan(profile, intervals)
+
+
+def _row_keys(plan: _Plan, sessions: Sequence[Session]) -> list[Key]:
+    """List where rows of a node may be."""
+    row_keys = [plan.contribution_key(root) for root in plan.roots]
+    for root in plan.roots:
+        row_keys += [plan.session_key(root, session) for session in sessions]
+    return row_keys
+
+
+# Diff.
+
+
+def _diff_rows(
+    plan: _Plan, sessions: Sequence[Session], existing: Mapping[Key, Item], *, whole: bool
+) -> _Actions:
+    """Compare rows with a plan, and make the actions that differ, in an order in which they may stop anywhere.
+
+    References to roots come first and go last: they lead to the rows, whoever comes next. `whole`: else the sessions'
+    rows alone.
+    """
+    yield from _missing_references(plan)
+    if whole:
+        yield from _changed_contributions(plan, existing)
+    for session in sessions:
+        yield from _session_rows(plan, session, existing)
+    if whole:
+        yield from _stale_row_deletions(plan, existing)
+
+
+def _missing_references(plan: _Plan) -> _Actions:
+    profile = plan.profile
+    for root in sorted(plan.intervals.keys() - profile.homes):
+        yield Put(keys.root_reference(profile.project_id, profile.node, root), {})
+
+
+def _changed_contributions(plan: _Plan, existing: Mapping[Key, Item]) -> _Actions:
+    for root, intervals in plan.intervals.items():
+        key = plan.contribution_key(root)
+        item = items.encode_contribution(_contribution(plan.profile, intervals))
         if existing.get(key) != item:
             yield Put(key, item)
 
 
-def _session_rows(plan: _Plan, session: Session, existing: Mapping[Key, Item]) -> Iterator[Action]:
+def _contribution(profile: _Profile, intervals: _Intervals) -> Contribution:
+    """A node's contribution to a root: its values of the time in which it belongs there."""
+    brings_all = intervals[0][0] == 0
+    return Contribution(
+        profile.node,
+        tuple(intervals),
+        _values_within(profile.record.values, intervals),
+        profile.identifiers,
+        profile.merge_notice if brings_all else None,
+    )
+
+
+def _values_within(values: Values, intervals: _Intervals) -> Values:
+    return {name: value for name, value in values.items() if _lies_in(value.time, intervals)}
+
+
+def _lies_in(time: int, intervals: _Intervals) -> bool:
+    return any(start <= time < end for start, end in intervals)
+
+
+def _session_rows(plan: _Plan, session: Session, existing: Mapping[Key, Item]) -> _Actions:
     item = items.encode_session_row(items.session_row(session))
     for root in plan.roots:
-        key = keys.root_session(plan.project_id, root, session.id)
-        if root not in plan.wanted:
-            if key in existing:
-                yield Delete(key)
-        elif existing.get(key) != item:
-            yield Put(key, item, _replaced(session, existing.get(key)))
-    if session.customer != plan.current:
-        yield _copy(keys.session_head(plan.project_id, session.id), plan.current)
+        key = plan.session_key(root, session)
+        row = existing.get(key)
+        if root in plan.intervals:
+            if row != item:
+                yield Put(key, item, _replaceable(session, row))
+        elif row is not None:
+            yield Delete(key)
+    if session.customer != plan.customer:
+        yield _copy_customer(keys.session_head(plan.profile.project_id, session.id), plan.customer)
 
 
-def _replaced(session: Session, row: Item | None) -> Condition:
-    """Over what it is written: not what a later reader wrote, but what is left of a visitor who was erased."""
-    before = row["profile"] if row else session.profile.value
-    if before != session.profile.value:
-        return Same("profile", before)
+def _replaceable(session: Session, row: Item | None) -> Condition:
+    """The condition on which a session's row is written: a later reader's row is kept.
+
+    Its `latest` may be higher. A row of an erased visitor, who had this session before, is replaced.
+    """
+    profile_before = row["profile"] if row else session.profile.value
+    if profile_before != session.profile.value:
+        return Same("profile", profile_before)
     return AtMost("latest", session.latest)
 
 
-def _copy(key: Key, customer: Node | None) -> Action:
+def _copy_customer(key: Key, customer: Node | None) -> Action:
     if customer:
         return Patch(key, {"customer": str(customer)}, Present())
     return Patch(key, {}, Present(), remove=("customer",))
 
 
-def _farewells(plan: _Plan, existing: Mapping[Key, Item]) -> Iterator[Action]:
-    for root in sorted((plan.homes | plan.strays) - plan.wanted.keys()):
-        key = keys.node_contribution(plan.project_id, root, plan.node)
+def _stale_row_deletions(plan: _Plan, existing: Mapping[Key, Item]) -> _Actions:
+    """Delete what is left under roots that are none any more: first the contributions, last the references."""
+    profile = plan.profile
+    for root in sorted((profile.homes | profile.orphan_roots) - plan.intervals.keys()):
+        key = plan.contribution_key(root)
         if key in existing:
             yield Delete(key)
-    for root in sorted(plan.homes - plan.wanted.keys()):
-        yield Delete(keys.root_reference(plan.project_id, plan.node, root))
+    for root in sorted(profile.homes - plan.intervals.keys()):
+        yield Delete(keys.root_reference(profile.project_id, profile.node, root))
 
 
 def _batches(actions: Iterable[Action], most: int) -> Iterator[list[Action]]:
-    """Actions in order, in transactions that DynamoDB takes: 100 actions, 4 MB."""
+    """Split actions, in order, into transactions that DynamoDB takes: 100 actions and 4 MB each."""
     batch: list[Action] = []
     room = _BYTES_AT_ONCE
     for action in actions:
-        weight = (
-            sum(len(str(value)) for value in action.item.values()) if isinstance(action, Put) else 0
-        )
+        weight = _weigh(action)
         if batch and (len(batch) == most or weight > room):
             yield batch
             batch, room = [], _BYTES_AT_ONCE
@@ -286,3 +360,10 @@ def _batches(actions: Iterable[Action], most: int) -> Iterator[list[Action]]:
         room -= weight
     if batch:
         yield batch
+
+
+def _weigh(action: Action) -> int:
+    """Count the characters that an action writes."""
+    if not isinstance(action, Put):
+        return 0
+    return sum(len(str(value)) for value in action.item.values())

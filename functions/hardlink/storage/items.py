@@ -60,18 +60,35 @@ def encode_erased_session(s: Session) -> Item:
 def decode_session(key: Key, item: Item) -> Session:
     """Decode a session, or what is kept of one that was erased."""
     is_erased = "erased_at" in item
-    return Session(
-        id=split_partition(key.partition)[1],
-        profile=NOBODY if is_erased else profile_node(str(item["profile"])),
-        source=str(item.get("source", "")),
-        created=_number(item, "created"),
-        latest=_number(item, "latest"),
-        last_event_at=_number(item, "last_event_at"),
+    session = _erased_session(key) if is_erased else _live_session(key, item)
+    return session._replace(
         offset=_number(item, "offset"),
         denied=_flag(item, "denied"),
         customer=_node(item, "customer"),
         erased=_intervals(item, "erased"),
-        is_erased=is_erased,
+    )
+
+
+def _live_session(key: Key, item: Item) -> Session:
+    return Session(
+        id=split_partition(key.partition)[1],
+        profile=profile_node(str(item["profile"])),
+        source=str(item["source"]),
+        created=int(item["created"]),
+        latest=int(item["latest"]),
+        last_event_at=int(item["last_event_at"]),
+    )
+
+
+def _erased_session(key: Key) -> Session:
+    return Session(
+        id=split_partition(key.partition)[1],
+        profile=NOBODY,
+        source="",
+        created=0,
+        latest=0,
+        last_event_at=0,
+        is_erased=True,
     )
 
 
@@ -114,7 +131,7 @@ def decode_record(item: Item | None) -> Record:
         return Record()
     return Record(
         state=_decode_state(item),
-        created=_number(item, "created"),
+        created=int(item["created"]),
         values=_decode_values(item),
         denied=_flag(item, "denied"),
         erased=_intervals(item, "erased"),
@@ -165,10 +182,10 @@ def decode_entry(key: Key, item: Item) -> Entry:
         rev=int(key.item.removeprefix(keys.LINK_ENTRY)),
         rule=str(item["rule"]),
         evidence=str(item["evidence"]),
-        at=_number(item, "at"),
-        effective_at=_number(item, "effective_at"),
+        at=int(item["at"]),
+        effective_at=int(item["effective_at"]),
         source=str(item["source"]),
-        nodes=_nodes(item, "nodes"),
+        nodes=tuple(map(Node.parse, json.loads(str(item["nodes"])))),
         link=_node(item, "link"),
         starts_span=_flag(item, "starts_span"),
         owner=_node(item, "owner"),
@@ -198,9 +215,9 @@ def decode_session_row(key: Key, item: Item) -> SessionRow:
     return SessionRow(
         session=key.item.removeprefix(keys.ROOT_SESSION),
         profile=profile_node(str(item["profile"])),
-        created=_number(item, "created"),
-        latest=_number(item, "latest"),
-        last_event_at=_number(item, "last_event_at"),
+        created=int(item["created"]),
+        latest=int(item["latest"]),
+        last_event_at=int(item["last_event_at"]),
         since=_number(item, "since"),
     )
 
@@ -220,7 +237,7 @@ def decode_contribution(key: Key, item: Item) -> Contribution:
     notice = _json(item, "merge_notice", "[]")
     return Contribution(
         node=Node.parse(key.item.removeprefix(keys.CONTRIBUTION)),
-        intervals=_intervals(item, "intervals"),
+        intervals=tuple((start, end) for start, end in json.loads(str(item["intervals"]))),
         values=_decode_values(item),
         identifiers=_nodes(item, "identifiers"),
         merge_notice=MergeNotice(*notice) if notice else None,
@@ -246,7 +263,7 @@ def decode_order(key: Key, item: Item | None) -> Order:
     shop_order = _json(item, "shop_order", "null")
     return Order(
         number=number,
-        rev=_number(item, "rev"),
+        rev=int(item["rev"]),
         tracked=tuple(_tracked_order(number, row) for row in _json(item, "tracked", "[]")),
         shop_order=_shop_order(number, shop_order) if shop_order else None,
         expires=int(item[EXPIRES]) if EXPIRES in item else None,
@@ -299,7 +316,7 @@ def decode_note(item: Item) -> Note:
     return Note(
         source=str(item["source"]),
         verdicts=tuple(_json(item, "verdicts", "[]")),
-        refused=_number(item, "refused"),
+        refused=int(item["refused"]),
         late=tuple((time, id_) for time, id_ in _json(item, "late", "[]")),
     )
 
@@ -321,6 +338,7 @@ def _json(item: Item, name: str, default: str) -> Any:
     return json.loads(str(item.get(name, default)))
 
 
+# For optional attributes alone: an item that lacks one that is always written is broken, and must not be overwritten.
 def _number(item: Item, name: str) -> int:
     return int(item.get(name, 0))
 

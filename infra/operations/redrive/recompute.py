@@ -183,7 +183,7 @@ class Redrive:
         store = RecordingStore(self._store, dry_run=self._dry_run)
         key = keys.hashed_partition(keys.node_head(project, node).partition)
         try:
-            Association(store, self._hard_types).rehome(project, node, strays=strays)
+            Association(store, self._hard_types).rehome(project, node, orphan_roots=strays)
         except Exception as error:  # noqa: BLE001 - one node that fails must not end the run
             return Outcome(key, store.written, error)
         return Outcome(key, store.written)

@@ -61,30 +61,30 @@ def _with(rows: Callable[..., Iterator[Action]], put: Callable[..., Put]) -> Cal
     return mutated
 
 
-def _homes_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+def _root_references_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """`h/` is not written, so nobody knows where rows may be that have to go."""
-    whole = association.Association._differences
+    whole = association._diff_rows
 
-    def mutated(*args: Any) -> Iterator[Action]:
+    def mutated(*args: Any, **more: Any) -> Iterator[Action]:
         return (
             action
-            for action in whole(*args)
+            for action in whole(*args, **more)
             if isinstance(action, Delete) or not action.key.item.startswith("h/")
         )
 
-    patch.setattr(association.Association, "_differences", mutated)
+    patch.setattr(association, "_diff_rows", mutated)
 
 
-def _farewells_come_first(patch: pytest.MonkeyPatch) -> None:
+def _stale_references_go_first(patch: pytest.MonkeyPatch) -> None:
     """`h/` goes before the rows that it leads to, each in a transaction of its own."""
-    whole = association.Association._differences
+    whole = association._diff_rows
 
-    def mutated(*args: Any) -> Iterator[Action]:
-        actions = list(whole(*args))
+    def mutated(*args: Any, **more: Any) -> Iterator[Action]:
+        actions = list(whole(*args, **more))
         gone = [a for a in actions if isinstance(a, Delete) and a.key.item.startswith("h/")]
         return iter([*gone, *(action for action in actions if action not in gone)])
 
-    patch.setattr(association.Association, "_differences", mutated)
+    patch.setattr(association, "_diff_rows", mutated)
     _one_at_a_time(patch)
 
 
@@ -138,9 +138,9 @@ def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
             "a visitor comes and goes while two workers follow, one dies on the way",
         ),
         (_association_lowers_latest, "a session is raised twice while two workers follow"),
-        (_homes_are_forgotten, "two customers log in on one device at once, policy move"),
+        (_root_references_are_forgotten, "two customers log in on one device at once, policy move"),
         (
-            _farewells_come_first,
+            _stale_references_go_first,
             "a visitor comes and goes while two workers follow, one dies on the way",
         ),
         (_links_overwrite, "two customers log in on one device at once, policy split"),
@@ -299,9 +299,9 @@ def _opting_out_forgets_other_sessions(patch: pytest.MonkeyPatch) -> None:
         _customers_merge,
         _late_claims_come_last,
         _opting_out_forgets_other_sessions,
-        _homes_are_forgotten,
+        _root_references_are_forgotten,
         _children_are_forgotten,
-        _farewells_come_first,
+        _stale_references_go_first,
     ],
 )
 def test_a_broken_rule_is_noticed(mutation: Patching, monkeypatch: pytest.MonkeyPatch) -> None:
