@@ -119,7 +119,7 @@ def test_a_profile_whose_erasure_has_begun_is_joined_by_its_successor_alone() ->
     given(store, P, Record(State(rev=2), erasing_since=NOW - 9))
     with pytest.raises(Busy):
         opened(store, Visit("s", profile="p"))
-    tombstone: Item = {"at": NOW - 9, "next": "random"}
+    tombstone: Item = {"at": NOW - 9, "successor_seed": "random"}
     store.write([Put(keys.tombstone("shop", P), tombstone)])
     opening = opened(store, Visit("s", profile="p"))
     assert opening.session.profile not in (P, profile_node("made"))
