@@ -236,17 +236,19 @@ def test_who_loses_the_race_to_come_back_stores_nothing_late(world: World) -> No
     track(world, "S1", "old")
     erased(world, "S1")
 
-    looks: list[str] = []
+    def opens_the_session(request: str, _: object) -> bool:
+        return request == "write"
 
-    def second_look(request: str, _: object) -> bool:
-        looks.append(request)
-        return len(looks) == 2
-
-    done = meanwhile(store, second_look, lambda: track(world, "S1", "first"))
-    assert track(world, "S1", "late", age=HOUR) == ["dropped"]
+    done = meanwhile(store, opens_the_session, lambda: track(world, "S1", "first"))
+    call = world.service.call("move")
+    times_ = {"late": to_iso(call.now - HOUR), "fresh": to_iso(call.now)}
+    events = [{"type": "view", "id": id_, "time": time} for id_, time in times_.items()]
+    body = {"source": {"id": "move"}, "session": {"id": "S1"}, "events": events}
+    answer = world.service.track(call._replace(sent=call.now), commands.read(Track, body))
     assert done
+    assert statuses(answer) == ["dropped", "stored"]
     world.settle()
-    assert [event["id"] for event in world.session_events("S1")] == ["first"]
+    assert {event["id"] for event in world.session_events("S1")} == {"first", "fresh"}
 
 
 def _micros(event: dict[str, Any]) -> int:
