@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from infra import topology
-from infra.stack import node  # noqa: F401 - chooses the Node.js that runs the CDK, so it comes first
+from infra.stack import node  # noqa: F401 - chooses the CDK's Node.js, so it comes first
 
 sys.path.insert(0, str(topology.FUNCTIONS))
 

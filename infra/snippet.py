@@ -1,4 +1,4 @@
-"""The HTML that a shop pastes into its pages: for the stack's outputs, the local service and the documentation."""
+"""The HTML that a shop pastes into its pages, for outputs, local service and documentation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _SNIPPET = Template("""\
 
 
 def render_snippet(url: str, write_key: str) -> str:
-    """HTML that loads the SDK and tracks page visits; `hardlink.track(type, properties)` tracks more."""
+    """Render HTML that loads the SDK and tracks page visits.
+
+    `hardlink.track(type, properties)` tracks more.
+    """
     return _SNIPPET.substitute(url=url, key=json.dumps(write_key).replace("<", "\\u003c"))
 
 

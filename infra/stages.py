@@ -20,7 +20,7 @@ _Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=
 
 
 class StagesError(Exception):
-    """An unusable `stages.toml`. Each line of the message names the file, the field and the error."""
+    """An unusable `stages.toml`. Each line of the message names file, field and error."""
 
 
 class _Declared(BaseModel):

@@ -29,7 +29,7 @@ Action = Literal[
     "Scan",
     "UpdateItem",
 ]
-"""A DynamoDB action that the store uses, in IAM's spelling. A transaction needs those of its parts."""
+"""A DynamoDB action of the store, in IAM's spelling. A transaction needs those of its parts."""
 
 Access = Mapping[str, tuple[Action, ...]]
 """Allowed actions by table. Every other action is denied."""

@@ -54,7 +54,7 @@ class Shard:
             return not self._waiting and not moto_engine.has_records(self.table)
 
     def deliver(self) -> float:
-        """Deliver one batch, if there is one. Return the seconds to wait before the next attempt."""
+        """Deliver one batch, if there is one. Return the seconds until the next attempt."""
         with moto_engine.LOCK:  # or `idle` could see the records in neither of the two places
             for record in moto_engine.take_records(self.table):
                 if is_wanted(self.table, record):

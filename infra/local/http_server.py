@@ -110,7 +110,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.close_connection = True
         self._send(api_gateway.error_response(code, message or HTTPStatus(code).phrase))
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (as in the base class)
         """Log nothing: `_handle_call` prints a line for every call."""
 
     def _handle_call(self) -> None:

@@ -125,7 +125,7 @@ def _project_keys(variable: str, projects: Iterable[str]) -> dict[str, str]:
 
 @contextmanager
 def _leave_key(number: int, keys: Mapping[str, str]) -> Iterator[None]:
-    """Keep the first project's key in a file that only this user can read, during a `with` block."""
+    """Keep the first project's key in a file, for this user only, during a `with` block."""
     path = server_key_file(number)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)

@@ -68,7 +68,7 @@ class QueuePoller:
         """Invoke the function. Return whether it is done with the message."""
         try:
             answer = self._invoke({"Records": [_lambda_record(message, self._url)]})
-        except Exception:  # noqa: BLE001 (whatever it raises, the message becomes visible again later)
+        except Exception:  # noqa: BLE001 (Lambda retries after any exception)
             traceback.print_exc()
             return False
         return not answer["batchItemFailures"]

@@ -161,7 +161,7 @@ class Walk:
             step()
 
     def _anonymous(self) -> None:
-        """An anonymous visitor looks around. The client made the session ID, the server the profile."""
+        """An anonymous visitor looks around. The client makes the session ID."""
         answer = self._track("demo", self._phone, "page-view", "product-in-basket")
         _check("verdicts", [r["status"] for r in answer["results"]], ["stored", "stored"])
         self._service.wait_for(f"/sessions/{self._phone}", _customer, None)
@@ -180,13 +180,13 @@ class Walk:
         self._service.check_timeline(self._gordon, *both)
 
     def _second_login(self) -> None:
-        """Another customer logs in on the laptop. Policy "move": its history moves, the phone's stays."""
+        """Another customer logs in on the laptop. Only the laptop's history moves to them."""
         self._identify("demo", self._laptop, {"registered": self._alyx})
         self._service.check_timeline(self._alyx, "wishlist-opened")
         self._service.check_timeline(self._gordon, "page-view", "product-in-basket")
 
     def _undo(self) -> None:
-        """That was a mistake. The last link is undone exactly; its reason and its undoing stay known."""
+        """That was a mistake. The last link is undone exactly, and its reason stays known."""
         self._service.call("POST", f"/sessions/{self._laptop}/unlink", reads=True)
         back = ["page-view", "product-in-basket", "wishlist-opened"]
         self._service.check_timeline(self._gordon, *back)
@@ -198,7 +198,7 @@ class Walk:
         self._service.wait_for(f"/tracking-user?email={self._mail}", _session, laptop)
 
     def _split(self) -> None:
-        """Policy "split": a second login starts a new history; earlier events stay where they are."""
+        """Policy "split": a second login starts a new history; earlier events stay."""
         first, second = f"first-{self._shared}", f"second-{self._shared}"
         self._identify("demo-split", self._shared, {"registered": first})
         self._track("demo-split", self._shared, "before")

@@ -116,7 +116,10 @@ def _throttle_settings(rate: routes.Rate) -> dict[str, Any]:
 def _explain_no_authorizer(route: routes.Route) -> str:
     """Reason for which API Gateway itself does not authorize the calls of a route."""
     if route.function == "exponea":
-        return "the function itself demands the project's public token, and the key that the call wants"
+        return (
+            "the function itself demands the project's public token, and the key that the call "
+            "wants"
+        )
     if topology.FUNCTIONS_BY_NAME[route.function].server_keys:
         return "the function itself demands a server key, compared in constant time"
     if route.function == "sdk":

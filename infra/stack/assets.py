@@ -36,7 +36,7 @@ class LayerError(Exception):
 
 
 def build_code(cache: Path = CACHE) -> Path:
-    """Build the folder of code that Lambda runs: handlers, library, static files, `sources.toml`."""
+    """Build the folder of code for Lambda: handlers, library, static files, `sources.toml`."""
     parts: list[bytes] = []
     for file in sorted(_uploaded_files(topology.FUNCTIONS)):
         parts.append(str(file.relative_to(topology.FUNCTIONS)).encode())

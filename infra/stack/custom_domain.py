@@ -67,7 +67,7 @@ class CustomDomain(Construct):
                 origin=origin,
                 allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
                 cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-                # The API finds itself by the host header, so every header but that one is passed on.
+                # API Gateway finds the API by the host header: all others are passed on.
                 origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
                 viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
             ),

@@ -27,7 +27,7 @@ SOURCES_IN_LAMBDA = "/var/task/sources.toml"
 
 
 class Functions(Construct):
-    """The functions of `topology.FUNCTIONS_BY_NAME` by name. `keep`: their logs outlive the stack."""
+    """The functions of `topology` by name. `keep`: their logs outlive the stack."""
 
     def __init__(
         self,

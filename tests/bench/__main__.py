@@ -13,7 +13,7 @@ from tests.support.engines import dynamodb_local, tables
 
 def main() -> None:
     """Print one line a budget. What a budget allows stands behind it; nothing here fails on time."""
-    os.environ.update(cpu.environment())
+    os.environ.update(cpu.baseline_environment())
     rows = [*_imports(), *_cpu(), *_memory(), *_requests()]
     width = max(len(what) for what, _, _ in rows)
     print(f"\n{'what'.ljust(width)}  {'measured'.ljust(44)}  budget")
@@ -25,7 +25,7 @@ Row = tuple[str, str, str]
 
 
 def _imports() -> Iterator[Row]:
-    found = imports.measure()
+    found = imports.measure_imports()
     for name in imports.FUNCTIONS:
         ratio = found[name] / found["bare"]
         measured = f"{ratio:.2f} x bare client ({found[name] * 1000:.0f} ms of CPU)"
@@ -33,7 +33,7 @@ def _imports() -> Iterator[Row]:
 
 
 def _cpu() -> Iterator[Row]:
-    alone, through = cpu.measure()
+    alone, through = cpu.measure_cpu()
     measured = f"{through / alone:.2f} x two boto3 calls ({through:.0f} us)"
     yield "CPU of one track call, one event", measured, "1.3 x"
 
@@ -41,7 +41,7 @@ def _cpu() -> Iterator[Row]:
 def _memory() -> Iterator[Row]:
     for name in memory.CALLS:
         has = topology.FUNCTIONS_BY_NAME[name].memory
-        measured = f"{memory.measure(name)} of its {has} MB"
+        measured = f"{memory.measure_memory(name)} of its {has} MB"
         yield f"a hostile body of 5 MiB to {name}", measured, "3/4 of it"
 
 
@@ -51,15 +51,15 @@ def _requests() -> Iterator[Row]:
         tables.dynamodb_local(endpoint) as clients,
         tables.new(clients) as engine,
     ):
-        asked, consumed = requests.steady_track(engine)
+        asked, consumed = requests.measure_steady_track(engine)
         yield "requests of a steady track call", _shown(asked), "1 consistent read, 1 write"
         yield "write units of its event of 1 KB", f"{consumed['PutItem']:g}", "1"
         for events in requests.EVENTS:
-            made = requests.association(engine, events)
+            made = requests.measure_association(engine, events)
             writes = {n: c for n, c in made.items() if n in ("TransactWriteItems", "PutItem")}
             what = f"writes of one association, {events} events"
             yield what, _shown(Counter(writes)), "equal"
-        for sessions, asked in requests.newest(engine):
+        for sessions, asked in requests.measure_newest(engine):
             what = f"newest 50 events, {sessions} sessions of 10"
             budget = f"1 partition, {min(sessions, 6)} sessions that matter"
             yield what, _shown(asked), budget

@@ -24,9 +24,9 @@ from unittest.mock import patch
 from uuid import uuid4
 
 from infra import stages, topology
-from tests.bench.cpu import environment
-from tests.bench.prices import Prices, Usage, billed, load, per_million, total
-from tests.bench.requests import units
+from tests.bench.cpu import baseline_environment
+from tests.bench.prices import Prices, Usage, bill_duration, load_prices, per_million, sum_prices
+from tests.bench.requests import count_units
 from tests.support.engines import dynamodb_local, tables
 from tests.support.engines.tables import Engine
 
@@ -44,7 +44,7 @@ Handler = Callable[[dict[str, Any], object], Any]
 
 
 class Costs(NamedTuple):
-    """What was consumed by events in the middle of visits, and what one visit adds. `events`: by the size of a call."""
+    """Consumption of events in the middle of visits, and of one visit."""
 
     steady: Mapping[str, Usage]
     visit: Usage
@@ -55,8 +55,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.cost", description=__doc__)
     parser.add_argument("--calls", type=int, default=CALLS, help="calls that are measured")
     given = parser.parse_args(arguments)
-    prices = load()
-    costs = measure(given.calls)
+    prices = load_prices()
+    costs = measure_cost(given.calls)
     print(f"USD for a million events; list prices of {prices.date}, {prices.region}, no free tier")
     held = [_table(name, usage, costs.visit, prices) for name, usage in costs.steady.items()]
     print(_ASSUMED)
@@ -64,10 +64,10 @@ def main(arguments: list[str]) -> int:
     return 0 if all(held) else 1
 
 
-def measure(calls: int = CALLS, endpoint: str | None = None) -> Costs:
+def measure_cost(calls: int = CALLS, endpoint: str | None = None) -> Costs:
     """Drive the handlers on DynamoDB Local: the one that listens there, or one of its own."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(patch.dict(os.environ, environment()))
+        stack.enter_context(patch.dict(os.environ, baseline_environment()))
         at = endpoint or stack.enter_context(dynamodb_local.running())
         clients = stack.enter_context(tables.dynamodb_local(at))
         engine = stack.enter_context(tables.new(clients))
@@ -183,11 +183,11 @@ class _Driver:
         cpu = time.process_time() - began
         memory = topology.FUNCTIONS_BY_NAME[function].memory
         waited = WAIT * (self._asked - asked)
-        return answer, Usage(0, calls=1, gb_seconds=billed(cpu, waited, memory))
+        return answer, Usage(0, calls=1, gb_seconds=bill_duration(cpu, waited, memory))
 
     def _measured(self, run: Callable[[], list[Usage]]) -> Usage:
         """The sum of calls, with the capacity that they consumed."""
-        with units(self._counted) as consumed, _inserted(self._counted) as inserted:
+        with count_units(self._counted) as consumed, _inserted(self._counted) as inserted:
             used = run()
         whole = used[0]
         for one in used[1:]:
@@ -247,8 +247,8 @@ def _log_line(route: str) -> int:
 
 
 def _table(name: str, steady: Usage, visit: Usage, prices: Prices) -> bool:
-    found, goal = total(steady, prices), GOALS[name]
-    visits = total(steady.times(1 / steady.events) + visit.times(1 / VISIT), prices)
+    found, goal = sum_prices(steady, prices), GOALS[name]
+    visits = sum_prices(steady.times(1 / steady.events) + visit.times(1 / VISIT), prices)
     print(f"\n{name}")
     for what, usd in per_million(steady, prices).items():
         print(f"  {what:<26}{usd:8.3f}")

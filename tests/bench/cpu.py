@@ -41,8 +41,8 @@ _CALL = {
 }
 
 
-def environment() -> dict[str, str]:
-    """What the stack sets, for a fresh process."""
+def baseline_environment() -> dict[str, str]:
+    """Environment of a fresh process, as the stack sets it."""
     return {
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_SECRET_ACCESS_KEY": "bench",
@@ -54,9 +54,9 @@ def environment() -> dict[str, str]:
     }
 
 
-def measure() -> tuple[float, float]:
+def measure_cpu() -> tuple[float, float]:
     """Microseconds of CPU: the two calls alone, and the handler."""
-    os.environ.update(environment())
+    os.environ.update(baseline_environment())
     with contextlib.redirect_stdout(io.StringIO()):  # before the logger looks where to write
         bare, handler = _bare(), _handler()
         rounds = [(_cpu(bare), _cpu(handler)) for _ in range(ROUNDS)]

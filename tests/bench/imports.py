@@ -8,14 +8,14 @@ import subprocess
 import sys
 
 from infra import topology
-from tests.bench.cpu import environment
+from tests.bench.cpu import baseline_environment
 
 ROUNDS = 15
 FUNCTIONS = ("track", "identify", "associate")
 BARE = 'import boto3; boto3.client("dynamodb")'
 
 
-def measure() -> dict[str, float]:
+def measure_imports() -> dict[str, float]:
     """Median CPU seconds of a process, by function; `bare` is the baseline."""
     code = {"bare": BARE} | {name: f"import {name}.handler" for name in FUNCTIONS}
     times: dict[str, list[float]] = {name: [] for name in code}
@@ -27,7 +27,7 @@ def measure() -> dict[str, float]:
 
 def _seconds(statement: str) -> float:
     """CPU seconds of a process from start to end: what a busy machine does not change."""
-    environ = {**os.environ, **environment(), "PYTHONPATH": str(topology.FUNCTIONS)}
+    environ = {**os.environ, **baseline_environment(), "PYTHONPATH": str(topology.FUNCTIONS)}
     process = subprocess.Popen([sys.executable, "-c", statement], env=environ)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

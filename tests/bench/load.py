@@ -81,12 +81,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--clients", type=int, default=4)
     asked = parser.parse_args(arguments)
     os.environ.update(ENVIRONMENT)
-    found = measure(asked.seconds, asked.clients)
+    found = measure_load(asked.seconds, asked.clients)
     print("\n".join(_told(found, asked.seconds, asked.clients)))
     return 1 if found.lost or not found.flat else 0
 
 
-def measure(seconds: float, clients: int) -> Found:
+def measure_load(seconds: float, clients: int) -> Found:
     """Visits for so many seconds by so many clients at once."""
     found = Found()
     with (

@@ -28,7 +28,7 @@ _ROOM = 300
 """Bytes around a body's properties."""
 
 
-def measure(function: str) -> int:
+def measure_memory(function: str) -> int:
     """MB, of the body that takes most."""
     return max(_peak(function, properties) for properties in _hostile())
 
@@ -69,7 +69,7 @@ def _peak(function: str, properties: str) -> int:
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.memory", function],
         input=json.dumps(call),
-        env={**os.environ, **cpu.environment(), "PYTHONPATH": str(topology.FUNCTIONS)},
+        env={**os.environ, **cpu.baseline_environment(), "PYTHONPATH": str(topology.FUNCTIONS)},
         cwd=topology.ROOT,
         capture_output=True,
         text=True,

@@ -44,12 +44,12 @@ class Usage(NamedTuple):
         return Usage(*(value * factor for value in self))
 
 
-def load() -> Prices:
+def load_prices() -> Prices:
     """The table beside this module."""
     return Prices(**tomllib.loads(FILE.read_text(encoding="utf-8")))
 
 
-def billed(cpu: float, waited: float, memory: int) -> float:
+def bill_duration(cpu: float, waited: float, memory: int) -> float:
     """GB-seconds of one call: seconds of CPU on the function's share of a processor, and of waiting; to 1 ms."""
     seconds = cpu / min(1, memory / WHOLE_PROCESSOR) + waited
     return math.ceil(round(seconds * 1000, 6)) / 1000 * memory / 1024
@@ -69,6 +69,6 @@ def per_million(usage: Usage, prices: Prices) -> dict[str, float]:
     }
 
 
-def total(usage: Usage, prices: Prices) -> float:
+def sum_prices(usage: Usage, prices: Prices) -> float:
     """USD for a million events."""
     return sum(per_million(usage, prices).values())

@@ -1,4 +1,4 @@
-"""How many requests and units the hot paths cost, counted on DynamoDB Local."""
+"""Requests and units of the hot paths, counted on DynamoDB Local."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KILOBYTE = "x" * 640
 
 
 @contextmanager
-def units(engine: Engine) -> Iterator[Counter[str]]:
+def count_units(engine: Engine) -> Iterator[Counter[str]]:
     """Capacity units that the requests inside the block consume, by operation."""
     found: Counter[str] = Counter()
 
@@ -39,16 +39,16 @@ def units(engine: Engine) -> Iterator[Counter[str]]:
         events.unregister("after-call.dynamodb", count)
 
 
-def steady_track(engine: Engine) -> tuple[Counter[str], Counter[str]]:
+def measure_steady_track(engine: Engine) -> tuple[Counter[str], Counter[str]]:
     """Requests and units of one `track` call in the middle of a visit, with one event of about 1 KB."""
     world = engine.world()
     world.track("steady")
-    with engine.counted() as requests, units(engine) as consumed:
+    with engine.counted() as requests, count_units(engine) as consumed:
         world.track("steady", {"type": "view", "properties": {"text": _KILOBYTE}})
     return requests, consumed
 
 
-def association(engine: Engine, events: int) -> Counter[str]:
+def measure_association(engine: Engine, events: int) -> Counter[str]:
     """Requests with which one association brings a session with so many events to its customer."""
     world = engine.world()
     session = f"with-{events}"
@@ -60,7 +60,7 @@ def association(engine: Engine, events: int) -> Counter[str]:
     return Counter({n: c for n, c in requests.items() if n not in ("GetRecords", "DescribeTable")})
 
 
-def newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:
+def measure_newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:
     """Requests that read the newest 50 events of a customer, as sessions of 10 events come, hours apart."""
     world = engine.world()
     for number in range(1, max(SESSIONS) + 1):

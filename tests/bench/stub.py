@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 
 class Body:
-    """What `AWSResponse` reads its content from."""
+    """The raw response that `AWSResponse` reads its content from."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

@@ -11,7 +11,7 @@ import infra.stack.node  # noqa: F401 - settles which Node.js runs the CDK, so i
 # isort: split
 from infra.stack import assets
 from infra.stages import Stage
-from tests.deploy.template import Template, synthesized
+from tests.deploy.template import Template, synthesize
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-1111-2222-3333-444455556666"
 """Of a domain: as CloudFront takes them."""
@@ -29,13 +29,13 @@ def layer() -> Path:
 @pytest.fixture(scope="session")
 def dev(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
     """The stack that may be thrown away."""
-    return synthesized(tmp_path_factory.mktemp("dev"), "dev")
+    return synthesize(tmp_path_factory.mktemp("dev"), "dev")
 
 
 @pytest.fixture(scope="session")
 def prod(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
     """The stack that may not."""
-    return synthesized(tmp_path_factory.mktemp("prod"), "prod")
+    return synthesize(tmp_path_factory.mktemp("prod"), "prod")
 
 
 @pytest.fixture(scope="session")
@@ -45,4 +45,4 @@ def onward(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
     assert "forward" in switches
     domain = {"domain": "hardlink.shop.example", "certificate": CERTIFICATE}
     stage = Stage.model_validate({**dict.fromkeys(switches, True), **domain})
-    return synthesized(tmp_path_factory.mktemp("onward"), "prod", stage)
+    return synthesize(tmp_path_factory.mktemp("onward"), "prod", stage)

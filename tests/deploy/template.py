@@ -65,9 +65,9 @@ class Template:
         """What a function may do, as pairs of action and resource."""
         role = f"Functions{function.capitalize()}Role"
         return {
-            (action, said(resource))
+            (action, describe_reference(resource))
             for policy in self.properties("IAM::Policy").values()
-            if [said(found) for found in policy["Roles"]] == [role]
+            if [describe_reference(found) for found in policy["Roles"]] == [role]
             for statement in policy["PolicyDocument"]["Statement"]
             for action in _listed(statement["Action"])
             for resource in _listed(statement["Resource"])
@@ -98,7 +98,7 @@ class Template:
         }
 
 
-def synthesized(folder: Path, stage: str, settings: Stage | None = None) -> Template:
+def synthesize(folder: Path, stage: str, settings: Stage | None = None) -> Template:
     """The stack of a stage, with other settings if there are any. Raises `RuntimeError` where a check fails."""
     app = App(outdir=str(folder), context={"stage": stage})
     compose_app(app, settings)
@@ -106,7 +106,7 @@ def synthesized(folder: Path, stage: str, settings: Stage | None = None) -> Temp
     return Template(folder, f"hardlink-{stage}")
 
 
-def said(value: Any) -> str:
+def describe_reference(value: Any) -> str:
     """A reference of CloudFormation in words: `TablesSessions.Arn`."""
     match value:
         case {"Ref": name}:
@@ -115,7 +115,7 @@ def said(value: Any) -> str:
             return f"{str(name)[:-_HASH]}.{attribute}"
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(
-                part if isinstance(part, str) else said(part) for part in parts
+                part if isinstance(part, str) else describe_reference(part) for part in parts
             )
     return str(value)
 

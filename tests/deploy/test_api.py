@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from infra import routes
-from tests.deploy.template import Template, said
+from tests.deploy.template import Template, describe_reference
 
 
 def test_the_routes_are_those_of_the_plan_each_with_its_function(dev: Template) -> None:
     integrations = {
-        name: said(integration["IntegrationUri"])
+        name: describe_reference(integration["IntegrationUri"])
         for name, integration in dev.properties("ApiGatewayV2::Integration").items()
     }
     deployed = {
-        route["RouteKey"]: integrations[said(route["Target"]).removeprefix("integrations/")]
+        route["RouteKey"]: integrations[
+            describe_reference(route["Target"]).removeprefix("integrations/")
+        ]
         for route in dev.properties("ApiGatewayV2::Route").values()
     }
     assert deployed == {
@@ -22,7 +24,10 @@ def test_the_routes_are_those_of_the_plan_each_with_its_function(dev: Template) 
 
 def test_the_api_may_call_each_function_for_its_routes_only(dev: Template) -> None:
     allowed = {
-        (said(permission["FunctionName"]), said(permission["SourceArn"]).partition("/*/*")[2])
+        (
+            describe_reference(permission["FunctionName"]),
+            describe_reference(permission["SourceArn"]).partition("/*/*")[2],
+        )
         for permission in dev.properties("Lambda::Permission").values()
         if permission["Principal"] == "apigateway.amazonaws.com"
     }
@@ -93,6 +98,6 @@ def test_the_access_log_has_what_finds_a_call_and_names_no_visitor_and_no_custom
     (stage,) = dev.properties("ApiGatewayV2::Stage").values()
     settings = stage["AccessLogSettings"]
     logged = settings["Format"].split()
-    assert said(settings["DestinationArn"]) == "ApiAccessLog.Arn"
+    assert describe_reference(settings["DestinationArn"]) == "ApiAccessLog.Arn"
     assert logged[:3] == ["$context.requestId", "$context.routeKey", "$context.status"]
     assert not any("path" in v.lower() or "identity" in v.lower() for v in logged)

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from infra import topology
-from tests.deploy.template import Template, said
+from tests.deploy.template import Template, describe_reference
 
 STREAMS = {
     "AssociationSessions": "TablesSessions.StreamArn",
@@ -20,9 +20,9 @@ ITEMS = {"AssociationSessions": ["#"], "AssociationCustomers": ["#", "~"]}
 
 def test_associate_reads_both_streams_and_nobody_else_does(dev: Template) -> None:
     mappings = dev.properties("Lambda::EventSourceMapping")
-    read = {name: said(m["EventSourceArn"]) for name, m in mappings.items()}
+    read = {name: describe_reference(m["EventSourceArn"]) for name, m in mappings.items()}
     assert {name: arn for name, arn in read.items() if "Stream" in arn} == STREAMS
-    assert {said(mappings[name]["FunctionName"]) for name in STREAMS} == {
+    assert {describe_reference(mappings[name]["FunctionName"]) for name in STREAMS} == {
         "FunctionsAssociateFunction.Arn"
     }
 
@@ -34,7 +34,7 @@ def test_no_stream_has_more_than_two_readers_in_any_stage(
     """So AWS has it: of more, each shard's reads are throttled."""
     template: Template = request.getfixturevalue(stage)
     mappings = template.properties("Lambda::EventSourceMapping").values()
-    readers = Counter(said(m["EventSourceArn"]) for m in mappings)
+    readers = Counter(describe_reference(m["EventSourceArn"]) for m in mappings)
     streams = {arn: n for arn, n in readers.items() if arn.endswith(".StreamArn")}
     assert streams == dict.fromkeys(STREAMS.values(), 2 if stage == "onward" else 1)
     assert max(streams.values()) <= topology.MAX_STREAM_READERS == 2
@@ -56,7 +56,7 @@ def test_one_bad_record_holds_up_nobody_and_is_kept(dev: Template, name: str) ->
     assert mapping["MaximumRetryAttempts"] == 10
     assert mapping["MaximumRecordAgeInSeconds"] == 24 * 3600
     destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
-    assert said(destination) == "AssociationFailed.Arn"
+    assert describe_reference(destination) == "AssociationFailed.Arn"
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -70,7 +70,9 @@ def test_records_come_in_batches_several_at_a_time(dev: Template, name: str) -> 
 @pytest.mark.parametrize("name", STREAMS)
 def test_it_is_made_when_its_permissions_hold(dev: Template, name: str) -> None:
     resource = dev.resources("Lambda::EventSourceMapping")[name]
-    assert [said({"Ref": d}) for d in resource["DependsOn"]] == ["AssociationPermission"]
+    assert [describe_reference({"Ref": d}) for d in resource["DependsOn"]] == [
+        "AssociationPermission"
+    ]
 
 
 def test_the_queue_of_failures_is_encrypted_and_kept_for_a_fortnight(dev: Template) -> None:

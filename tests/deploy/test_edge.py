@@ -6,7 +6,7 @@ import pytest
 
 from infra.stages import Stage
 from tests.deploy.conftest import CERTIFICATE
-from tests.deploy.template import Template, said, synthesized
+from tests.deploy.template import Template, describe_reference, synthesize
 
 DOMAIN = "hardlink.shop.example"
 KINDS = (
@@ -21,14 +21,14 @@ KINDS = (
 def direct(layer: object, tmp_path_factory: pytest.TempPathFactory) -> Template:
     """A domain on the API itself."""
     stage = Stage(domain=DOMAIN, certificate=CERTIFICATE)
-    return synthesized(tmp_path_factory.mktemp("direct"), "dev", stage)
+    return synthesize(tmp_path_factory.mktemp("direct"), "dev", stage)
 
 
 @pytest.fixture(scope="module")
 def fronted(layer: object, tmp_path_factory: pytest.TempPathFactory) -> Template:
     """A domain on CloudFront."""
     stage = Stage(domain=DOMAIN, certificate=CERTIFICATE, cloudfront=True)
-    return synthesized(tmp_path_factory.mktemp("fronted"), "dev", stage)
+    return synthesize(tmp_path_factory.mktemp("fronted"), "dev", stage)
 
 
 def test_by_default_there_is_neither(dev: Template, prod: Template) -> None:
@@ -44,11 +44,11 @@ def test_a_domain_leads_to_the_api(direct: Template) -> None:
     assert (name["DomainName"], held["CertificateArn"]) == (DOMAIN, CERTIFICATE)
     assert held["SecurityPolicy"] == "TLS_1_2"
     (mapping,) = direct.resources("ApiGatewayV2::ApiMapping").values()
-    assert said(mapping["Properties"]["ApiId"]) == "ApiHttp"
+    assert describe_reference(mapping["Properties"]["ApiId"]) == "ApiHttp"
     assert mapping["Properties"]["Stage"] == "$default"
-    assert "ApiStage" in [said({"Ref": d}) for d in mapping["DependsOn"]]
+    assert "ApiStage" in [describe_reference({"Ref": d}) for d in mapping["DependsOn"]]
     assert direct.properties("CloudFront::Distribution") == {}
-    assert said(direct.outputs["DnsTarget"]) == "EdgeDomain.RegionalDomainName"
+    assert describe_reference(direct.outputs["DnsTarget"]) == "EdgeDomain.RegionalDomainName"
 
 
 @pytest.mark.parametrize("stage", ["direct", "fronted"])
@@ -93,7 +93,7 @@ def test_files_are_kept_as_their_headers_say_for_each_origin_and_adapter(
     assert {b["PathPattern"] for b in behaviors} == {
         *("/sdk.js", "/sdk.mjs", "/console", "/console/*")
     }
-    assert {said(b["CachePolicyId"]) for b in behaviors} == {"EdgeFiles"}
+    assert {describe_reference(b["CachePolicyId"]) for b in behaviors} == {"EdgeFiles"}
     (policy,) = fronted.properties("CloudFront::CachePolicy").values()
     config = policy["CachePolicyConfig"]
     assert (config["MinTTL"], config["DefaultTTL"]) == (0, 0)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from infra import topology
-from tests.deploy.template import Template, said
+from tests.deploy.template import Template, describe_reference
 
 DAY = 24 * 3600
 
 
 def test_erase_is_brought_what_associate_hands_on_one_at_a_time(dev: Template) -> None:
     mapping = dev.properties("Lambda::EventSourceMapping")["ErasureMapping"]
-    assert said(mapping["EventSourceArn"]) == "ErasureWaiting.Arn"
-    assert said(mapping["FunctionName"]) == "FunctionsEraseFunction.Arn"
+    assert describe_reference(mapping["EventSourceArn"]) == "ErasureWaiting.Arn"
+    assert describe_reference(mapping["FunctionName"]) == "FunctionsEraseFunction.Arn"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 1  # so none holds up another
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": topology.ERASURE_CONCURRENCY}
     for name in ("Associate", "Erase"):
         found = dev.properties("Lambda::Function")[f"Functions{name}Function"]
         variables = found["Environment"]["Variables"]
-        assert said(variables["HARDLINK_ERASURES"]) == "ErasureWaiting"
+        assert describe_reference(variables["HARDLINK_ERASURES"]) == "ErasureWaiting"
 
 
 def test_the_mapping_is_made_when_its_permissions_hold(dev: Template) -> None:
     resource = dev.resources("Lambda::EventSourceMapping")["ErasureMapping"]
-    assert [said({"Ref": d}) for d in resource["DependsOn"]] == ["ErasureTaking"]
+    assert [describe_reference({"Ref": d}) for d in resource["DependsOn"]] == ["ErasureTaking"]
 
 
 def test_a_run_that_does_not_end_comes_again_and_one_that_fails_to_the_end_is_kept(
@@ -33,7 +33,9 @@ def test_a_run_that_does_not_end_comes_again_and_one_that_fails_to_the_end_is_ke
     run = dev.properties("Lambda::Function")["FunctionsEraseFunction"]["Timeout"]
     assert waiting["VisibilityTimeout"] >= 6 * run
     assert waiting["MessageRetentionPeriod"] == 14 * DAY
-    assert said(waiting["RedrivePolicy"]["deadLetterTargetArn"]) == "ErasureFailed.Arn"
+    assert (
+        describe_reference(waiting["RedrivePolicy"]["deadLetterTargetArn"]) == "ErasureFailed.Arn"
+    )
     assert waiting["RedrivePolicy"]["maxReceiveCount"] == topology.ERASURE_MAX_RUNS
     assert dev.properties("SQS::Queue")["ErasureFailed"]["MessageRetentionPeriod"] == 14 * DAY
 
@@ -48,5 +50,5 @@ def test_both_queues_are_encrypted_and_reached_by_tls_only(dev: Template) -> Non
 
 
 def test_the_outputs_name_both(dev: Template) -> None:
-    assert said(dev.outputs["Erasures"]) == "ErasureWaiting"
-    assert said(dev.outputs["FailedErasures"]) == "ErasureFailed"
+    assert describe_reference(dev.outputs["Erasures"]) == "ErasureWaiting"
+    assert describe_reference(dev.outputs["FailedErasures"]) == "ErasureFailed"

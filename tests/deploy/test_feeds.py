@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tests.deploy.template import Template, said
+from tests.deploy.template import Template, describe_reference
 
 NAME = "hardlink-dev-feeds-"
 
 
 def test_the_bucket_is_encrypted_private_and_forgets(dev: Template) -> None:
     (bucket,) = dev.properties("S3::Bucket").values()
-    assert said(bucket["BucketName"]).startswith(NAME)
+    assert describe_reference(bucket["BucketName"]).startswith(NAME)
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
@@ -29,13 +29,15 @@ def test_only_feeds_are_told_and_only_by_this_bucket(dev: Template) -> None:
     (told,) = bucket["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
     assert told["Event"] == "s3:ObjectCreated:*"
     assert told["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "feeds/"}]
-    assert said(told["Queue"]) == "FeedsWaiting.Arn"
-    assert "FeedsWaitingPolicy" in [said({"Ref": name}) for name in bucket["DependsOn"]]
+    assert describe_reference(told["Queue"]) == "FeedsWaiting.Arn"
+    assert "FeedsWaitingPolicy" in [
+        describe_reference({"Ref": name}) for name in bucket["DependsOn"]
+    ]
     statements = dev.properties("SQS::QueuePolicy")["FeedsWaitingPolicy"]["PolicyDocument"]
     (allowed,) = [one for one in statements["Statement"] if one["Effect"] == "Allow"]
     assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
     assert allowed["Action"] == "sqs:SendMessage"
-    assert NAME in said(allowed["Condition"]["ArnEquals"]["aws:SourceArn"])
+    assert NAME in describe_reference(allowed["Condition"]["ArnEquals"]["aws:SourceArn"])
     assert "aws:SourceAccount" in allowed["Condition"]["StringEquals"]
 
 
@@ -46,18 +48,18 @@ def test_a_large_file_comes_again_until_it_is_done_and_a_broken_one_is_kept(
     assert queue["SqsManagedSseEnabled"] is True
     assert queue["VisibilityTimeout"] == 900
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
-    assert said(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "FeedsFailed.Arn"
+    assert describe_reference(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "FeedsFailed.Arn"
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 50
     mapping = dev.properties("Lambda::EventSourceMapping")["FeedsMapping"]
-    assert said(mapping["FunctionName"]) == "FunctionsOrdersFunction.Arn"
+    assert describe_reference(mapping["FunctionName"]) == "FunctionsOrdersFunction.Arn"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 1
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
 
 
 def test_the_outputs_say_where_to_put_a_feed(dev: Template) -> None:
-    assert said(dev.outputs["Feeds"]).startswith(f"s3://{NAME}")
-    assert said(dev.outputs["FailedFeeds"]) == "FeedsFailed"
+    assert describe_reference(dev.outputs["Feeds"]).startswith(f"s3://{NAME}")
+    assert describe_reference(dev.outputs["FailedFeeds"]) == "FeedsFailed"
 
 
 def test_in_production_the_bucket_outlives_the_stack(dev: Template, prod: Template) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from infra import topology
-from tests.deploy.template import Template, said
+from tests.deploy.template import Template, describe_reference
 
 FUNCTION = "FunctionsForwardFunction"
 FILTERS = {
@@ -34,15 +34,15 @@ def test_new_events_and_links_alone_reach_it(onward: Template) -> None:
         found = mappings[name]
         (pattern,) = found["FilterCriteria"]["Filters"]
         assert json.loads(pattern["Pattern"]) == wanted
-        assert said(found["FunctionName"]) == f"{FUNCTION}.Arn"
+        assert describe_reference(found["FunctionName"]) == f"{FUNCTION}.Arn"
         assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         destination = found["DestinationConfig"]["OnFailure"]["Destination"]
-        assert said(destination) == "ForwardingReadingFailed.Arn"
+        assert describe_reference(destination) == "ForwardingReadingFailed.Arn"
 
 
 def test_it_may_read_what_it_tells_and_send_it_and_no_more(onward: Template) -> None:
     variables = onward.properties("Lambda::Function")[FUNCTION]["Environment"]["Variables"]
-    assert said(variables["HARDLINK_FORWARD_STREAM"]) == "ForwardingStream"
+    assert describe_reference(variables["HARDLINK_FORWARD_STREAM"]) == "ForwardingStream"
     streams = ("TablesSessions.StreamArn", "TablesCustomers.StreamArn")
     reading = ("DescribeStream", "GetRecords", "GetShardIterator")
     assert onward.permissions("forward") == {
@@ -78,7 +78,7 @@ def test_lines_lie_encrypted_by_the_day_and_are_not_kept_for_ever(onward: Templa
 
 def test_firehose_may_write_to_this_bucket_alone(onward: Template) -> None:
     policy = onward.properties("IAM::Policy")["ForwardingWriting"]
-    resources = {said(s["Resource"]) for s in policy["PolicyDocument"]["Statement"]}
+    resources = {describe_reference(s["Resource"]) for s in policy["PolicyDocument"]["Statement"]}
     assert resources == {"ForwardingBucket.Arn/*", "ForwardingBucket.Arn"}
 
 
@@ -86,7 +86,7 @@ def test_what_fails_is_an_alarm_and_an_output(onward: Template) -> None:
     alarms = onward.properties("CloudWatch::Alarm")
     assert "MonitoringReadingFailed" in alarms
     ages = [
-        said(d["Value"])
+        describe_reference(d["Value"])
         for m in alarms["MonitoringIteratorAge"]["Metrics"]
         if "MetricStat" in m
         for d in m["MetricStat"]["Metric"]["Dimensions"]
@@ -95,10 +95,10 @@ def test_what_fails_is_an_alarm_and_an_output(onward: Template) -> None:
     late = alarms["MonitoringForwardingLate"]
     assert (late["Namespace"], late["MetricName"]) == ("AWS/Firehose", "DeliveryToS3.DataFreshness")
     (dimension,) = late["Dimensions"]
-    assert (dimension["Name"], said(dimension["Value"])) == (
+    assert (dimension["Name"], describe_reference(dimension["Value"])) == (
         "DeliveryStreamName",
         "ForwardingStream",
     )
     assert (late["Statistic"], late["Threshold"]) == ("Maximum", 1800)
-    assert said(onward.outputs["FailedForwarding"]) == "ForwardingReadingFailed"
-    assert said(onward.outputs["Forwarded"]) == "s3://ForwardingBucket/told/"
+    assert describe_reference(onward.outputs["FailedForwarding"]) == "ForwardingReadingFailed"
+    assert describe_reference(onward.outputs["Forwarded"]) == "s3://ForwardingBucket/told/"

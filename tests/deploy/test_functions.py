@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from infra import topology
-from tests.deploy.template import Template, said, synthesized
+from tests.deploy.template import Template, describe_reference, synthesize
 
 FUNCTIONS = [
     "track",
@@ -137,7 +137,7 @@ def test_it_runs_python_3_13_on_arm_traced_with_its_own_memory_and_timeout(
     assert found["TracingConfig"] == {"Mode": "Active"}
     assert found["MemorySize"] == topology.FUNCTIONS_BY_NAME[name].memory
     assert found["Timeout"] == topology.FUNCTIONS_BY_NAME[name].timeout
-    assert [said(layer) for layer in found["Layers"]] == ["FunctionsDependencies"]
+    assert [describe_reference(layer) for layer in found["Layers"]] == ["FunctionsDependencies"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -145,7 +145,7 @@ def test_it_logs_json_to_a_group_of_its_own_that_forgets(dev: Template, name: st
     logging = function(dev, name)["LoggingConfig"]
     own = f"Functions{name.capitalize()}Log"
     assert logging["LogFormat"] == "JSON"
-    assert said(logging["LogGroup"]) == own
+    assert describe_reference(logging["LogGroup"]) == own
     assert dev.properties("Logs::LogGroup")[own]["RetentionInDays"] == 30
 
 
@@ -164,7 +164,7 @@ def test_it_may_do_exactly_what_it_does(dev: Template, name: str) -> None:
 def test_its_role_is_its_own_with_no_managed_policy(dev: Template, name: str) -> None:
     role = f"Functions{name.capitalize()}Role"
     found = dev.properties("IAM::Role")[role]
-    assert said(function(dev, name)["Role"]) == f"{role}.Arn"
+    assert describe_reference(function(dev, name)["Role"]) == f"{role}.Arn"
     assert found.keys() == {"AssumeRolePolicyDocument", "Tags"}
     assert len(dev.properties("IAM::Role")) == len(FUNCTIONS)
 
@@ -193,8 +193,8 @@ def test_its_environment_names_what_it_needs_and_no_more(dev: Template, name: st
         "POWERTOOLS_SERVICE_NAME",
         "POWERTOOLS_LOG_LEVEL",
     }
-    assert said(variables["HARDLINK_SESSIONS_TABLE"]) == "TablesSessions"
-    assert said(variables["HARDLINK_CUSTOMERS_TABLE"]) == "TablesCustomers"
+    assert describe_reference(variables["HARDLINK_SESSIONS_TABLE"]) == "TablesSessions"
+    assert describe_reference(variables["HARDLINK_CUSTOMERS_TABLE"]) == "TablesCustomers"
     assert variables["HARDLINK_SOURCES"] == "/var/task/sources.toml"
 
 
@@ -219,7 +219,7 @@ def test_a_permission_too_many_is_caught_by_this_test_and_by_cdk_nag(
     _grant(monkeypatch, "health", ("GetItem", "Scan"))
     _grant(monkeypatch, "identify", ("GetItem", "PutItem", "*"))
     with pytest.raises(RuntimeError, match="ValidationFailed"):
-        synthesized(tmp_path, "dev")
+        synthesize(tmp_path, "dev")
     template = Template(tmp_path, "hardlink-dev")
     assert template.findings() == {
         (

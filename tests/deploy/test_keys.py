@@ -11,7 +11,7 @@ from aws_cdk import App, Stack
 from hardlink.domain.sources import Sources
 from infra.snippet import render_snippet
 from infra.stack.server_keys import SigningKeys
-from tests.deploy.template import Template, said
+from tests.deploy.template import Template, describe_reference
 from tests.support import documents
 
 
@@ -42,10 +42,10 @@ def test_no_template_holds_a_secret(dev: Template, prod: Template) -> None:
 
 def test_the_customers_function_is_told_where_the_keys_are(dev: Template) -> None:
     function = dev.properties("Lambda::Function")["FunctionsCustomersFunction"]
-    told = said(function["Environment"]["Variables"]["HARDLINK_SERVER_KEYS"])
+    told = describe_reference(function["Environment"]["Variables"]["HARDLINK_SERVER_KEYS"])
     assert json.loads(told) == {"demo": "ServerKeysdemo"}  # a reference: the secret's ARN
     function = dev.properties("Lambda::Function")["FunctionsIdentifyFunction"]
-    told = said(function["Environment"]["Variables"]["HARDLINK_SIGNING_KEYS"])
+    told = describe_reference(function["Environment"]["Variables"]["HARDLINK_SIGNING_KEYS"])
     assert json.loads(told) == {"demo": "SigningKeysdemo"}
 
 
@@ -55,14 +55,18 @@ def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(dev: Template
         *("Url", "WriteKeys", "ServerKeys", "SigningKeys"),
         *("Failed", "Feeds", "FailedFeeds", "Erasures", "FailedErasures", "Snippet"),
     }
-    assert said(outputs["Url"]) == "ApiHttp.ApiEndpoint"
+    assert describe_reference(outputs["Url"]) == "ApiHttp.ApiEndpoint"
     assert json.loads(outputs["WriteKeys"])["demo-split"] == "demo-split"
-    assert json.loads(said(outputs["ServerKeys"])) == {"demo": "hardlink-dev/demo/server-key"}
-    assert json.loads(said(outputs["SigningKeys"])) == {"demo": "hardlink-dev/demo/signing-key"}
+    assert json.loads(describe_reference(outputs["ServerKeys"])) == {
+        "demo": "hardlink-dev/demo/server-key"
+    }
+    assert json.loads(describe_reference(outputs["SigningKeys"])) == {
+        "demo": "hardlink-dev/demo/signing-key"
+    }
 
 
 def test_the_snippet_is_ready_to_paste(dev: Template) -> None:
-    text = said(dev.outputs["Snippet"])
+    text = describe_reference(dev.outputs["Snippet"])
     assert text == render_snippet("ApiHttp.ApiEndpoint", "demo")
     assert text.startswith("<script>")
     assert text.endswith("</script>")

@@ -10,7 +10,7 @@ import pytest
 from hardlink import metrics as metric_names
 from infra import topology
 from infra.stages import Stage
-from tests.deploy.template import Template, said, synthesized
+from tests.deploy.template import Template, describe_reference, synthesize
 
 FUNCTIONS = {f"Functions{name.capitalize()}Function" for name in topology.FUNCTIONS_BY_NAME}
 MINUTE, FIVE = 60, 300
@@ -26,7 +26,9 @@ def metrics(found: dict[str, Any]) -> list[dict[str, Any]]:
     stats = [m["MetricStat"] for m in found.get("Metrics", ()) if "MetricStat" in m]
     return [
         {
-            "of": {d["Name"]: said(d["Value"]) for d in s["Metric"].get("Dimensions", ())},
+            "of": {
+                d["Name"]: describe_reference(d["Value"]) for d in s["Metric"].get("Dimensions", ())
+            },
             "name": f"{s['Metric']['Namespace']}/{s['Metric']['MetricName']}",
             "stat": s["Stat"],
             "period": s["Period"],
@@ -93,7 +95,7 @@ def test_erasures_that_are_late_or_too_many(
 ) -> None:
     found = alarm(prod, name)
     (dimension,) = found["Dimensions"]
-    assert said(dimension["Value"]) == "ErasureWaiting.QueueName"
+    assert describe_reference(dimension["Value"]) == "ErasureWaiting.QueueName"
     assert (found["MetricName"], found["Statistic"], found["Period"]) == (metric, "Maximum", MINUTE)
     assert (found["Threshold"], found["DatapointsToAlarm"]) == (most, 3)
 
@@ -106,7 +108,9 @@ def failures(template: Template) -> list[str]:
 def test_every_queue_of_failures_is_an_output_by_which_the_doctor_finds_it(
     prod: Template,
 ) -> None:
-    told = [said(url) for name, url in prod.outputs.items() if name.startswith("Failed")]
+    told = [
+        describe_reference(url) for name, url in prod.outputs.items() if name.startswith("Failed")
+    ]
     assert sorted(told) == sorted(failures(prod))
     assert {f"Monitoring{queue}" for queue in failures(prod)} == {
         name for name in prod.properties("CloudWatch::Alarm") if name.endswith("Failed")
@@ -117,7 +121,7 @@ def test_every_queue_of_failures_is_an_output_by_which_the_doctor_finds_it(
 def test_whatever_failed_to_the_end(prod: Template, queue: str) -> None:
     found = alarm(prod, queue)
     (dimension,) = found["Dimensions"]
-    assert said(dimension["Value"]) == f"{queue}.QueueName"
+    assert describe_reference(dimension["Value"]) == f"{queue}.QueueName"
     assert found["MetricName"] == "ApproximateNumberOfMessagesVisible"
     assert (found["Statistic"], found["Period"]) == ("Maximum", MINUTE)
     assert found["EvaluationPeriods"] == 1
@@ -127,7 +131,7 @@ def test_whatever_failed_to_the_end(prod: Template, queue: str) -> None:
 def test_a_feed_that_nobody_imports(prod: Template) -> None:
     found = alarm(prod, "FeedsLate")
     (dimension,) = found["Dimensions"]
-    assert said(dimension["Value"]) == "FeedsWaiting.QueueName"
+    assert describe_reference(dimension["Value"]) == "FeedsWaiting.QueueName"
     assert found["MetricName"] == "ApproximateAgeOfOldestMessage"
     assert (found["Statistic"], found["Threshold"]) == ("Maximum", 24 * 3600)
 
@@ -181,7 +185,7 @@ def test_tables_that_throttle_or_fail(prod: Template) -> None:
 def test_the_dashboard_shows_the_alarms_and_every_metric_of_ours(prod: Template) -> None:
     (board,) = prod.properties("CloudWatch::Dashboard").values()
     assert board["DashboardName"] == {"Fn::Join": ["", ["hardlink-prod-", {"Ref": "AWS::Region"}]]}
-    shown = said(board["DashboardBody"])
+    shown = describe_reference(board["DashboardBody"])
     for name in (*metric_names.COUNTS, *metric_names.DURATIONS, "IteratorAge", "5xx"):
         assert name in shown
     assert '"type":"alarm"' in shown
@@ -215,7 +219,7 @@ def test_development_logs_a_line_for_every_call(dev: Template) -> None:
 def told(layer: object, tmp_path_factory: pytest.TempPathFactory) -> Template:
     """A stage whose alarms tell somebody."""
     stage = Stage(alarms=True, alarm_email="ops@shop.example")
-    return synthesized(tmp_path_factory.mktemp("told"), "dev", stage)
+    return synthesize(tmp_path_factory.mktemp("told"), "dev", stage)
 
 
 def test_every_alarm_tells_who_is_named_by_tls_only(told: Template) -> None:
@@ -223,7 +227,9 @@ def test_every_alarm_tells_who_is_named_by_tls_only(told: Template) -> None:
     (subscription,) = told.properties("SNS::Subscription").values()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@shop.example")
     for found in told.properties("CloudWatch::Alarm").values():
-        assert [said(action) for action in found["AlarmActions"]] == ["MonitoringAlarms"]
+        assert [describe_reference(action) for action in found["AlarmActions"]] == [
+            "MonitoringAlarms"
+        ]
     (policy,) = told.properties("SNS::TopicPolicy").values()
     effects = {s["Effect"]: s for s in policy["PolicyDocument"]["Statement"]}
     assert effects["Deny"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -233,4 +239,4 @@ def test_every_alarm_tells_who_is_named_by_tls_only(told: Template) -> None:
 
 def test_the_dashboard_is_json(prod: Template) -> None:
     (board,) = prod.properties("CloudWatch::Dashboard").values()
-    assert json.loads(said(board["DashboardBody"]))["widgets"]
+    assert json.loads(describe_reference(board["DashboardBody"]))["widgets"]

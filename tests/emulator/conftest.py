@@ -9,7 +9,7 @@ import pytest
 from infra.stack.assets import LayerError
 from tests.emulator import deployment, ministack
 from tests.emulator.deployment import Api, Deployment
-from tests.emulator.erasures import Erasure, begun
+from tests.emulator.erasures import Erasure, begin_erasure
 from tests.support.engines import Unavailable
 
 
@@ -17,9 +17,9 @@ from tests.support.engines import Unavailable
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The deployed stack."""
     try:
-        template = deployment.synthesized(tmp_path_factory.mktemp("cdk.out"))
-        with ministack.running(tmp_path_factory.mktemp("ministack")) as emulator:
-            yield deployment.deployed(emulator, template)
+        template = deployment.synthesize_stack(tmp_path_factory.mktemp("cdk.out"))
+        with ministack.run_ministack(tmp_path_factory.mktemp("ministack")) as emulator:
+            yield deployment.deploy_stack(emulator, template)
     except (LayerError, Unavailable) as error:
         pytest.skip(f"MiniStack: {error}")
 
@@ -33,4 +33,4 @@ def shop(stack: Deployment) -> Api:
 @pytest.fixture(scope="session")
 def erasure(shop: Api) -> Erasure:
     """A customer's, as it begins; it is done a minute later, which no test need wait for that comes late enough."""
-    return begun(shop)
+    return begin_erasure(shop)

@@ -21,7 +21,7 @@ from infra import topology
 from infra.stack import assets
 from tests.deploy.template import Template
 from tests.emulator.ministack import ACCOUNT, HOST, REGION, Emulator
-from tests.emulator.substitutions import substituted
+from tests.emulator.substitutions import substitute_resources
 from tests.http.service import Client
 from tests.support.engines import Unavailable
 
@@ -92,7 +92,7 @@ class Api(Client):
         return HTTPSConnection(HOST, self.port, timeout=_PATIENCE, context=self._trust)
 
 
-def synthesized(folder: Path) -> Template:
+def synthesize_stack(folder: Path) -> Template:
     """What `cdk synth` writes, by the command that `cdk.json` names. Raises `Unavailable`."""
     ran = subprocess.run(
         [sys.executable, "-m", "infra.app"],
@@ -107,7 +107,7 @@ def synthesized(folder: Path) -> Template:
     return Template(folder, STACK)
 
 
-def deployed(emulator: Emulator, template: Template) -> Deployment:
+def deploy_stack(emulator: Emulator, template: Template) -> Deployment:
     """Deploy it. Raises `AssertionError` with what CloudFormation says, and `assets.LayerError`."""
     uploaded = _published(emulator, template)
     cloudformation = emulator.client("cloudformation")
@@ -161,11 +161,11 @@ def _content(template: Template, source: dict[str, str]) -> bytes:
     """A file of the assembly; of the layer the one for this machine, of the template the one for the emulator."""
     path = template.folder / source["path"]
     if path == template.path:
-        return json.dumps(substituted(template.body)[0]).encode()
-    return zipped(assets.build_layer(platform=PLATFORM) if (path / "python").is_dir() else path)
+        return json.dumps(substitute_resources(template.body)[0]).encode()
+    return zip_folder(assets.build_layer(platform=PLATFORM) if (path / "python").is_dir() else path)
 
 
-def zipped(folder: Path) -> bytes:
+def zip_folder(folder: Path) -> bytes:
     """A folder as it is uploaded."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -18,7 +18,7 @@ class Erasure(NamedTuple):
     customer: str
 
 
-def begun(shop: Api) -> Erasure:
+def begin_erasure(shop: Api) -> Erasure:
     """Erase a customer who has two events."""
     session, customer = fresh(), fresh("c")
     shop.track(session, "a", "b", source="demo")
@@ -30,7 +30,7 @@ def begun(shop: Api) -> Erasure:
     return Erasure(reply.json["erasure"]["id"], session, customer)
 
 
-def events(stack: Deployment, session: str) -> int:
+def count_events(stack: Deployment, session: str) -> int:
     """How many events of a session there are in its table."""
     answer = stack.emulator.client("dynamodb").query(
         TableName=stack.name("TablesSessions"),
@@ -42,7 +42,7 @@ def events(stack: Deployment, session: str) -> int:
     return int(answer["Count"])
 
 
-def waiting(stack: Deployment, queue: str) -> tuple[int, ...]:
+def count_waiting(stack: Deployment, queue: str) -> tuple[int, ...]:
     """How many messages of a queue show, and how many are hidden."""
     url = stack.name(queue)
     answer = stack.emulator.client("sqs").get_queue_attributes(

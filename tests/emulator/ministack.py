@@ -68,7 +68,7 @@ class Emulator:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Emulator]:
+def run_ministack(folder: Path) -> Iterator[Emulator]:
     """An empty emulator, which ends with the block; what it writes is in `folder`. Raises `Unavailable`."""
     python = pip.installed(str(REQUIREMENTS))
     process, emulator = _started(python, folder)
@@ -80,7 +80,7 @@ def running(folder: Path) -> Iterator[Emulator]:
 
 
 def _started(python: Path, folder: Path) -> tuple[subprocess.Popen[bytes], Emulator]:
-    trusted, key = certificate.made(folder)
+    trusted, key = certificate.create_certificate(folder)
     log = folder / "log.txt"
     for _ in range(_STARTS):  # another program may take the free port first
         emulator = Emulator(free_port(), trusted, log)

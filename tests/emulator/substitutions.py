@@ -29,7 +29,7 @@ class Change:
     where: tuple[str, ...]
 
 
-def substituted(body: dict[str, Any]) -> tuple[dict[str, Any], list[Change]]:
+def substitute_resources(body: dict[str, Any]) -> tuple[dict[str, Any], list[Change]]:
     """A template as the emulator takes it, and what was changed."""
     rules = {"path": _path, "secret": _secret_of(body), "cors": _cors, "partiql": _partiql}
     assert rules.keys() == DOCUMENTED.keys()

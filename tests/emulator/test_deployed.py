@@ -16,7 +16,7 @@ from infra import topology
 from infra.stack import assets
 from tests.deploy.template import Template
 from tests.emulator.deployment import PLATFORM, Deployment
-from tests.emulator.substitutions import BATCH, DOCUMENTED, Change, substituted
+from tests.emulator.substitutions import BATCH, DOCUMENTED, Change, substitute_resources
 
 
 def files(archive: bytes) -> dict[str, bytes]:
@@ -72,7 +72,7 @@ def test_the_layer_is_lambdas_but_for_what_is_compiled_for_the_machine(stack: De
 
 def test_the_template_differs_in_what_is_documented_and_in_nothing_else(stack: Deployment) -> None:
     functions = topology.FUNCTIONS_BY_NAME.values()
-    _, changes = substituted(stack.template.body)
+    _, changes = substitute_resources(stack.template.body)
     inserting = [f for f in functions if "PartiQLInsert" in f.access.get("sessions", ())]
     assert Counter(change.kind for change in changes) == {
         "path": len(functions),
@@ -114,7 +114,7 @@ def test_what_is_not_substituted_stays_as_it_is() -> None:
         }
     }
     before = repr(body)
-    after, changes = substituted(body)
+    after, changes = substitute_resources(body)
     assert repr(body) == before
     assert after["Resources"] == {
         "Secret": body["Resources"]["Secret"],

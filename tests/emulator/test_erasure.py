@@ -6,20 +6,20 @@ That it is done a minute later, `test_whole_erasure.py` sees, when all other tes
 from __future__ import annotations
 
 from tests.emulator.deployment import Api, Deployment
-from tests.emulator.erasures import Erasure, events, waiting
+from tests.emulator.erasures import Erasure, count_events, count_waiting
 from tests.http.service import eventually
 
 
 def test_events_are_gone_at_once(stack: Deployment, shop: Api, erasure: Erasure) -> None:
-    eventually(lambda: events(stack, erasure.session), 0, shop.patience)
+    eventually(lambda: count_events(stack, erasure.session), 0, shop.patience)
     assert shop.get("customers", "registered", erasure.customer).status == 404
-    assert waiting(stack, "ErasureFailed") == (0, 0)
+    assert count_waiting(stack, "ErasureFailed") == (0, 0)
 
 
 def test_it_was_the_deployed_mapping_of_the_queue_that_brought_it(
     stack: Deployment, shop: Api, erasure: Erasure
 ) -> None:
-    eventually(lambda: events(stack, erasure.session), 0, shop.patience)
+    eventually(lambda: count_events(stack, erasure.session), 0, shop.patience)
     mapping = stack.emulator.client("lambda").get_event_source_mapping(
         UUID=stack.name("ErasureMapping")
     )

@@ -6,7 +6,7 @@ The last file, so that the minute has gone by when it is looked at.
 from __future__ import annotations
 
 from tests.emulator.deployment import Api, Deployment
-from tests.emulator.erasures import Erasure, waiting
+from tests.emulator.erasures import Erasure, count_waiting
 from tests.http.service import eventually
 
 
@@ -19,4 +19,4 @@ def test_its_receipt_is_done_and_nothing_of_it_waits(
     eventually(state, "done", shop.patience)
     removed = shop.get("erasures", erasure.id).json["removed"]
     assert removed == {"identifiers": 1, "profiles": 1, "sessions": 1, "events": 2}
-    assert waiting(stack, "ErasureFailed") == (0, 0)
+    assert count_waiting(stack, "ErasureFailed") == (0, 0)

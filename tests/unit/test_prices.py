@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.prices import Prices, Usage, billed, load, per_million, total
+from tests.bench.prices import Prices, Usage, bill_duration, load_prices, per_million, sum_prices
 
 ROUND = Prices(
     date="today",
@@ -29,7 +29,7 @@ ROUND = Prices(
     ],
 )
 def test_a_million_events_cost_a_million_times_what_one_consumes(usage: Usage, usd: float) -> None:
-    assert total(usage, ROUND) == pytest.approx(usd)
+    assert sum_prices(usage, ROUND) == pytest.approx(usd)
 
 
 def test_usage_adds_up() -> None:
@@ -50,11 +50,11 @@ def test_usage_adds_up() -> None:
 def test_a_call_is_billed_to_the_millisecond_on_its_share_of_a_processor(
     cpu: float, waited: float, memory: int, gb_seconds: float
 ) -> None:
-    assert billed(cpu, waited, memory) == pytest.approx(gb_seconds)
+    assert bill_duration(cpu, waited, memory) == pytest.approx(gb_seconds)
 
 
 def test_the_table_has_a_price_of_everything_its_date_and_its_region() -> None:
-    prices = load()
+    prices = load_prices()
     assert prices.region == "us-east-1"
     assert prices.date[:2] == "20"
     assert all(usd > 0 for usd in per_million(Usage(1, 1, 1, 1, 1, 1, 1), prices).values())

@@ -1,4 +1,4 @@
-"""Repeat what lost or failed stream records would have done: `python -m infra.operations.redrive`."""
+"""Redrive lost or failed stream records: `python -m infra.operations.redrive`."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from tests.bench.prices import Usage
 
 
 def test_a_short_run_counts_what_calls_consume(dynamodb_local_endpoint: str) -> None:
-    costs = cost.measure(2, dynamodb_local_endpoint)
+    costs = cost.measure_cost(2, dynamodb_local_endpoint)
     single, batch = costs.steady["single"], costs.steady["batches of 10"]
     assert (single.events, single.api, single.calls) == (2, 2, 2)
     assert (single.reads, single.writes) == (2, 2)  # one consistent read, one write a call
