@@ -123,7 +123,7 @@ class _Driver:
         return self._measured(lambda: [self._track(session, events) for _ in range(calls)])
 
     def visits(self, visits: int) -> Usage:
-        """What one visit adds to its events: its session, its bound, its association, one log-in in twenty."""
+        """Measure what a visit adds to its events: session, bound, association, a log-in in 20."""
         plain = self._measured(lambda: [self._opened() for _ in range(visits)])
         known = self._measured(lambda: [self._logged_in() for _ in range(visits)])
         steady = self.steady(visits, 1)
@@ -162,7 +162,7 @@ class _Driver:
         return used._replace(api=1, log=_log_line(f"POST {path}"))
 
     def _associated(self) -> Usage:
-        """What the streams bring until nothing is left: a call for each table, as at the busiest to the quietest."""
+        """Deliver stream records until none is left, in one call for each table."""
         used = Usage(0)
         while batches := self._taken():
             for records in batches:
@@ -225,7 +225,7 @@ def _some(consumed: Counter[str], *, reads: bool) -> float:
 
 
 def _minus(whole: Usage, events: Usage) -> Usage:
-    """What a visit's calls consumed beyond those of as many events."""
+    """Consumption of a visit's calls beyond that of as many events."""
     return Usage(*(max(0.0, a - b) for a, b in zip(whole, events, strict=True)))._replace(events=0)
 
 

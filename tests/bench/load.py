@@ -47,7 +47,7 @@ _FLAT = 1.05
 
 @dataclass
 class Found:
-    """What the clients were told, and how it went."""
+    """Answers that the clients got, and their latencies."""
 
     accepted: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By session, the events that were answered as stored."""
@@ -69,7 +69,7 @@ class Found:
 
     @property
     def flat(self) -> bool:
-        """Whether the serving process stopped growing."""
+        """True if the serving process stopped growing."""
         _, middle, end = self.memory
         return end <= _FLAT * middle
 
@@ -200,7 +200,7 @@ class Client:
 
 
 def _read_back(engine: Engine, found: Found) -> None:
-    """What is in the tables, and in the timelines of those whose it is."""
+    """Count events in the tables, and in the timelines of their customers."""
     sources = sources_schema.load_sources(topology.SOURCES)
     over = time.monotonic()
     wrong = _awaited(lambda: broken(engine.dump(), sources.hard_types))
@@ -225,7 +225,7 @@ def _read_back(engine: Engine, found: Found) -> None:
 
 
 def _awaited(look: Callable[[], list[str]]) -> list[str]:
-    """What is still wrong when nothing gets better any more."""
+    """List errors that remain once association makes no more progress."""
     wrong = look()
     least, since = len(wrong), time.monotonic()
     while wrong and time.monotonic() - since < _GIVE_UP:

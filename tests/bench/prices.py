@@ -1,4 +1,4 @@
-"""What calls cost at list prices: pure arithmetic."""
+"""Costs of calls at list prices: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class Prices(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What some events consumed. `log`: bytes of the access log, CloudWatch's own 26 a line included."""
+    """Consumption of some events.
+
+    `log`: bytes of the access log, including the 26 that CloudWatch adds to a line.
+    """
 
     events: float
     api: float = 0

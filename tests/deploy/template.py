@@ -31,7 +31,7 @@ class Template:
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Path of the template."""
         return self.folder / f"{self.stack}.template.json"
 
     @cached_property
@@ -41,7 +41,7 @@ class Template:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """What is shown once it is deployed."""
+        """Values of the outputs."""
         return {name: output["Value"] for name, output in self.body["Outputs"].items()}
 
     def read(self, name: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Template:
         return {name: r["Properties"] for name, r in self.resources(type_).items()}
 
     def permissions(self, function: str) -> set[tuple[str, str]]:
-        """What a function may do, as pairs of action and resource."""
+        """Permissions of a function, as pairs of action and resource."""
         role = f"Functions{function.capitalize()}Role"
         return {
             (action, describe_reference(resource))
@@ -89,7 +89,7 @@ class Template:
         return accepted
 
     def findings(self) -> set[tuple[str, str]]:
-        """What cdk-nag did find: rule and construct."""
+        """Findings of cdk-nag: rule and construct."""
         return {
             (violation["ruleName"], place["constructPath"])
             for report in self.read("validation-report.json")["pluginReports"]

@@ -1,4 +1,4 @@
-"""What is uploaded."""
+"""The assets that are uploaded."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def patterns(follow_imports: str) -> list[str]:
 
 
 def is_read(module: str) -> bool:
-    """Whether the type checker reads a module of these libraries."""
+    """True if the type checker reads a module of these libraries."""
     return any(
         fnmatchcase(module, pattern) or module == pattern.removesuffix(".*")
         for pattern in patterns("normal")
@@ -61,7 +61,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def exists(module: str) -> bool:
-    """Whether this is a module, and not a name inside one."""
+    """True for a module, false for a name inside one."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # its parent is no package
@@ -75,7 +75,7 @@ def used() -> list[str]:
 
 
 def ancestors(module: ModuleType) -> set[str]:
-    """Where the base classes of a module's classes are defined."""
+    """Modules that define the base classes of a module's classes."""
     classes = (member for member in vars(module).values() if inspect.isclass(member))
     own = (member for member in classes if member.__module__ == module.__name__)
     return {base.__module__ for member in own for base in member.__mro__}

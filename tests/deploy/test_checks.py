@@ -20,7 +20,7 @@ MOST_BYTES, MOST_RESOURCES = 1_000_000, 500
 
 
 def faults(text: str) -> list[str]:
-    """What cfn-lint has against a template."""
+    """Findings of cfn-lint in a template."""
     config = ManualArgs(regions=REGIONS, ignore_checks=NOISE)
     return [str(match) for match in lint(text, config=config)]
 

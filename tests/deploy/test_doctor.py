@@ -49,7 +49,7 @@ class Deployed(Account):
 
 
 def deploy(clients: Clients) -> Iterator[tuple[str, str]]:
-    """What the real stack has of each kind of resource: type and physical ID."""
+    """Create one resource of each kind of the real stack: type and physical ID."""
     role = clients("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     for name in topology.FUNCTIONS_BY_NAME:
         clients("lambda").create_function(
@@ -111,7 +111,7 @@ class Health(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Where it answers."""
+    """The URL of a running `Health` server."""
     monkeypatch.setattr(Health, "status", 200)
     with HTTPServer(("127.0.0.1", 0), Health) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))

@@ -72,7 +72,7 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
         {"GetItem", "BatchGetItem", "Query", "Scan"},
     ),
 }
-"""What each may do with sessions, and with customers: said here once more, so that a change is seen twice."""
+"""Allowed actions on sessions and on customers, repeated here so that a change is noticed."""
 
 
 def expected(function: str) -> set[tuple[str, str]]:

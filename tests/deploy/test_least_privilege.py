@@ -1,4 +1,4 @@
-"""What each function really asks of DynamoDB and of SQS, where all is allowed, against what the stack allows it."""
+"""Actions that each function uses where all are allowed, compared with its role."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Shop:
         return self._call(HttpRequest("POST", "/v1/batch", body=sent))
 
     def swept(self, erasure: str) -> None:
-        """What the queue tells of an erasure; then once more, as if nothing else were under way by now."""
+        """Run `erase` for an erasure twice: the second run finds no older call in progress."""
         assert self._messages.deliver()
         message = {"messageId": "1", "body": json.dumps({"project": "demo", "erasure": erasure})}
         with pytest.MonkeyPatch.context() as patch:
@@ -303,7 +303,7 @@ def _call_everything(shop: Shop) -> None:
 
 
 def _erase_everything(shop: Shop) -> None:
-    """Who is one of two customers of a device, who ordered on none, who asked for it, and whoever comes back."""
+    """Erase shared devices, customers without a device, visitors on request, and returning ones."""
     for number, customer in enumerate(("e1", "e2", "e3")):
         ids = {"ids": {"registered": customer}, "events": [{"type": "view", "id": str(number)}]}
         shop.write("/track", "shared", source={"id": "demo-split"}, **ids)
@@ -333,7 +333,7 @@ def _read_everything(shop: Shop) -> None:
 
 @pytest.fixture(scope="module")
 def asked() -> Mapping[str, Asked]:
-    """What each function asked for."""
+    """Actions that each function used."""
     with lambda_runtime.run_deployment(topology.SOURCES, {"demo": KEY}) as deployment:
         shop = Shop(deployment)
         _call_everything(shop)

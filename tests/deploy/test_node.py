@@ -1,4 +1,4 @@
-"""Which Node.js runs the CDK."""
+"""Choice of the Node.js that runs the CDK."""
 
 from __future__ import annotations
 

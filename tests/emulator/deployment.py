@@ -93,7 +93,7 @@ class Api(Client):
 
 
 def synthesize_stack(folder: Path) -> Template:
-    """What `cdk synth` writes, by the command that `cdk.json` names. Raises `Unavailable`."""
+    """Synthesize the stack with the command in `cdk.json`. Raises `Unavailable`."""
     ran = subprocess.run(
         [sys.executable, "-m", "infra.app"],
         cwd=topology.ROOT,
@@ -136,7 +136,7 @@ def deploy_stack(emulator: Emulator, template: Template) -> Deployment:
 
 
 def _published(emulator: Emulator, template: Template) -> dict[str, bytes]:
-    """What was uploaded, by its key, as the asset manifest tells."""
+    """Uploaded assets by their key, from the asset manifest."""
     emulator.client("ssm").put_parameter(Name=_BOOTSTRAP, Value="30", Type="String")
     s3 = emulator.client("s3")
     uploaded: dict[str, bytes] = {}

@@ -11,7 +11,7 @@ COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
 
 
 class Erasure(NamedTuple):
-    """Who was erased: `id` is the receipt's."""
+    """An erasure in progress. `id`: of its receipt."""
 
     id: str
     session: str
@@ -31,7 +31,7 @@ def begin_erasure(shop: Api) -> Erasure:
 
 
 def count_events(stack: Deployment, session: str) -> int:
-    """How many events of a session there are in its table."""
+    """Count the events of a session in its table."""
     answer = stack.emulator.client("dynamodb").query(
         TableName=stack.name("TablesSessions"),
         KeyConditionExpression="#p = :p AND begins_with(#s, :s)",
@@ -43,7 +43,7 @@ def count_events(stack: Deployment, session: str) -> int:
 
 
 def count_waiting(stack: Deployment, queue: str) -> tuple[int, ...]:
-    """How many messages of a queue show, and how many are hidden."""
+    """Count the visible and the hidden messages of a queue."""
     url = stack.name(queue)
     answer = stack.emulator.client("sqs").get_queue_attributes(
         QueueUrl=url, AttributeNames=list(COUNTS)

@@ -43,7 +43,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Where it answers, without a slash at the end."""
+        """Its URL, without a slash at the end."""
         return f"https://{HOST}:{self.port}"
 
     def client(self, service: str) -> Any:

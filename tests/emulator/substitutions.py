@@ -1,4 +1,4 @@
-"""What the emulator needs otherwise than AWS: four substitutions in the template, and what else it can't show."""
+"""Four substitutions in the template that the emulator needs, and its other limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = {"Action": "dynamodb:BatchExecuteStatement", "Effect": "Allow", "Resourc
 _TASK = "/var/task/"
 _INSERT = "dynamodb:PartiQLInsert"
 Rule = Callable[[Any], Any]
-"""What takes a value's place, or `None` where it stays."""
+"""Replacement of a value. `None`: it stays."""
 
 
 @dataclass(frozen=True)

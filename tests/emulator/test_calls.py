@@ -14,7 +14,7 @@ from tests.emulator.deployment import Api, Deployment
 from tests.http.service import Reply, eventually, fresh
 
 ORIGIN = "http://127.0.0.1:8787"
-"""Which the demo's sources allow."""
+"""An origin that the demo's sources allow."""
 STATIC = topology.FUNCTIONS / "console" / "static"
 
 
@@ -83,7 +83,7 @@ def test_an_event_that_came_is_in_the_live_list(shop: Api) -> None:
 
 
 def test_a_session_is_kept_in_a_cookie(shop: Api) -> None:
-    """That it is read again is shown in `tests/http/test_sdk.py`: the emulator hands no cookies to functions."""
+    """The emulator hands no cookies to functions: `tests/http/test_sdk.py` reads it back."""
     reply = written(shop, "/session", session := fresh())
     assert reply.json == {"session": {"id": session}}
     assert reply.headers["set-cookie"].startswith(f"hardlink_session={session}; ")

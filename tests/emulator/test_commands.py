@@ -40,7 +40,7 @@ def typed(stack: Deployment, *command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def whole(stack: Deployment) -> None:
-    """What the emulator leaves out of a template's tables."""
+    """Set what the emulator leaves out of a template's tables."""
     client = stack.emulator.client("dynamodb")
     for table in (stack.name("TablesSessions"), stack.name("TablesCustomers")):
         client.update_time_to_live(

@@ -1,4 +1,4 @@
-"""What runs at the emulator is what would be uploaded, with the template's permissions and variables."""
+"""The emulator runs the uploaded code, with the template's permissions and variables."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_template_differs_in_what_is_documented_and_in_nothing_else(stack: D
 
 
 def _expected(template: Template, change: Change) -> bool:
-    """Whether a substitution is where one should be: a variable, or a policy of a function's role."""
+    """True for a substitution in a variable or in a policy of a function's role."""
     _, name, *within = change.where
     type_ = template.body["Resources"][name]["Type"]
     match change.kind, type_, within[1:]:

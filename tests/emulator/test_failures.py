@@ -1,4 +1,4 @@
-"""What `associate` can't carry out ends in the on-failure queue: as far as the emulator goes, which is said here.
+"""Records that `associate` can't carry out end in the failure queue, as far as emulated.
 
 It hands a batch over once it is older than the mapping allows, if the function failed as a whole. It knows no partial
 failures, no retries that end and no bisecting: these are shown on the function's answers here, on our own delivery in

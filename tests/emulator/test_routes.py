@@ -64,7 +64,7 @@ def with_key(authorization: str, key: str) -> str:
 
 @pytest.fixture(scope="module")
 def replies(shop: Api) -> Mapping[str, Reply]:
-    """What was answered to each, once what the first calls linked is associated."""
+    """Answers to all routes, after the first calls were associated."""
     found = {name: sent(shop, EVENTS[name]) for name in FIRST}
     eventually(lambda: sent(shop, EVENTS["customer"]).status, 200, shop.patience)
     return found | {name: sent(shop, EVENTS[name]) for name in in_order()[len(FIRST) :]}

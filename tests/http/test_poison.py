@@ -43,7 +43,7 @@ class Shop:
         return str(answer["profile"]["id"])
 
     def events(self, type_: str, value: str) -> int:
-        """How many events a customer has."""
+        """Count the events of a customer."""
         return len(self._call("GET", f"/customers/{type_}/{value}/events")["events"])
 
     def deliver(self, most: int = 10_000) -> None:

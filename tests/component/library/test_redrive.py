@@ -61,7 +61,7 @@ def busy(world: World) -> None:
 
 
 def damage(dump: dict[Key, Item], random: Random) -> list[Put | Delete]:
-    """Whatever can become of rows that association writes: any of them lost, stale, wrong, or where none should be."""
+    """List changes that damage derived rows: lost, outdated, wrong or superfluous rows."""
     found: list[Put | Delete] = []
     for key, item in dump.items():
         if key.table == "customers" and key.item[:2] in DERIVED:
