@@ -19,7 +19,7 @@ from hardlink.services.links import Links
 from hardlink.services.sessions import Visit
 from hardlink.services.statements import Statement, VisitorUpdate
 from hardlink.services.verification import Verification
-from hardlink.services.visitors import Outcome, Visitors
+from hardlink.services.visitors import Visitors, VisitOutcome
 
 
 class Identification:
@@ -91,7 +91,7 @@ def statement_of(command: Identify) -> Statement:
     return Statement(times.parse_time(command.time, "time"))
 
 
-def _customer(outcome: Outcome[Statement], ids: tuple[Node, ...]) -> Answer:
+def _customer(outcome: VisitOutcome[Statement], ids: tuple[Node, ...]) -> Answer:
     if outcome.decision is None:
         return {"warnings": []}
     customer = customer_answer(outcome.decision, ids)

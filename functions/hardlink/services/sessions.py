@@ -43,6 +43,8 @@ class Visit(NamedTuple):
     - `profile`: the profile ID in the call; `forwarded_profile`: one that counts only if it exists.
     - `device_times`: the times of its events, on the device's clock (`None`: now).
     - `device_time`: the device's time of the call itself.
+    - `linked`: another session of the same visitor, which exists.
+    - `is_opened`: an unknown session is made.
     - `is_generated`: no client knows the ID yet, so no session has it.
     - `is_quiet`: it begins no visit, and so without events of its own.
     - `opts_in`: a visitor who had opted out is tracked again.
@@ -53,6 +55,8 @@ class Visit(NamedTuple):
     forwarded_profile: object = None
     device_times: Sequence[int | None] = ()
     device_time: int | None = None
+    linked: Session | None = None
+    is_opened: bool = True
     is_generated: bool = False
     is_quiet: bool = False
     opts_in: bool = False

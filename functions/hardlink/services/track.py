@@ -34,7 +34,7 @@ from hardlink.services.event_writer import EventWriter, Judged
 from hardlink.services.sessions import Sessions, Visit
 from hardlink.services.statements import VisitorUpdate
 from hardlink.services.verification import Verification
-from hardlink.services.visitors import Visitors, date_session
+from hardlink.services.visitors import Visitors, VisitOutcome, date_session
 
 
 class Tracking:
@@ -66,7 +66,7 @@ class Tracking:
             batch = batch.with_unverified_orders()
         if call.bot:
             answer = bot_answer(command.session_id or self._new_id())
-            return {**answer, "results": _results(batch.drop(BOT).verdicts)}
+            return {**answer, "results": _count_results(batch.drop(BOT).verdicts)}
         if command.profile_less:
             return self._track_profile_less(call, command, batch)
         own_id = command.own_session_id(ids)
@@ -80,28 +80,37 @@ class Tracking:
     ) -> Answer:
         session_id = own_id or command.session_id or self._new_id()
         linked = self._read_linked(call, command, session_id)
-        visit = _visit_of(command, batch, session_id, linked)
         update = VisitorUpdate.of_track(command, ids)
-        opens = batches.opens_session(command, batch) or not update.is_empty()
-        outcome = self._visitors.apply(call, visit, batch, update, opens=opens, linked=linked)
-        session, batch = outcome.session, outcome.said
-        if outcome.status == "erased":
-            here = self._visitors.answer_without_storing(call, visit, session)
-            return {**here, "results": _results(batch.verdicts), "warnings": [ERASED]}
-        warnings = list(outcome.warnings)
-        if session and session.denied:
-            batch = batch.drop(OPTED_OUT)
-            warnings.append(OPTED_OUT)
-        if session is None or session.profile == NOBODY:
-            here = self._visitors.answer_without_storing(call, visit, session)
-            return {**here, "results": _results(batch.verdicts), "warnings": warnings}
+        visit = _make_visit(command, batch, session_id, linked)
+        if not update.is_empty():
+            visit = visit._replace(is_opened=True)
+        outcome = self._visitors.apply(call, visit, batch, update)
+        session = outcome.session
+        if outcome.status == "erased" or session is None or session.profile == NOBODY:
+            return self._answer_without_storing(call, visit, outcome)
         if linked is None:
             self._open_linked(call, command, session)
+        return self._store(call, command, session, outcome)
+
+    def _answer_without_storing(
+        self, call: Call, visit: Visit, outcome: VisitOutcome[Batch]
+    ) -> Answer:
+        here = self._visitors.answer_without_storing(call, visit, outcome.session)
+        batch, warnings = _drop_denied(outcome)
+        if outcome.status == "erased":
+            warnings.append(ERASED)
+        return {**here, "results": _count_results(batch.verdicts), "warnings": warnings}
+
+    def _store(
+        self, call: Call, command: Track, session: Session, outcome: VisitOutcome[Batch]
+    ) -> Answer:
+        batch, warnings = _drop_denied(outcome)
         if outcome.clock_changed and batch.events:
             self._sessions.store_clock_offset(call, session)
         judged = self._writer.store(call, session, command, batch)
-        here = anonymous_answer() if own_id else visitor_answer(session)
-        answer = {**here, "results": _results(judged.verdicts), "warnings": warnings}
+        is_own = synthetic_ids.is_synthetic(session.id)
+        here = anonymous_answer() if is_own else visitor_answer(session)
+        answer = {**here, "results": _count_results(judged.verdicts), "warnings": warnings}
         if batches.wants_debug(command, batch):
             answer["debug"] = _debug_answer(session, judged)
         return answer
@@ -130,7 +139,7 @@ class Tracking:
         answer: Answer = {
             "session": {"id": named or own_id},
             "profile": {"id": None},
-            "results": _results(verdicts),
+            "results": _count_results(verdicts),
             "warnings": warnings,
         }
         if batches.wants_debug(command, batch):
@@ -165,13 +174,15 @@ class Tracking:
             self._sessions.open(call, visit)
 
 
-def _visit_of(command: Track, batch: Batch, session_id: str, linked: Session | None) -> Visit:
+def _make_visit(command: Track, batch: Batch, session_id: str, linked: Session | None) -> Visit:
     """Return the session of a payload, and the profile that it joins if it is new."""
     visit = Visit(
         session_id,
         profile=command.profile,
         forwarded_profile=command.forwarded_profile,
         device_times=batch.device_times,
+        linked=linked,
+        is_opened=batches.opens_session(command, batch),
         is_generated=command.session_id is None and not command.is_of_no_device,
         is_quiet=not batches.begins_visit(command),
     )
@@ -180,6 +191,14 @@ def _visit_of(command: Track, batch: Batch, session_id: str, linked: Session | N
     if linked:
         return visit._replace(profile=linked.profile.value, forwarded_profile=None)
     return visit
+
+
+def _drop_denied(outcome: VisitOutcome[Batch]) -> tuple[Batch, list[str]]:
+    """Drop the events of a visitor who opted out; return the batch and the warnings so far."""
+    warnings = list(outcome.warnings)
+    if outcome.status != "denied":
+        return outcome.said, warnings
+    return outcome.said.drop(OPTED_OUT), [*warnings, OPTED_OUT]
 
 
 def _debug_answer(session: Session, judged: Judged) -> dict[str, Any]:
@@ -204,7 +223,7 @@ _COUNTED: Mapping[Status, metrics.Name] = {
 }
 
 
-def _results(verdicts: Sequence[Verdict]) -> list[Mapping[str, str | None]]:
+def _count_results(verdicts: Sequence[Verdict]) -> list[Mapping[str, str | None]]:
     """Count the verdicts of a payload, and return them as they are answered."""
     for status, count in Counter(verdict.status for verdict in verdicts).items():
         metrics.count(_COUNTED[status], count)

@@ -31,7 +31,7 @@ _D = TypeVar("_D", bound=Dated)
 Status = Literal["applied", "erased", "denied", "unopened"]
 
 
-class Outcome(NamedTuple, Generic[_D]):
+class VisitOutcome(NamedTuple, Generic[_D]):
     """The result of applying a call to its visitor.
 
     - `status`: `applied`; `erased`, all of it predates an erasure; `denied`, the visitor opted out;
@@ -96,33 +96,32 @@ class Visitors:
         visit: Visit,
         said: _D,
         update: VisitorUpdate,
-        *,
-        opens: bool = True,
-        linked: Session | None = None,
-    ) -> Outcome[_D]:
+    ) -> VisitOutcome[_D]:
         """Open the session of a visit if it is not known, and apply an update to its visitor.
 
-        `said`: the statement or batch that the update comes with. `opens`: whether an unknown
-        session is opened. `linked`: another session of the same visitor. Raises `Refused` and
-        `Invalid`, and then nothing is written.
+        `said`: the statement or batch that the update comes with, whose times date it.
+        Raises `Refused` and `Invalid`, and then nothing is written.
         """
         for _ in optimistic_retries():
             known = self._read_session(call, visit)
-            attempt = self._begin(call, visit, said, update, known, opens=opens, linked=linked)
+            attempt = self._begin(call, visit, said, update, known)
             if attempt is None:
-                return Outcome("unopened", None, said)
-            status = _status(attempt)
+                return VisitOutcome("unopened", None, said)
+            status = _status_of(attempt)
             if status == "applied" and update.ids:
+                # in memory, over nodes that are read in one batch: nothing is written before
+                # it is certain that something of the call stands
                 attempt = _without_erased_claims(attempt)
-                status = _status(attempt)
+                status = _status_of(attempt)
             if status != "applied":
-                return Outcome(status, _answered_session(attempt, known, status), attempt.said)
+                session = _session_to_answer(attempt, known, status)
+                return VisitOutcome(status, session, attempt.said)
             try:
                 return self._write(attempt, known)
             except ConditionFailed:
                 continue
             except BeforeErasure:
-                return Outcome("erased", attempt.session, attempt.said.erase())
+                return VisitOutcome("erased", attempt.session, attempt.said.erase())
         raise AssertionError("retries end in an answer or an error")
 
     def open_own_session(
@@ -178,48 +177,49 @@ class Visitors:
         said: _D,
         update: VisitorUpdate,
         known: Session | None,
-        *,
-        opens: bool,
-        linked: Session | None,
     ) -> _Attempt[_D] | None:
+        """Plan the session if it is to be opened, and date the call by it."""
         reader = self._links.reader(call.project_id)
         session, opening = known, None
-        if opens and (known is None or known.is_erased):
-            # in one batch, all the nodes that the call names
+        if visit.is_opened and (known is None or known.is_erased):
+            # one request for the profile and the identifiers, which two plans use
             reader.load(update.ids, profiles=named_profiles(call, visit))
             opening = self._sessions.plan_opening(call, reader, visit, known)
             session = opening.session
         if session is None:
             return None
-        profiles = [session.profile, *([linked.profile] if linked else [])]
-        attempt = _Attempt(
-            call, reader, update, session, said, opening, tuple(dict.fromkeys(profiles))
-        )
+        profiles = [session.profile]
+        if visit.linked and visit.linked.profile != session.profile:
+            profiles.append(visit.linked.profile)
+        attempt = _Attempt(call, reader, update, session, said, opening, tuple(profiles))
         return attempt.redated(session)
 
-    def _write(self, attempt: _Attempt[_D], known: Session | None) -> Outcome[_D]:
+    def _write(self, attempt: _Attempt[_D], known: Session | None) -> VisitOutcome[_D]:
         call, session = attempt.call, attempt.session
         opening_actions = self._opening_actions(call, attempt.opening, session)
         plan = _plan_update(attempt, reserved=len(opening_actions))
         self._links.write(merged_actions(opening_actions, plan.actions))
         self._links.complete(call, plan, attempt.effective_at)
-        return Outcome(
+        warnings = (*plan.decision.warnings, *self._link_others(attempt))
+        return VisitOutcome(
             "applied",
             session,
             attempt.said,
-            plan.decision if attempt.update.ids else None,
-            (*plan.decision.warnings, *self._link_others(attempt)),
-            clock_changed=attempt.opening is None and session.offset != _offset(known),
+            decision=plan.decision if attempt.update.ids else None,
+            warnings=warnings,
+            clock_changed=_is_clock_changed(attempt, known),
         )
 
     def _link_others(self, attempt: _Attempt[_D]) -> list[str]:
-        """Link the visitor's other profile, in a transaction of its own; answer the warnings."""
+        """Link the visitor's other profile as well, and return the warnings."""
         warnings: list[str] = []
-        if attempt.update.ids:
-            values = attempt.update.timestamped_values(attempt.effective_at)
-            for profile in attempt.profiles[1:]:
-                claim = _claim(attempt, profile)
-                warnings += self._links.identify(attempt.call, claim, values).warnings
+        if not attempt.update.ids:
+            return warnings
+        values = attempt.update.timestamped_values(attempt.effective_at)
+        for profile in attempt.profiles[1:]:
+            # in a transaction of its own: a call that is sent again links what is missing
+            claim = _make_claim(attempt, profile)
+            warnings += self._links.identify(attempt.call, claim, values).warnings
         return warnings
 
     def _opening_actions(
@@ -254,11 +254,13 @@ def make_claim(call: Call, profile: Node | None, ids: tuple[Node, ...], time: in
     )
 
 
-def _offset(session: Session | None) -> int:
-    return session.offset if session else 0
+def _is_clock_changed(attempt: _Attempt[_D], known: Session | None) -> bool:
+    if known is None or attempt.opening:
+        return False  # a new session is written with its offset
+    return attempt.session.offset != known.offset
 
 
-def _status(attempt: _Attempt[_D]) -> Status:
+def _status_of(attempt: _Attempt[_D]) -> Status:
     if attempt.said.is_erased:
         return "erased"
     if attempt.session.denied:
@@ -268,7 +270,7 @@ def _status(attempt: _Attempt[_D]) -> Status:
     return "applied"
 
 
-def _answered_session(
+def _session_to_answer(
     attempt: _Attempt[_D], known: Session | None, status: Status
 ) -> Session | None:
     """Return the session of a call that writes nothing."""
@@ -285,25 +287,27 @@ def _without_erased_claims(attempt: _Attempt[_D]) -> _Attempt[_D]:
     """
     session = attempt.session
     while not attempt.said.is_erased:
-        named = [*_ids(attempt), *attempt.profiles]
+        named = [*_claimed_ids(attempt), *attempt.profiles]
         erased_at = links.last_erasure(attempt.reader, named, attempt.effective_at)
         if erased_at is None:
             break
         erased = (*attempt.session.erased, (0, erased_at + 1))
         rest = attempt.redated(attempt.session._replace(erased=erased))
-        if _is_same(attempt, rest):
+        if _is_dated_alike(attempt, rest):
             rest = rest._replace(said=rest.said.erase())
         attempt = rest
     # what was erased of the nodes that the call names was not erased of the session
     return attempt._replace(session=session._replace(offset=attempt.session.offset))
 
 
-def _is_same(before: _Attempt[_D], after: _Attempt[_D]) -> bool:
-    is_dated_alike = before.session.offset == after.session.offset
-    return is_dated_alike and len(before.said.device_times) == len(after.said.device_times)
+def _is_dated_alike(before: _Attempt[_D], after: _Attempt[_D]) -> bool:
+    """Tell whether dating a call anew left out nothing, and changed no time of it."""
+    if before.session.offset != after.session.offset:
+        return False
+    return len(before.said.device_times) == len(after.said.device_times)
 
 
-def _ids(attempt: _Attempt[_D]) -> tuple[Node, ...]:
+def _claimed_ids(attempt: _Attempt[_D]) -> tuple[Node, ...]:
     """Return the identifiers of a call, after the current customer where only that one counts."""
     update = attempt.update
     if not update.only_current_customer:
@@ -313,8 +317,8 @@ def _ids(attempt: _Attempt[_D]) -> tuple[Node, ...]:
     return (root, *update.ids) if root.type in hard_types else update.ids
 
 
-def _claim(attempt: _Attempt[_D], profile: Node) -> Claim:
-    return make_claim(attempt.call, profile, _ids(attempt), attempt.time)
+def _make_claim(attempt: _Attempt[_D], profile: Node) -> Claim:
+    return make_claim(attempt.call, profile, _claimed_ids(attempt), attempt.time)
 
 
 def _plan_update(attempt: _Attempt[_D], *, reserved: int) -> LinkPlan:
@@ -323,6 +327,6 @@ def _plan_update(attempt: _Attempt[_D], *, reserved: int) -> LinkPlan:
         return LinkPlan(Decision(profile), [])
     values = attempt.update.timestamped_values(attempt.effective_at)
     if attempt.update.ids:
-        claim = _claim(attempt, profile)
+        claim = _make_claim(attempt, profile)
         return links.plan_identify(call, reader, claim, values, reserved=reserved)
     return links.plan_values(call, reader, profile, values, attempt.time, reserved=reserved)
