@@ -46,8 +46,8 @@ def test_a_whole_number_is_an_id() -> None:
 
 @pytest.mark.parametrize("value", [0, "email", "null", 7])
 def test_an_event_needs_no_name_of_its_own(value: object) -> None:
-    found = commands.event({"type": "a", "id": value}, 0)
-    assert commands.event_id(found, 0) == str(value)
+    found = commands.parse_event({"type": "a", "id": value}, 0)
+    assert commands.parse_event_id(found, 0) == str(value)
 
 
 @pytest.mark.parametrize("value", [True, 1.5, [], {}, "a\x00b", "\ud83d", "x" * 257, "é" * 129])
@@ -198,7 +198,7 @@ def test_segments_come_as_labels_or_as_whether_each_holds() -> None:
 )
 def test_what_is_wrong_with_an_event_is_named(event: object, field: str) -> None:
     with pytest.raises(Invalid) as invalid:
-        commands.event(event, 3)
+        commands.parse_event(event, 3)
     assert invalid.value.field == field
 
 
@@ -206,9 +206,9 @@ def test_what_is_wrong_with_an_event_is_named(event: object, field: str) -> None
     "time", ["2026-11-22", {"insert": "2026-11-22"}, {"create": "2026-11-22", "insert": None}]
 )
 def test_an_event_says_its_time_plainly_or_as_trackers_do(time: object) -> None:
-    assert commands.event({"type": "a", "time": time}, 0).happened == "2026-11-22"
+    assert commands.parse_event({"type": "a", "time": time}, 0).happened == "2026-11-22"
 
 
 @pytest.mark.parametrize("time", [None, {}, {"insert": None}, {"create": None, "insert": None}])
 def test_an_event_whose_tracker_says_no_time_happens_now(time: object) -> None:
-    assert commands.event({"type": "a", "time": time}, 0).happened is None
+    assert commands.parse_event({"type": "a", "time": time}, 0).happened is None

@@ -24,7 +24,7 @@ def track(service: Service, request: Request, payload: Payload, call: Call | Non
     command = commands.read(Track, payload)
     call = call or caller.authenticate(request, command.write_key)
     # Tracardi opens no session for a payload without events, and answers null.
-    if not (command.events or command.ids or command.says_values):
+    if not (command.events or command.ids or command.has_values):
         return Answer(None)
     if call.source.tracardi:
         answer = _track_with_updates(service, call, payload, command)

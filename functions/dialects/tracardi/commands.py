@@ -117,10 +117,10 @@ def _read_event(
 
 def _validate_event(event: object, number: int) -> tuple[Event, bool]:
     """The event, and if it has a time. Raises `Invalid` for whatever `Service.track` rejects."""
-    parsed = commands.event(event, number)
-    time = commands.event_time(parsed, number)
-    commands.event_id(parsed, number)
-    commands.event_order(parsed, number)
+    parsed = commands.parse_event(event, number)
+    time = commands.parse_event_time(parsed, number)
+    commands.parse_event_id(parsed, number)
+    commands.parse_event_order(parsed, number)
     return parsed, time is not None
 
 

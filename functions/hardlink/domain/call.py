@@ -1,4 +1,4 @@
-"""Who calls, when, and under which name it can be found again."""
+"""The context of one call: its source, its time, and the ID of its evidence."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ NewId = Callable[[], str]
 
 
 def new_id() -> str:
-    """A random ID that nobody can guess."""
+    """Make a random ID that cannot be guessed."""
     return str(uuid4())
 
 
 class Call(NamedTuple):
     """One call of a source.
 
-    `now`: when it was received, microseconds. `evidence`: the ID under which every change that it
-    makes is explained. `policy`: what a second login on one profile does: the source's, else that
-    of the client's own system. `sent`: the device's clock when it was sent, where the client says
-    so (Tracardi's `x-timestamp`). `trusted`: it carries a key that only the shop's backend has, and
-    so need not prove who its customers are. `bot`: it is one, and is not wanted.
+    - `now`: when it was received, microseconds since 1970.
+    - `evidence`: the ID under which each change that it makes is explained.
+    - `policy`: what a second login on one profile does: the source's policy, else that of the
+      client's own system.
+    - `sent`: the device's clock when it was sent, if it names it (Tracardi's `x-timestamp`).
+    - `trusted`: it has a key of the shop's backend, and so needs no token for its customers.
+    - `bot`: a bot sent it, and the source drops what bots send.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Call(NamedTuple):
         return self.source.project
 
     def expires(self, time: int) -> int | None:
-        """When an event of this time is past its retention: seconds, as DynamoDB wants them."""
+        """Return when an event of this time expires: seconds since 1970, as TTL attributes are."""
         days = self.source.retention_days
-        return None if days is None else (time + days * DAY) // SECOND
+        if days is None:
+            return None
+        return (time + days * DAY) // SECOND

@@ -151,25 +151,25 @@ class Track(WriteCommand):
     jitter: int = 0
 
     @property
-    def says_values(self) -> bool:
+    def has_values(self) -> bool:
         """True if the call sets values of the visitor."""
         return bool(self.segments or self.traits or self.attributes or self.consents)
 
     @property
-    def is_of_no_device(self) -> bool:
+    def is_server_side(self) -> bool:
         """True if its events are stored under the customer's own session."""
         return self.server_side and self.session is None
 
     def own_session_id(self, ids: Sequence[Node]) -> str | None:
         """The customer's own session, for what happened on no device. Raises `Invalid`."""
-        if not self.is_of_no_device:
+        if not self.is_server_side:
             return None
         if not ids:
             raise Invalid("send at least one identifier of the customer", "ids")
         return synthetic_ids.customer_session(ids[0])
 
     @property
-    def other_session_id(self) -> str | None:
+    def linked_session_id(self) -> str | None:
         """The visitor's other session, if there is one. Raises `Invalid`."""
         return (
             None
@@ -249,7 +249,7 @@ def read(command: type[_C], body: object) -> _C:
     return found
 
 
-def event(body: object, number: int) -> Event:
+def parse_event(body: object, number: int) -> Event:
     """Parse one event of a payload, with the limits of seed 004.
 
     Raises `Invalid` naming `events[number]`.
@@ -265,19 +265,19 @@ def event(body: object, number: int) -> Event:
     return found
 
 
-def event_id(found: Event, number: int) -> str | None:
+def parse_event_id(found: Event, number: int) -> str | None:
     """The ID that the client gave an event. Raises `Invalid`."""
     return None if found.id in (None, "") else parse_id(found.id, f"events[{number}].id")
 
 
-def event_time(found: Event, number: int) -> int | None:
+def parse_event_time(found: Event, number: int) -> int | None:
     """Parse the time of an event on the device's clock, if it has one. Raises `Invalid`."""
     if found.happened is None:
         return None
     return times.parse_time(found.happened, f"events[{number}].time")
 
 
-def event_order(found: Event, number: int) -> OrderClaim | None:
+def parse_event_order(found: Event, number: int) -> OrderClaim | None:
     """The order that an event is, if it is one. Raises `Invalid`."""
     if found.order is None:
         return None

@@ -134,7 +134,7 @@ class Redirect(_Declared):
     @model_validator(mode="after")
     def _check_event(self) -> Redirect:
         try:
-            commands.event({"type": self.event_type, "properties": self.properties}, 0)
+            commands.parse_event({"type": self.event_type, "properties": self.properties}, 0)
         except Invalid as error:
             raise ValueError(located_message(error)) from error
         return self

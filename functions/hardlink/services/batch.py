@@ -153,10 +153,10 @@ def given_type(body: object) -> str | None:
 def _parse_event(command: Track, number: int, body: object) -> ParsedEvent | Verdict:
     id_ = None
     try:
-        event = commands.event(body, number)
-        id_ = commands.event_id(event, number)
-        order = commands.event_order(event, number)
-        device_time = commands.event_time(event, number)
+        event = commands.parse_event(body, number)
+        id_ = commands.parse_event_id(event, number)
+        order = commands.parse_event_order(event, number)
+        device_time = commands.parse_event_time(event, number)
     except Invalid as error:
         shown_id = id_ or _given_text(body, "id")
         return Verdict(shown_id, "rejected", error.message, error.field)

@@ -40,7 +40,7 @@ class Identification:
         """
         ids = self._verification.verified_ids(call, command)
         if not ids:
-            raise Invalid("say who this is: send at least one identifier", "ids")
+            raise Invalid("send at least one identifier of the customer", "ids")
         return self.apply(call, command, ids)
 
     def alias(self, call: Call, command: Identify) -> Answer:
@@ -51,11 +51,11 @@ class Identification:
         """
         ids = self._verification.verified_ids(call, command)
         if command.session_id is None or not ids:
-            raise Invalid("say which ID is whose: send session.id and ids", "session.id")
+            raise Invalid("an alias needs both IDs: send session.id and ids", "session.id")
         namesake = call.project.parse_node(ids[0].type, command.session_id, "session.id")
         if self._links.exists(call, namesake):
             raise Refused(
-                "this is a customer of its own already, and two customers never merge",
+                "this ID is a customer already, and two customers never merge",
                 "session.id",
                 code="another_customer",
             )

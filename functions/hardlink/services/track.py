@@ -123,7 +123,10 @@ class Tracking:
         """
         update = VisitorUpdate.of_track(command, ())
         if command.ids or not update.is_empty() or command.server_side:
-            raise Invalid("this says whose events they are: leave profile_less out", "profile_less")
+            raise Invalid(
+                "profile_less events are of no visitor: leave it out, or leave out the visitor",
+                "profile_less",
+            )
         named = command.session_id
         batch, warnings = self._without_opted_out(call, named, batch)
         batch = batch.without_orders()  # an order would link the source's own session
@@ -160,7 +163,7 @@ class Tracking:
 
     def _read_linked(self, call: Call, command: Track, session_id: str) -> Session | None:
         """Read the other session of a visitor who sends two."""
-        other_id = command.other_session_id
+        other_id = command.linked_session_id
         if other_id is None or other_id == session_id:
             return None
         other = self._sessions.read(call.project_id, other_id)
@@ -168,7 +171,7 @@ class Tracking:
 
     def _open_linked(self, call: Call, command: Track, session: Session) -> None:
         """Open the other session on the same profile: the next call may carry that one alone."""
-        other_id = command.other_session_id
+        other_id = command.linked_session_id
         if other_id and other_id != session.id:
             visit = Visit(other_id, profile=session.profile.value, is_quiet=True)
             self._sessions.open(call, visit)
@@ -183,10 +186,10 @@ def _make_visit(command: Track, batch: Batch, session_id: str, linked: Session |
         device_times=batch.device_times,
         linked=linked,
         is_opened=batches.opens_session(command, batch),
-        is_generated=command.session_id is None and not command.is_of_no_device,
+        is_generated=command.session_id is None and not command.is_server_side,
         is_quiet=not batches.begins_visit(command),
     )
-    if command.is_of_no_device:
+    if command.is_server_side:
         return visit._replace(profile=None, forwarded_profile=None)
     if linked:
         return visit._replace(profile=linked.profile.value, forwarded_profile=None)

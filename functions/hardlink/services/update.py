@@ -28,7 +28,7 @@ class Updates:
         """Set values of a session's visitor, or of the customer with these `ids`."""
         ids = self._verification.verified_ids(call, command)
         if command.session_id is None and not ids:
-            raise Invalid("say about whom: send session.id or ids", "session.id")
+            raise Invalid("send session.id or ids, to say whose values these are", "session.id")
         if command.session_id is None and not call.bot:
             return self._update_customer(call, command, ids)
         return self._identification.apply(call, command, ids)
