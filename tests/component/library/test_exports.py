@@ -206,7 +206,7 @@ def test_an_answer_is_whole_or_an_error(world: World) -> None:
     visited(world, 20)
     whole = numbers(world)
     assert whole == list(range(20))
-    with pytest.raises(TooLarge, match="more than one answer holds: ask for less"):
+    with pytest.raises(TooLarge, match="more than one answer can hold: ask for less"):
         numbers(world, most=2000)
     assert numbers(world, ExportRequest(skip=10, limit=4), most=2000) == whole[10:14]
 

@@ -49,7 +49,7 @@ def test_an_address_that_changes_hands_takes_no_history_along(world: World, sour
 
 
 def test_it_says_whose_events_they_are(world: World) -> None:
-    with pytest.raises(Invalid, match="whose events") as raised:
+    with pytest.raises(Invalid, match="at least one identifier") as raised:
         world.track(None, server_side=True)
     assert raised.value.field == "ids"
 
