@@ -10,14 +10,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from infra import topology
 from infra.stack import node  # noqa: F401 - chooses the CDK's Node.js, so it comes first
 
-sys.path.insert(0, str(topology.FUNCTIONS))
-
+# isort: split
 from aws_cdk import App
 
 from hardlink.domain.sources_schema import SourcesError
+from infra import topology
 from infra.stack.assets import LayerError
 from infra.stack.stack import UnknownStage, compose_app
 from infra.stages import StagesError

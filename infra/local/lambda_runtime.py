@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,20 +16,15 @@ from uuid import uuid4
 
 import boto3
 
-from infra import topology
-from infra.local import moto_engine
-from infra.local.sqs import create_queue
-
-if str(topology.FUNCTIONS) not in sys.path:
-    sys.path.insert(0, str(topology.FUNCTIONS))
-
-# The functions' folder is not a package: Lambda has it on the path, too.
 from hardlink.domain import sources_schema
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.sources import Sources
 from hardlink.domain.sources_schema import SourcesError
 from hardlink.storage import erasure_queue
 from hardlink.web import caller, wiring
+from infra import topology
+from infra.local import moto_engine
+from infra.local.sqs import create_queue
 
 # Caches of values that depend on the environment of a deployment.
 _CACHES = (

@@ -59,6 +59,7 @@ def test_the_doctor_finds_everything_that_was_deployed_and_nothing_wrong(
 ) -> None:
     shop.track(fresh(), "view", source="demo")
     ran = typed(stack, "infra.operations.doctor", "--stage", "dev", "--url", stack.url)
+    assert ran.stdout, ran.stderr
     lines = ran.stdout.splitlines()
     wrong = [line for line in lines if line.startswith("WRONG")]
     assert [line for line in wrong if not line.startswith("WRONG  queue")] == [], ran.stderr

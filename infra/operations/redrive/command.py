@@ -24,17 +24,13 @@ from typing import Any, NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import topology
-
-if str(topology.FUNCTIONS) not in sys.path:
-    sys.path.insert(0, str(topology.FUNCTIONS))
-
 from hardlink.domain import sources_schema
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import Node
 from hardlink.domain.sources_schema import SourcesError
 from hardlink.storage.dynamodb import Tables, connect
 from hardlink.storage.store import Part
+from infra import topology
 from infra.operations.redrive.recompute import HardTypes, NotFound, Redrive
 from infra.operations.redrive.report import Report
 
