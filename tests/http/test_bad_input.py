@@ -391,7 +391,7 @@ def test_a_time_that_is_none(shop: Client, wrong: Any) -> None:
         return
     assert result["status"] == "rejected"
     assert result["field"] == "events[0].time"
-    assert "send ISO 8601" in result["reason"] or "lies before" in result["reason"]
+    assert "send ISO 8601" in result["reason"] or "it is before" in result["reason"]
     if not isinstance(wrong, dict):
         said = {
             "source": {"id": "web-key"},
@@ -415,7 +415,7 @@ def test_values_that_identify_nobody(shop: Client, type_: str, nobody: Any) -> N
     session = fresh()
     error = refused(shop.identify(session, {type_: nobody}))
     assert error["field"] == f"ids.{type_}"
-    assert "nobody" in error["message"]
+    assert "a placeholder" in error["message"]
     assert refused(shop.track(session, "a", ids={type_: nobody}))["field"] == f"ids.{type_}"
 
 

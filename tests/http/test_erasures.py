@@ -113,7 +113,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         put_off(self, receipt, 0)
         monkeypatch.setattr(erasure_sweep, "UNDER_WAY", -1)
 
-    monkeypatch.setattr(erasure_queue.ErasureQueue, "put_off", at_once_)
+    monkeypatch.setattr(erasure_queue.ErasureQueue, "postpone", at_once_)
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def put_off(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         seen.append(microseconds)
         real(self, receipt, 0)
 
-    monkeypatch.setattr(erasure_queue.ErasureQueue, "put_off", note)
+    monkeypatch.setattr(erasure_queue.ErasureQueue, "postpone", note)
     return seen
 
 
@@ -255,7 +255,7 @@ def test_a_message_that_can_not_be_put_off_comes_again_all_the_same(
     shop.visit("s1", "gordon")
     shop.erase("gordon")
     shop.stream()
-    monkeypatch.setattr(erasure_queue.ErasureQueue, "put_off", lambda *_: 1 / 0)
+    monkeypatch.setattr(erasure_queue.ErasureQueue, "postpone", lambda *_: 1 / 0)
     assert shop.bring() == 1
     assert len(shop.runs[0]["batchItemFailures"]) == 1
     assert waiting(shop.deployment.erasures) == (0, 1)
