@@ -1,12 +1,13 @@
 """The stream function of both tables: brings the rows under every customer in line with the links.
 
-It reads where erasures begin as well, and hands them on: a stream has two readers at most, and it is one already.
+It also sends erasures that began to their queue: a stream has two readers at most, and this is one.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any, cast
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
@@ -29,50 +30,60 @@ association = Association(tables(), HARD_TYPES)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Each record says which node to look at, or which erasure began; those that failed come again."""
-    done: set[tuple[Table, str]] = set()
+    """Handle the records of a stream; those that failed are delivered again."""
+    handled: set[tuple[Table, str]] = set()
 
-    def carry_out(record: DynamoDBRecord) -> None:
+    def handle_once(record: DynamoDBRecord) -> None:
         item_keys = record.dynamodb.keys if record.dynamodb else {}
-        found = next(
-            (table, item_keys[name]) for table, name in PARTITION.items() if name in item_keys
-        )
-        if found not in done:  # all records of a batch were written before it was read
-            begun = item_keys.get(SORT) == keys.ERASURE
-            act, fault = (_hand_on, "not handed on") if begun else (_associate, "not associated")
-            try:
-                act(record, *found)
-            except Exception as error:  # noqa: BLE001 - of whatever kind
-                metrics.count("association_failures")
-                failure = InternalFailure(error)
-                logger.error(
-                    fault, table=found[0], key=keys.hashed_partition(found[1]), why=str(failure)
-                )
-                raise failure from None
-            done.add(found)
+        table, partition = _partition(item_keys)
+        # All records of a batch were written before it was read, so one look at a partition is enough.
+        if (table, partition) in handled:
+            return
+        try:
+            _handle_record(record, table, partition, item_keys[SORT])
+        except Exception as error:  # noqa: BLE001 - any failure is logged without naming a customer
+            metrics.count("association_failures")
+            failure = InternalFailure(error)
+            _log_failure(table, partition, item_keys[SORT], failure)
+            raise failure from None
+        handled.add((table, partition))
 
     processor = BatchProcessor(
         event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False
     )
-    with processor(event["Records"], carry_out, context):
+    with processor(event["Records"], handle_once, context):
         processor.process()
     flush_metrics()
     return cast("dict[str, Any]", processor.response())
 
 
-def _associate(record: DynamoDBRecord, table: Table, partition: str) -> None:
+def _partition(item_keys: Mapping[str, Any]) -> tuple[Table, str]:
+    """Read table and partition from the keys of a record."""
+    table = next(table for table, name in PARTITION.items() if name in item_keys)
+    return table, item_keys[PARTITION[table]]
+
+
+def _handle_record(record: DynamoDBRecord, table: Table, partition: str, sort_key: str) -> None:
+    if sort_key == keys.ERASURE:
+        _send_erasure(record, partition)
+        return
     association.handle_change(table, partition)
-    _measure(record)
+    _measure_lag(record)
 
 
-def _hand_on(record: DynamoDBRecord, _: Table, partition: str) -> None:
-    """An erasure that began is told to `erase`; of one that goes on it knows."""
+def _send_erasure(record: DynamoDBRecord, partition: str) -> None:
+    """Send an erasure that began to its queue; a later change of its receipt is the work of `erase`."""
     if record.raw_event["eventName"] == "INSERT":
         erasure_queue.open_queue().send(*keys.erasure_of_partition(partition))
 
 
-def _measure(record: DynamoDBRecord) -> None:
-    """How long after the change its rows follow; DynamoDB says when that was to the second."""
+def _log_failure(table: Table, partition: str, sort_key: str, failure: InternalFailure) -> None:
+    fault = "not handed on" if sort_key == keys.ERASURE else "not associated"
+    logger.error(fault, table=table, key=keys.hashed_partition(partition), why=str(failure))
+
+
+def _measure_lag(record: DynamoDBRecord) -> None:
+    """Record how long after the change its rows followed; DynamoDB dates it to the second."""
     changed = record.dynamodb.approximate_creation_date_time if record.dynamodb else None
     if changed is not None:
         metrics.record_duration("association_lag", int(read_clock() / 1000 - changed * 1000))

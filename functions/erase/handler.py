@@ -1,4 +1,4 @@
-"""Erasing somebody, by a call with a server key; and the rest of it, by the queue of erasures that began."""
+"""Erases customers and visitors: by a call with a server key, and then by the queue of erasures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from hardlink.domain.call import new_id
 from hardlink.domain.times import MINUTE
 from hardlink.log import logger
-from hardlink.services import erasure
 from hardlink.services.administration import Administration
+from hardlink.services.erasure import Erasure
 from hardlink.services.erasure_sweep import ErasureSweep
 from hardlink.storage import erasure_queue
 from hardlink.web import api_keys, caller
@@ -24,59 +24,68 @@ server_keys = api_keys.ServerKeys(
     api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
 )
 administration = Administration(tables(), caller.deployed_sources(), read_clock)
-sweeping = ErasureSweep(tables(), read_clock, erasure.Erasure(tables(), read_clock, new_id))
+sweep = ErasureSweep(tables(), read_clock, Erasure(tables(), read_clock, new_id))
 _ACCEPTED = 202
 
+
+def _erase_customer(project_id: str, request: Request) -> Answer:
+    type_, value = request.path("type"), request.path("value")
+    return Answer(administration.erase_customer(project_id, type_, value), _ACCEPTED)
+
+
+def _erase_session(project_id: str, request: Request) -> Answer:
+    return Answer(administration.erase_session(project_id, request.path("id")), _ACCEPTED)
+
+
+def _read_erasure(project_id: str, request: Request) -> Answer:
+    return Answer(administration.read_erasure(project_id, request.path("id")))
+
+
 ROUTES: dict[str, Callable[[str, Request], Answer]] = {
-    "POST /customers/{type}/{value}/erase": lambda project_id, r: Answer(
-        administration.erase_customer(project_id, r.path("type"), r.path("value")), _ACCEPTED
-    ),
-    "POST /sessions/{id}/erase": lambda project_id, r: Answer(
-        administration.erase_session(project_id, r.path("id")), _ACCEPTED
-    ),
-    "GET /erasures/{id}": lambda project_id, r: Answer(
-        administration.read_erasure(project_id, r.path("id"))
-    ),
+    "POST /customers/{type}/{value}/erase": _erase_customer,
+    "POST /sessions/{id}/erase": _erase_session,
+    "GET /erasures/{id}": _read_erasure,
 }
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A call of the API, or messages about erasures that began."""
-    return swept(event) if "Records" in event else answered(event, context)
+    """Handle a call of the API, or messages of the queue of erasures."""
+    return handle_messages(event) if "Records" in event else handle_call(event, context)
 
 
 @entrypoint
-def answered(request: Request) -> Answer:
+def handle_call(request: Request) -> Answer:
     """Answer a call about the project of the server key. Raises `Unauthorized`."""
     project_id = server_keys.project(request.header("authorization"))
     return ROUTES[request.route](project_id, request)
 
 
-def swept(event: dict[str, Any]) -> dict[str, Any]:
-    """Each message names an erasure, which comes again until it is done: once nothing older is under way any more."""
-    unfinished = [message for message in event["Records"] if not _is_done(message)]
+def handle_messages(event: dict[str, Any]) -> dict[str, Any]:
+    """Carry out the erasures that messages name; those that are not done yet are delivered again."""
+    unfinished = [message for message in event["Records"] if not _sweep_erasure(message)]
     return {"batchItemFailures": [{"itemIdentifier": m["messageId"]} for m in unfinished]}
 
 
-def _is_done(message: dict[str, Any]) -> bool:
-    """Carry one on; what fails comes again, each time a minute later, and keeps back no other."""
+def _sweep_erasure(message: dict[str, Any]) -> bool:
+    """Carry one erasure on; `False` where it is to be delivered again."""
     try:
-        wait = sweeping.sweep(*erasure_queue.parse_message(message["body"]))
-    except Exception as error:  # noqa: BLE001 - of whatever kind
-        _tell("not swept", message, error)
+        wait = sweep.sweep(*erasure_queue.parse_message(message["body"]))
+    except Exception as error:  # noqa: BLE001 - one that fails must keep back no other
+        _log_failure("not swept", message, error)
+        # A minute later after each failure, so that a broken one does not fill the log.
         wait = int(message["attributes"]["ApproximateReceiveCount"]) * MINUTE
     if wait:
-        _put_off(message, wait)
+        _postpone(message, wait)
     return not wait
 
 
-def _put_off(message: dict[str, Any], wait: int) -> None:
+def _postpone(message: dict[str, Any], wait: int) -> None:
     try:
         erasure_queue.open_queue().postpone(message["receiptHandle"], wait)
-    except Exception as error:  # noqa: BLE001 - it comes again anyway, when the queue shows it
-        _tell("not put off", message, error)
+    except Exception as error:  # noqa: BLE001 - the queue delivers it again anyway, only later
+        _log_failure("not put off", message, error)
 
 
-def _tell(what: str, message: dict[str, Any], error: Exception) -> None:
-    hidden = hashlib.sha256(message["body"].encode()).hexdigest()[:16]
-    logger.error(what, erasure=hidden, why=str(InternalFailure(error)))
+def _log_failure(fault: str, message: dict[str, Any], error: Exception) -> None:
+    hashed = hashlib.sha256(message["body"].encode()).hexdigest()[:16]
+    logger.error(fault, erasure=hashed, why=str(InternalFailure(error)))

@@ -1,11 +1,11 @@
-"""What is told onward: a JSON document for every stored event and for every link, one line each. Pure.
+"""The documents that are forwarded: JSON of every stored event and every link, one line each. Pure.
 
-Both have `kind`, `project` and `key`, which is the same however often one is told: at least once; keep each key once.
+Both have `kind`, `project` and `key`. A document is forwarded at least once, with the same key each time: keep one.
 
 `event`: `session`, `profile`, `customer` (as far as association came, or null), and the event as its timeline has it:
 `id`, `type`, `time`, `received`, `source`, `properties`, `context`, ... `omitted` names what had no room.
-`link`: `node` is linked to `link` (null: to nobody) since `said`, by `rule`, at `at`, of `evidence`; a link that was
-taken back is told again, with `undone`. Times are ISO 8601, nodes are `type=value`.
+`link`: `node` is linked to `link` (null: to no customer) since `said`, by `rule`, at `at`, of `evidence`; a link that
+was undone is forwarded again, with `undone`. Times are ISO 8601, nodes are `type=value`.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ MOST_BYTES = 1_000_000
 _LARGE = ("properties", "context")
 
 
-def event(key: Key, session: Session, found: StoredEvent) -> dict[str, Any]:
-    """A stored event."""
+def write_event(key: Key, session: Session, event: StoredEvent) -> dict[str, Any]:
+    """Write the document of a stored event."""
     customer = session.customer
     return {
         "kind": "event",
         "project": split_partition(key.partition)[0],
-        "key": f"{key.partition}/{found.time}/{found.id}",
+        "key": f"{key.partition}/{event.time}/{event.id}",
         "customer": {"type": customer.type, "value": customer.value} if customer else None,
-        **found.as_json(session.id, session.profile.value),
+        **event.as_json(session.id, session.profile.value),
     }
 
 
-def link(key: Key, entry: Entry) -> dict[str, Any]:
-    """An entry of a node's link history."""
+def write_link(key: Key, entry: Entry) -> dict[str, Any]:
+    """Write the document of an entry of a node's link history."""
     project, node = split_partition(key.partition)
     document = {
         "kind": "link",
         "project": project,
         "key": f"{key.partition}/{entry.rev}",
         "node": node,
-        "link": _named(entry.link),
-        "owner": _named(entry.owner),
+        "link": _node_text(entry.link),
+        "owner": _node_text(entry.owner),
         "begins": entry.starts_span,
         "rule": entry.rule,
         "evidence": entry.evidence,
@@ -59,12 +59,12 @@ def link(key: Key, entry: Entry) -> dict[str, Any]:
     return {**document, "key": f"{document['key']}/undone", "undone": to_iso(entry.undone)}
 
 
-def _named(node: Node | None) -> str | None:
+def _node_text(node: Node | None) -> str | None:
     return None if node in (None, NOBODY) else str(node)
 
 
-def line(document: Mapping[str, Any]) -> bytes:
-    """A document as it is sent; of one that has no room, all but its largest parts."""
+def write_line(document: Mapping[str, Any]) -> bytes:
+    """Write a document as a line; one that is too long goes without its largest parts."""
     whole = f"{to_json(document)}\n".encode()
     if len(whole) <= MOST_BYTES:
         return whole

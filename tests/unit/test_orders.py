@@ -25,22 +25,22 @@ HARD = frozenset({"registered"})
 GORDON, ALYX = Node("registered", "gordon"), Node("registered", "alyx")
 MAIL = Node("email", "g@x.org")
 NOW = 100 * DAY
-SAID = OrderClaim("7", NOW, 1999, "g@x.org")
+CLAIM = OrderClaim("7", NOW, 1999, "g@x.org")
 PHONE, LAPTOP, OWN = profile_node("phone"), profile_node("laptop"), profile_node("own")
 
 
-def kept(who: Node, said: OrderClaim = SAID, *, tracked: bool = True) -> TrackedOrder:
-    return TrackedOrder(who, who.value, "order=7", said, tracked)
+def tracked_by(who: Node, claim: OrderClaim = CLAIM, *, tracked: bool = True) -> TrackedOrder:
+    return TrackedOrder(who, who.value, "order=7", claim, tracked)
 
 
 def links(**roots: Node) -> dict[Node, Node]:
-    """Whose the profiles are; nobody's by default."""
+    """The owner of each profile: itself by default."""
     return {p: roots.get(p.value, p) for p in (PHONE, LAPTOP, OWN)}
 
 
-FEED = kept(OWN, tracked=False)
-TOLD = ShopOrder((GORDON,), SAID)
-PROOF = Match("link", kept(PHONE))
+FEED = tracked_by(OWN, tracked=False)
+REPORTED = ShopOrder((GORDON,), CLAIM)
+PROOF = Match("link", tracked_by(PHONE))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ PROOF = Match("link", kept(PHONE))
         pytest.param({"email": "a", "total": 1}, {"email": "b", "total": 1}, False, id="it does"),
         pytest.param({"email": "a", "total": 1}, {"total": 1}, True, id="else the total"),
         pytest.param({"total": 1}, {"total": 2}, False, id="which may differ"),
-        pytest.param({"email": "a"}, {"total": 2}, None, id="or nothing can be said"),
+        pytest.param({"email": "a"}, {"total": 2}, None, id="or neither can be compared"),
     ],
 )
 def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> None:
@@ -63,81 +63,91 @@ def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> 
 @pytest.mark.parametrize(
     ("order", "roots", "mine", "step"),
     [
-        pytest.param(Order("7"), {}, SAID, STORE, id="a new one is stored"),
-        pytest.param(Order("7", 1, (kept(PHONE),)), {}, SAID, KNOWN, id="sent again it is known"),
+        pytest.param(Order("7"), {}, CLAIM, STORE, id="a new one is stored"),
         pytest.param(
-            Order("7", 1, (kept(PHONE, SAID._replace(total=1, email=None)),)),
+            Order("7", 1, (tracked_by(PHONE),)), {}, CLAIM, KNOWN, id="sent again it is known"
+        ),
+        pytest.param(
+            Order("7", 1, (tracked_by(PHONE, CLAIM._replace(total=1, email=None)),)),
             {},
-            SAID,
+            CLAIM,
             KNOWN,
             id="sent again with another total, the first one stands",
         ),
         pytest.param(
-            Order("7", 1, (kept(LAPTOP),)),
+            Order("7", 1, (tracked_by(LAPTOP),)),
             {"phone": GORDON, "laptop": GORDON},
-            SAID,
+            CLAIM,
             KNOWN,
-            id="a customer's second device tells nothing new",
+            id="a second device of a customer adds nothing",
         ),
         pytest.param(
-            Order("7", 1, (kept(LAPTOP, OrderClaim("7", NOW, 1)),)),
+            Order("7", 1, (tracked_by(LAPTOP, OrderClaim("7", NOW, 1)),)),
             {"phone": GORDON, "laptop": GORDON},
             OrderClaim("7", NOW, 1999),
             STORE,
             id="a forged one in the customer's name never hides the real one",
         ),
         pytest.param(
-            Order("7", 1, (kept(LAPTOP),)), {}, SAID, STORE, id="two strangers are two strangers"
+            Order("7", 1, (tracked_by(LAPTOP),)),
+            {},
+            CLAIM,
+            STORE,
+            id="two strangers are two strangers",
         ),
         pytest.param(
-            Order("7", 1, (FEED,), TOLD), {"own": GORDON}, SAID, PROOF, id="told: who proves it is"
+            Order("7", 1, (FEED,), REPORTED),
+            {"own": GORDON},
+            CLAIM,
+            PROOF,
+            id="reported: the visitor who proves it is linked",
         ),
         pytest.param(
-            Order("7", 1, (FEED,), TOLD),
+            Order("7", 1, (FEED,), REPORTED),
             {"own": GORDON, "phone": MAIL},
-            SAID,
+            CLAIM,
             PROOF,
             id="an address alone is no customer yet",
         ),
         pytest.param(
-            Order("7", 1, (FEED,), TOLD),
+            Order("7", 1, (FEED,), REPORTED),
             {"own": GORDON},
             OrderClaim("7", NOW),
             STORE,
             id="a number alone proves nothing",
         ),
         pytest.param(
-            Order("7", 1, (FEED,), TOLD),
+            Order("7", 1, (FEED,), REPORTED),
             {"own": GORDON},
-            SAID._replace(email="m@x.org"),
+            CLAIM._replace(email="m@x.org"),
             STORE,
             id="nor does another address",
         ),
         pytest.param(
-            Order("7", 1, (FEED,), TOLD),
+            Order("7", 1, (FEED,), REPORTED),
             {"own": GORDON},
-            SAID._replace(time=NOW + 4 * DAY),
+            CLAIM._replace(time=NOW + 4 * DAY),
             STORE,
             id="nor an old order",
         ),
         pytest.param(
-            Order("7", 1, (FEED,), TOLD._replace(visitor=LAPTOP)),
+            Order("7", 1, (FEED,), REPORTED._replace(visitor=LAPTOP)),
             {"own": GORDON},
-            SAID,
+            CLAIM,
             STORE,
             id="an order finds one visitor",
         ),
         pytest.param(
-            Order("7", 1, (FEED,), TOLD),
+            Order("7", 1, (FEED,), REPORTED),
             {"own": GORDON, "phone": ALYX},
-            SAID,
+            CLAIM,
             STORE,
             id="another customer stays who they are",
         ),
         pytest.param(
-            Order("7", 1, (FEED,), TOLD),
+            Order("7", 1, (FEED,), REPORTED),
             {"own": GORDON, "phone": GORDON},
-            SAID,
+            CLAIM,
             KNOWN,
             id="the customer's own beacon comes late",
         ),
@@ -146,43 +156,54 @@ def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> 
 def test_a_visitor_tracks_an_order(
     order: Order, roots: dict[str, Node], mine: OrderClaim, step: Match
 ) -> None:
-    found = order_matching.match_tracked(order, kept(PHONE, mine), links(**roots), HARD)
-    assert found == (step if step.visitor is None else Match("link", kept(PHONE, mine)))
+    found = order_matching.match_tracked(order, tracked_by(PHONE, mine), links(**roots), HARD)
+    assert found == (step if step.visitor is None else Match("link", tracked_by(PHONE, mine)))
 
 
 @pytest.mark.parametrize(
     ("tracked", "roots", "step"),
     [
         pytest.param([], {}, STORE, id="never tracked: stored"),
-        pytest.param([kept(PHONE)], {}, PROOF, id="its visitor is found"),
-        pytest.param([kept(PHONE)], {"phone": MAIL}, PROOF, id="known by an address alone"),
-        pytest.param([kept(PHONE)], {"phone": GORDON}, KNOWN, id="who is the customer already"),
-        pytest.param([kept(PHONE)], {"phone": ALYX}, STORE, id="nobody is taken from another"),
-        pytest.param([kept(PHONE, OrderClaim("7", NOW))], {}, STORE, id="a number proves nothing"),
+        pytest.param([tracked_by(PHONE)], {}, PROOF, id="its visitor is found"),
+        pytest.param([tracked_by(PHONE)], {"phone": MAIL}, PROOF, id="known by an address alone"),
         pytest.param(
-            [kept(PHONE, OrderClaim("7", NOW, 1))], {}, STORE, id="a forged one hides nothing"
+            [tracked_by(PHONE)], {"phone": GORDON}, KNOWN, id="who is the customer already"
         ),
         pytest.param(
-            [kept(PHONE, OrderClaim("7", NOW, 1))],
+            [tracked_by(PHONE)],
+            {"phone": ALYX},
+            STORE,
+            id="no visitor is taken from another customer",
+        ),
+        pytest.param(
+            [tracked_by(PHONE, OrderClaim("7", NOW))], {}, STORE, id="a number proves nothing"
+        ),
+        pytest.param(
+            [tracked_by(PHONE, OrderClaim("7", NOW, 1))], {}, STORE, id="a forged one hides nothing"
+        ),
+        pytest.param(
+            [tracked_by(PHONE, OrderClaim("7", NOW, 1))],
             {"phone": GORDON},
             STORE,
             id="not even in the customer's name",
         ),
         pytest.param(
-            [kept(PHONE, OrderClaim("7", NOW))],
+            [tracked_by(PHONE, OrderClaim("7", NOW))],
             {"phone": GORDON},
             KNOWN,
             id="who says no less, is theirs",
         ),
-        pytest.param([kept(PHONE), kept(LAPTOP)], {}, STORE, id="of two nobody can say who"),
         pytest.param(
-            [kept(LAPTOP, OrderClaim("7", NOW, 1999)), kept(PHONE)],
+            [tracked_by(PHONE), tracked_by(LAPTOP)], {}, STORE, id="of two neither is proven"
+        ),
+        pytest.param(
+            [tracked_by(LAPTOP, OrderClaim("7", NOW, 1999)), tracked_by(PHONE)],
             {},
             PROOF,
             id="an address proves more than a total",
         ),
         pytest.param(
-            [kept(PHONE, SAID._replace(time=NOW - 4 * DAY))],
+            [tracked_by(PHONE, CLAIM._replace(time=NOW - 4 * DAY))],
             {},
             STORE,
             id="of another day: no proof",
@@ -191,30 +212,30 @@ def test_a_visitor_tracks_an_order(
         pytest.param([FEED], {"own": MAIL}, STORE, id="the feed's own sessions are no visitors"),
     ],
 )
-def test_the_shop_tells_an_order(
+def test_the_shop_reports_an_order(
     tracked: list[TrackedOrder], roots: dict[str, Node], step: Match
 ) -> None:
     order = Order("7", 1, tuple(tracked))
-    assert order_matching.match_shop_order(order, SAID, GORDON, links(**roots), HARD) == step
+    assert order_matching.match_shop_order(order, CLAIM, GORDON, links(**roots), HARD) == step
 
 
-def test_it_is_news_if_it_names_somebody_more() -> None:
-    order = Order("7", 1, (FEED,), ShopOrder((MAIL,), SAID))
+def test_a_report_with_another_identifier_adds_one() -> None:
+    order = Order("7", 1, (FEED,), ShopOrder((MAIL,), CLAIM))
     assert order_matching.adds_identifiers(Order("7"), (MAIL,))
     assert order_matching.adds_identifiers(order, (GORDON, MAIL))
     assert not order_matching.adds_identifiers(order, (MAIL,))
     assert not order_matching.names_other_customer(order, (GORDON, MAIL), HARD)
-    assert order_matching.names_other_customer(Order("7", 1, (FEED,), TOLD), (ALYX,), HARD)
+    assert order_matching.names_other_customer(Order("7", 1, (FEED,), REPORTED), (ALYX,), HARD)
 
 
 @pytest.mark.parametrize("number", ["undefined", "", "0", None, True, 1.5, "x" * 251, "a\nb"])
-def test_what_numbers_no_order(number: object) -> None:
+def test_a_value_that_is_no_order_number(number: object) -> None:
     with pytest.raises(Invalid) as raised:
         order_matching.parse_claim(number, 0, None, None)
     assert raised.value.field == "orderNumber"
 
 
-def test_what_is_said_is_comparable() -> None:
+def test_claims_are_comparable() -> None:
     assert order_matching.parse_claim(100042, 5, 2185.85, None) == OrderClaim("100042", 5, 218585)
     assert order_matching.parse_claim("x" * 250, 5, None, " ") == OrderClaim("x" * 250, 5)
 
@@ -225,19 +246,19 @@ def test_what_is_said_is_comparable() -> None:
         Order(
             "a=b/c",
             3,
-            (FEED, kept(PHONE, OrderClaim("a=b/c", 1))),
-            ShopOrder((GORDON, MAIL), SAID, PHONE),
+            (FEED, tracked_by(PHONE, OrderClaim("a=b/c", 1))),
+            ShopOrder((GORDON, MAIL), CLAIM, PHONE),
         ),
-        Order("7", 1, (kept(PHONE),), expires=12),
+        Order("7", 1, (tracked_by(PHONE),), expires=12),
     ],
 )
 def test_an_order_is_read_as_it_was_written(order: Order) -> None:
     key = keys.order_head("shop", order.number)
-    said: Any = {"number": order.number}
+    claim: Any = {"number": order.number}
     expected = order._replace(
-        tracked=tuple(k._replace(claim=k.claim._replace(**said)) for k in order.tracked),
+        tracked=tuple(k._replace(claim=k.claim._replace(**claim)) for k in order.tracked),
         shop_order=order.shop_order
-        and order.shop_order._replace(claim=order.shop_order.claim._replace(**said)),
+        and order.shop_order._replace(claim=order.shop_order.claim._replace(**claim)),
     )
     assert items.decode_order(key, items.encode_order(order)) == expected
     assert items.decode_order(key, None) == Order(order.number)
@@ -249,10 +270,10 @@ def test_an_order_is_read_as_it_was_written(order: Order) -> None:
         pytest.param(1e308, None, "total", id="a total that is none"),
         pytest.param(float("nan"), None, "total", id="nor is this"),
         pytest.param(1, "e" * 257, "email", id="an address that has no room in the row"),
-        pytest.param(1, "a\x00@x.org", "email", id="nor one that nobody can type"),
+        pytest.param(1, "a\x00@x.org", "email", id="nor one that can not be typed"),
     ],
 )
-def test_what_can_not_be_said_of_an_order(total: float, email: str | None, wrong: str) -> None:
+def test_a_claim_that_can_not_be_parsed(total: float, email: str | None, wrong: str) -> None:
     for field, beside in (("orderNumber", ""), ("events[0].order.number", "events[0].order.")):
         with pytest.raises(Invalid) as raised:
             order_matching.parse_claim("7", 0, total, email, field)
@@ -273,10 +294,10 @@ def test_an_address_is_compared_within_one_order_and_stands_in_none() -> None:
     assert not any("x.org" in email for email in emails)
 
 
-def test_as_many_as_are_kept_fit_into_a_row() -> None:
-    said = order_matching.parse_claim("x" * 250, 10**16, 1e12, "é" * 128)
+def test_as_many_as_are_tracked_fit_into_an_item() -> None:
+    claim = order_matching.parse_claim("x" * 250, 10**16, 1e12, "é" * 128)
     most = tuple(
-        TrackedOrder(profile_node("é" * 128), "é" * 128, "order=" + "x" * 250, said)
+        TrackedOrder(profile_node("é" * 128), "é" * 128, "order=" + "x" * 250, claim)
         for _ in range(order_matching.MOST_TRACKED + 2)
     )
     item = items.encode_order(Order("x" * 250, 1, most))

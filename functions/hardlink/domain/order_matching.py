@@ -1,13 +1,13 @@
 """Orders, each known by its number (seed 003): which event is which order, and whose. Pure: no I/O.
 
-Numbers are easy to guess and write keys are public, so a number alone proves nothing: nobody is linked, and no other
-visitor's order is taken for told already, but for what is said of the order itself (an e-mail address, a total).
+Numbers are easy to guess and write keys are public, so a number alone proves nothing. A visitor is linked to an order's
+customer, and an order counts as the same one, by what is claimed about it besides: an e-mail address, else a total.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from hardlink.domain import synthetic_ids
@@ -22,18 +22,18 @@ from hardlink.domain.identifiers import (
 from hardlink.domain.times import DAY
 
 MOST_TRACKED = 50
-"""Events that are kept in view for one order: where more visitors name it, none of the others can be the right one."""
-_EVENT = "order="
+"""Events that one order's item names: where more visitors track it, the number was made public."""
 MATCH_WINDOW = 3 * DAY
 """A conversion is tracked about when the order is placed: one of another day proves nothing."""
 MOST_TOTAL = 1e12
-"""Beyond this a total is none."""
+"""The largest total."""
+_EVENT = "order="
 
 
 class OrderClaim(NamedTuple):
-    """What somebody says of an order. `time`: microseconds; `total`: in hundredths.
+    """A claim about an order. `time`: microseconds; `total`: in hundredths.
 
-    `email`: a hash of the address and the number, as the order may be kept longer than whoever has the address.
+    `email`: a hash of the address and the number, as an order may be kept longer than its customer.
     """
 
     number: str
@@ -43,7 +43,10 @@ class OrderClaim(NamedTuple):
 
 
 class TrackedOrder(NamedTuple):
-    """An event that stands for an order: it is stored under this profile's session at `said.time`."""
+    """An event that stands for an order: it is stored under this profile's session at `claim.time`.
+
+    `sent_by_client`: a visitor's browser or device tracked it; else the shop reported it.
+    """
 
     profile: Node
     session: str
@@ -53,14 +56,15 @@ class TrackedOrder(NamedTuple):
 
     @property
     def by_visitor(self) -> bool:
-        """Whether somebody tracked it who may turn out to be a customer: an own session is nobody else's for ever."""
+        """Whether it was tracked by a visitor, who may turn out to be a customer."""
+        # A customer's own session belongs to them for ever.
         return self.sent_by_client and not synthetic_ids.is_synthetic(self.session)
 
 
 class ShopOrder(NamedTuple):
-    """What the shop itself told of an order: whose it is (`ids`, the hard one first).
+    """An order as the shop reported it. `ids`: the customer's identifiers, the hard one first.
 
-    `visitor`: the one who was found to be that customer by this order; it finds nobody else.
+    `visitor`: the one who was linked to that customer by this order; it links no other one.
     """
 
     ids: tuple[Node, ...]
@@ -79,61 +83,51 @@ class Order(NamedTuple):
 
 
 class Match(NamedTuple):
-    """What is to be done about an order. `visitor`: who is to be linked to its customer."""
+    """How an order and a claim match. `visitor`: with `link`, who is to be linked to its customer."""
 
-    do: Literal["store", "known", "link"]
+    action: Literal["store", "known", "link"]
     visitor: TrackedOrder | None = None
 
 
 STORE = Match("store")
 KNOWN = Match("known")
 Roots = Mapping[Node, Node]
-"""Whose each profile is by now: its customer, or itself."""
+"""The owner of each profile by now: its customer, or itself."""
 
 
 def parse_claim(
-    number_: object, time: int, total: float | None, email: str | None, field: str = "orderNumber"
+    number: object, time: int, total: float | None, email: str | None, field: str = "orderNumber"
 ) -> OrderClaim:
-    """What somebody says of an order. Raises `Invalid` naming `field`, or what stands beside it: `total`, `email`."""
+    """Parse a claim about an order. Raises `Invalid` naming `field`, or `total` or `email` beside it."""
     beside = field.removesuffix(field.rpartition(".")[2])
-    hundredths = None if total is None else _hundredths(total, f"{beside}total")
+    hundredths = None if total is None else _parse_total(total, f"{beside}total")
     address = None if email is None else parse_email(email, f"{beside}email")
-    text = parse_order_number(number_, field)
-    return OrderClaim(text, time, hundredths, address and _hashed(address, text))
+    text = parse_order_number(number, field)
+    return OrderClaim(text, time, hundredths, _hash_email(address, text) if address else None)
 
 
 def parse_order_number(value: object, field: str) -> str:
-    """An order's number as text, trimmed. Raises `Invalid` naming `field` where it can't be one, or is many's."""
+    """Parse an order's number, trimmed. Raises `Invalid` naming `field`, also for a placeholder."""
     text = parse_identifier(value, field)
-    if len(text.encode()) > MOST_BYTES - len(_EVENT):
-        raise Invalid(f"an order number has at most {MOST_BYTES - len(_EVENT)} bytes", field)
+    most = MOST_BYTES - len(_EVENT)
+    if len(text.encode()) > most:
+        raise Invalid(f"an order number has at most {most} bytes", field)
     return text
 
 
 def parse_email(value: object, field: str) -> str | None:
-    """An e-mail address that two may say alike; nothing for a placeholder. Raises `Invalid` naming `field`."""
+    """Parse an address, so that two spellings of it compare; a placeholder is none. Raises `Invalid`."""
     text = parse_id(value, field)
     return None if is_placeholder(text) else text.lower()
 
 
-def _hashed(address: str, number_: str) -> str:
-    """Says whether two give one order the same address, and nothing of other orders."""
-    return hashlib.sha256(f"{number_}/{address}".encode()).hexdigest()[:32]
-
-
-def _hundredths(total: float, field: str) -> int:
-    if not abs(total) <= MOST_TOTAL:
-        raise Invalid(f"a total is between -{MOST_TOTAL:.0f} and {MOST_TOTAL:.0f}", field)
-    return round(total * 100)
-
-
-def order_event_id(number_: str) -> str:
+def order_event_id(number: str) -> str:
     """The ID of an order's event."""
-    return _EVENT + number_
+    return _EVENT + number
 
 
 def claims_agree(one: OrderClaim, other: OrderClaim) -> bool | None:
-    """Whether two say the same of an order: the same address, or where one says none the same total."""
+    """Compare two claims: by address, else by total; `None` where neither can be compared."""
     if one.email and other.email:
         return one.email == other.email
     if one.total is None or other.total is None:
@@ -144,62 +138,79 @@ def claims_agree(one: OrderClaim, other: OrderClaim) -> bool | None:
 def match_tracked(
     order: Order, mine: TrackedOrder, roots: Roots, hard_types: frozenset[str]
 ) -> Match:
-    """What a visitor's conversion is: a new event, one that is there already, or the proof of who the visitor is."""
-    whose = roots[mine.profile]
-    for kept in order.tracked:
-        if kept.profile == mine.profile or _same(kept, mine.claim, whose, roots):
+    """Match a visitor's conversion: a new event, a known one, or the proof of who the visitor is."""
+    owner = roots[mine.profile]
+    for tracked in order.tracked:
+        if tracked.profile == mine.profile or _is_same(tracked, mine.claim, owner, roots):
             return KNOWN
-    match_shop_order = order.shop_order
-    is_stranger = mine.by_visitor and whose.type not in hard_types
-    if (
-        match_shop_order
-        and match_shop_order.visitor is None
-        and is_stranger
-        and _proves(match_shop_order.claim, mine.claim)
-    ):
+    shop_order = order.shop_order
+    if shop_order is None or shop_order.visitor:
+        return STORE
+    is_unknown_visitor = mine.by_visitor and owner.type not in hard_types
+    if is_unknown_visitor and _proves(shop_order.claim, mine.claim):
         return Match("link", mine)
     return STORE
 
 
 def match_shop_order(
-    order: Order, parse_claim: OrderClaim, customer: Node, roots: Roots, hard_types: frozenset[str]
+    order: Order, claim: OrderClaim, customer: Node, roots: Roots, hard_types: frozenset[str]
 ) -> Match:
-    """What an order is that the shop tells of a customer."""
-    if any(_same(kept, parse_claim, customer, roots) for kept in order.tracked):
+    """Match an order that the shop reports of a customer with the events that were tracked."""
+    if any(_is_same(tracked, claim, customer, roots) for tracked in order.tracked):
         return KNOWN
     if order.shop_order and order.shop_order.visitor:
-        return STORE  # it found somebody before: whoever was unlinked since stays so
-    strangers = [
-        k for k in order.tracked if k.by_visitor and roots[k.profile].type not in hard_types
-    ]
-    proven = [kept for kept in strangers if _proves(parse_claim, kept.claim)]
-    by_email = [kept for kept in proven if parse_claim.email and kept.claim.email]
-    found = by_email or proven
-    return Match("link", found[0]) if len(found) == 1 else STORE
+        return STORE  # it linked a visitor before: one who was unlinked since stays unlinked
+    proven = []
+    for tracked in order.tracked:
+        is_unknown_visitor = tracked.by_visitor and roots[tracked.profile].type not in hard_types
+        if is_unknown_visitor and _proves(claim, tracked.claim):
+            proven.append(tracked)
+    visitor = _only_visitor(claim, proven)
+    return Match("link", visitor) if visitor else STORE
 
 
 def adds_identifiers(order: Order, ids: tuple[Node, ...]) -> bool:
-    """Whether the shop says more of an order than it did."""
+    """Tell whether the shop names identifiers of an order that it did not name before."""
     return order.shop_order is None or not set(ids) <= set(order.shop_order.ids)
 
 
 def names_other_customer(order: Order, ids: tuple[Node, ...], hard_types: frozenset[str]) -> bool:
-    """Whether the shop told this order of another customer before."""
-    before = {n.type: n.value for n in order.shop_order.ids} if order.shop_order else {}
-    return any(n.type in hard_types and before.get(n.type, n.value) != n.value for n in ids)
+    """Tell whether the shop reported this order of another customer before."""
+    if order.shop_order is None:
+        return False
+    before = dict(order.shop_order.ids)
+    hard = [node for node in ids if node.type in hard_types]
+    return any(before.get(node.type, node.value) != node.value for node in hard)
 
 
-def _same(kept: TrackedOrder, parse_claim: OrderClaim, whose: Node, roots: Roots) -> bool:
-    """Whether an event of a customer is the order that is said to be theirs: they may have two devices, or two tabs."""
-    return (
-        whose.type != PROFILE
-        and roots[kept.profile] == whose
-        and claims_agree(kept.claim, parse_claim) is not False
-    )
+def _only_visitor(claim: OrderClaim, proven: Sequence[TrackedOrder]) -> TrackedOrder | None:
+    """The one visitor whom a claim proves: those with the same address come before those with the same total."""
+    by_email = [tracked for tracked in proven if claim.email and tracked.claim.email]
+    candidates = by_email or proven
+    return candidates[0] if len(candidates) == 1 else None
 
 
-def _proves(told_: OrderClaim, parse_claim: OrderClaim) -> bool:
-    return (
-        bool(claims_agree(told_, parse_claim))
-        and abs(told_.time - parse_claim.time) <= MATCH_WINDOW
-    )
+def _is_same(tracked: TrackedOrder, claim: OrderClaim, owner: Node, roots: Roots) -> bool:
+    """Tell whether an event of a customer is the order that is claimed to be theirs.
+
+    They may have two devices, or two tabs.
+    """
+    if owner.type == PROFILE or roots[tracked.profile] != owner:
+        return False
+    return claims_agree(tracked.claim, claim) is not False
+
+
+def _proves(reported: OrderClaim, tracked: OrderClaim) -> bool:
+    is_near = abs(reported.time - tracked.time) <= MATCH_WINDOW
+    return is_near and claims_agree(reported, tracked) is True
+
+
+def _hash_email(address: str, number: str) -> str:
+    """Hash an address with the order's number, so that it can be compared within this order alone."""
+    return hashlib.sha256(f"{number}/{address}".encode()).hexdigest()[:32]
+
+
+def _parse_total(total: float, field: str) -> int:
+    if not abs(total) <= MOST_TOTAL:  # so that "not a number" is refused as well
+        raise Invalid(f"a total is between -{MOST_TOTAL:.0f} and {MOST_TOTAL:.0f}", field)
+    return round(total * 100)

@@ -19,7 +19,7 @@ Intervals: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class Key(NamedTuple):
-    """Where an item lies."""
+    """The place of an item: its table, partition key and sort key."""
 
     table: Table
     partition: str
@@ -27,10 +27,10 @@ class Key(NamedTuple):
 
 
 class Session(NamedTuple):
-    """`sessions` `#`: a visit. `latest`: an upper bound of its events' times. `offset`: server minus device clock.
+    """`sessions` `#`: a visit.
 
-    `erased`: what happened then was erased, and is not stored again. `gone`: all else of it was erased as well: whoever
-    comes back is new.
+    `latest`: an upper bound of its events' times. `offset`: server minus device clock. `erased`: events of these
+    intervals were erased, and are not stored again. `is_erased`: as a whole; the next call opens it anew.
     """
 
     id: str
@@ -46,16 +46,16 @@ class Session(NamedTuple):
     is_erased: bool = False
 
     def was_erased(self, time: int) -> bool:
-        """Whether what happened at this time was erased, however late it comes."""
+        """Tell whether events of this time were erased, however late they come."""
         return any(start <= time < end for start, end in self.erased)
 
 
 class Record(NamedTuple):
-    """`customers` `#`: a node, what is said of it, and its own values.
+    """`customers` `#`: a node, its state and its own values.
 
-    `erased`: of a profile, what was erased of its history, as its sessions have it; of an identifier, when it found
-    somebody who was erased. `dying`: it is being erased, since then, by `erasure`. `before`: when this identifier was
-    erased last (read beside it, see `tombstone`).
+    `erased`: of a profile, the intervals of its history that were erased, as its sessions have them; of an identifier,
+    when a look-up found a customer who was erased. `erasing_since`: when the erasure `erasure` began to erase it.
+    `last_erased_at`: when this identifier was erased last (read from its tombstone).
     """
 
     state: State = State()
@@ -68,17 +68,17 @@ class Record(NamedTuple):
     last_erased_at: int = 0
 
     def was_erased(self, time: int) -> bool:
-        """Whether what was said of it at this time was said of somebody who was erased."""
+        """Tell whether values of this time belonged to a customer who was erased."""
         return any(start <= time < end for start, end in self.erased)
 
     @property
     def exists(self) -> bool:
-        """Whether somebody mentioned it, and nobody erases it."""
+        """Tell whether a call mentioned it, and it is not being erased."""
         return bool(self.state.rev) and not self.erasing_since
 
     @property
     def next_rev(self) -> int:
-        """The revision that its next write makes it: beyond those that it had before it was erased."""
+        """The revision of its next write: beyond those that it had before it was erased."""
         return max(self.state.rev, self.last_erased_at) + 1
 
 
@@ -91,11 +91,11 @@ class SessionRow(NamedTuple):
     latest: int
     last_event_at: int
     since: int = 0
-    """What happened before was erased."""
+    """Events before this time were erased."""
 
 
 class MergeNotice(NamedTuple):
-    """When a visitor's whole history was brought to a customer: said, and written (see `nodes.joined`)."""
+    """The link that brought a visitor's whole history to a customer (see `graph.merging_link`)."""
 
     effective_at: int
     at: int
@@ -103,19 +103,20 @@ class MergeNotice(NamedTuple):
 
 
 class Contribution(NamedTuple):
-    """`p/<node>` under a root: the values of a node and the half-open intervals of time in which it belongs here."""
+    """`p/<node>` under a root: the values of a node, and the intervals of time in which it belongs here."""
 
     node: Node
-    intervals: tuple[tuple[int, int], ...]
+    intervals: Intervals
     values: Values
     identifiers: tuple[Node, ...] = ()
     merge_notice: MergeNotice | None = None
 
 
 class Note(NamedTuple):
-    """`n/<time>/<evidence>` under a session: what a call did not store, and what it stored far behind its own time.
+    """`n/<time>/<evidence>` under a session: the events of a call that the live view would not find.
 
-    `source`: who called; `verdicts`: of the first of `refused` events; `late`: time and ID of the others.
+    `source`: of the call; `verdicts`: on the first of `refused` events; `late`: time and ID of events that were stored
+    far behind the call's own time.
     """
 
     source: str

@@ -1,28 +1,30 @@
-"""Carries out what `orders` decides: an order is stored once, whoever says it first and however often it is said.
+"""Orders: each is stored once, whether a visitor tracks it first or the shop reports it, and however often.
 
-The row of an order and the event that stands for it are one transaction, so neither is ever there without the other.
+An order's item and the event that stands for it are written in one transaction, so neither ever exists alone.
+`domain.order_matching` decides which event is which order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
-from hardlink.domain import events, identity, ip_addresses, order_matching, records, synthetic_ids
+from hardlink.domain import events, identity, ip_addresses, order_matching, synthetic_ids
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Invalid, Refused
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.graph import NOTHING, Node, fold_spans
 from hardlink.domain.identity import Claim
 from hardlink.domain.order_matching import (
+    Match,
     Order,
     OrderClaim,
     ShopOrder,
     TrackedOrder,
     order_event_id,
 )
-from hardlink.domain.records import Session
+from hardlink.domain.records import Item, Session
 from hardlink.services.links import Links
 from hardlink.services.sessions import Sessions
 from hardlink.services.visitors import Visitors
@@ -34,14 +36,13 @@ from hardlink.storage.store import Absent, Action, ConditionFailed, Put, Rev, St
 CONVERSION = "conversion"
 """The type of an event that is an order, as Hello Retail calls it."""
 
-_Found = TypeVar("_Found")
 TRACKED_BY_OTHER_VISITOR = (
     "also tracked by a visitor who is not known to be this customer: it is kept there too"
 )
 
 
 class Purchase(NamedTuple):
-    """An order as the shop itself tells it. `ids`: whose it is; `properties`: of its event."""
+    """An order as the shop reports it. `ids`: the customer's, the hard one first; `properties`: of its event."""
 
     claim: OrderClaim
     ids: tuple[Node, ...]
@@ -49,14 +50,14 @@ class Purchase(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of an order: `stored`; `associated` with who tracked it; or `known` before."""
+    """The outcome of a report: `stored`; `associated` with a visitor who tracked it; or `known` before."""
 
     status: Literal["stored", "associated", "known"]
     warnings: tuple[str, ...] = ()
 
 
 class Orders:
-    """Reads and writes orders."""
+    """Tracks and records orders."""
 
     def __init__(self, store: Store, sessions: Sessions, links: Links, visitors: Visitors) -> None:
         self._store = store
@@ -64,123 +65,64 @@ class Orders:
         self._links = links
         self._visitors = visitors
 
-    def track(self, call: Call, session: Session, said: OrderClaim, event: StoredEvent) -> bool:
+    def track(self, call: Call, session: Session, claim: OrderClaim, event: StoredEvent) -> bool:
         """Store a visitor's conversion; `False` where the order is there already."""
-        mine = TrackedOrder(session.profile, session.id, event.id, said._replace(time=event.time))
+        mine = TrackedOrder(session.profile, session.id, event.id, claim._replace(time=event.time))
         for _ in optimistic_retries():
-            order = self._read(call, said.number)
-            roots = self._roots(call, order, mine.profile)
-            step = order_matching.match_tracked(order, mine, roots, call.project.hard_types)
-            if step.do == "known":
+            order = self._read_order(call, claim.number)
+            match = self._match_tracked(call, order, mine)
+            if match.action == "known":
                 return False
-            if step.do == "link" and order.shop_order:
-                self._find_out(call, order, order.shop_order, session.profile)
+            if match.action == "link" and order.shop_order:
+                # The order is stored in the next attempt: under the customer whom it proved.
+                self._link_tracking_visitor(call, order, order.shop_order, session.profile)
                 continue
             if len(order.tracked) >= order_matching.MOST_TRACKED:
-                return self._keep_aside(call, order, mine, event)
-            stored = self._keep(call, order, mine, event)
+                return self._store_beside(call, order, mine, event)
+            stored = self._store_event(call, order, mine, event, order.shop_order)
             if stored is not None:
                 return stored
         raise AssertionError("attempts end in an answer or an error")
 
-    def record(self, call: Call, told: Purchase) -> Outcome:
-        """Store an order that the shop tells of a customer, or associate whoever tracked it with them.
+    def record(self, call: Call, purchase: Purchase) -> Outcome:
+        """Store an order that the shop reports, or associate the visitor who tracked it with its customer.
 
-        Raises `Refused` where a rule of identity forbids it, or it was told of another customer; `Invalid`.
+        Raises `Invalid`, and `Refused` where a rule of identity forbids it, or it was reported of another customer.
         """
-        said, ids = told.claim, told.ids
         for _ in optimistic_retries():
-            order = self._read(call, said.number)
-            if not order_matching.adds_identifiers(order, ids) and self._has(call, order):
+            order = self._read_order(call, purchase.claim.number)
+            if self._is_recorded(call, order, purchase.ids):
                 return Outcome("known")
-            if order_matching.names_other_customer(order, ids, call.project.hard_types):
+            if order_matching.names_other_customer(order, purchase.ids, call.project.hard_types):
                 raise Refused(
-                    "this order was told of another customer before: it stays there",
+                    "this order was reported of another customer before, and stays there",
                     "orderNumber",
                     code="another_customer",
                 )
-            outcome = self._told(call, order, told)
+            outcome = self._try_record(call, order, purchase)
             if outcome:
                 return outcome
         raise AssertionError("attempts end in an answer or an error")
 
-    def _told(self, call: Call, order: Order, told: Purchase) -> Outcome | None:
-        """One attempt; nothing where others wrote meanwhile, so that another one is due."""
-        if not order.tracked:
-            return self._store_told(call, order, told, ())
-        customer = self._links.identify(call, _claim(call, told), {}).customer
-        roots = {kept.profile: self._whose(call, kept) for kept in order.tracked}
-        step = order_matching.match_shop_order(
-            order, told.claim, customer, roots, call.project.hard_types
-        )
-        if step.visitor and self._associate(call, told, step.visitor.profile):
-            done, visitor = Outcome("associated"), step.visitor.profile
-        elif step.do == "known":
-            done, visitor = Outcome("known"), None
-        else:
-            return self._store_told(call, order, told, (TRACKED_BY_OTHER_VISITOR,))
-        return done if self._mark(call.project_id, order, told, visitor) else None
+    # A visitor tracks an order.
 
-    def _store_told(
-        self, call: Call, order: Order, told: Purchase, warnings: tuple[str, ...]
-    ) -> Outcome | None:
-        said = told.claim
-        event = StoredEvent(
-            id=order_event_id(said.number),
-            type=CONVERSION,
-            time=said.time,
-            received=call.now,
-            source=call.name,
-            body={"properties": ip_addresses.strip_ip_addresses(told.properties), "context": {}},
-            order=said.number,
-        )
-        if refused := events.find_storage_fault(event, call.now):
-            raise Invalid(*refused)
-        session, more = self._own(call, told)
-        mine = TrackedOrder(session.profile, session.id, event.id, said, sent_by_client=False)
-        stored = self._keep(call, order, mine, event, told=_told(order, told, None))
-        if stored is None:
-            return None
-        return Outcome("stored" if stored else "known", (*warnings, *more))
+    def _match_tracked(self, call: Call, order: Order, mine: TrackedOrder) -> Match:
+        roots = {mine.profile: mine.profile}
+        if order.tracked or order.shop_order:  # else no other profile is compared with it
+            profiles = {mine.profile, *(tracked.profile for tracked in order.tracked)}
+            roots = {profile: self._links.find_root(call, profile) for profile in profiles}
+        return order_matching.match_tracked(order, mine, roots, call.project.hard_types)
 
-    def _own(self, call: Call, told: Purchase) -> tuple[Session, tuple[str, ...]]:
-        """The customer's own session, for what happened on no device; what the caller may not expect.
-
-        It is linked by itself: whoever was brought along by an address can be unlinked without it.
-        """
-        first = told._replace(ids=told.ids[:1])
-        warnings: tuple[str, ...] = ()
-        if first != told:
-            warnings = self._links.identify(call, _claim(call, told), {}).warnings
-        own_id = synthetic_ids.customer_session(told.ids[0])
-        own = call._replace(evidence=f"{call.evidence}/own")
-        session, decision = self._visitors.open_own_session(
-            own, own_id, _claim(call, first)._replace(own=True), happened=told.claim.time
-        )
-        return session, tuple(dict.fromkeys((*warnings, *decision.warnings)))
-
-    def _associate(self, call: Call, told: Purchase, visitor: Node) -> bool:
-        """Link who tracked an order with its customer; `False` for who has one, or denied being tracked."""
-        if nodes.read_records(self._store, call.project_id, [visitor])[visitor].denied:
-            return False
-        claim = _claim(call, told, visitor)._replace(evidence_only=True, policy="refuse")
-        try:
-            customer = self._links.identify(call, claim, {}).customer
-        except Refused:
-            return False
-        return self._links.find_root(call, visitor) == customer  # not if it was unlinked since
-
-    def _find_out(self, call: Call, order: Order, told: ShopOrder, visitor: Node) -> None:
-        """Link who tracks an order that the shop told before; the order finds nobody else from then on."""
-        named = nodes.read_claimed_records(self._store, call.project_id, told.ids)
-        if any(record.last_erased_at >= told.claim.time for record in named.values()):
-            self._write(
-                call.project_id, order, order._replace(shop_order=None)
-            )  # it was told of who was erased
+    def _link_tracking_visitor(
+        self, call: Call, order: Order, shop_order: ShopOrder, visitor: Node
+    ) -> None:
+        """Link the visitor who tracks a reported order to its customer; the order links no other one."""
+        if self._was_erased(call, shop_order):
+            self._write_order(call.project_id, order, order._replace(shop_order=None))
             return
         claim = Claim(
             profile=visitor,
-            ids=told.ids[:1],
+            ids=shop_order.ids[:1],
             hard_types=call.project.hard_types,
             policy="refuse",
             effective_at=call.now,
@@ -189,118 +131,224 @@ class Orders:
         )
         with suppress(Refused):
             self._links.identify(call, claim, {})
-        self._write(
-            call.project_id, order, order._replace(shop_order=told._replace(visitor=visitor))
+        linked = shop_order._replace(visitor=visitor)
+        self._write_order(call.project_id, order, order._replace(shop_order=linked))
+
+    def _was_erased(self, call: Call, shop_order: ShopOrder) -> bool:
+        """Tell whether the customer of an order was erased since."""
+        records = nodes.read_claimed_records(self._store, call.project_id, shop_order.ids)
+        last = max(record.last_erased_at for record in records.values())
+        return last >= shop_order.claim.time
+
+    # The shop reports an order.
+
+    def _is_recorded(self, call: Call, order: Order, ids: tuple[Node, ...]) -> bool:
+        """Tell whether an order was reported with all of these identifiers, and its customer has it still.
+
+        The visitor who tracked it may have been unlinked or erased since.
+        """
+        if order.shop_order is None or order_matching.adds_identifiers(order, ids):
+            return False
+        known = order.shop_order.ids
+        hard = [node for node in known if node.type in call.project.hard_types]
+        reader = NodeReader(self._store, call.project_id)
+        identifier = hard[0] if hard else known[0]
+        customer = identity.look_up(identifier, reader, call.project.hard_types)
+        return any(
+            self._links.find_root(call, tracked.profile) == customer for tracked in order.tracked
         )
 
-    def _mark(self, project_id: str, order: Order, told: Purchase, visitor: Node | None) -> bool:
-        """Note that the shop told an order of which an event is there already."""
-        fresh = order._replace(shop_order=_told(order, told, visitor), expires=None)
-        return fresh == order or self._write(project_id, order, fresh)
+    def _try_record(self, call: Call, order: Order, purchase: Purchase) -> Outcome | None:
+        """Record a report; nothing where another call wrote meanwhile, so that another attempt is due."""
+        if not order.tracked:
+            return self._store_purchase(call, order, purchase, ())
+        match = self._match_purchase(call, order, purchase)
+        visitor = match.visitor.profile if match.visitor else None
+        if visitor and self._link_visitor(call, purchase, visitor):
+            outcome = Outcome("associated")
+        elif match.action == "known":
+            outcome = Outcome("known")
+        else:
+            return self._store_purchase(call, order, purchase, (TRACKED_BY_OTHER_VISITOR,))
+        shop_order = _merge_reports(order, purchase, visitor)
+        # Without an expiry: the shop may report it again when its event is past its retention.
+        fresh = order._replace(shop_order=shop_order, expires=None)
+        if fresh == order or self._write_order(call.project_id, order, fresh):
+            return outcome
+        return None
 
-    def _keep(
+    def _match_purchase(self, call: Call, order: Order, purchase: Purchase) -> Match:
+        customer = self._links.identify(call, _purchase_claim(call, purchase), {}).customer
+        roots = {tracked.profile: self._find_owner(call, tracked) for tracked in order.tracked}
+        hard_types = call.project.hard_types
+        return order_matching.match_shop_order(order, purchase.claim, customer, roots, hard_types)
+
+    def _find_owner(self, call: Call, tracked: TrackedOrder) -> Node:
+        """Find the customer whose an event is: at its time, as the profile may be another one's by now."""
+        history = nodes.read_history(self._store, call.project_id, tracked.profile)
+        reader = NodeReader(self._store, call.project_id)
+        hard_types = call.project.hard_types
+        for span in identity.resolve_spans(fold_spans(history), reader, hard_types):
+            if span.start <= tracked.claim.time < span.end:
+                return span.target
+        return tracked.profile
+
+    def _link_visitor(self, call: Call, purchase: Purchase, visitor: Node) -> bool:
+        """Link the visitor who tracked an order to its customer; `False` where that is not to be."""
+        if nodes.read_record(self._store, call.project_id, visitor).denied:
+            return False
+        claim = _purchase_claim(call, purchase, visitor)
+        claim = claim._replace(evidence_only=True, policy="refuse")
+        try:
+            customer = self._links.identify(call, claim, {}).customer
+        except Refused:
+            return False
+        return self._links.find_root(call, visitor) == customer  # not if it was unlinked since
+
+    def _store_purchase(
+        self, call: Call, order: Order, purchase: Purchase, warnings: tuple[str, ...]
+    ) -> Outcome | None:
+        """Store a reported order as an event of the customer's own session."""
+        event = _purchase_event(call, purchase)
+        if fault := events.find_storage_fault(event, call.now):
+            raise Invalid(*fault)
+        session, more = self._open_own_session(call, purchase)
+        mine = TrackedOrder(
+            session.profile, session.id, event.id, purchase.claim, sent_by_client=False
+        )
+        stored = self._store_event(call, order, mine, event, _merge_reports(order, purchase, None))
+        if stored is None:
+            return None
+        return Outcome("stored" if stored else "known", (*warnings, *more))
+
+    def _open_own_session(self, call: Call, purchase: Purchase) -> tuple[Session, tuple[str, ...]]:
+        """Open the customer's own session, for what happened on no device; also answers warnings.
+
+        It is linked by evidence of its own: a visitor whom an address brought along can be unlinked without it.
+        """
+        first = purchase._replace(ids=purchase.ids[:1])
+        warnings: tuple[str, ...] = ()
+        if first != purchase:
+            warnings = self._links.identify(call, _purchase_claim(call, purchase), {}).warnings
+        own_id = synthetic_ids.customer_session(purchase.ids[0])
+        own = call._replace(evidence=f"{call.evidence}/own")
+        session, decision = self._visitors.open_own_session(
+            own,
+            own_id,
+            _purchase_claim(call, first)._replace(own=True),
+            happened=purchase.claim.time,
+        )
+        return session, tuple(dict.fromkeys((*warnings, *decision.warnings)))
+
+    # Both.
+
+    def _store_event(
         self,
         call: Call,
         order: Order,
         mine: TrackedOrder,
         event: StoredEvent,
-        *,
-        told: ShopOrder | None = None,
+        shop_order: ShopOrder | None,
     ) -> bool | None:
-        """Store an event and the row that names it; `False` where the event is there, nothing where others wrote."""
+        """Store an event and the item that names it.
+
+        `False` where the event is there already, nothing where another call wrote the item meanwhile.
+        """
         session = self._sessions.read(call.project_id, mine.session)
         if session:
             self._sessions.raise_latest(call, session, event.time)
-        before = order.expires if order.rev else event.expires
-        expires = None if before is None or event.expires is None else max(before, event.expires)
         put = event_store.put_event(self._store, call.project_id, mine.session, event)
         fresh = order._replace(
-            tracked=(*order.tracked, mine), shop_order=told or order.shop_order, expires=expires
+            tracked=(*order.tracked, mine),
+            shop_order=shop_order,
+            expires=_later_expiry(order, event),
         )
-        if self._write(call.project_id, order, fresh, put):
+        if self._write_order(call.project_id, order, fresh, put):
             return True
         return None if self._store.get([put.key]) == [None] else False
 
-    def _keep_aside(self, call: Call, order: Order, mine: TrackedOrder, event: StoredEvent) -> bool:
-        """Store an event that has no room in its order's row; `False` where its visitor has one there already."""
-        lifetime: records.Item = {} if event.expires is None else {keys.EXPIRES: event.expires}
-        mark = keys.order_visitor(call.project_id, order.number, mine.profile)
+    def _store_beside(
+        self, call: Call, order: Order, mine: TrackedOrder, event: StoredEvent
+    ) -> bool:
+        """Store an event for which its order's item has no room; `False` where its visitor has one there."""
+        row: Item = {"time": event.time}
+        if event.expires is not None:
+            row[keys.EXPIRES] = event.expires
+        key = keys.order_visitor(call.project_id, order.number, mine.profile)
         put = event_store.put_event(self._store, call.project_id, mine.session, event)
         try:
-            self._store.write([Put(mark, {"time": event.time, **lifetime}, Absent()), put])
+            self._store.write([Put(key, row, Absent()), put])
         except ConditionFailed:
             return False
         return True
 
-    def _write(self, project_id: str, before: Order, after: Order, *more: Action) -> bool:
-        """Write an order, if nobody else did since it was read."""
-        fresh = after._replace(rev=before.rev + 1)
-        key = keys.order_head(project_id, before.number)
-        known = before.shop_order.ids if before.shop_order else ()
-        named = [
-            node for node in (after.shop_order.ids if after.shop_order else ()) if node not in known
-        ]
-        marks = [Put(keys.shop_order(project_id, node, before.number), {}) for node in named]
-        try:
-            self._store.write([Put(key, items.encode_order(fresh), Rev(before.rev)), *marks, *more])
-        except ConditionFailed:
-            return False
-        return True
-
-    def _read(self, call: Call, number: str) -> Order:
-        """What is known of an order; past its retention nothing, though DynamoDB did not delete it yet."""
+    def _read_order(self, call: Call, number: str) -> Order:
+        """Read an order; one past its retention is not known any more."""
         key = keys.order_head(call.project_id, number)
         item = self._store.get([key])[0]
-        found = items.decode_order(key, item)
-        return (
-            Order(number, found.rev) if item and event_store.is_expired(item, call.now) else found
+        order = items.decode_order(key, item)
+        if item and event_store.is_expired(item, call.now):
+            return Order(number, order.rev)
+        return order
+
+    def _write_order(self, project_id: str, before: Order, after: Order, *more: Action) -> bool:
+        """Write an order, and a row under each identifier that it has now; `False` where it changed since."""
+        fresh = after._replace(rev=before.rev + 1)
+        head = Put(
+            keys.order_head(project_id, before.number), items.encode_order(fresh), Rev(before.rev)
         )
-
-    def _has(self, call: Call, order: Order) -> bool:
-        """Whether the customer of whom an order was told has it still: the visitor who brought it may be gone."""
-        ids = order.shop_order.ids if order.shop_order else ()
-        customer = self._known(
-            call, next((n for n in ids if n.type in call.project.hard_types), ids[0])
-        )
-        return any(self._links.find_root(call, kept.profile) == customer for kept in order.tracked)
-
-    def _known(self, call: Call, node: Node) -> Node | None:
-        """The customer that an identifier finds now."""
-        reader = NodeReader(self._store, call.project_id)
-        return identity.look_up(node, reader, call.project.hard_types)
-
-    def _whose(self, call: Call, kept: TrackedOrder) -> Node:
-        """Whose an event is: its profile may have become somebody else's later, and left it where it was."""
-        hard_types = call.project.hard_types
-        found = fold_spans(nodes.read_history(self._store, call.project_id, kept.profile))
-        reader = NodeReader(self._store, call.project_id)
-        spanned = identity.resolve_spans(found, reader, hard_types)
-        at = (span.target for span in spanned if span.start <= kept.claim.time < span.end)
-        return next(at, kept.profile)
-
-    def _roots(self, call: Call, order: Order, *more: Node) -> dict[Node, Node]:
-        """Whose the profiles are that an order is kept under; one that nobody else mentions need not be asked for."""
-        if not (order.tracked or order.shop_order):
-            return {profile: profile for profile in more}
-        profiles = dict.fromkeys([*(kept.profile for kept in order.tracked), *more])
-        return {profile: self._links.find_root(call, profile) for profile in profiles}
+        known = before.shop_order.ids if before.shop_order else ()
+        named = after.shop_order.ids if after.shop_order else ()
+        rows = [
+            Put(keys.shop_order(project_id, node, before.number), {})
+            for node in named
+            if node not in known
+        ]
+        try:
+            self._store.write([head, *rows, *more])
+        except ConditionFailed:
+            return False
+        return True
 
 
-def _told(order: Order, told: Purchase, visitor: Node | None) -> ShopOrder:
-    """All that the shop told of an order so far."""
+def _merge_reports(order: Order, purchase: Purchase, visitor: Node | None) -> ShopOrder:
+    """All that the shop reported of an order so far."""
     before = order.shop_order
-    ids = (*told.ids, *(before.ids if before else ()))
-    return ShopOrder(tuple(dict.fromkeys(ids)), told.claim, visitor or (before and before.visitor))
+    if before is None:
+        return ShopOrder(tuple(dict.fromkeys(purchase.ids)), purchase.claim, visitor)
+    ids = tuple(dict.fromkeys((*purchase.ids, *before.ids)))
+    return ShopOrder(ids, purchase.claim, visitor or before.visitor)
 
 
-def _claim(call: Call, told: Purchase, profile: Node | None = None) -> Claim:
-    """The shop says, as of the order's date: this is who ordered."""
+def _purchase_claim(call: Call, purchase: Purchase, profile: Node | None = None) -> Claim:
+    """The shop's claim, as of the order's date, that the customer with these identifiers ordered."""
     return Claim(
         profile=profile,
-        ids=told.ids,
+        ids=purchase.ids,
         hard_types=call.project.hard_types,
         policy="split",  # an address that changes hands takes no earlier order along
-        effective_at=min(told.claim.time, call.now),
+        effective_at=min(purchase.claim.time, call.now),
         timed=True,
         caps=call.project.caps,
     )
+
+
+def _purchase_event(call: Call, purchase: Purchase) -> StoredEvent:
+    properties = ip_addresses.strip_ip_addresses(purchase.properties)
+    return StoredEvent(
+        id=order_event_id(purchase.claim.number),
+        type=CONVERSION,
+        time=purchase.claim.time,
+        received=call.now,
+        source=call.name,
+        body={"properties": properties, "context": {}},
+        order=purchase.claim.number,
+    )
+
+
+def _later_expiry(order: Order, event: StoredEvent) -> int | None:
+    """The time until which an order is kept: as long as any of its events, for ever where one is."""
+    before = order.expires if order.rev else event.expires
+    if before is None or event.expires is None:
+        return None
+    return max(before, event.expires)
