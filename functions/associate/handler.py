@@ -36,7 +36,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     def handle_once(record: DynamoDBRecord) -> None:
         item_keys = record.dynamodb.keys if record.dynamodb else {}
         table, partition = _partition(item_keys)
-        # All records of a batch were written before it was read, so one look at a partition is enough.
+        # All records of a batch were written before it was read, so one look at a partition is
+        # enough.
         if (table, partition) in handled:
             return
         try:
@@ -72,7 +73,7 @@ def _handle_record(record: DynamoDBRecord, table: Table, partition: str, sort_ke
 
 
 def _send_erasure(record: DynamoDBRecord, partition: str) -> None:
-    """Send an erasure that began to its queue; a later change of its receipt is the work of `erase`."""
+    """Send an erasure that began to its queue; `erase` itself makes the later changes."""
     if record.raw_event["eventName"] == "INSERT":
         erasure_queue.open_queue().send(*keys.erasure_of_partition(partition))
 

@@ -61,7 +61,7 @@ def handle_call(request: Request) -> Answer:
 
 
 def handle_messages(event: dict[str, Any]) -> dict[str, Any]:
-    """Carry out the erasures that messages name; those that are not done yet are delivered again."""
+    """Carry out the erasures of messages; those that are not done are delivered again."""
     unfinished = [message for message in event["Records"] if not _sweep_erasure(message)]
     return {"batchItemFailures": [{"itemIdentifier": m["messageId"]} for m in unfinished]}
 

@@ -1,11 +1,13 @@
 """The documents that are forwarded: JSON of every stored event and every link, one line each. Pure.
 
-Both have `kind`, `project` and `key`. A document is forwarded at least once, with the same key each time: keep one.
+Both have `kind`, `project` and `key`. A document is forwarded at least once, with the same key each
+time: keep one.
 
-`event`: `session`, `profile`, `customer` (as far as association came, or null), and the event as its timeline has it:
-`id`, `type`, `time`, `received`, `source`, `properties`, `context`, ... `omitted` names what had no room.
-`link`: `node` is linked to `link` (null: to no customer) since `said`, by `rule`, at `at`, of `evidence`; a link that
-was undone is forwarded again, with `undone`. Times are ISO 8601, nodes are `type=value`.
+`event`: `session`, `profile`, `customer` (as far as association came, or null), and the event as
+its timeline has it: `id`, `type`, `time`, `received`, `source`, `properties`, `context`, ...
+`omitted` names what had no room. `link`: `node` is linked to `link` (null: to no customer) since
+`said`, by `rule`, at `at`, of `evidence`; a link that was undone is forwarded again, with `undone`.
+Times are ISO 8601, nodes are `type=value`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The stream function that forwards every stored event and every link, as it is in the tables by now.
+"""The stream function that forwards every stored event and link, as the tables have it.
 
-A record only says where to look. An event that was deleted since, or whose session was erased, is not forwarded.
+A record only says where to look. An event that was deleted since, or whose session was erased, is
+not forwarded.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class World:
             self.store, self.sources, self.clock, lambda: f"erasure-{next(ids):06d}"
         )
         erasing = Erasure(self.store, self.clock, lambda: f"consented-{next(ids):06d}")
-        self.sweeping = ErasureSweep(self.store, self.clock, erasing)
+        self.sweep = ErasureSweep(self.store, self.clock, erasing)
 
     # -- clients' calls --------------------------------------------------------------------------
 
@@ -206,9 +206,9 @@ class World:
         """Drain the streams and complete every erasure."""
         self.drain()
         for id_ in self._running():
-            if wait := self.sweeping.sweep(SPACE, id_):
+            if wait := self.sweep.sweep(SPACE, id_):
                 self.clock.pass_(wait)
-                assert not self.sweeping.sweep(SPACE, id_)
+                assert not self.sweep.sweep(SPACE, id_)
         self.drain()
 
     def _running(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Erasure as a state machine: the states of everything that it touches, and the steps between them. Pure.
+"""Erasure as a state machine: the states of all that it touches, and its steps. Pure.
 
 An erasure begins with one node, and spreads: a node that belongs to erased nodes alone is erased
 too, one with another owner as well is redacted. What is left to do stands in tasks, rows beside the

@@ -1,7 +1,8 @@
 """Orders, each known by its number (seed 003): which event is which order, and whose. Pure: no I/O.
 
-Numbers are easy to guess and write keys are public, so a number alone proves nothing. A visitor is linked to an order's
-customer, and an order counts as the same one, by what is claimed about it besides: an e-mail address, else a total.
+Numbers are easy to guess and write keys are public, so a number alone proves nothing. A visitor is
+linked to an order's customer, and an order counts as the same one, by what is claimed about it
+besides: an e-mail address, else a total.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class ShopOrder(NamedTuple):
 
 
 class Order(NamedTuple):
-    """All that is known of an order. `rev`: +1 with every write; `expires`: seconds, as its events do."""
+    """All that is known of an order. `rev`: +1 with every write; `expires`: in seconds."""
 
     number: str
     rev: int = 0
@@ -83,7 +84,7 @@ class Order(NamedTuple):
 
 
 class Match(NamedTuple):
-    """How an order and a claim match. `visitor`: with `link`, who is to be linked to its customer."""
+    """The match of an order and a claim. `visitor`: to be linked to the order's customer."""
 
     action: Literal["store", "known", "link"]
     visitor: TrackedOrder | None = None
@@ -98,7 +99,7 @@ Roots = Mapping[Node, Node]
 def parse_claim(
     number: object, time: int, total: float | None, email: str | None, field: str = "orderNumber"
 ) -> OrderClaim:
-    """Parse a claim about an order. Raises `Invalid` naming `field`, or `total` or `email` beside it."""
+    """Parse a claim. Raises `Invalid` naming `field`, or `total` or `email` beside it."""
     beside = field.removesuffix(field.rpartition(".")[2])
     hundredths = None if total is None else _parse_total(total, f"{beside}total")
     address = None if email is None else parse_email(email, f"{beside}email")
@@ -116,7 +117,7 @@ def parse_order_number(value: object, field: str) -> str:
 
 
 def parse_email(value: object, field: str) -> str | None:
-    """Parse an address, so that two spellings of it compare; a placeholder is none. Raises `Invalid`."""
+    """Parse an address, in lower case; a placeholder is none. Raises `Invalid`."""
     text = parse_id(value, field)
     return None if is_placeholder(text) else text.lower()
 
@@ -138,7 +139,7 @@ def claims_agree(one: OrderClaim, other: OrderClaim) -> bool | None:
 def match_tracked(
     order: Order, mine: TrackedOrder, roots: Roots, hard_types: frozenset[str]
 ) -> Match:
-    """Match a visitor's conversion: a new event, a known one, or the proof of who the visitor is."""
+    """Match a visitor's conversion: a new event, a known one, or a proof of identity."""
     owner = roots[mine.profile]
     for tracked in order.tracked:
         if tracked.profile == mine.profile or _is_same(tracked, mine.claim, owner, roots):
@@ -184,7 +185,7 @@ def names_other_customer(order: Order, ids: tuple[Node, ...], hard_types: frozen
 
 
 def _only_visitor(claim: OrderClaim, proven: Sequence[TrackedOrder]) -> TrackedOrder | None:
-    """The one visitor whom a claim proves: those with the same address come before those with the same total."""
+    """The one visitor whom a claim proves: the same address counts more than the same total."""
     by_email = [tracked for tracked in proven if claim.email and tracked.claim.email]
     candidates = by_email or proven
     return candidates[0] if len(candidates) == 1 else None
@@ -206,7 +207,7 @@ def _proves(reported: OrderClaim, tracked: OrderClaim) -> bool:
 
 
 def _hash_email(address: str, number: str) -> str:
-    """Hash an address with the order's number, so that it can be compared within this order alone."""
+    """Hash an address with the order's number: it can be compared within this order alone."""
     return hashlib.sha256(f"{number}/{address}".encode()).hexdigest()[:32]
 
 

@@ -29,8 +29,9 @@ class Key(NamedTuple):
 class Session(NamedTuple):
     """`sessions` `#`: a visit.
 
-    `latest`: an upper bound of its events' times. `offset`: server minus device clock. `erased`: events of these
-    intervals were erased, and are not stored again. `is_erased`: as a whole; the next call opens it anew.
+    `latest`: an upper bound of its events' times. `offset`: server minus device clock. `erased`:
+    events of these intervals were erased, and are not stored again. `is_erased`: as a whole; the
+    next call opens it anew.
     """
 
     id: str
@@ -53,9 +54,10 @@ class Session(NamedTuple):
 class Record(NamedTuple):
     """`customers` `#`: a node, its state and its own values.
 
-    `erased`: of a profile, the intervals of its history that were erased, as its sessions have them; of an identifier,
-    when a look-up found a customer who was erased. `erasing_since`: when the erasure `erasure` began to erase it.
-    `last_erased_at`: when this identifier was erased last (read from its tombstone).
+    `erased`: of a profile, the intervals of its history that were erased, as its sessions have
+    them; of an identifier, when a look-up found a customer who was erased. `erasing_since`: when
+    the erasure `erasure` began to erase it. `last_erased_at`: when this identifier was erased last
+    (read from its tombstone).
     """
 
     state: State = State()
@@ -103,7 +105,7 @@ class MergeNotice(NamedTuple):
 
 
 class Contribution(NamedTuple):
-    """`p/<node>` under a root: the values of a node, and the intervals of time in which it belongs here."""
+    """`p/<node>` under a root: a node's values, and the intervals in which it belongs here."""
 
     node: Node
     intervals: Intervals
@@ -113,10 +115,10 @@ class Contribution(NamedTuple):
 
 
 class Note(NamedTuple):
-    """`n/<time>/<evidence>` under a session: the events of a call that the live view would not find.
+    """`n/<time>/<evidence>` under a session: events of a call that the live view misses.
 
-    `source`: of the call; `verdicts`: on the first of `refused` events; `late`: time and ID of events that were stored
-    far behind the call's own time.
+    `source`: of the call; `verdicts`: on the first of `refused` events; `late`: time and ID of
+    events that were stored far behind the call's own time.
     """
 
     source: str

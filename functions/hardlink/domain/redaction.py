@@ -22,7 +22,7 @@ MOST_ENTRIES = 60
 
 
 class Redaction(NamedTuple):
-    """What a redaction changes. `record`: the node afterwards, `entries`: those that change, afterwards.
+    """The changes of a redaction. `record`: the node, `entries`: changed ones, both afterwards.
 
     `lost`: half-open intervals in which the node belonged to an erased one. `spilled`: names of
     large values that it loses. `is_complete`: no entry names an erased node any more.
@@ -38,7 +38,7 @@ class Redaction(NamedTuple):
 def redact_node(
     node: Node, record: Record, history: Sequence[Entry], erased: Collection[Node], now: int
 ) -> Redaction:
-    """Take erased nodes out of a node's history, and with them what the node held on their behalf."""
+    """Take erased nodes out of a node's history, with the values that it held for them."""
     naming = [entry for entry in history if names_any(entry, erased)]
     changed = {entry.rev: redact_entry(entry, erased) for entry in naming[:MOST_ENTRIES]}
     rest = [changed.get(entry.rev, entry) for entry in history]
@@ -90,7 +90,7 @@ def names_any(entry: Entry, nodes: Collection[Node]) -> bool:
 
 
 def redact_entry(entry: Entry, erased: Collection[Node]) -> Entry:
-    """Replace erased nodes in an entry by `NOBODY`: the time of a link to one belongs to no customer."""
+    """Replace erased nodes in an entry by `NOBODY`: what was theirs is no other customer's."""
     return entry._replace(
         link=NOBODY if entry.link in erased else entry.link,
         owner=NOBODY if entry.owner in erased else entry.owner,

@@ -1,8 +1,8 @@
-"""Association: brings the rows under every root in line with the links, however often it is asked to.
+"""Association: brings the rows under every root in line with the links.
 
-Reads a node, plans what its rows should be, compares that with what they are, and writes the difference. A stream
-record only says where to look; the tables say what is so. Work grows with a profile's sessions and roots, never with
-its events.
+Reads a node, plans what its rows should be, compares that with what they are, and writes the
+difference. A stream record only says where to look; the tables say what is so. Work grows with a
+profile's sessions and roots, never with its events.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ class AssociationFailed(ExceptionGroup[Exception]):
 class _Profile:
     """What was read about one node, a profile or a soft identifier.
 
-    `spans`: their targets are roots. `checks`: that no node it was derived from changed since. `homes`: roots that may
-    hold rows of it, `orphan_roots`: others that hold some of which it does not know.
+    `spans`: their targets are roots. `checks`: that no node it was derived from changed since.
+    `homes`: roots that may hold rows of it, `orphan_roots`: others that hold some of which it does
+    not know.
     """
 
     project_id: str
@@ -104,7 +105,8 @@ class Association:
     def handle_change(self, table: Table, partition: str) -> None:
         """Act on the change of a `#` item. Raises `Busy` when it must be tried again later.
 
-        A node that fails keeps no other one from being re-homed: `AssociationFailed` is raised at the end.
+        A node that fails keeps no other one from being re-homed: `AssociationFailed` is raised at
+        the end.
         """
         project_id, rest = keys.split_partition(partition)
         if table == "sessions":
@@ -132,8 +134,8 @@ class Association:
     ) -> None:
         """Bring the rows of one profile or soft identifier in line with its links. Raises `Busy`.
 
-        `only_session`: the rows of this session alone. `orphan_roots`: roots that hold rows of which the node does not
-        know.
+        `only_session`: the rows of this session alone. `orphan_roots`: roots that hold rows of
+        which the node does not know.
         """
         for _ in optimistic_retries():
             profile = self._read_profile(project_id, node, frozenset(orphan_roots))
@@ -167,9 +169,10 @@ class Association:
     def _read_profile(
         self, project_id: str, node: Node, orphan_roots: frozenset[Node]
     ) -> _Profile | None:
-        """Read a node, its history, the soft nodes between, then where its rows may be: in this order.
+        """Read a node, its history, the soft nodes between, and where its rows may be, in order.
 
-        Nothing where it is being erased, or one between: then that node changes soon, or needs no rows any more.
+        Nothing where it is being erased, or one between: then that node changes soon, or needs no
+        rows any more.
         """
         record = nodes.read_record(self._store, project_id, node)
         if not record.exists:
@@ -257,10 +260,10 @@ def _row_keys(plan: _Plan, sessions: Sequence[Session]) -> list[Key]:
 def _diff_rows(
     plan: _Plan, sessions: Sequence[Session], existing: Mapping[Key, Item], *, whole: bool
 ) -> _Actions:
-    """Compare rows with a plan, and make the actions that differ, in an order in which they may stop anywhere.
+    """Compare rows with a plan, and make the actions that differ: they may stop anywhere.
 
-    References to roots come first and go last: they lead to the rows, whoever comes next. `whole`: else the sessions'
-    rows alone.
+    References to roots come first and go last: they lead to the rows, whoever comes next. `whole`:
+    else the sessions' rows alone.
     """
     yield from _missing_references(plan)
     if whole:
@@ -322,7 +325,8 @@ def _session_rows(plan: _Plan, session: Session, existing: Mapping[Key, Item]) -
 def _replaceable(session: Session, row: Item | None) -> Condition:
     """The condition on which a session's row is written: a later reader's row is kept.
 
-    Its `latest` may be higher. A row of an erased visitor, who had this session before, is replaced.
+    Its `latest` may be higher. A row of an erased visitor, who had this session before, is
+    replaced.
     """
     profile_before = row["profile"] if row else session.profile.value
     if profile_before != session.profile.value:
@@ -337,7 +341,7 @@ def _copy_customer(key: Key, customer: Node | None) -> Action:
 
 
 def _stale_row_deletions(plan: _Plan, existing: Mapping[Key, Item]) -> _Actions:
-    """Delete what is left under roots that are none any more: first the contributions, last the references."""
+    """Delete rows under roots that are none any more: contributions first, references last."""
     profile = plan.profile
     for root in sorted((profile.homes | profile.orphan_roots) - plan.intervals.keys()):
         key = plan.contribution_key(root)

@@ -1,4 +1,4 @@
-"""Erases customers and anonymous profiles: at once what they are known by, so that nothing comes back.
+"""Erases customers and anonymous profiles: at once what they are known by, for good.
 
 What they did is deleted afterwards, by `erasure_sweep`. `domain.erasure_states` lists the states
 and the steps between them; each step is a method of its name here or there.
@@ -37,7 +37,7 @@ from hardlink.storage.store import (
 )
 
 _MOST_SPILLED = 30
-"""Large values that one redaction deletes: the others go with its next portion, or by `_drop_spilled_values`."""
+"""Large values that one redaction deletes: `_drop_spilled_values` deletes the others."""
 _DEEPEST = 3
 """Nodes from an identifier to its customer."""
 _COUNTS = ("identifiers", "profiles", "sessions", "events")
@@ -89,7 +89,7 @@ class Erasure:
         raise AssertionError("attempts end in an answer or an error")
 
     def read_receipt(self, project_id: str, id_: str) -> dict[str, Any]:
-        """Read the receipt of an erasure: its state, its times and what was removed. Raises `NotFound`."""
+        """Read an erasure's receipt: its state, times and what was removed. Raises `NotFound`."""
         item = self._store.get([keys.erasure_item(project_id, id_)])[0]
         if item is None:
             raise NotFound("there is no such erasure")
@@ -124,7 +124,7 @@ class Erasure:
         self._store.write([receipt, *_begin_erasure(tasks, node, record, now)])
 
     def _propagate_once(self, tasks: Tasks) -> bool:
-        """Carry out the tasks of now, each of which may add others; `False` where there was none."""
+        """Carry out the tasks of now, which may add others; `False` where there was none."""
         erasing = [name for name, task in tasks.read(keys.ERASED_NODE) if "done" not in task]
         for name in erasing:
             self._erase_node(tasks, Node.parse(name))
@@ -160,7 +160,7 @@ class Erasure:
             self._store.write([Delete(partition.head, still_erasing), done])
 
     def _delete_stale_rows(self, held: Check, node: Node, stale: Iterable[Key]) -> None:
-        """Delete a node's rows under others, each by itself: one that is not the node's any more fails alone."""
+        """Delete a node's rows under others, each by itself: one that changed hands fails alone."""
         for key in stale:
             is_session_row = key.item.startswith(keys.ROOT_SESSION)
             # A visitor who returned meanwhile has a row of their own there.
@@ -192,7 +192,7 @@ class Erasure:
     # The steps of a node that an erased one leads to.
 
     def _free_identifier(self, tasks: Tasks, soft: Node) -> None:
-        """Erase or redact the nodes that were known by an identifier alone: they were the erased customer's."""
+        """Erase or redact nodes known by an identifier alone: they were the erased customer's."""
         profiles = nodes.read_linked_profiles(self._store, tasks.project_id, soft)
         named = nodes.read_named_nodes(self._store, tasks.project_id, soft, keys.BACK_REFERENCE)
         for node in (*profiles, *named):
@@ -242,7 +242,7 @@ class Erasure:
         return NOBODY not in owners if task is None else bool(task["was_owned"])
 
     def _mark_sessions(self, tasks: Tasks, node: Node) -> None:
-        """Copy to the sessions of a redacted node what of them was erased, and drop its large values."""
+        """Copy to a redacted node's sessions what of them was erased; drop its large values."""
         for _ in optimistic_retries():
             record = nodes.read_record(self._store, tasks.project_id, node)
             try:
@@ -297,7 +297,7 @@ class Erasure:
         return _Partition(node, head, record, rows)
 
     def _write_in_portions(self, held: Check, actions: Sequence[Action]) -> None:
-        """Write actions in order, each key once, as long as `held` holds. Raises `ConditionFailed`."""
+        """Write actions in order, each key once, while `held` holds. Raises `ConditionFailed`."""
         once = list({action.key: action for action in actions}.values())
         portion = MOST_ACTIONS - 1
         for start in range(0, len(once), portion):
@@ -335,7 +335,7 @@ class _Partition(NamedTuple):
 
 
 def _begin_erasure(tasks: Tasks, node: Node, record: Record, now: int) -> list[Action]:
-    """Make the actions that begin to erase a node: from then on no call links to it or sets its values."""
+    """Make the actions that begin to erase a node: no call links to it any more."""
     # Without `created`: who links to a hard root counts on that attribute, see
     # `Decision.stable_roots`.
     erasing = Record(

@@ -1,4 +1,4 @@
-"""The rest of an erasure: deletes the events, notes and orders of ended sessions, and then its own tasks.
+"""The rest of an erasure: deletes the events, notes and orders of ended sessions.
 
 Calls that were under way when the erasure began may still write an event. They end within a minute,
 or fail: what they wrote is found by a second sweep, after which the receipt is done and names no
@@ -35,7 +35,7 @@ from hardlink.storage.store import (
 UNDER_WAY = MINUTE
 """A write call ends within this time, or fails."""
 _AT_ONCE = 40
-"""Rows that one transaction of 100 actions deletes: each may name an order, which is one more action."""
+"""Rows of one transaction of 100 actions: each may name an order, one more action."""
 _KINDS = (keys.EVENT, keys.CALL_NOTE, keys.EVENT_PIECE)
 
 
@@ -137,7 +137,7 @@ class ErasureSweep:
             yield from self._store.scan("sessions", key.partition, kind, last)
 
     def _forget_active_sessions(self, project_id: str, session_ids: Collection[str]) -> None:
-        """Take ended sessions out of the live view: a customer's own session is named after them."""
+        """Take ended sessions out of the live view: a customer's own is named after them."""
         kind = keys.ACTIVE_SESSION
         partition = keys.active_session(project_id, 0, "").partition
         rows = self._store.scan("sessions", partition, kind, keys.end_of_prefix(kind))
@@ -152,7 +152,7 @@ class ErasureSweep:
     # The steps of an order.
 
     def _find_orders(self, tasks: Tasks, node: Node) -> None:
-        """Add tasks for the orders that the shop reported with an identifier while it was erased."""
+        """Add tasks for orders that the shop reported with an identifier during its erasure."""
         gone = Check(keys.node_head(tasks.project_id, node), Absent())
         for number in nodes.read_row_names(self._store, tasks.project_id, node, keys.SHOP_ORDER):
             row = keys.shop_order(tasks.project_id, node, number)
@@ -180,7 +180,7 @@ class ErasureSweep:
             return
 
     def _forget_order_visitors(self, project_id: str, number: str) -> None:
-        """Delete the rows of erased profiles that tracked an order whose item had no room for more."""
+        """Delete the rows of erased profiles that tracked an order beside its item."""
         partition = keys.order_head(project_id, number).partition
         kind = keys.ORDER_VISITOR
         for key, _ in self._store.scan("sessions", partition, kind, keys.end_of_prefix(kind)):

@@ -1,4 +1,4 @@
-"""The tasks of one erasure: what is left to do, one row each beside its receipt (see `domain.erasure_states`)."""
+"""The tasks of one erasure, rows beside its receipt (see `domain.erasure_states`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hardlink.storage.store import Delete, Put, Store
 
 
 class Tasks:
-    """Reads the tasks of an erasure, and makes the actions that change them. `kind`: a prefix of `keys.TASKS`."""
+    """Reads an erasure's tasks, and makes actions that change them. `kind`: of `keys.TASKS`."""
 
     def __init__(self, store: Store, project_id: str, id_: str) -> None:
         self._store = store

@@ -1,7 +1,7 @@
-"""Orders: each is stored once, whether a visitor tracks it first or the shop reports it, and however often.
+"""Orders: each is stored once, whether a visitor tracks it first or the shop reports it.
 
-An order's item and the event that stands for it are written in one transaction, so neither ever exists alone.
-`domain.order_matching` decides which event is which order.
+An order's item and the event that stands for it are written in one transaction, so neither ever
+exists alone. `domain.order_matching` decides which event is which order.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TRACKED_BY_OTHER_VISITOR = (
 
 
 class Purchase(NamedTuple):
-    """An order as the shop reports it. `ids`: the customer's, the hard one first; `properties`: of its event."""
+    """An order as the shop reports it. `ids`: the customer's; `properties`: of its event."""
 
     claim: OrderClaim
     ids: tuple[Node, ...]
@@ -50,7 +50,7 @@ class Purchase(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The outcome of a report: `stored`; `associated` with a visitor who tracked it; or `known` before."""
+    """The outcome of a report: stored, associated with a visitor who tracked it, or known."""
 
     status: Literal["stored", "associated", "known"]
     warnings: tuple[str, ...] = ()
@@ -85,9 +85,10 @@ class Orders:
         raise AssertionError("attempts end in an answer or an error")
 
     def record(self, call: Call, purchase: Purchase) -> Outcome:
-        """Store an order that the shop reports, or associate the visitor who tracked it with its customer.
+        """Store an order that the shop reports, or link the visitor who tracked it.
 
-        Raises `Invalid`, and `Refused` where a rule of identity forbids it, or it was reported of another customer.
+        Raises `Invalid`, and `Refused` where a rule of identity forbids it, or it was reported of
+        another customer.
         """
         for _ in optimistic_retries():
             order = self._read_order(call, purchase.claim.number)
@@ -116,7 +117,7 @@ class Orders:
     def _link_tracking_visitor(
         self, call: Call, order: Order, shop_order: ShopOrder, visitor: Node
     ) -> None:
-        """Link the visitor who tracks a reported order to its customer; the order links no other one."""
+        """Link the visitor who tracks a reported order; from then on it links no other one."""
         if self._was_erased(call, shop_order):
             self._write_order(call.project_id, order, order._replace(shop_order=None))
             return
@@ -143,7 +144,7 @@ class Orders:
     # The shop reports an order.
 
     def _is_recorded(self, call: Call, order: Order, ids: tuple[Node, ...]) -> bool:
-        """Tell whether an order was reported with all of these identifiers, and its customer has it still.
+        """Tell whether an order was reported with these identifiers, and its customer has it.
 
         The visitor who tracked it may have been unlinked or erased since.
         """
@@ -159,7 +160,7 @@ class Orders:
         )
 
     def _try_record(self, call: Call, order: Order, purchase: Purchase) -> Outcome | None:
-        """Record a report; nothing where another call wrote meanwhile, so that another attempt is due."""
+        """Record a report; nothing where another call wrote meanwhile: another attempt is due."""
         if not order.tracked:
             return self._store_purchase(call, order, purchase, ())
         match = self._match_purchase(call, order, purchase)
@@ -184,7 +185,7 @@ class Orders:
         return order_matching.match_shop_order(order, purchase.claim, customer, roots, hard_types)
 
     def _find_owner(self, call: Call, tracked: TrackedOrder) -> Node:
-        """Find the customer whose an event is: at its time, as the profile may be another one's by now."""
+        """Find the customer of an event at its time: the profile may be another one's by now."""
         history = nodes.read_history(self._store, call.project_id, tracked.profile)
         reader = NodeReader(self._store, call.project_id)
         hard_types = call.project.hard_types
@@ -194,7 +195,7 @@ class Orders:
         return tracked.profile
 
     def _link_visitor(self, call: Call, purchase: Purchase, visitor: Node) -> bool:
-        """Link the visitor who tracked an order to its customer; `False` where that is not to be."""
+        """Link the visitor who tracked an order; `False` where a rule or an opt-out forbids it."""
         if nodes.read_record(self._store, call.project_id, visitor).denied:
             return False
         claim = _purchase_claim(call, purchase, visitor)
@@ -224,7 +225,8 @@ class Orders:
     def _open_own_session(self, call: Call, purchase: Purchase) -> tuple[Session, tuple[str, ...]]:
         """Open the customer's own session, for what happened on no device; also answers warnings.
 
-        It is linked by evidence of its own: a visitor whom an address brought along can be unlinked without it.
+        It is linked by evidence of its own: a visitor whom an address brought along can be unlinked
+        without it.
         """
         first = purchase._replace(ids=purchase.ids[:1])
         warnings: tuple[str, ...] = ()
@@ -252,7 +254,8 @@ class Orders:
     ) -> bool | None:
         """Store an event and the item that names it.
 
-        `False` where the event is there already, nothing where another call wrote the item meanwhile.
+        `False` where the event is there already, nothing where another call wrote the item
+        meanwhile.
         """
         session = self._sessions.read(call.project_id, mine.session)
         if session:
@@ -270,7 +273,7 @@ class Orders:
     def _store_beside(
         self, call: Call, order: Order, mine: TrackedOrder, event: StoredEvent
     ) -> bool:
-        """Store an event for which its order's item has no room; `False` where its visitor has one there."""
+        """Store an event beside its order's full item; `False` where its visitor has one there."""
         row: Item = {"time": event.time}
         if event.expires is not None:
             row[keys.EXPIRES] = event.expires
@@ -292,7 +295,7 @@ class Orders:
         return order
 
     def _write_order(self, project_id: str, before: Order, after: Order, *more: Action) -> bool:
-        """Write an order, and a row under each identifier that it has now; `False` where it changed since."""
+        """Write an order, and a row under each new identifier; `False` where it changed since."""
         fresh = after._replace(rev=before.rev + 1)
         head = Put(
             keys.order_head(project_id, before.number), items.encode_order(fresh), Rev(before.rev)
@@ -321,7 +324,7 @@ def _merge_reports(order: Order, purchase: Purchase, visitor: Node | None) -> Sh
 
 
 def _purchase_claim(call: Call, purchase: Purchase, profile: Node | None = None) -> Claim:
-    """The shop's claim, as of the order's date, that the customer with these identifiers ordered."""
+    """The shop's claim, as of the order's date, that this customer ordered."""
     return Claim(
         profile=profile,
         ids=purchase.ids,
@@ -347,7 +350,7 @@ def _purchase_event(call: Call, purchase: Purchase) -> StoredEvent:
 
 
 def _later_expiry(order: Order, event: StoredEvent) -> int | None:
-    """The time until which an order is kept: as long as any of its events, for ever where one is."""
+    """The time until which an order is kept: as long as any of its events."""
     before = order.expires if order.rev else event.expires
     if before is None or event.expires is None:
         return None

@@ -1,4 +1,4 @@
-"""The live view's rows: which sessions may have newer events, and which events of a call were not stored.
+"""The live view's rows: sessions that may have new events, and events that were refused.
 
 A project's active sessions lie in one partition by their `latest`, written before that time comes:
 when a session is made, and about every half hour of a visit. One partition takes a thousand writes
@@ -19,7 +19,7 @@ from hardlink.storage.keys import EXPIRES
 from hardlink.storage.store import Put, Store
 
 LATE = 5 * MINUTE
-"""How far behind its call an event may lie and be found by its time; one that lies further behind is noted."""
+"""Events that lie further behind their call are noted, as they are not found by time."""
 _LIFETIME = DAY
 _MOST_VERDICTS = 25
 """Verdicts of one note: of the others only how many there are."""
@@ -39,7 +39,7 @@ def record_note(
     refused: Sequence[Mapping[str, Any]],
     late: Sequence[tuple[int, str]],
 ) -> None:
-    """Record rejected and late events for the live view, for a day. Calls without any write nothing.
+    """Record rejected and late events for the live view. Calls without any write nothing.
 
     `refused`: verdicts, never with an event's properties. `late`: time and ID of events that were
     stored, but too far back to be found among the new ones.
@@ -54,7 +54,7 @@ def record_note(
 def read_verdicts(
     store: Store, project_id: str, session: Session, now: int
 ) -> list[dict[str, Any]]:
-    """Read the verdicts on a session's events of the last day that were not stored, newest first."""
+    """Read the verdicts on events of the last day that were not stored, newest first."""
     partition = keys.session_head(project_id, session.id).partition
     first = keys.first_note_item(now - _LIFETIME)
     last = keys.end_of_prefix(keys.CALL_NOTE)

@@ -1,4 +1,4 @@
-"""Clients of AWS services, made by botocore alone: importing boto3 as well would lengthen every cold start."""
+"""Clients of AWS services, by botocore alone: boto3 would lengthen every cold start."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def create_client(
 
 
 class _OneService(Loader):
-    """Knows which service is meant, and need not look through botocore's four hundred to find it."""
+    """Knows the one service, and need not look through botocore's four hundred."""
 
     def __init__(self, service: str) -> None:
         super().__init__()

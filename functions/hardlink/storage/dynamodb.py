@@ -1,4 +1,4 @@
-"""DynamoDB: every read and write of both tables. Turns the values of `store` into requests, and retries them."""
+"""DynamoDB: turns reads and writes of both tables into requests, and retries them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _PASSING = {
 }
 """What DynamoDB says when the same request may succeed a moment later."""
 _SERVERS_FAULT = 500
-"""HTTP: from this status on it is so too, whichever proxy on the way says it and in whichever words."""
+"""HTTP: from this status on it is so too, whichever proxy on the way answers it."""
 
 _T = TypeVar("_T")
 _Request = dict[str, Any]
@@ -71,7 +71,8 @@ def connect(endpoint: str | None = None) -> Any:
         endpoint=endpoint,
         max_pool_connections=32,
         parameter_validation=False,  # mypy checked the types already
-        user_agent="hardlink",  # botocore would compose its own for each request: a tenth of the CPU
+        # Composed for each request, botocore's own user agent would take a tenth of its CPU.
+        user_agent="hardlink",
     )
 
 
@@ -146,7 +147,7 @@ class Tables:
             self._write_transaction(actions)
 
     def insert(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
-        """See `Store.insert`: one conditional PutItem, or a batch of PartiQL inserts for every 25."""
+        """See `Store.insert`: one conditional PutItem, or a PartiQL batch for every 25."""
         if len(items) == 1:
             return [self._insert_one(*items[0])]
         added: list[bool] = []
@@ -305,7 +306,7 @@ class Tables:
 
 
 def _insert_result(error: Mapping[str, Any] | None) -> bool | None:
-    """Read whether an item was added, `False`: one was there already; nothing where it is to be tried again."""
+    """Read the result of an insert: `False` for a duplicate, nothing where to try again."""
     if error is None:
         return True
     if error.get("Code") == "DuplicateItem":
@@ -318,7 +319,7 @@ def _insert_result(error: Mapping[str, Any] | None) -> bool | None:
 def _conditions(
     when: Condition | None, names: Mapping[str, str] | None = None, values: Item | None = None
 ) -> _Request:
-    """Write a condition as parameters of a request, beside the names and values that it has already."""
+    """Write a condition as parameters of a request, beside its other names and values."""
     expression, attribute, value = _condition_parts(when)
     all_names = dict(names or {})
     all_values = dict(values or {})
@@ -336,7 +337,7 @@ def _conditions(
 
 
 def _condition_parts(when: Condition | None) -> tuple[str, str, Attribute | None]:
-    """A condition's expression, the attribute that it calls `#w`, and the value that it calls `:w`."""
+    """A condition's expression, the attribute it calls `#w` and the value it calls `:w`."""
     match when:
         case Absent():
             return "attribute_not_exists(#w)", SORT, None

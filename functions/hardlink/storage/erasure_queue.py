@@ -1,4 +1,4 @@
-"""The queue of erasures: `associate` sends each one that began, and `erase` receives it until it is done.
+"""The queue of erasures, from `associate`, which sees them begin, to `erase`.
 
 A message is `{"project": ..., "erasure": <the receipt's ID>}`: it names no customer.
 """
@@ -31,7 +31,7 @@ class ErasureQueue:
         self._client.send_message(QueueUrl=self._url, MessageBody=body)
 
     def postpone(self, receipt: str, microseconds: int) -> None:
-        """Have a message delivered again after this time, half a day at most. Raises botocore's errors."""
+        """Have a message delivered again after this time, at most half a day."""
         seconds = -(-microseconds // SECOND)  # rounded up: an erasure may not go on too early
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds
@@ -46,5 +46,5 @@ def parse_message(body: str) -> tuple[str, str]:
 
 @cache
 def open_queue() -> ErasureQueue:
-    """Open the queue of this deployment, named by the environment that the stack (or the local server) sets."""
+    """Open the queue of this deployment, which its environment names."""
     return ErasureQueue(os.environ["HARDLINK_ERASURES"])

@@ -1,4 +1,4 @@
-"""Reads and writes events: one item each, written once, never changed; a large one lies in several pieces."""
+"""Reads and writes events: one item each, never changed; a large one has pieces."""
 
 from __future__ import annotations
 

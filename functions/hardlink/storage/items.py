@@ -47,7 +47,7 @@ def encode_session(s: Session) -> Item:
 
 
 def encode_erased_session(s: Session) -> Item:
-    """Encode what is kept of a session that was erased: until when, so that nothing earlier is stored again.
+    """Encode what is kept of an erased session: nothing earlier is stored in it again.
 
     `erased_at` is that time as well. A session that begins anew in its place has none, so a writer
     that counts on the erased one can check for it.
@@ -338,7 +338,8 @@ def _json(item: Item, name: str, default: str) -> Any:
     return json.loads(str(item.get(name, default)))
 
 
-# For optional attributes alone: an item that lacks one that is always written is broken, and must not be overwritten.
+# For optional attributes alone: an item that lacks one that is always written is broken, and must
+# not be overwritten.
 def _number(item: Item, name: str) -> int:
     return int(item.get(name, 0))
 

@@ -1,4 +1,4 @@
-"""Keys of both tables: every partition key, sort key and prefix of one is spelled here and nowhere else."""
+"""Keys of both tables: every one, and every prefix of one, is spelled here alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXPIRES = "expires"
 HEAD = "#"
 
 ERASURE = "~"
-"""The sort key of an erasure's receipt: the stream hands it to the function that carries the erasure out."""
+"""The sort key of an erasure's receipt: the stream reads it to have the rest carried out."""
 
 # Prefixes of sort keys in a session's partition. Events sort before notes, and pieces lie behind
 # both: a timeline and the live view read one range each.
@@ -75,7 +75,7 @@ def linked_profile(project: str, soft: Node, profile: Node) -> Key:
 
 
 def back_reference(project: str, target: Node, node: Node) -> Key:
-    """The key of a reference from a node to another one whose link history names it, or once did."""
+    """The key of a reference from a node to one whose history names it, or once did."""
     return _node_item(project, target, f"{BACK_REFERENCE}{node}")
 
 
@@ -150,7 +150,7 @@ def first_event_item(time: int) -> str:
 
 
 def event_piece(of: Key, digest: str, number: int) -> Key:
-    """The key of one piece of an event larger than an item: outside the range that a timeline reads.
+    """The key of one piece of a large event: outside the range that a timeline reads.
 
     `digest`: of the whole content, so that another event of this ID and time never overwrites it.
     """
@@ -174,7 +174,7 @@ def order_visitor(project: str, number: str, profile: Node) -> Key:
 
 
 def active_session(project: str, latest: int, session_id: str) -> Key:
-    """The key of a session that may hold events up to `latest`, in a partition that no session can have."""
+    """The key of a session that may hold events up to `latest`, in the live view's partition."""
     item = f"{ACTIVE_SESSION}{latest:016d}/{session_id}"
     return _session_item(project, synthetic_ids.ACTIVE_SESSIONS, item)
 
@@ -200,7 +200,7 @@ def note_time(key: Key) -> int:
 
 
 def end_of_prefix(prefix: str) -> str:
-    """A sort key behind every one that begins with this prefix, which ends in `/`, and before any other."""
+    """A sort key behind all that begin with a prefix, which ends in `/`, and before others."""
     return prefix.removesuffix("/") + "0"  # the character after the slash
 
 

@@ -67,7 +67,7 @@ def count_profiles(store: Store, project_id: str, root: Node, most: int) -> int:
 
 
 def read_rows(store: Store, project_id: str, node: Node, prefix: str) -> list[tuple[str, Item]]:
-    """Read the items under a node whose sort keys begin with a prefix of `keys`: sort key and item."""
+    """Read the items under a node with a prefix of `keys`: sort key and item."""
     partition = keys.node_head(project_id, node).partition
     found = store.scan("customers", partition, prefix, keys.end_of_prefix(prefix))
     return [(key.item, item) for key, item in found]

@@ -1,4 +1,4 @@
-"""Optimistic concurrency: decide again where another call wrote meanwhile, and give up with an answer, not a hang."""
+"""Optimistic concurrency: decide again where another call wrote, and give up in time."""
 
 from __future__ import annotations
 

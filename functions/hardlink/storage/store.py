@@ -100,8 +100,9 @@ Action: TypeAlias = Put | Patch | Delete | Check
 def merged_actions(first: Sequence[Action], second: Sequence[Action]) -> list[Action]:
     """Merge two plans into one transaction, in which every key stands once, as DynamoDB wants it.
 
-    Where both name a key, the write stays, or the check if both only check. Raises `ConditionFailed` where the two
-    were planned upon different revisions of an item: one of them is outdated.
+    Where both name a key, the write stays, or the check if both only check. Raises
+    `ConditionFailed` where the two were planned upon different revisions of an item: one of them is
+    outdated.
     """
     merged = {action.key: action for action in first}
     for action in second:
@@ -127,7 +128,7 @@ class Store(Protocol):
     """Both tables. Every call may raise `Busy` when the tables do not answer."""
 
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
-        """Read the items at these keys, in their order, consistently; `None` where there is none."""
+        """Read the items at these keys consistently, in order; `None` where there is none."""
 
     def scan(
         self,
@@ -148,7 +149,7 @@ class Store(Protocol):
     def scan_all(
         self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
     ) -> Iterator[list[tuple[Key, Item]]]:
-        """Read every item whose partition key begins with `partitions`, and its sort key with one of `kinds`.
+        """Read all items whose partition and sort key begin with `partitions` and one of `kinds`.
 
         In no order. `partitions`: empty for all. `part`: one part of the table; every partition
         stays in one.
@@ -159,7 +160,7 @@ class Store(Protocol):
         """
 
     def write(self, actions: Sequence[Action]) -> None:
-        """Write all of these or none, at most 100, each on a key of its own. Raises `ConditionFailed`."""
+        """Write all or none, at most 100, each on a key of its own. Raises `ConditionFailed`."""
 
     def insert(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
-        """Add items, each on a key of its own; `False` where one was there already, which is kept."""
+        """Add items, each on a key of its own; `False` where one was there, which is kept."""

@@ -332,7 +332,7 @@ def test_the_sweep_deletes_nothing_of_who_came_back(world: World, store: MemoryS
         lambda request, keys: request == "scan" and keys[0].partition == f"{SPACE}/S1",
         lambda: viewed(world, "S1", "new"),
     )
-    world.sweeping.sweep(SPACE, erasure)
+    world.sweep.sweep(SPACE, erasure)
     assert done == ["scan"]
     world.swept()
     world.check()
@@ -398,7 +398,7 @@ def test_of_two_who_erase_at_once_the_slower_takes_nothing_from_who_came_back(
 
     def the_other_is_done_and_gordon_is_back() -> None:
         for erasure in world._running():
-            world.sweeping.sweep(SPACE, erasure)
+            world.sweep.sweep(SPACE, erasure)
         world.clock.pass_(SECOND)
         world.identify("S1", ids=names)
         world.drain()
@@ -428,7 +428,7 @@ def test_who_comes_back_while_bounds_go_is_seen_live(world: World, store: Memory
         return request == "scan" and keys[0].partition == f"{SPACE}/@=recent"
 
     done = meanwhile(store, bounds, lambda: viewed(world, "S1", "new"))
-    world.sweeping.sweep(SPACE, erasure)
+    world.sweep.sweep(SPACE, erasure)
     assert done == ["scan"]
     world.swept()
     world.check()

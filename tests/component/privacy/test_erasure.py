@@ -314,7 +314,7 @@ def test_an_event_that_was_under_way_is_swept(world: World) -> None:
     world.erase("gordon")
     world.drain()
     (id_,) = world._running()
-    assert world.sweeping.sweep(SPACE, id_) > 0
+    assert world.sweep.sweep(SPACE, id_) > 0
     body = {"source": {"id": "move"}, "events": [{"type": "view", "id": "under-way"}]}
     command = commands.read(commands.Track, body)
     world.service._writer.store(call, session, command, parse_batch(command))
@@ -390,7 +390,7 @@ def test_wherever_it_dies_it_is_carried_on(survives: int) -> None:
         if world.receipt(id_)["state"] == "done":
             break
         try:
-            world.clock.pass_(world.sweeping.sweep(SPACE, id_))
+            world.clock.pass_(world.sweep.sweep(SPACE, id_))
         except _Died:
             continue
     memory.before = None
