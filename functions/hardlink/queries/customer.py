@@ -57,13 +57,13 @@ class Customer:
             match key.item[:2]:
                 case keys.HEAD:
                     record = items.decode_record(item)
-                case "i/":
+                case keys.CUSTOMER_IDENTIFIER:
                     owned.append(Node.parse(key.item[2:]))
-                case "l/":
+                case keys.LINK_ENTRY:
                     history.append(items.decode_entry(key, item))
-                case "p/":
+                case keys.CONTRIBUTION:
                     contributions.append(items.decode_contribution(key, item))
-                case "s/":
+                case keys.ROOT_SESSION:
                     sessions.append(items.decode_session_row(key, item))
         customer = cls(
             project_id, root, record, tuple(contributions), tuple(sessions), tuple(owned)

@@ -10,6 +10,7 @@ from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.records import SessionRow
 from hardlink.queries.customer import Customer
 from hardlink.storage import items, keys, nodes
+from hardlink.storage.sessions import find_sessions
 from hardlink.storage.store import Store
 
 _MOST_HOPS = 3
@@ -39,17 +40,13 @@ def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
 
 def _read_customer(store: Store, project_id: str, node: Node) -> Customer:
     partition = keys.node_head(project_id, node).partition
-    rows = store.scan("customers", partition, keys.HEAD, keys.end_of_prefix("s/"))
+    rows = store.scan("customers", partition, keys.HEAD, keys.end_of_prefix(keys.ROOT_SESSION))
     return Customer.from_items(project_id, node, rows)
 
 
 def _profile_sessions(store: Store, project_id: str, profile: Node) -> Iterator[SessionRow]:
     """Read the sessions of a profile that is linked to no customer."""
-    rows = nodes.read_rows(store, project_id, profile, "m/")
-    heads = [keys.session_head(project_id, name.removeprefix("m/")) for name, _ in rows]
-    found = store.get(heads) if heads else []
-    for key, item in zip(heads, found, strict=True):
-        if item:
-            row = items.session_row(items.decode_session(key, item))
-            if row.profile == profile:
-                yield row
+    ids = nodes.read_session_ids(store, project_id, profile)
+    for session in find_sessions(store, project_id, ids):
+        if session.profile == profile:
+            yield items.session_row(session)

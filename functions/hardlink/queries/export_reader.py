@@ -22,7 +22,14 @@ from hardlink.storage import keys
 from hardlink.storage.sessions import read_session
 from hardlink.storage.store import Store
 
-_VIEW_ROWS = (keys.HEAD, "i/", "l/", "m/", "p/", "s/")
+_VIEW_ROWS = (
+    keys.HEAD,
+    keys.CUSTOMER_IDENTIFIER,
+    keys.LINK_ENTRY,
+    keys.PROFILE_SESSION,
+    keys.CONTRIBUTION,
+    keys.ROOT_SESSION,
+)
 """Sort keys of the rows from which a customer is folded."""
 
 Event = Mapping[str, Any]
@@ -199,6 +206,7 @@ def _customer_of_partition(project_id: str, partition: str, rows: Rows) -> Custo
 def _profile_sessions(profile: Node, rows: Rows) -> Iterator[SessionRow]:
     """List the sessions of an anonymous profile, from the rows that name them."""
     for key, item in rows:
-        if key.item.startswith("m/"):
+        if key.item.startswith(keys.PROFILE_SESSION):
             created = int(item["created"])
-            yield SessionRow(key.item.removeprefix("m/"), profile, created, created, created)
+            session = key.item.removeprefix(keys.PROFILE_SESSION)
+            yield SessionRow(session, profile, created, created, created)

@@ -101,7 +101,7 @@ class LiveFeed:
     def _session_bounds(self, project_id: str, cursor: Cursor) -> Iterator[Key]:
         """Scan the bounds of sessions that may hold new entries, each session once."""
         first = keys.active_session(project_id, cursor.happened_from, "")
-        last = cursor.bound or keys.end_of_prefix("s/")
+        last = cursor.bound or keys.end_of_prefix(keys.ACTIVE_SESSION)
         if last < first.item:  # the rest of the sweep expired since the cursor was given
             return
         seen: set[str] = set()
@@ -117,9 +117,9 @@ class LiveFeed:
     def _read_session_page(self, project_id: str, cursor: Cursor, bound: Key) -> _SessionPage:
         """Read the new entries of a session: one query, and no more where nothing is new."""
         is_resumed = bound.item == cursor.bound and bool(cursor.item)
-        first = cursor.item if is_resumed else f"e/{cursor.happened_from:016d}/"
+        first = cursor.item if is_resumed else keys.first_event_item(cursor.happened_from)
         head = keys.session_head(project_id, keys.active_session_id(bound))
-        last = keys.end_of_prefix("n/")
+        last = keys.end_of_prefix(keys.CALL_NOTE)
         scan = self._store.scan("sessions", head.partition, first, last, page=MOST_ITEMS)
         rows = list(islice(scan, MOST_ITEMS + 1))
         next_item = rows[MOST_ITEMS][0].item if len(rows) > MOST_ITEMS else None
@@ -150,7 +150,7 @@ class LiveFeed:
 
     def _entries_of(self, session: Session, key: Key, item: Item) -> Iterator[_Entry]:
         """List the entries of an item: an event, or a note's verdicts and late events."""
-        if key.item.startswith("n/"):
+        if key.item.startswith(keys.CALL_NOTE):
             yield from self._note_entries(session, key, item)
         elif not event_store.is_expired(item, self._clock()):
             yield self._event_entry(session, key.item, 0, key, item)
@@ -162,7 +162,9 @@ class LiveFeed:
             shown = {**verdict, "customer": _customer_reference(session)}
             yield _Entry(key.item, number, shown, json_size(verdict))
             number += 1
-        late_keys = [key._replace(item=f"e/{time:016d}/{id_}") for time, id_ in note.late]
+        late_keys = [
+            key._replace(item=f"{keys.first_event_item(time)}{id_}") for time, id_ in note.late
+        ]
         stored = self._store.get(late_keys) if late_keys else []
         for late_key, event in zip(late_keys, stored, strict=True):
             if event and not event_store.is_expired(event, self._clock()):
@@ -198,7 +200,7 @@ def _was_answered(entry: _Entry, cursor: Cursor) -> bool:
 
 
 def _receipt_time(key: Key, item: Item) -> int:
-    return keys.note_time(key) if key.item.startswith("n/") else int(item["received"])
+    return keys.note_time(key) if key.item.startswith(keys.CALL_NOTE) else int(item["received"])
 
 
 def _received(shown: dict[str, Any]) -> str:

@@ -95,7 +95,7 @@ class SessionEvents:
             return
         now = self._clock()
         partition = keys.session_head(project_id, session).partition
-        first, last = f"e/{start:016d}/", f"e/{end:016d}"
+        first, last = keys.first_event_item(start), keys.first_event_item(end)
         scan = self._store.scan("sessions", partition, first, last, newest_first=True, page=page)
         for key, item in scan:
             if not event_store.is_expired(item, now):

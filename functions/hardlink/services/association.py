@@ -19,6 +19,7 @@ from hardlink.domain.times import END
 from hardlink.domain.values import Values
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.sessions import find_session, find_sessions
 from hardlink.storage.store import (
     MOST_ACTIONS,
     Action,
@@ -160,7 +161,7 @@ class Association:
             yield from nodes.read_linked_profiles(self._store, project_id, node)
 
     def _rehome_session(self, project_id: str, id_: str) -> None:
-        session = nodes.read_session(self._store, project_id, id_)
+        session = find_session(self._store, project_id, id_)
         if session and not session.is_erased:
             self.rehome(project_id, session.profile, only_session=id_)
 
@@ -211,7 +212,7 @@ class Association:
         if profile.node.type != PROFILE:
             return []
         ids = [only_session] if only_session else self._session_ids(profile)
-        found = nodes.read_sessions(self._store, profile.project_id, ids)
+        found = find_sessions(self._store, profile.project_id, ids)
         return [session for session in found if session.profile == profile.node]
 
     def _session_ids(self, profile: _Profile) -> list[str]:

@@ -123,10 +123,8 @@ class Consents:
     def _set_sessions(self, call: Call, profile: Node, rev: int, *, denied: bool) -> None:
         """Write the sessions with another consent. Raises `ConditionFailed`."""
         unchanged = Check(keys.node_head(call.project_id, profile), Rev(rev))
-        members = nodes.read_rows(self._store, call.project_id, profile, "m/")
-        item_keys = [
-            keys.session_head(call.project_id, name.removeprefix("m/")) for name, _ in members
-        ]
+        ids = nodes.read_session_ids(self._store, call.project_id, profile)
+        item_keys = [keys.session_head(call.project_id, id_) for id_ in ids]
         for key, item in zip(item_keys, self._store.get(item_keys), strict=True):
             if item and "erased_at" not in item and bool(item.get("denied", False)) != denied:
                 self._store.write([unchanged, _set_denied(key, denied=denied)])

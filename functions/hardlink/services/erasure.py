@@ -22,6 +22,7 @@ from hardlink.domain.values import to_json
 from hardlink.services.erasure_tasks import Tasks
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.sessions import find_session
 from hardlink.storage.store import (
     MOST_ACTIONS,
     Absent,
@@ -174,7 +175,7 @@ class Erasure:
         A customer's own session is deleted, as it is named after them.
         """
         for _ in optimistic_retries():
-            session = nodes.read_session(self._store, tasks.project_id, session_id)
+            session = find_session(self._store, tasks.project_id, session_id)
             if session is None or session.profile != node:
                 return
             now = self._clock()

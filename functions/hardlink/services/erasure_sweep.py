@@ -19,6 +19,7 @@ from hardlink.services.erasure import Erasure
 from hardlink.services.erasure_tasks import Tasks
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.sessions import find_session
 from hardlink.storage.store import (
     Absent,
     Action,
@@ -143,7 +144,7 @@ class ErasureSweep:
         rows = self._store.scan("sessions", partition, kind, keys.end_of_prefix(kind))
         stale = [key for key, _ in rows if keys.active_session_id(key) in session_ids]
         for row in stale:
-            session = nodes.read_session(self._store, project_id, keys.active_session_id(row))
+            session = find_session(self._store, project_id, keys.active_session_id(row))
             if (
                 session is None or session.is_erased
             ):  # one that begins anew from here on adds a row of its own

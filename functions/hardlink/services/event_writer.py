@@ -135,7 +135,7 @@ class EventWriter:
         times = [one.stored.time for one in judged.events]
         places: list[Place] = []
         for first, last in _ranges_around(times, jitter):
-            low, high = f"e/{first:016d}/", f"e/{last + 1:016d}"
+            low, high = keys.first_event_item(first), keys.first_event_item(last + 1)
             for key, _ in self._store.scan("sessions", partition, low, high):
                 places.append((keys.event_time(key), key.item.split("/", 2)[2]))
         return places

@@ -7,7 +7,7 @@ from itertools import islice
 
 from hardlink.domain import records
 from hardlink.domain.graph import PROFILE, Entry, Node, profile_node
-from hardlink.domain.records import Item, Key, Record, Session
+from hardlink.domain.records import Item, Key, Record
 from hardlink.storage import items, keys
 from hardlink.storage.store import Store
 
@@ -93,19 +93,6 @@ def read_linked_profiles(store: Store, project_id: str, soft: Node) -> list[Node
 def read_session_ids(store: Store, project_id: str, profile: Node) -> list[str]:
     """Read the IDs of a profile's sessions."""
     return read_row_names(store, project_id, profile, keys.PROFILE_SESSION)
-
-
-def read_session(store: Store, project_id: str, id_: str) -> Session | None:
-    """Read a session, also one that was erased."""
-    key = keys.session_head(project_id, id_)
-    item = store.get([key])[0]
-    return items.decode_session(key, item) if item else None
-
-
-def read_sessions(store: Store, project_id: str, ids: Sequence[str]) -> list[Session]:
-    """Read those sessions that exist, also those that were erased."""
-    found = read_items(store, [keys.session_head(project_id, id_) for id_ in ids])
-    return [items.decode_session(key, item) for key, item in found.items()]
 
 
 def read_items(store: Store, item_keys: Sequence[Key]) -> dict[Key, Item]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hardlink.domain.call import new_id
-from hardlink.domain.graph import PROFILE, Node
+from hardlink.domain.graph import Node
 from hardlink.domain.records import Item, Key
 from hardlink.domain.times import SECOND
 from hardlink.services.association import Association
@@ -25,7 +25,7 @@ from hardlink.storage.store import WHOLE, Part, Store
 from hardlink.web.wiring import read_clock
 from infra.operations.redrive.recording_store import RecordingStore
 
-_DERIVED_ROWS = ("p/", "s/")
+_DERIVED_ROWS = (keys.CONTRIBUTION, keys.ROOT_SESSION)
 _KINDS = (HEAD, ERASURE, *_DERIVED_ROWS)
 HardTypes = Mapping[str, frozenset[str]]
 """The hard identifier types of each project."""
@@ -112,20 +112,15 @@ class Redrive:
 
     def _related_nodes(self, project: str, root: Node) -> Iterator[Node]:
         """Soft identifiers and profiles of a customer, with repetitions."""
-        soft = [root, *self._referenced_nodes(project, root, "i/")]
+        soft = [root, *nodes.read_named_nodes(self._store, project, root, keys.CUSTOMER_IDENTIFIER)]
         yield from soft
-        yield from self._referenced_nodes(project, root, "p/")
+        yield from nodes.read_named_nodes(self._store, project, root, keys.CONTRIBUTION)
         for node in soft:
-            for name, _ in nodes.read_rows(self._store, project, node, "c/"):
-                yield Node(PROFILE, name.removeprefix("c/"))
-        for name, _ in nodes.read_rows(self._store, project, root, "s/"):
-            profile = self._read_profile(project, name.removeprefix("s/"))
+            yield from nodes.read_linked_profiles(self._store, project, node)
+        for session in nodes.read_row_names(self._store, project, root, keys.ROOT_SESSION):
+            profile = self._read_profile(project, session)
             if profile:
                 yield profile
-
-    def _referenced_nodes(self, project: str, root: Node, kind: str) -> list[Node]:
-        rows = nodes.read_rows(self._store, project, root, kind)
-        return [Node.parse(name.removeprefix(kind)) for name, _ in rows]
 
     def _run_nodes(self, project: str, related: Iterable[Node]) -> Iterator[Outcome]:
         for node in dict.fromkeys(related):
@@ -169,10 +164,10 @@ class Redrive:
         return owners
 
     def _row_owner(self, row: Key) -> Node | None:
-        if row.item.startswith("p/"):
-            return Node.parse(row.item.removeprefix("p/"))
+        if row.item.startswith(keys.CONTRIBUTION):
+            return Node.parse(row.item.removeprefix(keys.CONTRIBUTION))
         project, _ = keys.split_partition(row.partition)
-        return self._read_profile(project, row.item.removeprefix("s/"))
+        return self._read_profile(project, row.item.removeprefix(keys.ROOT_SESSION))
 
     def _read_profile(self, project: str, session: str) -> Node | None:
         key = keys.session_head(project, session)

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hardlink.domain.records import Item, Key, Table
-from hardlink.storage.keys import HEAD
+from hardlink.storage import keys
 from hardlink.storage.store import WHOLE, Action, Check, Delete, Part, Store
 
 _ROW_NAMES = {
-    HEAD: "customer of a session",
-    "h/": "home",
-    "p/": "contribution",
-    "s/": "session row",
+    keys.HEAD: "customer of a session",
+    keys.ROOT_REFERENCE: "home",
+    keys.CONTRIBUTION: "contribution",
+    keys.ROOT_SESSION: "session row",
 }
 
 
