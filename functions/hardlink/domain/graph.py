@@ -164,7 +164,9 @@ def merging_link(entries: Iterable[Entry]) -> Entry | None:
     first = min(live, key=_effective_order, default=None)
     if first is None or first.link == NOBODY:
         return None
-    return first if first.starts_span and first.rule == "first" else None
+    # policy `move` writes entries that start no span
+    is_merge = first.starts_span and first.rule == "first"
+    return first if is_merge else None
 
 
 def current_owner(entries: Iterable[Entry]) -> Node | None:

@@ -104,6 +104,13 @@ class Customer:
         rows = [row for row in self.sessions if not synthetic_ids.is_synthetic(row.session)]
         return sorted(rows, key=_creation_order)
 
+    def first_session(self, profile: Node) -> str | None:
+        """Find the ID of a profile's first visit."""
+        for row in self.visits:
+            if row.profile == profile:
+                return row.session
+        return None
+
     @property
     def current_sessions(self) -> list[str]:
         """The sessions whose next event will be this customer's, oldest first."""

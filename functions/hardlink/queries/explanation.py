@@ -18,27 +18,31 @@ class NodeEntry(NamedTuple):
     node: Node
     entry: Entry
 
+    @property
+    def is_shown(self) -> bool:
+        """True for links; owners of identifiers and links to erased customers are not shown."""
+        return self.entry.link not in (None, NOBODY)
+
 
 def explain_session(store: Store, project_id: str, session: Session) -> dict[str, Any]:
     """Answer `GET /sessions/{id}`: the session's customer and all links behind it, newest first.
 
     Links that were undone or replaced are listed as well.
     """
-    history = _read_entries(store, project_id, session.profile)
-    root = newest_root(fold_spans(entry for _, entry in history))
-    chain = list(history)
-    for target in _targets(history):
+    chain = _read_entries(store, project_id, session.profile)
+    root = _current_target(chain)
+    for target in _list_targets(chain):
         onward = _read_entries(store, project_id, target)
+        # the profile may link to a soft identifier, which links to the customer in turn
         if target == root:
-            root = newest_root(fold_spans(entry for _, entry in onward)) or root
-        chain += [one for one in onward if one.entry.link]
-    shown = [one for one in chain if one.entry.link != NOBODY]
-    shown.sort(key=_write_order, reverse=True)
+            root = _current_target(onward) or root
+        chain += onward
+    chain.sort(key=_write_order, reverse=True)
     return {
         "session": {"id": session.id},
         "profile": {"id": session.profile.value},
         "customer": {"type": root.type, "value": root.value} if root else None,
-        "why": [_explain_entry(one) for one in shown],
+        "why": [_explain_entry(one) for one in chain if one.is_shown],
     }
 
 
@@ -65,12 +69,16 @@ def _read_entries(store: Store, project_id: str, node: Node) -> list[NodeEntry]:
     return [NodeEntry(node, entry) for entry in nodes.read_history(store, project_id, node)]
 
 
-def _targets(history: Iterable[NodeEntry]) -> Sequence[Node]:
+def _current_target(history: Iterable[NodeEntry]) -> Node | None:
+    return newest_root(fold_spans(entry for _, entry in history))
+
+
+def _list_targets(history: Iterable[NodeEntry]) -> Sequence[Node]:
     """List the nodes that a profile was ever linked to, each once."""
     targets: dict[Node, None] = {}
-    for _, entry in history:
-        if entry.link and entry.link != NOBODY:
-            targets[entry.link] = None
+    for one in history:
+        if one.entry.link and one.is_shown:
+            targets[one.entry.link] = None
     return list(targets)
 
 

@@ -98,17 +98,22 @@ def merge_events(customer: Customer, query: EventQuery) -> list[TimelineEvent]:
         return []
     found: list[TimelineEvent] = []
     for profile, notice in customer.list_merges():
-        sessions = [row for row in customer.visits if row.profile == profile]
-        if sessions and query.since <= notice.effective_at < query.until:
-            merged = _merge_event(sessions[0].session, profile.value, notice)
-            if query.selects(derived_events.MERGE, merged.position):
-                found.append(merged)
-    return found
+        session = customer.first_session(profile)
+        # a visitor known by the shop's backend alone made no visit: nothing to show
+        if session is not None:
+            found.append(_merge_event(session, profile.value, notice))
+    return [one for one in found if _includes_merge(query, one)]
 
 
 def _merge_event(session: str, profile: str, notice: MergeNotice) -> TimelineEvent:
     event = derived_events.merge_event(notice.effective_at, profile, notice.source)
     return TimelineEvent(event, SessionInterval(session, profile, 0, END, END, END))
+
+
+def _includes_merge(query: EventQuery, merged: TimelineEvent) -> bool:
+    """Check time and position of a merge: it lies in no interval that would be clipped."""
+    is_in_time = query.since <= merged.event.time < query.until
+    return is_in_time and query.selects(derived_events.MERGE, merged.position)
 
 
 def sessions_to_read(limit: int, found: int, read: int, most: int) -> int:
