@@ -22,6 +22,7 @@ def estimate_offset(received: int, sent: int | None, happened: Iterable[int]) ->
     if sent is not None:
         return 0 if abs(received - sent) <= _LATENCY else received - sent
     times = list(happened)
+    # if all are that far ahead it is the clock, and no mistake of one event
     plausible = [time for time in times if time <= received + DAY] or times
     return min(0, received - max(plausible, default=received))
 

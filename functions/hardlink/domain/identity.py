@@ -59,7 +59,7 @@ class Claim(NamedTuple):
 
 def decide(claim: Claim, reader: ForestReader) -> Decision:
     """Decide what a claim changes. Raises `Refused` where a rule forbids it."""
-    reader.load(claim.nodes)
+    reader.load(claim.nodes)  # one request for all that the claim names
     changes = ChangeSet(
         reader,
         claim.hard_types,
@@ -168,6 +168,7 @@ def _bring_along(changes: ChangeSet, soft: Sequence[Node], customer: Node) -> No
         if owner == customer:
             continue
         if owner and changes.is_hard(owner):
+            # look-ups follow the newer customer, and no history moves (rule 6)
             changes.set_owner(node, customer)
             continue
         for member in dict.fromkeys((owner or node, node)):
@@ -215,7 +216,8 @@ def _relink_now(changes: ChangeSet, claim: Claim, profile: Node, customer: Node)
     state = changes.state(profile)
     current = changes.resolve_root(state.link) if state.link else None
     if current == customer:
-        return
+        return  # repeated calls write nothing (I6)
+    # later than every other link, also where two calls came in the same microsecond
     effective_at = max(claim.effective_at, state.effective_at + 1)
     changes.add_link(profile, _entry(claim, current, customer, effective_at), target=customer)
 

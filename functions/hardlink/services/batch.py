@@ -53,6 +53,7 @@ class ParsedEvent(NamedTuple):
     def time(self, call: Call, session: Session) -> int:
         """Return the server time, in the payload's order where the device names none."""
         if self.device_time is None:
+            # a microsecond apart, as events are read in order of time
             return call.now + self.number
         return clock_skew.correct_time(self.device_time, session.offset)
 
@@ -159,6 +160,7 @@ def _parse_event(command: Track, number: int, body: object) -> ParsedEvent | Ver
         device_time = commands.parse_event_time(event, number)
     except Invalid as error:
         shown_id = id_ or _given_text(body, "id")
+        # one invalid event must not keep back the others (I10: every event gets a verdict)
         return Verdict(shown_id, "rejected", error.message, error.field)
     if not (command.options.saves and event.options.saves):
         return Verdict(id_, "dropped", "not saved: the options say so")

@@ -70,7 +70,7 @@ class Consents:
                 return session  # the visitor had opted out before the erasure, and that stays so
             try:
                 rev = self._write(call, reader, session, opening, denied=denied)
-                if opening is None or not opening.is_new_profile:
+                if opening is None or not opening.is_new_profile:  # a new one has no other session
                     self._set_sessions(call, session.profile, rev, denied=denied)
             except ConditionFailed:
                 continue
@@ -87,6 +87,7 @@ class Consents:
             return known, None
         opening = self._sessions.plan_opening(call, reader, visit, known)
         if opening.session.denied:
+            # who opted out is recognised, and no session of theirs is recorded
             return opening.without_session(), None
         return opening.session, opening
 

@@ -83,6 +83,7 @@ class EventWriter:
                 field = f"events[{parsed.number}].{part}"
                 verdicts[parsed.number] = Verdict(event.id, "rejected", reason, field)
             elif one.place in judged:
+                # a batch of inserts names every key once (see `Store.insert`)
                 verdicts[parsed.number] = Verdict(event.id, "duplicate")
             else:
                 judged[one.place] = one
@@ -144,6 +145,7 @@ class EventWriter:
         """Write the events, after the bound of their times, at which readers stop."""
         last = max(one.stored.time for one in judged.events)
         self._sessions.raise_latest(call, session, last)
+        # an order's event is written together with the row of the order, so not in a batch
         plain = [one for one in judged.events if one.parsed.order is None]
         added = event_store.insert_events(
             self._store, call.project_id, session.id, [one.stored for one in plain]

@@ -70,6 +70,7 @@ class Links:
         """
         for _ in optimistic_retries():
             reader = self.reader(call.project_id)
+            # before the decision: what predates an erasure is left out, not refused
             check_not_erased(reader, claim.nodes, claim.effective_at)
             plan = plan_identify(call, reader, claim, said)
             try:
@@ -142,6 +143,7 @@ class Links:
             reader = self.reader(call.project_id)
             check_not_erased(reader, [root], effective_at)
             if not reader.record(root).state.rev:
+                # it was there when the link was written: values must not bring it back (I8)
                 raise BeforeErasure(call.now)
             try:
                 self.write(_with_values(call, root, {}, reader.records, portion, []))
@@ -166,6 +168,7 @@ def plan_identify(
     records = reader.records
     _check_room_for_values(records[decision.customer], said)
     actions = _link_actions(call, decision, records)
+    # one action is kept for the root, which the values write though the link does not
     first, later = _portions(said, MOST_ACTIONS - reserved - len(actions) - 1)
     combined = _with_values(call, decision.customer, decision.states, records, first, actions)
     return LinkPlan(decision, combined, later)
@@ -247,6 +250,7 @@ def _check_room_for_profile(
     if claim.profile is None or entry is None or entry.link is None:
         return
     is_new = not reader.record(decision.customer).state.rev
+    # neither needs the query, which is a request more on every login
     if is_new or synthetic_ids.is_synthetic(claim.profile.value):  # a customer has one of those
         return
     most = call.project.profiles_a_customer
@@ -292,6 +296,7 @@ def _state_actions(
         record = records[node]
         actions.append(_put(project_id, node, record._replace(state=state), created))
         if node.type != PROFILE and not record.state.rev:
+            # an erasure deletes the node, so only its tombstone tells that one came in between
             actions.append(_check_tombstone(project_id, node, record.last_erased_at))
     for node, rev in decision.checks.items():
         actions.append(Check(keys.node_head(project_id, node), Rev(rev)))
@@ -351,6 +356,7 @@ def _with_values(
 ) -> list[Action]:
     """Add to a decision's actions those that write what is new of these values to its root."""
     record = records[root]
+    # the nodes between profile and root were read for the decision, so this costs no request
     others = [found.values for node, found in records.items() if node != root]
     changed = values.changed(record.values, _unknown_values(said, others))
     if not changed:

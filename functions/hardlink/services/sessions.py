@@ -182,6 +182,7 @@ class Sessions:
             session = session._replace(erased=((0, named.erased_at + 1),), denied=denied)
         if named and named.record.exists:
             return _join_profile(session, named, visit)
+        # always a new ID for an unknown profile: a made-up one could be another visitor's (rule 1)
         new_profile = profile_node(synthetic_ids.profile_id_like(session.id, self._new_id()))
         if named and (named.erased_at or call.source.static_profile_id):
             new_profile = named.profile
@@ -233,6 +234,8 @@ class Sessions:
             return
         latest = time + AHEAD
         key = keys.session_head(call.project_id, session.id)
+        # the index first: a session that is listed too early costs a reader one look, and one
+        # that is not listed hides its events
         self._store.write([activity.put_active_session(call.project_id, session.id, latest)])
         with suppress(ConditionFailed):  # another call raised it further
             raised: Item = {"latest": latest, "last_event_at": time}
@@ -302,6 +305,7 @@ def _take_over(session: Session, visit: Visit, erased: Session) -> Session:
 def _profile_action(call: Call, opening: Opening) -> Action:
     head = keys.node_head(call.project_id, opening.session.profile)
     if not opening.is_new_profile:
+        # a consent or an erasure written meanwhile must reach this session too
         return Check(head, Rev(opening.profile_rev))
     record = Record(State(rev=1), call.now, denied=opening.session.denied)
     return Put(head, items.encode_record(record), Absent())

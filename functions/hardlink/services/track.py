@@ -83,6 +83,7 @@ class Tracking:
         update = VisitorUpdate.of_track(command, ids)
         visit = _make_visit(command, batch, session_id, linked)
         if not update.is_empty():
+            # what a call says of its visitor needs a session, whatever its options say of events
             visit = visit._replace(is_opened=True)
         outcome = self._visitors.apply(call, visit, batch, update)
         session = outcome.session
@@ -106,6 +107,7 @@ class Tracking:
     ) -> Answer:
         batch, warnings = _drop_denied(outcome)
         if outcome.clock_changed and batch.events:
+            # before the events, so that a call that repeats them dates them alike
             self._sessions.store_clock_offset(call, session)
         judged = self._writer.store(call, session, command, batch)
         is_own = synthetic_ids.is_synthetic(session.id)
