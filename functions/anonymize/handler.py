@@ -14,7 +14,7 @@ service = caller.service()
 
 @entrypoint
 def handler(request: Request) -> Answer:
-    """See `Service.anonymize`."""
+    """Give a session's device a new visitor, see `Service.anonymize`."""
     command = commands.read(Anonymize, request.json)
     return Answer(
         service.anonymize(

@@ -14,7 +14,7 @@ service = caller.service()
 
 @entrypoint
 def handler(request: Request) -> Answer:
-    """See `Service.consent`."""
+    """Grant or deny tracking, see `Service.consent`."""
     command = commands.read(Consent, request.json)
     return Answer(
         service.consent(caller.authenticate(request, command.write_key, sent=command.sent), command)

@@ -14,7 +14,7 @@ service = caller.service()
 
 @entrypoint
 def handler(request: Request) -> Answer:
-    """See `Service.identify`."""
+    """Link a session's visitor to a customer, see `Service.identify`."""
     command = commands.read(Identify, request.json)
     return Answer(
         service.identify(

@@ -14,7 +14,7 @@ service = caller.service()
 
 @entrypoint
 def handler(request: Request) -> Answer:
-    """See `Service.update`."""
+    """Set values of a visitor or customer, see `Service.update`."""
     command = commands.read(Update, request.json)
     return Answer(
         service.update(caller.authenticate(request, command.write_key, sent=command.sent), command)

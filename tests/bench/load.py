@@ -216,10 +216,10 @@ def _read_back(engine: Engine, found: Found) -> None:
         *wrong[:20],
         *(f"{one} was accepted, and isn't there" for one in accepted - there),
     ]
-    reading = ReadApi(engine.store, sources, lambda: time.time_ns() // 1000)
+    queries = ReadApi(engine.store, sources, lambda: time.time_ns() // 1000)
     whose = _by_customer(found)
     for who, expected in whose.items():
-        shown = set(_timeline(reading, who))
+        shown = set(_timeline(queries, who))
         found.associated += len(expected & shown)
         found.lost += [f"{id_} is {who}'s, and isn't shown" for id_ in expected - shown]
 
@@ -243,12 +243,12 @@ def _by_customer(found: Found) -> dict[str, set[str]]:
     return whose
 
 
-def _timeline(reading: ReadApi, who: str) -> Iterator[str]:
+def _timeline(queries: ReadApi, who: str) -> Iterator[str]:
     query = {"limit": "1000"}
     node = Node("registered", who)
     with suppress(NotFound):
         while True:
-            page = reading.read_customer_events(SPACE, node.type, node.value, query.get)
+            page = queries.read_customer_events(SPACE, node.type, node.value, query.get)
             yield from (event["id"] for event in page["events"])
             if page["cursor"] is None:
                 return
