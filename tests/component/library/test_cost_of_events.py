@@ -25,11 +25,11 @@ def test_the_figures_are_printed_with_their_goals(
     used = Usage(1, api=1, calls=1, gb_seconds=0.005, reads=1, writes=1, log=100)
     steady = {"single": used, "batches of 10": used._replace(events=10)}
     costs = cost.Costs(steady, Usage(0, writes=8))
-    monkeypatch.setattr(cost, "measure", lambda _: costs)
+    monkeypatch.setattr(cost, "measure_cost", lambda _: costs)
     assert cost.main([]) == 0
     assert "goal 2.05: held" in capsys.readouterr().out
     dear = cost.Costs({**steady, "single": used._replace(writes=2)}, costs.visit)
-    monkeypatch.setattr(cost, "measure", lambda _: dear)
+    monkeypatch.setattr(cost, "measure_cost", lambda _: dear)
     assert cost.main([]) == 1
     said = capsys.readouterr().out
     assert "goal 2.05: MISSED" in said

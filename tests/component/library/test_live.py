@@ -162,8 +162,8 @@ def test_what_is_stored_late_by_a_slow_call_is_told(world: World, onlooker: Onlo
 def test_many_sessions_and_many_events_come_in_parts(
     world: World, onlooker: Onlooker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "SESSIONS", 20)
-    monkeypatch.setattr(live, "ITEMS", 7)
+    monkeypatch.setattr(live, "MOST_SESSIONS", 20)
+    monkeypatch.setattr(live, "MOST_ITEMS", 7)
     sent = set()
     for number in range(50):
         names = [f"{number}-{n}" for n in range(number % 19)]

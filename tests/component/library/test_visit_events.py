@@ -281,10 +281,10 @@ def test_a_new_session_joins_the_profile_that_is_passed_on(world: World) -> None
     """TR-18."""
     first = world.track("s1", VIEW)["profile"]
     other = world.track("s2", VIEW)["profile"]
-    assert world.track("s3", VIEW, referred=first)["profile"] == first
-    assert world.track("s4", VIEW, profile=other, referred=first)["profile"] == first
-    assert world.track("s5", VIEW, profile=other, referred="unknown")["profile"] == other
-    assert world.track("s2", VIEW, referred=first)["profile"] == other
+    assert world.track("s3", VIEW, forwarded_profile=first)["profile"] == first
+    assert world.track("s4", VIEW, profile=other, forwarded_profile=first)["profile"] == first
+    assert world.track("s5", VIEW, profile=other, forwarded_profile="unknown")["profile"] == other
+    assert world.track("s2", VIEW, forwarded_profile=first)["profile"] == other
 
 
 def test_an_order_of_nobody_stays_nobodys(world: World) -> None:

@@ -51,7 +51,7 @@ def test_a_service_that_still_grows_is_seen(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grown = Found(memory=[90_000, 100_000, 104_000])
-    monkeypatch.setattr(load, "measure", lambda *_: grown)
+    monkeypatch.setattr(load, "measure_load", lambda *_: grown)
     monkeypatch.setattr(os, "environ", dict(os.environ))
     assert load.main([]) == 0
     grown.memory[2] = 106_000
