@@ -163,13 +163,16 @@ def _asked(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str
 
 
 def _set_values(shop: Shop) -> None:
-    """Attributes and segments of a visitor whom no identifier names, in every dialect that has them."""
-    shop.write("/track", "plain", events=[{"type": "view"}], attributes={"color": "red"})
-    shop.activity("plain2", segments=["vip"])
-    data = {"customer_ids": {"cookie": "plain3"}, "properties": {"color": "red"}}
-    shop.commands({"name": "customers", "data": data})
-    shop.messages({"type": "identify", "anonymousId": "plain4", "traits": {"color": "red"}})
-    shop.webhook("plain5", firstname="Gordon")
+    """Values of a visitor whom no identifier names: of a new session, then of a known one, which reads the profile."""
+    for color in ("red", "green"):
+        values = {"color": color}
+        shop.write("/track", "plain", events=[{"type": "view"}], attributes=values)
+        shop.write("/update", "plain6", properties=values)
+        shop.activity("plain2", segments=[color])
+        data = {"customer_ids": {"cookie": "plain3"}, "properties": values}
+        shop.commands({"name": "customers", "data": data})
+        shop.messages({"type": "identify", "anonymousId": "plain4", "traits": values})
+        shop.webhook("plain5", firstname=color)
 
 
 def _tell_orders(shop: Shop) -> None:
