@@ -24,15 +24,24 @@ from infra.stages import StagesError
 
 def main(arguments: Sequence[str]) -> None:
     """Synthesize the stack, and print the folder of the template."""
-    parser = argparse.ArgumentParser(prog="python -m infra.app", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.app", description=main.__doc__
+    )
     parser.add_argument(
-        "-c", action="append", default=[], metavar="KEY=VALUE", help="context, as in `cdk deploy`"
+        "-c",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="context, as in `cdk deploy`",
     )
     context: dict[str, str] = {}
     for pair in parser.parse_args(arguments).c:
         key, _, value = pair.partition("=")
         context[key] = value
-    app = App(context=context, outdir=os.environ.get("CDK_OUTDIR", str(topology.ROOT / "cdk.out")))
+    app = App(
+        context=context,
+        outdir=os.environ.get("CDK_OUTDIR", str(topology.ROOT / "cdk.out")),
+    )
     try:
         compose_app(app)
     except (LayerError, UnknownStage, SourcesError, StagesError) as error:

@@ -78,7 +78,12 @@ ROUTES = (
         )
         for method in ("GET", "POST")
     ),
-    Route("POST", "/data/v2/projects/{token}/customers/{call}", "exponeadata", FEEDS_AND_EXPORTS),
+    Route(
+        "POST",
+        "/data/v2/projects/{token}/customers/{call}",
+        "exponeadata",
+        FEEDS_AND_EXPORTS,
+    ),
     Route("POST", "/data/v2/projects/{token}/consent/categories", "exponeadata", READS),
     Route("POST", "/data/v2/streams/{token}/consent/categories", "exponeadata", READS),
     Route("POST", "/orders", "orders", FEEDS_AND_EXPORTS),

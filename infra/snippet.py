@@ -31,7 +31,9 @@ def render_snippet(url: str, write_key: str) -> str:
 
     `hardlink.track(type, properties)` tracks more.
     """
-    return _SNIPPET.substitute(url=url, key=json.dumps(write_key).replace("<", "\\u003c"))
+    return _SNIPPET.substitute(
+        url=url, key=json.dumps(write_key).replace("<", "\\u003c")
+    )
 
 
 def first_browser_source(sources: Sources) -> Source | None:

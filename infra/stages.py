@@ -12,7 +12,9 @@ from hardlink.domain.schema import describe_errors
 
 StageName = Literal["dev", "prod"]
 STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
-_Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
+_Domain = Annotated[
+    str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
+]
 _Certificate = Annotated[
     str, Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+$")
 ]
@@ -57,7 +59,9 @@ class Stage(_Declared):
     @model_validator(mode="after")
     def _check_domain(self) -> Stage:
         if bool(self.domain) != bool(self.certificate):
-            raise ValueError("domain and certificate belong together: set both, or neither")
+            raise ValueError(
+                "domain and certificate belong together: set both, or neither"
+            )
         if self.cloudfront and not self.domain:
             raise ValueError("cloudfront needs a domain, and its certificate")
         if self.cloudfront and ":us-east-1:" not in str(self.certificate):

@@ -14,8 +14,12 @@ from typing import Literal
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
 # The clone's own files declare the demo, which the tests use. A shop names files of its own.
-SOURCES = Path(os.environ.get("HARDLINK_SOURCES") or ROOT / "infra" / "sources.toml").resolve()
-STAGES = Path(os.environ.get("HARDLINK_STAGES") or ROOT / "infra" / "stages.toml").resolve()
+SOURCES = Path(
+    os.environ.get("HARDLINK_SOURCES") or ROOT / "infra" / "sources.toml"
+).resolve()
+STAGES = Path(
+    os.environ.get("HARDLINK_STAGES") or ROOT / "infra" / "stages.toml"
+).resolve()
 REQUIREMENTS = ROOT / "requirements.txt"
 
 Action = Literal[
@@ -122,7 +126,10 @@ _FUNCTIONS = (
     ),
     Function(
         "exponea",
-        {"sessions": (*_OPEN, "Query", "UpdateItem", "PartiQLInsert"), "customers": _LINK},
+        {
+            "sessions": (*_OPEN, "Query", "UpdateItem", "PartiQLInsert"),
+            "customers": _LINK,
+        },
         server_keys=True,
         per_event=True,
         timeout=20,
@@ -149,7 +156,9 @@ _FUNCTIONS = (
         timeout=_GATEWAY_TIMEOUT,  # its batches are large
         memory=_BATCH_MB,
     ),
-    Function("identify", {"sessions": _OPEN, "customers": _IDENTIFY}, signing_keys=True),
+    Function(
+        "identify", {"sessions": _OPEN, "customers": _IDENTIFY}, signing_keys=True
+    ),
     Function("update", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
     Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
     Function(
@@ -161,7 +170,10 @@ _FUNCTIONS = (
         "customers",
         {
             "sessions": ("GetItem", "BatchGetItem", "Query"),
-            "customers": (*_LINK, "UpdateItem"),  # undo marks the entries of the history
+            "customers": (
+                *_LINK,
+                "UpdateItem",
+            ),  # undo marks the entries of the history
         },
         server_keys=True,
         timeout=_GATEWAY_TIMEOUT,  # an export reads everything stored about a customer

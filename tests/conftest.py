@@ -11,7 +11,11 @@ from tests.support.engines import ENVIRONMENT, MISLEADING, Unavailable, dynamodb
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
-pytest_plugins = ["tests.support.browsing", "tests.support.groups", "tests.support.parallel"]
+pytest_plugins = [
+    "tests.support.browsing",
+    "tests.support.groups",
+    "tests.support.parallel",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)

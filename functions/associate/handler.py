@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
-from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import (
+    DynamoDBRecord,
+)
 
 from hardlink import metrics
 from hardlink.domain.records import Table
@@ -64,7 +66,9 @@ def _partition(item_keys: Mapping[str, Any]) -> tuple[Table, str]:
     return table, item_keys[PARTITION[table]]
 
 
-def _handle_record(record: DynamoDBRecord, table: Table, partition: str, sort_key: str) -> None:
+def _handle_record(
+    record: DynamoDBRecord, table: Table, partition: str, sort_key: str
+) -> None:
     if sort_key == keys.ERASURE:
         _send_erasure(record, partition)
         return
@@ -78,13 +82,21 @@ def _send_erasure(record: DynamoDBRecord, partition: str) -> None:
         erasure_queue.open_queue().send(*keys.erasure_of_partition(partition))
 
 
-def _log_failure(table: Table, partition: str, sort_key: str, failure: InternalFailure) -> None:
+def _log_failure(
+    table: Table, partition: str, sort_key: str, failure: InternalFailure
+) -> None:
     fault = "not handed on" if sort_key == keys.ERASURE else "not associated"
-    logger.error(fault, table=table, key=keys.hashed_partition(partition), why=str(failure))
+    logger.error(
+        fault, table=table, key=keys.hashed_partition(partition), why=str(failure)
+    )
 
 
 def _measure_lag(record: DynamoDBRecord) -> None:
     """Record how long after the change its rows followed; DynamoDB dates it to the second."""
-    changed = record.dynamodb.approximate_creation_date_time if record.dynamodb else None
+    changed = (
+        record.dynamodb.approximate_creation_date_time if record.dynamodb else None
+    )
     if changed is not None:
-        metrics.record_duration("association_lag", int(read_clock() / 1000 - changed * 1000))
+        metrics.record_duration(
+            "association_lag", int(read_clock() / 1000 - changed * 1000)
+        )

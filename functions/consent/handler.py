@@ -17,5 +17,7 @@ def handler(request: Request) -> Answer:
     """Grant or deny tracking, see `Service.consent`."""
     command = commands.read(Consent, request.json)
     return Answer(
-        service.consent(caller.authenticate(request, command.write_key, sent=command.sent), command)
+        service.consent(
+            caller.authenticate(request, command.write_key, sent=command.sent), command
+        )
     )

@@ -29,7 +29,9 @@ def handler(request: Request) -> Answer:
 
 
 def _customer(project_id: str, request: Request) -> dict[str, Any]:
-    return queries.read_customer(project_id, request.path("type"), request.path("value"))
+    return queries.read_customer(
+        project_id, request.path("type"), request.path("value")
+    )
 
 
 def _customer_events(project_id: str, request: Request) -> dict[str, Any]:
@@ -40,7 +42,9 @@ def _customer_events(project_id: str, request: Request) -> dict[str, Any]:
 def _export(project_id: str, request: Request) -> dict[str, Any]:
     type_, value = request.path("type"), request.path("value")
     zipped = request.accepts_gzip
-    return queries.export_customer(project_id, type_, value, request.query, zipped=zipped)
+    return queries.export_customer(
+        project_id, type_, value, request.query, zipped=zipped
+    )
 
 
 def _session(project_id: str, request: Request) -> dict[str, Any]:

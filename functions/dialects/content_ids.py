@@ -23,7 +23,9 @@ class ContentIds:
         """ID of an event with this content (JSON): its digest, and for a copy its number."""
         text = to_json(content)
         # Clients send lone surrogates, which UTF-8 has no bytes for.
-        digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+        digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[
+            :_DIGITS
+        ]
         self._copies[digest] += 1
         copies = self._copies[digest]
         return digest if copies == 1 else f"{digest}-{copies}"

@@ -34,7 +34,9 @@ def _erase_customer(project_id: str, request: Request) -> Answer:
 
 
 def _erase_session(project_id: str, request: Request) -> Answer:
-    return Answer(administration.erase_session(project_id, request.path("id")), _ACCEPTED)
+    return Answer(
+        administration.erase_session(project_id, request.path("id")), _ACCEPTED
+    )
 
 
 def _read_erasure(project_id: str, request: Request) -> Answer:
@@ -62,8 +64,12 @@ def handle_call(request: Request) -> Answer:
 
 def handle_messages(event: dict[str, Any]) -> dict[str, Any]:
     """Carry out the erasures of messages; those that are not done are delivered again."""
-    unfinished = [message for message in event["Records"] if not _sweep_erasure(message)]
-    return {"batchItemFailures": [{"itemIdentifier": m["messageId"]} for m in unfinished]}
+    unfinished = [
+        message for message in event["Records"] if not _sweep_erasure(message)
+    ]
+    return {
+        "batchItemFailures": [{"itemIdentifier": m["messageId"]} for m in unfinished]
+    }
 
 
 def _sweep_erasure(message: dict[str, Any]) -> bool:

@@ -28,7 +28,9 @@ for kind in ("projects", "streams"):
     ROUTES |= {
         f"GET {base}/bundle": with_errors_by_field(web_calls.read_bundle),
         f"GET {base}/segments": with_errors_by_field(web_calls.read_segments),
-        f"POST {base}/cookies/{{cookie}}/link-ids": with_errors_by_field(web_calls.link_ids),
+        f"POST {base}/cookies/{{cookie}}/link-ids": with_errors_by_field(
+            web_calls.link_ids
+        ),
     }
 
 

@@ -34,7 +34,9 @@ def write_event(key: Key, session: Session, event: StoredEvent) -> dict[str, Any
         "kind": "event",
         "project": split_partition(key.partition)[0],
         "key": f"{key.partition}/{event.time}/{event.id}",
-        "customer": {"type": customer.type, "value": customer.value} if customer else None,
+        "customer": {"type": customer.type, "value": customer.value}
+        if customer
+        else None,
         **event.as_json(session.id, session.profile.value),
     }
 
@@ -58,7 +60,11 @@ def write_link(key: Key, entry: Entry) -> dict[str, Any]:
     }
     if not entry.undone:
         return document
-    return {**document, "key": f"{document['key']}/undone", "undone": to_iso(entry.undone)}
+    return {
+        **document,
+        "key": f"{document['key']}/undone",
+        "undone": to_iso(entry.undone),
+    }
 
 
 def _node_text(node: Node | None) -> str | None:

@@ -22,7 +22,9 @@ class Firehose:
     def __init__(self, name: str) -> None:
         self._name = name
         # One attempt: a request may fail in part, so `put` retries, and only what was refused.
-        self._client = create_client("firehose", connect_timeout=2, read_timeout=10, attempts=1)
+        self._client = create_client(
+            "firehose", connect_timeout=2, read_timeout=10, attempts=1
+        )
 
     def put(self, lines: Sequence[bytes]) -> set[int]:
         """Send lines; answers the places of those that Firehose refused in every attempt."""
@@ -45,7 +47,8 @@ class Firehose:
         """Send one request; answers the places of the lines that were refused."""
         try:
             answer = self._client.put_record_batch(
-                DeliveryStreamName=self._name, Records=[{"Data": lines[n]} for n in places]
+                DeliveryStreamName=self._name,
+                Records=[{"Data": lines[n]} for n in places],
             )
         except (BotoCoreError, ClientError):
             return list(places)
@@ -55,7 +58,9 @@ class Firehose:
         return [n for n, response in responses if "ErrorCode" in response]
 
 
-def _split_batches(lines: Sequence[bytes], places: Sequence[int]) -> Iterator[list[int]]:
+def _split_batches(
+    lines: Sequence[bytes], places: Sequence[int]
+) -> Iterator[list[int]]:
     """Split places into batches that fit one request each."""
     batch: list[int] = []
     room = MOST_BYTES

@@ -29,7 +29,9 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Forward the records of a stream; those that Firehose refused are delivered again."""
     numbers = _sequence_numbers(event["Records"])
     lines = list(_write_lines(tables(), list(numbers)))
-    refused = firehose(os.environ["HARDLINK_FORWARD_STREAM"]).put([line for _, line in lines])
+    refused = firehose(os.environ["HARDLINK_FORWARD_STREAM"]).put(
+        [line for _, line in lines]
+    )
     failed = [numbers[lines[place][0]] for place in sorted(refused)]
     metrics.count("forwarded", len(lines) - len(failed))
     metrics.count("forward_failures", len(failed))

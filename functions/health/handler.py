@@ -10,7 +10,10 @@ from hardlink.web.response import Answer
 from hardlink.web.wiring import tables
 
 store = tables()
-_PROBES = (keys.session_head("health", "probe"), keys.node_head("health", profile_node("probe")))
+_PROBES = (
+    keys.session_head("health", "probe"),
+    keys.node_head("health", profile_node("probe")),
+)
 
 
 @entrypoint

@@ -20,7 +20,8 @@ _HEADERS = {
 def handler(request: Request) -> File:
     """Return the SDK with the adapters in `?with=`, or 304 if the browser has it already."""
     script = scripts.build_script(
-        scripts.parse_adapters(request.query("with")), module=request.route.endswith(".mjs")
+        scripts.parse_adapters(request.query("with")),
+        module=request.route.endswith(".mjs"),
     )
     headers = {**_HEADERS, "etag": script.etag}
     if script.etag in (request.header("if-none-match") or ""):

@@ -29,7 +29,8 @@ def parse_adapters(text: str | None) -> tuple[str, ...]:
     names = {name.strip() for name in (text or "").split(",")} - {""}
     if unknown := names - set(ADAPTERS):
         raise Invalid(
-            f"unknown adapter {sorted(unknown)[0][:64]!r}: use any of {', '.join(ADAPTERS)}", "with"
+            f"unknown adapter {sorted(unknown)[0][:64]!r}: use any of {', '.join(ADAPTERS)}",
+            "with",
         )
     return tuple(sorted(names))
 

@@ -25,7 +25,9 @@ def read(request: Request) -> str | None:
 
 def keep(session: str) -> dict[str, str]:
     """The header that makes the browser keep it."""
-    return {"set-cookie": f"{_NAME}={quote(session, safe='')}; Max-Age={_LIFETIME}; {_FLAGS}"}
+    return {
+        "set-cookie": f"{_NAME}={quote(session, safe='')}; Max-Age={_LIFETIME}; {_FLAGS}"
+    }
 
 
 def forget() -> dict[str, str]:

@@ -34,7 +34,9 @@ def handler(request: Request) -> Answer:
 def _is_from_tracardi(request: Request) -> bool:
     if request.route == "PUT /track":
         return True
-    source = caller.deployed_sources().find_source(requests.read_write_key(request.json))
+    source = caller.deployed_sources().find_source(
+        requests.read_write_key(request.json)
+    )
     return source is not None and source.tracardi
 
 

@@ -17,5 +17,7 @@ def handler(request: Request) -> Answer:
     """Set values of a visitor or customer, see `Service.update`."""
     command = commands.read(Update, request.json)
     return Answer(
-        service.update(caller.authenticate(request, command.write_key, sent=command.sent), command)
+        service.update(
+            caller.authenticate(request, command.write_key, sent=command.sent), command
+        )
     )

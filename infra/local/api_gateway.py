@@ -25,7 +25,9 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 """Limit of API Gateway for a body."""
 _MAX_EVENT_BYTES = 6 * 1024 * 1024
 """Limit of Lambda for an event and for a result. A body in it is base64 or escaped JSON."""
-_TEXT_TYPE = re.compile(r"text/.*|application/(json|javascript|xml|[\w.-]+\+(json|xml))")
+_TEXT_TYPE = re.compile(
+    r"text/.*|application/(json|javascript|xml|[\w.-]+\+(json|xml))"
+)
 _PARAMETER = re.compile(r"\{(\w+)(\+?)\}")
 Headers = Sequence[tuple[str, str]]
 Invoke = Callable[[str, dict[str, Any]], Any]
@@ -51,7 +53,9 @@ class HttpRequest:
     def path(self) -> str:
         """The path, still encoded."""
         target = self.target
-        if not target.startswith("/"):  # the absolute form, which clients send to proxies
+        if not target.startswith(
+            "/"
+        ):  # the absolute form, which clients send to proxies
             target = urlsplit(target).path or "/"
         return target.partition("?")[0]
 
@@ -106,7 +110,9 @@ class Gateway:
             return HttpResponse(204, (*cors, *_preflight_headers()) if cors else ())
         response = self._invoke_route(self._without_own_origin(request))
         # API Gateway ignores the CORS headers of a function.
-        headers = [h for h in response.headers if not h[0].startswith("access-control-")]
+        headers = [
+            h for h in response.headers if not h[0].startswith("access-control-")
+        ]
         return HttpResponse(response.status, (*headers, *cors), response.body)
 
     def _invoke_route(self, request: HttpRequest) -> HttpResponse:
@@ -125,12 +131,16 @@ class Gateway:
             traceback.print_exc()
             return error_response(500, "Internal Server Error")
 
-    def _match_route(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    def _match_route(
+        self, method: str, path: str
+    ) -> tuple[Route, dict[str, str]] | None:
         for pattern, route in self._routes:
             match = pattern.fullmatch(path)
             if match and route.method in (method, "ANY"):
                 parameters = match.groupdict()
-                return route, {name: unquote(value) for name, value in parameters.items()}
+                return route, {
+                    name: unquote(value) for name, value in parameters.items()
+                }
         return None
 
     def _without_own_origin(self, request: HttpRequest) -> HttpRequest:
@@ -141,7 +151,9 @@ class Gateway:
         """
         if request.header("origin") not in self._own:
             return request
-        headers = tuple(header for header in request.headers if header[0].lower() != "origin")
+        headers = tuple(
+            header for header in request.headers if header[0].lower() != "origin"
+        )
         return replace(request, headers=headers)
 
     def _cors_headers(self, request: HttpRequest) -> Headers:
@@ -262,7 +274,9 @@ def _event_headers(request: HttpRequest) -> dict[str, str]:
 
 def _encode_body(request: HttpRequest) -> tuple[str, bool]:
     """Encode the body: text types as text, everything else and compressed bodies as base64."""
-    content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+    content_type = (
+        (request.header("content-type") or "").partition(";")[0].strip().lower()
+    )
     if _TEXT_TYPE.fullmatch(content_type) and not request.header("content-encoding"):
         try:
             return request.body.decode(), False

@@ -17,7 +17,8 @@ from infra.snippet import render_snippet
 
 FILES = topology.ROOT / "infra" / "local" / "demo"
 _PAGES = re.compile(
-    r"/demo(/product/[a-z]+|/(basket|checkout|order|login|account|newsletter)?)?", re.ASCII
+    r"/demo(/product/[a-z]+|/(basket|checkout|order|login|account|newsletter)?)?",
+    re.ASCII,
 )
 _FILE = re.compile(r"/demo/([a-z]+\.(?:js|css))", re.ASCII)
 _TYPES = {".css": "text/css;charset=utf-8", ".js": "text/javascript;charset=utf-8"}
@@ -44,7 +45,10 @@ class DemoShop:
         source = next(iter(sources.sources.values()))
         project = sources.projects[source.project]
         self._key = source.write_key
-        self._types = {"hard": project.first_hard_type, "email": project.email_type or ""}
+        self._types = {
+            "hard": project.first_hard_type,
+            "email": project.email_type or "",
+        }
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer with a page, a file, or the API's response."""

@@ -55,7 +55,9 @@ class Shard:
 
     def deliver(self) -> float:
         """Deliver one batch, if there is one. Return the seconds until the next attempt."""
-        with moto_engine.LOCK:  # or `idle` could see the records in neither of the two places
+        with (
+            moto_engine.LOCK
+        ):  # or `idle` could see the records in neither of the two places
             for record in moto_engine.take_records(self.table):
                 if is_wanted(self.table, record):
                     self._waiting.append(record)
@@ -85,7 +87,9 @@ class Shard:
         failures = (answer or {}).get("batchItemFailures") or []
         failed = {failure.get("itemIdentifier") for failure in failures}
         numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
-        if not failed <= set(numbers):  # Lambda takes an unknown identifier for a failure of all
+        if not failed <= set(
+            numbers
+        ):  # Lambda takes an unknown identifier for a failure of all
             return 0
         for index, number in enumerate(numbers):
             if number in failed:
@@ -100,7 +104,9 @@ class Shard:
             self.failed.append(record)
             number = record["dynamodb"]["SequenceNumber"]
             print(
-                f"streams: gave up on record {number} of {self.table}", file=sys.stderr, flush=True
+                f"streams: gave up on record {number} of {self.table}",
+                file=sys.stderr,
+                flush=True,
             )
             return 0
         return min(_MAX_PAUSE, self._first_pause * 2.0 ** (self._tries - 1))
@@ -118,7 +124,9 @@ class StreamPollers:
     def running(self) -> Iterator[None]:
         """Deliver in the background during a `with` block."""
         threads = [
-            threading.Thread(target=self._run, args=pair, name=f"stream-{pair[0].table}")
+            threading.Thread(
+                target=self._run, args=pair, name=f"stream-{pair[0].table}"
+            )
             for pair in zip(self.shards, self._wakers, strict=True)
         ]
         with ExitStack() as stack:
@@ -169,7 +177,9 @@ def matches_filter(pattern: Any, value: Any) -> bool:
         return any(_matches_condition(condition, value) for condition in pattern)
     if not isinstance(value, Mapping):
         return False
-    return all(matches_filter(inner, value.get(name)) for name, inner in pattern.items())
+    return all(
+        matches_filter(inner, value.get(name)) for name, inner in pattern.items()
+    )
 
 
 def _matches_condition(condition: Any, value: Any) -> bool:

@@ -104,7 +104,9 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.flush()
         return proceed
 
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+    def send_error(
+        self, code: int, message: str | None = None, explain: str | None = None
+    ) -> None:
         """Answer the base class's own errors as JSON."""
         del explain
         self.close_connection = True

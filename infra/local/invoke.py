@@ -44,7 +44,9 @@ def main(names: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     project = next(iter(lambda_runtime.load_sources(topology.SOURCES).projects))
-    with lambda_runtime.run_deployment(topology.SOURCES, {project: SERVER_KEY}) as deployment:
+    with lambda_runtime.run_deployment(
+        topology.SOURCES, {project: SERVER_KEY}
+    ) as deployment:
         for path in map(Path, names):
             event = read_event(path)
             function = find_function(event)

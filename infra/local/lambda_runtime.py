@@ -91,7 +91,9 @@ def load_sources(path: Path) -> Sources:
 
 @contextmanager
 def run_deployment(
-    path: Path, server_keys: Mapping[str, str], signing_keys: Mapping[str, str] = NOTHING
+    path: Path,
+    server_keys: Mapping[str, str],
+    signing_keys: Mapping[str, str] = NOTHING,
 ) -> Iterator[Deployment]:
     """Deploy every function of `topology`, on empty tables and an empty queue.
 
@@ -107,7 +109,9 @@ def run_deployment(
             max_runs=topology.ERASURE_MAX_RUNS,
             visibility_timeout=topology.ERASURE_VISIBILITY_TIMEOUT,
         )
-        os.environ.update({**_environment(sources, path, names), "HARDLINK_ERASURES": url})
+        os.environ.update(
+            {**_environment(sources, path, names), "HARDLINK_ERASURES": url}
+        )
         for cache in _CACHES:
             cache.cache_clear()
         handlers = {name: load_handler(name) for name in topology.FUNCTIONS_BY_NAME}
@@ -133,7 +137,9 @@ def _signing_key_name(project: str) -> str:
     return f"hardlink/{project}/signing-key"
 
 
-def _environment(sources: Sources, path: Path, names: Mapping[str, str]) -> dict[str, str]:
+def _environment(
+    sources: Sources, path: Path, names: Mapping[str, str]
+) -> dict[str, str]:
     """Variables of every function."""
     hard = {name: sorted(types) for name, types in sources.hard_types.items()}
     return {

@@ -53,9 +53,14 @@ _ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 _UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-_INSERT = re.compile(r"""\s*INSERT\s+INTO\s+"(?P<table>[^"]+)"\s+VALUE\s*\{(?P<pairs>.*)\}\s*""")
+_INSERT = re.compile(
+    r"""\s*INSERT\s+INTO\s+"(?P<table>[^"]+)"\s+VALUE\s*\{(?P<pairs>.*)\}\s*"""
+)
 _PAIR = re.compile(r"""\s*'(?P<name>[^']+)'\s*:\s*\?\s*(?:,|$)""")
-_DUPLICATE = {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}
+_DUPLICATE = {
+    "Code": "DuplicateItem",
+    "Message": "Duplicate primary key exists in table",
+}
 
 _answer_call = BotocoreStubber.__call__
 _batch_execute_statement = DynamoDBBackend.batch_execute_statement
@@ -76,7 +81,9 @@ def run_engine() -> Iterator[None]:
         for name in _UNSET:
             os.environ.pop(name, None)
         stack.enter_context(patch.object(BotocoreStubber, "__call__", _answer_locked))
-        stack.enter_context(patch.object(DynamoDBBackend, "batch_execute_statement", _insert_batch))
+        stack.enter_context(
+            patch.object(DynamoDBBackend, "batch_execute_statement", _insert_batch)
+        )
         stack.enter_context(
             patch.object(DynamoDBBackend, "transact_write_items", _write_transaction)
         )
@@ -106,8 +113,12 @@ def create_tables(client: Any, suffix: str = "") -> dict[str, str]:
         client.create_table(
             TableName=table.name + suffix,
             BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+            KeySchema=[
+                {"AttributeName": name, "KeyType": kind} for name, kind in keys.items()
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in keys
+            ],
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
         )
         client.update_time_to_live(
@@ -152,12 +163,16 @@ def listen_for_records(listener: Callable[[], None]) -> Iterator[None]:
 
 def _lambda_record(record: dict[str, Any], arn: str) -> dict[str, Any]:
     change = dict(record["dynamodb"])
-    created = change["ApproximateCreationDateTime"].replace(tzinfo=UTC)  # moto's have no time zone
+    created = change["ApproximateCreationDateTime"].replace(
+        tzinfo=UTC
+    )  # moto's have no time zone
     change["ApproximateCreationDateTime"] = created.timestamp()
     return {**record, "awsRegion": REGION, "eventSourceARN": arn, "dynamodb": change}
 
 
-def _answer_locked(stubber: BotocoreStubber, event_name: str, request: Any, **more: Any) -> Any:
+def _answer_locked(
+    stubber: BotocoreStubber, event_name: str, request: Any, **more: Any
+) -> Any:
     with LOCK:
         return _answer_call(stubber, event_name, request, **more)
 
@@ -176,7 +191,9 @@ def _insert_batch(
     return answers
 
 
-def _insert_item(backend: DynamoDBBackend, table: str, item: dict[str, Any]) -> dict[str, Any]:
+def _insert_item(
+    backend: DynamoDBBackend, table: str, item: dict[str, Any]
+) -> dict[str, Any]:
     sort = backend.get_table(table).range_key_attr
     try:
         backend.put_item(
@@ -195,13 +212,17 @@ def _parse_item(pairs: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     return dict(zip(names, parameters, strict=True))
 
 
-def _write_transaction(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+def _write_transaction(
+    backend: DynamoDBBackend, transact_items: list[dict[str, Any]]
+) -> None:
     """Carry out a transaction, and restore the items it touches if it fails.
 
     moto restores a copy of each table. Here the "copy" is the table itself.
     """
     restore_items = [_remember_item(backend, action) for action in transact_items]
-    shards = [table.stream_shard for table in backend.tables.values() if table.stream_shard]
+    shards = [
+        table.stream_shard for table in backend.tables.values() if table.stream_shard
+    ]
     lengths = [len(shard.items) for shard in shards]
     try:
         with patch.object(Table, "__deepcopy__", _return_same, create=True):
@@ -218,7 +239,9 @@ def _return_same(table: Table, _memo: dict[int, Any]) -> Table:
     return table
 
 
-def _remember_item(backend: DynamoDBBackend, action: dict[str, Any]) -> Callable[[], None]:
+def _remember_item(
+    backend: DynamoDBBackend, action: dict[str, Any]
+) -> Callable[[], None]:
     """Return a function that restores the item of an action to its present state."""
     ((kind, operation),) = action.items()
     table = backend.get_table(operation["TableName"])

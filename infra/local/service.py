@@ -44,7 +44,9 @@ def read_port() -> int:
     """Read the port from `PORT`, or return the default. Raises `UnusableSetting`."""
     text = os.environ.get("PORT") or str(PORT)
     if not (text.isascii() and text.isdigit() and int(text) in _PORTS):
-        raise UnusableSetting(f"PORT={text!r} is not a port: choose a number from 1 to 65535")
+        raise UnusableSetting(
+            f"PORT={text!r} is not a port: choose a number from 1 to 65535"
+        )
     return int(text)
 
 
@@ -80,7 +82,9 @@ def _run_service(number: int) -> Iterator[str]:
     signing = _project_keys("HARDLINK_SIGNING_KEY", sources.signing_projects)
     with lambda_runtime.run_deployment(topology.SOURCES, keys, signing) as deployment:
         server = _create_server(number, deployment)
-        erasures = QueuePoller(deployment.erasures, lambda e: deployment.invoke("erase", e))
+        erasures = QueuePoller(
+            deployment.erasures, lambda e: deployment.invoke("erase", e)
+        )
         streams = StreamPollers(
             deployment.tables.values(), lambda e: deployment.invoke("associate", e)
         )

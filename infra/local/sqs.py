@@ -26,7 +26,10 @@ def create_queue(name: str, *, max_runs: int, visibility_timeout: int) -> str:
     client.create_queue(QueueName=f"{name}-failed")
     created = client.create_queue(
         QueueName=name,
-        Attributes={"VisibilityTimeout": str(visibility_timeout), "RedrivePolicy": redrive},
+        Attributes={
+            "VisibilityTimeout": str(visibility_timeout),
+            "RedrivePolicy": redrive,
+        },
     )
     return str(created["QueueUrl"])
 

@@ -42,7 +42,9 @@ class WalkedService:
     key: str
     timeout: float = _LOCAL_TIMEOUT
 
-    def call(self, method: str, path: str, body: Json = None, *, reads: bool = False) -> Json:
+    def call(
+        self, method: str, path: str, body: Json = None, *, reads: bool = False
+    ) -> Json:
         """Send a call that succeeds, and print it and its answer. `reads`: with the server key."""
         print(self._format_command(method, path, body, reads=reads))
         status, answer = self._send(method, path, body, reads=reads)
@@ -77,9 +79,13 @@ class WalkedService:
 
     def check_timeline(self, customer: str, *expected: str) -> None:
         """Wait until a customer has events of these types, oldest first."""
-        self.wait_for(f"/customers/registered/{customer}/events", _event_types, list(expected))
+        self.wait_for(
+            f"/customers/registered/{customer}/events", _event_types, list(expected)
+        )
 
-    def _send(self, method: str, path: str, body: Json, *, reads: bool) -> tuple[int, Json]:
+    def _send(
+        self, method: str, path: str, body: Json, *, reads: bool
+    ) -> tuple[int, Json]:
         text = None if body is None else json.dumps(body)
         headers = {"content-type": "application/json"} if text else {}
         if reads:
@@ -88,10 +94,14 @@ class WalkedService:
             return self._send_with_curl(curl, method, path, text, headers)
         return self._send_without_curl(method, path, text, headers)
 
-    def _format_command(self, method: str, path: str, body: Json, *, reads: bool) -> str:
+    def _format_command(
+        self, method: str, path: str, body: Json, *, reads: bool
+    ) -> str:
         """Format the call as a command to type."""
         text = None if body is None else json.dumps(body)
-        parts = [f"$ curl -X {method}" if method != "GET" and text is None else "$ curl"]
+        parts = [
+            f"$ curl -X {method}" if method != "GET" and text is None else "$ curl"
+        ]
         parts.append(f"'{self.url}{path}'")
         if reads:
             parts.append('-H "Authorization: Bearer $KEY"')
@@ -100,7 +110,12 @@ class WalkedService:
         return " ".join(parts)
 
     def _send_with_curl(
-        self, curl: str, method: str, path: str, text: str | None, headers: dict[str, str]
+        self,
+        curl: str,
+        method: str,
+        path: str,
+        text: str | None,
+        headers: dict[str, str],
     ) -> tuple[int, Json]:
         command = [curl, "-sS", "--noproxy", service.HOST, "--max-time", "60"]
         command += ["-X", method, "-w", _STATUS]
@@ -126,7 +141,9 @@ class WalkedService:
         kind = HTTPSConnection if at.scheme == "https" else HTTPConnection
         connection = kind(at.hostname or "", at.port, timeout=60)
         try:
-            connection.request(method, f"{at.path}{path}", text and text.encode(), headers)
+            connection.request(
+                method, f"{at.path}{path}", text and text.encode(), headers
+            )
             response = connection.getresponse()
             return response.status, json.loads(response.read())
         finally:
@@ -139,7 +156,11 @@ class Walk:
     def __init__(self, a_service: WalkedService) -> None:
         self._service = a_service
         run = uuid4().hex[:8]
-        self._phone, self._laptop, self._shared = f"phone-{run}", f"laptop-{run}", f"shared-{run}"
+        self._phone, self._laptop, self._shared = (
+            f"phone-{run}",
+            f"laptop-{run}",
+            f"shared-{run}",
+        )
         self._gordon, self._alyx = f"gordon-{run}", f"alyx-{run}"
         self._mail = f"gordon-{run}@blackmesa.com"
 
@@ -163,7 +184,9 @@ class Walk:
     def _anonymous(self) -> None:
         """An anonymous visitor looks around. The client makes the session ID."""
         answer = self._track("demo", self._phone, "page-view", "product-in-basket")
-        _check("verdicts", [r["status"] for r in answer["results"]], ["stored", "stored"])
+        _check(
+            "verdicts", [r["status"] for r in answer["results"]], ["stored", "stored"]
+        )
         self._service.wait_for(f"/sessions/{self._phone}", _customer, None)
 
     def _identified(self) -> None:
@@ -212,7 +235,9 @@ class Walk:
         session = f"refuse-{self._shared}"
         self._identify("demo-refuse", session, {"registered": self._gordon})
         other = {"source": {"id": "demo-refuse"}, "ids": {"registered": self._alyx}}
-        error = self._service.call_refused("/identify", {**other, "session": {"id": session}})
+        error = self._service.call_refused(
+            "/identify", {**other, "session": {"id": session}}
+        )
         _check("the error", error["code"], "another_customer")
         body = {"source": {"id": "demo-refuse"}, "session": {"id": session}}
         anew = self._service.call("POST", "/anonymize", body)
@@ -222,7 +247,11 @@ class Walk:
         """A visitor denies tracking. From then on nothing is stored, and every answer says so."""
         session = f"private-{self._shared}"
         self._track("demo", session, "before")
-        body = {"source": {"id": "demo"}, "session": {"id": session}, "tracking": "denied"}
+        body = {
+            "source": {"id": "demo"},
+            "session": {"id": session},
+            "tracking": "denied",
+        }
         self._service.call("POST", "/consent", body)
         answer = self._track("demo", session, "while")
         _check("the verdict", answer["results"][0]["status"], "dropped")
@@ -233,8 +262,15 @@ class Walk:
         body = {"source": {"id": source}, "session": {"id": session}, "events": events}
         return self._service.call("POST", "/track", body)
 
-    def _identify(self, source: str, session: str, ids: dict[str, str], **more: Json) -> None:
-        body = {"source": {"id": source}, "session": {"id": session}, "ids": ids, **more}
+    def _identify(
+        self, source: str, session: str, ids: dict[str, str], **more: Json
+    ) -> None:
+        body = {
+            "source": {"id": source},
+            "session": {"id": session},
+            "ids": ids,
+            **more,
+        }
         answer = self._service.call("POST", "/identify", body)
         _check("the customer", answer["customer"]["value"], ids["registered"])
 

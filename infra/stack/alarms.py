@@ -8,7 +8,12 @@ from typing import NamedTuple
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 
-from infra.stack.observability import Observability, aggregate, firehose_age, visible_messages
+from infra.stack.observability import (
+    Observability,
+    aggregate,
+    firehose_age,
+    visible_messages,
+)
 
 MAX_METRICS = 10
 """CloudWatch allows so many metrics for one alarm."""

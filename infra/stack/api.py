@@ -20,7 +20,13 @@ class Api(Construct):
     """API Gateway v2 with its default stage. `keep`: the access log outlives the stack."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, functions: Functions, sources: Sources, keep: bool
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        functions: Functions,
+        sources: Sources,
+        keep: bool,
     ) -> None:
         super().__init__(scope, id_)
         self._http = gateway.HttpApi(
@@ -48,7 +54,9 @@ class Api(Construct):
         for route in routes.ROUTES:
             name = route.function
             if name not in integrations:
-                integrations[name] = HttpLambdaIntegration(name.capitalize(), functions[name])
+                integrations[name] = HttpLambdaIntegration(
+                    name.capitalize(), functions[name]
+                )
             added = self._http.add_routes(
                 path=route.path,
                 methods=[gateway.HttpMethod[route.method]],
@@ -99,7 +107,9 @@ def _cors_options(sources: Sources) -> gateway.CorsPreflightOptions | None:
         allow_origins=list(sources.origins),
         allow_credentials=True,
         allow_headers=list(routes.CORS_HEADERS),
-        allow_methods=[gateway.CorsHttpMethod[method] for method in routes.CORS_METHODS],
+        allow_methods=[
+            gateway.CorsHttpMethod[method] for method in routes.CORS_METHODS
+        ],
         expose_headers=list(routes.CORS_EXPOSED),
         max_age=Duration.seconds(routes.CORS_MAX_AGE),
     )
@@ -125,9 +135,7 @@ def _explain_no_authorizer(route: routes.Route) -> str:
     if route.function == "sdk":
         return "a script that every visitor's page loads: it says nothing of anybody"
     if route.function == "console":
-        return (
-            "files that are the same for everybody: what they show is asked for with a server key"
-        )
+        return "files that are the same for everybody: what they show is asked for with a server key"
     if route.function == "health":
         return "says whether the service answers, and nothing else, to whoever asks"
     return "visitors have no account: the function demands a source's public write key and origin"

@@ -21,14 +21,29 @@ CACHE = topology.ROOT / ".cache"
 SERVICES = ("dynamodb", "firehose", "s3", "secretsmanager", "sqs")
 """AWS services that the functions call. botocore's data of all others has 30 MB."""
 PLATFORM = (
-    *("--platform", "manylinux2014_aarch64", "--implementation", "cp", "--python-version", "3.13"),
+    *(
+        "--platform",
+        "manylinux2014_aarch64",
+        "--implementation",
+        "cp",
+        "--python-version",
+        "3.13",
+    ),
     "--only-binary=:all:",
 )
 """pip's options for Lambda."""
 # Commands, and files that differ from one machine to the next.
 _UNUSED = ("bin", "**/__pycache__", "**/tests", "*.dist-info/RECORD")
 # Byte code, the SDK's sources and types, documentation.
-_NOT_UPLOADED = ("__pycache__", "source", "*.d.ts", "*.tpl", "tsconfig.json", "*.md", "decisions")
+_NOT_UPLOADED = (
+    "__pycache__",
+    "source",
+    "*.d.ts",
+    "*.tpl",
+    "tsconfig.json",
+    "*.md",
+    "decisions",
+)
 
 
 class LayerError(Exception):
@@ -74,7 +89,15 @@ def _copy_code(folder: Path) -> None:
 
 def _install(requirements: Path, target: Path, platform: Sequence[str]) -> None:
     """Fetch wheels with pip as this machine configures it. Wheels run no code when installed."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-input"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+        "--no-input",
+    ]
     ran = subprocess.run(  # noqa: S603 - our own arguments
         [*pip, "--target", str(target), *platform, "-r", str(requirements)],
         capture_output=True,
@@ -131,6 +154,8 @@ def _uploaded_files(folder: Path) -> Iterator[Path]:
     """Files of a folder that Lambda needs, without those that match `_NOT_UPLOADED`."""
     for path in folder.rglob("*"):
         names = path.relative_to(folder).parts
-        is_ignored = any(fnmatch(name, pattern) for name in names for pattern in _NOT_UPLOADED)
+        is_ignored = any(
+            fnmatch(name, pattern) for name in names for pattern in _NOT_UPLOADED
+        )
         if path.is_file() and not is_ignored:
             yield path

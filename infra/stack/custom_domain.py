@@ -25,17 +25,28 @@ class CustomDomain(Construct):
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, api: Api, domain: str, certificate: str, cached: bool
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        api: Api,
+        domain: str,
+        certificate: str,
+        cached: bool,
     ) -> None:
         super().__init__(scope, id_)
-        imported = acm.Certificate.from_certificate_arn(self, "Certificate", certificate)
+        imported = acm.Certificate.from_certificate_arn(
+            self, "Certificate", certificate
+        )
         self.url = f"https://{domain}"
         if cached:
             self.target = self._create_distribution(api, domain, imported)
         else:
             self.target = self._create_domain_name(api, domain, imported)
 
-    def _create_domain_name(self, api: Api, domain: str, certificate: acm.ICertificate) -> str:
+    def _create_domain_name(
+        self, api: Api, domain: str, certificate: acm.ICertificate
+    ) -> str:
         name = gateway.DomainName(
             self,
             "Domain",
@@ -44,12 +55,18 @@ class CustomDomain(Construct):
             security_policy=gateway.SecurityPolicy.TLS_1_2,
         )
         mapping = gateway.CfnApiMapping(
-            self, "Mapping", api_id=api.id, domain_name=name.name, stage=api.stage.stage_name
+            self,
+            "Mapping",
+            api_id=api.id,
+            domain_name=name.name,
+            stage=api.stage.stage_name,
         )
         mapping.add_dependency(api.stage)
         return name.regional_domain_name
 
-    def _create_distribution(self, api: Api, domain: str, certificate: acm.ICertificate) -> str:
+    def _create_distribution(
+        self, api: Api, domain: str, certificate: acm.ICertificate
+    ) -> str:
         host = Fn.select(2, Fn.split("/", api.url))
         origin = origins.HttpOrigin(
             host, origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2]
@@ -96,7 +113,9 @@ class CustomDomain(Construct):
             min_ttl=Duration.seconds(0),
             default_ttl=Duration.seconds(0),
             max_ttl=Duration.days(1),
-            query_string_behavior=cloudfront.CacheQueryStringBehavior.allow_list("with"),
+            query_string_behavior=cloudfront.CacheQueryStringBehavior.allow_list(
+                "with"
+            ),
             # API Gateway answers each origin with CORS headers of its own.
             header_behavior=cloudfront.CacheHeaderBehavior.allow_list("Origin"),
             cookie_behavior=cloudfront.CacheCookieBehavior.none(),

@@ -27,7 +27,13 @@ class EventForwarding(Construct):
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, tables: Tables, functions: Functions, keep: bool
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        tables: Tables,
+        functions: Functions,
+        keep: bool,
     ) -> None:
         super().__init__(scope, id_)
         self._bucket = self._create_bucket(keep=keep)
@@ -37,10 +43,16 @@ class EventForwarding(Construct):
         stream = self._create_stream(role, permission)
         self.stream = stream.ref
         self.function = functions.add(
-            topology.FORWARD, {"HARDLINK_FORWARD_STREAM": stream.ref}, _send_policy(stream)
+            topology.FORWARD,
+            {"HARDLINK_FORWARD_STREAM": stream.ref},
+            _send_policy(stream),
         )
         self.reader = StreamReader(
-            self, "Reading", tables=tables, function=self.function, filters=topology.FORWARD_FILTERS
+            self,
+            "Reading",
+            tables=tables,
+            function=self.function,
+            filters=topology.FORWARD_FILTERS,
         )
 
     def _create_bucket(self, *, keep: bool) -> s3.Bucket:
@@ -58,7 +70,9 @@ class EventForwarding(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
-        suppress_nag(bucket, "S1", "Firehose alone writes here: who reads is in CloudTrail")
+        suppress_nag(
+            bucket, "S1", "Firehose alone writes here: who reads is in CloudTrail"
+        )
         return bucket
 
     def _create_role(self) -> iam.Role:
@@ -104,7 +118,9 @@ class EventForwarding(Construct):
             "Stream",
             delivery_stream_type="DirectPut",
             delivery_stream_encryption_configuration_input=(
-                Stream.DeliveryStreamEncryptionConfigurationInputProperty(key_type="AWS_OWNED_CMK")
+                Stream.DeliveryStreamEncryptionConfigurationInputProperty(
+                    key_type="AWS_OWNED_CMK"
+                )
             ),
             extended_s3_destination_configuration=(
                 Stream.ExtendedS3DestinationConfigurationProperty(
@@ -124,4 +140,6 @@ class EventForwarding(Construct):
 
 
 def _send_policy(stream: Stream) -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=["firehose:PutRecordBatch"], resources=[stream.attr_arn])
+    return iam.PolicyStatement(
+        actions=["firehose:PutRecordBatch"], resources=[stream.attr_arn]
+    )

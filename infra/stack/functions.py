@@ -88,7 +88,9 @@ class Functions(Construct):
             scope,
             "Log",
             retention=logs.RetentionDays[topology.LOG_RETENTION],
-            removal_policy=RemovalPolicy.RETAIN if self._keep else RemovalPolicy.DESTROY,
+            removal_policy=RemovalPolicy.RETAIN
+            if self._keep
+            else RemovalPolicy.DESTROY,
         )
         created = lambda_.Function(
             scope,
@@ -108,14 +110,18 @@ class Functions(Construct):
             environment=self._environment(function),
         )
         suppress_nag(
-            created, "L1", "Python 3.13 is what the layer's wheels are built and tested for"
+            created,
+            "L1",
+            "Python 3.13 is what the layer's wheels are built and tested for",
         )
         return created
 
     def _create_role(
         self, scope: Construct, function: topology.Function, log: logs.LogGroup
     ) -> iam.Role:
-        role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        role = iam.Role(
+            scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
+        )
         log.grant_write(role)
         for table, allowed in function.access.items():
             actions = [f"dynamodb:{action}" for action in allowed]
@@ -129,7 +135,9 @@ class Functions(Construct):
             role.add_to_policy(self._signing_keys.read_policy())
         if self._tracing(function) == lambda_.Tracing.ACTIVE:
             suppress_nag(
-                role, "IAM5[Resource::*]", "X-Ray knows no resources: traces are sent to `*`"
+                role,
+                "IAM5[Resource::*]",
+                "X-Ray knows no resources: traces are sent to `*`",
             )
         return role
 
@@ -146,7 +154,8 @@ class Functions(Construct):
 
     def _environment(self, function: topology.Function) -> dict[str, str]:
         environment = {
-            f"HARDLINK_{name.upper()}_TABLE": self._tables[name].table_name for name in self._tables
+            f"HARDLINK_{name.upper()}_TABLE": self._tables[name].table_name
+            for name in self._tables
         }
         environment["HARDLINK_SOURCES"] = SOURCES_IN_LAMBDA
         environment["POWERTOOLS_SERVICE_NAME"] = Stack.of(self).stack_name
@@ -160,7 +169,9 @@ class Functions(Construct):
             keys = Stack.of(self).to_json_string(self._signing_keys.arns)
             environment["HARDLINK_SIGNING_KEYS"] = keys
         if function.hard_types:
-            hard = {name: sorted(types) for name, types in self._sources.hard_types.items()}
+            hard = {
+                name: sorted(types) for name, types in self._sources.hard_types.items()
+            }
             environment["HARDLINK_HARD_TYPES"] = json.dumps(hard)
         return environment
 

@@ -63,18 +63,24 @@ class Monitoring(Construct):
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))
 
-    def _create_dashboard(self, observed: Observability, alarms: list[cloudwatch.Alarm]) -> None:
+    def _create_dashboard(
+        self, observed: Observability, alarms: list[cloudwatch.Alarm]
+    ) -> None:
         # Dashboard names are unique in an account, over all regions.
         name = f"{Stack.of(self).stack_name}-{Aws.REGION}"
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
         if alarms:
             dashboard.add_widgets(
                 cloudwatch.AlarmStatusWidget(
-                    title="Alarms", alarms=list[cloudwatch.IAlarm](alarms), width=2 * _HALF_WIDTH
+                    title="Alarms",
+                    alarms=list[cloudwatch.IAlarm](alarms),
+                    width=2 * _HALF_WIDTH,
                 )
             )
         dashboard.add_widgets(
-            *_call_graphs(observed), *_association_graphs(observed), *_resource_graphs(observed)
+            *_call_graphs(observed),
+            *_association_graphs(observed),
+            *_resource_graphs(observed),
         )
 
 
@@ -85,16 +91,24 @@ def _call_graphs(observed: Observability) -> list[cloudwatch.GraphWidget]:
         _graph("Calls", *calls),
         _graph("Answered after (ms)", *latency),
         _graph("Events and links", *_count_metrics(observed, failures=False)),
-        _graph("Rejected and failed (%)", observed.rejected_share(), observed.fault_share()),
+        _graph(
+            "Rejected and failed (%)", observed.rejected_share(), observed.fault_share()
+        ),
     ]
 
 
 def _association_graphs(observed: Observability) -> list[cloudwatch.GraphWidget]:
     lag = [observed.service_metric("association_lag", p) for p in ("p50", "p95")]
-    waiting = [q.metric_approximate_number_of_messages_visible() for q in observed.failed]
+    waiting = [
+        q.metric_approximate_number_of_messages_visible() for q in observed.failed
+    ]
     return [
         _graph("Association (ms)", *lag, observed.iterator_age()),
-        _graph("Erasures: waiting, age (s)", observed.erasures_waiting(), observed.erasures_age()),
+        _graph(
+            "Erasures: waiting, age (s)",
+            observed.erasures_waiting(),
+            observed.erasures_age(),
+        ),
         _graph("Records that failed", *_count_metrics(observed, failures=True)),
         _graph("Waits in queues of failures", *waiting),
     ]
@@ -110,7 +124,9 @@ def _resource_graphs(observed: Observability) -> list[cloudwatch.GraphWidget]:
     ]
 
 
-def _count_metrics(observed: Observability, *, failures: bool) -> list[cloudwatch.Metric]:
+def _count_metrics(
+    observed: Observability, *, failures: bool
+) -> list[cloudwatch.Metric]:
     names = [name for name in COUNTS if name.endswith("_failures") == failures]
     return [observed.service_metric(name) for name in names]
 

@@ -92,7 +92,10 @@ class Observability(NamedTuple):
 
     def iterator_age(self) -> cloudwatch.MathExpression:
         """Age in milliseconds of the oldest stream record that waits, over all readers."""
-        ages = [_function_metric(reader, "IteratorAge", "Maximum") for reader in self.readers]
+        ages = [
+            _function_metric(reader, "IteratorAge", "Maximum")
+            for reader in self.readers
+        ]
         return aggregate("MAX", ages)
 
     def table_throttles(self) -> cloudwatch.MathExpression:
@@ -107,7 +110,9 @@ class Observability(NamedTuple):
         """Requests to the tables that failed in DynamoDB."""
         metrics: list[cloudwatch.Metric] = []
         for table in self.tables:
-            metrics += [_table_metric(table, "SystemErrors", Operation=o) for o in OPERATIONS]
+            metrics += [
+                _table_metric(table, "SystemErrors", Operation=o) for o in OPERATIONS
+            ]
         return aggregate("SUM", metrics)
 
     def erasures_age(self) -> cloudwatch.Metric:
@@ -129,7 +134,9 @@ class Observability(NamedTuple):
 
 def visible_messages(queue: sqs.IQueue) -> cloudwatch.Metric:
     """Number of messages that wait in a queue."""
-    return queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
+    return queue.metric_approximate_number_of_messages_visible(
+        period=MINUTE, statistic="Maximum"
+    )
 
 
 def firehose_age(stream: str) -> cloudwatch.Metric:
@@ -143,7 +150,9 @@ def firehose_age(stream: str) -> cloudwatch.Metric:
     )
 
 
-def aggregate(function: str, metrics: Sequence[cloudwatch.Metric]) -> cloudwatch.MathExpression:
+def aggregate(
+    function: str, metrics: Sequence[cloudwatch.Metric]
+) -> cloudwatch.MathExpression:
     """The `SUM` or `MAX` of some metrics. Missing data counts as 0."""
     by_name: dict[str, cloudwatch.IMetric] = {}
     for number, metric in enumerate(metrics):
@@ -170,7 +179,9 @@ def _function_metric(
     return function.metric(name, period=MINUTE, statistic=statistic)
 
 
-def _table_metric(table: dynamodb.ITable, name: str, **dimensions: str) -> cloudwatch.Metric:
+def _table_metric(
+    table: dynamodb.ITable, name: str, **dimensions: str
+) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace="AWS/DynamoDB",
         metric_name=name,

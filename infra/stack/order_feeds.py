@@ -21,7 +21,9 @@ class OrderFeeds(Construct):
     `keep`: the bucket outlives the stack.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, orders: lambda_.Function, keep: bool) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, orders: lambda_.Function, keep: bool
+    ) -> None:
         super().__init__(scope, id_)
         self.name = f"{Stack.of(self).stack_name}-feeds-{Aws.ACCOUNT_ID}-{Aws.REGION}"
         """Fixed beforehand, because the queue has to allow the bucket before that is created."""
@@ -58,13 +60,17 @@ class OrderFeeds(Construct):
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
         suppress_nag(
-            bucket, "S1", "the shop's own files: who put one there is in CloudTrail, if it is on"
+            bucket,
+            "S1",
+            "the shop's own files: who put one there is in CloudTrail, if it is on",
         )
         return bucket
 
     def _notify_queue(self) -> None:
         # The CDK's own notifications would add a function that may change any bucket's.
-        prefix = s3.CfnBucket.FilterRuleProperty(name="prefix", value=topology.FEEDS_PREFIX)
+        prefix = s3.CfnBucket.FilterRuleProperty(
+            name="prefix", value=topology.FEEDS_PREFIX
+        )
         created = s3.CfnBucket.QueueConfigurationProperty(
             event="s3:ObjectCreated:*",
             queue=self.waiting.queue_arn,
@@ -85,7 +91,9 @@ class OrderFeeds(Construct):
                 resources=[self.waiting.queue_arn],
                 conditions={
                     "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                    "ArnEquals": {"aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{self.name}"},
+                    "ArnEquals": {
+                        "aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{self.name}"
+                    },
                 },
             )
         )

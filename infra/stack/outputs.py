@@ -41,20 +41,34 @@ class Outputs(Construct):
         url = domain.url if domain else api.url
         self._put("Url", url, "where the API answers")
         if domain:
-            self._put("DnsTarget", domain.target, "what the domain's DNS record points to")
+            self._put(
+                "DnsTarget", domain.target, "what the domain's DNS record points to"
+            )
         self._put_keys(scope, sources, server_keys, signing_keys)
         self._put_queues(association, erasures, feeds)
         if forwarding:
             self._put_forwarding(forwarding)
         source = first_browser_source(sources)
         if source:
-            self._put("Snippet", render_snippet(url, source.write_key), "paste it into your pages")
+            self._put(
+                "Snippet",
+                render_snippet(url, source.write_key),
+                "paste it into your pages",
+            )
 
     def _put_keys(
-        self, stack: Stack, sources: Sources, server_keys: ServerKeys, signing_keys: SigningKeys
+        self,
+        stack: Stack,
+        sources: Sources,
+        server_keys: ServerKeys,
+        signing_keys: SigningKeys,
     ) -> None:
-        write_keys = {name: source.write_key for name, source in sources.sources.items()}
-        self._put("WriteKeys", json.dumps(write_keys), "of each source: public, may send")
+        write_keys = {
+            name: source.write_key for name, source in sources.sources.items()
+        }
+        self._put(
+            "WriteKeys", json.dumps(write_keys), "of each source: public, may send"
+        )
         self._put(
             "ServerKeys",
             stack.to_json_string(server_keys.names),

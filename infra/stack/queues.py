@@ -19,19 +19,32 @@ _CONSUME_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 def create_queue(scope: Construct, id_: str, **options: Any) -> sqs.Queue:
     """Create a queue. `options` are those of the CDK's `Queue`."""
     return sqs.Queue(
-        scope, id_, encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True, **options
+        scope,
+        id_,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        **options,
     )
 
 
 def create_failure_queue(scope: Construct) -> sqs.Queue:
     """Create a dead-letter queue, whose messages wait for an operator."""
-    queue = create_queue(scope, "Failed", retention_period=Duration.days(topology.QUEUE_DAYS))
-    suppress_nag(queue, "SQS3", "it is where others' failures end: it has none of its own")
+    queue = create_queue(
+        scope, "Failed", retention_period=Duration.days(topology.QUEUE_DAYS)
+    )
+    suppress_nag(
+        queue, "SQS3", "it is where others' failures end: it has none of its own"
+    )
     return queue
 
 
 def create_work_queue(
-    scope: Construct, failed: sqs.Queue, *, max_runs: int, visibility_timeout: int, **options: Any
+    scope: Construct,
+    failed: sqs.Queue,
+    *,
+    max_runs: int,
+    visibility_timeout: int,
+    **options: Any,
 ) -> sqs.Queue:
     """Create a queue whose messages are retried until they are done.
 

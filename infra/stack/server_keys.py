@@ -44,7 +44,8 @@ class ServerKeys(Construct):
     def read_policy(self) -> iam.PolicyStatement:
         """Permission to read all of these secrets."""
         return iam.PolicyStatement(
-            actions=["secretsmanager:GetSecretValue"], resources=list(self.arns.values())
+            actions=["secretsmanager:GetSecretValue"],
+            resources=list(self.arns.values()),
         )
 
     def _secret_name(self, project: str) -> str:

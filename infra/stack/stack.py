@@ -30,7 +30,9 @@ class UnknownStage(Exception):
 class Hardlink(Stack):
     """One deployment. `keep`: its data is protected from deletion, also with the stack."""
 
-    def __init__(self, scope: App, id_: str, *, sources: Sources, stage: Stage, keep: bool) -> None:
+    def __init__(
+        self, scope: App, id_: str, *, sources: Sources, stage: Stage, keep: bool
+    ) -> None:
         super().__init__(
             scope,
             id_,

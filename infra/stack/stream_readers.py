@@ -52,12 +52,18 @@ class StreamReader(Construct):
             "Permission",
             roles=[role] if role else None,
             statements=[
-                queues.allow([f"dynamodb:{action}" for action in _READ_ACTIONS], streams),
+                queues.allow(
+                    [f"dynamodb:{action}" for action in _READ_ACTIONS], streams
+                ),
                 queues.allow(["dynamodb:ListStreams"], ["*"]),
                 queues.allow(["sqs:SendMessage"], [self.failed.queue_arn]),
             ],
         )
-        suppress_nag(policy, "IAM5[Resource::*]", "to list streams knows no resources: names only")
+        suppress_nag(
+            policy,
+            "IAM5[Resource::*]",
+            "to list streams knows no resources: names only",
+        )
         return policy
 
     def _create_mapping(
@@ -81,7 +87,9 @@ class StreamReader(Construct):
             maximum_retry_attempts=topology.STREAM_RETRIES,
             maximum_record_age_in_seconds=topology.STREAM_MAX_AGE,
             destination_config=SourceMapping.DestinationConfigProperty(
-                on_failure=SourceMapping.OnFailureProperty(destination=self.failed.queue_arn)
+                on_failure=SourceMapping.OnFailureProperty(
+                    destination=self.failed.queue_arn
+                )
             ),
         )
 

@@ -52,11 +52,17 @@ def _requests() -> Iterator[Row]:
         tables.new(clients) as engine,
     ):
         asked, consumed = requests.measure_steady_track(engine)
-        yield "requests of a steady track call", _shown(asked), "1 consistent read, 1 write"
+        yield (
+            "requests of a steady track call",
+            _shown(asked),
+            "1 consistent read, 1 write",
+        )
         yield "write units of its event of 1 KB", f"{consumed['PutItem']:g}", "1"
         for events in requests.EVENTS:
             made = requests.measure_association(engine, events)
-            writes = {n: c for n, c in made.items() if n in ("TransactWriteItems", "PutItem")}
+            writes = {
+                n: c for n, c in made.items() if n in ("TransactWriteItems", "PutItem")
+            }
             what = f"writes of one association, {events} events"
             yield what, _shown(Counter(writes)), "equal"
         for sessions, asked in requests.measure_newest(engine):

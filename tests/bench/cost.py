@@ -25,7 +25,14 @@ from uuid import uuid4
 
 from infra import stages, topology
 from tests.bench.cpu import baseline_environment
-from tests.bench.prices import Prices, Usage, bill_duration, load_prices, per_million, sum_prices
+from tests.bench.prices import (
+    Prices,
+    Usage,
+    bill_duration,
+    load_prices,
+    per_million,
+    sum_prices,
+)
 from tests.bench.requests import count_units
 from tests.support.engines import dynamodb_local, tables
 from tests.support.engines.tables import Engine
@@ -39,7 +46,12 @@ VISIT, LOGS_IN = 20, 20
 CALLS, VISITS = 300, 40
 _LINE = 26
 """Bytes that CloudWatch adds to every line."""
-_PROPERTIES = {"pageTitle": "My Page", "price": 34.43, "currency": "EUR", "tags": ["a", "b"]}
+_PROPERTIES = {
+    "pageTitle": "My Page",
+    "price": 34.43,
+    "currency": "EUR",
+    "tags": ["a", "b"],
+}
 Handler = Callable[[dict[str, Any], object], Any]
 
 
@@ -52,13 +64,21 @@ class Costs(NamedTuple):
 
 def main(arguments: list[str]) -> int:
     """Print the table; answers the exit code: 0 where the goals are held."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.cost", description=__doc__)
-    parser.add_argument("--calls", type=int, default=CALLS, help="calls that are measured")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.cost", description=__doc__
+    )
+    parser.add_argument(
+        "--calls", type=int, default=CALLS, help="calls that are measured"
+    )
     given = parser.parse_args(arguments)
     prices = load_prices()
     costs = measure_cost(given.calls)
-    print(f"USD for a million events; list prices of {prices.date}, {prices.region}, no free tier")
-    held = [_table(name, usage, costs.visit, prices) for name, usage in costs.steady.items()]
+    print(
+        f"USD for a million events; list prices of {prices.date}, {prices.region}, no free tier"
+    )
+    held = [
+        _table(name, usage, costs.visit, prices) for name, usage in costs.steady.items()
+    ]
     print(_ASSUMED)
     print(_idle(prices))
     return 0 if all(held) else 1
@@ -120,7 +140,9 @@ class _Driver:
         for _ in range(3):  # the first ones open the session and raise its bound
             self._track(session, events)
         self._taken()
-        return self._measured(lambda: [self._track(session, events) for _ in range(calls)])
+        return self._measured(
+            lambda: [self._track(session, events) for _ in range(calls)]
+        )
 
     def visits(self, visits: int) -> Usage:
         """Measure what a visit adds to its events: session, bound, association, a log-in in 20."""
@@ -152,7 +174,10 @@ class _Driver:
             "version": "2.0",
             "routeKey": f"POST {path}",
             "headers": {"content-type": "application/json"},
-            "requestContext": {"requestId": "JKJaXmPLvHcESHA=", "http": {"sourceIp": "192.0.2.1"}},
+            "requestContext": {
+                "requestId": "JKJaXmPLvHcESHA=",
+                "http": {"sourceIp": "192.0.2.1"},
+            },
             "body": json.dumps({"source": {"id": "demo"}, **body}),
             "isBase64Encoded": False,
         }
@@ -187,7 +212,10 @@ class _Driver:
 
     def _measured(self, run: Callable[[], list[Usage]]) -> Usage:
         """The sum of calls, with the capacity that they consumed."""
-        with count_units(self._counted) as consumed, _inserted(self._counted) as inserted:
+        with (
+            count_units(self._counted) as consumed,
+            _inserted(self._counted) as inserted,
+        ):
             used = run()
         whole = used[0]
         for one in used[1:]:
@@ -208,7 +236,9 @@ def _inserted(engine: Engine) -> Iterator[list[int]]:
 
     def count(params: dict[str, Any], **_: object) -> None:
         for statement in params["Statements"]:
-            size = len(json.dumps(statement["Parameters"]))  # a little more than the item itself
+            size = len(
+                json.dumps(statement["Parameters"])
+            )  # a little more than the item itself
             found[0] += math.ceil(size / 1024)
 
     events = engine.client.meta.events
@@ -226,7 +256,9 @@ def _some(consumed: Counter[str], *, reads: bool) -> float:
 
 def _minus(whole: Usage, events: Usage) -> Usage:
     """Consumption of a visit's calls beyond that of as many events."""
-    return Usage(*(max(0.0, a - b) for a, b in zip(whole, events, strict=True)))._replace(events=0)
+    return Usage(
+        *(max(0.0, a - b) for a, b in zip(whole, events, strict=True))
+    )._replace(events=0)
 
 
 def _record(table: str, key: str) -> dict[str, Any]:
@@ -242,13 +274,17 @@ def _record(table: str, key: str) -> dict[str, Any]:
 def _log_line(route: str) -> int:
     """Bytes of the access log's line for a call."""
     said = {"requestId": "JKJaXmPLvHcESHA=", "routeKey": route, "status": "200"}
-    line = re.sub(r"\$context\.(\w+)", lambda word: said.get(word[1], "-"), topology.ACCESS_LOG)
+    line = re.sub(
+        r"\$context\.(\w+)", lambda word: said.get(word[1], "-"), topology.ACCESS_LOG
+    )
     return len(line) + _LINE
 
 
 def _table(name: str, steady: Usage, visit: Usage, prices: Prices) -> bool:
     found, goal = sum_prices(steady, prices), GOALS[name]
-    visits = sum_prices(steady.times(1 / steady.events) + visit.times(1 / VISIT), prices)
+    visits = sum_prices(
+        steady.times(1 / steady.events) + visit.times(1 / VISIT), prices
+    )
     print(f"\n{name}")
     for what, usd in per_million(steady, prices).items():
         print(f"  {what:<26}{usd:8.3f}")
@@ -269,7 +305,9 @@ million and month), data transfer, cold starts."""
 
 def _idle(prices: Prices) -> str:
     gigabyte, month = prices.gigabyte, prices.month
-    shipped = {name: stages.load_stage(topology.STAGES, name) for name in stages.STAGE_NAMES}
+    shipped = {
+        name: stages.load_stage(topology.STAGES, name) for name in stages.STAGE_NAMES
+    }
     kept = gigabyte["table_month"] + gigabyte["backup_month"]
     lines = [
         "",
@@ -277,8 +315,16 @@ def _idle(prices: Prices) -> str:
         f"  a server key {month['secret']:.2f} a project; tables and their backups {kept:.2f} a GB",
     ]
     for name, stage in shipped.items():
-        alarms = f"alarms {month['alarm_metric']:.2f} a metric" if stage.alarms else "no alarms"
-        board = f"a dashboard {month['dashboard']:.2f}" if stage.dashboard else "no dashboard"
+        alarms = (
+            f"alarms {month['alarm_metric']:.2f} a metric"
+            if stage.alarms
+            else "no alarms"
+        )
+        board = (
+            f"a dashboard {month['dashboard']:.2f}"
+            if stage.dashboard
+            else "no dashboard"
+        )
         lines.append(f"  {name}: {alarms}, {board}")
     return "\n".join(lines)
 

@@ -29,7 +29,9 @@ ANSWERS: dict[str, dict[str, Any]] = {"GetItem": {"Item": _SESSION}, "PutItem": 
 _BODY = {
     "source": {"id": "demo"},
     "session": {"id": "6f1c0d2e-8a53-4a4e-9d56-0c5f8d1f2b11"},
-    "events": [{"type": "page-view", "properties": {"pageTitle": "My Page", "price": 34.43}}],
+    "events": [
+        {"type": "page-view", "properties": {"pageTitle": "My Page", "price": 34.43}}
+    ],
 }
 _CALL = {
     "version": "2.0",
@@ -57,10 +59,14 @@ def baseline_environment() -> dict[str, str]:
 def measure_cpu() -> tuple[float, float]:
     """Microseconds of CPU: the two calls alone, and the handler."""
     os.environ.update(baseline_environment())
-    with contextlib.redirect_stdout(io.StringIO()):  # before the logger looks where to write
+    with contextlib.redirect_stdout(
+        io.StringIO()
+    ):  # before the logger looks where to write
         bare, handler = _bare(), _handler()
         rounds = [(_cpu(bare), _cpu(handler)) for _ in range(ROUNDS)]
-    return statistics.median(r[0] for r in rounds), statistics.median(r[1] for r in rounds)
+    return statistics.median(r[0] for r in rounds), statistics.median(
+        r[1] for r in rounds
+    )
 
 
 def _bare() -> Callable[[], object]:
@@ -74,7 +80,9 @@ def _bare() -> Callable[[], object]:
         "type": {"S": "page-view"},
         "received": {"N": "1795319438632000"},
         "source": {"S": "demo"},
-        "body": {"S": '{"properties":{"pageTitle":"My Page","price":34.43},"context":{}}'},
+        "body": {
+            "S": '{"properties":{"pageTitle":"My Page","price":34.43},"context":{}}'
+        },
     }
 
     def call() -> None:

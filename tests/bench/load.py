@@ -76,7 +76,9 @@ class Found:
 
 def main(arguments: Sequence[str]) -> int:
     """Answers the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.load", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.load", description=__doc__
+    )
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=4)
     asked = parser.parse_args(arguments)
@@ -105,7 +107,9 @@ def measure_load(seconds: float, clients: int) -> Found:
 
 
 @contextmanager
-def _serving(endpoint: str, engine: Engine) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def _serving(
+    endpoint: str, engine: Engine
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     port = _free_port()
     process = subprocess.Popen(
         [
@@ -161,7 +165,9 @@ class Client:
             elif step == "identify":
                 self._identify(session)
             else:
-                self._call("update", {"session": {"id": session}, "properties": {"n": number}})
+                self._call(
+                    "update", {"session": {"id": session}, "properties": {"n": number}}
+                )
 
     def _track(self, session: str, number: int) -> None:
         events = [
@@ -210,7 +216,9 @@ def _read_back(engine: Engine, found: Found) -> None:
         for key in engine.dump()
         if key.table == "sessions" and key.item.startswith("e/")
     }
-    accepted = {(session, id_) for session, ids in found.accepted.items() for id_ in ids}
+    accepted = {
+        (session, id_) for session, ids in found.accepted.items() for id_ in ids
+    }
     found.stored = len(accepted & there)
     found.lost = [
         *wrong[:20],
@@ -284,14 +292,21 @@ def _told(found: Found, seconds: float, clients: int) -> Iterator[str]:
         yield f"{function:<10}" + "".join(f"{1000 * one:8.0f}" for one in shown)
     start, middle, end = (kb / 1024 for kb in found.memory)
     yield f"memory of the service: {start:.1f} MB, half-way {middle:.1f} MB, at the end {end:.1f} MB"
-    yield "memory is flat" if found.flat else f"MEMORY GROWS: by more than {_FLAT - 1:.0%}"
+    yield (
+        "memory is flat"
+        if found.flat
+        else f"MEMORY GROWS: by more than {_FLAT - 1:.0%}"
+    )
     yield "nothing lost" if not found.lost else "LOST:\n" + "\n".join(found.lost[:50])
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
     give_up = time.monotonic() + _READY
     while process.poll() is None and time.monotonic() < give_up:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with (
+            suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), timeout=1),
+        ):
             return
         time.sleep(0.1)
     raise RuntimeError("the service does not start")

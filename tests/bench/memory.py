@@ -56,12 +56,17 @@ def _repeated(value: str, room: int) -> str:
 def _peak(function: str, properties: str) -> int:
     route, parameters = CALLS[function]
     event = f'{{"type": "page-view", "properties": {properties}}}'
-    body = f'{{"source": {{"id": "demo"}}, "session": {{"id": "s"}}, "events": [{event}]}}'
+    body = (
+        f'{{"source": {{"id": "demo"}}, "session": {{"id": "s"}}, "events": [{event}]}}'
+    )
     call = {
         "version": "2.0",
         "routeKey": route,
         "headers": {"content-type": "application/json"},
-        "requestContext": {"requestId": "JKJaXmPLvHcESHA=", "http": {"sourceIp": "192.0.2.1"}},
+        "requestContext": {
+            "requestId": "JKJaXmPLvHcESHA=",
+            "http": {"sourceIp": "192.0.2.1"},
+        },
         "pathParameters": parameters,
         "body": body,
         "isBase64Encoded": False,
@@ -69,7 +74,11 @@ def _peak(function: str, properties: str) -> int:
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.memory", function],
         input=json.dumps(call),
-        env={**os.environ, **cpu.baseline_environment(), "PYTHONPATH": str(topology.FUNCTIONS)},
+        env={
+            **os.environ,
+            **cpu.baseline_environment(),
+            "PYTHONPATH": str(topology.FUNCTIONS),
+        },
         cwd=topology.ROOT,
         capture_output=True,
         text=True,
@@ -87,7 +96,10 @@ def main(function: str) -> None:
     if answer["statusCode"] >= 500:
         raise AssertionError(answer)
     status = Path("/proc/self/status").read_text().splitlines()
-    print(next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) // 1024)
+    print(
+        next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+        // 1024
+    )
 
 
 if __name__ == "__main__":

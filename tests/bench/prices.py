@@ -63,12 +63,21 @@ def per_million(usage: Usage, prices: Prices) -> dict[str, float]:
     a_million = MILLION / usage.events
     million, gigabyte = prices.million, prices.gigabyte
     return {
-        "HTTP API, requests": usage.api * a_million / MILLION * million["http_api_request"],
-        "Lambda, requests": usage.calls * a_million / MILLION * million["lambda_request"],
+        "HTTP API, requests": usage.api
+        * a_million
+        / MILLION
+        * million["http_api_request"],
+        "Lambda, requests": usage.calls
+        * a_million
+        / MILLION
+        * million["lambda_request"],
         "Lambda, GB-seconds": usage.gb_seconds * a_million * gigabyte["lambda_second"],
         "DynamoDB, writes": usage.writes * a_million / MILLION * million["write_unit"],
         "DynamoDB, reads": usage.reads * a_million / MILLION * million["read_unit"],
-        "CloudWatch, access log": usage.log * a_million / _GIGABYTE * gigabyte["log_infrequent"],
+        "CloudWatch, access log": usage.log
+        * a_million
+        / _GIGABYTE
+        * gigabyte["log_infrequent"],
     }
 
 

@@ -57,7 +57,9 @@ def measure_association(engine: Engine, events: int) -> Counter[str]:
     world.identify(session, ids={"registered": f"customer-{events}"})
     with engine.counted() as requests:
         world.drain()
-    return Counter({n: c for n, c in requests.items() if n not in ("GetRecords", "DescribeTable")})
+    return Counter(
+        {n: c for n, c in requests.items() if n not in ("GetRecords", "DescribeTable")}
+    )
 
 
 def measure_newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:
@@ -81,4 +83,6 @@ def measure_newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:
 def _fill(world: World, session: str, events: int) -> None:
     for start in range(0, events, 500):
         some = min(500, events - start)
-        world.track(session, *({"type": "view", "properties": {"n": n}} for n in range(some)))
+        world.track(
+            session, *({"type": "view", "properties": {"n": n}} for n in range(some))
+        )

@@ -63,7 +63,9 @@ def _handlers(endpoint: str, names: Mapping[Table, str]) -> Mapping[str, Handler
             "HARDLINK_SESSIONS_TABLE": names["sessions"],
             "HARDLINK_CUSTOMERS_TABLE": names["customers"],
             "HARDLINK_SOURCES": str(topology.SOURCES),
-            "HARDLINK_HARD_TYPES": json.dumps({n: sorted(t) for n, t in hard_types.items()}),
+            "HARDLINK_HARD_TYPES": json.dumps(
+                {n: sorted(t) for n, t in hard_types.items()}
+            ),
             "POWERTOOLS_LOG_LEVEL": "ERROR",
         }
     )
@@ -83,13 +85,17 @@ def _deliver(engine: Engine, associate: Handler, over: threading.Event) -> None:
             return []
         answer = associate({"Records": batch}, LambdaContext("associate", "load"))
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        return [one for one in batch if one["dynamodb"]["SequenceNumber"] in failed] + rest
+        return [
+            one for one in batch if one["dynamodb"]["SequenceNumber"] in failed
+        ] + rest
 
     with ThreadPoolExecutor(at_once) as threads:
         while not over.wait(0 if any(waiting) else _GLANCE):
             if not all(waiting):  # else they wait in the stream
                 for change in engine.next_taken():
-                    waiting[hash(change) % at_once].append(_record(change, next(numbers)))
+                    waiting[hash(change) % at_once].append(
+                        _record(change, next(numbers))
+                    )
             waiting = list(threads.map(carried_out, waiting))
 
 
@@ -100,7 +106,11 @@ def _record(change: Change, number: int) -> Record:
         "eventID": str(number),
         "eventName": "MODIFY",
         "eventSource": "aws:dynamodb",
-        "dynamodb": {"Keys": keys, "SequenceNumber": str(number), "StreamViewType": "KEYS_ONLY"},
+        "dynamodb": {
+            "Keys": keys,
+            "SequenceNumber": str(number),
+            "StreamViewType": "KEYS_ONLY",
+        },
     }
 
 

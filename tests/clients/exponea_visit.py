@@ -24,7 +24,9 @@ if __name__ == "__main__":
     answers = [
         tracking.get_system_time(),
         tracking.add_event(visitor, "view", {"nested": [{"a": 1}]}),
-        tracking.update_customer_properties({**known, **visitor}, {"first_name": "Gordon"}),
+        tracking.update_customer_properties(
+            {**known, **visitor}, {"first_name": "Gordon"}
+        ),
         tracking.add_event(known, "purchase"),
         tracking.add_event(known, "purchase", {"price": 7.99}, 1533663283.5),
         tracking.batch_commands(

@@ -22,7 +22,9 @@ _LONGEST = 60
 
 def installed(cache: Path = CACHE, wanted: Path = HERE) -> Path:
     """The folder that holds `node_modules`. `wanted`: where the lock file lies. Raises `Unavailable`."""
-    digest = hashlib.sha256(b"".join((wanted / name).read_bytes() for name in _FILES)).hexdigest()
+    digest = hashlib.sha256(
+        b"".join((wanted / name).read_bytes() for name in _FILES)
+    ).hexdigest()
     home = cache / f"clients-{digest[:16]}"
     with install_lock(cache, home.name):
         if not home.exists():
@@ -41,7 +43,12 @@ def run(packages: Path, script: str, **settings: Any) -> Any:
     text = (HERE / f"{script}.cjs").read_text(encoding="utf-8")
     command = [*tools.node(), "-e", text, json.dumps(settings)]
     done = subprocess.run(
-        command, cwd=packages, capture_output=True, text=True, timeout=_LONGEST, check=False
+        command,
+        cwd=packages,
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-_LAST_WORDS:]
     return json.loads(done.stdout.splitlines()[-1])
@@ -50,7 +57,12 @@ def run(packages: Path, script: str, **settings: Any) -> Any:
 def bundle(packages: Path, script: str) -> str:
     """One of the scripts beside this file with all that it imports, as a shop's build hands it to browsers."""
     entry = (HERE / f"{script}.mjs").read_text(encoding="utf-8")
-    command = [*tools.node(), "node_modules/esbuild/bin/esbuild", "--bundle", "--log-level=error"]
+    command = [
+        *tools.node(),
+        "node_modules/esbuild/bin/esbuild",
+        "--bundle",
+        "--log-level=error",
+    ]
     done = subprocess.run(
         command, cwd=packages, input=entry, capture_output=True, text=True, check=False
     )
@@ -59,8 +71,17 @@ def bundle(packages: Path, script: str) -> str:
 
 
 def _install(folder: Path) -> None:
-    command = [*tools.npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    command = [
+        *tools.npm(),
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--silent",
+    ]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-_LAST_WORDS:]
         raise Unavailable(f"npm ci of the clients failed: {said or done.returncode}")

@@ -132,4 +132,6 @@ if __name__ == "__main__":
     by_row = covered()
     for row, what in OPERATIONS.items():
         sys.stdout.write(f"{row}  {what}\n")
-        sys.stdout.writelines(f"       {test}\n" for test in by_row.get(row, ["(no test)"]))
+        sys.stdout.writelines(
+            f"       {test}\n" for test in by_row.get(row, ["(no test)"])
+        )

@@ -32,8 +32,15 @@ def installed(requirements: str, cache: Path = CACHE) -> Path:
 
 def run(python: Path, script: str, *arguments: str) -> str:
     """Run one of the scripts beside this file; answers what it prints."""
-    command = [str(python), "-E", str(HERE / script), *arguments]  # our own folders are not its
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST, check=False)
+    command = [
+        str(python),
+        "-E",
+        str(HERE / script),
+        *arguments,
+    ]  # our own folders are not its
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_LONGEST, check=False
+    )
     assert done.returncode == 0, done.stderr[-_LAST_WORDS:]
     return done.stdout
 

@@ -10,11 +10,15 @@ from segment.analytics import Client
 
 def calls(client: Any, session: str, customer: str) -> None:
     """What Segment's and RudderStack's libraries have in common."""
-    client.track(anonymous_id=session, event="Product Viewed", properties={"sku": "crowbar"})
+    client.track(
+        anonymous_id=session, event="Product Viewed", properties={"sku": "crowbar"}
+    )
     traits = {"email": f"{customer}@x.y", "first_name": "Gordon"}
     client.identify(customer, traits=traits, anonymous_id=session)
     client.track(customer, "Order Completed", {"revenue": 10.5})
-    client.page(anonymous_id=session, category="Docs", name="Home", properties={"url": "/"})
+    client.page(
+        anonymous_id=session, category="Docs", name="Home", properties={"url": "/"}
+    )
     client.screen(customer, name="Cart")
     client.group(customer, "mesa", {"name": "Black Mesa"})
     client.track(anonymous_id=f"{session}-tablet", event="Product Clicked")
@@ -25,9 +29,15 @@ def calls(client: Any, session: str, customer: str) -> None:
 def posthog(url: str, key: str, session: str, customer: str) -> None:
     client = Posthog(key, host=url, on_error=failed)
     unknown = {"$process_person_profile": False}
-    client.capture("Product Viewed", distinct_id=session, properties={"sku": "1", **unknown})
-    client.capture("Order Completed", distinct_id=customer, properties={"revenue": 10.5})
-    client.set(distinct_id=customer, properties={"email": f"{customer}@x.y", "first_name": "G"})
+    client.capture(
+        "Product Viewed", distinct_id=session, properties={"sku": "1", **unknown}
+    )
+    client.capture(
+        "Order Completed", distinct_id=customer, properties={"revenue": 10.5}
+    )
+    client.set(
+        distinct_id=customer, properties={"email": f"{customer}@x.y", "first_name": "G"}
+    )
     client.set_once(distinct_id=customer, properties={"first_seen": "today"})
     client.alias(previous_id=session, distinct_id=customer)
     client.group_identify("company", "mesa", {"name": "Black Mesa"})

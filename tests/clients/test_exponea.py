@@ -55,7 +55,13 @@ def results(reply: Reply) -> list[Any]:
 
 
 def event(type_: str, ids: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    data = {"customer_ids": ids, "company_id": TOKEN, "type": type_, "properties": {}, **more}
+    data = {
+        "customer_ids": ids,
+        "company_id": TOKEN,
+        "type": type_,
+        "properties": {},
+        **more,
+    }
     return {"name": "crm/events", "data": data}
 
 
@@ -66,7 +72,9 @@ def customer(ids: Mapping[str, Any], **properties: Any) -> dict[str, Any]:
     }
 
 
-def v2(shop: Client, call: str, body: object, authorization: str | None = BASIC) -> Reply:
+def v2(
+    shop: Client, call: str, body: object, authorization: str | None = BASIC
+) -> Reply:
     headers = {"authorization": authorization} if authorization else {}
     return shop.post(f"/track/v2/projects/{TOKEN}/{call}", body, **headers)
 
@@ -101,10 +109,15 @@ def test_the_real_python_sdk(shop: Client, python: Path) -> None:
     seen = shop.get("customers", "registered", who).json
     assert seen["attributes"] == {"first_name": "Gordon", "vip": True}
     old = shop.get("customers", "registered", who, "events").json["events"][-1]
-    assert (old["time"], old["properties"]) == ("2018-08-07T17:34:43.500000Z", {"price": 7.99})
+    assert (old["time"], old["properties"]) == (
+        "2018-08-07T17:34:43.500000Z",
+        {"price": 7.99},
+    )
 
 
-@pytest.mark.parametrize("request_", BULKS, ids=lambda r: str(r["body"]["commands"][-1])[:70])
+@pytest.mark.parametrize(
+    "request_", BULKS, ids=lambda r: str(r["body"]["commands"][-1])[:70]
+)
 def test_every_bulk_of_the_web_sdk_is_answered_as_it_needs(
     shop: Client, request_: dict[str, Any]
 ) -> None:
@@ -143,7 +156,9 @@ def test_a_recorded_visit_as_a_whole(shop: Client) -> None:
     for request in json.loads(text)[1:]:
         results(bulk(shop, *request["body"]["commands"]))
     eventually(lambda: "purchase" in shop.types("registered", john), wanted=True)
-    timeline = shop.get("customers", "registered", john, "events", limit=1000).json["events"]
+    timeline = shop.get("customers", "registered", john, "events", limit=1000).json[
+        "events"
+    ]
     seen = {e["type"]: e["properties"] for e in timeline}
     assert timeline[-1]["type"] == "purchase"
     assert seen["purchase"]["product_list"] == [{"product_id": "a", "quantity": 2}]
@@ -152,7 +167,12 @@ def test_a_recorded_visit_as_a_whole(shop: Client) -> None:
     assert seen["external_link"]["site"] == "Exponea"
     assert seen["page_visit"].keys() >= {"path", "referrer"}
     shopping = {t for t, properties in seen.items() if properties.get("tracked_via")}
-    assert shopping >= {"product_detail", "product_purchase", "transaction", "promo_click"}
+    assert shopping >= {
+        "product_detail",
+        "product_purchase",
+        "transaction",
+        "promo_click",
+    }
     assert {seen[t]["tracked_via"] for t in shopping} == {"eecommerce"}
     customer_ = shop.get("customers", "registered", john).json
     assert customer_["attributes"] == {"first_name": "John", "vip": True}
@@ -161,8 +181,12 @@ def test_a_recorded_visit_as_a_whole(shop: Client) -> None:
     assert shop.get("sessions", second).json["customer"] is None
 
 
-@pytest.mark.parametrize("request_", BACKEND, ids=lambda r: f"{r['path']} {r['body']}"[:90])
-def test_every_recorded_call_of_the_python_sdk(shop: Client, request_: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "request_", BACKEND, ids=lambda r: f"{r['path']} {r['body']}"[:90]
+)
+def test_every_recorded_call_of_the_python_sdk(
+    shop: Client, request_: dict[str, Any]
+) -> None:
     body = json.dumps(request_["body"]).encode() if request_["body"] else None
     headers = {"authorization": BASIC, "content-type": "application/json"}
     reply = shop.send(request_["method"], request_["path"], body, headers)
@@ -175,9 +199,13 @@ def test_every_recorded_call_of_the_python_sdk(shop: Client, request_: dict[str,
 
 
 @pytest.mark.parametrize(
-    "request_", [r for r in BROWSER if r["path"] != "/bulk"], ids=lambda r: str(r["path"])
+    "request_",
+    [r for r in BROWSER if r["path"] != "/bulk"],
+    ids=lambda r: str(r["path"]),
 )
-def test_what_the_web_sdk_asks_for_beside(shop: Client, request_: dict[str, Any]) -> None:
+def test_what_the_web_sdk_asks_for_beside(
+    shop: Client, request_: dict[str, Any]
+) -> None:
     body = json.dumps(request_["body"]).encode() if request_["body"] else None
     reply = shop.send(request_["method"], request_["path"], body, {"origin": ORIGIN})
     assert reply.status == 200
@@ -216,18 +244,24 @@ def start(now: float, age: float = 0.1, **ids: Any) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_first_visit_is_kept_under_the_cookie_that_its_answer_hands_out(shop: Client) -> None:
+def test_a_first_visit_is_kept_under_the_cookie_that_its_answer_hands_out(
+    shop: Client,
+) -> None:
     reply = bulk(shop, *start(time.time()))
     cookie = results(reply)[0]["data"]["cookie"]
     assert types(shop, cookie) == ["session_ping", "page_visit"]
-    assert reply.headers["set-cookie"].startswith(f"xnpe_{TOKEN}={cookie}; Max-Age=94608000")
+    assert reply.headers["set-cookie"].startswith(
+        f"xnpe_{TOKEN}={cookie}; Max-Age=94608000"
+    )
 
 
 def test_a_first_bulk_whose_answer_was_lost_is_stored_once(shop: Client) -> None:
     now, agent = time.time(), fresh("browser")
     first = results(bulk(shop, *start(now, 5.0), user_agent=agent))
     waited = time.time() - now
-    again = results(bulk(shop, *start(now + waited + 0.002, 5.0 + waited), user_agent=agent))
+    again = results(
+        bulk(shop, *start(now + waited + 0.002, 5.0 + waited), user_agent=agent)
+    )
     assert first[0]["data"] == again[0]["data"]
     assert [r["status"] for r in again] == ["ok"] * 4
     assert types(shop, first[0]["data"]["cookie"]) == ["session_ping", "page_visit"]
@@ -236,7 +270,9 @@ def test_a_first_bulk_whose_answer_was_lost_is_stored_once(shop: Client) -> None
 def test_a_bulk_that_is_sent_again_is_stored_once(shop: Client) -> None:
     """The recorded behaviour: the same events, older by as long as it waited."""
     cookie, began = fresh("cookie"), time.time()
-    copies = [event("add", {"cookie": cookie}, age=3.9)] * 2  # of one product: both count
+    copies = [
+        event("add", {"cookie": cookie}, age=3.9)
+    ] * 2  # of one product: both count
     results(bulk(shop, *copies))
     for _ in range(2):
         time.sleep(0.2)
@@ -248,7 +284,9 @@ def test_a_bulk_that_is_sent_again_is_stored_once(shop: Client) -> None:
 
 
 @pytest.mark.parametrize("name", [f"xnpe_{TOKEN}", "__exponea_etc__"])
-def test_the_browsers_own_cookie_finds_who_lost_the_scripts(shop: Client, name: str) -> None:
+def test_the_browsers_own_cookie_finds_who_lost_the_scripts(
+    shop: Client, name: str
+) -> None:
     cookie = fresh("cookie")
     results(bulk(shop, event("before", {"cookie": cookie})))
     sent = f"other=1; {name}={cookie}"
@@ -298,7 +336,9 @@ def test_anonymize_leaves_the_old_profile_as_it_is(shop: Client) -> None:
     assert answer == [{"status": "ok", "data": {"cookie": new}}]
     results(bulk(shop, event("alone", {"cookie": new})))
     assert shop.get("sessions", new).json["customer"] is None
-    assert shop.get("customers", "registered", gordon).json["attributes"] == {"vip": True}
+    assert shop.get("customers", "registered", gordon).json["attributes"] == {
+        "vip": True
+    }
 
 
 def test_the_analytics_id_undoes_anonymize(shop: Client) -> None:
@@ -327,7 +367,10 @@ def test_two_customers_with_one_second_hard_id_are_refused(shop: Client) -> None
     results(bulk(shop, customer({"registered": gordon, "loyalty": card})))
     results(bulk(shop, customer({"registered": alyx})))
     [result] = results(
-        bulk(shop, customer({"cookie": cookie, "registered": alyx, "loyalty": card}, vip=True))
+        bulk(
+            shop,
+            customer({"cookie": cookie, "registered": alyx, "loyalty": card}, vip=True),
+        )
     )
     assert result["status"] == "error"
     assert "never merged" in result["errors"][0]
@@ -351,7 +394,9 @@ def test_an_id_type_that_is_not_declared_discards_the_call(shop: Client) -> None
     assert types(shop, cookie) == ["kept"]
 
 
-def test_an_id_that_identifies_nobody_is_named_and_nothing_is_lost(shop: Client) -> None:
+def test_an_id_that_identifies_nobody_is_named_and_nothing_is_lost(
+    shop: Client,
+) -> None:
     cookie = fresh("cookie")
     ids = {"cookie": cookie, "registered": "undefined"}
     said = results(bulk(shop, event("kept", ids), customer(ids, vip=True)))
@@ -399,14 +444,23 @@ def test_the_limits_of_seed_004(shop: Client) -> None:
     """EX-11: 255 attributes of 16 KB."""
     who = {"registered": fresh("gordon")}
     many = {f"p{n}": 1 for n in range(256)}
-    for properties, field in ((many, "properties"), ({"big": "x" * 16385}, "properties.big")):
+    for properties, field in (
+        (many, "properties"),
+        ({"big": "x" * 16385}, "properties.big"),
+    ):
         reply = v2(shop, "customers", {"customer_ids": who, "properties": properties})
         assert (reply.status, reply.json["success"]) == (400, False)
         assert reply.json["errors"][0].startswith(f"{field}: ")
         sent = {"customer_ids": who, "event_type": "x", "properties": properties}
-        assert v2(shop, "customers/events", sent).json["errors"][0].startswith(f"{field}: ")
+        assert (
+            v2(shop, "customers/events", sent)
+            .json["errors"][0]
+            .startswith(f"{field}: ")
+        )
     full = {f"p{n}": "x" * 16 for n in range(255)}
-    assert v2(shop, "customers", {"customer_ids": who, "properties": full}).status == 200
+    assert (
+        v2(shop, "customers", {"customer_ids": who, "properties": full}).status == 200
+    )
 
 
 # -- the tracking API -------------------------------------------------------------------------------------------------
@@ -443,15 +497,24 @@ def test_the_public_key_in_the_query(shop: Client) -> None:
     assert shop.send("GET", path[:-1]).json["error"] == "Could not authenticate"
 
 
-@pytest.mark.parametrize("authorization", [None, f"Token {TOKEN}", BASIC, "Bearer a.b.c"])
+@pytest.mark.parametrize(
+    "authorization", [None, f"Token {TOKEN}", BASIC, "Bearer a.b.c"]
+)
 def test_the_stream_spelling(shop: Client, authorization: str | None) -> None:
     """The newer mobile SDKs name the stream in the query."""
     cookie = fresh("cookie")
     headers = {"authorization": authorization} if authorization else {}
     ids = {"customer_ids": {"cookie": cookie}}
-    batch = {"commands": [{"name": "customers/events", "data": {**ids, "event_type": "third"}}]}
+    batch = {
+        "commands": [
+            {"name": "customers/events", "data": {**ids, "event_type": "third"}}
+        ]
+    }
     for call, body in (
-        ("customers/events", {**ids, "event_type": "first", "timestamp": 1.5, "properties": {}}),
+        (
+            "customers/events",
+            {**ids, "event_type": "first", "timestamp": 1.5, "properties": {}},
+        ),
         ("customers", {**ids, "properties": {"a": 1}, "timestamp": 2.5}),
         ("campaigns/clicks", {**ids, "url": "https://x", "timestamp": 2.5}),
         ("batch", batch),
@@ -513,7 +576,9 @@ def test_bad_calls(shop: Client) -> None:
 def test_older_clients_call_the_token_project_id(shop: Client) -> None:
     cookie = fresh("cookie")
     data = {"customer_ids": {"cookie": cookie}, "project_id": TOKEN, "type": "view"}
-    assert results(bulk(shop, {"name": "crm/events", "data": data})) == [{"status": "ok"}]
+    assert results(bulk(shop, {"name": "crm/events", "data": data})) == [
+        {"status": "ok"}
+    ]
     assert types(shop, cookie) == ["view"]
 
 
@@ -538,7 +603,9 @@ def test_one_bad_command_keeps_back_no_other(shop: Client) -> None:
     assert types(shop, cookie) == ["one", "four"]
 
 
-@pytest.mark.parametrize("command", [event("x", {"cookie": "c"}), customer({"cookie": "c"}, a=1)])
+@pytest.mark.parametrize(
+    "command", [event("x", {"cookie": "c"}), customer({"cookie": "c"}, a=1)]
+)
 def test_a_service_that_is_busy_answers_503_as_a_whole(
     monkeypatch: pytest.MonkeyPatch, command: dict[str, Any]
 ) -> None:
@@ -547,15 +614,24 @@ def test_a_service_that_is_busy_answers_503_as_a_whole(
         monkeypatch.setattr(Service, carry_out, _busy)
     keys = {"shop": KEY, "other": OTHER_KEY}
     single = {**command["data"], "customer_ids": {"cookie": "c"}}
-    name = command["name"].replace("crm/customers", "customers").replace("crm/", "customers/")
+    name = (
+        command["name"]
+        .replace("crm/customers", "customers")
+        .replace("crm/", "customers/")
+    )
     with lambda_runtime.run_deployment(SOURCES, keys) as deployment:
         gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
         for path, body in (
             ("/bulk", {"commands": [*start(time.time()), command]}),
-            (f"/track/v2/projects/{TOKEN}/batch", {"commands": [{"name": name, "data": single}]}),
+            (
+                f"/track/v2/projects/{TOKEN}/batch",
+                {"commands": [{"name": name, "data": single}]},
+            ),
             (f"/track/v2/projects/{TOKEN}/{name}", single),
         ):
-            sent = HttpRequest("POST", path, (("authorization", BASIC),), json.dumps(body).encode())
+            sent = HttpRequest(
+                "POST", path, (("authorization", BASIC),), json.dumps(body).encode()
+            )
             answer = gateway.answer(sent)
             assert (answer.status, json.loads(answer.body)["success"]) == (503, False)
             assert ("retry-after", "1") in answer.headers
@@ -569,7 +645,9 @@ def test_who_opted_out_is_told(shop: Client) -> None:
     cookie = fresh("cookie")
     denied = {"source": {"id": TOKEN}, "session": {"id": cookie}, "tracking": "denied"}
     assert shop.post("/consent", denied).status == 200
-    said = results(bulk(shop, event("x", {"cookie": cookie}), customer({"cookie": cookie}, a=1)))
+    said = results(
+        bulk(shop, event("x", {"cookie": cookie}), customer({"cookie": cookie}, a=1))
+    )
     assert [r["status"] for r in said] == ["error", "error"]
     assert all("opted out" in r["errors"][0] for r in said)
 
@@ -589,12 +667,23 @@ def test_ids_can_be_linked_to_a_cookie(shop: Client, kind: str) -> None:
     ("path", "body"),
     [
         (f"/webxp/projects/{TOKEN}/cookies/c/link-ids", {}),
-        (f"/webxp/projects/{TOKEN}/cookies/c/link-ids", {"external_ids": {"nickname": "x"}}),
-        ("/webxp/projects/nobody/cookies/c/link-ids", {"external_ids": {"registered": "x"}}),
-        ("/managed-tags/show", {"company_id": "nobody", "customer_ids": {"cookie": "c"}}),
+        (
+            f"/webxp/projects/{TOKEN}/cookies/c/link-ids",
+            {"external_ids": {"nickname": "x"}},
+        ),
+        (
+            "/webxp/projects/nobody/cookies/c/link-ids",
+            {"external_ids": {"registered": "x"}},
+        ),
+        (
+            "/managed-tags/show",
+            {"company_id": "nobody", "customer_ids": {"cookie": "c"}},
+        ),
     ],
 )
-def test_calls_beside_the_bulk_name_errors_by_field(shop: Client, path: str, body: object) -> None:
+def test_calls_beside_the_bulk_name_errors_by_field(
+    shop: Client, path: str, body: object
+) -> None:
     """EX-33: of anything else the web SDK makes an exception of its own, and never calls back."""
     reply = shop.post(path, body, origin=ORIGIN)
     assert (reply.status, reply.json["success"]) == (400, False)

@@ -25,9 +25,9 @@ RECORDED = [
 ]
 FAILED = [
     run
-    for run in json.loads((CAPTURES / "exponea_python_sdk_error_behaviour.json").read_text())[
-        "runs"
-    ]
+    for run in json.loads(
+        (CAPTURES / "exponea_python_sdk_error_behaviour.json").read_text()
+    )["runs"]
     if run["http"] in (400, 404)
 ]
 TOKEN = "web-key"
@@ -70,7 +70,9 @@ def types(shop: Client, ids: dict[str, Any]) -> list[str]:
     return [event["type"] for event in reply.json.get("events", ())]
 
 
-def said(shop: Client, python: Path, *calls: list[Any], key: str = KEY) -> list[dict[str, Any]]:
+def said(
+    shop: Client, python: Path, *calls: list[Any], key: str = KEY
+) -> list[dict[str, Any]]:
     url = f"http://127.0.0.1:{shop.port}"
     printed = pip.run(python, "exponea_data.py", url, TOKEN, key, json.dumps(calls))
     found: list[dict[str, Any]] = json.loads(printed)
@@ -80,14 +82,23 @@ def said(shop: Client, python: Path, *calls: list[Any], key: str = KEY) -> list[
 @pytest.fixture
 def gordon(shop: Client) -> dict[str, str]:
     """A customer with two devices, two addresses and three events, one of them on no device."""
-    name, home, work = fresh("gordon"), f"{fresh('home')}@x.org", f"{fresh('work')}@x.org"
+    name, home, work = (
+        fresh("gordon"),
+        f"{fresh('home')}@x.org",
+        f"{fresh('work')}@x.org",
+    )
     phone, laptop = fresh("phone"), fresh("laptop")
     shop.track(phone, "view")
     ids = {"registered": name, "email": home}
     shop.identify(phone, ids, properties={"first_name": "Gordon", "tags": ["a", "b"]})
     shop.track(laptop, "view")
     shop.identify(laptop, {"registered": name, "email": work}, properties={"age": 27})
-    purchase = {"type": "purchase", "time": 1533663283.5, "id": "1", "properties": {"price": 7.99}}
+    purchase = {
+        "type": "purchase",
+        "time": 1533663283.5,
+        "id": "1",
+        "properties": {"price": 7.99},
+    }
     body = {"source": {"id": TOKEN}, "ids": {"registered": name}, "server_side": True}
     assert shop.post("/track", {**body, "events": [purchase]}).status == 200
     eventually(lambda: types(shop, {"registered": name}), ["purchase", "view", "view"])
@@ -102,7 +113,9 @@ def test_the_real_client_reads_a_customer(
 ) -> None:
     """EX-25: export-one, events, attributes; EX-27: consents."""
     ids = {"registered": gordon["name"]}
-    granted = {"newsletter": {"action": "accept", "valid_until": "unlimited", "timestamp": 1}}
+    granted = {
+        "newsletter": {"action": "accept", "valid_until": "unlimited", "timestamp": 1}
+    }
     shop.post("/update", {"source": {"id": TOKEN}, "ids": ids, "consents": granted})
     one, events, attributes, consents = said(
         shop,
@@ -111,7 +124,13 @@ def test_the_real_client_reads_a_customer(
         ["get_events", [ids, ["purchase"]]],
         [
             "get_customer_attributes",
-            [ids, ["first_name", "nothing"], ["vip"], ["registered", "cookie", "email"], ["x"]],
+            [
+                ids,
+                ["first_name", "nothing"],
+                ["vip"],
+                ["registered", "cookie", "email"],
+                ["x"],
+            ],
         ],
         ["get_customer_consents", [ids, ["newsletter", "sms"]]],
     )
@@ -121,14 +140,28 @@ def test_the_real_client_reads_a_customer(
         "email": sorted([gordon["home"], gordon["work"]]),
         "cookie": [gordon["phone"], gordon["laptop"]],
     }
-    assert customer["properties"] == {"first_name": "Gordon", "tags": ["a", "b"], "age": 27}
-    assert [event["type"] for event in customer["events"]] == ["purchase", "view", "view"]
-    price = {"type": "purchase", "timestamp": 1533663283.5, "properties": {"price": 7.99}}
+    assert customer["properties"] == {
+        "first_name": "Gordon",
+        "tags": ["a", "b"],
+        "age": 27,
+    }
+    assert [event["type"] for event in customer["events"]] == [
+        "purchase",
+        "view",
+        "view",
+    ]
+    price = {
+        "type": "purchase",
+        "timestamp": 1533663283.5,
+        "properties": {"price": 7.99},
+    }
     assert events["returned"] == [customer["events"][0]] == [price]
     assert attributes["returned"] == {
         "properties": {"first_name": "Gordon", "nothing": None},
         "segmentations": {"vip": None},
-        "ids": {name: customer["ids"][name] for name in ("registered", "cookie", "email")},
+        "ids": {
+            name: customer["ids"][name] for name in ("registered", "cookie", "email")
+        },
         "expressions": {"x": None},
     }
     assert consents["returned"] == {"newsletter": True, "sms": False}
@@ -139,7 +172,9 @@ def test_the_real_client_reads_everybody(
 ) -> None:
     """EX-25: export; the client tells identifiers from properties by their position."""
     (found,) = said(shop, python, ["get_customers", []])
-    by_name = {customer["ids"]["registered"]: customer for customer in found["returned"]}
+    by_name = {
+        customer["ids"]["registered"]: customer for customer in found["returned"]
+    }
     customer = by_name[gordon["name"]]
     assert customer["ids"]["cookie"] == [gordon["phone"], gordon["laptop"]]
     assert customer["ids"]["loyalty"] is None
@@ -162,12 +197,17 @@ def test_the_real_client_is_told_what_is_wrong(shop: Client, python: Path) -> No
     ((message,),) = undeclared["raised"]
     assert "'phone' is not declared: use one of registered" in message
     ((message,),) = anonymize["raised"]
-    assert "not offered, and nothing was changed: POST /customers/{type}/{value}/erase" in message
+    assert (
+        "not offered, and nothing was changed: POST /customers/{type}/{value}/erase"
+        in message
+    )
     (denied,) = said(shop, python, ["get_customer", [{"registered": "x"}]], key="wrong")
     assert denied["raised"] == "Could not authenticate"
 
 
-@pytest.mark.parametrize("request_", RECORDED, ids=lambda r: str(r["path"]).rsplit("/", 1)[-1])
+@pytest.mark.parametrize(
+    "request_", RECORDED, ids=lambda r: str(r["path"]).rsplit("/", 1)[-1]
+)
 def test_every_recording_is_answered_as_its_client_needs(
     shop: Client, request_: dict[str, Any]
 ) -> None:
@@ -184,15 +224,21 @@ def test_every_recording_is_answered_as_its_client_needs(
 
 def _shape(body: Any) -> Any:
     """The keys of an answer, and of what kind each is."""
-    return {name: type(value).__name__ for name, value in body.items() if name != "errors"}
+    return {
+        name: type(value).__name__ for name, value in body.items() if name != "errors"
+    }
 
 
 @pytest.mark.parametrize(
     ("run", "body", "key"),
     [
         pytest.param(FAILED[0], {"customer_ids": {}}, KEY, id="no identifier"),
-        pytest.param(FAILED[1], {"customer_ids": {"registered": "x"}}, "wrong", id="a wrong key"),
-        pytest.param(FAILED[2], {"customer_ids": {"registered": "no"}}, KEY, id="nobody"),
+        pytest.param(
+            FAILED[1], {"customer_ids": {"registered": "x"}}, "wrong", id="a wrong key"
+        ),
+        pytest.param(
+            FAILED[2], {"customer_ids": {"registered": "no"}}, KEY, id="nobody"
+        ),
     ],
 )
 def test_an_error_is_word_for_word_what_was_recorded(
@@ -221,14 +267,20 @@ def test_every_identifier_finds_the_customer(
     shop: Client, gordon: dict[str, str], named: tuple[str, str]
 ) -> None:
     type_, which = named
-    assert data(shop, "export-one", {type_: gordon[which]})["ids"]["registered"] == gordon["name"]
+    assert (
+        data(shop, "export-one", {type_: gordon[which]})["ids"]["registered"]
+        == gordon["name"]
+    )
 
 
 def test_several_identifiers_of_one_customer_find_it_and_unknown_ones_say_nothing(
     shop: Client, gordon: dict[str, str]
 ) -> None:
     ids = {"registered": gordon["name"], "cookie": gordon["phone"], "user_id": fresh()}
-    assert len(data(shop, "export-one", {**ids, "loyalty": None, "email": ""})["events"]) == 3
+    assert (
+        len(data(shop, "export-one", {**ids, "loyalty": None, "email": ""})["events"])
+        == 3
+    )
     ids = {"registered": gordon["name"], "cookie": fresh()}
     assert len(data(shop, "export-one", ids)["events"]) == 3
 
@@ -248,14 +300,18 @@ def test_identifiers_of_different_customers_are_an_error(
 def test_an_anonymous_visitor_is_a_customer_with_a_cookie(shop: Client) -> None:
     cookie = fresh()
     shop.track(cookie, "a", "b")
-    shop.post("/update", {"source": {"id": TOKEN}, "session": cookie, "properties": {"x": 1}})
+    shop.post(
+        "/update", {"source": {"id": TOKEN}, "session": cookie, "properties": {"x": 1}}
+    )
     found = data(shop, "export-one", {"cookie": cookie})
     assert found["ids"] == {"cookie": [cookie]}
     assert found["properties"] == {"x": 1}
     assert [event["type"] for event in found["events"]] == ["a", "b"]
 
 
-def test_a_cookie_that_another_customer_took_is_not_set_on_the_first(shop: Client) -> None:
+def test_a_cookie_that_another_customer_took_is_not_set_on_the_first(
+    shop: Client,
+) -> None:
     """EX-07: the cookie is the newer customer's, what was done before stays."""
     cookie, first, second = fresh(), fresh("first"), fresh("second")
     shop.track(cookie, "one", source="split-key")
@@ -264,7 +320,9 @@ def test_a_cookie_that_another_customer_took_is_not_set_on_the_first(shop: Clien
     shop.track(cookie, "two", source="split-key")
     eventually(lambda: types(shop, {"registered": second}), ["two"])
     eventually(lambda: types(shop, {"registered": first}), ["one"])
-    assert data(shop, "export-one", {"registered": first})["ids"] == {"registered": first}
+    assert data(shop, "export-one", {"registered": first})["ids"] == {
+        "registered": first
+    }
     assert data(shop, "export-one", {"registered": second})["ids"]["cookie"] == [cookie]
     assert types(shop, {"cookie": cookie}) == ["two"]
 
@@ -284,7 +342,12 @@ def reader(shop: Client) -> str:
     """A cookie with twelve events, `a` and `b` in turn, a second apart."""
     cookie, now = fresh("reader"), time.time()
     events = [
-        {"type": "ab"[n % 2], "id": str(n), "time": now - 60 + n, "properties": {"n": n}}
+        {
+            "type": "ab"[n % 2],
+            "id": str(n),
+            "time": now - 60 + n,
+            "properties": {"n": n},
+        }
         for n in range(12)
     ]
     shop.post("/track", {"source": {"id": TOKEN}, "session": cookie, "events": events})
@@ -305,7 +368,10 @@ def reader(shop: Client) -> str:
         ({"event_types": ["a"], "limit": 0}, []),
         ({"event_types": ["a"], "skip": 4}, [8, 10]),
         ({"event_types": ["a"], "skip": 40, "limit": 1}, []),
-        ({"event_types": ["a"], "skip": None, "limit": None, "order": None}, [0, 2, 4, 6, 8, 10]),
+        (
+            {"event_types": ["a"], "skip": None, "limit": None, "order": None},
+            [0, 2, 4, 6, 8, 10],
+        ),
     ],
     ids=str,
 )
@@ -317,7 +383,9 @@ def test_the_events_asked_for(
 
 
 def test_times_are_unix_seconds_to_the_microsecond(shop: Client, reader: str) -> None:
-    (event,) = data(shop, "events", {"cookie": reader}, event_types=["a"], limit=1)["data"]
+    (event,) = data(shop, "events", {"cookie": reader}, event_types=["a"], limit=1)[
+        "data"
+    ]
     (native,) = shop.get(
         "sessions", reader, "events", limit=1, until=event["timestamp"] + 0.5
     ).json["events"]
@@ -332,12 +400,16 @@ def test_more_than_an_answer_holds_is_an_error_that_says_how_to_ask_for_less(
     large = {f"p{n}": "\\" * 12_000 for n in range(40)}
     for n in range(6):
         events = [{"type": "large", "properties": {**large, "n": n}}]
-        shop.post("/track", {"source": {"id": TOKEN}, "session": cookie, "events": events})
+        shop.post(
+            "/track", {"source": {"id": TOKEN}, "session": cookie, "events": events}
+        )
     reply = ask(shop, "export-one", {"customer_ids": {"cookie": cookie}})
     assert reply.status == 413
     (message,) = reply.json["errors"]["_global"]
     assert "limit and skip" in message
-    some = data(shop, "events", {"cookie": cookie}, event_types=["large"], limit=2, skip=3)["data"]
+    some = data(
+        shop, "events", {"cookie": cookie}, event_types=["large"], limit=2, skip=3
+    )["data"]
     assert [event["properties"]["n"] for event in some] == [3, 4]
     body = json.dumps({"customer_ids": {"cookie": cookie}}).encode()
     zipped = shop.send(
@@ -352,7 +424,9 @@ def test_more_than_an_answer_holds_is_an_error_that_says_how_to_ask_for_less(
 # -- attributes and consents --------------------------------------------------------------------------------------
 
 
-def test_every_attribute_has_its_result_in_its_place(shop: Client, gordon: dict[str, str]) -> None:
+def test_every_attribute_has_its_result_in_its_place(
+    shop: Client, gordon: dict[str, str]
+) -> None:
     attributes = [
         {"type": "segmentation", "id": "592ff585fb60094e02bfaf6a"},
         {"type": "property", "property": "age"},
@@ -366,9 +440,9 @@ def test_every_attribute_has_its_result_in_its_place(shop: Client, gordon: dict[
     ]
     ids = {"registered": gordon["name"]}
     found = data(shop, "attributes", ids, attributes=attributes)["results"]
-    assert [one["success"] for one in found] == [*(False, True, False, False, False, False)] + [
-        True
-    ] * 3
+    assert [one["success"] for one in found] == [
+        *(False, True, False, False, False, False)
+    ] + [True] * 3
     assert "not computed here" in found[0]["error"]
     assert found[1]["value"] == 27
     assert found[2]["error"] == "property.property: is missing"
@@ -390,16 +464,29 @@ def test_a_consent_is_valid_until_it_ends_or_is_rejected(shop: Client) -> None:
     }
     ids = {"registered": name}
     shop.post("/update", {"source": {"id": TOKEN}, "ids": ids, "consents": consents})
-    asked = [{"type": "consent", "category": category} for category in (*consents, "nothing")]
+    asked = [
+        {"type": "consent", "category": category} for category in (*consents, "nothing")
+    ]
     found = data(shop, "attributes", ids, attributes=asked)["results"]
-    assert [one["value"] for one in found] == [True, True, False, True, False, False, False]
+    assert [one["value"] for one in found] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+        False,
+        False,
+    ]
     modes = [
         {"type": "consent", "category": "over", "mode": mode}
         for mode in ("valid", "until", "timestamp", "message")
     ]
     found = data(shop, "attributes", ids, attributes=modes)["results"]
     assert [one.get("value") for one in found[:3]] == [False, now - 600, now - 900]
-    assert found[3] == {"success": False, "error": "mode: use one of valid, until, timestamp"}
+    assert found[3] == {
+        "success": False,
+        "error": "mode: use one of valid, until, timestamp",
+    }
 
 
 def _results(look: Callable[[], Any]) -> Any:
@@ -421,12 +508,22 @@ def test_the_consent_to_be_tracked_is_read_as_the_visitor_said_it(shop: Client) 
 def test_a_consent_that_was_tracked_is_read(shop: Client) -> None:
     """EX-27: consents are told as events of the tracking API."""
     ids = {"registered": fresh()}
-    for category, action in (("newsletter", "accept"), ("sms", "accept"), ("sms", "reject")):
-        properties = {"action": action, "category": category, "valid_until": "unlimited"}
+    for category, action in (
+        ("newsletter", "accept"),
+        ("sms", "accept"),
+        ("sms", "reject"),
+    ):
+        properties = {
+            "action": action,
+            "category": category,
+            "valid_until": "unlimited",
+        }
         event = {"customer_ids": ids, "event_type": "consent", "properties": properties}
         path = f"/track/v2/projects/{TOKEN}/customers/events"
         assert shop.post(path, event, authorization=f"Token {TOKEN}").status == 200
-    asked = [{"type": "consent", "category": category} for category in ("newsletter", "sms")]
+    asked = [
+        {"type": "consent", "category": category} for category in ("newsletter", "sms")
+    ]
     found = data(shop, "attributes", ids, attributes=asked)["results"]
     assert [one["value"] for one in found] == [True, False]
     eventually(lambda: types(shop, ids), ["consent"] * 3)
@@ -460,7 +557,9 @@ def test_the_consent_categories_as_the_mobile_clients_read_them(
     }
     stream = shop.post("/data/v2/streams/web-key/consent/categories", None)
     assert stream.json == reply.json
-    reply = ask(shop, "consent/categories", token="other-key", authorization="Token other-key")
+    reply = ask(
+        shop, "consent/categories", token="other-key", authorization="Token other-key"
+    )
     assert reply.json == {"success": True, "results": []}
     assert shop.post("/data/v2/streams/nobody/consent/categories", None).status == 400
 
@@ -472,7 +571,11 @@ def test_an_export_holds_everybody_of_the_project_and_nobody_of_another(
     shop: Client, gordon: dict[str, str]
 ) -> None:
     """One row a customer, whatever identifiers it has; nobody twice."""
-    visitor, elsewhere, reader_ = fresh("visitor"), fresh("elsewhere"), f"{fresh('r')}@x.org"
+    visitor, elsewhere, reader_ = (
+        fresh("visitor"),
+        fresh("elsewhere"),
+        f"{fresh('r')}@x.org",
+    )
     shop.track(visitor, "view")
     shop.identify(fresh(), {"email": reader_})
     shop.identify(fresh("x"), {"registered": elsewhere}, source="other-key")
@@ -489,7 +592,9 @@ def test_an_export_holds_everybody_of_the_project_and_nobody_of_another(
     assert visitor in cookies
     assert sum(row["email"] == [reader_] for row in rows) == 1
     assert elsewhere not in names
-    other = ask(shop, "export", {"format": "native_json"}, "other-key", private(OTHER_KEY))
+    other = ask(
+        shop, "export", {"format": "native_json"}, "other-key", private(OTHER_KEY)
+    )
     texts = other.body.decode()
     assert elsewhere in texts
     assert gordon["name"] not in texts
@@ -511,7 +616,11 @@ def test_an_export_of_some_attributes_has_these_columns_ids_first(
         {"type": "id", "id": "cookie"},
         {"type": "property", "property": "first_name"},
     ]
-    assert [gordon["name"], [gordon["phone"], gordon["laptop"]], "Gordon"] in reply.json["data"]
+    assert [
+        gordon["name"],
+        [gordon["phone"], gordon["laptop"]],
+        "Gordon",
+    ] in reply.json["data"]
 
 
 # -- what is refused ----------------------------------------------------------------------------------------------
@@ -527,9 +636,21 @@ IDS = {"customer_ids": {"registered": "x"}}
         ("export-one", {}, "customer_ids"),
         ("export-one", {"customer_ids": "x"}, "customer_ids"),
         ("export-one", {"customer_ids": {"phone": "1"}}, "customer_ids.phone"),
-        ("export-one", {"customer_ids": {"registered": ["a"]}}, "customer_ids.registered"),
-        ("export-one", {"customer_ids": {"registered": "undefined"}}, "customer_ids.registered"),
-        ("export-one", {"customer_ids": {"cookie": "@registered=x"}}, "customer_ids.cookie"),
+        (
+            "export-one",
+            {"customer_ids": {"registered": ["a"]}},
+            "customer_ids.registered",
+        ),
+        (
+            "export-one",
+            {"customer_ids": {"registered": "undefined"}},
+            "customer_ids.registered",
+        ),
+        (
+            "export-one",
+            {"customer_ids": {"cookie": "@registered=x"}},
+            "customer_ids.cookie",
+        ),
         ("attributes", IDS, "attributes"),
         ("attributes", {**IDS, "attributes": "x"}, "attributes"),
         ("events", IDS, "event_types"),
@@ -539,13 +660,25 @@ IDS = {"customer_ids": {"registered": "x"}}
         ("events", {**IDS, "event_types": [], "limit": "3"}, "limit"),
         ("events", {**IDS, "event_types": [], "skip": 1.5}, "skip"),
         ("events", {**IDS, "event_types": ["a"], "skip": 10**30}, "skip"),
-        ("export-one", {"customer_ids": {"registered": "\ud800"}}, "customer_ids.registered"),
+        (
+            "export-one",
+            {"customer_ids": {"registered": "\ud800"}},
+            "customer_ids.registered",
+        ),
         ("export-one", {"customer_ids": {"x" * 99: "1"}}, f"customer_ids.{'x' * 64}"),
         ("export", {}, "format"),
         ("export", {"format": "csv"}, "format"),
-        ("export", {"format": "native_json", "filter": {"type": "segment"}}, "filter.type"),
+        (
+            "export",
+            {"format": "native_json", "filter": {"type": "segment"}},
+            "filter.type",
+        ),
         ("export", {"format": "native_json", "execution_time": 5}, "execution_time"),
-        ("export", {"format": "native_json", "attributes": {"type": "some"}}, "attributes.list"),
+        (
+            "export",
+            {"format": "native_json", "attributes": {"type": "some"}},
+            "attributes.list",
+        ),
         (
             "export",
             {
@@ -580,8 +713,26 @@ def test_no_identifier_is_refused_in_exponeas_own_words(shop: Client) -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        *(None, True, 0, -1, 1e300, "", "x", "\ud800", [], [[]], {}, {"\ud800": "\ud800"}),
-        *({"type": "some"}, [{"type": []}], [{"type": "id", "id": "\ud800"}], ["\ud800"]),
+        *(
+            None,
+            True,
+            0,
+            -1,
+            1e300,
+            "",
+            "x",
+            "\ud800",
+            [],
+            [[]],
+            {},
+            {"\ud800": "\ud800"},
+        ),
+        *(
+            {"type": "some"},
+            [{"type": []}],
+            [{"type": "id", "id": "\ud800"}],
+            ["\ud800"],
+        ),
     ],
     ids=repr,
 )
@@ -622,7 +773,9 @@ def test_what_is_no_json_is_refused(shop: Client) -> None:
 def test_a_call_that_is_not_there(shop: Client) -> None:
     reply = ask(shop, "delete", IDS)
     assert (reply.status, reply.json["success"]) == (404, False)
-    assert reply.json["errors"] == {"_global": ["there is no call customers/delete here"]}
+    assert reply.json["errors"] == {
+        "_global": ["there is no call customers/delete here"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -639,7 +792,9 @@ def test_a_call_that_is_not_there(shop: Client) -> None:
         (TOKEN, f"Token {KEY}", 403, "No permission"),
     ],
 )
-@pytest.mark.parametrize("call", ["export-one", "attributes", "events", "export", "anonymize"])
+@pytest.mark.parametrize(
+    "call", ["export-one", "attributes", "events", "export", "anonymize"]
+)
 def test_only_the_projects_own_private_key_reads(
     shop: Client, call: str, token: str, authorization: str, status: int, error: str
 ) -> None:
@@ -650,17 +805,24 @@ def test_only_the_projects_own_private_key_reads(
     assert reply.json["message"]
 
 
-def test_a_public_key_in_the_address_reads_categories_and_no_customers(shop: Client) -> None:
+def test_a_public_key_in_the_address_reads_categories_and_no_customers(
+    shop: Client,
+) -> None:
     base = f"/data/v2/projects/{TOKEN}"
     categories = shop.post(f"{base}/consent/categories?access_token={TOKEN}", None)
     assert categories.status == 200
-    assert shop.post(f"{base}/consent/categories?access_token=other-key", None).status == 400
+    assert (
+        shop.post(f"{base}/consent/categories?access_token=other-key", None).status
+        == 400
+    )
     assert shop.post(f"{base}/consent/categories", None).status == 400
     assert shop.post(f"{base}/customers/export?access_token={TOKEN}", {}).status == 403
     assert shop.post(f"{base}/customers/export", {}).status == 400
 
 
-def test_one_project_finds_nobody_of_another(shop: Client, gordon: dict[str, str]) -> None:
+def test_one_project_finds_nobody_of_another(
+    shop: Client, gordon: dict[str, str]
+) -> None:
     for ids in ({"registered": gordon["name"]}, {"cookie": gordon["phone"]}):
         body = {"customer_ids": ids}
         reply = ask(shop, "export-one", body, "other-key", private(OTHER_KEY))

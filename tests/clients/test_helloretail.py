@@ -30,7 +30,9 @@ def newest(shop: Client, **query: str) -> Any:
 def test_a_tracking_user_is_generated_and_bound_to_nobody(shop: Client) -> None:
     """HR-01, HR-02."""
     users = {
-        shop.post("/serve/trackingUser", {"websiteUuid": WEBSITE}).json["trackingUserId"]
+        shop.post("/serve/trackingUser", {"websiteUuid": WEBSITE}).json[
+            "trackingUserId"
+        ]
         for _ in range(2)
     }
     assert len(users) == 2
@@ -40,13 +42,26 @@ def test_a_tracking_user_is_generated_and_bound_to_nobody(shop: Client) -> None:
     assert shop.get("sessions", user).json["customer"] is None
 
 
-def test_everything_before_becomes_the_customers_by_set_customer_id(shop: Client) -> None:
+def test_everything_before_becomes_the_customers_by_set_customer_id(
+    shop: Client,
+) -> None:
     """HR-03, HR-05, HR-07, HR-11."""
     user, customer = fresh("hr"), fresh("c")
-    view = {"location": "https://shop.example/1", "referrer": "", "productNumber": "crowbar"}
+    view = {
+        "location": "https://shop.example/1",
+        "referrer": "",
+        "productNumber": "crowbar",
+    }
     collect(shop, "pageview", user, **view)
     collect(shop, "click", user, source="ps-1|x|pos:0|per:true|")
-    collect(shop, "cart", user, total=123.5, url="https://shop.example/c", productNumbers=["1"])
+    collect(
+        shop,
+        "cart",
+        user,
+        total=123.5,
+        url="https://shop.example/c",
+        productNumbers=["1"],
+    )
     answer = collect(shop, "customer", user, customerId=customer)
     assert answer.json == {"success": True, "trackingUserId": user, "warnings": []}
     shop.settles("registered", customer, "pageview", "click", "cart")
@@ -62,7 +77,9 @@ def test_a_conversion_with_a_customer_id_binds(shop: Client) -> None:
     collect(shop, "conversion", user, **CONVERSION, customerId=customer, email=email)
     shop.settles("registered", customer, "pageview", "conversion")
     assert shop.types("email", email) == ["pageview", "conversion"]
-    (conversion, _) = shop.get("customers", "registered", customer, "events").json["events"]
+    (conversion, _) = shop.get("customers", "registered", customer, "events").json[
+        "events"
+    ]
     assert conversion["properties"] == CONVERSION
 
 
@@ -90,7 +107,12 @@ def test_a_newsletter_finds_the_most_recent_tracking_user_by_email_or_customer(
     shop: Client,
 ) -> None:
     """HR-10."""
-    older, newer, customer, email = fresh("hr"), fresh("hr"), fresh("c"), f"{fresh()}@x.y"
+    older, newer, customer, email = (
+        fresh("hr"),
+        fresh("hr"),
+        fresh("c"),
+        f"{fresh()}@x.y",
+    )
     for user in (older, newer):
         collect(shop, "cart", user, email=email, productNumbers=["1"])
         collect(shop, "customer", user, customerId=customer, email=email)
@@ -103,7 +125,9 @@ def test_an_email_in_the_cart_moves_nobody_away_from_the_customer(shop: Client) 
     collect(shop, "customer", user, customerId=customer)
     collect(shop, "cart", user, email=email, productNumbers=["1"])
     shop.settles("registered", customer, "cart")
-    assert shop.get("customers", "registered", customer).json["identifiers"]["email"] == [email]
+    assert shop.get("customers", "registered", customer).json["identifiers"][
+        "email"
+    ] == [email]
 
 
 def test_a_cart_is_replaced_whole_and_cleared_without_products(shop: Client) -> None:
@@ -122,7 +146,9 @@ def test_a_cart_is_replaced_whole_and_cleared_without_products(shop: Client) -> 
     assert cart() is None
 
 
-def test_a_customer_id_that_names_nobody_is_told_and_the_conversion_kept(shop: Client) -> None:
+def test_a_customer_id_that_names_nobody_is_told_and_the_conversion_kept(
+    shop: Client,
+) -> None:
     user = fresh("hr")
     answer = collect(shop, "conversion", user, **CONVERSION, customerId="undefined")
     assert answer.status == 200
@@ -135,7 +161,11 @@ def test_an_address_that_can_be_none_keeps_the_customer_and_the_other_way_round(
     shop: Client,
 ) -> None:
     """HR-03, HR-04: of two IDs the one that is right counts."""
-    first, second, third, customer, email = (*(fresh("hr") for _ in "123"), fresh("c"), fresh())
+    first, second, third, customer, email = (
+        *(fresh("hr") for _ in "123"),
+        fresh("c"),
+        fresh(),
+    )
     bought = {"customerId": customer, "email": "none"}
     told = collect(shop, "conversion", first, **CONVERSION, **bought).json["warnings"]
     assert [warning.partition(":")[0] for warning in told] == ["email"]
@@ -175,14 +205,18 @@ def test_an_address_beside_a_bad_customer_id_moves_nobody(shop: Client) -> None:
         ("pageview", {"url": "x" * 17000}, "url"),
     ],
 )
-def test_what_is_wrong_is_named(shop: Client, kind: str, body: dict[str, Any], field: str) -> None:
+def test_what_is_wrong_is_named(
+    shop: Client, kind: str, body: dict[str, Any], field: str
+) -> None:
     reply = collect(shop, kind, fresh("hr"), **body)
     assert (reply.status, reply.json["success"]) == (400, False)
     assert reply.error["field"] == field
 
 
 def test_an_unknown_website_is_unauthorized(shop: Client) -> None:
-    assert collect(shop, "click", fresh(), source="x", websiteUuid="other").status == 401
+    assert (
+        collect(shop, "click", fresh(), source="x", websiteUuid="other").status == 401
+    )
     assert shop.post("/serve/trackingUser", {"websiteUuid": "other"}).status == 401
 
 
@@ -210,12 +244,16 @@ def test_who_opted_out_is_told_that_nothing_was_stored(shop: Client) -> None:
 
 @pytest.mark.parametrize("blank", ["", " "])
 @pytest.mark.parametrize("field", ["websiteUuid", "trackingUserId"])
-def test_what_every_call_says_is_never_empty(shop: Client, field: str, blank: str) -> None:
+def test_what_every_call_says_is_never_empty(
+    shop: Client, field: str, blank: str
+) -> None:
     reply = collect(shop, "pageview", fresh("hr"), **{field: blank})
     assert (reply.status, reply.error["field"]) == (400, field)
 
 
-@pytest.mark.parametrize("wrong", [{"total": 1e308}, {"email": "e" * 450_000}], ids=["t", "e"])
+@pytest.mark.parametrize(
+    "wrong", [{"total": 1e308}, {"email": "e" * 450_000}], ids=["t", "e"]
+)
 def test_a_conversion_that_is_no_order_is_kept_and_told(
     shop: Client, wrong: dict[str, Any]
 ) -> None:

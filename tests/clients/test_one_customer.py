@@ -27,12 +27,18 @@ def python(requirements: str) -> Path:
         pytest.skip(str(error))
 
 
-def visit(shop: Client, packages: Path, sessions: dict[str, str], customer: str) -> None:
+def visit(
+    shop: Client, packages: Path, sessions: dict[str, str], customer: str
+) -> None:
     """Five pages, each with another client: real ones, but for Hello Retail, which has none."""
     url = f"http://127.0.0.1:{shop.port}"
     cookie = sessions["exponea"]
-    pip.run(python("exponea"), "exponea_visit.py", url, "web-key", KEY, cookie, customer)
-    npm.run(packages, "xo", url=f"{url}/web-key", session=sessions["xo"], customer=customer)
+    pip.run(
+        python("exponea"), "exponea_visit.py", url, "web-key", KEY, cookie, customer
+    )
+    npm.run(
+        packages, "xo", url=f"{url}/web-key", session=sessions["xo"], customer=customer
+    )
     pip.run(
         python("tracardi"),
         "tracardi_visit.py",
@@ -41,20 +47,36 @@ def visit(shop: Client, packages: Path, sessions: dict[str, str], customer: str)
         session := sessions["tracardi"],
     )
     signed_in = {"type": "sign-in", "properties": {"pk": customer}}
-    payload = {"source": {"id": "tracardi-key"}, "session": {"id": session}, "events": [signed_in]}
+    payload = {
+        "source": {"id": "tracardi-key"},
+        "session": {"id": session},
+        "events": [signed_in],
+    }
     assert shop.post("/track", payload).status == 200
     who = {"websiteUuid": "web-key", "trackingUserId": sessions["hello-retail"]}
-    assert shop.post("/serve/collect/pageview", {**who, "url": "/crowbar"}).status == 200
+    assert (
+        shop.post("/serve/collect/pageview", {**who, "url": "/crowbar"}).status == 200
+    )
     bought = {**who, "total": 10, "orderNumber": fresh("order"), "customerId": customer}
     assert shop.post("/serve/collect/conversion", bought).status == 200
     libraries = python("segment")
-    pip.run(libraries, "segment_visit.py", "segment", url, "web-key", sessions["segment"], customer)
+    pip.run(
+        libraries,
+        "segment_visit.py",
+        "segment",
+        url,
+        "web-key",
+        sessions["segment"],
+        customer,
+    )
 
 
 def sent(shop: Client, *path: str) -> list[tuple[str, str, str]]:
     """What was sent, oldest first: time, ID, type."""
     events = shop.get(*path, "events", limit=1000).json["events"]
-    return [(e["time"], e["id"], e["type"]) for e in reversed(events) if e["id"][0] != "!"]
+    return [
+        (e["time"], e["id"], e["type"]) for e in reversed(events) if e["id"][0] != "!"
+    ]
 
 
 def test_one_walk_five_clients(shop: Client, packages: Path) -> None:
@@ -64,7 +86,10 @@ def test_one_walk_five_clients(shop: Client, packages: Path) -> None:
     eventually(
         lambda: (
             set(sessions.values())
-            <= {s["id"] for s in shop.get("customers", "registered", customer).json["sessions"]}
+            <= {
+                s["id"]
+                for s in shop.get("customers", "registered", customer).json["sessions"]
+            }
         ),
         wanted=True,
     )
@@ -72,7 +97,9 @@ def test_one_walk_five_clients(shop: Client, packages: Path) -> None:
     timeline = sent(shop, "customers", "registered", customer)
     assert timeline == sorted(timeline)
     assert len(set(timeline)) == len(timeline)
-    of_sessions = [e for s in found["sessions"] for e in sent(shop, "sessions", s["id"])]
+    of_sessions = [
+        e for s in found["sessions"] for e in sent(shop, "sessions", s["id"])
+    ]
     assert sorted(of_sessions) == timeline
     for client, types in EACH.items():
         seen = {type_ for _, _, type_ in sent(shop, "sessions", sessions[client])}

@@ -23,7 +23,9 @@ def test_no_test_and_no_reason_names_a_row_that_there_is_not() -> None:
 
 def test_the_rows_of_a_system_are_numbered_without_a_gap() -> None:
     last = {"EX": 33, "XO": 17, "TR": 20, "HR": 13, "SG": 8}
-    expected = [f"{system}-{n:02d}" for system, most in last.items() for n in range(1, most + 1)]
+    expected = [
+        f"{system}-{n:02d}" for system, most in last.items() for n in range(1, most + 1)
+    ]
     assert list(OPERATIONS) == expected
 
 

@@ -19,7 +19,11 @@ LINES = [{"productNumber": "crowbar", "quantity": 1, "lineTotal": 2185.85}]
 def row(number: str, *, days: int = 0, **more: Any) -> dict[str, Any]:
     """An order of today, or of some days ago, as the feed tells it."""
     date = datetime.now(UTC) - timedelta(days=days)
-    told = {"orderNumber": number, "date": f"{date:%Y-%m-%d %H:%M:%S}", "products": LINES}
+    told = {
+        "orderNumber": number,
+        "date": f"{date:%Y-%m-%d %H:%M:%S}",
+        "products": LINES,
+    }
     return {**told, "total": 2185.85, **more}
 
 
@@ -42,7 +46,9 @@ def customer_of(shop: Client, user: str) -> Any:
 
 
 @pytest.mark.parametrize("first", ["tracked", "told"])
-def test_one_conversion_associated_whichever_comes_first(shop: Client, first: str) -> None:
+def test_one_conversion_associated_whichever_comes_first(
+    shop: Client, first: str
+) -> None:
     """HR-09, HR-13."""
     user, customer, number = fresh("hr"), fresh("c"), fresh("o")
     collect(shop, "pageview", user, productNumber="crowbar")
@@ -70,7 +76,11 @@ def test_an_order_of_before_there_was_tracking_is_a_conversion_like_any_other(
     (event,) = shop.get("customers", "email", email, "events").json["events"]
     assert event["type"] == "conversion"
     assert event["time"].startswith(told["date"].replace(" ", "T"))
-    assert event["properties"] == {"orderNumber": number, "total": 2185.85, "products": LINES}
+    assert event["properties"] == {
+        "orderNumber": number,
+        "total": 2185.85,
+        "products": LINES,
+    }
 
 
 def test_a_conversion_counts_once_however_often_it_is_sent(shop: Client) -> None:
@@ -81,7 +91,9 @@ def test_a_conversion_counts_once_however_often_it_is_sent(shop: Client) -> None
     assert len(shop.get("sessions", user, "events").json["events"]) == 1
 
 
-def test_a_number_that_numbers_nothing_is_told_and_the_conversion_kept(shop: Client) -> None:
+def test_a_number_that_numbers_nothing_is_told_and_the_conversion_kept(
+    shop: Client,
+) -> None:
     users = [fresh("hr"), fresh("hr")]
     for user in users:
         answer = convert(shop, user, "undefined", customerId="undefined").json
@@ -132,7 +144,10 @@ def test_bad_rows_are_named_and_the_others_imported(shop: Client) -> None:
         row(good, email="a@b.c"),
     )
     assert statuses(reply) == ["rejected", "rejected", "stored", "known"]
-    assert [r.get("field") for r in reply.json["results"][:2]] == ["customerId", "email"]
+    assert [r.get("field") for r in reply.json["results"][:2]] == [
+        "customerId",
+        "email",
+    ]
     assert [reply.json[s] for s in ("stored", "known", "rejected")] == [1, 1, 2]
 
 
@@ -147,7 +162,10 @@ def test_csv_and_xml_are_taken_too(shop: Client, *, packed: bool) -> None:
     )
     for text in texts:
         body = gzip.compress(text.encode()) if packed else text.encode()
-        headers = {"authorization": f"Bearer {KEY}", "content-type": "application/octet-stream"}
+        headers = {
+            "authorization": f"Bearer {KEY}",
+            "content-type": "application/octet-stream",
+        }
         assert statuses(shop.send("POST", "/orders", body, headers)) == ["stored"]
     shop.settles("email", email, "conversion", "conversion")
 
@@ -156,7 +174,9 @@ def test_a_server_key_says_whose_feed_it_is(shop: Client) -> None:
     assert feed(shop, row("1", email="a@b.c"), key="web-key").status == 401
     assert shop.post("/orders", [row("1", email="a@b.c")]).status == 401
     email = f"{fresh()}@x.y"
-    assert statuses(feed(shop, row(fresh("o"), email=email), key=OTHER_KEY)) == ["stored"]
+    assert statuses(feed(shop, row(fresh("o"), email=email), key=OTHER_KEY)) == [
+        "stored"
+    ]
     assert shop.get("customers", "email", email).status == 404
     assert shop.get("customers", "email", email, key=OTHER_KEY).status == 200
 
@@ -169,12 +189,18 @@ def test_what_is_no_feed_is_a_clear_error(shop: Client, body: bytes) -> None:
     assert (reply.status, reply.error["code"]) == (400, "invalid")
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "identity"], ids=["zipped to send", "a zipped file"])
-@pytest.mark.parametrize("large", [[{"orderNumber": 1}] * 501, [{"email": "x" * 5_300_000}]])
+@pytest.mark.parametrize(
+    "encoding", ["gzip", "identity"], ids=["zipped to send", "a zipped file"]
+)
+@pytest.mark.parametrize(
+    "large", [[{"orderNumber": 1}] * 501, [{"email": "x" * 5_300_000}]]
+)
 def test_a_large_feed_belongs_into_the_bucket(
     shop: Client, large: list[dict[str, Any]], encoding: str
 ) -> None:
     headers = {"authorization": f"Bearer {KEY}", "content-encoding": encoding}
-    reply = shop.send("POST", "/orders", gzip.compress(json.dumps(large).encode()), headers)
+    reply = shop.send(
+        "POST", "/orders", gzip.compress(json.dumps(large).encode()), headers
+    )
     assert (reply.status, reply.error["code"]) == (413, "too_large")
     assert reply.error["message"].endswith("into the stack's bucket under feeds/shop/")

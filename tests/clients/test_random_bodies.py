@@ -56,8 +56,12 @@ def recorded(*names: str) -> Iterator[Request]:
         for call in json.loads((CAPTURES / f"{name}.json").read_text(encoding="utf-8")):
             if call["method"] in ("GET", "POST"):
                 kept = {k.lower(): v for k, v in call["headers"].items()}
-                headers = {k: kept[k] for k in ("authorization", "content-type") if k in kept}
-                yield Request(call["method"], call["path"], call["body"] or None, headers)
+                headers = {
+                    k: kept[k] for k in ("authorization", "content-type") if k in kept
+                }
+                yield Request(
+                    call["method"], call["path"], call["body"] or None, headers
+                )
 
 
 def is_bulk(request: Request, sent: Any, found: Any) -> None:
@@ -65,7 +69,9 @@ def is_bulk(request: Request, sent: Any, found: Any) -> None:
         assert len(found["results"]) == len(sent["commands"])
         for result in found["results"]:
             ok = result.get("success", result.get("status") == "ok")
-            assert ok or (result["errors"] and all(isinstance(e, str) for e in result["errors"]))
+            assert ok or (
+                result["errors"] and all(isinstance(e, str) for e in result["errors"])
+            )
     assert found["success"] is True
 
 
@@ -99,7 +105,9 @@ def is_segment(request: Request, sent: Any, found: Any) -> None:
     assert found["success"] is True
     for error in found.get("errors", ()):
         assert error["message"]
-        assert error["index"] in range(len(sent["batch"]) if "batch" in request.path else 1)
+        assert error["index"] in range(
+            len(sent["batch"]) if "batch" in request.path else 1
+        )
 
 
 def is_segment_error(found: Any) -> None:
@@ -122,8 +130,16 @@ DIALECTS: dict[str, Dialect] = {
         [
             *recorded("exponea_js_sdk_v3.15.0"),
             *(r for r in recorded("exponea_python_sdk") if "/track/" in r.path),
-            Request("POST", "/track/u/v1/batch?stream_id=PROJTOKEN", {"commands": [{"name": "x"}]}),
-            Request("POST", "/webxp/projects/PROJTOKEN/cookies/c/link-ids", {"external_ids": {}}),
+            Request(
+                "POST",
+                "/track/u/v1/batch?stream_id=PROJTOKEN",
+                {"commands": [{"name": "x"}]},
+            ),
+            Request(
+                "POST",
+                "/webxp/projects/PROJTOKEN/cookies/c/link-ids",
+                {"external_ids": {}},
+            ),
         ],
         is_bulk,
         is_exponea_error,
@@ -140,11 +156,21 @@ DIALECTS: dict[str, Dialect] = {
         [
             Request("POST", "/serve/trackingUser", {"websiteUuid": "web-key"}),
             Request(
-                "POST", "/serve/collect/pageview", {**PRODUCT, "location": "https://x", "url": "/"}
+                "POST",
+                "/serve/collect/pageview",
+                {**PRODUCT, "location": "https://x", "url": "/"},
             ),
-            Request("POST", "/serve/collect/click", {**PRODUCT, "source": "ps-1|pos:0"}),
-            Request("POST", "/serve/collect/cart", {**PRODUCT, "total": 1, "productNumbers": [1]}),
-            Request("POST", "/serve/collect/customer", {**PRODUCT, "customerId": "c-1"}),
+            Request(
+                "POST", "/serve/collect/click", {**PRODUCT, "source": "ps-1|pos:0"}
+            ),
+            Request(
+                "POST",
+                "/serve/collect/cart",
+                {**PRODUCT, "total": 1, "productNumbers": [1]},
+            ),
+            Request(
+                "POST", "/serve/collect/customer", {**PRODUCT, "customerId": "c-1"}
+            ),
             Request(
                 "POST",
                 "/serve/collect/conversion",
@@ -154,7 +180,9 @@ DIALECTS: dict[str, Dialect] = {
                     "orderNumber": "o-1",
                     "email": "a@b.c",
                     "customerId": "c-1",
-                    "products": [{"productNumber": "1", "quantity": 1, "lineTotal": 2.5}],
+                    "products": [
+                        {"productNumber": "1", "quantity": 1, "lineTotal": 2.5}
+                    ],
                 },
             ),
         ],
@@ -173,10 +201,15 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def test_every_function_of_a_dialect_is_here() -> None:
-    assert DIALECTS.keys() == topology.FUNCTIONS_BY_NAME.keys() - NATIVE - ELSEWHERE - FILES
+    assert (
+        DIALECTS.keys()
+        == topology.FUNCTIONS_BY_NAME.keys() - NATIVE - ELSEWHERE - FILES
+    )
 
 
-def some(rng: random.Random, requests: list[Request]) -> tuple[Request, bytes, dict[str, str]]:
+def some(
+    rng: random.Random, requests: list[Request]
+) -> tuple[Request, bytes, dict[str, str]]:
     request = rng.choice(requests)
     if request.body is None:
         return request, b"", dict(request.headers)

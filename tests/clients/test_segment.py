@@ -47,7 +47,9 @@ def basic(key: str) -> str:
     return f"Basic {base64.b64encode(f'{key}:'.encode()).decode()}"
 
 
-def send(shop: Client, call: str, body: Mapping[str, Any], key: str = KEY, **more: str) -> Reply:
+def send(
+    shop: Client, call: str, body: Mapping[str, Any], key: str = KEY, **more: str
+) -> Reply:
     return shop.post(f"/v1/{call}", body, authorization=basic(key), **more)
 
 
@@ -76,9 +78,20 @@ def test_the_python_libraries(shop: Client, python: Path, library: str) -> None:
     """SG-01, SG-03, SG-07: what the library was told to do stands on the timeline."""
     session, customer = fresh(library), fresh("c")
     url = f"http://127.0.0.1:{shop.port}"
-    assert pip.run(python, "segment_visit.py", library, url, KEY, session, customer) == ""
-    told = ["Product Viewed", "Order Completed", "page", "screen", "group", "Product Clicked"]
-    eventually(lambda: sorted(types(shop, "customers", "registered", customer)), sorted(told))
+    assert (
+        pip.run(python, "segment_visit.py", library, url, KEY, session, customer) == ""
+    )
+    told = [
+        "Product Viewed",
+        "Order Completed",
+        "page",
+        "screen",
+        "group",
+        "Product Clicked",
+    ]
+    eventually(
+        lambda: sorted(types(shop, "customers", "registered", customer)), sorted(told)
+    )
     found = events(shop, "customers", "registered", customer)
     assert {event["type"]: event["properties"] for event in found} == {
         "Product Viewed": {"sku": "crowbar"},
@@ -102,12 +115,17 @@ def test_the_python_libraries(shop: Client, python: Path, library: str) -> None:
 def test_posthogs_python_library(shop: Client, python: Path) -> None:
     session, customer = fresh("posthog"), fresh("c")
     url = f"http://127.0.0.1:{shop.port}"
-    printed = pip.run(python, "segment_visit.py", "posthog", url, KEY, session, customer)
+    printed = pip.run(
+        python, "segment_visit.py", "posthog", url, KEY, session, customer
+    )
     assert printed == ""
     shop.settles("registered", customer, "Product Viewed", "Order Completed")
     viewed, ordered = events(shop, "customers", "registered", customer)
     assert viewed["properties"]["sku"] == "1"
-    assert (viewed["session"], ordered["session"]) == (session, f"@registered={customer}")
+    assert (viewed["session"], ordered["session"]) == (
+        session,
+        f"@registered={customer}",
+    )
     seen = shop.get("customers", "registered", customer).json
     assert seen["attributes"] == {"email": f"{customer}@x.y", "first_name": "G"}
     assert seen["identifiers"]["email"] == [f"{customer}@x.y".lower()]
@@ -116,16 +134,22 @@ def test_posthogs_python_library(shop: Client, python: Path) -> None:
 def test_segments_node_library(shop: Client, packages: Path) -> None:
     session, customer = fresh("node"), fresh("c")
     url = f"http://127.0.0.1:{shop.port}"
-    ran = npm.run(packages, "segment_node", url=url, key=KEY, session=session, customer=customer)
+    ran = npm.run(
+        packages, "segment_node", url=url, key=KEY, session=session, customer=customer
+    )
     assert ran == {"failed": []}
     told = ["Product Viewed", "Order Completed", "page", "group", "Product Clicked"]
-    eventually(lambda: sorted(types(shop, "customers", "registered", customer)), sorted(told))
+    eventually(
+        lambda: sorted(types(shop, "customers", "registered", customer)), sorted(told)
+    )
     seen = shop.get("customers", "registered", customer).json
     assert seen["attributes"] == {"email": f"{customer}@x.y", "first_name": "Gordon"}
     assert seen["traits"] == {"groupId": "mesa"}
 
 
-def test_segments_browser_library(shop: Client, packages: Path, site: Site, page: Page) -> None:
+def test_segments_browser_library(
+    shop: Client, packages: Path, site: Site, page: Page
+) -> None:
     """SG-02, SG-03: short paths, text/plain, another origin."""
     customer = fresh("c")
     page.goto(site.page("segment", npm.bundle(packages, "segment_page")))
@@ -137,7 +161,11 @@ def test_segments_browser_library(shop: Client, packages: Path, site: Site, page
     found = events(shop, "customers", "registered", customer)
     assert {event["session"] for event in found} == {session}
     first = found[0]["properties"]
-    assert (first["name"], first["category"], first["theme"]) == ("Home", "Docs", "dark")
+    assert (first["name"], first["category"], first["theme"]) == (
+        "Home",
+        "Docs",
+        "dark",
+    )
     assert first["url"] == f"{site.origin}/segment.html"
     assert found[0]["context"]["library"]["name"] == "analytics.js"
     seen = shop.get("customers", "registered", customer).json
@@ -164,14 +192,18 @@ def test_segments_browser_library_knows_its_visitor_again_until_they_log_out(
     assert customer_of(shop, after) is None
 
 
-def test_rudderstacks_browser_library(shop: Client, packages: Path, site: Site, page: Page) -> None:
+def test_rudderstacks_browser_library(
+    shop: Client, packages: Path, site: Site, page: Page
+) -> None:
     """SG-01, SG-08: it asks for the source's configuration before it starts."""
     customer = fresh("c")
     page.goto(site.page("rudder", npm.bundle(packages, "rudder_page")))
     url = f"http://127.0.0.1:{shop.port}"
     session = page.evaluate("([key, url]) => start(key, url)", [KEY, url])
     page.evaluate("customer => visit(customer)", customer)
-    shop.settles("registered", customer, "page", "Product Viewed", "Order Completed", "group")
+    shop.settles(
+        "registered", customer, "page", "Product Viewed", "Order Completed", "group"
+    )
     found = events(shop, "customers", "registered", customer)
     assert {event["session"] for event in found} == {session}
     eventually(
@@ -225,7 +257,9 @@ def test_every_recording_is_answered_as_its_client_needs(
     body = reply.json
     errors = body.pop("errors", [])
     assert body == TAKEN
-    renames_a_customer = recorded["path"] == "/v1/alias"  # u1, who is one already, to u2
+    renames_a_customer = (
+        recorded["path"] == "/v1/alias"
+    )  # u1, who is one already, to u2
     assert [error["field"] for error in errors] == ["previousId"] * renames_a_customer
 
 
@@ -248,7 +282,9 @@ def test_every_preflight_is_allowed(shop: Client, recorded: dict[str, Any]) -> N
     asked = recorded["headers"]["Access-Control-Request-Headers"].split(",")
     headers = {
         "origin": "https://shop.example",
-        "access-control-request-method": recorded["headers"]["Access-Control-Request-Method"],
+        "access-control-request-method": recorded["headers"][
+            "Access-Control-Request-Method"
+        ],
         "access-control-request-headers": ",".join(asked),
     }
     reply = shop.send("OPTIONS", recorded["path"], None, headers)
@@ -280,13 +316,19 @@ def message(**said: Any) -> dict[str, Any]:
     [
         pytest.param("/v1/track", {"authorization": basic(KEY)}, {}, id="user"),
         pytest.param("/v1/track", {}, {"writeKey": KEY}, id="writeKey"),
-        pytest.param("/v1/t", {"authorization": "Basic ?"}, {"writeKey": KEY}, id="no base64"),
+        pytest.param(
+            "/v1/t", {"authorization": "Basic ?"}, {"writeKey": KEY}, id="no base64"
+        ),
         pytest.param(f"/v1/track?writeKey={KEY}", {}, {}, id="query"),
-        pytest.param(f"/beacon/v1/batch?writeKey={KEY}", {}, {"batch": []}, id="beacon"),
+        pytest.param(
+            f"/beacon/v1/batch?writeKey={KEY}", {}, {"batch": []}, id="beacon"
+        ),
         pytest.param("/batch", {}, {"api_key": KEY, "batch": []}, id="api_key"),
         pytest.param("/batch/", {}, {"api_key": KEY, "batch": []}, id="with a slash"),
         pytest.param("/v1/b", {"authorization": basic(KEY)}, {"batch": []}, id="b"),
-        pytest.param("/v1/import", {"authorization": basic(KEY)}, {"batch": []}, id="import"),
+        pytest.param(
+            "/v1/import", {"authorization": basic(KEY)}, {"batch": []}, id="import"
+        ),
     ],
 )
 def test_the_write_key_stands_where_each_client_puts_it(
@@ -328,7 +370,9 @@ FULL = "x" * 31_000
         pytest.param("batch", b'{"batch": {}}', "invalid", "batch", id="no list"),
         pytest.param(
             "track",
-            json.dumps(message(anonymousId="a", properties={"a": FULL, "b": FULL})).encode(),
+            json.dumps(
+                message(anonymousId="a", properties={"a": FULL, "b": FULL})
+            ).encode(),
             "too_large",
             None,
             id="a message of more than 32 KB",
@@ -354,7 +398,11 @@ def test_what_is_no_call_or_too_large_is_refused(
 ) -> None:
     """SG-04."""
     reply = shop.send("POST", f"/v1/{call}", body, {"authorization": basic(KEY)})
-    assert (reply.status, reply.json["code"], reply.json.get("field")) == (400, code, field)
+    assert (reply.status, reply.json["code"], reply.json.get("field")) == (
+        400,
+        code,
+        field,
+    )
 
 
 def test_one_message_that_is_too_large_loses_no_other(shop: Client) -> None:
@@ -369,9 +417,13 @@ def test_one_message_that_is_too_large_loses_no_other(shop: Client) -> None:
 
 def test_a_full_batch_about_many_people_is_taken(shop: Client) -> None:
     mark = fresh()
-    batch = [message(anonymousId=f"{mark}-{n % 7}", event=f"e{n:04d}") for n in range(2500)]
+    batch = [
+        message(anonymousId=f"{mark}-{n % 7}", event=f"e{n:04d}") for n in range(2500)
+    ]
     assert send(shop, "batch", {"batch": batch}).json == TAKEN
-    assert types(shop, "sessions", f"{mark}-3") == [f"e{n:04d}" for n in range(3, 2500, 7)]
+    assert types(shop, "sessions", f"{mark}-3") == [
+        f"e{n:04d}" for n in range(3, 2500, 7)
+    ]
 
 
 # -- what can't be is named, and the rest is stored ----------------------------------------------
@@ -388,14 +440,22 @@ def test_a_full_batch_about_many_people_is_taken(shop: Client) -> None:
         pytest.param({"event": 5}, "event", id="event is no text"),
         pytest.param({"anonymousId": None}, "userId", id="nobody"),
         pytest.param({"anonymousId": " ", "userId": ""}, "userId", id="blanks"),
-        pytest.param({"anonymousId": "undefined"}, "anonymousId", id="identifies nobody"),
+        pytest.param(
+            {"anonymousId": "undefined"}, "anonymousId", id="identifies nobody"
+        ),
         pytest.param({"anonymousId": {}}, "anonymousId", id="no ID"),
-        pytest.param({"anonymousId": "@registered=x"}, "anonymousId", id="a customer's own"),
+        pytest.param(
+            {"anonymousId": "@registered=x"}, "anonymousId", id="a customer's own"
+        ),
         pytest.param({"properties": [1]}, "properties", id="properties are no object"),
-        pytest.param({"properties": {"größe": 1}}, "properties.gr\\xf6\\xdfe", id="a property"),
+        pytest.param(
+            {"properties": {"größe": 1}}, "properties.gr\\xf6\\xdfe", id="a property"
+        ),
         pytest.param({"context": "x"}, "context", id="context is no object"),
         pytest.param({"timestamp": "soon"}, "timestamp", id="no time"),
-        pytest.param({"originalTimestamp": "soon"}, "originalTimestamp", id="no original time"),
+        pytest.param(
+            {"originalTimestamp": "soon"}, "originalTimestamp", id="no original time"
+        ),
         pytest.param({"messageId": {}}, "messageId", id="no message ID"),
         pytest.param({"type": "group"}, "groupId", id="no group"),
         pytest.param({"type": "group", "groupId": {}}, "groupId", id="no group's ID"),
@@ -406,7 +466,9 @@ def test_a_full_batch_about_many_people_is_taken(shop: Client) -> None:
             id="alias of nobody",
         ),
         pytest.param(
-            {"type": "alias", "userId": "u", "previousId": "null"}, "previousId", id="alias of null"
+            {"type": "alias", "userId": "u", "previousId": "null"},
+            "previousId",
+            id="alias of null",
         ),
     ],
 )
@@ -415,7 +477,9 @@ def test_a_fault_is_named_and_the_rest_of_the_batch_is_stored(
 ) -> None:
     session = fresh()
     bad = {**message(anonymousId=session, messageId="bad"), **change}
-    reply = send(shop, "batch", {"batch": [bad, message(anonymousId=session, event="Good")]})
+    reply = send(
+        shop, "batch", {"batch": [bad, message(anonymousId=session, event="Good")]}
+    )
     assert reply.status == 200
     (error,) = reply.json["errors"]
     shown = {} if "messageId" in change else {"messageId": "bad"}
@@ -437,7 +501,9 @@ def test_an_alone_message_that_can_not_be_used_is_named_in_a_200(shop: Client) -
     assert reply.json["errors"][0]["field"] == "userId"
 
 
-def test_a_user_id_that_can_be_none_is_named_and_the_event_stored_without_it(shop: Client) -> None:
+def test_a_user_id_that_can_be_none_is_named_and_the_event_stored_without_it(
+    shop: Client,
+) -> None:
     session = fresh()
     reply = send(shop, "track", message(anonymousId=session, userId="undefined"))
     assert [error["field"] for error in reply.json["errors"]] == ["userId"]
@@ -445,7 +511,9 @@ def test_a_user_id_that_can_be_none_is_named_and_the_event_stored_without_it(sho
     assert customer_of(shop, session) is None
 
 
-def test_a_session_that_can_be_none_is_named_and_the_event_is_the_customers(shop: Client) -> None:
+def test_a_session_that_can_be_none_is_named_and_the_event_is_the_customers(
+    shop: Client,
+) -> None:
     customer = fresh("c")
     reply = send(shop, "track", message(anonymousId="null", userId=customer))
     assert [error["field"] for error in reply.json["errors"]] == ["anonymousId"]
@@ -455,10 +523,14 @@ def test_a_session_that_can_be_none_is_named_and_the_event_is_the_customers(shop
 def test_a_trait_that_can_not_be_kept_is_named_and_the_rest_said(shop: Client) -> None:
     session, customer = fresh(), fresh("c")
     traits = {"größe": 1, "long": FULL, "ok": True}
-    reply = send(shop, "identify", {"anonymousId": session, "userId": customer, "traits": traits})
+    reply = send(
+        shop, "identify", {"anonymousId": session, "userId": customer, "traits": traits}
+    )
     named = [error["field"] for error in reply.json["errors"]]
     assert named == ["traits.gr\\xf6\\xdfe", "traits.long"]
-    assert shop.get("customers", "registered", customer).json["attributes"] == {"ok": True}
+    assert shop.get("customers", "registered", customer).json["attributes"] == {
+        "ok": True
+    }
 
 
 def test_traits_that_have_no_room_are_named_and_the_customer_is_known_all_the_same(
@@ -467,7 +539,11 @@ def test_traits_that_have_no_room_are_named_and_the_customer_is_known_all_the_sa
     customer = fresh("c")
     full = {f"a{n:03d}": n for n in range(255)}
     send(shop, "identify", {"userId": customer, "traits": full})
-    more = {"userId": customer, "anonymousId": fresh(), "traits": {"a000": "new", "b": 1}}
+    more = {
+        "userId": customer,
+        "anonymousId": fresh(),
+        "traits": {"a000": "new", "b": 1},
+    }
     reply = send(shop, "identify", more)
     assert [error["field"] for error in reply.json["errors"]] == ["traits.b"]
     found = shop.get("customers", "registered", customer).json["attributes"]
@@ -494,7 +570,9 @@ def test_everything_that_a_message_says_is_kept_but_addresses_and_integrations(
 ) -> None:
     session = fresh()
     context = {"ip": "192.0.2.1", "locale": "en", "campaign": {"name": "c"}}
-    said = message(anonymousId=session, messageId="m", integrations={"All": False}, context=context)
+    said = message(
+        anonymousId=session, messageId="m", integrations={"All": False}, context=context
+    )
     send(shop, "track", {**said, "properties": {"sku": "crowbar"}})
     (event,) = events(shop, "sessions", session)
     assert (event["type"], event["id"]) == ("Seen", "m")
@@ -507,15 +585,24 @@ def test_everything_that_a_message_says_is_kept_but_addresses_and_integrations(
 def test_a_batchs_context_lies_under_that_of_each_message(shop: Client) -> None:
     session = fresh()
     batch = [message(anonymousId=session, context={"a": 2})]
-    send(shop, "batch", {"batch": batch, "context": {"a": 1, "b": 1, "ip": "192.0.2.1"}})
+    send(
+        shop, "batch", {"batch": batch, "context": {"a": 1, "b": 1, "ip": "192.0.2.1"}}
+    )
     (event,) = events(shop, "sessions", session)
     assert event["context"] == {"a": 2, "b": 1}
 
 
 @pytest.mark.parametrize("kind", ["page", "screen"])
-def test_a_page_has_its_name_and_category_among_its_properties(shop: Client, kind: str) -> None:
+def test_a_page_has_its_name_and_category_among_its_properties(
+    shop: Client, kind: str
+) -> None:
     session = fresh()
-    said = {"anonymousId": session, "name": "Home", "category": None, "properties": {"url": "/"}}
+    said = {
+        "anonymousId": session,
+        "name": "Home",
+        "category": None,
+        "properties": {"url": "/"},
+    }
     send(shop, kind, said)
     (event,) = events(shop, "sessions", session)
     assert (event["type"], event["properties"]) == (kind, {"url": "/", "name": "Home"})
@@ -539,16 +626,22 @@ def test_an_event_with_both_ids_links_as_well(shop: Client) -> None:
 def test_each_of_two_users_on_one_device_keeps_their_own_events(shop: Client) -> None:
     session, first, second = fresh(), fresh("c"), fresh("c")
     for user, event in ((first, "Theirs"), (second, "Others")):
-        send(shop, "track", message(anonymousId=session, userId=user, event=event), OPEN)
+        send(
+            shop, "track", message(anonymousId=session, userId=user, event=event), OPEN
+        )
     shop.settles("registered", first, "Theirs")
     shop.settles("registered", second, "Others")
 
 
-def test_a_source_that_refuses_a_second_user_names_what_it_does_not_store(shop: Client) -> None:
+def test_a_source_that_refuses_a_second_user_names_what_it_does_not_store(
+    shop: Client,
+) -> None:
     session, first, second = fresh(), fresh("c"), fresh("c")
     send(shop, "track", message(anonymousId=session, userId=first), "refuse-key")
     for call in ("track", "identify"):
-        said = message(anonymousId=session, userId=second, traits={"email": f"{second}@x.y"})
+        said = message(
+            anonymousId=session, userId=second, traits={"email": f"{second}@x.y"}
+        )
         (error,) = send(shop, call, said, "refuse-key").json["errors"]
         assert "anonymize" in error["message"]
     assert customer_of(shop, session)["value"] == first
@@ -561,8 +654,13 @@ def test_traits_of_nobody_yet_become_the_customers(shop: Client) -> None:
     send(shop, "identify", {"anonymousId": session, "traits": traits})
     assert customer_of(shop, session) is None
     send(shop, "identify", {"anonymousId": session, "userId": customer})
-    eventually(lambda: shop.get("customers", "registered", customer).json.get("attributes"), traits)
-    assert "email" not in shop.get("customers", "registered", customer).json["identifiers"]
+    eventually(
+        lambda: shop.get("customers", "registered", customer).json.get("attributes"),
+        traits,
+    )
+    assert (
+        "email" not in shop.get("customers", "registered", customer).json["identifiers"]
+    )
 
 
 def test_an_address_identifies_beside_a_user_id_only_and_one_that_is_none_is_named(
@@ -571,27 +669,40 @@ def test_an_address_identifies_beside_a_user_id_only_and_one_that_is_none_is_nam
     customer = fresh("c")
     good = {"userId": customer, "traits": {"email": f"{customer}@X.y"}}
     assert send(shop, "identify", good).json == TAKEN
-    assert shop.get("customers", "email", f"{customer}@x.y").json["customer"]["value"] == customer
+    assert (
+        shop.get("customers", "email", f"{customer}@x.y").json["customer"]["value"]
+        == customer
+    )
     reply = send(shop, "identify", {"userId": customer, "traits": {"email": "n/a"}})
     assert [error["field"] for error in reply.json["errors"]] == ["traits.email"]
-    assert shop.get("customers", "registered", customer).json["attributes"] == {"email": "n/a"}
+    assert shop.get("customers", "registered", customer).json["attributes"] == {
+        "email": "n/a"
+    }
 
 
 def test_an_address_that_changes_hands_is_told(shop: Client) -> None:
     first, second = fresh("c"), fresh("c")
     traits = {"email": f"{first}@x.y"}
     send(shop, "identify", {"userId": first, "traits": traits})
-    (warning,) = send(shop, "identify", {"userId": second, "traits": traits}).json["warnings"]
+    (warning,) = send(shop, "identify", {"userId": second, "traits": traits}).json[
+        "warnings"
+    ]
     assert "email" in warning
 
 
 def test_a_group_stands_in_an_event_and_with_the_customer(shop: Client) -> None:
     customer = fresh("c")
-    send(shop, "group", {"userId": customer, "groupId": 7, "traits": {"name": "Black Mesa"}})
+    send(
+        shop,
+        "group",
+        {"userId": customer, "groupId": 7, "traits": {"name": "Black Mesa"}},
+    )
     shop.settles("registered", customer, "group")
     (event,) = events(shop, "customers", "registered", customer)
     assert event["properties"] == {"groupId": "7", "traits": {"name": "Black Mesa"}}
-    assert shop.get("customers", "registered", customer).json["traits"] == {"groupId": "7"}
+    assert shop.get("customers", "registered", customer).json["traits"] == {
+        "groupId": "7"
+    }
 
 
 def test_alias_joins_an_id_that_the_client_made_up(shop: Client) -> None:
@@ -606,7 +717,9 @@ def test_alias_never_merges_two_customers_and_says_so(shop: Client) -> None:
     first, second = fresh("c"), fresh("c")
     for customer in (first, second):
         send(shop, "track", message(userId=customer, event=customer))
-    reply = send(shop, "alias", {"previousId": first, "userId": second, "messageId": "m"})
+    reply = send(
+        shop, "alias", {"previousId": first, "userId": second, "messageId": "m"}
+    )
     (error,) = reply.json["errors"]
     assert (error["messageId"], error["field"]) == ("m", "previousId")
     assert "never merge" in error["message"]
@@ -619,7 +732,10 @@ def test_alias_to_oneself_says_nothing(shop: Client) -> None:
     customer, session = fresh("c"), fresh()
     said = {"previousId": customer, "userId": customer, "anonymousId": session}
     assert send(shop, "alias", said).json == TAKEN
-    assert [shop.get("sessions", one).status for one in (session, customer)] == [404, 404]
+    assert [shop.get("sessions", one).status for one in (session, customer)] == [
+        404,
+        404,
+    ]
 
 
 # -- times --------------------------------------------------------------------------------------
@@ -635,12 +751,22 @@ def test_a_batch_that_is_sent_again_is_stored_once(shop: Client) -> None:
     session, customer = fresh(), fresh("c")
     batch = [
         message(messageId="1", originalTimestamp=at(seconds=9), anonymousId=session),
-        message(messageId="2", timestamp=at(seconds=8), anonymousId=session, userId=customer),
+        message(
+            messageId="2", timestamp=at(seconds=8), anonymousId=session, userId=customer
+        ),
         message(messageId="3", timestamp=at(seconds=7), userId=customer),
-        {"type": "identify", "timestamp": at(seconds=6), "userId": customer, "traits": {"a": 1}},
+        {
+            "type": "identify",
+            "timestamp": at(seconds=6),
+            "userId": customer,
+            "traits": {"a": 1},
+        },
     ]
     for seconds in (1, 0, -20):
-        assert send(shop, "batch", {"batch": batch, "sentAt": at(seconds=seconds)}).json == TAKEN
+        assert (
+            send(shop, "batch", {"batch": batch, "sentAt": at(seconds=seconds)}).json
+            == TAKEN
+        )
     eventually(
         lambda: [e["id"] for e in events(shop, "customers", "registered", customer)],
         ["1", "2", "3"],
@@ -660,7 +786,9 @@ def test_a_clock_that_is_wrong_is_corrected_once_a_session(
         headers = {"sentat": sent} if place == "header" else {}
         assert send(shop, "track", body, **headers).json == TAKEN
     (event,) = events(shop, "sessions", session)
-    time, received = (datetime.fromisoformat(event[name]) for name in ("time", "received"))
+    time, received = (
+        datetime.fromisoformat(event[name]) for name in ("time", "received")
+    )
     assert abs(received - time - timedelta(minutes=10)) < timedelta(seconds=5)
     assert event["sent_time"] == happened
 
@@ -689,7 +817,10 @@ def test_messages_without_times_keep_their_order(shop: Client) -> None:
 
 def test_each_message_is_taken_back_by_itself(shop: Client) -> None:
     session, first, second = fresh(), fresh("c"), fresh("c")
-    said = ({"type": "identify", "anonymousId": session, "userId": u} for u in (first, second))
+    said = (
+        {"type": "identify", "anonymousId": session, "userId": u}
+        for u in (first, second)
+    )
     send(shop, "batch", {"batch": [message(anonymousId=session), *said]})
     assert customer_of(shop, session)["value"] == second
     shop.unlink(session)
@@ -703,11 +834,22 @@ def capture(shop: Client, *batch: dict[str, Any]) -> Reply:
     return shop.post("/batch/", {"api_key": KEY, "batch": list(batch)})
 
 
-def test_a_distinct_id_is_a_customer_unless_its_event_says_otherwise(shop: Client) -> None:
-    customer, session, device, kept = fresh("c"), fresh(), fresh("device"), fresh("kept")
+def test_a_distinct_id_is_a_customer_unless_its_event_says_otherwise(
+    shop: Client,
+) -> None:
+    customer, session, device, kept = (
+        fresh("c"),
+        fresh(),
+        fresh("device"),
+        fresh("kept"),
+    )
     reply = capture(
         shop,
-        {"event": "a", "distinct_id": customer, "properties": {"$ip": "192.0.2.1", "p": 1}},
+        {
+            "event": "a",
+            "distinct_id": customer,
+            "properties": {"$ip": "192.0.2.1", "p": 1},
+        },
         {"event": "b", "distinct_id": session, "properties": {"$is_identified": False}},
         {"event": "c", "distinct_id": device, "properties": {"$device_id": device}},
         {"event": "d", "properties": {"distinct_id": customer, "$device_id": kept}},
@@ -724,7 +866,11 @@ def test_a_distinct_id_is_a_customer_unless_its_event_says_otherwise(shop: Clien
 
 def test_identify_and_set_say_who_a_customer_is(shop: Client) -> None:
     session, customer = fresh(), fresh("c")
-    before = {"event": "a", "distinct_id": session, "properties": {"$is_identified": False}}
+    before = {
+        "event": "a",
+        "distinct_id": session,
+        "properties": {"$is_identified": False},
+    }
     values = {"email": f"{customer}@x.y", "size": "M"}
     capture(
         shop,
@@ -745,11 +891,17 @@ def test_identify_and_set_say_who_a_customer_is(shop: Client) -> None:
 def test_a_groups_own_traits_are_nobodys(shop: Client) -> None:
     made_up = fresh("group")
     said = {"$group_type": "company", "$group_key": "mesa", "$group_set": {"n": 1}}
-    reply = capture(shop, {"event": "$groupidentify", "distinct_id": made_up, "properties": said})
+    reply = capture(
+        shop, {"event": "$groupidentify", "distinct_id": made_up, "properties": said}
+    )
     assert reply.json == TAKEN
     (event,) = events(shop, "sessions", made_up)
     assert event["type"] == "group"
-    assert event["properties"] == {"groupType": "company", "groupId": "mesa", "traits": {"n": 1}}
+    assert event["properties"] == {
+        "groupType": "company",
+        "groupId": "mesa",
+        "traits": {"n": 1},
+    }
     assert customer_of(shop, made_up) is None
 
 
@@ -764,7 +916,10 @@ def test_a_groups_own_traits_are_nobodys(shop: Client) -> None:
         ({"event": "a", "distinct_id": "u", "timestamp": "soon"}, "timestamp"),
         ({"event": "a", "distinct_id": "u", "properties": 5}, "properties"),
         ({"event": "$set", "distinct_id": "u", "$set": 5}, "$set"),
-        ({"event": "$set", "distinct_id": "u", "$set": {"größe": 5}}, "$set.gr\\xf6\\xdfe"),
+        (
+            {"event": "$set", "distinct_id": "u", "$set": {"größe": 5}},
+            "$set.gr\\xf6\\xdfe",
+        ),
         ({"event": "$set_once", "distinct_id": "u", "$set_once": {"a": 1}}, "event"),
         (
             {"event": "$create_alias", "distinct_id": "u", "properties": {}},
@@ -780,24 +935,41 @@ def test_a_fault_in_one_of_posthogs_events_is_named(
     shop: Client, said: dict[str, Any], field: str
 ) -> None:
     customer = fresh("c")
-    reply = capture(shop, {"uuid": "bad", **said}, {"event": "good", "distinct_id": customer})
+    reply = capture(
+        shop, {"uuid": "bad", **said}, {"event": "good", "distinct_id": customer}
+    )
     assert reply.status == 200
     (error,) = reply.json["errors"]
-    assert error == {"index": 0, "messageId": "bad", "field": field, "message": error["message"]}
+    assert error == {
+        "index": 0,
+        "messageId": "bad",
+        "field": field,
+        "message": error["message"],
+    }
     shop.settles("registered", customer, "good")
 
 
 def test_an_alias_of_a_customer_is_refused(shop: Client) -> None:
     first, second = fresh("c"), fresh("c")
-    said = {"event": "$create_alias", "properties": {"distinct_id": first, "alias": second}}
+    said = {
+        "event": "$create_alias",
+        "properties": {"distinct_id": first, "alias": second},
+    }
     reply = capture(shop, {"event": "a", "distinct_id": first}, said)
-    assert [error["field"] for error in reply.json["errors"]] == ["properties.distinct_id"]
+    assert [error["field"] for error in reply.json["errors"]] == [
+        "properties.distinct_id"
+    ]
     shop.settles("registered", first, "a")
 
 
 def test_posthogs_event_that_is_sent_again_is_stored_once(shop: Client) -> None:
     customer = fresh("c")
-    one = {"event": "a", "uuid": "1", "timestamp": at(seconds=9), "distinct_id": customer}
+    one = {
+        "event": "a",
+        "uuid": "1",
+        "timestamp": at(seconds=9),
+        "distinct_id": customer,
+    }
     for _ in range(2):
         assert capture(shop, one).json == TAKEN
     shop.settles("registered", customer, "a")

@@ -41,7 +41,9 @@ def send(shop: Client, body: dict[str, Any], **headers: str) -> Reply:
 def types(shop: Client, session: str) -> list[str]:
     """The types of a session's events, oldest first, without those with which it began."""
     events = shop.get("sessions", session, "events", limit=1000).json["events"]
-    return [event["type"] for event in reversed(events) if event["type"] not in BEGINNING]
+    return [
+        event["type"] for event in reversed(events) if event["type"] not in BEGINNING
+    ]
 
 
 def all_types(shop: Client, session: str) -> Counter[str]:
@@ -63,13 +65,17 @@ def test_the_real_client(shop: Client, python: Path) -> None:
     assert newest["context"] == {"tag": "product-in-basket"}
 
 
-def test_the_real_client_without_a_session_is_given_one(shop: Client, python: Path) -> None:
+def test_the_real_client_without_a_session_is_given_one(
+    shop: Client, python: Path
+) -> None:
     """TR-11."""
     url = f"http://127.0.0.1:{shop.port}"
     assert pip.run(python, "tracardi_visit.py", url, KEY, "").count(" 200 ") == 2
 
 
-def test_the_real_client_of_an_unknown_source_is_unauthorized(shop: Client, python: Path) -> None:
+def test_the_real_client_of_an_unknown_source_is_unauthorized(
+    shop: Client, python: Path
+) -> None:
     """TR-02."""
     url = f"http://127.0.0.1:{shop.port}"
     printed = pip.run(python, "tracardi_visit.py", url, "no such source", fresh())
@@ -77,7 +83,9 @@ def test_the_real_client_of_an_unknown_source_is_unauthorized(shop: Client, pyth
     assert "'detail': 'Unauthorized Access" in printed
 
 
-@pytest.mark.parametrize("request_", RECORDED, ids=lambda r: r["headers"]["User-Agent"][:15])
+@pytest.mark.parametrize(
+    "request_", RECORDED, ids=lambda r: r["headers"]["User-Agent"][:15]
+)
 def test_every_recording_is_answered_as_its_client_needs(
     shop: Client, request_: dict[str, Any]
 ) -> None:
@@ -98,7 +106,10 @@ def test_every_recording_is_answered_as_its_client_needs(
 
 def test_the_debugger_names_the_events_that_were_stored(shop: Client) -> None:
     """TR-14."""
-    events = [{"type": "a", "id": "one"}, {"type": "b", "id": "two", "options": {"save": False}}]
+    events = [
+        {"type": "a", "id": "one"},
+        {"type": "b", "id": "two", "options": {"save": False}},
+    ]
     body = {"session": {"id": fresh()}, "events": events, "options": {"debugger": True}}
     assert send(shop, body).json["events"] == ["one"]
 
@@ -130,13 +141,21 @@ def test_errors_say_why_an_event_was_not_stored_and_the_rest_is(shop: Client) ->
     session = fresh()
     bad: dict[str, Any] = {"properties": {}}
     signs_in = {"type": "sign-in", "properties": {"pk": fresh()}}
-    reply = send(shop, {"session": {"id": session}, "events": [{"type": "a"}, signs_in, bad]})
+    reply = send(
+        shop, {"session": {"id": session}, "events": [{"type": "a"}, signs_in, bad]}
+    )
     assert (reply.status, reply.json["errors"]) == (226, ["events[2].type: is missing"])
-    assert [r["status"] for r in reply.json["results"]] == ["stored", "stored", "rejected"]
+    assert [r["status"] for r in reply.json["results"]] == [
+        "stored",
+        "stored",
+        "rejected",
+    ]
     assert types(shop, session) == ["a", "sign-in"]
 
 
-@pytest.mark.parametrize("body", [{}, {"events": []}, {"events": None, "profile": {"id": "x"}}])
+@pytest.mark.parametrize(
+    "body", [{}, {"events": []}, {"events": None, "profile": {"id": "x"}}]
+)
 def test_no_events_are_answered_with_nothing_and_leave_nothing(
     shop: Client, body: dict[str, Any]
 ) -> None:
@@ -170,7 +189,9 @@ def test_put_is_answered_with_nothing(shop: Client) -> None:
         ),
     ],
 )
-def test_a_payload_that_is_not_valid_is_422(shop: Client, body: dict[str, Any], field: str) -> None:
+def test_a_payload_that_is_not_valid_is_422(
+    shop: Client, body: dict[str, Any], field: str
+) -> None:
     """TR-16."""
     reply = send(shop, {"events": EVENTS["minimal"], **body})
     assert reply.status == 422
@@ -180,7 +201,8 @@ def test_a_payload_that_is_not_valid_is_422(shop: Client, body: dict[str, Any], 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"time": {"x": 1}}, {"time": "soon"}, {"id": []}, {"order": {"number": "null"}}]
+    "wrong",
+    [{"time": {"x": 1}}, {"time": "soon"}, {"id": []}, {"order": {"number": "null"}}],
 )
 def test_what_is_rejected_logs_nobody_in(shop: Client, wrong: dict[str, Any]) -> None:
     session = fresh()
@@ -233,9 +255,15 @@ def test_events_say_who_the_visitor_is_and_what_they_agree_to(shop: Client) -> N
     session, who = fresh(), fresh("gordon")
     events: list[dict[str, Any]] = [
         {"type": "page-view"},
-        {"type": "consent-granted", "properties": {"marketing": False, "general": True}},
+        {
+            "type": "consent-granted",
+            "properties": {"marketing": False, "general": True},
+        },
         {"type": "sign-in", "properties": {"pk": who, "firstname": "Gordon"}},
-        {"type": "consent-update", "properties": {"consents": {"marketing": {"revoke": None}}}},
+        {
+            "type": "consent-update",
+            "properties": {"consents": {"marketing": {"revoke": None}}},
+        },
         {"type": "profile-update", "properties": {"pii": {"lastname": "Freeman"}}},
         {"type": "page-view"},
     ]
@@ -275,7 +303,9 @@ def test_an_identity_that_can_be_none_is_named_and_the_event_is_stored(
     assert shop.get("sessions", session).json["customer"] is None
 
 
-def test_an_identity_that_a_rule_refuses_is_named_and_the_event_is_stored(shop: Client) -> None:
+def test_an_identity_that_a_rule_refuses_is_named_and_the_event_is_stored(
+    shop: Client,
+) -> None:
     session = fresh()
     for who in (fresh("gordon"), fresh("alyx")):
         events = [{"type": "sign-in", "properties": {"pk": who, "firstname": who}}]
@@ -296,7 +326,9 @@ def test_values_that_have_no_room_are_named_and_the_rest_is_kept(shop: Client) -
     assert "255" in reply.json["warnings"][0]
     assert reply.json["results"][0]["status"] == "stored"
     other = reply.json["session"]["id"]
-    eventually(lambda: (shop.get("sessions", other).json["customer"] or {}).get("value"), who)
+    eventually(
+        lambda: (shop.get("sessions", other).json["customer"] or {}).get("value"), who
+    )
 
 
 def test_a_visitor_who_opted_out_is_not_recorded(shop: Client) -> None:
@@ -315,7 +347,9 @@ def test_a_visitor_who_opted_out_is_not_recorded(shop: Client) -> None:
 # -- profiles and sessions -----------------------------------------------------------------------------------------
 
 
-def profile_of(shop: Client, session: str | None, named: str | None = None, **more: Any) -> str:
+def profile_of(
+    shop: Client, session: str | None, named: str | None = None, **more: Any
+) -> str:
     body = {
         "session": {"id": session} if session else None,
         "profile": {"id": named} if named else None,
@@ -329,13 +363,19 @@ def test_a_new_session_without_a_profile_gets_a_new_one(shop: Client) -> None:
     assert profile_of(shop, fresh()) != profile_of(shop, fresh())
 
 
-def test_an_old_profile_keeps_resolving_after_two_devices_became_one_customer(shop: Client) -> None:
+def test_an_old_profile_keeps_resolving_after_two_devices_became_one_customer(
+    shop: Client,
+) -> None:
     """TR-10: there is no merge after which an ID would be gone."""
     who, first, second = fresh(), fresh(), fresh()
     signs_in = [{"type": "sign-in", "properties": {"pk": who}}]
-    profiles = [profile_of(shop, session, events=signs_in) for session in (first, second)]
+    profiles = [
+        profile_of(shop, session, events=signs_in) for session in (first, second)
+    ]
     assert [profile_of(shop, fresh(), profile) for profile in profiles] == profiles
-    eventually(lambda: len(shop.get("customers", "registered", who).json["sessions"]), 4)
+    eventually(
+        lambda: len(shop.get("customers", "registered", who).json["sessions"]), 4
+    )
 
 
 def test_the_session_wins_over_another_profile(shop: Client) -> None:
@@ -389,14 +429,26 @@ def test_a_profile_is_passed_on_to_another_site(shop: Client) -> None:
 
 @pytest.mark.parametrize(
     ("profile", "source"),
-    [("known", "no such source"), ("known", "other-key"), ("unknown", KEY), ("null", KEY)],
+    [
+        ("known", "no such source"),
+        ("known", "other-key"),
+        ("unknown", KEY),
+        ("null", KEY),
+    ],
 )
-def test_a_profile_that_can_not_be_passed_on(shop: Client, profile: str, source: str) -> None:
+def test_a_profile_that_can_not_be_passed_on(
+    shop: Client, profile: str, source: str
+) -> None:
     """TR-18."""
     own = profile_of(shop, fresh())
     named = {"known": profile_of(shop, fresh())}.get(profile, profile)
     on = {"context": {"tracardi": {"pass": {"profile": named, "source": source}}}}
-    body = {"session": {"id": fresh()}, "profile": {"id": own}, "events": EVENTS["minimal"], **on}
+    body = {
+        "session": {"id": fresh()},
+        "profile": {"id": own},
+        "events": EVENTS["minimal"],
+        **on,
+    }
     reply = send(shop, body).json
     assert reply["profile"] == {"id": own}
     assert "context.tracardi.pass" in reply["warnings"][0]
@@ -406,7 +458,11 @@ def test_a_profile_that_can_not_be_passed_on(shop: Client, profile: str, source:
 def test_an_event_without_a_profile(shop: Client, where: str) -> None:
     """TR-13."""
     session, type_ = fresh(), fresh("alone")
-    body = {"source": {"id": KEY}, "session": {"id": session}, "events": [{"type": type_}]}
+    body = {
+        "source": {"id": KEY},
+        "session": {"id": session},
+        "events": [{"type": type_}],
+    }
     reply = (
         shop.post("/track?profile_less=true", body)
         if where == "query"
@@ -433,7 +489,13 @@ def get(shop: Client, path: str, **headers: str) -> Reply:
         ("GET", "?a=1&b=x%20y&b=2", None, "", {"a": "1", "b": ["x y", "2"]}),
         ("POST", "", b'{"a": {"b": 1}}', "application/json", {"a": {"b": 1}}),
         ("POST", "?c=1", b'{"a": 1}', "", {"c": "1", "a": 1}),
-        ("POST", "", b"a=1&b=%C3%BC", "application/x-www-form-urlencoded", {"a": "1", "b": "ü"}),
+        (
+            "POST",
+            "",
+            b"a=1&b=%C3%BC",
+            "application/x-www-form-urlencoded",
+            {"a": "1", "b": "ü"},
+        ),
         ("POST", "", b"", "", {}),
     ],
 )
@@ -451,7 +513,9 @@ def test_an_event_that_a_url_tells(
     """TR-13."""
     event, session = fresh("hook"), fresh()
     target = f"/collect/{event}/{KEY}" + (f"/{session}" if with_session else "")
-    reply = shop.send(method, target + path, body, {"content-type": type_} if type_ else {})
+    reply = shop.send(
+        method, target + path, body, {"content-type": type_} if type_ else {}
+    )
     assert reply.status == 200
     assert "x-process-time" in reply.headers
     kept = session if with_session else "@tracardi"
@@ -496,21 +560,33 @@ def test_a_redirect_counts_who_follows_it_and_leads_on(shop: Client, by: str) ->
     """TR-13."""
     session = fresh()
     own = profile_of(shop, session)
-    path = f"/redirect/sale/{session}?from=letter" if by == "path" else "/redirect/sale?from=letter"
+    path = (
+        f"/redirect/sale/{session}?from=letter"
+        if by == "path"
+        else "/redirect/sale?from=letter"
+    )
     cookie = {"cookie": f"a=b; tracardi-session-id={session}"} if by == "cookie" else {}
     reply = get(shop, path, **cookie)
     assert (reply.status, reply.headers["location"]) == (307, SALE)
     assert reply.json["profile"] == {"id": own}
-    (event,) = shop.get("sessions", session, "events", type="link-clicked").json["events"]
+    (event,) = shop.get("sessions", session, "events", type="link-clicked").json[
+        "events"
+    ]
     assert event["properties"] == {"from": "letter", "campaign": "summer"}
 
 
-@pytest.mark.parametrize("path", ["sale", "sale/never-seen", "sale/undefined", "sale/@x"])
-def test_a_redirect_that_nobody_known_follows_is_nobodys_event(shop: Client, path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["sale", "sale/never-seen", "sale/undefined", "sale/@x"]
+)
+def test_a_redirect_that_nobody_known_follows_is_nobodys_event(
+    shop: Client, path: str
+) -> None:
     mark = fresh()
     reply = get(shop, f"/redirect/{path}?mark={mark}")
     assert (reply.status, reply.headers["location"]) == (307, SALE)
-    events = shop.get("sessions", "@tracardi", "events", type="link-clicked", limit=50).json
+    events = shop.get(
+        "sessions", "@tracardi", "events", type="link-clicked", limit=50
+    ).json
     assert mark in [event["properties"].get("mark") for event in events["events"]]
 
 
@@ -536,7 +612,9 @@ def test_a_redirect_leads_on_whatever_is_sent_with_it(shop: Client) -> None:
     reply = shop.send("POST", f"/redirect/sale/{session}?%C3%BC=1&ok=2", b"{", {})
     assert (reply.status, reply.headers["location"]) == (307, SALE)
     assert len(reply.json["warnings"]) == 2
-    (event,) = shop.get("sessions", session, "events", type="link-clicked").json["events"]
+    (event,) = shop.get("sessions", session, "events", type="link-clicked").json[
+        "events"
+    ]
     assert event["properties"] == {"ok": "2", "campaign": "summer"}
 
 
@@ -556,17 +634,25 @@ def test_an_unknown_redirect_is_404(shop: Client, path: str) -> None:
     assert "sources.toml" in reply.json["detail"]
 
 
-def test_a_lost_profile_is_found_by_its_session_and_a_new_visit_keeps_it(shop: Client) -> None:
+def test_a_lost_profile_is_found_by_its_session_and_a_new_visit_keeps_it(
+    shop: Client,
+) -> None:
     """TR-06, TR-08, TR-09."""
     first, second = fresh(), fresh()
-    profile = send(shop, {"session": {"id": first}, "events": EVENTS["minimal"]}).json["profile"]
+    profile = send(shop, {"session": {"id": first}, "events": EVENTS["minimal"]}).json[
+        "profile"
+    ]
     lost = send(shop, {"session": {"id": first}, "events": EVENTS["minimal"]}).json
     assert lost["profile"] == profile
     later = {"session": {"id": second}, "profile": profile, "events": EVENTS["minimal"]}
     assert send(shop, later).json["profile"] == profile
     assert shop.get("customers", "profile", profile["id"]).json["visits"] == 2
     assert all_types(shop, first) == {**BEGINNING, "page-view": 2}
-    assert all_types(shop, second) == {"session-opened": 1, "visit-started": 1, "page-view": 1}
+    assert all_types(shop, second) == {
+        "session-opened": 1,
+        "visit-started": 1,
+        "page-view": 1,
+    }
 
 
 def test_a_preflight_allows_the_headers_that_the_tracker_sends(shop: Client) -> None:

@@ -22,7 +22,10 @@ RECORDED = [
 
 
 def activity(session: str, product: str = "1", **more: Any) -> dict[str, Any]:
-    user = {"identities": {"sessionid": session, **more.pop("ids", {})}, **more.pop("user", {})}
+    user = {
+        "identities": {"sessionid": session, **more.pop("ids", {})},
+        **more.pop("user", {}),
+    }
     return {"action": "view", "target": {"product": product}, "user": user, **more}
 
 
@@ -34,7 +37,9 @@ def products(shop: Client, *path: str) -> list[str]:
     reply = shop.get(*path, "events", limit=1000)
     if reply.status == 404:
         return []
-    targets = (event["properties"]["target"] for event in reversed(reply.json["events"]))
+    targets = (
+        event["properties"]["target"] for event in reversed(reply.json["events"])
+    )
     return [value for target in targets for value in target.values()]
 
 
@@ -45,7 +50,9 @@ def test_the_real_client(shop: Client, packages: Path) -> None:
     ran = npm.run(packages, "xo", url=url, session=session, customer=customer)
     assert ran["out"] is None
     assert [answer["status"] for answer in ran["answers"]] == [200] * 7
-    assert [json.loads(answer["body"]) for answer in ran["answers"]] == [{"profiles": {}}] * 7
+    assert [json.loads(answer["body"]) for answer in ran["answers"]] == [
+        {"profiles": {}}
+    ] * 7
     visited = ["1", "2", "2", "2", "/thanks", "3"]
     eventually(lambda: products(shop, "customers", "ecommerceId", customer), visited)
     seen = shop.get("customers", "ecommerceId", customer).json
@@ -56,7 +63,9 @@ def test_the_real_client(shop: Client, packages: Path) -> None:
     assert shop.get("sessions", f"{session}-own").json["customer"] is None
 
 
-@pytest.mark.parametrize("request_", RECORDED, ids=lambda request: str(request["body"])[:60])
+@pytest.mark.parametrize(
+    "request_", RECORDED, ids=lambda request: str(request["body"])[:60]
+)
 def test_every_recording_is_answered_as_its_client_needs(
     shop: Client, request_: dict[str, Any]
 ) -> None:
@@ -64,7 +73,9 @@ def test_every_recording_is_answered_as_its_client_needs(
     assert (reply.status, reply.json) == (200, {"profiles": {}})
 
 
-def test_one_activity_alone_is_taken_as_the_rest_reference_shows_it(shop: Client) -> None:
+def test_one_activity_alone_is_taken_as_the_rest_reference_shows_it(
+    shop: Client,
+) -> None:
     """XO-02: the example of "Working with identities"."""
     session, customer = fresh(), fresh("c")
     body = {
@@ -91,7 +102,9 @@ def test_the_first_activity_with_both_identities_brings_the_whole_session_along(
     session, customer = fresh(), fresh("c")
     send(shop, [activity(session, "1"), activity(session, "2")])
     send(shop, [activity(session, "3", ids={"ecommerceid": customer})])
-    eventually(lambda: products(shop, "customers", "registered", customer), ["1", "2", "3"])
+    eventually(
+        lambda: products(shop, "customers", "registered", customer), ["1", "2", "3"]
+    )
 
 
 def test_one_customer_on_two_devices(shop: Client) -> None:
@@ -110,29 +123,41 @@ def test_two_spellings_of_the_session_are_one_visitor_and_the_chosen_one_is_curr
     send(shop, [activity(made_up, "1")])
     send(shop, [activity(made_up, "2", ids={"sessionId": chosen})])
     assert products(shop, "sessions", chosen) == ["2"]
-    profiles = {shop.get("sessions", s).json["profile"]["id"] for s in (made_up, chosen)}
+    profiles = {
+        shop.get("sessions", s).json["profile"]["id"] for s in (made_up, chosen)
+    }
     assert len(profiles) == 1
 
 
-def test_both_spellings_are_one_visitor_from_the_first_activity_on(shop: Client) -> None:
+def test_both_spellings_are_one_visitor_from_the_first_activity_on(
+    shop: Client,
+) -> None:
     """XO-05: on the next page the SDK knows the session that it made up alone."""
     made_up, chosen = fresh(), fresh("mine")
     send(shop, [activity(made_up, "1", ids={"sessionId": chosen})])
     send(shop, [activity(made_up, "2")])
     assert products(shop, "sessions", chosen) == ["1"]
-    profiles = {shop.get("sessions", s).json["profile"]["id"] for s in (made_up, chosen)}
+    profiles = {
+        shop.get("sessions", s).json["profile"]["id"] for s in (made_up, chosen)
+    }
     assert len(profiles) == 1
 
 
-def test_two_visitors_who_turn_out_to_be_one_both_join_the_customer(shop: Client) -> None:
+def test_two_visitors_who_turn_out_to_be_one_both_join_the_customer(
+    shop: Client,
+) -> None:
     made_up, chosen, customer = fresh(), fresh("mine"), fresh("c")
     send(shop, [activity(made_up, "1"), activity(chosen, "2")])
     ids = {"sessionId": chosen, "ecommerceId": customer}
     send(shop, [activity(made_up, "3", ids=ids)])
-    eventually(lambda: products(shop, "customers", "registered", customer), ["1", "2", "3"])
+    eventually(
+        lambda: products(shop, "customers", "registered", customer), ["1", "2", "3"]
+    )
 
 
-def test_activities_of_one_call_keep_their_order_whoever_they_say_the_user_is(shop: Client) -> None:
+def test_activities_of_one_call_keep_their_order_whoever_they_say_the_user_is(
+    shop: Client,
+) -> None:
     session, customer = fresh(), fresh("c")
     sent = [str(n) for n in range(8)]
     send(shop, [activity(session, n, user={"segments": [n]}) for n in sent])
@@ -140,7 +165,9 @@ def test_activities_of_one_call_keep_their_order_whoever_they_say_the_user_is(sh
     assert products(shop, "sessions", session) == [*sent, "8"]
 
 
-def test_an_activity_that_is_sent_again_with_its_time_is_stored_once(shop: Client) -> None:
+def test_an_activity_that_is_sent_again_with_its_time_is_stored_once(
+    shop: Client,
+) -> None:
     session = fresh()
     twice = [activity(session, "1", timestamp="2026-11-22T10:00:00Z")]
     for _ in range(2):
@@ -151,7 +178,9 @@ def test_an_activity_that_is_sent_again_with_its_time_is_stored_once(shop: Clien
 def test_two_copies_of_one_product_in_one_order_both_count(shop: Client) -> None:
     """XO-16: purchase is sent once an item."""
     session = fresh()
-    item = activity(session, "1", timestamp="2026-11-22T10:00:00Z", metadata={"orderId": "o1"})
+    item = activity(
+        session, "1", timestamp="2026-11-22T10:00:00Z", metadata={"orderId": "o1"}
+    )
     for _ in range(2):
         send(shop, [item, item])
     assert products(shop, "sessions", session) == ["1", "1"]
@@ -159,8 +188,19 @@ def test_two_copies_of_one_product_in_one_order_both_count(shop: Client) -> None
 
 def test_everything_that_an_activity_says_is_kept(shop: Client) -> None:
     session = fresh()
-    metadata = {"price": 1999, "quantity": 2, "currency": "EUR", "tags": ["a"], "gift": True}
-    said = {"sourceId": "rec-1", "metadata": metadata, "segments": ["s"], "opposite": False}
+    metadata = {
+        "price": 1999,
+        "quantity": 2,
+        "currency": "EUR",
+        "tags": ["a"],
+        "gift": True,
+    }
+    said = {
+        "sourceId": "rec-1",
+        "metadata": metadata,
+        "segments": ["s"],
+        "opposite": False,
+    }
     send(shop, activity(session, "1", **said))
     (event,) = shop.get("sessions", session, "events").json["events"]
     assert event["properties"] == {"target": {"product": "1"}, **said}
@@ -184,7 +224,9 @@ def test_everything_that_an_activity_says_is_kept(shop: Client) -> None:
         ),
     ],
 )
-def test_a_wrong_tracker_key(shop: Client, key: str, status: int, body: dict[str, str]) -> None:
+def test_a_wrong_tracker_key(
+    shop: Client, key: str, status: int, body: dict[str, str]
+) -> None:
     """XO-14."""
     reply = send(shop, [activity(fresh())], key=key)
     assert (reply.status, reply.json) == (status, body)
@@ -206,7 +248,10 @@ def test_a_wrong_tracker_key(shop: Client, key: str, status: int, body: dict[str
             {"user": {"identities": {"sessionId": "mine", "sessionid": "null"}}},
             "user.identities.sessionid",
         ),
-        ({"user": {"identities": {"sessionid": "x"}, "segments": [1]}}, "user.segments.0"),
+        (
+            {"user": {"identities": {"sessionid": "x"}, "segments": [1]}},
+            "user.segments.0",
+        ),
         ({"metadata": {"price": {"a": 1}}}, "metadata.price"),
         ({"opposite": "no"}, "opposite"),
         ({"timestamp": "soon"}, "timestamp"),
@@ -218,7 +263,9 @@ def test_a_fault_is_named_and_the_rest_of_the_call_is_stored(
 ) -> None:
     """XO-15."""
     session = fresh()
-    reply = send(shop, [{**activity(session, "bad"), **change}, activity(session, "good")])
+    reply = send(
+        shop, [{**activity(session, "bad"), **change}, activity(session, "good")]
+    )
     assert reply.status == 422
     assert reply.json["errors"] == [
         {"activity": 0, "field": field, "message": reply.json["errors"][0]["message"]}
@@ -250,9 +297,15 @@ def test_an_identity_that_is_one_too_many_is_named_and_the_activity_stored_witho
     for product in ("1", "2", "3", "4"):
         ids = {"ecommerceId": customer, "Device": fresh("device")}
         reply = send(shop, [activity(session, product, ids=ids)])
-    assert (reply.status, reply.json["errors"][0]["field"]) == (422, "user.identities.device")
+    assert (reply.status, reply.json["errors"][0]["field"]) == (
+        422,
+        "user.identities.device",
+    )
     assert products(shop, "sessions", session) == ["1", "2", "3", "4"]
-    assert len(shop.get("customers", "registered", customer).json["identifiers"]["device"]) == 3
+    assert (
+        len(shop.get("customers", "registered", customer).json["identifiers"]["device"])
+        == 3
+    )
 
 
 @pytest.mark.parametrize("body", [None, 5, "x", [5], [[]], [None]])

@@ -57,10 +57,15 @@ def products(shop: Client, *whose: str) -> list[str]:
     reply = shop.get(*whose, "events")
     if reply.status == 404:
         return []
-    return [event["properties"]["target"]["product"] for event in reversed(reply.json["events"])]
+    return [
+        event["properties"]["target"]["product"]
+        for event in reversed(reply.json["events"])
+    ]
 
 
-def test_only_the_session_survives_a_page_load(shop: Client, url: str, page: Page) -> None:
+def test_only_the_session_survives_a_page_load(
+    shop: Client, url: str, page: Page
+) -> None:
     """XO-03, XO-12: the customer is known all the same, as the session is linked."""
     identities, customer = sent(page), fresh("c")
     session = visit(page, url)
@@ -74,10 +79,14 @@ def test_only_the_session_survives_a_page_load(shop: Client, url: str, page: Pag
         {"sessionid": session, "ecommerceid": customer},
         {"sessionid": session},
     ]
-    eventually(lambda: products(shop, "customers", "registered", customer), ["1", "2", "3"])
+    eventually(
+        lambda: products(shop, "customers", "registered", customer), ["1", "2", "3"]
+    )
 
 
-def test_clear_user_begins_a_session_that_is_kept(shop: Client, url: str, page: Page) -> None:
+def test_clear_user_begins_a_session_that_is_kept(
+    shop: Client, url: str, page: Page
+) -> None:
     """XO-09."""
     before = visit(page, url)
     page.evaluate("xo.activity.clearUser()")
@@ -95,14 +104,20 @@ def test_what_a_page_queued_before_the_client_was_there_is_sent(
     queued = [
         ["init", {"trackerKey": "web-key", "region": "dev"}],
         ["addUserIdentity", "ecommerceId", customer],
-        ["send", {"action": "view", "target": {"product": "queued"}}, {"url": collect(shop)}],
+        [
+            "send",
+            {"action": "view", "target": {"product": "queued"}},
+            {"url": collect(shop)},
+        ],
     ]
     page.add_init_script(f"window._attraqt = {json.dumps(queued)}")
     page.goto(url)
     eventually(lambda: products(shop, "customers", "registered", customer), ["queued"])
 
 
-def test_who_opted_out_sends_nothing_over_page_loads(shop: Client, url: str, page: Page) -> None:
+def test_who_opted_out_sends_nothing_over_page_loads(
+    shop: Client, url: str, page: Page
+) -> None:
     """XO-10."""
     identities = sent(page)
     visit(page, url)
@@ -127,10 +142,16 @@ def test_do_not_track_sends_nothing(shop: Client, url: str, page: Page) -> None:
     assert products(shop, "sessions", session) == []
 
 
-def test_a_page_of_another_origin_may_not_send(shop: Client, packages: Path, page: Page) -> None:
+def test_a_page_of_another_origin_may_not_send(
+    shop: Client, packages: Path, page: Page
+) -> None:
     """The browser is told nothing that would let it."""
     with sites.running() as other:
-        session = visit(page, other.page("attraqt", npm.bundle(packages, "attraqt_page")))
-        said = page.evaluate("url => view('1', url).catch(error => String(error))", collect(shop))
+        session = visit(
+            page, other.page("attraqt", npm.bundle(packages, "attraqt_page"))
+        )
+        said = page.evaluate(
+            "url => view('1', url).catch(error => String(error))", collect(shop)
+        )
     assert "Failed to fetch" in said
     assert products(shop, "sessions", session) == []

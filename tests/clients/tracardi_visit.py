@@ -6,7 +6,10 @@ from tracardi_track_client.tracker import track
 
 if __name__ == "__main__":
     url, source, session, *mail = sys.argv[1:]
-    for type_, profile in (("page-view", None), ("product-in-basket", "made-up-by-the-client")):
+    for type_, profile in (
+        ("page-view", None),
+        ("product-in-basket", "made-up-by-the-client"),
+    ):
         track(
             callback_url=url,
             source_id=source,

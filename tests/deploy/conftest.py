@@ -41,7 +41,9 @@ def prod(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
 @pytest.fixture(scope="session")
 def onward(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
     """A stage with all that one may have: it tells onward, too."""
-    switches = [name for name, field in Stage.model_fields.items() if field.annotation is bool]
+    switches = [
+        name for name, field in Stage.model_fields.items() if field.annotation is bool
+    ]
     assert "forward" in switches
     domain = {"domain": "hardlink.shop.example", "certificate": CERTIFICATE}
     stage = Stage.model_validate({**dict.fromkeys(switches, True), **domain})

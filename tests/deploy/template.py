@@ -46,7 +46,9 @@ class Template:
 
     def read(self, name: str) -> dict[str, Any]:
         """A file beside it."""
-        found: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(
+            (self.folder / name).read_text(encoding="utf-8")
+        )
         return found
 
     def resources(self, type_: str) -> dict[str, dict[str, Any]]:
@@ -83,9 +85,9 @@ class Template:
         for path, found in self.read(f"{self.stack}.metadata.json").items():
             for entry in found:
                 if entry["type"] == "aws:cdk:acknowledged-rules":
-                    accepted.setdefault(path.removeprefix(f"/{self.stack}/"), {}).update(
-                        entry["data"]
-                    )
+                    accepted.setdefault(
+                        path.removeprefix(f"/{self.stack}/"), {}
+                    ).update(entry["data"])
         return accepted
 
     def findings(self) -> set[tuple[str, str]]:
@@ -115,7 +117,8 @@ def describe_reference(value: Any) -> str:
             return f"{str(name)[:-_HASH]}.{attribute}"
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(
-                part if isinstance(part, str) else describe_reference(part) for part in parts
+                part if isinstance(part, str) else describe_reference(part)
+                for part in parts
             )
     return str(value)
 

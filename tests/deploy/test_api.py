@@ -18,7 +18,8 @@ def test_the_routes_are_those_of_the_plan_each_with_its_function(dev: Template) 
         for route in dev.properties("ApiGatewayV2::Route").values()
     }
     assert deployed == {
-        route.key: f"Functions{route.function.capitalize()}Function.Arn" for route in routes.ROUTES
+        route.key: f"Functions{route.function.capitalize()}Function.Arn"
+        for route in routes.ROUTES
     }
 
 
@@ -40,7 +41,8 @@ def test_the_api_may_call_each_function_for_its_routes_only(dev: Template) -> No
 
 def test_functions_are_handed_payload_2(dev: Template) -> None:
     versions = {
-        i["PayloadFormatVersion"] for i in dev.properties("ApiGatewayV2::Integration").values()
+        i["PayloadFormatVersion"]
+        for i in dev.properties("ApiGatewayV2::Integration").values()
     }
     assert versions == {"2.0"}
 
@@ -76,11 +78,20 @@ def test_the_default_stage_is_throttled(dev: Template) -> None:
         key: (found["ThrottlingRateLimit"], found["ThrottlingBurstLimit"])
         for key, found in stage["RouteSettings"].items()
     }
-    assert settings.pop("POST /bulk") == (10_000, 5_000)  # its client drops what is answered 429
+    assert settings.pop("POST /bulk") == (
+        10_000,
+        5_000,
+    )  # its client drops what is answered 429
     assert settings.pop("POST /orders") == (20, 40)
     assert settings.pop("POST /data/v2/projects/{token}/customers/{call}") == (20, 40)
-    assert settings.pop("POST /data/v2/projects/{token}/consent/categories") == (100, 200)
-    assert settings.pop("POST /data/v2/streams/{token}/consent/categories") == (100, 200)
+    assert settings.pop("POST /data/v2/projects/{token}/consent/categories") == (
+        100,
+        200,
+    )
+    assert settings.pop("POST /data/v2/streams/{token}/consent/categories") == (
+        100,
+        200,
+    )
     read = [r.key for r in routes.ROUTES if r.function in ("customers", "erase")]
     assert settings == dict.fromkeys(read, (100, 200))
 

@@ -15,7 +15,9 @@ from infra.stack import assets
 from tests.deploy.template import Template
 
 
-def test_the_code_holds_every_handler_the_library_and_the_sources(dev: Template) -> None:
+def test_the_code_holds_every_handler_the_library_and_the_sources(
+    dev: Template,
+) -> None:
     code = dev.asset("sources.toml")
     for name in topology.FUNCTIONS_BY_NAME:
         assert (code / name / "handler.py").is_file()
@@ -46,7 +48,9 @@ def test_the_layer_holds_what_is_required_and_no_more(dev: Template) -> None:
         assert (packages / f"{name.replace('-', '_')}-{version}.dist-info").is_dir()
     names = {f.name for f in packages.rglob("*")}
     assert not names & {"__pycache__", "tests", "bin", "RECORD"}
-    services = {f.name for f in (packages / "botocore" / "data").iterdir() if f.is_dir()}
+    services = {
+        f.name for f in (packages / "botocore" / "data").iterdir() if f.is_dir()
+    }
     assert services == {"dynamodb", "firehose", "s3", "secretsmanager", "sqs"}
 
 
@@ -56,7 +60,15 @@ def test_the_clients_that_functions_use_can_be_made_of_the_layer(layer: Path) ->
         "print(s.__file__); [s.get_session().create_client(n) for n in sys.argv[2:]]"
     )
     ran = subprocess.run(
-        [sys.executable, "-I", "-B", "-c", program, str(layer / "python"), *assets.SERVICES],
+        [
+            sys.executable,
+            "-I",
+            "-B",
+            "-c",
+            program,
+            str(layer / "python"),
+            *assets.SERVICES,
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -72,11 +84,15 @@ def test_what_is_built_is_not_built_again(layer: Path) -> None:
     assert assets.build_code() == assets.build_code()
 
 
-def test_other_sources_are_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_sources_are_other_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = assets.build_code(tmp_path)
     changed = tmp_path / "sources.toml"
     shutil.copyfile(topology.SOURCES, changed)
-    changed.write_text(changed.read_text(encoding="utf-8") + "\n# more\n", encoding="utf-8")
+    changed.write_text(
+        changed.read_text(encoding="utf-8") + "\n# more\n", encoding="utf-8"
+    )
     monkeypatch.setattr(topology, "SOURCES", changed)
     after = assets.build_code(tmp_path)
     assert after != before
@@ -112,7 +128,9 @@ def test_what_a_shop_keeps_elsewhere_is_deployed_in_place_of_the_demos(
     sources, stages = tmp_path / "mine.toml", tmp_path / "stages.toml"
     text = topology.SOURCES.read_text(encoding="utf-8").replace("demo", "shop")
     sources.write_text(text, encoding="utf-8")
-    stages.write_text('[prod]\nalarms = true\nalarm_email = "ops@shop.example"', encoding="utf-8")
+    stages.write_text(
+        '[prod]\nalarms = true\nalarm_email = "ops@shop.example"', encoding="utf-8"
+    )
     places = {"HARDLINK_SOURCES": str(sources), "HARDLINK_STAGES": str(stages)}
     subprocess.run(
         [sys.executable, "-m", "infra.app", "-c", "stage=prod"],
@@ -122,7 +140,9 @@ def test_what_a_shop_keeps_elsewhere_is_deployed_in_place_of_the_demos(
         capture_output=True,
     )
     template = Template(tmp_path / "out", "hardlink-prod")
-    assert (template.asset("sources.toml") / "sources.toml").read_text(encoding="utf-8") == text
+    assert (template.asset("sources.toml") / "sources.toml").read_text(
+        encoding="utf-8"
+    ) == text
     assert "ServerKeysshop" in template.properties("SecretsManager::Secret")
     (told,) = template.properties("SNS::Subscription").values()
     assert told["Endpoint"] == "ops@shop.example"

@@ -20,7 +20,9 @@ ITEMS = {"AssociationSessions": ["#"], "AssociationCustomers": ["#", "~"]}
 
 def test_associate_reads_both_streams_and_nobody_else_does(dev: Template) -> None:
     mappings = dev.properties("Lambda::EventSourceMapping")
-    read = {name: describe_reference(m["EventSourceArn"]) for name, m in mappings.items()}
+    read = {
+        name: describe_reference(m["EventSourceArn"]) for name, m in mappings.items()
+    }
     assert {name: arn for name, arn in read.items() if "Stream" in arn} == STREAMS
     assert {describe_reference(mappings[name]["FunctionName"]) for name in STREAMS} == {
         "FunctionsAssociateFunction.Arn"
@@ -41,10 +43,14 @@ def test_no_stream_has_more_than_two_readers_in_any_stage(
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_only_changes_of_sessions_and_nodes_and_erasures_reach_it(dev: Template, name: str) -> None:
+def test_only_changes_of_sessions_and_nodes_and_erasures_reach_it(
+    dev: Template, name: str
+) -> None:
     mapping = dev.properties("Lambda::EventSourceMapping")[name]
     (pattern,) = mapping["FilterCriteria"]["Filters"]
-    assert json.loads(pattern["Pattern"]) == {"dynamodb": {"Keys": {"item": {"S": ITEMS[name]}}}}
+    assert json.loads(pattern["Pattern"]) == {
+        "dynamodb": {"Keys": {"item": {"S": ITEMS[name]}}}
+    }
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
 
 
@@ -75,7 +81,9 @@ def test_it_is_made_when_its_permissions_hold(dev: Template, name: str) -> None:
     ]
 
 
-def test_the_queue_of_failures_is_encrypted_and_kept_for_a_fortnight(dev: Template) -> None:
+def test_the_queue_of_failures_is_encrypted_and_kept_for_a_fortnight(
+    dev: Template,
+) -> None:
     queue = dev.properties("SQS::Queue")["AssociationFailed"]
     assert queue["SqsManagedSseEnabled"] is True
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600

@@ -57,7 +57,11 @@ def imported(path: Path) -> Iterator[str]:
             names = [statement.module, *members]
         else:
             continue
-        yield from (name for name in names if name.partition(".")[0] in _LIBRARIES and exists(name))
+        yield from (
+            name
+            for name in names
+            if name.partition(".")[0] in _LIBRARIES and exists(name)
+        )
 
 
 def exists(module: str) -> bool:
@@ -70,7 +74,9 @@ def exists(module: str) -> bool:
 
 def used() -> list[str]:
     """All modules of these libraries that our code imports."""
-    files = (file for folder in _FOLDERS for file in (topology.ROOT / folder).rglob("*.py"))
+    files = (
+        file for folder in _FOLDERS for file in (topology.ROOT / folder).rglob("*.py")
+    )
     return sorted({module for file in files for module in imported(file)})
 
 
@@ -87,7 +93,10 @@ def test_what_is_skipped_are_these_libraries() -> None:
 
 def test_what_we_import_is_read_and_so_are_its_base_classes() -> None:
     modules = used()
-    needed = {*modules, *(name for module in modules for name in ancestors(import_module(module)))}
+    needed = {
+        *modules,
+        *(name for module in modules for name in ancestors(import_module(module))),
+    }
     ours = {name for name in needed if name.partition(".")[0] in _LIBRARIES}
     assert {"aws_cdk.aws_lambda", "aws_cdk.aws_ec2", "moto.dynamodb.models"} <= ours
     assert sorted(name for name in ours if not is_read(name)) == []

@@ -30,9 +30,15 @@ def test_cdk_nag_finds_nothing(dev: Template, prod: Template) -> None:
     assert prod.findings() == set()
 
 
-def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(dev: Template) -> None:
+def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(
+    dev: Template,
+) -> None:
     rules = {
-        (path.split("/")[0], path.rsplit("/", 1)[-1].split("--")[0], rule.split("::", 1)[1])
+        (
+            path.split("/")[0],
+            path.rsplit("/", 1)[-1].split("--")[0],
+            rule.split("::", 1)[1],
+        )
         for path, accepted in dev.accepted().items()
         for rule in accepted
     }
@@ -59,7 +65,9 @@ def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(dev: Templa
         ),
         ("Association", "Permission", "AwsSolutions-IAM5[Resource::*]"),
     }
-    assert all(len(r) > 20 for accepted in dev.accepted().values() for r in accepted.values())
+    assert all(
+        len(r) > 20 for accepted in dev.accepted().values() for r in accepted.values()
+    )
 
 
 def _ids(template: Template, type_: str) -> list[str]:

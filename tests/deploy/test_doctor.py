@@ -38,11 +38,15 @@ class Deployed(Account):
         if service != "cloudformation":
             return super().ask(service, operation, **request)
         if self.stack is None:
-            said = {"Error": {"Code": "ValidationError", "Message": "Stack does not exist"}}
+            said = {
+                "Error": {"Code": "ValidationError", "Message": "Stack does not exist"}
+            }
             raise ClientError(cast("Any", said), "DescribeStacks")
         return {"Stacks": [self.stack]}
 
-    def list_all(self, service: str, operation: str, field: str, **request: Any) -> list[Any]:
+    def list_all(
+        self, service: str, operation: str, field: str, **request: Any
+    ) -> list[Any]:
         if service != "cloudformation":
             return super().list_all(service, operation, field, **request)
         return self.resources
@@ -50,7 +54,9 @@ class Deployed(Account):
 
 def deploy(clients: Clients) -> Iterator[tuple[str, str]]:
     """Create one resource of each kind of the real stack: type and physical ID."""
-    role = clients("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = clients("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")[
+        "Role"
+    ]["Arn"]
     for name in topology.FUNCTIONS_BY_NAME:
         clients("lambda").create_function(
             FunctionName=f"{STACK}-{name}",
@@ -83,7 +89,9 @@ def deploy(clients: Clients) -> Iterator[tuple[str, str]]:
     put_alarm(clients)
     yield "CloudWatch::Alarm", ALARM
     topic = clients("sns").create_topic(Name="alarms")["TopicArn"]
-    clients("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@shop.example")
+    clients("sns").subscribe(
+        TopicArn=topic, Protocol="email", Endpoint="ops@shop.example"
+    )
     yield "SNS::Topic", topic
     clients("logs").create_log_group(logGroupName=LOG)
     clients("logs").put_retention_policy(logGroupName=LOG, retentionInDays=30)
@@ -163,14 +171,18 @@ def disable_mapping(aws: Clients) -> None:
 
 
 def delete_mapping(aws: Clients) -> None:
-    aws("lambda").delete_event_source_mapping(UUID=mapping(aws, "table/customers-")["UUID"])
+    aws("lambda").delete_event_source_mapping(
+        UUID=mapping(aws, "table/customers-")["UUID"]
+    )
 
 
 def add_readers(aws: Clients) -> None:
     stream = mapping(aws, "table/customers-")["EventSourceArn"]
     for name in ("track", "update"):
         aws("lambda").create_event_source_mapping(
-            FunctionName=f"{STACK}-{name}", EventSourceArn=stream, StartingPosition="LATEST"
+            FunctionName=f"{STACK}-{name}",
+            EventSourceArn=stream,
+            StartingPosition="LATEST",
         )
 
 
@@ -187,7 +199,10 @@ def told(output: str, *values: str) -> None:
     """Have the stack's outputs say another value, or none."""
     stack = Deployed.stack or {}
     kept = [o for o in stack["Outputs"] if o["OutputKey"] != output]
-    stack["Outputs"] = [*kept, *({"OutputKey": output, "OutputValue": v} for v in values)]
+    stack["Outputs"] = [
+        *kept,
+        *({"OutputKey": output, "OutputValue": v} for v in values),
+    ]
 
 
 def delete_function(aws: Clients) -> None:
@@ -222,7 +237,8 @@ def stop_backups(aws: Clients) -> None:
 
 def fail_a_record(aws: Clients) -> None:
     aws("sqs").send_message(
-        QueueUrl=aws("sqs").get_queue_url(QueueName="failed")["QueueUrl"], MessageBody="{}"
+        QueueUrl=aws("sqs").get_queue_url(QueueName="failed")["QueueUrl"],
+        MessageBody="{}",
     )
 
 
@@ -243,7 +259,9 @@ def delete_table(aws: Clients) -> None:
 
 
 def delete_queue(aws: Clients) -> None:
-    aws("sqs").delete_queue(QueueUrl=aws("sqs").get_queue_url(QueueName="failed")["QueueUrl"])
+    aws("sqs").delete_queue(
+        QueueUrl=aws("sqs").get_queue_url(QueueName="failed")["QueueUrl"]
+    )
 
 
 def delete_alarm(aws: Clients) -> None:
@@ -281,7 +299,9 @@ def put_alarm(aws: Clients) -> None:
 
 
 def raise_alarm(aws: Clients) -> None:
-    aws("cloudwatch").set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="r")
+    aws("cloudwatch").set_alarm_state(
+        AlarmName=ALARM, StateValue="ALARM", StateReason="r"
+    )
 
 
 def never_forget(aws: Clients) -> None:
@@ -297,23 +317,43 @@ BROKEN: list[tuple[Callable[[Clients], None], str, str]] = [
     (disable_mapping, "mapping sessions-hardlink-dev -> ", "--enabled --uuid"),
     (other_version, "functions: track missing; older too many", "cdk deploy"),
     (stop_stream, "table sessions-hardlink-dev: its stream is not on", REVERT),
-    (stop_expiry, "expiry of sessions-hardlink-dev: TTL is not on for 'expires'", REVERT),
+    (
+        stop_expiry,
+        "expiry of sessions-hardlink-dev: TTL is not on for 'expires'",
+        REVERT,
+    ),
     (stop_backups, "backups of customers-hardlink-dev: point-in-time", REVERT),
     (fail_a_record, "queue Failed: 1 waiting", "receive-message --queue-url"),
     (empty_key, "server key of demo: no value", "put-secret-value"),
     (delete_key, "server key of demo: it was deleted", REVERT),
-    (short_signing_key, "signing key of demo: shorter than 32 bytes", "put-secret-value"),
+    (
+        short_signing_key,
+        "signing key of demo: shorter than 32 bytes",
+        "put-secret-value",
+    ),
     (raise_alarm, "alarm hardlink-dev-Faults: in alarm since", "Look at the logs."),
     (never_forget, f"log {LOG}", "put-retention-policy"),
     (fail_health, "health of http://127.0.0.1", "503: the tables"),
-    (add_readers, "readers of customers-hardlink-dev: 3 read", "list-event-source-mappings"),
+    (
+        add_readers,
+        "readers of customers-hardlink-dev: 3 read",
+        "list-event-source-mappings",
+    ),
     (leave_erasures, "queue Erasures: no function reads it", "cdk deploy"),
     (before_the_queue, "queue Erasures: there is none", "cdk deploy"),
     (delete_function, "function hardlink-dev-track: it was deleted", REVERT),
     (delete_function, "functions: track missing", ""),
     (delete_mapping, "mapping ", "it was deleted"),
-    (delete_mapping, "streams: associate reads no stream of customers-hardlink-dev", REVERT),
-    (read_by_another, "streams: associate reads no stream of customers-hardlink-dev", REVERT),
+    (
+        delete_mapping,
+        "streams: associate reads no stream of customers-hardlink-dev",
+        REVERT,
+    ),
+    (
+        read_by_another,
+        "streams: associate reads no stream of customers-hardlink-dev",
+        REVERT,
+    ),
     (delete_table, "table sessions-hardlink-dev: it was deleted", REVERT),
     (delete_queue, "queue Failed: it was deleted", REVERT),
     (delete_alarm, "alarm hardlink-dev-Faults: it was deleted", REVERT),
@@ -322,11 +362,20 @@ BROKEN: list[tuple[Callable[[Clients], None], str, str]] = [
 ]
 
 
-def test_a_stack_that_is_well(aws: Clients, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stack_that_is_well(
+    aws: Clients, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert __main__.main(["--stage", "dev", "--url", url]) == 0, capsys.readouterr().out
     said = capsys.readouterr().out
     assert "WRONG" not in said
-    fine = (f"stack {STACK}", "function track", "streams", "queue Failed", "log ", "health")
+    fine = (
+        f"stack {STACK}",
+        "function track",
+        "streams",
+        "queue Failed",
+        "log ",
+        "health",
+    )
     for what in (*fine, f"readers of customers-{STACK}", "queue Erasures"):
         assert f"ok     {what}" in said
     assert "nothing wrong" in said
@@ -345,8 +394,14 @@ def test_what_is_broken_is_said_with_what_to_do(
 ) -> None:
     break_it(aws)
     assert __main__.main(["--stage", "dev", "--url", url]) == 1
-    wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WRONG")]
-    assert any(line.startswith(f"WRONG  {what}") and todo in line for line in wrong), wrong
+    wrong = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("WRONG")
+    ]
+    assert any(line.startswith(f"WRONG  {what}") and todo in line for line in wrong), (
+        wrong
+    )
     assert not [line for line in wrong if "could not be checked" in line]
 
 
@@ -354,7 +409,9 @@ def test_where_nothing_answers_the_outputs_are_asked(
     aws: Clients, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert __main__.main([]) == 1
-    (wrong,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("WRONG")]
+    (wrong,) = [
+        x for x in capsys.readouterr().out.splitlines() if x.startswith("WRONG")
+    ]
     assert wrong.startswith("WRONG  health of http://127.0.0.1:9: no answer")
 
 
@@ -369,15 +426,26 @@ def test_without_a_stack_it_says_how_to_deploy_one(
 def test_an_account_that_does_not_answer_is_no_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert __main__.main(["--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1"]) == 1
+    assert (
+        __main__.main(["--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1"])
+        == 1
+    )
     assert "could not be checked" in capsys.readouterr().out
 
 
 SINCE = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
 RULES: list[tuple[str, str | None, str | None]] = [
-    ("no stack", diagnoses.stack_fault(None, "hardlink-prod"), "cdk deploy -c stage=prod"),
+    (
+        "no stack",
+        diagnoses.stack_fault(None, "hardlink-prod"),
+        "cdk deploy -c stage=prod",
+    ),
     ("a stack", diagnoses.stack_fault({"StackStatus": "UPDATE_COMPLETE"}, STACK), None),
-    ("under way", diagnoses.stack_fault({"StackStatus": "UPDATE_IN_PROGRESS"}, STACK), "wait"),
+    (
+        "under way",
+        diagnoses.stack_fault({"StackStatus": "UPDATE_IN_PROGRESS"}, STACK),
+        "wait",
+    ),
     (
         "taken back",
         diagnoses.stack_fault({"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}, STACK),
@@ -391,38 +459,71 @@ RULES: list[tuple[str, str | None, str | None]] = [
         None,
     ),
     ("asleep", diagnoses.function_fault({"State": "Inactive"}), None),
-    ("failed", diagnoses.function_fault({"State": "Failed", "StateReason": "no role"}), "no role"),
-    ("not updated", diagnoses.function_fault({"LastUpdateStatus": "Failed"}), "update failed"),
-    ("enabled", diagnoses.mapping_fault({"State": "Enabled", "LastProcessingResult": "OK"}), None),
+    (
+        "failed",
+        diagnoses.function_fault({"State": "Failed", "StateReason": "no role"}),
+        "no role",
+    ),
+    (
+        "not updated",
+        diagnoses.function_fault({"LastUpdateStatus": "Failed"}),
+        "update failed",
+    ),
+    (
+        "enabled",
+        diagnoses.mapping_fault({"State": "Enabled", "LastProcessingResult": "OK"}),
+        None,
+    ),
     (
         "a problem",
         diagnoses.mapping_fault(
-            {"State": "Enabled", "LastProcessingResult": "PROBLEM: Function call failed"}
+            {
+                "State": "Enabled",
+                "LastProcessingResult": "PROBLEM: Function call failed",
+            }
         ),
         "Function call failed",
     ),
     ("read", diagnoses.unread_streams_fault({"arn"}, {"sessions": "arn"}), None),
-    ("unread", diagnoses.unread_streams_fault(set(), {"sessions": "arn"}), "stream of sessions"),
+    (
+        "unread",
+        diagnoses.unread_streams_fault(set(), {"sessions": "arn"}),
+        "stream of sessions",
+    ),
     ("two readers", diagnoses.readers_fault(2, "customers"), None),
-    ("three readers", diagnoses.readers_fault(3, "customers"), "3 read the stream of customers"),
+    (
+        "three readers",
+        diagnoses.readers_fault(3, "customers"),
+        "3 read the stream of customers",
+    ),
     ("restoring", diagnoses.table_fault({"TableStatus": "ARCHIVED"}), "ARCHIVED"),
     (
         "expiring",
-        diagnoses.expiry_fault({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "e"),
+        diagnoses.expiry_fault(
+            {"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "e"
+        ),
         None,
     ),
     (
         "other",
-        diagnoses.expiry_fault({"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "f"),
+        diagnoses.expiry_fault(
+            {"TimeToLiveStatus": "ENABLED", "AttributeName": "e"}, "f"
+        ),
         "'f'",
     ),
     ("empty", diagnoses.failure_queue_fault(0, "url"), None),
     (
         "unconfirmed",
-        diagnoses.alarm_subscription_fault([{"SubscriptionArn": "PendingConfirmation"}]),
+        diagnoses.alarm_subscription_fault(
+            [{"SubscriptionArn": "PendingConfirmation"}]
+        ),
         "confirm",
     ),
-    ("confirmed", diagnoses.alarm_subscription_fault([{"SubscriptionArn": "arn:aws:sns:x"}]), None),
+    (
+        "confirmed",
+        diagnoses.alarm_subscription_fault([{"SubscriptionArn": "arn:aws:sns:x"}]),
+        None,
+    ),
     ("a key", diagnoses.server_key_fault("key", "demo"), None),
     ("healthy", diagnoses.health_fault(200), None),
     ("500", diagnoses.health_fault(500), "500"),
@@ -438,14 +539,20 @@ RULES: list[tuple[str, str | None, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "said"), [r[1:] for r in RULES], ids=[r[0] for r in RULES])
+@pytest.mark.parametrize(
+    ("fault", "said"), [r[1:] for r in RULES], ids=[r[0] for r in RULES]
+)
 def test_symptoms(fault: str | None, said: str | None) -> None:
     assert (fault is None) if said is None else said in (fault or "")
 
 
 def test_a_key_is_never_shown() -> None:
-    assert "hush" not in str(Finding("server key", diagnoses.server_key_fault("hush", "demo")))
-    assert "hush" not in str(Finding("signing key", diagnoses.signing_key_fault("hush", "demo")))
+    assert "hush" not in str(
+        Finding("server key", diagnoses.server_key_fault("hush", "demo"))
+    )
+    assert "hush" not in str(
+        Finding("signing key", diagnoses.signing_key_fault("hush", "demo"))
+    )
 
 
 def test_what_signs_nothing_there_is_wrong_here() -> None:

@@ -48,7 +48,10 @@ def test_a_domain_leads_to_the_api(direct: Template) -> None:
     assert mapping["Properties"]["Stage"] == "$default"
     assert "ApiStage" in [describe_reference({"Ref": d}) for d in mapping["DependsOn"]]
     assert direct.properties("CloudFront::Distribution") == {}
-    assert describe_reference(direct.outputs["DnsTarget"]) == "EdgeDomain.RegionalDomainName"
+    assert (
+        describe_reference(direct.outputs["DnsTarget"])
+        == "EdgeDomain.RegionalDomainName"
+    )
 
 
 @pytest.mark.parametrize("stage", ["direct", "fronted"])
@@ -78,7 +81,9 @@ def test_cloudfront_speaks_tls_1_2_and_later_on_both_sides(fronted: Template) ->
 def test_calls_go_through_as_they_are_and_are_never_kept(fronted: Template) -> None:
     (found,) = fronted.properties("CloudFront::Distribution").values()
     default = found["DistributionConfig"]["DefaultCacheBehavior"]
-    assert default["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # CachingDisabled
+    assert (
+        default["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+    )  # CachingDisabled
     # AllViewerExceptHostHeader: cookies, queries and headers, so also Authorization and Origin
     assert default["OriginRequestPolicyId"] == "b689b0a8-53d0-40ab-baf2-68738e2966ac"
     assert {"POST", "PUT", "OPTIONS", "GET"} <= set(default["AllowedMethods"])

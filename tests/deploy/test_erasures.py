@@ -14,7 +14,9 @@ def test_erase_is_brought_what_associate_hands_on_one_at_a_time(dev: Template) -
     assert describe_reference(mapping["FunctionName"]) == "FunctionsEraseFunction.Arn"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 1  # so none holds up another
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": topology.ERASURE_CONCURRENCY}
+    assert mapping["ScalingConfig"] == {
+        "MaximumConcurrency": topology.ERASURE_CONCURRENCY
+    }
     for name in ("Associate", "Erase"):
         found = dev.properties("Lambda::Function")[f"Functions{name}Function"]
         variables = found["Environment"]["Variables"]
@@ -23,7 +25,9 @@ def test_erase_is_brought_what_associate_hands_on_one_at_a_time(dev: Template) -
 
 def test_the_mapping_is_made_when_its_permissions_hold(dev: Template) -> None:
     resource = dev.resources("Lambda::EventSourceMapping")["ErasureMapping"]
-    assert [describe_reference({"Ref": d}) for d in resource["DependsOn"]] == ["ErasureTaking"]
+    assert [describe_reference({"Ref": d}) for d in resource["DependsOn"]] == [
+        "ErasureTaking"
+    ]
 
 
 def test_a_run_that_does_not_end_comes_again_and_one_that_fails_to_the_end_is_kept(
@@ -34,10 +38,14 @@ def test_a_run_that_does_not_end_comes_again_and_one_that_fails_to_the_end_is_ke
     assert waiting["VisibilityTimeout"] >= 6 * run
     assert waiting["MessageRetentionPeriod"] == 14 * DAY
     assert (
-        describe_reference(waiting["RedrivePolicy"]["deadLetterTargetArn"]) == "ErasureFailed.Arn"
+        describe_reference(waiting["RedrivePolicy"]["deadLetterTargetArn"])
+        == "ErasureFailed.Arn"
     )
     assert waiting["RedrivePolicy"]["maxReceiveCount"] == topology.ERASURE_MAX_RUNS
-    assert dev.properties("SQS::Queue")["ErasureFailed"]["MessageRetentionPeriod"] == 14 * DAY
+    assert (
+        dev.properties("SQS::Queue")["ErasureFailed"]["MessageRetentionPeriod"]
+        == 14 * DAY
+    )
 
 
 def test_both_queues_are_encrypted_and_reached_by_tls_only(dev: Template) -> None:

@@ -33,11 +33,15 @@ def test_only_feeds_are_told_and_only_by_this_bucket(dev: Template) -> None:
     assert "FeedsWaitingPolicy" in [
         describe_reference({"Ref": name}) for name in bucket["DependsOn"]
     ]
-    statements = dev.properties("SQS::QueuePolicy")["FeedsWaitingPolicy"]["PolicyDocument"]
+    statements = dev.properties("SQS::QueuePolicy")["FeedsWaitingPolicy"][
+        "PolicyDocument"
+    ]
     (allowed,) = [one for one in statements["Statement"] if one["Effect"] == "Allow"]
     assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
     assert allowed["Action"] == "sqs:SendMessage"
-    assert NAME in describe_reference(allowed["Condition"]["ArnEquals"]["aws:SourceArn"])
+    assert NAME in describe_reference(
+        allowed["Condition"]["ArnEquals"]["aws:SourceArn"]
+    )
     assert "aws:SourceAccount" in allowed["Condition"]["StringEquals"]
 
 
@@ -48,7 +52,10 @@ def test_a_large_file_comes_again_until_it_is_done_and_a_broken_one_is_kept(
     assert queue["SqsManagedSseEnabled"] is True
     assert queue["VisibilityTimeout"] == 900
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
-    assert describe_reference(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "FeedsFailed.Arn"
+    assert (
+        describe_reference(queue["RedrivePolicy"]["deadLetterTargetArn"])
+        == "FeedsFailed.Arn"
+    )
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 50
     mapping = dev.properties("Lambda::EventSourceMapping")["FeedsMapping"]
     assert describe_reference(mapping["FunctionName"]) == "FunctionsOrdersFunction.Arn"
@@ -62,8 +69,11 @@ def test_the_outputs_say_where_to_put_a_feed(dev: Template) -> None:
     assert describe_reference(dev.outputs["FailedFeeds"]) == "FeedsFailed"
 
 
-def test_in_production_the_bucket_outlives_the_stack(dev: Template, prod: Template) -> None:
+def test_in_production_the_bucket_outlives_the_stack(
+    dev: Template, prod: Template
+) -> None:
     kept = {
-        t: [b["DeletionPolicy"] for b in t.resources("S3::Bucket").values()] for t in (dev, prod)
+        t: [b["DeletionPolicy"] for b in t.resources("S3::Bucket").values()]
+        for t in (dev, prod)
     }
     assert list(kept.values()) == [["Delete"], ["Retain"]]

@@ -41,8 +41,12 @@ def test_new_events_and_links_alone_reach_it(onward: Template) -> None:
 
 
 def test_it_may_read_what_it_tells_and_send_it_and_no_more(onward: Template) -> None:
-    variables = onward.properties("Lambda::Function")[FUNCTION]["Environment"]["Variables"]
-    assert describe_reference(variables["HARDLINK_FORWARD_STREAM"]) == "ForwardingStream"
+    variables = onward.properties("Lambda::Function")[FUNCTION]["Environment"][
+        "Variables"
+    ]
+    assert (
+        describe_reference(variables["HARDLINK_FORWARD_STREAM"]) == "ForwardingStream"
+    )
     streams = ("TablesSessions.StreamArn", "TablesCustomers.StreamArn")
     reading = ("DescribeStream", "GetRecords", "GetShardIterator")
     assert onward.permissions("forward") == {
@@ -60,13 +64,19 @@ def test_it_may_read_what_it_tells_and_send_it_and_no_more(onward: Template) -> 
     }
 
 
-def test_lines_lie_encrypted_by_the_day_and_are_not_kept_for_ever(onward: Template) -> None:
+def test_lines_lie_encrypted_by_the_day_and_are_not_kept_for_ever(
+    onward: Template,
+) -> None:
     (stream,) = onward.properties("KinesisFirehose::DeliveryStream").values()
-    assert stream["DeliveryStreamEncryptionConfigurationInput"] == {"KeyType": "AWS_OWNED_CMK"}
+    assert stream["DeliveryStreamEncryptionConfigurationInput"] == {
+        "KeyType": "AWS_OWNED_CMK"
+    }
     to = stream["ExtendedS3DestinationConfiguration"]
     assert to["Prefix"] == "told/!{timestamp:yyyy/MM/dd}/"
     assert to["CompressionFormat"] == "GZIP"
-    assert onward.resources("S3::Bucket")["ForwardingBucket"]["DeletionPolicy"] == "Retain"
+    assert (
+        onward.resources("S3::Bucket")["ForwardingBucket"]["DeletionPolicy"] == "Retain"
+    )
     bucket = onward.properties("S3::Bucket")["ForwardingBucket"]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert rule["ExpirationInDays"] == topology.FORWARD_DAYS
@@ -78,7 +88,9 @@ def test_lines_lie_encrypted_by_the_day_and_are_not_kept_for_ever(onward: Templa
 
 def test_firehose_may_write_to_this_bucket_alone(onward: Template) -> None:
     policy = onward.properties("IAM::Policy")["ForwardingWriting"]
-    resources = {describe_reference(s["Resource"]) for s in policy["PolicyDocument"]["Statement"]}
+    resources = {
+        describe_reference(s["Resource"]) for s in policy["PolicyDocument"]["Statement"]
+    }
     assert resources == {"ForwardingBucket.Arn/*", "ForwardingBucket.Arn"}
 
 
@@ -93,12 +105,20 @@ def test_what_fails_is_an_alarm_and_an_output(onward: Template) -> None:
     ]
     assert sorted(ages) == ["FunctionsAssociateFunction", FUNCTION]
     late = alarms["MonitoringForwardingLate"]
-    assert (late["Namespace"], late["MetricName"]) == ("AWS/Firehose", "DeliveryToS3.DataFreshness")
+    assert (late["Namespace"], late["MetricName"]) == (
+        "AWS/Firehose",
+        "DeliveryToS3.DataFreshness",
+    )
     (dimension,) = late["Dimensions"]
     assert (dimension["Name"], describe_reference(dimension["Value"])) == (
         "DeliveryStreamName",
         "ForwardingStream",
     )
     assert (late["Statistic"], late["Threshold"]) == ("Maximum", 1800)
-    assert describe_reference(onward.outputs["FailedForwarding"]) == "ForwardingReadingFailed"
-    assert describe_reference(onward.outputs["Forwarded"]) == "s3://ForwardingBucket/told/"
+    assert (
+        describe_reference(onward.outputs["FailedForwarding"])
+        == "ForwardingReadingFailed"
+    )
+    assert (
+        describe_reference(onward.outputs["Forwarded"]) == "s3://ForwardingBucket/told/"
+    )

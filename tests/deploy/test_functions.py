@@ -34,7 +34,14 @@ FUNCTIONS = [
     "sdk",
     "session",
 ]
-LINK = {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"}
+LINK = {
+    "GetItem",
+    "BatchGetItem",
+    "Query",
+    "PutItem",
+    "DeleteItem",
+    "ConditionCheckItem",
+}
 READS = {"customers", "erase", "exponea", "exponeadata", "orders"}
 """Those that know the server keys."""
 SIGNS = {"track", "identify", "update"}
@@ -118,7 +125,9 @@ def expected(function: str) -> set[tuple[str, str]]:
 
 def function(template: Template, name: str) -> dict[str, Any]:
     """The properties of a function."""
-    return template.properties("Lambda::Function")[f"Functions{name.capitalize()}Function"]
+    return template.properties("Lambda::Function")[
+        f"Functions{name.capitalize()}Function"
+    ]
 
 
 def test_every_function_of_the_plan_is_deployed_and_no_other(dev: Template) -> None:
@@ -137,11 +146,15 @@ def test_it_runs_python_3_13_on_arm_traced_with_its_own_memory_and_timeout(
     assert found["TracingConfig"] == {"Mode": "Active"}
     assert found["MemorySize"] == topology.FUNCTIONS_BY_NAME[name].memory
     assert found["Timeout"] == topology.FUNCTIONS_BY_NAME[name].timeout
-    assert [describe_reference(layer) for layer in found["Layers"]] == ["FunctionsDependencies"]
+    assert [describe_reference(layer) for layer in found["Layers"]] == [
+        "FunctionsDependencies"
+    ]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_it_logs_json_to_a_group_of_its_own_that_forgets(dev: Template, name: str) -> None:
+def test_it_logs_json_to_a_group_of_its_own_that_forgets(
+    dev: Template, name: str
+) -> None:
     logging = function(dev, name)["LoggingConfig"]
     own = f"Functions{name.capitalize()}Log"
     assert logging["LogFormat"] == "JSON"
@@ -178,7 +191,9 @@ def test_every_statement_allows_and_every_policy_is_of_one_role(dev: Template) -
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_its_environment_names_what_it_needs_and_no_more(dev: Template, name: str) -> None:
+def test_its_environment_names_what_it_needs_and_no_more(
+    dev: Template, name: str
+) -> None:
     variables = function(dev, name)["Environment"]["Variables"]
     more = {
         **{key: {"HARDLINK_SERVER_KEYS"} for key in READS},
@@ -194,7 +209,9 @@ def test_its_environment_names_what_it_needs_and_no_more(dev: Template, name: st
         "POWERTOOLS_LOG_LEVEL",
     }
     assert describe_reference(variables["HARDLINK_SESSIONS_TABLE"]) == "TablesSessions"
-    assert describe_reference(variables["HARDLINK_CUSTOMERS_TABLE"]) == "TablesCustomers"
+    assert (
+        describe_reference(variables["HARDLINK_CUSTOMERS_TABLE"]) == "TablesCustomers"
+    )
     assert variables["HARDLINK_SOURCES"] == "/var/task/sources.toml"
 
 
@@ -233,7 +250,11 @@ def test_a_permission_too_many_is_caught_by_this_test_and_by_cdk_nag(
     assert template.permissions("track") == expected("track")
 
 
-def _grant(monkeypatch: pytest.MonkeyPatch, name: str, actions: tuple[str, ...]) -> None:
+def _grant(
+    monkeypatch: pytest.MonkeyPatch, name: str, actions: tuple[str, ...]
+) -> None:
     before = topology.FUNCTIONS_BY_NAME[name]
     access = {**before.access, "sessions": cast("tuple[topology.Action, ...]", actions)}
-    monkeypatch.setitem(topology.FUNCTIONS_BY_NAME, name, replace(before, access=access))
+    monkeypatch.setitem(
+        topology.FUNCTIONS_BY_NAME, name, replace(before, access=access)
+    )

@@ -16,13 +16,19 @@ from tests.support import documents
 
 
 @pytest.mark.parametrize("kind", ["server-key", "signing-key"])
-def test_every_project_has_secrets_that_secrets_manager_makes_up(dev: Template, kind: str) -> None:
+def test_every_project_has_secrets_that_secrets_manager_makes_up(
+    dev: Template, kind: str
+) -> None:
     secrets = {
-        secret["Name"]: secret for secret in dev.properties("SecretsManager::Secret").values()
+        secret["Name"]: secret
+        for secret in dev.properties("SecretsManager::Secret").values()
     }
     assert len(secrets) == 2
     secret = secrets[f"hardlink-dev/demo/{kind}"]
-    assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 43}
+    assert secret["GenerateSecretString"] == {
+        "ExcludePunctuation": True,
+        "PasswordLength": 43,
+    }
 
 
 def test_a_project_that_checks_no_token_has_no_signing_key() -> None:
@@ -34,22 +40,30 @@ def test_a_project_that_checks_no_token_has_no_signing_key() -> None:
 
 def test_no_template_holds_a_secret(dev: Template, prod: Template) -> None:
     for template in (dev, prod):
-        assert "SecretString" not in template.text.replace("GenerateSecretString", "").replace(
-            "--query SecretString", ""
-        )
+        assert "SecretString" not in template.text.replace(
+            "GenerateSecretString", ""
+        ).replace("--query SecretString", "")
         assert "{{resolve" not in template.text
 
 
 def test_the_customers_function_is_told_where_the_keys_are(dev: Template) -> None:
     function = dev.properties("Lambda::Function")["FunctionsCustomersFunction"]
-    told = describe_reference(function["Environment"]["Variables"]["HARDLINK_SERVER_KEYS"])
-    assert json.loads(told) == {"demo": "ServerKeysdemo"}  # a reference: the secret's ARN
+    told = describe_reference(
+        function["Environment"]["Variables"]["HARDLINK_SERVER_KEYS"]
+    )
+    assert json.loads(told) == {
+        "demo": "ServerKeysdemo"
+    }  # a reference: the secret's ARN
     function = dev.properties("Lambda::Function")["FunctionsIdentifyFunction"]
-    told = describe_reference(function["Environment"]["Variables"]["HARDLINK_SIGNING_KEYS"])
+    told = describe_reference(
+        function["Environment"]["Variables"]["HARDLINK_SIGNING_KEYS"]
+    )
     assert json.loads(told) == {"demo": "SigningKeysdemo"}
 
 
-def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(dev: Template) -> None:
+def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(
+    dev: Template,
+) -> None:
     outputs = dev.outputs
     assert outputs.keys() == {
         *("Url", "WriteKeys", "ServerKeys", "SigningKeys"),

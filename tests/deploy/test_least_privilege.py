@@ -38,10 +38,14 @@ class Shop:
         self._gateway = Gateway(routes.ROUTES, self._invoke, ())
         self._now = ""
         self.asked: dict[str, Asked] = defaultdict(set)
-        tables()._client.meta.events.register("provide-client-params.dynamodb", self._record)
+        tables()._client.meta.events.register(
+            "provide-client-params.dynamodb", self._record
+        )
         told = erasure_queue.open_queue()._client.meta.events
         told.register("provide-client-params.sqs", self._record_message)
-        self._messages = QueuePoller(deployment.erasures, lambda e: self._invoke("erase", e))
+        self._messages = QueuePoller(
+            deployment.erasures, lambda e: self._invoke("erase", e)
+        )
 
     def write(self, path: str, session: str | None, **body: Any) -> dict[str, Any]:
         """A call with a write key; the streams are delivered after it."""
@@ -62,15 +66,22 @@ class Shop:
         one = {
             "action": "view",
             "target": {"product": "1"},
-            "user": {"identities": {"sessionid": session, **ids}, "segments": list(segments)},
+            "user": {
+                "identities": {"sessionid": session, **ids},
+                "segments": list(segments),
+            },
             **({"timestamp": at} if at else {}),
         }
-        return self._call(HttpRequest("POST", "/demo", body=json.dumps([one] * times).encode()))
+        return self._call(
+            HttpRequest("POST", "/demo", body=json.dumps([one] * times).encode())
+        )
 
     def webhook(self, session: str | None, **properties: str) -> dict[str, Any]:
         """A call of Tracardi's webhook bridge; the streams are delivered after it."""
         path = "/collect/sign-in/demo-tracardi" + (f"/{session}" if session else "")
-        return self._call(HttpRequest("POST", path, body=json.dumps(properties).encode()))
+        return self._call(
+            HttpRequest("POST", path, body=json.dumps(properties).encode())
+        )
 
     def collect(self, kind: str, session: str, **body: Any) -> dict[str, Any]:
         """A Hello Retail call; the streams are delivered after it."""
@@ -81,7 +92,10 @@ class Shop:
     def commands(self, *commands: dict[str, Any]) -> dict[str, Any]:
         """An Exponea batch; the streams are delivered after it."""
         key = base64.b64encode(f"id:{KEY}".encode()).decode()
-        path, headers = "/track/v2/projects/demo/batch", [("authorization", f"Basic {key}")]
+        path, headers = (
+            "/track/v2/projects/demo/batch",
+            [("authorization", f"Basic {key}")],
+        )
         sent = json.dumps({"commands": commands}).encode()
         return self._call(HttpRequest("POST", path, headers, sent))
 
@@ -93,7 +107,10 @@ class Shop:
     def swept(self, erasure: str) -> None:
         """Run `erase` for an erasure twice: the second run finds no older call in progress."""
         assert self._messages.deliver()
-        message = {"messageId": "1", "body": json.dumps({"project": "demo", "erasure": erasure})}
+        message = {
+            "messageId": "1",
+            "body": json.dumps({"project": "demo", "erasure": erasure}),
+        }
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(erasure_sweep, "UNDER_WAY", -1)
             answer = self._invoke("erase", {"Records": [message]})
@@ -101,20 +118,26 @@ class Shop:
 
     def read(self, path: str, method: str = "GET") -> dict[str, Any]:
         """A call with a server key."""
-        return self._call(HttpRequest(method, path, [("authorization", f"Bearer {KEY}")]))
+        return self._call(
+            HttpRequest(method, path, [("authorization", f"Bearer {KEY}")])
+        )
 
     def data(self, call: str, **body: Any) -> dict[str, Any]:
         """One of Exponea's data calls, with a private key."""
         key = base64.b64encode(f"any:{KEY}".encode()).decode()
         path = f"/data/v2/projects/demo/{call}"
         sent = json.dumps(body).encode()
-        return self._call(HttpRequest("POST", path, [("authorization", f"Basic {key}")], sent))
+        return self._call(
+            HttpRequest("POST", path, [("authorization", f"Basic {key}")], sent)
+        )
 
     def order(self, number: str, at: str, **ids: str) -> None:
         """An order of the shop's feed; the streams are delivered after it."""
         row = {"orderNumber": number, "date": at, "total": 1, **ids}
         headers = [("authorization", f"Bearer {KEY}")]
-        answer = self._call(HttpRequest("POST", "/orders", headers, json.dumps([row]).encode()))
+        answer = self._call(
+            HttpRequest("POST", "/orders", headers, json.dumps([row]).encode())
+        )
         assert answer["rejected"] == 0
 
     def _call(self, request: HttpRequest) -> dict[str, Any]:
@@ -177,7 +200,11 @@ def _set_values(shop: Shop) -> None:
 
 def _tell_orders(shop: Shop) -> None:
     now = datetime.now(UTC)
-    for days in (1, 0, 2):  # the last one is late, and another customer has its address by now
+    for days in (
+        1,
+        0,
+        2,
+    ):  # the last one is late, and another customer has its address by now
         at = (now - timedelta(days=days)).isoformat()
         shop.order(f"o{days}", at, customerId=f"o{days}", email="o@example.com")
     for number in ("o3", "o4"):
@@ -217,12 +244,17 @@ def _call_everything(shop: Shop) -> None:
     linkings: list[Callable[..., Any]] = [
         lambda session, **body: shop.write("/identify", session, **body),
         lambda session, **body: shop.write("/update", session, **body),
-        lambda session, **body: shop.write("/track", session, events=[{"type": "view"}], **body),
+        lambda session, **body: shop.write(
+            "/track", session, events=[{"type": "view"}], **body
+        ),
         lambda session, ids: shop.activity(session, **ids),
         lambda session, ids: shop.collect(
             "conversion",
             session,
-            **{{"registered": "customerId"}.get(name, name): value for name, value in ids.items()},
+            **{
+                {"registered": "customerId"}.get(name, name): value
+                for name, value in ids.items()
+            },
         ),
     ]
     linkings.append(
@@ -233,7 +265,10 @@ def _call_everything(shop: Shop) -> None:
     linkings.append(
         lambda session, ids: shop.webhook(
             session,
-            **{{"registered": "pk"}.get(name, name): value for name, value in ids.items()},
+            **{
+                {"registered": "pk"}.get(name, name): value
+                for name, value in ids.items()
+            },
         )
     )
     linkings.append(
@@ -257,11 +292,20 @@ def _call_everything(shop: Shop) -> None:
     shop.write("/update", "s2", **late)
     past = {"type": "view", "time": "2020-01-01T00:00:00Z"}
     shop.write("/track", "s3", ids={"registered": "late"}, events=[past])
-    visitor = shop.write("/track", "visit", events=[{"type": "view", "id": "1"}])["profile"]
-    shop.write("/track", "visit", events=[{"type": "view", "id": str(i)} for i in range(3)])
+    visitor = shop.write("/track", "visit", events=[{"type": "view", "id": "1"}])[
+        "profile"
+    ]
+    shop.write(
+        "/track", "visit", events=[{"type": "view", "id": str(i)} for i in range(3)]
+    )
     shop.write("/track", "again", profile=visitor, events=[{"type": "view"}])
     shop.write("/identify", "again2", profile=visitor, ids={"email": "new@example.com"})
-    shop.write("/update", "again3", profile=visitor, properties={"a": "x" * 9000, "b": "x" * 9000})
+    shop.write(
+        "/update",
+        "again3",
+        profile=visitor,
+        properties={"a": "x" * 9000, "b": "x" * 9000},
+    )
     shop.activity("s4", times=3)
     for _ in range(2):
         shop.webhook(None)
@@ -308,9 +352,14 @@ def _call_everything(shop: Shop) -> None:
 def _erase_everything(shop: Shop) -> None:
     """Erase shared devices, customers without a device, visitors on request, and returning ones."""
     for number, customer in enumerate(("e1", "e2", "e3")):
-        ids = {"ids": {"registered": customer}, "events": [{"type": "view", "id": str(number)}]}
+        ids = {
+            "ids": {"registered": customer},
+            "events": [{"type": "view", "id": str(number)}],
+        }
         shop.write("/track", "shared", source={"id": "demo-split"}, **ids)
-    shop.order("o9", datetime.now(UTC).isoformat(), customerId="e1", email="e@example.com")
+    shop.order(
+        "o9", datetime.now(UTC).isoformat(), customerId="e1", email="e@example.com"
+    )
     shop.read("/customers/registered/e1/export")
     for path in ("/customers/registered/e1/erase", "/sessions/shared/erase"):
         erasure = shop.read(path, "POST")["erasure"]["id"]
@@ -329,7 +378,9 @@ def _read_everything(shop: Shop) -> None:
     shop.data("customers/attributes", **whole, attributes=[])
     shop.data("customers/events", **whole, event_types=["large"])
     for session, texts in (("one-text", 1), ("two-texts", 2)):
-        shop.write("/update", session, properties={f"p{n}": "x" * 9000 for n in range(texts)})
+        shop.write(
+            "/update", session, properties={f"p{n}": "x" * 9000 for n in range(texts)}
+        )
     shop.data("customers/export", format="native_json")
     shop.data("consent/categories")
 
@@ -344,16 +395,24 @@ def asked() -> Mapping[str, Asked]:
 
 
 @pytest.mark.parametrize("name", topology.FUNCTIONS_BY_NAME)
-def test_a_function_may_do_all_that_it_does(asked: Mapping[str, Asked], name: str) -> None:
+def test_a_function_may_do_all_that_it_does(
+    asked: Mapping[str, Asked], name: str
+) -> None:
     assert asked[name] - _allowed(name) == set()
 
 
 @pytest.mark.parametrize("name", topology.FUNCTIONS_BY_NAME)
-def test_a_function_does_all_that_it_may_do(asked: Mapping[str, Asked], name: str) -> None:
+def test_a_function_does_all_that_it_may_do(
+    asked: Mapping[str, Asked], name: str
+) -> None:
     assert _allowed(name) - asked[name] == set()
 
 
 def _allowed(name: str) -> Asked:
     function = topology.FUNCTIONS_BY_NAME[name]
-    allowed = {(table, action) for table, actions in function.access.items() for action in actions}
+    allowed = {
+        (table, action)
+        for table, actions in function.access.items()
+        for action in actions
+    }
     return allowed | {(QUEUE, action) for action in function.erasures}

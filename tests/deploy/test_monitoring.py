@@ -12,7 +12,9 @@ from infra import topology
 from infra.stages import Stage
 from tests.deploy.template import Template, describe_reference, synthesize
 
-FUNCTIONS = {f"Functions{name.capitalize()}Function" for name in topology.FUNCTIONS_BY_NAME}
+FUNCTIONS = {
+    f"Functions{name.capitalize()}Function" for name in topology.FUNCTIONS_BY_NAME
+}
 MINUTE, FIVE = 60, 300
 
 
@@ -27,7 +29,8 @@ def metrics(found: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "of": {
-                d["Name"]: describe_reference(d["Value"]) for d in s["Metric"].get("Dimensions", ())
+                d["Name"]: describe_reference(d["Value"])
+                for d in s["Metric"].get("Dimensions", ())
             },
             "name": f"{s['Metric']['Namespace']}/{s['Metric']['MetricName']}",
             "stat": s["Stat"],
@@ -50,7 +53,13 @@ def chunks(template: Template, name: str) -> list[dict[str, Any]]:
 
 def test_every_alarm_is_silent_without_data_and_says_what_to_do(prod: Template) -> None:
     alarms = prod.properties("CloudWatch::Alarm")
-    names = {"IteratorAge", "AssociationLag", "AssociationFailed", "FeedsFailed", "Faults"}
+    names = {
+        "IteratorAge",
+        "AssociationLag",
+        "AssociationFailed",
+        "FeedsFailed",
+        "Faults",
+    }
     names |= {"ErasureFailed", "ErasuresAge", "ErasuresWaiting"}
     names |= {"Rejected", "Errors1", "Errors2", "Throttles1", "Throttles2"}
     assert alarms.keys() >= {f"Monitoring{name}" for name in names}
@@ -96,20 +105,28 @@ def test_erasures_that_are_late_or_too_many(
     found = alarm(prod, name)
     (dimension,) = found["Dimensions"]
     assert describe_reference(dimension["Value"]) == "ErasureWaiting.QueueName"
-    assert (found["MetricName"], found["Statistic"], found["Period"]) == (metric, "Maximum", MINUTE)
+    assert (found["MetricName"], found["Statistic"], found["Period"]) == (
+        metric,
+        "Maximum",
+        MINUTE,
+    )
     assert (found["Threshold"], found["DatapointsToAlarm"]) == (most, 3)
 
 
 def failures(template: Template) -> list[str]:
     """The queues in which failures end."""
-    return [name for name in template.properties("SQS::Queue") if name.endswith("Failed")]
+    return [
+        name for name in template.properties("SQS::Queue") if name.endswith("Failed")
+    ]
 
 
 def test_every_queue_of_failures_is_an_output_by_which_the_doctor_finds_it(
     prod: Template,
 ) -> None:
     told = [
-        describe_reference(url) for name, url in prod.outputs.items() if name.startswith("Failed")
+        describe_reference(url)
+        for name, url in prod.outputs.items()
+        if name.startswith("Failed")
     ]
     assert sorted(told) == sorted(failures(prod))
     assert {f"Monitoring{queue}" for queue in failures(prod)} == {
@@ -150,8 +167,12 @@ def test_events_that_are_rejected(prod: Template) -> None:
     found = alarm(prod, "Rejected")
     told = metrics(found)
     verdicts = ("stored", "duplicate", "rejected", "dropped")
-    assert {m["name"] for m in told} == {f"Hardlink/events_{verdict}" for verdict in verdicts}
-    assert all(m["of"] == {"service": "hardlink-prod"} and m["stat"] == "Sum" for m in told)
+    assert {m["name"] for m in told} == {
+        f"Hardlink/events_{verdict}" for verdict in verdicts
+    }
+    assert all(
+        m["of"] == {"service": "hardlink-prod"} and m["stat"] == "Sum" for m in told
+    )
     total = " + ".join(f"FILL(events_{verdict}, 0)" for verdict in verdicts)
     assert expression(found).endswith(f"100 * FILL(events_rejected, 0) / ({total}), 0)")
     assert found["Threshold"] == 10
@@ -179,12 +200,19 @@ def test_tables_that_throttle_or_fail(prod: Template) -> None:
     errors = metrics(alarm(prod, "TableErrors"))
     assert {m["name"] for m in errors} == {"AWS/DynamoDB/SystemErrors"}
     assert {"PutItem", "TransactWriteItems"} <= {m["of"]["Operation"] for m in errors}
-    assert {m["of"]["TableName"] for m in errors} == {"TablesSessions", "TablesCustomers"}
+    assert {m["of"]["TableName"] for m in errors} == {
+        "TablesSessions",
+        "TablesCustomers",
+    }
 
 
-def test_the_dashboard_shows_the_alarms_and_every_metric_of_ours(prod: Template) -> None:
+def test_the_dashboard_shows_the_alarms_and_every_metric_of_ours(
+    prod: Template,
+) -> None:
     (board,) = prod.properties("CloudWatch::Dashboard").values()
-    assert board["DashboardName"] == {"Fn::Join": ["", ["hardlink-prod-", {"Ref": "AWS::Region"}]]}
+    assert board["DashboardName"] == {
+        "Fn::Join": ["", ["hardlink-prod-", {"Ref": "AWS::Region"}]]
+    }
     shown = describe_reference(board["DashboardBody"])
     for name in (*metric_names.COUNTS, *metric_names.DURATIONS, "IteratorAge", "5xx"):
         assert name in shown
@@ -197,16 +225,24 @@ def test_a_stage_that_asks_for_nothing_has_nothing(dev: Template) -> None:
 
 
 def test_production_traces_and_logs_nothing_for_every_event(prod: Template) -> None:
-    busy = {name for name, function in topology.FUNCTIONS_BY_NAME.items() if function.per_event}
+    busy = {
+        name
+        for name, function in topology.FUNCTIONS_BY_NAME.items()
+        if function.per_event
+    }
     assert {"track", "xo", "exponea", "segment", "associate"} <= busy
     for name in topology.FUNCTIONS_BY_NAME:
-        found = prod.properties("Lambda::Function")[f"Functions{name.capitalize()}Function"]
+        found = prod.properties("Lambda::Function")[
+            f"Functions{name.capitalize()}Function"
+        ]
         assert ("TracingConfig" in found) == (name not in busy)
         assert found["LoggingConfig"]["SystemLogLevel"] == "WARN"
         variables = found["Environment"]["Variables"]
         assert variables["POWERTOOLS_LOG_LEVEL"] == "WARNING"
         assert variables["POWERTOOLS_SERVICE_NAME"] == "hardlink-prod"
-        assert (("xray:PutTraceSegments", "*") in prod.permissions(name)) == (name not in busy)
+        assert (("xray:PutTraceSegments", "*") in prod.permissions(name)) == (
+            name not in busy
+        )
 
 
 def test_development_logs_a_line_for_every_call(dev: Template) -> None:
@@ -225,7 +261,10 @@ def told(layer: object, tmp_path_factory: pytest.TempPathFactory) -> Template:
 def test_every_alarm_tells_who_is_named_by_tls_only(told: Template) -> None:
     assert told.findings() == set()
     (subscription,) = told.properties("SNS::Subscription").values()
-    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@shop.example")
+    assert (subscription["Protocol"], subscription["Endpoint"]) == (
+        "email",
+        "ops@shop.example",
+    )
     for found in told.properties("CloudWatch::Alarm").values():
         assert [describe_reference(action) for action in found["AlarmActions"]] == [
             "MonitoringAlarms"

@@ -30,13 +30,20 @@ def test_its_stream_tells_keys_its_items_expire_it_can_be_restored_and_is_encryp
 ) -> None:
     table = dev.properties("DynamoDB::Table")[name]
     assert table["StreamSpecification"] == {"StreamViewType": "KEYS_ONLY"}
-    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
-    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {
+        "AttributeName": "expires",
+        "Enabled": True,
+    }
+    assert table["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": True
+    }
     assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_in_production_it_outlives_mistakes_and_the_stack(prod: Template, name: str) -> None:
+def test_in_production_it_outlives_mistakes_and_the_stack(
+    prod: Template, name: str
+) -> None:
     table = prod.resources("DynamoDB::Table")[name]
     assert table["Properties"]["DeletionProtectionEnabled"] is True
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
@@ -49,9 +56,13 @@ def test_in_development_it_goes_with_the_stack(dev: Template, name: str) -> None
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Delete"
 
 
-def test_the_stack_itself_is_protected_in_production_only(dev: Template, prod: Template) -> None:
+def test_the_stack_itself_is_protected_in_production_only(
+    dev: Template, prod: Template
+) -> None:
     def protected(template: Template) -> object:
-        properties = template.read("manifest.json")["artifacts"][template.stack]["properties"]
+        properties = template.read("manifest.json")["artifacts"][template.stack][
+            "properties"
+        ]
         return properties.get("terminationProtection", False)
 
     assert protected(prod) is True

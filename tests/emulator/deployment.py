@@ -32,7 +32,11 @@ PLATFORM = (
 )
 """Of the emulator's interpreter, which runs the functions: this one, on this machine."""
 _BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
-_HERE = {"${AWS::AccountId}": ACCOUNT, "${AWS::Region}": REGION, "${AWS::Partition}": "aws"}
+_HERE = {
+    "${AWS::AccountId}": ACCOUNT,
+    "${AWS::Region}": REGION,
+    "${AWS::Partition}": "aws",
+}
 _PATIENCE = 120.0
 """Seconds for a function to start, and for a stream to bring what it has: the machine may be busy."""
 
@@ -74,9 +78,9 @@ class Deployment:
     def server_key(self) -> str:
         """The server key of the demo's project, from where the outputs say."""
         name = json.loads(self.outputs["ServerKeys"])["demo"]
-        found: str = self.emulator.client("secretsmanager").get_secret_value(SecretId=name)[
-            "SecretString"
-        ]
+        found: str = self.emulator.client("secretsmanager").get_secret_value(
+            SecretId=name
+        )["SecretString"]
         return found
 
 
@@ -85,7 +89,9 @@ class Api(Client):
 
     def __init__(self, deployment: Deployment) -> None:
         prefix = deployment.url.removeprefix(deployment.emulator.url)
-        super().__init__(deployment.emulator.port, deployment.server_key(), _PATIENCE, prefix)
+        super().__init__(
+            deployment.emulator.port, deployment.server_key(), _PATIENCE, prefix
+        )
         self._trust = ssl.create_default_context(cafile=deployment.emulator.certificate)
 
     def connection(self) -> HTTPConnection:
@@ -103,7 +109,9 @@ def synthesize_stack(folder: Path) -> Template:
         check=False,
     )
     if ran.returncode:
-        raise Unavailable(f"the stack can't be synthesized: {ran.stderr.strip()[-1000:]}")
+        raise Unavailable(
+            f"the stack can't be synthesized: {ran.stderr.strip()[-1000:]}"
+        )
     return Template(folder, STACK)
 
 
@@ -125,8 +133,12 @@ def deploy_stack(emulator: Emulator, template: Template) -> Deployment:
     except WaiterError as error:
         raise AssertionError(_reasons(cloudformation)) from error
     (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+    outputs = {
+        output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]
+    }
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(
+        StackName=STACK
+    )
     names = {
         r["LogicalResourceId"]: r["PhysicalResourceId"]
         for page in pages
@@ -162,7 +174,9 @@ def _content(template: Template, source: dict[str, str]) -> bytes:
     path = template.folder / source["path"]
     if path == template.path:
         return json.dumps(substitute_resources(template.body)[0]).encode()
-    return zip_folder(assets.build_layer(platform=PLATFORM) if (path / "python").is_dir() else path)
+    return zip_folder(
+        assets.build_layer(platform=PLATFORM) if (path / "python").is_dir() else path
+    )
 
 
 def zip_folder(folder: Path) -> bytes:

@@ -127,7 +127,9 @@ def _answers(process: subprocess.Popen[bytes], emulator: Emulator) -> bool:
     while process.poll() is None and time.monotonic() < give_up:
         with (
             suppress(OSError, HTTPException),
-            closing(HTTPSConnection(HOST, emulator.port, timeout=10, context=trust)) as connection,
+            closing(
+                HTTPSConnection(HOST, emulator.port, timeout=10, context=trust)
+            ) as connection,
         ):
             connection.request("GET", "/_ministack/health")
             return connection.getresponse().status == 200

@@ -31,7 +31,12 @@ class Change:
 
 def substitute_resources(body: dict[str, Any]) -> tuple[dict[str, Any], list[Change]]:
     """A template as the emulator takes it, and what was changed."""
-    rules = {"path": _path, "secret": _secret_of(body), "cors": _cors, "partiql": _partiql}
+    rules = {
+        "path": _path,
+        "secret": _secret_of(body),
+        "cors": _cors,
+        "partiql": _partiql,
+    }
     assert rules.keys() == DOCUMENTED.keys()
     changes: list[Change] = []
     return _visited(body, (), rules, changes), changes
@@ -42,9 +47,14 @@ def _visited(
 ) -> Any:
     match value:
         case dict():
-            value = {k: _visited(v, (*where, k), rules, changes) for k, v in value.items()}
+            value = {
+                k: _visited(v, (*where, k), rules, changes) for k, v in value.items()
+            }
         case list():
-            value = [_visited(v, (*where, str(i)), rules, changes) for i, v in enumerate(value)]
+            value = [
+                _visited(v, (*where, str(i)), rules, changes)
+                for i, v in enumerate(value)
+            ]
     for kind, rule in rules.items():
         if (other := rule(value)) is not None:
             changes.append(Change(kind, where))

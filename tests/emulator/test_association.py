@@ -50,4 +50,7 @@ def test_it_was_the_deployed_mapping_that_brought_it(
     found = mapping(stack, table)
     assert found["LastProcessingResult"].startswith("OK")
     assert found["FunctionArn"].endswith(f":{stack.function('associate')}")
-    assert f"/{stack.name(f'Tables{table.capitalize()}')}/stream/" in found["EventSourceArn"]
+    assert (
+        f"/{stack.name(f'Tables{table.capitalize()}')}/stream/"
+        in found["EventSourceArn"]
+    )

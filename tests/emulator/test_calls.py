@@ -19,7 +19,9 @@ STATIC = topology.FUNCTIONS / "console" / "static"
 
 
 def written(shop: Api, path: str, session: str, **more: Any) -> Reply:
-    return shop.post(path, {"source": {"id": "demo"}, "session": {"id": session}, **more})
+    return shop.post(
+        path, {"source": {"id": "demo"}, "session": {"id": session}, **more}
+    )
 
 
 def test_health(shop: Api) -> None:
@@ -37,9 +39,15 @@ def test_events_are_stored_and_read(shop: Api, count: int) -> None:
 
 
 def test_a_body_may_be_zipped(shop: Api) -> None:
-    body = {"source": {"id": "demo"}, "session": {"id": fresh()}, "events": [{"type": "view"}]}
+    body = {
+        "source": {"id": "demo"},
+        "session": {"id": fresh()},
+        "events": [{"type": "view"}],
+    }
     headers = {"content-encoding": "gzip"}
-    reply = shop.send("POST", "/track", gzip.compress(json.dumps(body).encode()), headers)
+    reply = shop.send(
+        "POST", "/track", gzip.compress(json.dumps(body).encode()), headers
+    )
     assert [r["status"] for r in reply.json["results"]] == ["stored"]
 
 
@@ -60,7 +68,10 @@ def test_values_of_a_visitor_are_the_customers(shop: Api) -> None:
 def test_who_opts_out_is_not_tracked_until_they_opt_in(shop: Api) -> None:
     session = fresh()
     for tracking, status in (("denied", "dropped"), ("granted", "stored")):
-        assert written(shop, "/consent", session, tracking=tracking).json["tracking"] == tracking
+        assert (
+            written(shop, "/consent", session, tracking=tracking).json["tracking"]
+            == tracking
+        )
         reply = shop.track(session, "view", source="demo")
         assert [r["status"] for r in reply.json["results"]] == [status]
 
@@ -93,7 +104,9 @@ def test_the_sdk_is_the_one_that_was_built(shop: Api) -> None:
     assert shop.get("sdk.js", key=None).body == scripts.build_script().content
     zipped = shop.send("GET", "/sdk.js", None, {"accept-encoding": "gzip"})
     assert gzip.decompress(zipped.body) == scripts.build_script().content
-    assert shop.get("sdk.mjs", key=None).body.endswith(b"export default self.hardlink;\n")
+    assert shop.get("sdk.mjs", key=None).body.endswith(
+        b"export default self.hardlink;\n"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in STATIC.iterdir()))
@@ -152,7 +165,14 @@ def test_browsers_of_declared_origins_may_call(shop: Api) -> None:
 
 
 def test_browsers_of_other_origins_may_not(shop: Api) -> None:
-    assert "access-control-allow-origin" not in preflight(shop, "https://evil.example").headers
-    body = {"source": {"id": "demo"}, "session": {"id": fresh()}, "events": [{"type": "view"}]}
+    assert (
+        "access-control-allow-origin"
+        not in preflight(shop, "https://evil.example").headers
+    )
+    body = {
+        "source": {"id": "demo"},
+        "session": {"id": fresh()},
+        "events": [{"type": "view"}],
+    }
     reply = shop.post("/track", body, origin="https://evil.example")
     assert (reply.status, reply.error["code"]) == (403, "origin_not_allowed")

@@ -45,7 +45,10 @@ def whole(stack: Deployment) -> None:
     for table in (stack.name("TablesSessions"), stack.name("TablesCustomers")):
         client.update_time_to_live(
             TableName=table,
-            TimeToLiveSpecification={"Enabled": True, "AttributeName": topology.TABLES[0].expires},
+            TimeToLiveSpecification={
+                "Enabled": True,
+                "AttributeName": topology.TABLES[0].expires,
+            },
         )
         client.update_continuous_backups(
             TableName=table,
@@ -62,7 +65,9 @@ def test_the_doctor_finds_everything_that_was_deployed_and_nothing_wrong(
     assert ran.stdout, ran.stderr
     lines = ran.stdout.splitlines()
     wrong = [line for line in lines if line.startswith("WRONG")]
-    assert [line for line in wrong if not line.startswith("WRONG  queue")] == [], ran.stderr
+    assert [line for line in wrong if not line.startswith("WRONG  queue")] == [], (
+        ran.stderr
+    )
     assert len([line for line in lines if line.startswith("ok     function ")]) == len(
         topology.FUNCTIONS_BY_NAME
     )
@@ -70,7 +75,9 @@ def test_the_doctor_finds_everything_that_was_deployed_and_nothing_wrong(
     assert "ok     signing key of demo" in lines
 
 
-def test_redrive_finds_the_tables_and_what_was_lost(stack: Deployment, shop: Api) -> None:
+def test_redrive_finds_the_tables_and_what_was_lost(
+    stack: Deployment, shop: Api
+) -> None:
     who, session = fresh("c"), fresh()
     shop.track(session, "view", source="demo")
     shop.identify(session, {"registered": who}, source="demo")

@@ -26,7 +26,9 @@ def files(archive: bytes) -> dict[str, bytes]:
 
 def content(folder: Path) -> dict[str, bytes]:
     """A folder's files, but what Python has left there."""
-    found = [f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
+    found = [
+        f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts
+    ]
     return {f.relative_to(folder).as_posix(): f.read_bytes() for f in found}
 
 
@@ -44,21 +46,35 @@ def test_the_code_is_the_asset_byte_for_byte(stack: Deployment) -> None:
 
 
 @pytest.mark.parametrize("name", topology.FUNCTIONS_BY_NAME)
-def test_a_function_runs_that_code_as_the_template_says(stack: Deployment, name: str) -> None:
+def test_a_function_runs_that_code_as_the_template_says(
+    stack: Deployment, name: str
+) -> None:
     archive = uploaded(stack, stack.template.asset("sources.toml"))
     runs = stack.emulator.client("lambda").get_function_configuration(
         FunctionName=stack.function(name)
     )
-    said = stack.template.properties("Lambda::Function")[f"Functions{name.capitalize()}Function"]
-    assert runs["CodeSha256"] == base64.b64encode(hashlib.sha256(archive).digest()).decode()
+    said = stack.template.properties("Lambda::Function")[
+        f"Functions{name.capitalize()}Function"
+    ]
+    assert (
+        runs["CodeSha256"]
+        == base64.b64encode(hashlib.sha256(archive).digest()).decode()
+    )
     assert runs["Role"].endswith(f"/{stack.name(f'Functions{name.capitalize()}Role')}")
-    assert runs["Environment"]["Variables"].keys() == said["Environment"]["Variables"].keys()
+    assert (
+        runs["Environment"]["Variables"].keys()
+        == said["Environment"]["Variables"].keys()
+    )
     for setting in ("Handler", "Timeout", "MemorySize"):
         assert runs[setting] == said[setting]
-    assert [layer["Arn"] for layer in runs["Layers"]] == [stack.name("FunctionsDependencies")]
+    assert [layer["Arn"] for layer in runs["Layers"]] == [
+        stack.name("FunctionsDependencies")
+    ]
 
 
-def test_the_layer_is_lambdas_but_for_what_is_compiled_for_the_machine(stack: Deployment) -> None:
+def test_the_layer_is_lambdas_but_for_what_is_compiled_for_the_machine(
+    stack: Deployment,
+) -> None:
     asset = stack.template.asset("python")
     here, there = files(uploaded(stack, asset)), content(asset)
     assert here == content(assets.build_layer(platform=PLATFORM))
@@ -70,10 +86,14 @@ def test_the_layer_is_lambdas_but_for_what_is_compiled_for_the_machine(stack: De
         assert ".dist-info/" in name
 
 
-def test_the_template_differs_in_what_is_documented_and_in_nothing_else(stack: Deployment) -> None:
+def test_the_template_differs_in_what_is_documented_and_in_nothing_else(
+    stack: Deployment,
+) -> None:
     functions = topology.FUNCTIONS_BY_NAME.values()
     _, changes = substitute_resources(stack.template.body)
-    inserting = [f for f in functions if "PartiQLInsert" in f.access.get("sessions", ())]
+    inserting = [
+        f for f in functions if "PartiQLInsert" in f.access.get("sessions", ())
+    ]
     assert Counter(change.kind for change in changes) == {
         "path": len(functions),
         "secret": 2 * sum(f.server_keys + f.signing_keys for f in functions),
@@ -89,11 +109,25 @@ def _expected(template: Template, change: Change) -> bool:
     _, name, *within = change.where
     type_ = template.body["Resources"][name]["Type"]
     match change.kind, type_, within[1:]:
-        case "path", "AWS::Lambda::Function", ["Environment", "Variables", "HARDLINK_SOURCES"]:
+        case "path", "AWS::Lambda::Function", [
+            "Environment",
+            "Variables",
+            "HARDLINK_SOURCES",
+        ]:
             return True
-        case "secret", "AWS::Lambda::Function", ["Environment", "Variables", variable, *_]:
+        case "secret", "AWS::Lambda::Function", [
+            "Environment",
+            "Variables",
+            variable,
+            *_,
+        ]:
             return variable in ("HARDLINK_SERVER_KEYS", "HARDLINK_SIGNING_KEYS")
-        case "secret", "AWS::IAM::Policy", ["PolicyDocument", "Statement", _, "Resource"]:
+        case "secret", "AWS::IAM::Policy", [
+            "PolicyDocument",
+            "Statement",
+            _,
+            "Resource",
+        ]:
             return True
         case "cors", "AWS::ApiGatewayV2::Api", ["CorsConfiguration"]:
             return True
@@ -106,11 +140,24 @@ def test_what_is_not_substituted_stays_as_it_is() -> None:
     body: dict[str, Any] = {
         "Resources": {
             "Secret": {"Type": "AWS::SecretsManager::Secret"},
-            "Other": {"Type": "AWS::SQS::Queue", "Keys": [{"Ref": "Secret"}, {"Ref": "Other"}]},
-            "Policy": {"Type": "AWS::IAM::Policy", "Statement": [{"Action": "dynamodb:PutItem"}]},
-            "Inserts": {"Type": "x", "Statement": [{"Action": ["dynamodb:PartiQLInsert"]}]},
+            "Other": {
+                "Type": "AWS::SQS::Queue",
+                "Keys": [{"Ref": "Secret"}, {"Ref": "Other"}],
+            },
+            "Policy": {
+                "Type": "AWS::IAM::Policy",
+                "Statement": [{"Action": "dynamodb:PutItem"}],
+            },
+            "Inserts": {
+                "Type": "x",
+                "Statement": [{"Action": ["dynamodb:PartiQLInsert"]}],
+            },
             "Path": {"Type": "x", "Paths": ["/var/task/a", "/opt/a"]},
-            "Api": {"Type": "x", "Cors": {"AllowOrigins": ["A"], "MaxAge": 1}, "Name": "A"},
+            "Api": {
+                "Type": "x",
+                "Cors": {"AllowOrigins": ["A"], "MaxAge": 1},
+                "Name": "A",
+            },
         }
     }
     before = repr(body)
@@ -123,7 +170,10 @@ def test_what_is_not_substituted_stays_as_it_is() -> None:
             "Keys": [{"Fn::GetAtt": ["Secret", "Id"]}, {"Ref": "Other"}],
         },
         "Policy": body["Resources"]["Policy"],
-        "Inserts": {"Type": "x", "Statement": [{"Action": ["dynamodb:PartiQLInsert"]}, BATCH]},
+        "Inserts": {
+            "Type": "x",
+            "Statement": [{"Action": ["dynamodb:PartiQLInsert"]}, BATCH],
+        },
         "Path": {"Type": "x", "Paths": ["a", "/opt/a"]},
         "Api": {"Type": "x", "Cors": {"allowOrigins": ["A"], "maxAge": 1}, "Name": "A"},
     }

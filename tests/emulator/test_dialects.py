@@ -27,12 +27,16 @@ def exponea_private(shop: Api, session: str, customer: str) -> Reply:
 
 def xo(shop: Api, session: str, customer: str) -> Reply:
     user = {"identities": {"sessionid": session, "ecommerceid": customer}}
-    return shop.post("/demo", {"action": "xo", "target": {"product": "1"}, "user": user})
+    return shop.post(
+        "/demo", {"action": "xo", "target": {"product": "1"}, "user": user}
+    )
 
 
 def hello_retail(shop: Api, session: str, customer: str) -> Reply:
     body = {"websiteUuid": "demo", "trackingUserId": session, "customerId": customer}
-    return shop.post("/serve/collect/conversion", {**body, "orderNumber": fresh(), "total": 1})
+    return shop.post(
+        "/serve/collect/conversion", {**body, "orderNumber": fresh(), "total": 1}
+    )
 
 
 def tracardi(shop: Api, session: str, customer: str) -> Reply:
@@ -45,7 +49,11 @@ def segment(shop: Api, session: str, customer: str) -> Reply:
 
 
 def posthog(shop: Api, session: str, customer: str) -> Reply:
-    said = {"event": "posthog", "distinct_id": customer, "properties": {"$session_id": session}}
+    said = {
+        "event": "posthog",
+        "distinct_id": customer,
+        "properties": {"$session_id": session},
+    }
     return shop.post("/batch", {"api_key": "demo", "batch": [said]})
 
 
@@ -68,7 +76,11 @@ def test_its_event_is_the_customers(
     customer = fresh("c")
     reply = call(shop, fresh(), customer)
     assert reply.status == 200, reply.body
-    begun = ["profile-created", "session-opened", "visit-started"] if call is tracardi else []
+    begun = (
+        ["profile-created", "session-opened", "visit-started"]
+        if call is tracardi
+        else []
+    )
     types = sorted([type_, *begun])  # they are of the same moment
     eventually(lambda: sorted(shop.types("registered", customer)), types, shop.patience)
 

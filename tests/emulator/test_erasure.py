@@ -10,7 +10,9 @@ from tests.emulator.erasures import Erasure, count_events, count_waiting
 from tests.http.service import eventually
 
 
-def test_events_are_gone_at_once(stack: Deployment, shop: Api, erasure: Erasure) -> None:
+def test_events_are_gone_at_once(
+    stack: Deployment, shop: Api, erasure: Erasure
+) -> None:
     eventually(lambda: count_events(stack, erasure.session), 0, shop.patience)
     assert shop.get("customers", "registered", erasure.customer).status == 404
     assert count_waiting(stack, "ErasureFailed") == (0, 0)
@@ -29,15 +31,24 @@ def test_it_was_the_deployed_mapping_of_the_queue_that_brought_it(
     assert stack.outputs["Erasures"].endswith(f"/{queue}")
 
 
-def test_each_role_may_do_its_own_with_this_queue_and_nothing_else(stack: Deployment) -> None:
+def test_each_role_may_do_its_own_with_this_queue_and_nothing_else(
+    stack: Deployment,
+) -> None:
     """IAM's own simulation says so."""
     sqs, iam = stack.emulator.client("sqs"), stack.emulator.client("iam")
 
     def allowed(function: str, queue: str) -> set[str]:
         asked = {"QueueUrl": stack.name(queue), "AttributeNames": ["QueueArn"]}
         arn = sqs.get_queue_attributes(**asked)["Attributes"]["QueueArn"]
-        role = iam.get_role(RoleName=stack.name(f"Functions{function}Role"))["Role"]["Arn"]
-        actions = ("SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
+        role = iam.get_role(RoleName=stack.name(f"Functions{function}Role"))["Role"][
+            "Arn"
+        ]
+        actions = (
+            "SendMessage",
+            "ReceiveMessage",
+            "DeleteMessage",
+            "ChangeMessageVisibility",
+        )
         found = iam.simulate_principal_policy(
             PolicySourceArn=role,
             ActionNames=[f"sqs:{action}" for action in actions],
@@ -52,5 +63,9 @@ def test_each_role_may_do_its_own_with_this_queue_and_nothing_else(stack: Deploy
     assert allowed("Associate", "ErasureWaiting") == {"SendMessage"}
     taking = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
     assert allowed("Erase", "ErasureWaiting") == taking
-    assert allowed("Associate", "ErasureFailed") == allowed("Erase", "ErasureFailed") == set()
+    assert (
+        allowed("Associate", "ErasureFailed")
+        == allowed("Erase", "ErasureFailed")
+        == set()
+    )
     assert allowed("Track", "ErasureWaiting") == set()

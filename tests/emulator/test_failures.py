@@ -67,7 +67,9 @@ def failing(stack: Deployment) -> Iterator[None]:
     """`associate` fails as it starts, as one of its variables can't be read; records grow old in a second."""
     functions, name = stack.emulator.client("lambda"), stack.function("associate")
     uuid = stack.name("AssociationSessions")
-    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"][
+        "Variables"
+    ]
     age = mapping(stack, "sessions")["MaximumRecordAgeInSeconds"]
     assert age == topology.STREAM_MAX_AGE
     broken = {"Variables": {**variables, "HARDLINK_HARD_TYPES": "{"}}
@@ -98,7 +100,8 @@ def test_what_always_fails_ends_in_the_queue_and_what_comes_later_is_carried_out
 
         eventually(told, wanted=True, seconds=shop.patience)
     assert (
-        found[0]["DDBStreamBatchInfo"]["streamArn"] == mapping(stack, "sessions")["EventSourceArn"]
+        found[0]["DDBStreamBatchInfo"]["streamArn"]
+        == mapping(stack, "sessions")["EventSourceArn"]
     )
     who = fresh("c")
     shop.track(session := fresh(), "kept", source="demo")
@@ -106,13 +109,17 @@ def test_what_always_fails_ends_in_the_queue_and_what_comes_later_is_carried_out
     shop.settles("registered", who, "kept")
 
 
-def test_the_role_may_send_there_and_nowhere_else(stack: Deployment, queue: str) -> None:
+def test_the_role_may_send_there_and_nowhere_else(
+    stack: Deployment, queue: str
+) -> None:
     """Lambda sends in the role's name: IAM's own simulation says whether it may."""
     sqs = stack.emulator.client("sqs")
 
     def decision(url: str) -> str:
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        role = stack.emulator.client("iam").get_role(RoleName=stack.name("FunctionsAssociateRole"))
+        role = stack.emulator.client("iam").get_role(
+            RoleName=stack.name("FunctionsAssociateRole")
+        )
         (found,) = stack.emulator.client("iam").simulate_principal_policy(
             PolicySourceArn=role["Role"]["Arn"],
             ActionNames=["sqs:SendMessage"],

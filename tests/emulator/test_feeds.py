@@ -69,9 +69,9 @@ def test_a_file_that_was_imported_waits_in_no_queue(
 
     def waiting() -> dict[str, str]:
         url = stack.name("FeedsWaiting")
-        found: dict[str, str] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)[
-            "Attributes"
-        ]
+        found: dict[str, str] = sqs.get_queue_attributes(
+            QueueUrl=url, AttributeNames=counts
+        )["Attributes"]
         return found
 
     eventually(waiting, dict.fromkeys(counts, "0"), shop.patience)

@@ -21,7 +21,9 @@ def without(document: dict[str, Any], action: str) -> dict[str, Any]:
     statements = []
     for statement in document["Statement"]:
         said = statement["Action"]
-        actions = [a for a in ([said] if isinstance(said, str) else said) if a != action]
+        actions = [
+            a for a in ([said] if isinstance(said, str) else said) if a != action
+        ]
         if actions:
             statements.append({**statement, "Action": actions})
     return {**document, "Statement": statements}
@@ -30,7 +32,10 @@ def without(document: dict[str, Any], action: str) -> dict[str, Any]:
 @contextmanager
 def taken_away(stack: Deployment, function: str, action: str) -> Iterator[None]:
     """A function's role without an action that its policy allows."""
-    iam, role = stack.emulator.client("iam"), stack.name(f"Functions{function.capitalize()}Role")
+    iam, role = (
+        stack.emulator.client("iam"),
+        stack.name(f"Functions{function.capitalize()}Role"),
+    )
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     before = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
     assert action in str(before)
@@ -42,10 +47,14 @@ def taken_away(stack: Deployment, function: str, action: str) -> Iterator[None]:
 
 
 def _put(iam: Any, role: str, name: str, document: dict[str, Any]) -> None:
-    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+    iam.put_role_policy(
+        RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document)
+    )
 
 
-def test_a_function_may_do_nothing_that_its_policy_lacks(stack: Deployment, shop: Api) -> None:
+def test_a_function_may_do_nothing_that_its_policy_lacks(
+    stack: Deployment, shop: Api
+) -> None:
     action = "dynamodb:PutItem"
     assert consent(shop).status == 200
     with taken_away(stack, "consent", action):

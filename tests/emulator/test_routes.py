@@ -36,7 +36,11 @@ def method(event: dict[str, Any]) -> str:
 
 def in_order() -> list[str]:
     others = [name for name in EVENTS if name not in FIRST + LAST + SLASHED]
-    return [*FIRST, *sorted(others, key=lambda name: method(EVENTS[name]) == "GET"), *LAST]
+    return [
+        *FIRST,
+        *sorted(others, key=lambda name: method(EVENTS[name]) == "GET"),
+        *LAST,
+    ]
 
 
 def sent(shop: Api, event: dict[str, Any]) -> Reply:
@@ -71,7 +75,9 @@ def replies(shop: Api) -> Mapping[str, Reply]:
 
 
 def test_they_are_all_routes() -> None:
-    assert {event["routeKey"] for event in EVENTS.values()} == {r.key for r in routes.ROUTES}
+    assert {event["routeKey"] for event in EVENTS.values()} == {
+        r.key for r in routes.ROUTES
+    }
 
 
 @pytest.mark.parametrize("name", in_order())
@@ -82,7 +88,9 @@ def test_a_route_answers(replies: Mapping[str, Reply], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SLASHED)
-def test_a_function_answers_what_the_emulator_does_not_route(stack: Deployment, name: str) -> None:
+def test_a_function_answers_what_the_emulator_does_not_route(
+    stack: Deployment, name: str
+) -> None:
     event = EVENTS[name]
     assert event["rawPath"].endswith("/")
     assert stack.invoke(invoke.find_function(event), event)["statusCode"] == 200
@@ -91,8 +99,16 @@ def test_a_function_answers_what_the_emulator_does_not_route(stack: Deployment, 
 def test_what_was_sent_is_read_again(replies: Mapping[str, Reply]) -> None:
     assert [r["status"] for r in replies["track"].json["results"]] == ["stored"] * 3
     types = {event["type"] for event in replies["session-events"].json["events"]}
-    assert types >= {"page-view", "product-in-basket", "consent-granted", "link-clicked"}
-    assert replies["session"].json["customer"] == {"type": "registered", "value": "gordon-1998"}
+    assert types >= {
+        "page-view",
+        "product-in-basket",
+        "consent-granted",
+        "link-clicked",
+    }
+    assert replies["session"].json["customer"] == {
+        "type": "registered",
+        "value": "gordon-1998",
+    }
     assert replies["tracking-user"].json.keys() == {"session", "profile"}
     assert replies["unlink"].json["customer"] == {
         "type": "email",

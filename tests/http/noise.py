@@ -148,7 +148,11 @@ def on_the_wire(rng: random.Random, text: bytes) -> tuple[bytes, dict[str, str]]
     headers = dict(
         [
             rng.choice(
-                (("content-type", "application/json"), ("content-type", "text/plain"), ("x-a", "b"))
+                (
+                    ("content-type", "application/json"),
+                    ("content-type", "text/plain"),
+                    ("x-a", "b"),
+                )
             )
         ]
     )
@@ -158,7 +162,9 @@ def on_the_wire(rng: random.Random, text: bytes) -> tuple[bytes, dict[str, str]]
         return text[: rng.randrange(len(text) + 1)], headers
     if what < 0.09 and text:
         place = rng.randrange(len(text))
-        return text[:place] + rng.randbytes(rng.randrange(1, 4)) + text[place + 1 :], headers
+        return text[:place] + rng.randbytes(rng.randrange(1, 4)) + text[
+            place + 1 :
+        ], headers
     if what < 0.14:
         return gzip.compress(text), {**headers, "content-encoding": "gzip"}
     if what < 0.16:
@@ -171,6 +177,8 @@ def on_the_wire(rng: random.Random, text: bytes) -> tuple[bytes, dict[str, str]]
     if what < 0.23:
         return text, {
             **headers,
-            "origin": rng.choice(("https://shop.example", "null", "https://evil.example")),
+            "origin": rng.choice(
+                ("https://shop.example", "null", "https://evil.example")
+            ),
         }
     return text, headers

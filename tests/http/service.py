@@ -86,14 +86,19 @@ class Client:
         """A JSON body."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.send(
-            "POST", path, json.dumps(body).encode(), {"content-type": "application/json", **named}
+            "POST",
+            path,
+            json.dumps(body).encode(),
+            {"content-type": "application/json", **named},
         )
 
     def get(self, *path: str, key: str | None = _OWN, **query: str | int) -> Reply:
         """A read call: every part of the path is encoded. `key`: another one than its own, or none."""
         target = "".join(f"/{quote(part, safe='')}" for part in path)
         headers = self._with(key)
-        return self.send("GET", f"{target}?{urlencode(query)}" if query else target, None, headers)
+        return self.send(
+            "GET", f"{target}?{urlencode(query)}" if query else target, None, headers
+        )
 
     def unlink(self, session: str, key: str | None = _OWN) -> Reply:
         """Undo the newest link of a session's profile."""
@@ -104,12 +109,19 @@ class Client:
         used = self.key if key == _OWN else key
         return {} if used is None else {"authorization": f"Bearer {used}"}
 
-    def track(self, session: str, *types: str, source: str = "web-key", **more: Any) -> Reply:
+    def track(
+        self, session: str, *types: str, source: str = "web-key", **more: Any
+    ) -> Reply:
         """Events of these types under a session."""
         events = [{"type": type_} for type_ in types]
         return self.post(
             "/track",
-            {"source": {"id": source}, "session": {"id": session}, "events": events, **more},
+            {
+                "source": {"id": source},
+                "session": {"id": session},
+                "events": events,
+                **more,
+            },
         )
 
     def identify(
@@ -152,7 +164,9 @@ def exchange(
     response = connection.getresponse()
     found: dict[str, str] = {}
     for name, value in response.getheaders():
-        found[name.lower()] = f"{found[name.lower()]},{value}" if name.lower() in found else value
+        found[name.lower()] = (
+            f"{found[name.lower()]},{value}" if name.lower() in found else value
+        )
     return Reply(response.status, found, response.read())
 
 
@@ -208,7 +222,11 @@ def running(log: Path, port: int | None = None, **variables: str) -> Iterator[Se
     command = [sys.executable, "-W", "error", "-m", "infra.local"]
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **settings, **variables}, stdout=out, stderr=out
+            command,
+            cwd=ROOT,
+            env={**os.environ, **settings, **variables},
+            stdout=out,
+            stderr=out,
         )
         try:
             client = Client(number)

@@ -19,7 +19,10 @@ def test_history_joins_the_customer_on_the_first_link(shop: Client) -> None:
     shop.identify(session, {"registered": who})
     shop.track(session, "buy")
     shop.settles("registered", who, "view", "add", "view", "buy")
-    assert shop.get("sessions", session).json["customer"] == {"type": "registered", "value": who}
+    assert shop.get("sessions", session).json["customer"] == {
+        "type": "registered",
+        "value": who,
+    }
 
 
 def test_all_sessions_of_a_profile_join_and_later_ones_too(shop: Client) -> None:
@@ -42,7 +45,9 @@ def test_a_second_device_joins_the_same_customer(shop: Client) -> None:
     shop.settles("registered", who, "phone", "laptop")
 
 
-def test_a_second_login_moves_only_this_profile_and_undo_brings_it_back(shop: Client) -> None:
+def test_a_second_login_moves_only_this_profile_and_undo_brings_it_back(
+    shop: Client,
+) -> None:
     moved, stays, a, b = fresh(), fresh(), fresh("a"), fresh("b")
     shop.track(moved, "moved")
     shop.track(stays, "stays")
@@ -100,7 +105,10 @@ def test_a_refusing_source_answers_409_and_changes_nothing(shop: Client) -> None
         "/anonymize", {"source": {"id": "refuse-key"}, "session": {"id": session}}
     ).json
     assert (
-        shop.identify(anew["session"]["id"], {"registered": b}, source="refuse-key").status == 200
+        shop.identify(
+            anew["session"]["id"], {"registered": b}, source="refuse-key"
+        ).status
+        == 200
     )
 
 
@@ -108,7 +116,10 @@ def test_identifying_again_changes_nothing(shop: Client) -> None:
     session, who = fresh(), fresh()
     shop.track(session, "a")
     for _ in range(3):
-        assert shop.identify(session, {"registered": who}, properties={"n": 1}).status == 200
+        assert (
+            shop.identify(session, {"registered": who}, properties={"n": 1}).status
+            == 200
+        )
     assert len(shop.get("sessions", session).json["why"]) == 1
     shop.settles("registered", who, "a")
 
@@ -124,7 +135,9 @@ def test_soft_alone_then_known(shop: Client) -> None:
     assert shop.get("customers", "email", mail).json["customer"]["type"] == "registered"
 
 
-def test_a_soft_identifier_goes_to_the_later_customer_and_no_history_moves(shop: Client) -> None:
+def test_a_soft_identifier_goes_to_the_later_customer_and_no_history_moves(
+    shop: Client,
+) -> None:
     first, second, mail = fresh(), fresh(), f"{fresh()}@example.com"
     a, b = fresh("a"), fresh("b")
     shop.track(first, "a")
@@ -151,7 +164,10 @@ def test_a_type_may_cap_its_values(shop: Client) -> None:
     session, who = fresh(), fresh()
     for number in range(3):
         assert (
-            shop.identify(session, {"registered": who, "device": fresh(f"d{number}")}).status == 200
+            shop.identify(
+                session, {"registered": who, "device": fresh(f"d{number}")}
+            ).status
+            == 200
         )
     fourth = shop.identify(session, {"registered": who, "device": fresh()})
     assert (fourth.status, fourth.error["field"]) == (409, "ids.device")
@@ -160,7 +176,12 @@ def test_a_type_may_cap_its_values(shop: Client) -> None:
 def test_a_visitors_attributes_go_where_the_visitor_goes(shop: Client) -> None:
     session, a, b = fresh(), fresh("a"), fresh("b")
     shop.post(
-        "/update", {"source": {"id": "web-key"}, "session": {"id": session}, "properties": {"n": 1}}
+        "/update",
+        {
+            "source": {"id": "web-key"},
+            "session": {"id": session},
+            "properties": {"n": 1},
+        },
     )
     shop.identify(session, {"registered": a}, properties={"told": "a"})
 
@@ -180,7 +201,9 @@ def test_sessions_with_odd_names_are_re_homed_too(shop: Client, odd: str) -> Non
     profile = shop.track(session, "odd").json["profile"]
     shop.identify(fresh(), {"registered": who}, profile=profile)
     shop.settles("registered", who, "odd")
-    assert session in {s["id"] for s in shop.get("customers", "registered", who).json["sessions"]}
+    assert session in {
+        s["id"] for s in shop.get("customers", "registered", who).json["sessions"]
+    }
 
 
 @pytest.mark.parametrize("odd", ODD_NAMES)
@@ -188,14 +211,19 @@ def test_events_with_odd_ids_are_read(shop: Client, odd: str) -> None:
     session = fresh()
     events = [{"type": "a", "id": odd}, {"type": "b", "id": odd, "time": 0}]
     body = {"source": {"id": "web-key"}, "session": {"id": session}, "events": events}
-    assert [r["status"] for r in shop.post("/track", body).json["results"]] == ["stored", "stored"]
+    assert [r["status"] for r in shop.post("/track", body).json["results"]] == [
+        "stored",
+        "stored",
+    ]
     found = shop.get("sessions", session, "events", limit=1).json
     rest = shop.get("sessions", session, "events", cursor=found["cursor"]).json
     assert [e["id"] for e in (*found["events"], *rest["events"])] == [odd, odd]
 
 
 @pytest.mark.parametrize("odd", ODD_NAMES)
-def test_identifiers_with_odd_values_find_their_customer(shop: Client, odd: str) -> None:
+def test_identifiers_with_odd_values_find_their_customer(
+    shop: Client, odd: str
+) -> None:
     session, who, soft = fresh(), f"{odd}{fresh()}", f"{odd}{fresh()}"
     shop.track(session, "a")
     shop.identify(session, {"registered": who, "user_id": soft})
@@ -251,7 +279,12 @@ def test_a_full_customer_is_kept_and_read_back_whole(shop: Client, letter: str) 
         "properties": full(letter),
     }
     text = json.dumps(body, ensure_ascii=False).encode()
-    assert shop.send("POST", "/identify", text, {"content-type": "application/json"}).status == 200
+    assert (
+        shop.send(
+            "POST", "/identify", text, {"content-type": "application/json"}
+        ).status
+        == 200
+    )
     found = shop.get("customers", "registered", who)
     assert found.status == 200
     assert found.json["attributes"] == full(letter)
@@ -265,13 +298,22 @@ def test_full_events_are_kept_and_read_back_whole(shop: Client, letter: str) -> 
     session, who = fresh(), fresh()
     for name in ("first", "second"):
         event = {"type": name, "properties": full(letter)}
-        body = {"source": {"id": "web-key"}, "session": {"id": session}, "events": [event]}
+        body = {
+            "source": {"id": "web-key"},
+            "session": {"id": session},
+            "events": [event],
+        }
         text = json.dumps(body, ensure_ascii=False).encode()
         reply = shop.send("POST", "/track", text, {"content-type": "application/json"})
         assert reply.json["results"][0]["status"] == "stored"
     shop.identify(session, {"registered": who})
-    eventually(lambda: len(shop.get("customers", "registered", who).json["sessions"]), 1)
-    for path in (["customers", "registered", who, "events"], ["sessions", session, "events"]):
+    eventually(
+        lambda: len(shop.get("customers", "registered", who).json["sessions"]), 1
+    )
+    for path in (
+        ["customers", "registered", who, "events"],
+        ["sessions", session, "events"],
+    ):
         events: list[Any] = []
         cursor: dict[str, str] = {}
         for _ in range(3):

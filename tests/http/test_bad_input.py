@@ -112,7 +112,9 @@ WRONG_IDS: list[Any] = [
 ]
 
 
-def raw(shop: Client, path: str, body: bytes, headers: dict[str, str] | None = None) -> Reply:
+def raw(
+    shop: Client, path: str, body: bytes, headers: dict[str, str] | None = None
+) -> Reply:
     reply = shop.send("POST", path, body, JSON if headers is None else headers)
     assert reply.headers["content-type"] == "application/json"
     return reply
@@ -206,8 +208,14 @@ def test_utf_8_with_a_byte_order_mark_and_utf_16(shop: Client) -> None:
 
 def test_gzip(shop: Client) -> None:
     body = gzip.compress(json.dumps(event()).encode())
-    for headers in (GZIP, {"content-encoding": "gzip"}, {**JSON, "content-encoding": " GZIP "}):
-        assert raw(shop, "/track", body, headers).json["results"][0]["status"] == "stored"
+    for headers in (
+        GZIP,
+        {"content-encoding": "gzip"},
+        {**JSON, "content-encoding": " GZIP "},
+    ):
+        assert (
+            raw(shop, "/track", body, headers).json["results"][0]["status"] == "stored"
+        )
 
 
 @pytest.mark.parametrize(
@@ -237,7 +245,10 @@ def test_a_large_body_is_413_and_says_so(shop: Client) -> None:
     assert refused(raw(shop, "/track", body), 413)["code"] == "too_large"
     for size in (7, 11, 40):  # Lambda takes less than 7 MB, API Gateway less than 11
         reply = shop.send("POST", "/track", b" " * size * 1024 * 1024, JSON)
-        assert (reply.status, reply.json) == (413, {"message": "Request Entity Too Large"})
+        assert (reply.status, reply.json) == (
+            413,
+            {"message": "Request Entity Too Large"},
+        )
 
 
 def test_too_many_events_are_413(shop: Client) -> None:
@@ -251,7 +262,9 @@ def test_chunked_bodies(shop: Client) -> None:
     connection = HTTPConnection("127.0.0.1", shop.port, timeout=30)
     for _ in range(2):  # and the connection is kept
         text = json.dumps(event()).encode()
-        connection.request("POST", "/track", body=iter([text[:20], text[20:]]), encode_chunked=True)
+        connection.request(
+            "POST", "/track", body=iter([text[:20], text[20:]]), encode_chunked=True
+        )
         response = connection.getresponse()
         assert response.status == 200
         assert json.loads(response.read())["results"][0]["status"] == "stored"
@@ -300,7 +313,9 @@ FIELDS: dict[tuple[str, str], tuple[type, ...]] = {
 
 @pytest.mark.parametrize(("path", "field"), FIELDS)
 @pytest.mark.parametrize("value", TYPES, ids=repr)
-def test_the_type_of_every_field(shop: Client, path: str, field: str, value: Any) -> None:
+def test_the_type_of_every_field(
+    shop: Client, path: str, field: str, value: Any
+) -> None:
     body = {**event(), "ids": {"registered": fresh()}, field: value}
     reply = shop.post(path, body)
     if isinstance(value, FIELDS[path, field]):
@@ -311,10 +326,17 @@ def test_the_type_of_every_field(shop: Client, path: str, field: str, value: Any
 
 @pytest.mark.parametrize("path", WRITES)
 @pytest.mark.parametrize(
-    "source", [None, "", True, [], {}, {"id": None}, {"id": []}, {"id": {}}, 1.5], ids=repr
+    "source",
+    [None, "", True, [], {}, {"id": None}, {"id": []}, {"id": {}}, 1.5],
+    ids=repr,
 )
 def test_a_source_that_is_none(shop: Client, path: str, source: Any) -> None:
-    body = {**event(), "ids": {"registered": fresh()}, "tracking": "denied", "source": source}
+    body = {
+        **event(),
+        "ids": {"registered": fresh()},
+        "tracking": "denied",
+        "source": source,
+    }
     reply = shop.post(path, body)
     assert reply.status in (400, 401)
     assert reply.error["field"].startswith("source")
@@ -337,7 +359,9 @@ def test_a_session_that_many_visitors_would_share(shop: Client, nobody: str) -> 
     assert refused(shop.track(nobody, "a"))["field"] == "session.id"
 
 
-@pytest.mark.parametrize("wrong", [*WRONG_IDS, None], ids=lambda wrong: repr(wrong)[:20])
+@pytest.mark.parametrize(
+    "wrong", [*WRONG_IDS, None], ids=lambda wrong: repr(wrong)[:20]
+)
 @pytest.mark.parametrize("field", ["type", "id"])
 def test_an_event_that_is_none_is_rejected_and_the_others_stored(
     shop: Client, field: str, wrong: Any
@@ -368,13 +392,17 @@ def test_an_event_that_is_no_object(shop: Client, wrong: Any) -> None:
     + [("tags", w) for w in (1, "a", [1], {"a": 1})],
     ids=repr,
 )
-def test_the_type_of_every_field_of_an_event(shop: Client, field: str, wrong: Any) -> None:
+def test_the_type_of_every_field_of_an_event(
+    shop: Client, field: str, wrong: Any
+) -> None:
     (result,) = shop.post("/track", event(**{field: wrong})).json["results"]
     assert result["status"] == "rejected"
     assert result["field"].startswith(f"events[0].{field}")
 
 
-@pytest.mark.parametrize("option", ["save", "saveEvent", "saveEvents", "saveSession", "debugger"])
+@pytest.mark.parametrize(
+    "option", ["save", "saveEvent", "saveEvents", "saveSession", "debugger"]
+)
 @pytest.mark.parametrize("wrong", ["maybe", [], {}, 7], ids=repr)
 def test_an_option_that_is_no_switch(shop: Client, option: str, wrong: Any) -> None:
     assert refused(shop.post("/track", {**event(), "options": {option: wrong}}))[
@@ -398,7 +426,9 @@ def test_a_time_that_is_none(shop: Client, wrong: Any) -> None:
             "session": {"id": fresh()},
             "ids": {"registered": fresh()},
         }
-        assert refused(shop.post("/identify", {**said, "time": wrong}))["field"] == "time"
+        assert (
+            refused(shop.post("/identify", {**said, "time": wrong}))["field"] == "time"
+        )
 
 
 @pytest.mark.parametrize(("given", "stored"), TIMES, ids=lambda given: repr(given)[:40])
@@ -416,17 +446,33 @@ def test_values_that_identify_nobody(shop: Client, type_: str, nobody: Any) -> N
     error = refused(shop.identify(session, {type_: nobody}))
     assert error["field"] == f"ids.{type_}"
     assert "a placeholder" in error["message"]
-    assert refused(shop.track(session, "a", ids={type_: nobody}))["field"] == f"ids.{type_}"
+    assert (
+        refused(shop.track(session, "a", ids={type_: nobody}))["field"]
+        == f"ids.{type_}"
+    )
 
 
 @pytest.mark.parametrize("wrong", WRONG_IDS, ids=lambda wrong: repr(wrong)[:20])
 def test_identifiers_that_are_none(shop: Client, wrong: Any) -> None:
-    assert refused(shop.identify(fresh(), {"registered": wrong}))["field"] == "ids.registered"
+    assert (
+        refused(shop.identify(fresh(), {"registered": wrong}))["field"]
+        == "ids.registered"
+    )
 
 
 @pytest.mark.parametrize(
     "type_",
-    ["phone", "", "cookie", "profile", "session", "régistered", "a.b", "x" * 5000, "\ud800"],
+    [
+        "phone",
+        "",
+        "cookie",
+        "profile",
+        "session",
+        "régistered",
+        "a.b",
+        "x" * 5000,
+        "\ud800",
+    ],
 )
 def test_an_undeclared_identifier_type_is_named(shop: Client, type_: str) -> None:
     error = refused(shop.identify(fresh(), {type_: "a"}))
@@ -447,7 +493,11 @@ def test_two_values_of_one_type(shop: Client) -> None:
 
 @pytest.mark.parametrize("tracking", [None, "", "maybe", True, [], "DENIED"])
 def test_a_consent_that_is_none(shop: Client, tracking: Any) -> None:
-    body = {"source": {"id": "web-key"}, "session": {"id": fresh()}, "tracking": tracking}
+    body = {
+        "source": {"id": "web-key"},
+        "session": {"id": fresh()},
+        "tracking": tracking,
+    }
     assert refused(shop.post("/consent", body))["field"].startswith("tracking")
 
 
@@ -465,8 +515,12 @@ LIMITS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("properties", "field"), LIMITS, ids=[str(n) for n in range(len(LIMITS))])
-def test_limits_name_the_field(shop: Client, properties: dict[str, Any], field: str) -> None:
+@pytest.mark.parametrize(
+    ("properties", "field"), LIMITS, ids=[str(n) for n in range(len(LIMITS))]
+)
+def test_limits_name_the_field(
+    shop: Client, properties: dict[str, Any], field: str
+) -> None:
     ids = {"registered": fresh()}
     for path in ("/identify", "/update"):
         for kind in ("properties", "traits"):
@@ -492,7 +546,9 @@ def test_the_name_of_an_event_is_printable_ascii(shop: Client, name: str) -> Non
 
 def test_lone_surrogates_come_back_as_they_were(shop: Client) -> None:
     session = fresh()
-    assert shop.post("/track", event(session, properties={"half": "\ud83d"})).status == 200
+    assert (
+        shop.post("/track", event(session, properties={"half": "\ud83d"})).status == 200
+    )
     (found,) = shop.get("sessions", session, "events").json["events"]
     assert found["properties"] == {"half": "\ud83d"}
 
@@ -500,7 +556,9 @@ def test_lone_surrogates_come_back_as_they_were(shop: Client) -> None:
 def test_deep_but_valid_properties(shop: Client) -> None:
     session = fresh()
     deep: Any = 1
-    for _ in range(60):  # the body, its events, the event and its properties are four more
+    for _ in range(
+        60
+    ):  # the body, its events, the event and its properties are four more
         deep = {"a": deep}
     taken = shop.post("/track", event(session, properties={"deep": deep}))
     assert taken.json["results"][0]["status"] == "stored"
@@ -575,6 +633,13 @@ def test_paths_that_name_nothing(shop: Client, target: str) -> None:
     ],
     ids=lambda v: repr(v)[:30],
 )
-def test_what_is_no_order_is_named(shop: Client, order: dict[str, Any], field: str) -> None:
-    (result,) = shop.post("/track", event(order={"number": fresh(), **order})).json["results"]
-    assert (result["status"], result["field"]) == ("rejected", f"events[0].order.{field}")
+def test_what_is_no_order_is_named(
+    shop: Client, order: dict[str, Any], field: str
+) -> None:
+    (result,) = shop.post("/track", event(order={"number": fresh(), **order})).json[
+        "results"
+    ]
+    assert (result["status"], result["field"]) == (
+        "rejected",
+        f"events[0].order.{field}",
+    )

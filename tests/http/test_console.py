@@ -14,7 +14,9 @@ FILES = sorted(path.name for path in STATIC.iterdir())
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_file_is_served_to_everybody_and_only_once(shop: Client, name: str) -> None:
+def test_every_file_is_served_to_everybody_and_only_once(
+    shop: Client, name: str
+) -> None:
     first = shop.get("console", name, key=None)
     assert (first.status, first.body) == (200, (STATIC / name).read_bytes())
     assert first.headers["cache-control"] == "public, no-cache"
@@ -30,7 +32,8 @@ def test_the_page_allows_nothing_but_its_own_files(shop: Client) -> None:
     page = shop.get("console", key=None)
     assert page.headers["content-type"] == "text/html;charset=utf-8"
     policy = dict(
-        part.split(" ", 1) for part in page.headers["content-security-policy"].split("; ")
+        part.split(" ", 1)
+        for part in page.headers["content-security-policy"].split("; ")
     )
     assert policy == {
         "default-src": "'none'",
@@ -50,7 +53,9 @@ def test_the_page_allows_nothing_but_its_own_files(shop: Client) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["nothing.js", "../handler.py", "..%2fhandler.py", "%2e%2e"])
+@pytest.mark.parametrize(
+    "name", ["nothing.js", "../handler.py", "..%2fhandler.py", "%2e%2e"]
+)
 def test_nothing_else_is_served(shop: Client, name: str) -> None:
     assert shop.send("GET", f"/console/{name}").status == 404
 
@@ -72,7 +77,9 @@ def test_a_project_says_by_what_its_customers_are_known(shop: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [("live",), ("project",), ("sessions", "any", "verdicts")], ids=lambda path: path[-1]
+    "path",
+    [("live",), ("project",), ("sessions", "any", "verdicts")],
+    ids=lambda path: path[-1],
 )
 def test_a_server_key_is_demanded(shop: Client, path: tuple[str, ...]) -> None:
     assert shop.get(*path, key=None).status == 401
@@ -95,4 +102,8 @@ def test_who_looks_on_sees_their_own_project_alone(shop: Client) -> None:
 @pytest.mark.parametrize("cursor", ["no cursor", "!", "e30"])
 def test_a_cursor_that_is_none_is_told(shop: Client, cursor: str) -> None:
     reply = shop.get("live", since=cursor)
-    assert (reply.status, reply.error["code"], reply.error["field"]) == (400, "invalid", "since")
+    assert (reply.status, reply.error["code"], reply.error["field"]) == (
+        400,
+        "invalid",
+        "since",
+    )

@@ -31,15 +31,25 @@ def preflight(shop: Client, path: str, origin: str) -> Reply:
 
 
 def track(shop: Client, origin: str, source: str = "web-key") -> Reply:
-    body = {"source": {"id": source}, "session": {"id": fresh()}, "events": [{"type": "a"}]}
+    body = {
+        "source": {"id": source},
+        "session": {"id": fresh()},
+        "events": [{"type": "a"}],
+    }
     return shop.send("POST", "/track", json.dumps(body).encode(), {"origin": origin})
 
 
 def of_cors(reply: Reply) -> dict[str, str]:
-    return {n: v for n, v in reply.headers.items() if n.startswith("access-control") or n == "vary"}
+    return {
+        n: v
+        for n, v in reply.headers.items()
+        if n.startswith("access-control") or n == "vary"
+    }
 
 
-@pytest.mark.parametrize("path", [*sorted({route.path for route in routes.ROUTES}), "/nothing"])
+@pytest.mark.parametrize(
+    "path", [*sorted({route.path for route in routes.ROUTES}), "/nothing"]
+)
 def test_the_preflight_of_an_allowed_origin(shop: Client, path: str) -> None:
     reply = preflight(shop, path, ALLOWED)
     assert (reply.status, reply.body) == (204, b"")
@@ -74,7 +84,9 @@ def test_a_call_from_an_allowed_origin(shop: Client, origin: str) -> None:
 
 
 @pytest.mark.parametrize("origin", STRANGERS)
-def test_a_call_from_a_stranger_is_403_and_stores_nothing(shop: Client, origin: str) -> None:
+def test_a_call_from_a_stranger_is_403_and_stores_nothing(
+    shop: Client, origin: str
+) -> None:
     reply = track(shop, origin)
     assert (reply.status, reply.error["code"]) == (403, "origin_not_allowed")
     assert of_cors(reply) == {}
@@ -110,7 +122,10 @@ def test_its_own_pages_may_call_though_no_source_names_them(
     assert origin not in SOURCES.read_text()
     reply = track(shop, origin, source)
     assert (reply.status, reply.headers["access-control-allow-origin"]) == (200, origin)
-    assert preflight(shop, "/track", origin).headers["access-control-allow-origin"] == origin
+    assert (
+        preflight(shop, "/track", origin).headers["access-control-allow-origin"]
+        == origin
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,7 +139,9 @@ def test_its_own_pages_may_call_though_no_source_names_them(
         "http://[::1]:{}",
     ],
 )
-def test_what_only_looks_like_an_own_page_is_a_stranger(shop: Client, origin: str) -> None:
+def test_what_only_looks_like_an_own_page_is_a_stranger(
+    shop: Client, origin: str
+) -> None:
     """A name that was made to lead here (DNS rebinding) is in `Host` as well: that proves nothing."""
     said = origin.format(shop.port)
     body = b'{"source": {"id": "web-key"}, "session": {"id": "s"}, "events": [{"type": "a"}]}'

@@ -35,14 +35,22 @@ def visited(shop: Client, session: str) -> str:
 
 
 def opt_out(shop: Client, session: str, **more: Any) -> Any:
-    body = {"source": {"id": "web-key"}, "session": {"id": session}, "tracking": "denied", **more}
+    body = {
+        "source": {"id": "web-key"},
+        "session": {"id": session},
+        "tracking": "denied",
+        **more,
+    }
     return shop.post("/consent", body).json
 
 
 def erase(shop: Client, path: str) -> None:
     eventually(lambda: shop.get(*path.split("/")).status, 200)
     assert (
-        shop.send("POST", f"/{path}/erase", b"", {"authorization": f"Bearer {KEY}"}).status == 202
+        shop.send(
+            "POST", f"/{path}/erase", b"", {"authorization": f"Bearer {KEY}"}
+        ).status
+        == 202
     )
 
 
@@ -75,7 +83,9 @@ def erased(shop: Client) -> Case:
 def erased_who_shared_the_device(shop: Client) -> Case:
     session, gordon = fresh(), fresh("gordon")
     for who in (gordon, fresh("alyx")):
-        profile = shop.identify(session, {"registered": who}, "split-key").json["profile"]["id"]
+        profile = shop.identify(session, {"registered": who}, "split-key").json[
+            "profile"
+        ]["id"]
     erase(shop, f"customers/registered/{gordon}")
     return Case(session, profile, time=OLD)
 
@@ -93,7 +103,12 @@ def erased_whom_it_names_anew(shop: Client) -> Case:
 
 
 def not_saved(shop: Client) -> Case:
-    return Case(fresh(), None, named=fresh(), options={"saveEvents": False, "saveSession": False})
+    return Case(
+        fresh(),
+        None,
+        named=fresh(),
+        options={"saveEvents": False, "saveSession": False},
+    )
 
 
 def not_saved_of_a_visitor(shop: Client) -> Case:
@@ -155,8 +170,14 @@ def track(shop: Client, case: Case) -> Reply:
 
 
 def tracardi(shop: Client, case: Case) -> Reply:
-    event = {"type": "sign-in", "time": {"insert": case.time}, "properties": {"pk": case.who}}
-    case.source = case.source.replace("web", "tracardi").replace("people", "tracardi-people")
+    event = {
+        "type": "sign-in",
+        "time": {"insert": case.time},
+        "properties": {"pk": case.who},
+    }
+    case.source = case.source.replace("web", "tracardi").replace(
+        "people", "tracardi-people"
+    )
     return _post(shop, case, "/track", _body(case, events=[event]))
 
 
@@ -178,7 +199,9 @@ def collect(shop: Client, case: Case) -> Reply:
 
 def xo(shop: Client, case: Case) -> Reply:
     user = {"identities": {"sessionId": case.session}}
-    return _post(shop, case, f"/{case.source}", {"action": "view", "target": {}, "user": user})
+    return _post(
+        shop, case, f"/{case.source}", {"action": "view", "target": {}, "user": user}
+    )
 
 
 def helloretail(shop: Client, case: Case) -> Reply:
@@ -192,9 +215,16 @@ def segment(shop: Client, case: Case) -> Reply:
 
 
 def bulk(shop: Client, case: Case) -> Reply:
-    data = {"company_id": case.source, "customer_ids": {"cookie": case.session}, "type": "view"}
+    data = {
+        "company_id": case.source,
+        "customer_ids": {"cookie": case.session},
+        "type": "view",
+    }
     asked = {"project_id": case.source, "cookie": case.session, "customer": {}}
-    commands = [{"name": "system/ids", "data": asked}, {"name": "crm/events", "data": data}]
+    commands = [
+        {"name": "system/ids", "data": asked},
+        {"name": "crm/events", "data": data},
+    ]
     return _post(shop, case, "/bulk", {"commands": commands})
 
 
@@ -213,7 +243,9 @@ Sent = Callable[[Client, Case], Reply]
         *((case, collect) for case in NOW),
     ],
 )
-def test_the_profile_is_the_one_that_is_there_or_none(shop: Client, case: Made, call: Sent) -> None:
+def test_the_profile_is_the_one_that_is_there_or_none(
+    shop: Client, case: Made, call: Sent
+) -> None:
     found = case(shop)
     found.named = None if call is collect else found.named
     reply = call(shop, found)

@@ -50,7 +50,11 @@ class Shop:
         """Three events of a customer."""
         sent = {"source": {"id": "demo"}, "session": {"id": session}}
         events = [{"type": "view"}] * 3
-        self.call("POST", "/track", {**sent, "ids": {"registered": customer}, "events": events})
+        self.call(
+            "POST",
+            "/track",
+            {**sent, "ids": {"registered": customer}, "events": events},
+        )
         self.stream()
 
     def erase(self, customer: str) -> str:
@@ -92,7 +96,9 @@ def waiting(url: str) -> tuple[int, int]:
     """How many messages of a queue show, and how many are hidden."""
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
     client = cast("Any", boto3).client("sqs")
-    found = client.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))["Attributes"]
+    found = client.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))[
+        "Attributes"
+    ]
     return int(found[names[0]]), int(found[names[1]])
 
 
@@ -134,7 +140,9 @@ def break_(shop: Shop, erasure: str) -> dict[str, Any]:
     """Make an erasure one that can't be carried out; answers the key of what is in its way."""
     key = keys.erasure_item("demo", erasure, "s/broken")
     place = {"customer": {"S": key.partition}, "item": {"S": key.item}}
-    boto3.client("dynamodb").put_item(TableName=shop.deployment.tables["customers"], Item=place)
+    boto3.client("dynamodb").put_item(
+        TableName=shop.deployment.tables["customers"], Item=place
+    )
     return place
 
 
@@ -164,7 +172,9 @@ def test_it_comes_again_until_it_is_done_and_then_waits_nowhere(shop: Shop) -> N
     assert waiting(shop.deployment.erasures) == (0, 0)
 
 
-def test_it_is_put_off_for_the_rest_of_the_minute_no_more(shop: Shop, put_off: list[int]) -> None:
+def test_it_is_put_off_for_the_rest_of_the_minute_no_more(
+    shop: Shop, put_off: list[int]
+) -> None:
     shop.visit("s1", "gordon")
     shop.erase("gordon")
     shop.stream()
@@ -175,7 +185,12 @@ def test_it_is_put_off_for_the_rest_of_the_minute_no_more(shop: Shop, put_off: l
 
 def test_a_visitor_who_asked_for_it_is_erased_the_same_way(shop: Shop) -> None:
     shop.visit("s1", "gordon")
-    said = {"source": {"id": "demo"}, "session": {"id": "s1"}, "tracking": "denied", "erase": True}
+    said = {
+        "source": {"id": "demo"},
+        "session": {"id": "s1"},
+        "tracking": "denied",
+        "erase": True,
+    }
     shop.call("POST", "/consent", said)
     shop.stream()
     assert shop.bring() == 1
@@ -213,7 +228,9 @@ def test_one_that_can_not_be_handed_on_fails_alone_and_is_when_its_record_comes_
         for record in moto_engine.take_records(shop.deployment.tables["customers"])
         if record["dynamodb"]["Keys"]["item"]["S"] in ("#", "~")
     ]
-    (begun,) = [r for r in records if r["dynamodb"]["Keys"]["item"]["S"] == keys.ERASURE]
+    (begun,) = [
+        r for r in records if r["dynamodb"]["Keys"]["item"]["S"] == keys.ERASURE
+    ]
     answer = shop.deployment.invoke("associate", {"Records": records})
     number = begun["dynamodb"]["SequenceNumber"]
     assert answer == {"batchItemFailures": [{"itemIdentifier": number}]}
@@ -241,7 +258,9 @@ def test_a_poison_erasure_holds_up_nobody_is_kept_and_is_done_once_it_is_mended(
     failed = f"{shop.deployment.erasures}-failed"
     assert waiting(shop.deployment.erasures) == (0, 0)
     assert waiting(failed) == (1, 0)
-    boto3.client("dynamodb").delete_item(TableName=shop.deployment.tables["customers"], Key=place)
+    boto3.client("dynamodb").delete_item(
+        TableName=shop.deployment.tables["customers"], Key=place
+    )
     client = cast("Any", boto3).client("sqs")
     (kept,) = client.receive_message(QueueUrl=failed)["Messages"]
     client.send_message(QueueUrl=shop.deployment.erasures, MessageBody=kept["Body"])
@@ -261,15 +280,24 @@ def test_a_message_that_can_not_be_put_off_comes_again_all_the_same(
     assert waiting(shop.deployment.erasures) == (0, 1)
 
 
-def test_a_message_that_names_no_erasure_is_kept(shop: Shop, put_off: list[int]) -> None:
+def test_a_message_that_names_no_erasure_is_kept(
+    shop: Shop, put_off: list[int]
+) -> None:
     bodies = ["", "[]", "{}", '{"project": "demo"}', '"text"', "7"]
     attributes = {"ApproximateReceiveCount": "1"}
     messages = [
-        {"messageId": body, "receiptHandle": "r", "body": body, "attributes": attributes}
+        {
+            "messageId": body,
+            "receiptHandle": "r",
+            "body": body,
+            "attributes": attributes,
+        }
         for body in bodies
     ]
     answer = shop.deployment.invoke("erase", {"Records": messages})
-    assert answer == {"batchItemFailures": [{"itemIdentifier": body} for body in bodies]}
+    assert answer == {
+        "batchItemFailures": [{"itemIdentifier": body} for body in bodies]
+    }
 
 
 def test_it_is_told_of_as_often_as_it_likes(shop: Shop, put_off: list[int]) -> None:

@@ -59,7 +59,9 @@ class Shop:
         """Every line in the bucket."""
         s3 = cast("Any", boto3).client("s3")
         found = s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())
-        raws = [s3.get_object(Bucket=BUCKET, Key=f["Key"])["Body"].read() for f in found]
+        raws = [
+            s3.get_object(Bucket=BUCKET, Key=f["Key"])["Body"].read() for f in found
+        ]
         return [json.loads(line) for raw in raws for line in _text(raw).splitlines()]
 
     def item(self, table: str, prefix: str) -> dict[str, Any]:
@@ -106,7 +108,11 @@ def test_every_event_and_every_link_is_a_line(shop: Shop) -> None:
     assert shop.forward() == []
     event, link = sorted(shop.told(), key=lambda line: str(line["kind"]))
     assert event["kind"] == "event"
-    assert (event["project"], event["session"], event["profile"]) == ("demo", "s1", profile)
+    assert (event["project"], event["session"], event["profile"]) == (
+        "demo",
+        "s1",
+        profile,
+    )
     assert (event["id"], event["type"], event["source"]) == ("e1", "view", "demo")
     assert event["properties"] == {"price": 7.99}
     assert event["customer"] is None  # association is not done yet
@@ -118,7 +124,9 @@ def test_every_event_and_every_link_is_a_line(shop: Shop) -> None:
     assert metrics.take_metrics().counts.get("forwarded", 2) == 2
 
 
-def test_the_streams_bring_events_and_links_alone_and_nothing_that_is_deleted(shop: Shop) -> None:
+def test_the_streams_bring_events_and_links_alone_and_nothing_that_is_deleted(
+    shop: Shop,
+) -> None:
     shop.post("/track", events=[{"type": "view"}])
     shop.post("/identify", ids={"registered": "gordon", "email": "g@x.com"})
     _delete(shop, shop.item("sessions", "e/"))
@@ -128,7 +136,9 @@ def test_the_streams_bring_events_and_links_alone_and_nothing_that_is_deleted(sh
     assert {r["eventName"] for r in records} == {"INSERT"}
 
 
-def test_a_link_that_is_taken_back_is_told_again_under_a_key_of_its_own(shop: Shop) -> None:
+def test_a_link_that_is_taken_back_is_told_again_under_a_key_of_its_own(
+    shop: Shop,
+) -> None:
     shop.post("/identify", ids={"registered": "gordon"})
     shop.forward()
     shop.post("/sessions/s1/unlink")
@@ -138,7 +148,9 @@ def test_a_link_that_is_taken_back_is_told_again_under_a_key_of_its_own(shop: Sh
     assert second["undone"]
 
 
-def test_a_record_that_comes_twice_is_one_line_and_later_the_same_key(shop: Shop) -> None:
+def test_a_record_that_comes_twice_is_one_line_and_later_the_same_key(
+    shop: Shop,
+) -> None:
     shop.post("/track", events=[{"type": "view"}])
     records = shop.records()
     shop.forward(*records, *records)
@@ -154,18 +166,34 @@ def _delete(shop: Shop, item: Mapping[str, Any]) -> None:
 
 
 def test_what_was_erased_since_is_told_to_nobody(shop: Shop) -> None:
-    for session in ("event-gone", "session-gone", "session-erased", "partly-erased", "stays"):
+    for session in (
+        "event-gone",
+        "session-gone",
+        "session-erased",
+        "partly-erased",
+        "stays",
+    ):
         shop.post("/track", session, events=[{"type": session}])
     records = shop.records()
     table = shop.deployment.tables["sessions"]
     for item in _dynamodb().scan(TableName=table)["Items"]:
-        session, kind = item["session"]["S"].removeprefix("demo/"), item["item"]["S"][:2]
+        session, kind = (
+            item["session"]["S"].removeprefix("demo/"),
+            item["item"]["S"][:2],
+        )
         if (session, kind) in {("event-gone", "e/"), ("session-gone", "#")}:
             _delete(shop, item)
         if (session, kind) == ("session-erased", "#"):
-            erased = {"session": item["session"], "item": item["item"], "erased_at": {"BOOL": True}}
+            erased = {
+                "session": item["session"],
+                "item": item["item"],
+                "erased_at": {"BOOL": True},
+            }
             _dynamodb().put_item(TableName=table, Item=erased)
-        if (session, kind) == ("partly-erased", "#"):  # of a device that two customers shared
+        if (session, kind) == (
+            "partly-erased",
+            "#",
+        ):  # of a device that two customers shared
             part = {**item, "erased": {"S": f"[[0,{END}]]"}}
             _dynamodb().put_item(TableName=table, Item=part)
     assert len(records) == 5
@@ -173,7 +201,9 @@ def test_what_was_erased_since_is_told_to_nobody(shop: Shop) -> None:
     assert [line["type"] for line in shop.told()] == ["stays"]
 
 
-def test_a_large_event_is_put_together_and_one_without_room_says_what_it_lacks(shop: Shop) -> None:
+def test_a_large_event_is_put_together_and_one_without_room_says_what_it_lacks(
+    shop: Shop,
+) -> None:
     for name, n in (("large", 25), ("too large", 100)):
         properties = {f"p{i}": "x" * 16_000 for i in range(n)}
         shop.post("/track", name, events=[{"type": name, "properties": properties}])
@@ -199,7 +229,9 @@ class Refusing:
         return {
             "FailedPutCount": sum(bad),
             "RequestResponses": [
-                {"ErrorCode": "ServiceUnavailableException"} if one else {"RecordId": "1"}
+                {"ErrorCode": "ServiceUnavailableException"}
+                if one
+                else {"RecordId": "1"}
                 for one in bad
             ],
         }
@@ -233,7 +265,9 @@ def test_a_line_that_stays_refused_fails_its_record_alone(
     (number,) = [
         r["dynamodb"]["SequenceNumber"]
         for r in records
-        if _dynamodb().get_item(TableName=bad, Key=r["dynamodb"]["Keys"])["Item"]["type"]["S"]
+        if _dynamodb().get_item(TableName=bad, Key=r["dynamodb"]["Keys"])["Item"][
+            "type"
+        ]["S"]
         == "bad"
     ]
     assert failed == number
@@ -242,11 +276,15 @@ def test_a_line_that_stays_refused_fails_its_record_alone(
 
 def test_where_firehose_does_not_answer_every_record_comes_again(shop: Shop) -> None:
     shop.post("/track", events=[{"type": "view"}])
-    cast("Any", boto3).client("firehose").delete_delivery_stream(DeliveryStreamName=STREAM)
+    cast("Any", boto3).client("firehose").delete_delivery_stream(
+        DeliveryStreamName=STREAM
+    )
     assert len(shop.forward()) == 1
 
 
-def test_a_request_holds_what_firehose_takes(monkeypatch: pytest.MonkeyPatch, shop: Shop) -> None:
+def test_a_request_holds_what_firehose_takes(
+    monkeypatch: pytest.MonkeyPatch, shop: Shop
+) -> None:
     client = refusing(monkeypatch, 0)
     sent = [b"x" * 900_000] * 9 + [b"y"] * 1000
     assert forward.firehose(STREAM).put(sent) == set()
@@ -265,7 +303,9 @@ def test_the_sample_event_is_understood(shop: Shop) -> None:
 
 def test_it_does_all_that_it_may_do_and_no_more(shop: Shop) -> None:
     large = {f"p{i}": "x" * 16_000 for i in range(20)}
-    shop.post("/track", events=[{"type": "view"}, {"type": "large", "properties": large}])
+    shop.post(
+        "/track", events=[{"type": "view"}, {"type": "large", "properties": large}]
+    )
     shop.post("/identify", ids={"registered": "gordon"})
     records = shop.records()
     links = [r for r in records if "customer" in r["dynamodb"]["Keys"]]
@@ -273,11 +313,17 @@ def test_it_does_all_that_it_may_do_and_no_more(shop: Shop) -> None:
     names = {real: name for name, real in shop.deployment.tables.items()}
 
     def record(params: dict[str, Any], model: Any, **_: Any) -> None:
-        found = params["RequestItems"] if "RequestItems" in params else [params["TableName"]]
+        found = (
+            params["RequestItems"]
+            if "RequestItems" in params
+            else [params["TableName"]]
+        )
         asked.update((names[table], model.name) for table in found)
 
     tables()._client.meta.events.register("provide-client-params.dynamodb", record)
     shop.forward(*records)
     shop.forward(*links)
-    allowed = {(t, a) for t, actions in topology.FORWARD.access.items() for a in actions}
+    allowed = {
+        (t, a) for t, actions in topology.FORWARD.access.items() for a in actions
+    }
     assert asked == allowed

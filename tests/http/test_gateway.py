@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from infra.local.api_gateway import Gateway, HttpRequest, HttpResponse, build_event, parse_result
+from infra.local.api_gateway import (
+    Gateway,
+    HttpRequest,
+    HttpResponse,
+    build_event,
+    parse_result,
+)
 from infra.routes import Route
 
 ROUTE = Route("POST", "/a/{name}/b", "echo")
@@ -49,7 +55,11 @@ def test_an_event_has_everything_that_format_2_0_has() -> None:
         ("Content-Type", "application/json"),
     )
     request = HttpRequest(
-        "POST", "/a/x%20y%2Fz/b?q=1&q=2&empty=&p=%C3%BC+%26", headers, b"{}", "192.0.2.1"
+        "POST",
+        "/a/x%20y%2Fz/b?q=1&q=2&empty=&p=%C3%BC+%26",
+        headers,
+        b"{}",
+        "192.0.2.1",
     )
     event = build_event(request, ROUTE, {"name": "x y/z"})
     context = event.pop("requestContext")
@@ -91,7 +101,10 @@ def test_an_event_has_everything_that_format_2_0_has() -> None:
 
 def test_what_is_not_said_is_left_out() -> None:
     event = build_event(HttpRequest("GET", "/a"), ROUTE)
-    assert not {"body", "cookies", "queryStringParameters", "pathParameters"} & event.keys()
+    assert (
+        not {"body", "cookies", "queryStringParameters", "pathParameters"}
+        & event.keys()
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,7 +117,11 @@ def test_what_is_not_said_is_left_out() -> None:
         ({}, b"{}", True),
         ({"content_type": "application/x-www-form-urlencoded"}, b"{}", True),
         ({"content_type": "image/png"}, b"\x89", True),
-        ({"content_type": "application/json", "content_encoding": "gzip"}, b"\x1f\x8b", True),
+        (
+            {"content_type": "application/json", "content_encoding": "gzip"},
+            b"\x1f\x8b",
+            True,
+        ),
         ({"content_type": "application/json"}, b"\xff", True),
     ],
 )
@@ -129,7 +146,9 @@ def test_bodies_that_are_not_text_are_base64(
         ("POST", "http://elsewhere/a/x/b", "echo", {"name": "x"}),
     ],
 )
-def test_routes(method: str, target: str, function: str, parameters: dict[str, str] | None) -> None:
+def test_routes(
+    method: str, target: str, function: str, parameters: dict[str, str] | None
+) -> None:
     found = json.loads(answer(method, target).body)
     assert found["function"] == function
     assert found["event"].get("pathParameters") == parameters
@@ -140,11 +159,16 @@ def test_routes(method: str, target: str, function: str, parameters: dict[str, s
 )
 def test_what_is_no_route(target: str) -> None:
     response = answer("POST", target)
-    assert (response.status, json.loads(response.body)) == (404, {"message": "Not Found"})
+    assert (response.status, json.loads(response.body)) == (
+        404,
+        {"message": "Not Found"},
+    )
 
 
 @pytest.mark.parametrize("target", ["/fail", "/odd", "/huge"])
-def test_a_function_that_fails_is_500(target: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_function_that_fails_is_500(
+    target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     response = answer("GET", target, origin="https://a.example")
     assert (response.status, json.loads(response.body)) == (
         500,
@@ -155,10 +179,16 @@ def test_a_function_that_fails_is_500(target: str, capsys: pytest.CaptureFixture
 
 
 def test_what_lambda_would_not_take_is_413() -> None:
-    assert answer("POST", "/a/x/b", b"x" * 5_000_000).status == 413  # base64 makes it 6.7 MB
-    assert answer("POST", "/a/x/b", b"x" * 5_000_000, content_type="text/plain").status == 200
     assert (
-        answer("POST", "/a/x/b", b'"' * 4_000_000, content_type="text/plain").status == 413
+        answer("POST", "/a/x/b", b"x" * 5_000_000).status == 413
+    )  # base64 makes it 6.7 MB
+    assert (
+        answer("POST", "/a/x/b", b"x" * 5_000_000, content_type="text/plain").status
+        == 200
+    )
+    assert (
+        answer("POST", "/a/x/b", b'"' * 4_000_000, content_type="text/plain").status
+        == 413
     )  # escaped
 
 
@@ -188,7 +218,13 @@ def test_responses() -> None:
 
 def test_cors_headers_of_a_function_are_ignored() -> None:
     def careless(_function: str, _event: dict[str, Any]) -> Any:
-        return {"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "a"}
+        return {
+            "statusCode": 200,
+            "headers": {"Access-Control-Allow-Origin": "*"},
+            "body": "a",
+        }
 
     response = Gateway(ROUTES, careless, []).answer(HttpRequest("POST", "/a/x/b"))
-    assert not [name for name, _ in response.headers if name.startswith("access-control")]
+    assert not [
+        name for name, _ in response.headers if name.startswith("access-control")
+    ]

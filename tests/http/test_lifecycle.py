@@ -50,7 +50,9 @@ def test_calls_in_flight_are_finished(tmp_path: Path) -> None:
         answers: list[int] = []
         calls = [
             threading.Thread(
-                target=lambda: answers.append(a_service.client.send("POST", "/track", body).status)
+                target=lambda: answers.append(
+                    a_service.client.send("POST", "/track", body).status
+                )
             )
             for _ in range(4)
         ]
@@ -137,7 +139,8 @@ def test_sources_that_can_not_be_used_are_named(tmp_path: Path) -> None:
 def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
     with running(tmp_path / "log") as a_service:
         addresses = {
-            info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+            info[4][0]
+            for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
         }
         for address in addresses - {"127.0.0.1"}:
             if str(address).startswith("127."):

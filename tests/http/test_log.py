@@ -57,7 +57,9 @@ def found(log: io.StringIO, request_id: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["request_id"] == request_id]
 
 
-def test_the_id_of_an_answer_finds_its_line(deployment: Deployment, log: io.StringIO) -> None:
+def test_the_id_of_an_answer_finds_its_line(
+    deployment: Deployment, log: io.StringIO
+) -> None:
     response = post(deployment, "/track", events=[{"type": "view"}])
     (line,) = found(log, quoted(response))
     assert (line["level"], line["message"]) == ("INFO", "answered")
@@ -74,7 +76,11 @@ def test_the_id_of_an_error_finds_why_also_where_only_warnings_are_logged(
     assert refused.status == 401
     assert found(log, quoted(fine)) == []
     (line,) = found(log, quoted(refused))
-    assert (line["level"], line["status"], line["code"]) == ("WARNING", 401, "unknown_source")
+    assert (line["level"], line["status"], line["code"]) == (
+        "WARNING",
+        401,
+        "unknown_source",
+    )
     assert "no key of ours" not in log.getvalue()
 
 
@@ -86,7 +92,10 @@ def test_every_function_says_what_to_quote(deployment: Deployment) -> None:
         return deployment.invoke(function, event)
 
     gateway = Gateway(routes.ROUTES, invoke, ())
-    answers = [gateway.answer(HttpRequest(route.method, path(route))) for route in routes.ROUTES]
+    answers = [
+        gateway.answer(HttpRequest(route.method, path(route)))
+        for route in routes.ROUTES
+    ]
     assert [quoted(answer) for answer in answers] == asked
     assert len(asked) == len(routes.ROUTES)
 
@@ -111,9 +120,17 @@ def test_a_fault_of_ours_is_found_too(
 
 def test_every_verdict_is_counted(deployment: Deployment) -> None:
     event = {"type": "view", "id": "1", "time": datetime.now(UTC).isoformat()}
-    post(deployment, "/track", events=[event, {"type": ""}, {**event, "options": {"save": False}}])
+    post(
+        deployment,
+        "/track",
+        events=[event, {"type": ""}, {**event, "options": {"save": False}}],
+    )
     metrics.take_metrics()
-    post(deployment, "/track", events=[event, {"type": ""}, {**event, "options": {"save": False}}])
+    post(
+        deployment,
+        "/track",
+        events=[event, {"type": ""}, {**event, "options": {"save": False}}],
+    )
     post(deployment, "/track", events=[{"type": "view"}, {"type": "view"}])
     assert metrics.take_metrics().counts == {
         "events_stored": 2,
@@ -126,10 +143,14 @@ def test_every_verdict_is_counted(deployment: Deployment) -> None:
 def test_links_are_counted_made_and_refused(deployment: Deployment) -> None:
     post(deployment, "/identify", ids={"registered": "a"}, source={"id": "demo-refuse"})
     assert metrics.take_metrics().counts == {"links_made": 1}
-    again = post(deployment, "/identify", ids={"registered": "a"}, source={"id": "demo-refuse"})
+    again = post(
+        deployment, "/identify", ids={"registered": "a"}, source={"id": "demo-refuse"}
+    )
     assert again.status == 200
     assert metrics.take_metrics().counts == {}
-    other = post(deployment, "/identify", ids={"registered": "b"}, source={"id": "demo-refuse"})
+    other = post(
+        deployment, "/identify", ids={"registered": "b"}, source={"id": "demo-refuse"}
+    )
     assert other.status == 409
     assert metrics.take_metrics().counts == {"links_refused": 1}
 
@@ -148,11 +169,15 @@ def test_association_says_how_late_it_is_and_what_failed(
     ]
     for record in heads:
         record["dynamodb"]["ApproximateCreationDateTime"] -= 40
-    assert deployment.invoke("associate", {"Records": heads}) == {"batchItemFailures": []}
+    assert deployment.invoke("associate", {"Records": heads}) == {
+        "batchItemFailures": []
+    }
     lags = metrics.take_metrics().durations["association_lag"]
     assert lags
     assert all(40_000 <= lag < 400_000 for lag in lags)
-    monkeypatch.setattr("hardlink.services.association.Association.handle_change", lambda *_: 1 / 0)
+    monkeypatch.setattr(
+        "hardlink.services.association.Association.handle_change", lambda *_: 1 / 0
+    )
     answer = deployment.invoke("associate", {"Records": heads[:1]})
     assert len(answer["batchItemFailures"]) == 1
     gathered = metrics.take_metrics()

@@ -34,14 +34,19 @@ def read(client: Any, session: str) -> Any:
 
 
 def insert(client: Any, *items: dict[str, Any]) -> Any:
-    statements = [{"Statement": INSERT, "Parameters": list(one.values())} for one in items]
+    statements = [
+        {"Statement": INSERT, "Parameters": list(one.values())} for one in items
+    ]
     return client.batch_execute_statement(Statements=statements)["Responses"]
 
 
 def test_inserts_with_parameters_never_overwrite(client: Any) -> None:
     assert insert(client, item("a"), item("b")) == [{"TableName": "sessions"}] * 2
     first, second, third = insert(client, item("a", 2), item("c"), item("c", 3))
-    duplicate = {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}
+    duplicate = {
+        "Code": "DuplicateItem",
+        "Message": "Duplicate primary key exists in table",
+    }
     assert first == third == {"Error": duplicate, "TableName": "sessions"}
     assert second == {"TableName": "sessions"}
     assert [read(client, name) for name in "abc"] == [item("a"), item("b"), item("c")]
@@ -51,7 +56,9 @@ def test_inserts_with_parameters_never_overwrite(client: Any) -> None:
 def test_other_batches_are_motos_own(client: Any) -> None:
     insert(client, item("a"))
     select = """SELECT * FROM sessions WHERE session = 'a' AND item = '#'"""
-    (found,) = client.batch_execute_statement(Statements=[{"Statement": select}])["Responses"]
+    (found,) = client.batch_execute_statement(Statements=[{"Statement": select}])[
+        "Responses"
+    ]
     assert found["Item"] == item("a")
 
 
@@ -62,7 +69,10 @@ def test_a_transaction_that_fails_leaves_no_trace(client: Any) -> None:
         name: {"session": {"S": name}, "item": {"S": "#"}}
         for name in ("changed", "deleted", "checked")
     }
-    bump = {"UpdateExpression": "SET n = :n", "ExpressionAttributeValues": {":n": {"N": "9"}}}
+    bump = {
+        "UpdateExpression": "SET n = :n",
+        "ExpressionAttributeValues": {":n": {"N": "9"}},
+    }
     actions = [
         {"Put": {"TableName": "sessions", "Item": item("new")}},
         {"Update": {"TableName": "sessions", "Key": keys["changed"], **bump}},
@@ -127,7 +137,8 @@ def test_sequence_numbers_go_on_after_records_were_taken(client: Any) -> None:
     insert(client, item("c"))
     assert moto_engine.has_records("sessions")
     numbers = [
-        int(r["dynamodb"]["SequenceNumber"]) for r in first + moto_engine.take_records("sessions")
+        int(r["dynamodb"]["SequenceNumber"])
+        for r in first + moto_engine.take_records("sessions")
     ]
     assert numbers == list(range(numbers[0], numbers[0] + 3))
 
@@ -141,13 +152,21 @@ def test_queries_read_their_own_partition(client: Any) -> None:
         "TableName": "sessions",
         "KeyConditionExpression": "#s = :s AND #i BETWEEN :a AND :b",
         "ExpressionAttributeNames": {"#s": "session", "#i": "item"},
-        "ExpressionAttributeValues": {":s": {"S": "a"}, ":a": {"S": "e/1"}, ":b": {"S": "e/3"}},
+        "ExpressionAttributeValues": {
+            ":s": {"S": "a"},
+            ":a": {"S": "e/1"},
+            ":b": {"S": "e/3"},
+        },
         "ScanIndexForward": False,
         "Limit": 2,
     }
     page = client.query(**asked)
     rest = client.query(**asked, ExclusiveStartKey=page["LastEvaluatedKey"])
-    assert [row["item"]["S"] for row in page["Items"] + rest["Items"]] == ["e/3", "e/2", "e/1"]
+    assert [row["item"]["S"] for row in page["Items"] + rest["Items"]] == [
+        "e/3",
+        "e/2",
+        "e/1",
+    ]
     assert (
         client.query(
             **{
@@ -163,12 +182,17 @@ def test_queries_read_their_own_partition(client: Any) -> None:
     )
 
 
-def test_nothing_of_this_machines_set_up_leads_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_this_machines_set_up_leads_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with moto_engine.run_engine():
         assert "AWS_PROFILE" not in os.environ
-        assert boto3.client("dynamodb").list_tables()["TableNames"] == ["sessions", "customers"]
+        assert boto3.client("dynamodb").list_tables()["TableNames"] == [
+            "sessions",
+            "customers",
+        ]
     assert os.environ["AWS_PROFILE"] == "nobody"
 
 
@@ -185,5 +209,7 @@ def test_tables_with_a_suffix(client: Any) -> None:
         "sessions": "sessions-2",
         "customers": "customers-2",
     }
-    expires = client.describe_time_to_live(TableName="sessions-2")["TimeToLiveDescription"]
+    expires = client.describe_time_to_live(TableName="sessions-2")[
+        "TimeToLiveDescription"
+    ]
     assert expires == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}

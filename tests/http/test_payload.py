@@ -11,8 +11,14 @@ from tests.http.service import Client, fresh
 MINIMAL: dict[str, Any] = {
     "events": [
         {"type": "page-view", "properties": {"pageTitle": "My Page"}},
-        {"type": "consent-granted", "properties": {"marketing": False, "general": True}},
-        {"type": "product-in-basket", "properties": {"product": "Adidas sneakers", "price": 34.43}},
+        {
+            "type": "consent-granted",
+            "properties": {"marketing": False, "general": True},
+        },
+        {
+            "type": "product-in-basket",
+            "properties": {"product": "Adidas sneakers", "price": 34.43},
+        },
     ]
 }
 FULL: dict[str, Any] = {
@@ -50,7 +56,9 @@ def payload(session: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def stored(shop: Client, session: str) -> list[dict[str, Any]]:
     """The events of a session, oldest first."""
-    events: list[dict[str, Any]] = shop.get("sessions", session, "events").json["events"]
+    events: list[dict[str, Any]] = shop.get("sessions", session, "events").json[
+        "events"
+    ]
     return events[::-1]
 
 
@@ -76,7 +84,11 @@ def test_the_full_payload(shop: Client) -> None:
     profile = shop.track(session, "first").json["profile"]
     reply = shop.post("/track", payload(session, {**FULL, "profile": profile}))
     assert reply.json["profile"] == profile
-    assert [r["status"] for r in reply.json["results"]] == ["dropped", "stored", "stored"]
+    assert [r["status"] for r in reply.json["results"]] == [
+        "dropped",
+        "stored",
+        "stored",
+    ]
     _, consent, basket = stored(shop, session)
     assert consent["context"] == basket["context"] == FULL["context"]
     assert basket["properties"] == {"product": "Adidas sneakers", "price": 34.43}
@@ -85,10 +97,16 @@ def test_the_full_payload(shop: Client) -> None:
 def test_an_events_context_and_properties_stand_over_the_payloads(shop: Client) -> None:
     session = fresh()
     body = {
-        "context": {"system": "web", "client": {"browser": "Firefox", "os": {"name": "Linux"}}},
+        "context": {
+            "system": "web",
+            "client": {"browser": "Firefox", "os": {"name": "Linux"}},
+        },
         "properties": {"currency": "EUR", "price": 1},
         "events": [
-            {"type": "a", "context": {"client": {"browser": "Chrome", "os": "none"}, "tag": "t"}},
+            {
+                "type": "a",
+                "context": {"client": {"browser": "Chrome", "os": "none"}, "tag": "t"},
+            },
             {"type": "b", "properties": {"price": 2}, "context": {}},
         ],
     }
@@ -136,10 +154,15 @@ def test_save_session_false_leaves_no_session_behind(shop: Client) -> None:
     assert shop.get("sessions", session).status == 404
 
 
-def test_an_event_that_is_stored_has_a_session_whatever_the_options_say(shop: Client) -> None:
+def test_an_event_that_is_stored_has_a_session_whatever_the_options_say(
+    shop: Client,
+) -> None:
     session = fresh()
     shop.post(
-        "/track", payload(session, {"events": [{"type": "a"}], "options": {"saveSession": False}})
+        "/track",
+        payload(
+            session, {"events": [{"type": "a"}], "options": {"saveSession": False}}
+        ),
     )
     assert [e["type"] for e in stored(shop, session)] == ["a"]
 
@@ -171,7 +194,12 @@ def test_the_debugger_shows_what_was_made_of_the_call(shop: Client, level: str) 
 def test_tags_and_the_time_of_an_event_are_kept(shop: Client) -> None:
     session = fresh()
     events: list[dict[str, Any]] = [
-        {"type": "a", "id": "first", "time": "2026-01-02T03:04:05.678Z", "tags": ["x", "y"]},
+        {
+            "type": "a",
+            "id": "first",
+            "time": "2026-01-02T03:04:05.678Z",
+            "tags": ["x", "y"],
+        },
         {"type": "b", "time": {"insert": "2026-01-02 03:04:06"}},
     ]
     shop.post("/track", payload(session, {"events": events}))
@@ -190,7 +218,9 @@ def test_an_event_sent_again_is_stored_once(shop: Client) -> None:
         {"type": "b", "id": "e-2", "time": 1767322801},
     ]
     for expected in (["stored", "stored"], ["duplicate", "duplicate"]):
-        results = shop.post("/track", payload(session, {"events": events})).json["results"]
+        results = shop.post("/track", payload(session, {"events": events})).json[
+            "results"
+        ]
         assert [r["status"] for r in results] == expected
         assert [r["id"] for r in results] == ["e-1", "e-2"]
     assert [e["id"] for e in stored(shop, session)] == ["e-1", "e-2"]
@@ -199,9 +229,9 @@ def test_an_event_sent_again_is_stored_once(shop: Client) -> None:
 def test_an_event_twice_in_one_payload_is_stored_once(shop: Client) -> None:
     session = fresh()
     event = {"type": "a", "id": "e-1", "time": 1767322800}
-    results = shop.post("/track", payload(session, {"events": [event, {"type": "b"}, event]})).json[
-        "results"
-    ]
+    results = shop.post(
+        "/track", payload(session, {"events": [event, {"type": "b"}, event]})
+    ).json["results"]
     assert [r["status"] for r in results] == ["stored", "stored", "duplicate"]
     assert len(stored(shop, session)) == 2
 
@@ -241,7 +271,9 @@ def test_an_event_of_the_far_future_is_rejected(shop: Client) -> None:
     assert results[0]["field"] == "events[0].time"
 
 
-def test_a_device_clock_that_runs_ahead_keeps_the_order_of_its_events(shop: Client) -> None:
+def test_a_device_clock_that_runs_ahead_keeps_the_order_of_its_events(
+    shop: Client,
+) -> None:
     session = fresh()
     events = [
         {"type": "a", "time": "2199-01-01T00:00:00Z"},

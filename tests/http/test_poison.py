@@ -32,7 +32,8 @@ class Shop:
         self.delivered: list[tuple[int, int]] = []
         """Of each batch, how many records it had and how many of them failed."""
         self.shards = [
-            Shard(table, self._associate, first_pause=0) for table in deployment.tables.values()
+            Shard(table, self._associate, first_pause=0)
+            for table in deployment.tables.values()
         ]
 
     def visit(self, session: str, **ids: str) -> str:
@@ -56,9 +57,14 @@ class Shop:
 
     def failed(self) -> list[str]:
         """The partitions of the records that were given up."""
-        item_keys = [record["dynamodb"]["Keys"] for shard in self.shards for record in shard.failed]
+        item_keys = [
+            record["dynamodb"]["Keys"]
+            for shard in self.shards
+            for record in shard.failed
+        ]
         return [
-            next(iter(v["S"] for name, v in key.items() if name != "item")) for key in item_keys
+            next(iter(v["S"] for name, v in key.items() if name != "item"))
+            for key in item_keys
         ]
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
@@ -94,10 +100,19 @@ def test_all_else_of_its_batch_is_associated_at_the_first_attempt(shop: Shop) ->
     poison(profiles[POISON])
     shop.deliver(most=1)
     assert shop.delivered[0] == (len(VISITORS), 1)
-    assert [shop.events("registered", f"r-{name}") for name in VISITORS] == [1, 1, 0, 1, 1, 1]
+    assert [shop.events("registered", f"r-{name}") for name in VISITORS] == [
+        1,
+        1,
+        0,
+        1,
+        1,
+        1,
+    ]
 
 
-def test_it_is_given_up_after_its_retries_and_kept_and_nothing_else_is(shop: Shop) -> None:
+def test_it_is_given_up_after_its_retries_and_kept_and_nothing_else_is(
+    shop: Shop,
+) -> None:
     profiles = {name: shop.visit(name, registered=f"r-{name}") for name in VISITORS}
     poison(profiles[POISON])
     shop.deliver()
@@ -111,7 +126,9 @@ def test_it_is_given_up_after_its_retries_and_kept_and_nothing_else_is(shop: Sho
     assert set(shop.failed()) == theirs
 
 
-def test_one_visitor_of_an_address_keeps_none_of_the_others_from_joining(shop: Shop) -> None:
+def test_one_visitor_of_an_address_keeps_none_of_the_others_from_joining(
+    shop: Shop,
+) -> None:
     profiles = [shop.visit(name, email="all@example.com") for name in VISITORS]
     shop.deliver()
     poison(min(profiles))  # the first of them that is looked at
@@ -124,8 +141,13 @@ def test_one_visitor_of_an_address_keeps_none_of_the_others_from_joining(shop: S
 def test_a_record_that_is_none_fails_alone(shop: Shop) -> None:
     shop.visit("s1", registered="gordon")
     records = moto_engine.take_records("customers")
-    heads = [record for record in records if record["dynamodb"]["Keys"]["item"]["S"] == "#"]
-    odd = {**heads[0], "dynamodb": {"SequenceNumber": "odd", "Keys": {"other": {"S": "x"}}}}
+    heads = [
+        record for record in records if record["dynamodb"]["Keys"]["item"]["S"] == "#"
+    ]
+    odd = {
+        **heads[0],
+        "dynamodb": {"SequenceNumber": "odd", "Keys": {"other": {"S": "x"}}},
+    }
     answer = shop._associate({"Records": [odd, *heads]})
     assert answer == {"batchItemFailures": [{"itemIdentifier": "odd"}]}
     assert shop.events("registered", "gordon") == 1
@@ -139,7 +161,9 @@ def test_a_node_is_looked_at_once_a_batch_however_often_it_changed(
     changed = "hardlink.services.association.Association.handle_change"
     monkeypatch.setattr(changed, lambda _, *node: looked.append(node))
     item_keys = {"session": {"S": "demo/s1"}, "item": {"S": "#"}}
-    records = [{"dynamodb": {"Keys": item_keys, "SequenceNumber": str(n)}} for n in range(3)]
+    records = [
+        {"dynamodb": {"Keys": item_keys, "SequenceNumber": str(n)}} for n in range(3)
+    ]
     with lambda_runtime.run_deployment(topology.SOURCES, {"demo": KEY}) as deployment:
         answer = deployment.invoke("associate", {"Records": records})
     assert answer == {"batchItemFailures": []}

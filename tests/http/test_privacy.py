@@ -8,7 +8,9 @@ from tests.http.service import KEY, Client, fresh
 def erase(shop: Client, path: str, key: str = KEY) -> tuple[int, str]:
     reply = shop.send("POST", path, b"", {"authorization": f"Bearer {key}"})
     found = reply.json
-    return reply.status, found["erasure"]["id"] if reply.status == 202 else found["error"]["code"]
+    return reply.status, found["erasure"]["id"] if reply.status == 202 else found[
+        "error"
+    ]["code"]
 
 
 def test_a_customer_is_erased_and_comes_back_as_new(shop: Client) -> None:
@@ -16,16 +18,23 @@ def test_a_customer_is_erased_and_comes_back_as_new(shop: Client) -> None:
     shop.track(session, "view")
     shop.identify(session, {"registered": customer})
     shop.settles("registered", customer, "view")
-    assert erase(shop, f"/customers/registered/{customer}/erase", "wrong") == (401, "unauthorized")
+    assert erase(shop, f"/customers/registered/{customer}/erase", "wrong") == (
+        401,
+        "unauthorized",
+    )
     status, receipt = erase(shop, f"/customers/registered/{customer}/erase")
     assert status == 202
     assert shop.get("erasures", receipt).json["state"] == "running"
     assert shop.get("erasures", receipt, key=None).status == 401
     assert shop.get("customers", "registered", customer).status == 404
     assert shop.get("sessions", session).status == 404
-    late = {"events": [{"type": "late", "time": "2026-01-01T00:00:00Z"}, {"type": "new"}]}
+    late = {
+        "events": [{"type": "late", "time": "2026-01-01T00:00:00Z"}, {"type": "new"}]
+    }
     sent = {"source": {"id": "web-key"}, "session": {"id": session}, **late}
-    results = shop.post("/track", {**sent, "ids": {"registered": customer}}).json["results"]
+    results = shop.post("/track", {**sent, "ids": {"registered": customer}}).json[
+        "results"
+    ]
     assert [result["status"] for result in results] == ["dropped", "stored"]
     shop.settles("registered", customer, "new")
 

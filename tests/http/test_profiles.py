@@ -12,7 +12,9 @@ from tests.http.service import Client, fresh
 BLANK: list[Any] = [None, "", "   ", {}, {"id": None}, {"id": ""}, {"id": "  "}]
 
 
-def track(shop: Client, session: Any, profile: Any = None, source: str = "web-key") -> Any:
+def track(
+    shop: Client, session: Any, profile: Any = None, source: str = "web-key"
+) -> Any:
     """The answer to one event; `None` says nothing."""
     body = {
         "source": {"id": source},
@@ -20,12 +22,16 @@ def track(shop: Client, session: Any, profile: Any = None, source: str = "web-ke
         "session": session,
         "profile": profile,
     }
-    reply = shop.post("/track", {name: value for name, value in body.items() if value is not None})
+    reply = shop.post(
+        "/track", {name: value for name, value in body.items() if value is not None}
+    )
     assert reply.status == 200, reply.body
     return reply.json
 
 
-def profile_of(shop: Client, session: Any, profile: Any = None, source: str = "web-key") -> str:
+def profile_of(
+    shop: Client, session: Any, profile: Any = None, source: str = "web-key"
+) -> str:
     return str(track(shop, session, profile, source)["profile"]["id"])
 
 
@@ -41,7 +47,8 @@ def test_a_new_session_of_a_known_profile_is_its(shop: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "forged", [pytest.param(str(uuid4()), id="an unknown UUID"), "x", "a/b", 12, "profile=x"]
+    "forged",
+    [pytest.param(str(uuid4()), id="an unknown UUID"), "x", "a/b", 12, "profile=x"],
 )
 def test_a_forged_profile_is_never_adopted(shop: Client, forged: Any) -> None:
     session = fresh()
@@ -72,16 +79,22 @@ def test_a_lost_profile_is_found_by_its_session(shop: Client) -> None:
 
 
 @pytest.mark.parametrize("blank", BLANK)
-def test_a_blank_session_is_made_for_the_known_profile(shop: Client, blank: Any) -> None:
+def test_a_blank_session_is_made_for_the_known_profile(
+    shop: Client, blank: Any
+) -> None:
     profile = profile_of(shop, {"id": fresh()})
     answer = track(shop, blank, {"id": profile})
     assert answer["profile"]["id"] == profile
     assert UUID(answer["session"]["id"])
-    assert shop.get("sessions", answer["session"]["id"]).json["profile"]["id"] == profile
+    assert (
+        shop.get("sessions", answer["session"]["id"]).json["profile"]["id"] == profile
+    )
 
 
 @pytest.mark.parametrize("profile", [None, {"id": str(uuid4())}])
-def test_a_blank_session_without_a_known_profile_gets_both(shop: Client, profile: Any) -> None:
+def test_a_blank_session_without_a_known_profile_gets_both(
+    shop: Client, profile: Any
+) -> None:
     answer = track(shop, None, profile)
     assert UUID(answer["session"]["id"])
     assert answer["profile"] != profile
@@ -120,18 +133,24 @@ def test_a_session_outlives_being_identified(shop: Client) -> None:
 
 def test_sessions_are_their_projects_own(shop: Client) -> None:
     session = fresh()
-    assert profile_of(shop, {"id": session}) != profile_of(shop, {"id": session}, None, "other-key")
+    assert profile_of(shop, {"id": session}) != profile_of(
+        shop, {"id": session}, None, "other-key"
+    )
 
 
 @pytest.mark.parametrize("call", ["/identify", "/update", "/consent"])
 def test_other_calls_open_sessions_by_the_same_rule(shop: Client, call: str) -> None:
     profile = profile_of(shop, {"id": fresh()})
-    body = {"source": {"id": "web-key"}, "session": {"id": fresh()}, "tracking": "granted"}
+    body = {
+        "source": {"id": "web-key"},
+        "session": {"id": fresh()},
+        "tracking": "granted",
+    }
     named = shop.post(
         call, {**body, "profile": {"id": profile}, "ids": {"registered": fresh()}}
     ).json
     assert named["profile"] == {"id": profile}
     forged = {**body, "session": {"id": fresh()}, "profile": {"id": "forged"}}
-    assert shop.post(call, {**forged, "ids": {"registered": fresh()}}).json["profile"] != {
-        "id": "forged"
-    }
+    assert shop.post(call, {**forged, "ids": {"registered": fresh()}}).json[
+        "profile"
+    ] != {"id": "forged"}

@@ -51,7 +51,10 @@ SEEDS: list[dict[str, Any]] = [
         "events": [{"type": "a", "time": "2026-01-01", "context": {"a": {"b": []}}}],
         "ids": {"registered": "r-1"},
     },
-    {"events": [{"type": "a"}] * 5, "options": {"saveEvent": False, "saveSession": False}},
+    {
+        "events": [{"type": "a"}] * 5,
+        "options": {"saveEvent": False, "saveSession": False},
+    },
     {
         "ids": {"registered": "r-1", "email": "a@b.c"},
         "properties": {"n": 1},
@@ -77,10 +80,14 @@ def some_body(rng: random.Random) -> Any:
     source = rng.choice(
         ("web-key", "web-key", "split-key", "refuse-key", "static-key", "month-key")
     )
-    return mutated(rng, {"source": {"id": source}, "session": {"id": session}, **rng.choice(SEEDS)})
+    return mutated(
+        rng, {"source": {"id": source}, "session": {"id": session}, **rng.choice(SEEDS)}
+    )
 
 
-def judge(path: str, sent: bytes, headers: dict[str, str], status: int, answer: bytes) -> None:
+def judge(
+    path: str, sent: bytes, headers: dict[str, str], status: int, answer: bytes
+) -> None:
     """What must hold of any answer."""
     said = f"{path} {headers} {sent[:2000]!r} -> {status} {answer[:500]!r}"
     assert status in STATUS, said
@@ -92,14 +99,22 @@ def judge(path: str, sent: bytes, headers: dict[str, str], status: int, answer: 
         return
     assert "error" not in found, said
     if path == "/track":
-        asked = json.loads(gzip.decompress(sent) if headers.get("content-encoding") else sent)
+        asked = json.loads(
+            gzip.decompress(sent) if headers.get("content-encoding") else sent
+        )
         verdicts = found["results"]
         assert len(verdicts) == len(asked.get("events") or []), said
         assert {verdict["status"] for verdict in verdicts} <= VERDICTS, said
         for event, verdict in zip(asked.get("events") or [], verdicts, strict=True):
-            assert verdict["status"] not in ("rejected", "dropped") or verdict["reason"], said
+            assert (
+                verdict["status"] not in ("rejected", "dropped") or verdict["reason"]
+            ), said
             assert verdict["status"] == "rejected" or isinstance(event, dict), said
-            if isinstance(event, dict) and isinstance(event.get("id"), str) and event["id"].strip():
+            if (
+                isinstance(event, dict)
+                and isinstance(event.get("id"), str)
+                and event["id"].strip()
+            ):
                 assert verdict["id"] in (event["id"].strip(), event["id"][:256]), said
 
 
@@ -125,7 +140,9 @@ def test_random_bodies(part: int) -> None:
         gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
 
         def send(path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-            response = gateway.answer(HttpRequest("POST", path, tuple(headers.items()), body))
+            response = gateway.answer(
+                HttpRequest("POST", path, tuple(headers.items()), body)
+            )
             return response.status, response.body
 
         seen = carry_out(random.Random(SEED + part), AT_ONCE, send)

@@ -23,7 +23,15 @@ SEED = 20_261_125
 FILES = {"sdk", "console"}
 """They answer files."""
 GOOD = {
-    "call": ("customers", "customers/events", "batch", "export-one", "events", "track", "t"),
+    "call": (
+        "customers",
+        "customers/events",
+        "batch",
+        "export-one",
+        "events",
+        "track",
+        "t",
+    ),
     "cookie": ("c-1",),
     "event_type": ("view",),
     "id": ("s-1", "@web"),
@@ -53,12 +61,43 @@ BAD = (
         "😀",
         "a b",
     ),
-    *("#", "{x}", "x" * 300, "0", "undefined", "null", "[object Object]", "!x", "-", "~", "a/b"),
+    *(
+        "#",
+        "{x}",
+        "x" * 300,
+        "0",
+        "undefined",
+        "null",
+        "[object Object]",
+        "!x",
+        "-",
+        "~",
+        "a/b",
+    ),
 )
 QUERIES = (
-    *("", "", "limit=0", "limit=x", "limit=99999999999999999999", "cursor=%%%", "cursor=LTEKYQpi"),
-    *("since=x", "since=nan", "since=9999999999999999", "until=2026-01-01T00:00:00%2B25:00"),
-    *("type=%00", "type=first_session&limit=2", "type=session_end", "type=merge", "email=%00"),
+    *(
+        "",
+        "",
+        "limit=0",
+        "limit=x",
+        "limit=99999999999999999999",
+        "cursor=%%%",
+        "cursor=LTEKYQpi",
+    ),
+    *(
+        "since=x",
+        "since=nan",
+        "since=9999999999999999",
+        "until=2026-01-01T00:00:00%2B25:00",
+    ),
+    *(
+        "type=%00",
+        "type=first_session&limit=2",
+        "type=session_end",
+        "type=merge",
+        "email=%00",
+    ),
     *(
         "email=g@x.y&customer_id=gordon",
         "customer_id=undefined",
@@ -74,25 +113,60 @@ QUERIES = (
     ),
 )
 COOKIES = (
-    *("xnpe_PROJTOKEN=c-1", "xnpe_PROJTOKEN=", "xnpe_PROJTOKEN=@x", "__exponea_etc__=\x01", "=;=;"),
+    *(
+        "xnpe_PROJTOKEN=c-1",
+        "xnpe_PROJTOKEN=",
+        "xnpe_PROJTOKEN=@x",
+        "__exponea_etc__=\x01",
+        "=;=;",
+    ),
     *("tracardi-session-id=%00", "tracardi-session-id=s-1", "a" * 5000),
 )
 BASIC = [
-    base64.b64encode(user).decode() for user in (f"id:{KEY}".encode(), b"web-key:", b"\xff", b"")
+    base64.b64encode(user).decode()
+    for user in (f"id:{KEY}".encode(), b"web-key:", b"\xff", b"")
 ]
 KEYS = (
-    *(f"Bearer {KEY}", f"bearer  {KEY} ", "Bearer", "Bearer é", "", "Token PROJTOKEN", "Token é"),
+    *(
+        f"Bearer {KEY}",
+        f"bearer  {KEY} ",
+        "Bearer",
+        "Bearer é",
+        "",
+        "Token PROJTOKEN",
+        "Token é",
+    ),
     *(f"Basic {coded}" for coded in BASIC),
 )
 BODIES: tuple[object, ...] = (
-    {"commands": [{"name": "system/ids", "data": {"project_id": "PROJTOKEN", "customer": {}}}]},
-    {"customer_ids": {"registered": "gordon"}, "event_types": ["view"], "format": "native_json"},
+    {
+        "commands": [
+            {"name": "system/ids", "data": {"project_id": "PROJTOKEN", "customer": {}}}
+        ]
+    },
+    {
+        "customer_ids": {"registered": "gordon"},
+        "event_types": ["view"],
+        "format": "native_json",
+    },
     {"company_id": "PROJTOKEN", "customer_ids": {"cookie": "c-1"}},
     {"external_ids": {"registered": "gordon"}},
-    {"source": {"id": "web-key"}, "session": {"id": "s-1"}, "events": [{"type": "view"}]},
-    {"websiteUuid": "web-key", "trackingUserId": "s-1", "customerId": "gordon", "orderNumber": 1},
+    {
+        "source": {"id": "web-key"},
+        "session": {"id": "s-1"},
+        "events": [{"type": "view"}],
+    },
+    {
+        "websiteUuid": "web-key",
+        "trackingUserId": "s-1",
+        "customerId": "gordon",
+        "orderNumber": 1,
+    },
     [{"orderNumber": 1, "date": "2026-11-01", "email": "g@x.y"}],
-    {"batch": [{"type": "track", "event": "view", "anonymousId": "s-1"}], "writeKey": "web-key"},
+    {
+        "batch": [{"type": "track", "event": "view", "anonymousId": "s-1"}],
+        "writeKey": "web-key",
+    },
 )
 
 

@@ -22,10 +22,27 @@ COLLECT = {200, 226, 401, 403, 413, 422}
 WHO: dict[str, Any] = {"pk": "g-1", "email": "a@b.c", "firstname": "Gordon"}
 SEEDS: list[dict[str, Any]] = [
     {"events": [{"type": "page-view", "id": "e-1", "time": {"create": "2026-01-01"}}]},
-    {"events": [{"type": "page-view"}, {"type": "sign-in", "properties": WHO}, {"type": "cart"}]},
-    {"events": [{"type": "profile-update", "properties": {"contact": {"email": "a@b.c"}}}]},
+    {
+        "events": [
+            {"type": "page-view"},
+            {"type": "sign-in", "properties": WHO},
+            {"type": "cart"},
+        ]
+    },
+    {
+        "events": [
+            {"type": "profile-update", "properties": {"contact": {"email": "a@b.c"}}}
+        ]
+    },
     {"events": [{"type": "consent-granted", "properties": {"marketing": False}}]},
-    {"events": [{"type": "consent-update", "properties": {"consents": {"a": {"revoke": None}}}}]},
+    {
+        "events": [
+            {
+                "type": "consent-update",
+                "properties": {"consents": {"a": {"revoke": None}}},
+            }
+        ]
+    },
     {
         "events": [{"type": "a"}],
         "profile": {"id": "p"},
@@ -40,7 +57,9 @@ SEEDS: list[dict[str, Any]] = [
 def some_payload(rng: random.Random) -> Any:
     source = rng.choice(("tracardi-key", "tracardi-refuse-key", "tracardi-static-key"))
     session = rng.choice(("t-1", "t-2", f"t-{rng.random()}"))
-    return mutated(rng, {"source": {"id": source}, "session": {"id": session}, **rng.choice(SEEDS)})
+    return mutated(
+        rng, {"source": {"id": source}, "session": {"id": session}, **rng.choice(SEEDS)}
+    )
 
 
 def judge(status: int, sent: bytes, headers: dict[str, str], answer: Any) -> None:
@@ -51,11 +70,16 @@ def judge(status: int, sent: bytes, headers: dict[str, str], answer: Any) -> Non
         assert answer["error"]["message"], said
         assert answer["detail"], said
     elif answer is not None:
-        asked = json.loads(gzip.decompress(sent) if headers.get("content-encoding") else sent)
+        asked = json.loads(
+            gzip.decompress(sent) if headers.get("content-encoding") else sent
+        )
         assert len(answer["results"]) == len(asked.get("events") or []), said
         assert {verdict["status"] for verdict in answer["results"]} <= VERDICTS, said
         if "errors" in answer:
-            assert bool(answer["errors"]) is (status == 226) or asked["source"] == "web-key", said
+            assert (
+                bool(answer["errors"]) is (status == 226)
+                or asked["source"] == "web-key"
+            ), said
         else:
             assert status == 200, said
             assert "tracardi" not in str(asked["source"]), said
@@ -70,7 +94,9 @@ def test_random_payloads_webhooks_and_redirects() -> None:
         gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
 
         def send(path: str, sent: bytes, headers: dict[str, str]) -> tuple[int, Any]:
-            response = gateway.answer(HttpRequest("POST", path, tuple(headers.items()), sent))
+            response = gateway.answer(
+                HttpRequest("POST", path, tuple(headers.items()), sent)
+            )
             return response.status, json.loads(response.body)
 
         for _ in range(MANY):
@@ -84,5 +110,10 @@ def test_random_payloads_webhooks_and_redirects() -> None:
             seen["collect", status] += 1
             status, _ = send("/redirect/sale/t-2", sent, headers)
             assert status in {307, 403}, sent
-    for call, status in (("track", 200), ("track", 226), ("track", 422), ("collect", 422)):
+    for call, status in (
+        ("track", 200),
+        ("track", 226),
+        ("track", 422),
+        ("collect", 422),
+    ):
         assert seen[call, status] > 20, seen

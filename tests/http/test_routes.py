@@ -11,7 +11,9 @@ WRITES = ("/track", "/identify", "/update", "/anonymize", "/consent")
 READS = [
     (
         route.method,
-        route.path.replace("{type}", "registered").replace("{value}", "x").replace("{id}", "x"),
+        route.path.replace("{type}", "registered")
+        .replace("{value}", "x")
+        .replace("{id}", "x"),
     )
     for route in routes.ROUTES
     if route.function == "customers"
@@ -29,7 +31,11 @@ def test_track_answers_a_verdict_for_every_event_in_order(shop: Client) -> None:
     assert reply.status == 200
     assert reply.headers["content-type"] == "application/json"
     assert reply.json["session"] == {"id": session}
-    assert [r["status"] for r in reply.json["results"]] == ["stored", "rejected", "stored"]
+    assert [r["status"] for r in reply.json["results"]] == [
+        "stored",
+        "rejected",
+        "stored",
+    ]
     assert reply.json["results"][1]["field"].startswith("events[1].type")
 
 
@@ -58,7 +64,9 @@ def test_identify_answers_session_profile_and_customer(shop: Client) -> None:
     assert found["traits"] == {"size": "L"}
     assert found["consents"] == {}
     assert [(s["id"], s["profile"]) for s in found["sessions"]] == [(session, profile)]
-    assert found["first_seen"] <= found["last_seen"] == found["sessions"][0]["last_seen"]
+    assert (
+        found["first_seen"] <= found["last_seen"] == found["sessions"][0]["last_seen"]
+    )
 
 
 def test_update_says_something_about_a_session_or_about_ids(shop: Client) -> None:
@@ -76,7 +84,10 @@ def test_update_says_something_about_a_session_or_about_ids(shop: Client) -> Non
         "properties": {"b": 2},
     }
     reply = shop.post("/update", about_customer)
-    assert reply.json == {"customer": {"type": "registered", "value": who}, "warnings": []}
+    assert reply.json == {
+        "customer": {"type": "registered", "value": who},
+        "warnings": [],
+    }
 
     def attributes() -> object:
         return shop.get("customers", "registered", who).json.get("attributes")
@@ -94,7 +105,9 @@ def test_anonymize_gives_a_new_session_and_a_new_profile(shop: Client) -> None:
     session, who = fresh(), fresh()
     old = shop.track(session, "before").json
     shop.identify(session, {"registered": who})
-    reply = shop.post("/anonymize", {"source": {"id": "web-key"}, "session": {"id": session}})
+    reply = shop.post(
+        "/anonymize", {"source": {"id": "web-key"}, "session": {"id": session}}
+    )
     new = reply.json
     assert reply.status == 200
     assert new["session"]["id"] != session
@@ -107,7 +120,11 @@ def test_anonymize_gives_a_new_session_and_a_new_profile(shop: Client) -> None:
 def test_consent_denied_stores_nothing_until_it_is_granted(shop: Client) -> None:
     session = fresh()
     shop.track(session, "before")
-    consent = {"source": {"id": "web-key"}, "session": {"id": session}, "tracking": "denied"}
+    consent = {
+        "source": {"id": "web-key"},
+        "session": {"id": session},
+        "tracking": "denied",
+    }
     assert shop.post("/consent", consent).json["tracking"] == "denied"
     dropped = shop.track(session, "while")
     assert [r["status"] for r in dropped.json["results"]] == ["dropped"]
@@ -119,15 +136,25 @@ def test_consent_denied_stores_nothing_until_it_is_granted(shop: Client) -> None
     assert [event["type"] for event in stored] == ["after", "before"]
 
 
-def test_an_opt_out_holds_on_every_session_of_the_profile_and_after_anonymize(shop: Client) -> None:
+def test_an_opt_out_holds_on_every_session_of_the_profile_and_after_anonymize(
+    shop: Client,
+) -> None:
     first, second = fresh(), fresh()
     profile = shop.track(first, "a").json["profile"]
     shop.post(
-        "/consent", {"source": {"id": "web-key"}, "session": {"id": first}, "tracking": "denied"}
+        "/consent",
+        {"source": {"id": "web-key"}, "session": {"id": first}, "tracking": "denied"},
     )
-    assert shop.track(second, "b", profile=profile).json["results"][0]["status"] == "dropped"
-    anew = shop.post("/anonymize", {"source": {"id": "web-key"}, "session": {"id": first}}).json
-    assert shop.track(anew["session"]["id"], "c").json["results"][0]["status"] == "dropped"
+    assert (
+        shop.track(second, "b", profile=profile).json["results"][0]["status"]
+        == "dropped"
+    )
+    anew = shop.post(
+        "/anonymize", {"source": {"id": "web-key"}, "session": {"id": first}}
+    ).json
+    assert (
+        shop.track(anew["session"]["id"], "c").json["results"][0]["status"] == "dropped"
+    )
 
 
 def test_sessions_and_why(shop: Client) -> None:
@@ -140,7 +167,11 @@ def test_sessions_and_why(shop: Client) -> None:
     assert after["session"] == {"id": session}
     assert after["customer"] == {"type": "registered", "value": who}
     (why,) = after["why"]
-    assert (why["to"], why["rule"], why["source"]) == (f"registered={who}", "first", "web")
+    assert (why["to"], why["rule"], why["source"]) == (
+        f"registered={who}",
+        "first",
+        "web",
+    )
     assert why["evidence"]
     assert why["undone"] is None
 
@@ -185,7 +216,9 @@ def test_pages_of_a_timeline_follow_on_without_gap_or_repeat(shop: Client) -> No
     seen: list[str] = []
     cursor: dict[str, str] = {}
     while True:
-        page = shop.get("customers", "registered", who, "events", limit=10, **cursor).json
+        page = shop.get(
+            "customers", "registered", who, "events", limit=10, **cursor
+        ).json
         seen += [event["type"] for event in page["events"]]
         if not page["cursor"]:
             break
@@ -197,7 +230,10 @@ def test_pages_of_a_timeline_follow_on_without_gap_or_repeat(shop: Client) -> No
 def test_since_and_until(shop: Client) -> None:
     session = fresh()
     events = [{"type": f"e{n}", "time": f"2026-01-0{n}T00:00:00Z"} for n in range(1, 6)]
-    shop.post("/track", {"source": {"id": "web-key"}, "session": {"id": session}, "events": events})
+    shop.post(
+        "/track",
+        {"source": {"id": "web-key"}, "session": {"id": session}, "events": events},
+    )
     page = shop.get(
         "sessions", session, "events", since="2026-01-02T00:00:00Z", until="2026-01-04"
     ).json
@@ -206,8 +242,14 @@ def test_since_and_until(shop: Client) -> None:
 
 @pytest.mark.parametrize("path", WRITES)
 def test_an_unknown_source_is_401(shop: Client, path: str) -> None:
-    body = {"source": {"id": fresh("key")}, "session": {"id": fresh()}, "tracking": "denied"}
-    reply = shop.post(path, {**body, "ids": {"registered": "a"}, "events": [{"type": "a"}]})
+    body = {
+        "source": {"id": fresh("key")},
+        "session": {"id": fresh()},
+        "tracking": "denied",
+    }
+    reply = shop.post(
+        path, {**body, "ids": {"registered": "a"}, "events": [{"type": "a"}]}
+    )
     assert (reply.status, reply.error["code"]) == (401, "unknown_source")
     assert reply.error["message"].startswith("Unauthorized Access")
     assert reply.error["field"] == "source.id"

@@ -14,14 +14,19 @@ ALL = ",".join(scripts.ADAPTERS)
 
 
 def script(shop: Client, target: str = "/sdk.js", **headers: str) -> Reply:
-    return shop.send("GET", target, None, {n.replace("_", "-"): v for n, v in headers.items()})
+    return shop.send(
+        "GET", target, None, {n.replace("_", "-"): v for n, v in headers.items()}
+    )
 
 
 def test_the_script(shop: Client) -> None:
     reply = script(shop)
     assert (reply.status, reply.body) == (200, scripts.build_script().content)
     assert reply.headers["content-type"] == "text/javascript; charset=utf-8"
-    assert reply.headers["cache-control"] == "public, max-age=3600, stale-while-revalidate=86400"
+    assert (
+        reply.headers["cache-control"]
+        == "public, max-age=3600, stale-while-revalidate=86400"
+    )
     assert reply.headers["vary"] == "accept-encoding"
     assert reply.headers["cross-origin-resource-policy"] == "cross-origin"
     assert "content-encoding" not in reply.headers
@@ -59,7 +64,10 @@ def test_the_error_names_an_unknown_adapter(shop: Client) -> None:
 
 def test_the_module_exports_it(shop: Client) -> None:
     module = script(shop, "/sdk.mjs?with=xo", **ORIGIN)
-    assert module.body == script(shop, "/sdk.js?with=xo").body + b"export default self.hardlink;\n"
+    assert (
+        module.body
+        == script(shop, "/sdk.js?with=xo").body + b"export default self.hardlink;\n"
+    )
     assert module.headers["access-control-allow-origin"] == ORIGIN["origin"]
 
 
@@ -114,11 +122,17 @@ def test_any_session_survives_the_cookie(shop: Client) -> None:
         ({}, 400, "source.id"),
         ({"source": {"id": "nobody"}, "session": {"id": "s"}}, 401, "source.id"),
         ({"source": {"id": "web-key"}}, 400, "session.id"),
-        ({"source": {"id": "web-key"}, "session": {"id": "s"}, "renew": "maybe"}, 400, "renew"),
+        (
+            {"source": {"id": "web-key"}, "session": {"id": "s"}, "renew": "maybe"},
+            400,
+            "renew",
+        ),
         ({"source": {"id": "web-key"}, "session": {"id": "@s"}}, 400, "session.id"),
     ],
 )
-def test_what_keeps_nothing(shop: Client, body: object, status: int, field: str) -> None:
+def test_what_keeps_nothing(
+    shop: Client, body: object, status: int, field: str
+) -> None:
     reply = shop.post("/session", body)
     assert (reply.status, reply.error.get("field")) == (status, field)
     assert "set-cookie" not in reply.headers
@@ -136,10 +150,19 @@ def test_a_stranger_keeps_nothing(shop: Client) -> None:
 
 @pytest.mark.parametrize(("sent", "corrected"), [(10**12, True), ("1000000000000", True),
     (None, False), (True, False), ("soon", False), (-1, False), ({"a": 1}, False)])  # fmt: skip
-def test_a_device_says_when_it_sends(shop: Client, sent: object, corrected: bool) -> None:  # noqa: FBT001
+def test_a_device_says_when_it_sends(
+    shop: Client,
+    sent: object,
+    corrected: bool,  # noqa: FBT001
+) -> None:
     visit = fresh()
     event = {"type": "a", "time": 10**12}
-    body = {"source": {"id": "web-key"}, "session": {"id": visit}, "events": [event], "sent": sent}
+    body = {
+        "source": {"id": "web-key"},
+        "session": {"id": visit},
+        "events": [event],
+        "sent": sent,
+    }
     assert shop.post("/track", body).json["results"][0]["status"] == "stored"
     (found,) = shop.get("sessions", visit, "events").json["events"]
     assert (found["time"][:4] != "2001") is corrected

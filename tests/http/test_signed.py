@@ -17,7 +17,9 @@ BASIC = "Basic " + base64.b64encode(f"any:{KEY}".encode()).decode()
 
 def unknown(shop: Client, *customers: str) -> bool:
     """Whether nobody is known by these."""
-    return all(shop.get("customers", "registered", one).status == 404 for one in customers)
+    return all(
+        shop.get("customers", "registered", one).status == 404 for one in customers
+    )
 
 
 def no_session(shop: Client, session: str) -> bool:
@@ -33,12 +35,20 @@ def track(shop: Client, who: str, session: str, **more: Any) -> Reply:
 
 
 def update(shop: Client, who: str, session: str, **more: Any) -> Reply:
-    body = {"source": {"id": SOURCE}, "ids": {"registered": who}, "properties": {"a": 1}}
+    body = {
+        "source": {"id": SOURCE},
+        "ids": {"registered": who},
+        "properties": {"a": 1},
+    }
     return shop.post("/update", {**body, "session": {"id": session}, **more})
 
 
 def update_of_no_session(shop: Client, who: str, _: str, **more: Any) -> Reply:
-    body = {"source": {"id": SOURCE}, "ids": {"registered": who}, "properties": {"a": 1}}
+    body = {
+        "source": {"id": SOURCE},
+        "ids": {"registered": who},
+        "properties": {"a": 1},
+    }
     return shop.post("/update", {**body, **more})
 
 
@@ -50,13 +60,17 @@ NATIVE: list[Callable[..., Reply]] = [identify, track, update, update_of_no_sess
     ("sent", "code"),
     [
         pytest.param(lambda _: None, "unsigned", id="unsigned"),
-        pytest.param(lambda who: proof(who + "-x"), "bad_signature", id="somebody else's"),
+        pytest.param(
+            lambda who: proof(who + "-x"), "bad_signature", id="somebody else's"
+        ),
         pytest.param(
             lambda who: token({"sub": who, "exp": 4e9}, key=SECOND_KEY),
             "bad_signature",
             id="another key",
         ),
-        pytest.param(lambda who: token({"sub": who, "exp": 1}), "bad_signature", id="expired"),
+        pytest.param(
+            lambda who: token({"sub": who, "exp": 1}), "bad_signature", id="expired"
+        ),
         pytest.param(lambda who: token({"sub": who}), "bad_signature", id="for ever"),
     ],
 )
@@ -81,18 +95,25 @@ def test_a_native_call_that_proves_it_is_carried_out(
 
 
 def test_an_event_that_names_nobody_needs_no_token(shop: Client) -> None:
-    assert shop.track(fresh(), "view", source=SOURCE).json["results"][0]["status"] == "stored"
+    assert (
+        shop.track(fresh(), "view", source=SOURCE).json["results"][0]["status"]
+        == "stored"
+    )
 
 
 def test_a_soft_identifier_alone_is_not_taken(shop: Client) -> None:
     reply = shop.identify(fresh(), {"email": "gordon@blackmesa.com"}, SOURCE)
     assert (reply.status, reply.error["code"]) == (403, "unsigned")
     who = fresh("c")
-    reply = shop.identify(fresh(), {"email": f"{who}@example.com"}, SOURCE, token=proof(who))
+    reply = shop.identify(
+        fresh(), {"email": f"{who}@example.com"}, SOURCE, token=proof(who)
+    )
     assert (reply.status, reply.error["field"]) == (403, "ids")
 
 
-def test_where_it_is_optional_a_token_has_to_be_right_and_none_will_do(shop: Client) -> None:
+def test_where_it_is_optional_a_token_has_to_be_right_and_none_will_do(
+    shop: Client,
+) -> None:
     who = fresh("c")
     bad = shop.identify(fresh(), {"registered": who}, "optional-key", token="x.y.z")
     assert (bad.status, bad.error["code"]) == (403, "bad_signature")
@@ -103,13 +124,20 @@ def test_where_it_is_optional_a_token_has_to_be_right_and_none_will_do(shop: Cli
 
 
 def test_where_it_is_off_nobody_looks_at_a_token(shop: Client) -> None:
-    assert shop.identify(fresh(), {"registered": fresh("c")}, token="x.y.z").status == 200
+    assert (
+        shop.identify(fresh(), {"registered": fresh("c")}, token="x.y.z").status == 200
+    )
 
 
 def test_a_token_of_one_project_proves_nothing_in_another(shop: Client) -> None:
     """The other project's sources want none; its key would not be this one's."""
     who = fresh("c")
-    assert shop.identify(fresh(), {"registered": who}, "other-key", token=proof(who)).status == 200
+    assert (
+        shop.identify(
+            fresh(), {"registered": who}, "other-key", token=proof(who)
+        ).status
+        == 200
+    )
     assert unknown(shop, who)
 
 
@@ -118,12 +146,19 @@ def test_a_token_of_one_project_proves_nothing_in_another(shop: Client) -> None:
 
 def xo(shop: Client, who: str, session: str) -> Reply:
     user = {"identities": {"sessionId": session, "ecommerceId": who}}
-    return shop.post(f"/{SOURCE}", {"action": "view", "target": {"product": "1"}, "user": user})
+    return shop.post(
+        f"/{SOURCE}", {"action": "view", "target": {"product": "1"}, "user": user}
+    )
 
 
 def helloretail(kind: str, **more: Any) -> Callable[[Client, str, str], Reply]:
     def call(shop: Client, who: str, session: str) -> Reply:
-        body = {"websiteUuid": SOURCE, "trackingUserId": session, "customerId": who, **more}
+        body = {
+            "websiteUuid": SOURCE,
+            "trackingUserId": session,
+            "customerId": who,
+            **more,
+        }
         return shop.post(f"/serve/collect/{kind}", body)
 
     return call
@@ -138,7 +173,9 @@ def segment(kind: str, **more: Any) -> Callable[[Client, str, str], Reply]:
 
 
 def alias(shop: Client, who: str, session: str) -> Reply:
-    return shop.post("/v1/alias", {"writeKey": SOURCE, "previousId": session, "userId": who})
+    return shop.post(
+        "/v1/alias", {"writeKey": SOURCE, "previousId": session, "userId": who}
+    )
 
 
 def posthog(shop: Client, who: str, session: str) -> Reply:
@@ -157,7 +194,9 @@ def bulk(name: str, **more: Any) -> Callable[[Client, str, str], Reply]:
 
 
 def tracking(name: str, **more: Any) -> Callable[..., Reply]:
-    def call(shop: Client, who: str, session: str, key: str = f"Token {SOURCE}") -> Reply:
+    def call(
+        shop: Client, who: str, session: str, key: str = f"Token {SOURCE}"
+    ) -> Reply:
         body = {"customer_ids": {"cookie": session, "registered": who}, **more}
         return shop.post(f"/track/v2/projects/{SOURCE}/{name}", body, authorization=key)
 
@@ -165,7 +204,10 @@ def tracking(name: str, **more: Any) -> Callable[..., Reply]:
 
 
 def stream(shop: Client, who: str, session: str) -> Reply:
-    body = {"customer_ids": {"cookie": session, "registered": who}, "properties": {"a": 1}}
+    body = {
+        "customer_ids": {"cookie": session, "registered": who},
+        "properties": {"a": 1},
+    }
     return shop.post(f"/track/u/v1/customers?stream_id={SOURCE}", body)
 
 
@@ -176,7 +218,11 @@ def link_ids(shop: Client, who: str, session: str) -> Reply:
 
 def sign_in(shop: Client, who: str, session: str) -> Reply:
     events = [{"type": "sign-in", "properties": {"pk": who}}]
-    body = {"source": {"id": "tracardi-signed-key"}, "session": {"id": session}, "events": events}
+    body = {
+        "source": {"id": "tracardi-signed-key"},
+        "session": {"id": session},
+        "events": events,
+    }
     return shop.post("/track", body)
 
 
@@ -244,24 +290,34 @@ def test_the_shops_own_backend_need_not_prove_it(shop: Client, name: str) -> Non
 
 def test_the_order_feed_needs_no_token(shop: Client) -> None:
     who = fresh("c")
-    order = {"orderNumber": fresh("n"), "date": "2026-10-01T10:00:00Z", "customerId": who}
+    order = {
+        "orderNumber": fresh("n"),
+        "date": "2026-10-01T10:00:00Z",
+        "customerId": who,
+    }
     reply = shop.post("/orders", [order], authorization=f"Bearer {KEY}")
     assert reply.json["stored"] == 1
     assert not unknown(shop, who)
 
 
-def test_an_order_that_nobody_signed_is_no_proof_of_who_tracked_it(shop: Client) -> None:
+def test_an_order_that_nobody_signed_is_no_proof_of_who_tracked_it(
+    shop: Client,
+) -> None:
     """Whoever knows an order's number and address could make its history theirs."""
     for source, linked in ((SOURCE, False), ("web-key", True)):
         who, session, number = fresh("c"), fresh(), fresh("n")
         said = {"number": number, "total": 5, "email": f"{who}@example.com"}
         body = {"source": {"id": source}, "session": {"id": session}}
-        tracked = shop.post("/track", {**body, "events": [{"type": "conversion", "order": said}]})
+        tracked = shop.post(
+            "/track", {**body, "events": [{"type": "conversion", "order": said}]}
+        )
         assert tracked.json["results"][0]["status"] == "stored"
         at = now(shop, session)
         order = {"orderNumber": number, "date": at, "total": 5, "customerId": who}
         reply = shop.post(
-            "/orders", [{**order, "email": said["email"]}], authorization=f"Bearer {KEY}"
+            "/orders",
+            [{**order, "email": said["email"]}],
+            authorization=f"Bearer {KEY}",
         )
         assert reply.json["associated" if linked else "stored"] == 1
         assert (shop.get("sessions", session).json["customer"] is not None) == linked

@@ -26,7 +26,9 @@ def client() -> Iterator[Any]:
 
 def put(client: Any, *names: str, item: str = "#") -> None:
     for name in names:
-        client.put_item(TableName=TABLE, Item={"session": {"S": name}, "item": {"S": item}})
+        client.put_item(
+            TableName=TABLE, Item={"session": {"S": name}, "item": {"S": item}}
+        )
 
 
 def names(event: dict[str, Any]) -> list[str]:
@@ -171,7 +173,9 @@ def test_a_record_that_ends_the_whole_call_is_given_up_alone(
 
 def test_pauses_grow_and_end() -> None:
     shard = Shard(
-        TABLE, lambda _event: {"batchItemFailures": [{"itemIdentifier": "unknown"}]}, retries=9
+        TABLE,
+        lambda _event: {"batchItemFailures": [{"itemIdentifier": "unknown"}]},
+        retries=9,
     )
     put(boto3.client("dynamodb"), "a")
     pauses = [shard.deliver() for _ in range(9)]
@@ -211,7 +215,9 @@ def test_nothing_is_lost_beside_many_writers(client: Any) -> None:
     streams = StreamPollers([TABLE], function)
     with streams.running():
         writers = [
-            threading.Thread(target=put, args=(client, *[f"{w}-{n}" for n in range(50)]))
+            threading.Thread(
+                target=put, args=(client, *[f"{w}-{n}" for n in range(50)])
+            )
             for w in range(6)
         ]
         for writer in writers:

@@ -41,7 +41,14 @@ def test_it_can_be_walked_again_and_again(service: Service) -> None:
         assert walked.stderr == ""
         assert f"KEY={KEY}" in walked.stdout
         assert walked.stdout.count("$ curl") > 20
-        for word in ("/track", "/identify", "/unlink", "/anonymize", "/consent", "/tracking-user"):
+        for word in (
+            "/track",
+            "/identify",
+            "/unlink",
+            "/anonymize",
+            "/consent",
+            "/tracking-user",
+        ):
             assert word in walked.stdout
 
 
@@ -51,10 +58,14 @@ def test_it_needs_no_curl(service: Service, tmp_path: Path) -> None:
     assert "$ curl" in walked.stdout
 
 
-@pytest.mark.parametrize("path", [os.environ.get("PATH", ""), ""], ids=["curl", "no curl"])
+@pytest.mark.parametrize(
+    "path", [os.environ.get("PATH", ""), ""], ids=["curl", "no curl"]
+)
 def test_it_walks_wherever_a_service_is(service: Service, path: str) -> None:
     url = f"http://127.0.0.1:{service.client.port}"
-    walked = walk(free_port(), HARDLINK_URL=f"{url}/", HARDLINK_SERVER_KEY=KEY, PATH=path)
+    walked = walk(
+        free_port(), HARDLINK_URL=f"{url}/", HARDLINK_SERVER_KEY=KEY, PATH=path
+    )
     assert (walked.returncode, walked.stderr) == (0, "")
     assert f"$ curl '{url}/track'" in walked.stdout
 

@@ -30,12 +30,17 @@ PARAMETERS = {
     "file": "console.css",
     "cookie": "a-session",
 }
-CALLS = {"segment": "track", "exponeadata": "export-one", "exponea": "customers", "kind": "click"}
+CALLS = {
+    "segment": "track",
+    "exponeadata": "export-one",
+    "exponea": "customers",
+    "kind": "click",
+}
 BASIC = "Basic " + base64.b64encode(f"any:{KEY}".encode()).decode()
 BEARER = f"Bearer {KEY}"
-READING = {r.key for r in routes.ROUTES if topology.FUNCTIONS_BY_NAME[r.function].server_keys} - {
-    r.key for r in routes.ROUTES if r.function == "exponea"
-}
+READING = {
+    r.key for r in routes.ROUTES if topology.FUNCTIONS_BY_NAME[r.function].server_keys
+} - {r.key for r in routes.ROUTES if r.function == "exponea"}
 """Routes that answer nothing without a server key."""
 PUBLIC_READING = {
     f"POST /data/v2/{of}/{{token}}/consent/categories" for of in ("projects", "streams")
@@ -52,7 +57,11 @@ class Shop:
     gateway: Gateway
 
     def send(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Any request."""
         sent = HttpRequest(method, path, tuple((headers or {}).items()), body)
@@ -69,18 +78,32 @@ class Shop:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
         return self.send("GET", path, b"", headers)
 
-    def identify(self, session: str, who: str, source: str = "web-key", **more: Any) -> Reply:
+    def identify(
+        self, session: str, who: str, source: str = "web-key", **more: Any
+    ) -> Reply:
         """Say who a session's visitor is; it is associated."""
         ids = {"registered": who}
-        body = {"source": {"id": source}, "session": {"id": session}, "ids": ids, **more}
+        body = {
+            "source": {"id": source},
+            "session": {"id": session},
+            "ids": ids,
+            **more,
+        }
         reply = self.post("/identify", body)
         self.drain()
         return reply
 
-    def track(self, session: str, *types: str, source: str = "web-key", **more: Any) -> Reply:
+    def track(
+        self, session: str, *types: str, source: str = "web-key", **more: Any
+    ) -> Reply:
         """Events of these types."""
         events = [{"type": type_} for type_ in types]
-        body = {"source": {"id": source}, "session": {"id": session}, "events": events, **more}
+        body = {
+            "source": {"id": source},
+            "session": {"id": session},
+            "events": events,
+            **more,
+        }
         return self.post("/track", body)
 
     def drain(self) -> None:
@@ -102,7 +125,11 @@ class Shop:
 def path(route: Route) -> str:
     """A path of a route."""
     call = CALLS.get(route.function, "")
-    found = route.path.replace("{call+}", call).replace("{call}", call).replace("{kind}", "click")
+    found = (
+        route.path.replace("{call+}", call)
+        .replace("{call}", call)
+        .replace("{kind}", "click")
+    )
     found = found.replace("{proxy+}", "")
     for name, value in PARAMETERS.items():
         found = found.replace(f"{{{name}}}", value)
@@ -114,6 +141,8 @@ def path(route: Route) -> str:
 def opened() -> Iterator[Shop]:
     """A shop with the sources of the HTTP tests."""
     keys = {"shop": KEY, "other": OTHER_KEY}
-    with lambda_runtime.run_deployment(SOURCES, keys, {"shop": SIGNING_KEY}) as deployment:
+    with lambda_runtime.run_deployment(
+        SOURCES, keys, {"shop": SIGNING_KEY}
+    ) as deployment:
         origins = deployment.sources.origins
         yield Shop(deployment, Gateway(routes.ROUTES, deployment.invoke, origins))

@@ -52,7 +52,9 @@ def test_who_looks_for_no_bots_does_not_load_the_list() -> None:
     code = "import sys, hardlink.web.bots; print('crawleruseragents' in sys.modules)"
     environment = {"PYTHONPATH": str(topology.FUNCTIONS)}
     command = [sys.executable, "-c", code]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True
+    )
     assert ran.stdout.strip() == "False"
 
 
@@ -80,7 +82,9 @@ def nobodys(shop: Shop, session: str, _: str, agent: str) -> Reply:
 
 def xo(shop: Shop, session: str, who: str, agent: str) -> Reply:
     user = {"identities": {"sessionId": session, "ecommerceId": who}}
-    return shop.post(f"/{KEY}", {"action": "a", "target": {}, "user": user}, user_agent=agent)
+    return shop.post(
+        f"/{KEY}", {"action": "a", "target": {}, "user": user}, user_agent=agent
+    )
 
 
 def helloretail(shop: Shop, session: str, who: str, agent: str) -> Reply:
@@ -98,8 +102,14 @@ def segment(kind: str) -> Call:
 
 def bulk(name: str, **more: object) -> Call:
     def call(shop: Shop, session: str, who: str, agent: str) -> Reply:
-        data = {"company_id": KEY, "customer_ids": {"cookie": session, "registered": who}, **more}
-        return shop.post("/bulk", {"commands": [{"name": name, "data": data}]}, user_agent=agent)
+        data = {
+            "company_id": KEY,
+            "customer_ids": {"cookie": session, "registered": who},
+            **more,
+        }
+        return shop.post(
+            "/bulk", {"commands": [{"name": name, "data": data}]}, user_agent=agent
+        )
 
     return call
 
@@ -142,7 +152,10 @@ def test_every_event_has_its_verdict(shop: Shop) -> None:
     events = [{"type": "view", "id": "1"}, {"type": ""}]
     body = {"source": {"id": KEY}, "session": {"id": fresh()}, "events": events}
     reply = shop.post("/track", body, user_agent=GOOGLE)
-    assert [result["status"] for result in reply.json["results"]] == ["dropped", "rejected"]
+    assert [result["status"] for result in reply.json["results"]] == [
+        "dropped",
+        "rejected",
+    ]
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -156,7 +169,11 @@ def test_what_a_person_sends_is_kept(shop: Shop, name: str) -> None:
 
 
 def test_a_source_that_says_nothing_keeps_all(shop: Shop) -> None:
-    body = {"source": {"id": "web-key"}, "session": {"id": fresh()}, "events": [{"type": "a"}]}
+    body = {
+        "source": {"id": "web-key"},
+        "session": {"id": fresh()},
+        "events": [{"type": "a"}],
+    }
     reply = shop.post("/track", body, user_agent=GOOGLE)
     assert reply.json["results"][0]["status"] == "stored"
 
@@ -164,7 +181,9 @@ def test_a_source_that_says_nothing_keeps_all(shop: Shop) -> None:
 def test_the_shops_own_backend_is_a_program_and_is_kept(shop: Shop) -> None:
     ids = {"customer_ids": {"registered": fresh("c")}, "properties": {"a": 1}}
     where = f"/track/v2/projects/{KEY}/customers"
-    reply = shop.post(where, ids, authorization=BASIC, user_agent="python-requests/2.32.3")
+    reply = shop.post(
+        where, ids, authorization=BASIC, user_agent="python-requests/2.32.3"
+    )
     assert reply.json == {"success": True, "errors": []}
 
 

@@ -75,10 +75,14 @@ def test_so_is_the_secret_of_basic(
 
 
 @pytest.mark.parametrize(
-    ("authorization", "query"), [("Token wrong", None), ("token move", None), (None, "wrong")]
+    ("authorization", "query"),
+    [("Token wrong", None), ("token move", None), (None, "wrong")],
 )
 def test_so_is_a_public_key(
-    compared: set[tuple[bytes, bytes]], keys: ServerKeys, authorization: str, query: str | None
+    compared: set[tuple[bytes, bytes]],
+    keys: ServerKeys,
+    authorization: str,
+    query: str | None,
 ) -> None:
     found = credentials.parse_credentials(authorization, query)
     try:
@@ -90,9 +94,13 @@ def test_so_is_a_public_key(
 
 def test_so_is_a_signature(compared: set[tuple[bytes, bytes]]) -> None:
     sent = token({"sub": "gordon", "exp": LATER})
-    verify_identifiers(sent, [Node("registered", "gordon")], SOURCES.projects["shop"], [KEY], 0)
+    verify_identifiers(
+        sent, [Node("registered", "gordon")], SOURCES.projects["shop"], [KEY], 0
+    )
     padded = sent.rpartition(".")[2] + "=="
-    assert base64.urlsafe_b64decode(padded) in {one for pair in compared for one in pair}
+    assert base64.urlsafe_b64decode(padded) in {
+        one for pair in compared for one in pair
+    }
 
 
 def test_no_code_compares_a_secret_in_another_way() -> None:
@@ -118,5 +126,9 @@ def _name(side: ast.expr) -> str:
 
 
 def test_that_check_sees_one() -> None:
-    (seen,) = [n for n in ast.walk(ast.parse("given == self.key")) if isinstance(n, ast.Compare)]
+    (seen,) = [
+        n
+        for n in ast.walk(ast.parse("given == self.key"))
+        if isinstance(n, ast.Compare)
+    ]
     assert _compares_a_secret(seen)

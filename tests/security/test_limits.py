@@ -16,11 +16,15 @@ MIB = 1024 * 1024
 BODIES = [
     r
     for r in ROUTES
-    if r.method == "POST" and r.function not in ("orders", "erase") and r.key not in PUBLIC_READING
+    if r.method == "POST"
+    and r.function not in ("orders", "erase")
+    and r.key not in PUBLIC_READING
 ]
 """The order feed is read piece by piece, and has tests of its own; erasing, and what the public key may read, take no
 body."""
-ONE_A_FUNCTION = list({r.function: r for r in BODIES if "redirect" not in r.path}.values())
+ONE_A_FUNCTION = list(
+    {r.function: r for r in BODIES if "redirect" not in r.path}.values()
+)
 GZIP = {"content-encoding": "gzip"}
 
 
@@ -50,8 +54,12 @@ def ids(route: Route) -> str:
 )
 def test_json_that_is_hostile_is_refused(shop: Shop, route: Route, body: bytes) -> None:
     if route.function == "collect" and "redirect" in route.path:
-        reply = shop.send("POST", path(route), body, {"content-type": "application/json"})
-        assert reply.status == 307  # whoever follows a link is led on; what it said is not kept
+        reply = shop.send(
+            "POST", path(route), body, {"content-type": "application/json"}
+        )
+        assert (
+            reply.status == 307
+        )  # whoever follows a link is led on; what it said is not kept
         assert reply.json["warnings"]
         return
     reply = shop.send("POST", path(route), body, keyed(route))
@@ -84,7 +92,9 @@ def test_what_is_small_zipped_and_large_unzipped_is_not_unzipped(
 @pytest.mark.parametrize("route", ONE_A_FUNCTION, ids=ids)
 def test_more_than_5_mib_are_refused(shop: Shop, route: Route) -> None:
     body = b'{"a": "' + b"x" * (5 * MIB) + b'"}'
-    reply = shop.send("POST", path(route), body, {"content-type": "text/plain", **keyed(route)})
+    reply = shop.send(
+        "POST", path(route), body, {"content-type": "text/plain", **keyed(route)}
+    )
     assert reply.status in REFUSED
 
 
@@ -105,10 +115,16 @@ def test_names_beyond_255_have_no_room_wherever_they_stand(shop: Shop) -> None:
         ("/v1/batch", {"writeKey": "web-key", "batch": [{"type": "page"}] * 2501}, 400),
         ("/bulk", {"commands": [{"name": "system/time"}] * 51}, 400),
         ("/web-key", [{"action": "a"}] * 501, 413),
-        ("/track/v2/projects/web-key/batch", {"commands": [{"name": "system/time"}] * 51}, 400),
+        (
+            "/track/v2/projects/web-key/batch",
+            {"commands": [{"name": "system/time"}] * 51},
+            400,
+        ),
     ],
 )
-def test_so_many_events_a_call(shop: Shop, where: str, body: object, status: int) -> None:
+def test_so_many_events_a_call(
+    shop: Shop, where: str, body: object, status: int
+) -> None:
     reply = shop.post(where, body, authorization=BASIC)
     assert reply.status == status, reply.body[:300]
 

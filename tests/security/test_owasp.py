@@ -15,8 +15,20 @@ from tests.http.service import KEY, OTHER_KEY, Reply, fresh
 from tests.security.shop import BASIC, PUBLIC_READING, READING, WRITING, Shop, path
 from tests.support import documents
 
-READ_ROUTES = [r for r in routes.ROUTES if r.key in READING and r.key not in PUBLIC_READING]
-NETWORK = {"aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "socket", "ssl", "urllib3"}
+READ_ROUTES = [
+    r for r in routes.ROUTES if r.key in READING and r.key not in PUBLIC_READING
+]
+NETWORK = {
+    "aiohttp",
+    "ftplib",
+    "http",
+    "httpx",
+    "requests",
+    "smtplib",
+    "socket",
+    "ssl",
+    "urllib3",
+}
 """What a function would need to call anybody; botocore calls AWS, and nobody else."""
 NO_KEYS = {
     "nothing": None,
@@ -56,7 +68,10 @@ def gordon(shop: Shop) -> str:
     body = {"source": {"id": "web-key"}, "session": {"id": "a-session"}, "ids": email}
     assert shop.post("/identify", body).status == 200
     shop.drain()
-    assert shop.get(f"/customers/registered/{who}").json["attributes"] == more["properties"]
+    assert (
+        shop.get(f"/customers/registered/{who}").json["attributes"]
+        == more["properties"]
+    )
     return who
 
 
@@ -83,7 +98,9 @@ def test_api1_another_projects_key_finds_nobody_of_this_one(
 
 
 def test_api1_another_projects_key_undoes_nothing(shop: Shop, gordon: str) -> None:
-    reply = shop.post("/sessions/a-session/unlink", {}, authorization=f"Bearer {OTHER_KEY}")
+    reply = shop.post(
+        "/sessions/a-session/unlink", {}, authorization=f"Bearer {OTHER_KEY}"
+    )
     assert reply.status == 404
     assert shop.get("/sessions/a-session").json["customer"]["value"] == gordon
 
@@ -110,7 +127,9 @@ def test_api2_nothing_but_a_server_key_reads(
 def test_api2_no_key_in_a_query_is_taken_for_reading(shop: Shop, gordon: str) -> None:
     """It would stand in logs and histories."""
     for name in ("key", "access_token", "authorization", "token"):
-        assert shop.get(f"/customers/registered/{gordon}?{name}={KEY}", None).status == 401
+        assert (
+            shop.get(f"/customers/registered/{gordon}?{name}={KEY}", None).status == 401
+        )
 
 
 # -- API3: broken object property level authorization ---------------------------------------------
@@ -137,7 +156,12 @@ def test_api3_what_is_ours_to_say_is_not_taken_from_a_caller(shop: Shop) -> None
 
 def test_api3_an_event_has_no_field_that_the_service_writes(shop: Shop) -> None:
     session = fresh()
-    event = {"type": "view", "received": "2001-01-01", "source": "other", "session": "x"}
+    event = {
+        "type": "view",
+        "received": "2001-01-01",
+        "source": "other",
+        "session": "x",
+    }
     body = {"source": {"id": "web-key"}, "session": {"id": session}, "events": [event]}
     assert shop.post("/track", body).json["results"][0]["status"] == "stored"
     (found,) = shop.get(f"/sessions/{session}/events").json["events"]
@@ -151,7 +175,11 @@ def test_api3_a_write_key_learns_no_identifier_that_it_did_not_send(
 ) -> None:
     email = f"{gordon}@blackmesa.com"
     for session in (fresh(), "a-session"):
-        body = {"source": {"id": "web-key"}, "session": {"id": session}, "ids": {"email": email}}
+        body = {
+            "source": {"id": "web-key"},
+            "session": {"id": session},
+            "ids": {"email": email},
+        }
         reply = shop.post("/identify", body)
         assert reply.json["customer"] == {"type": "email", "value": email}
         assert "lambda core" not in reply.body.decode()
@@ -162,8 +190,20 @@ def test_api3_a_write_key_learns_no_identifier_that_it_did_not_send(
 
 
 def test_api4_every_page_of_an_answer_ends(shop: Shop, gordon: str) -> None:
-    for limit in (0, -1, 1001, "x", "1e3", "9" * 400, "0000000011001", "000000001" + "9" * 5000):
-        assert shop.get(f"/customers/registered/{gordon}/events?limit={limit}").status == 400
+    for limit in (
+        0,
+        -1,
+        1001,
+        "x",
+        "1e3",
+        "9" * 400,
+        "0000000011001",
+        "000000001" + "9" * 5000,
+    ):
+        assert (
+            shop.get(f"/customers/registered/{gordon}/events?limit={limit}").status
+            == 400
+        )
 
 
 def test_api4_every_function_ends_by_itself() -> None:
@@ -180,22 +220,36 @@ def test_api5_every_route_is_one_that_the_public_may_call_or_wants_a_server_key(
     public_gets = {
         r.key
         for r in routes.ROUTES
-        if r.method == "GET" and r.function in ("sdk", "console", "health", "collect", "segment")
+        if r.method == "GET"
+        and r.function in ("sdk", "console", "health", "collect", "segment")
     } | {r.key for r in routes.ROUTES if r.method == "GET" and r.function == "exponea"}
     known = {r.key for r in [*READ_ROUTES, *WRITING]} | public_gets | PUBLIC_READING
     assert {r.key for r in routes.ROUTES} - known == {"PUT /track"}
-    assert {r.function for r in READ_ROUTES} == {"customers", "erase", "exponeadata", "orders"}
+    assert {r.function for r in READ_ROUTES} == {
+        "customers",
+        "erase",
+        "exponeadata",
+        "orders",
+    }
 
 
 @pytest.mark.parametrize("route", READ_ROUTES, ids=ids)
-def test_api5_a_write_key_is_no_server_key_in_any_scheme(shop: Shop, route: Route) -> None:
+def test_api5_a_write_key_is_no_server_key_in_any_scheme(
+    shop: Shop, route: Route
+) -> None:
     for authorization in ("Bearer web-key", "Token web-key", "Basic OndlYi1rZXk="):
         assert turned_away(call(shop, route, authorization))
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD"])
-def test_api5_another_method_is_no_way_round(shop: Shop, gordon: str, method: str) -> None:
-    for target in (f"/customers/registered/{gordon}", "/sessions/a-session/unlink", "/identify"):
+def test_api5_another_method_is_no_way_round(
+    shop: Shop, gordon: str, method: str
+) -> None:
+    for target in (
+        f"/customers/registered/{gordon}",
+        "/sessions/a-session/unlink",
+        "/identify",
+    ):
         headers = {"authorization": f"Bearer {KEY}"}
         assert shop.send(method, target, b"", headers).status == 404
 
@@ -208,7 +262,11 @@ def test_api6_nobody_takes_over_a_customer_where_that_has_to_be_proven(
 ) -> None:
     session = fresh()
     assert shop.identify(session, gordon, "signed-key").status == 403
-    body = {"source": {"id": "signed-key"}, "ids": {"registered": gordon}, "properties": {"a": 1}}
+    body = {
+        "source": {"id": "signed-key"},
+        "ids": {"registered": gordon},
+        "properties": {"a": 1},
+    }
     assert shop.post("/update", body).status == 403
     assert counted("links_unproven") == 2
     found = shop.get(f"/customers/registered/{gordon}").json
@@ -236,10 +294,19 @@ def _imported(node: ast.AST) -> list[str]:
     return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
 
 
-def test_api7_a_redirect_leads_where_its_source_says_and_nowhere_else(shop: Shop) -> None:
-    for query in ("url=https://evil.example", "redirect=//evil.example", "next=https://evil"):
+def test_api7_a_redirect_leads_where_its_source_says_and_nowhere_else(
+    shop: Shop,
+) -> None:
+    for query in (
+        "url=https://evil.example",
+        "redirect=//evil.example",
+        "next=https://evil",
+    ):
         reply = shop.send("GET", f"/redirect/sale?{query}")
-        assert (reply.status, reply.headers["location"]) == (307, "https://shop.example/sale?a=1")
+        assert (reply.status, reply.headers["location"]) == (
+            307,
+            "https://shop.example/sale?a=1",
+        )
     assert shop.send("GET", "/redirect/https:%2F%2Fevil.example").status == 404
 
 
@@ -247,7 +314,9 @@ def test_api7_a_redirect_leads_where_its_source_says_and_nowhere_else(shop: Shop
 
 
 @pytest.mark.parametrize("route", WRITING, ids=ids)
-def test_api8_a_site_that_no_source_names_may_call_nothing(shop: Shop, route: Route) -> None:
+def test_api8_a_site_that_no_source_names_may_call_nothing(
+    shop: Shop, route: Route
+) -> None:
     if route.function == "console":
         return
     headers = {"origin": "https://evil.example", "authorization": BASIC}
@@ -256,10 +325,20 @@ def test_api8_a_site_that_no_source_names_may_call_nothing(shop: Shop, route: Ro
 
 
 def test_api8_an_origin_is_allowed_for_its_own_source_alone(shop: Shop) -> None:
-    body = {"source": {"id": "split-key"}, "session": {"id": fresh()}, "events": [{"type": "a"}]}
+    body = {
+        "source": {"id": "split-key"},
+        "session": {"id": fresh()},
+        "events": [{"type": "a"}],
+    }
     assert shop.post("/track", body, origin="https://shop.example").status == 403
     assert shop.post("/track", body, origin="https://split.example").status == 200
-    for origin in ("", "null", "https://split.example.evil", "https://evil-split.example", "*"):
+    for origin in (
+        "",
+        "null",
+        "https://split.example.evil",
+        "https://evil-split.example",
+        "*",
+    ):
         assert shop.post("/track", body, origin=origin).status == 403
 
 
@@ -268,11 +347,17 @@ def test_api8_an_error_says_nothing_of_the_machine(shop: Shop) -> None:
         reply = shop.send("POST", "/track", sent)
         assert reply.headers["content-type"] == "application/json"
         text = reply.body.decode()
-        assert not [w for w in ("Traceback", ".py", "/var/task", "hardlink.", "boto") if w in text]
+        assert not [
+            w
+            for w in ("Traceback", ".py", "/var/task", "hardlink.", "boto")
+            if w in text
+        ]
 
 
 @pytest.mark.parametrize("route", routes.ROUTES, ids=ids)
-def test_api8_what_is_about_somebody_is_kept_by_no_cache(shop: Shop, route: Route) -> None:
+def test_api8_what_is_about_somebody_is_kept_by_no_cache(
+    shop: Shop, route: Route
+) -> None:
     if route.function in ("console", "sdk"):
         return  # files, the same for everybody
     for key in (BASIC, f"Bearer {KEY}", None):
@@ -285,9 +370,28 @@ def test_api8_what_is_about_somebody_is_kept_by_no_cache(shop: Shop, route: Rout
 @pytest.mark.parametrize(
     "target",
     [
-        *("/", "/admin", "/debug", "/docs", "/openapi.json", "/metrics", "/.env", "/v0/track"),
-        *("/customers", "/sessions", "/customers/registered", "/console/../../etc/passwd"),
-        *("/console/%2e%2e%2fhandler.py", "/console/handler.py", "/sdk.map", "/sources.toml"),
+        *(
+            "/",
+            "/admin",
+            "/debug",
+            "/docs",
+            "/openapi.json",
+            "/metrics",
+            "/.env",
+            "/v0/track",
+        ),
+        *(
+            "/customers",
+            "/sessions",
+            "/customers/registered",
+            "/console/../../etc/passwd",
+        ),
+        *(
+            "/console/%2e%2e%2fhandler.py",
+            "/console/handler.py",
+            "/sdk.map",
+            "/sources.toml",
+        ),
     ],
 )
 def test_api9_what_is_no_route_is_not_there(shop: Shop, target: str) -> None:
@@ -297,7 +401,11 @@ def test_api9_what_is_no_route_is_not_there(shop: Shop, target: str) -> None:
 def test_api9_the_documents_name_every_function() -> None:
     readme = documents.read_all()
     words = {"xo": "Attraqt", "helloretail": "Hello Retail", "exponeadata": "/data/v2/"}
-    missing = [name for name in topology.FUNCTIONS_BY_NAME if words.get(name, name) not in readme]
+    missing = [
+        name
+        for name in topology.FUNCTIONS_BY_NAME
+        if words.get(name, name) not in readme
+    ]
     assert missing == []
 
 
@@ -308,7 +416,9 @@ def test_api10_what_another_system_says_is_held_to_the_same_rules(shop: Shop) ->
     """No function calls another API (API7). What their clients send is validated as anything else is."""
     for value in ("undefined", "0", "x" * 257, "a\x00b"):
         user = {"identities": {"sessionId": fresh(), "ecommerceId": value}}
-        shop.post("/web-key", {"action": "view", "target": {"product": "1"}, "user": user})
+        shop.post(
+            "/web-key", {"action": "view", "target": {"product": "1"}, "user": user}
+        )
         shop.post("/v1/identify", {"writeKey": "web-key", "userId": value})
         order = {"orderNumber": fresh(), "date": "2026-10-01", "customerId": value}
         reply = shop.post("/orders", [order], authorization=f"Bearer {KEY}")
@@ -326,4 +436,7 @@ def test_api10_a_message_about_what_does_not_exist_changes_nothing(shop: Shop) -
     record = {"eventSourceARN": arn, "eventName": "INSERT", "dynamodb": change}
     answer = shop.deployment.invoke("associate", {"Records": [record]})
     assert answer == {"batchItemFailures": []}
-    assert shop.get(f"/customers/profile/{keys['customer']['S'].partition('=')[2]}").status == 404
+    assert (
+        shop.get(f"/customers/profile/{keys['customer']['S'].partition('=')[2]}").status
+        == 404
+    )

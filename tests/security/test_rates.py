@@ -44,7 +44,11 @@ CALLS: dict[str, tuple[Call, int]] = {
     "xo": (
         lambda shop, session: shop.post(
             f"/{KEY}",
-            {"action": "a", "target": {}, "user": {"identities": {"sessionId": session}}},
+            {
+                "action": "a",
+                "target": {},
+                "user": {"identities": {"sessionId": session}},
+            },
         ),
         429,
     ),
@@ -87,7 +91,9 @@ CALLS: dict[str, tuple[Call, int]] = {
         503,
     ),
     "collect": (
-        lambda shop, session: shop.post(f"/collect/view/tracardi-slow-key/{session}", {}),
+        lambda shop, session: shop.post(
+            f"/collect/view/tracardi-slow-key/{session}", {}
+        ),
         429,
     ),
 }
@@ -126,7 +132,9 @@ def _commands(session: str, *tokens: str) -> dict[str, Any]:
     }
 
 
-def test_a_bulk_of_two_projects_is_kept_whole_by_its_client(shop: Shop, moment: list[int]) -> None:
+def test_a_bulk_of_two_projects_is_kept_whole_by_its_client(
+    shop: Shop, moment: list[int]
+) -> None:
     """Exponea's SDK drops a command that failed: one that is only too early must not fail."""
     for _ in range(MOST):
         CALLS["track"][0](shop, fresh())
@@ -134,9 +142,14 @@ def test_a_bulk_of_two_projects_is_kept_whole_by_its_client(shop: Shop, moment: 
     body = _commands(session, "web-key", KEY)
     reply = shop.post("/bulk", body)
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
-    assert shop.get(f"/sessions/{session}").status == 404, "nothing of it is stored twice"
+    assert shop.get(f"/sessions/{session}").status == 404, (
+        "nothing of it is stored twice"
+    )
     moment[0] += SECOND
-    assert [r["status"] for r in shop.post("/bulk", body).json["results"]] == ["ok", "ok"]
+    assert [r["status"] for r in shop.post("/bulk", body).json["results"]] == [
+        "ok",
+        "ok",
+    ]
     stored = shop.get(f"/sessions/{session}/events").json["events"]
     assert {event["type"] for event in stored} == {"of-web-key", f"of-{KEY}"}
 
@@ -146,10 +159,14 @@ def test_a_bulk_with_an_unknown_project_fails_for_that_alone(shop: Shop) -> None
     assert [r["status"] for r in reply.json["results"]] == ["ok", "error"]
 
 
-def test_who_follows_a_redirect_is_led_on_all_the_same(shop: Shop, moment: list[int]) -> None:
+def test_who_follows_a_redirect_is_led_on_all_the_same(
+    shop: Shop, moment: list[int]
+) -> None:
     replies = [shop.send("GET", "/redirect/slow-sale") for _ in range(MOST + 1)]
     assert [reply.status for reply in replies] == [307] * 3
-    assert {reply.headers["location"] for reply in replies} == {"https://shop.example/slow"}
+    assert {reply.headers["location"] for reply in replies} == {
+        "https://shop.example/slow"
+    }
     held = ["calls a second" in str(reply.json["warnings"]) for reply in replies]
     assert held == [False, False, True]
 

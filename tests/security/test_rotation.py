@@ -51,21 +51,31 @@ class Shop:
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": "server-key"}, {"demo": KEY}):
+    with lambda_runtime.run_deployment(
+        topology.SOURCES, {"demo": "server-key"}, {"demo": KEY}
+    ):
         yield Shop()
 
 
 def test_the_key_and_the_one_before_are_valid_and_no_older_one(shop: Shop) -> None:
     assert [shop.takes(key) for key in (KEY, SECOND_KEY)] == [True, False]
     shop.rotate(SECOND_KEY)
-    shop.clock.pass_(10 * SECOND)  # at the latest: whoever has the new key uses it at once
+    shop.clock.pass_(
+        10 * SECOND
+    )  # at the latest: whoever has the new key uses it at once
     assert [shop.takes(key) for key in (SECOND_KEY, KEY)] == [True, True]
     shop.rotate(THIRD_KEY)
     shop.clock.pass_(5 * MINUTE)
-    assert [shop.takes(key) for key in (THIRD_KEY, SECOND_KEY, KEY)] == [True, True, False]
+    assert [shop.takes(key) for key in (THIRD_KEY, SECOND_KEY, KEY)] == [
+        True,
+        True,
+        False,
+    ]
 
 
-def test_a_key_that_was_put_twice_is_the_only_one_within_five_minutes(shop: Shop) -> None:
+def test_a_key_that_was_put_twice_is_the_only_one_within_five_minutes(
+    shop: Shop,
+) -> None:
     """To revoke a key: what runs already keeps it for as long."""
     assert shop.takes(KEY)
     shop.rotate(SECOND_KEY)

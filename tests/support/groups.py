@@ -76,5 +76,9 @@ def _group(nodeid: str) -> str:
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
-    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+    reason = (
+        report.longrepr[2]
+        if isinstance(report.longrepr, tuple)
+        else report.longreprtext
+    )
     return " ".join(reason.removeprefix("Skipped: ").split())

@@ -22,7 +22,14 @@ from hardlink.domain.graph import (
     newest_root,
 )
 from hardlink.domain.order_matching import Order
-from hardlink.domain.records import Contribution, Item, Key, MergeNotice, Record, Session
+from hardlink.domain.records import (
+    Contribution,
+    Item,
+    Key,
+    MergeNotice,
+    Record,
+    Session,
+)
 from hardlink.domain.times import DAY, END, SECOND
 from hardlink.storage import items, keys
 from hardlink.storage.keys import HEAD
@@ -53,13 +60,17 @@ def broken(dump: Dump, hard_types: HardTypes, *, drained: bool = True) -> list[s
     return found
 
 
-def timelines(dump: Dump, hard_types: HardTypes) -> dict[tuple[str, Node], list[Happened]]:
+def timelines(
+    dump: Dump, hard_types: HardTypes
+) -> dict[tuple[str, Node], list[Happened]]:
     """Fold all events by the links alone: project and root (or profile) -> newest first."""
     found: dict[tuple[str, Node], list[Happened]] = defaultdict(list)
     for name, world in worlds(dump, hard_types).items():
         for session in world.sessions.values():
             for time, id_ in world.events[session.id]:
-                found[name, world.root_at(session.profile, time)].append((time, id_, session.id))
+                found[name, world.root_at(session.profile, time)].append(
+                    (time, id_, session.id)
+                )
     return {whose: sorted(events, reverse=True) for whose, events in found.items()}
 
 
@@ -69,14 +80,22 @@ class World:
 
     hard: frozenset[str]
     nodes: dict[Node, Record] = field(default_factory=dict)
-    histories: dict[Node, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    histories: dict[Node, list[Entry]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     sessions: dict[str, Session] = field(default_factory=dict)
-    events: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
-    rows: dict[str, dict[tuple[Node, str], Item]] = field(default_factory=lambda: defaultdict(dict))
+    events: dict[str, list[tuple[int, str]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    rows: dict[str, dict[tuple[Node, str], Item]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     """Rows under nodes by kind (`s/`, `p/`, `h/`, ...): the node and the rest of the sort key."""
     gone: dict[str, Session] = field(default_factory=dict)
     """Sessions that were erased, and whose visitors did not return."""
-    erasures: dict[str, list[tuple[Key, Item]]] = field(default_factory=lambda: defaultdict(list))
+    erasures: dict[str, list[tuple[Key, Item]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     """Receipts (`~`), and the tasks that are left."""
     pieces: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     cut: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -87,7 +106,11 @@ class World:
     @cached_property
     def homes(self) -> dict[Node, dict[Node, list[Interval]]]:
         """Roots of every profile and soft identifier, with its intervals in each."""
-        return {node: self._fold_homes(node) for node in self.nodes if node.type not in self.hard}
+        return {
+            node: self._fold_homes(node)
+            for node in self.nodes
+            if node.type not in self.hard
+        }
 
     def root(self, node: Node) -> Node:
         """Follow the links of a node to their end."""
@@ -103,7 +126,9 @@ class World:
     def current(self, profile: Node) -> Node | None:
         """Return the root of a profile's next event."""
         homes = self.homes.get(profile, {})
-        return next((root for root, found in homes.items() if found[-1][1] == END), None)
+        return next(
+            (root for root, found in homes.items() if found[-1][1] == END), None
+        )
 
     @property
     def under_way(self) -> bool:
@@ -114,7 +139,9 @@ class World:
         found: dict[Node, list[Interval]] = defaultdict(list)
         last: Node | None = None
         for span in fold_spans(self.histories.get(node, [])):
-            root = span.target if span.target.type in self.hard else self.root(span.target)
+            root = (
+                span.target if span.target.type in self.hard else self.root(span.target)
+            )
             if root == last and found[root][-1][1] == span.start:
                 start, _ = found[root].pop()
                 found[root].append((start, span.end))
@@ -193,7 +220,10 @@ def _check_always(world: World) -> Iterator[str]:
         set(world.rows.get("m", {})),
     )
     missing = _linked_profiles(world) - world.rows.get("c", {}).keys()
-    yield from (f"{soft} doesn't know that {child} links to it" for soft, child in sorted(missing))
+    yield from (
+        f"{soft} doesn't know that {child} links to it"
+        for soft, child in sorted(missing)
+    )
     yield from _check_sessions(world)
     yield from _check_orders(world)
 
@@ -245,7 +275,8 @@ def _check_hard_identifiers(world: World) -> Iterator[str]:
             named[root][node.type].add(node.value)
             if (
                 root != node
-                and world.nodes.get(root, Record()).state.ids.get(node.type) != node.value
+                and world.nodes.get(root, Record()).state.ids.get(node.type)
+                != node.value
             ):
                 yield f"{root} doesn't know that it is {node}"
         for type_, value in record.state.ids.items():
@@ -293,7 +324,9 @@ def _check_sessions(world: World) -> Iterator[str]:
     for session in world.sessions.values():
         if session.profile not in world.nodes:
             yield f"session {session.id} is of {session.profile}, which isn't there"
-        if (session.id, session.latest) not in world.bounds and not _may_be_deleted(session):
+        if (session.id, session.latest) not in world.bounds and not _may_be_deleted(
+            session
+        ):
             yield f"the live view misses session {session.id} with events up to {session.latest}"
         latest = max((time for time, _ in world.events.get(session.id, [])), default=0)
         if latest > session.latest:
@@ -309,7 +342,9 @@ def _check_sessions(world: World) -> Iterator[str]:
 def _check_drained(world: World) -> Iterator[str]:
     if not world.under_way:
         yield from _check_erased(world)
-    yield from _compare_items("session", _expected_session_rows(world), world.rows.get("s", {}))
+    yield from _compare_items(
+        "session", _expected_session_rows(world), world.rows.get("s", {})
+    )
     yield from _compare_items(
         "contribution", _expected_contributions(world), world.rows.get("p", {})
     )
@@ -367,13 +402,17 @@ def _expected_session_rows(world: World) -> dict[tuple[Node, str], Item]:
 
 def _expected_contributions(world: World) -> dict[tuple[Node, str], Item]:
     return {
-        (root, str(node)): items.encode_contribution(_expected_contribution(world, node, intervals))
+        (root, str(node)): items.encode_contribution(
+            _expected_contribution(world, node, intervals)
+        )
         for node, roots in world.homes.items()
         for root, intervals in roots.items()
     }
 
 
-def _expected_contribution(world: World, node: Node, intervals: Iterable[Interval]) -> Contribution:
+def _expected_contribution(
+    world: World, node: Node, intervals: Iterable[Interval]
+) -> Contribution:
     found = tuple(intervals)
     return Contribution(
         node,
@@ -383,14 +422,24 @@ def _expected_contribution(world: World, node: Node, intervals: Iterable[Interva
             for name, value in world.nodes[node].values.items()
             if any(start <= value.time < end for start, end in found)
         },
-        tuple(sorted(Node.parse(rest) for whose, rest in world.rows.get("i", {}) if whose == node)),
+        tuple(
+            sorted(
+                Node.parse(rest)
+                for whose, rest in world.rows.get("i", {})
+                if whose == node
+            )
+        ),
         _merge_notice(world, node) if found[0][0] == 0 else None,
     )
 
 
 def _merge_notice(world: World, node: Node) -> MergeNotice | None:
     """Return the notice of the first link, if it is not undone and was made by policy `split`."""
-    live = [entry for entry in world.histories.get(node, []) if entry.link and not entry.undone]
+    live = [
+        entry
+        for entry in world.histories.get(node, [])
+        if entry.link and not entry.undone
+    ]
     if not live:
         return None
     first = sorted(live, key=lambda entry: (entry.effective_at, entry.rev))[0]
@@ -401,7 +450,9 @@ def _merge_notice(world: World, node: Node) -> MergeNotice | None:
 def _check_every_event(world: World) -> Iterator[str]:
     """Check by the rows alone, as a reader does, that each event has one root (I1)."""
     intervals = {
-        (root, Node.parse(rest)): items.decode_contribution(Key("customers", "", f"p/{rest}"), item)
+        (root, Node.parse(rest)): items.decode_contribution(
+            Key("customers", "", f"p/{rest}"), item
+        )
         for (root, rest), item in world.rows.get("p", {}).items()
     }
     roots: dict[str, list[Node]] = defaultdict(list)

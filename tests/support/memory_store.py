@@ -117,7 +117,8 @@ class MemoryStore:
             yield [
                 (key, dict(item))
                 for key, item in page
-                if key.partition.startswith(partitions) and key.item.startswith(tuple(kinds))
+                if key.partition.startswith(partitions)
+                and key.item.startswith(tuple(kinds))
             ]
             if len(page) == len(rest):
                 return
@@ -127,9 +128,14 @@ class MemoryStore:
         _check_actions(actions)
         self._announce("write", [action.key for action in actions])
         with self._lock:
-            if not all(_holds(self._find(action.key), _condition(action)) for action in actions):
+            if not all(
+                _holds(self._find(action.key), _condition(action)) for action in actions
+            ):
                 raise ConditionFailed
-            after = [(action.key, _after(self._find(action.key), action)) for action in actions]
+            after = [
+                (action.key, _after(self._find(action.key), action))
+                for action in actions
+            ]
             for (key, item), action in zip(after, actions, strict=True):
                 if not isinstance(action, Check):
                     _check_item(key, item)
@@ -208,7 +214,9 @@ class MemoryStore:
         rows = self._partitions.get((low.table, low.partition), {})
         first, last = low.item.encode(), high.item.encode()
         if after is not None:  # a page begins behind the one before
-            first, last = (first, after.encode()) if newest_first else (after.encode(), last)
+            first, last = (
+                (first, after.encode()) if newest_first else (after.encode(), last)
+            )
         chosen = (n for n in rows if first <= n.encode() <= last and n != after)
         names = sorted(chosen, key=str.encode, reverse=newest_first)
         return [(low._replace(item=name), dict(rows[name])) for name in names]
@@ -281,7 +289,9 @@ def _after(item: Item | None, action: Action) -> Item | None:
         case Put():
             return action.item
         case Patch():
-            kept = {name: v for name, v in (item or {}).items() if name not in action.remove}
+            kept = {
+                name: v for name, v in (item or {}).items() if name not in action.remove
+            }
             return kept | action.put
         case _:
             return None
@@ -289,10 +299,16 @@ def _after(item: Item | None, action: Action) -> Item | None:
 
 def _number(value: Attribute) -> int:
     """A number to compare with; a text or a truth compares with none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else 10**MOST_DIGITS
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool)
+        else 10**MOST_DIGITS
+    )
 
 
-def _one_page(rest: Sequence[tuple[Key, Item]], page: int | None) -> Iterator[tuple[Key, Item]]:
+def _one_page(
+    rest: Sequence[tuple[Key, Item]], page: int | None
+) -> Iterator[tuple[Key, Item]]:
     room = LARGEST_PAGE
     for key, item in islice(rest, page):
         yield key, item
@@ -304,7 +320,9 @@ def _one_page(rest: Sequence[tuple[Key, Item]], page: int | None) -> Iterator[tu
 def size(key: Key, item: Item) -> int:
     """The bytes of an item as DynamoDB counts them: names and values."""
     keys = {PARTITION[key.table]: key.partition, SORT: key.item}
-    return sum(len(name.encode()) + _bytes(value) for name, value in {**item, **keys}.items())
+    return sum(
+        len(name.encode()) + _bytes(value) for name, value in {**item, **keys}.items()
+    )
 
 
 def _bytes(value: Attribute) -> int:
@@ -324,7 +342,9 @@ def _check_actions(actions: Sequence[Action]) -> None:
             _check_patch(action)
     weight = sum(size(a.key, _written(a)) for a in actions)
     if len(actions) > 1 and weight > LARGEST_TRANSACTION:
-        raise Rejected(f"{weight} bytes: a transaction has at most {LARGEST_TRANSACTION}")
+        raise Rejected(
+            f"{weight} bytes: a transaction has at most {LARGEST_TRANSACTION}"
+        )
 
 
 def _check_patch(patch: Patch) -> None:
@@ -361,7 +381,10 @@ def _check_item(key: Key, item: Item | None) -> None:
     for name, value in item.items():
         if not name:
             raise Rejected("an attribute has no name")
-        if not isinstance(value, str) and len(str(abs(value)).rstrip("0")) > MOST_DIGITS:
+        if (
+            not isinstance(value, str)
+            and len(str(abs(value)).rstrip("0")) > MOST_DIGITS
+        ):
             raise Rejected(f"{name}: a number has at most {MOST_DIGITS} digits")
     if size(key, item) > LARGEST_ITEM:
         raise Rejected(f"an item of {size(key, item)} bytes: at most {LARGEST_ITEM}")

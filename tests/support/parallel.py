@@ -57,5 +57,7 @@ def unit_of(nodeid: str) -> str:
 
 
 def _position(nodeid: str, folders: Sequence[str]) -> int:
-    matches = (number for number, folder in enumerate(folders) if nodeid.startswith(folder))
+    matches = (
+        number for number, folder in enumerate(folders) if nodeid.startswith(folder)
+    )
     return next(matches, len(folders))

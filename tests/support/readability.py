@@ -26,7 +26,8 @@ from infra import topology
 LONGEST_LINE = 100
 _GENERATED = {".venv", "node_modules", "cdk.out", "__pycache__", ".cache"}
 _RELATIVE_WORD = re.compile(
-    r"(what(ever)?|whether|whose|who(ever|m)?|that|how|when|where|which|why)\b", re.IGNORECASE
+    r"(what(ever)?|whether|whose|who(ever|m)?|that|how|when|where|which|why)\b",
+    re.IGNORECASE,
 )
 """A docstring that opens with one of these is a riddle: a clause without its sentence."""
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -133,14 +134,18 @@ def _count_file(counts: Counts, root: Path, path: Path) -> None:
     for block in cc_visit(source):
         for function in _functions_of(block):
             counts.branches += function.complexity
-            counts.complexities[f"{path.relative_to(root)}:{function.lineno}"] = function.complexity
+            counts.complexities[f"{path.relative_to(root)}:{function.lineno}"] = (
+                function.complexity
+            )
 
 
 def _count_node(counts: Counts, node: ast.AST) -> None:
     counts.comprehensions += isinstance(node, Comprehension)
     counts.lambdas += isinstance(node, ast.Lambda)
     if isinstance(node, Definition):
-        counts.function_lengths.append((node.end_lineno or node.lineno) - node.lineno + 1)
+        counts.function_lengths.append(
+            (node.end_lineno or node.lineno) - node.lineno + 1
+        )
         if not node.name.startswith("__"):
             counts.names.append(node.name)
     if isinstance(node, Definition | ast.ClassDef | ast.Module):
@@ -164,7 +169,9 @@ def _count_comments(source: str) -> int:
 
 def _figures(counts: Counts) -> dict[str, float]:
     one_word = [name for name in counts.names if "_" not in name.strip("_")]
-    relative = [text for text in counts.docstrings if _RELATIVE_WORD.match(text.strip())]
+    relative = [
+        text for text in counts.docstrings if _RELATIVE_WORD.match(text.strip())
+    ]
     thousand_lines = max(1, counts.lines) / 1000
     hundred_function_lines = max(1, sum(counts.function_lengths)) / 100
     values = (
@@ -183,7 +190,9 @@ def _figures(counts: Counts) -> dict[str, float]:
 
 
 def _most_complex(counts: Counts) -> str:
-    return max(counts.complexities, key=lambda place: counts.complexities[place], default="")
+    return max(
+        counts.complexities, key=lambda place: counts.complexities[place], default=""
+    )
 
 
 def _python_files(root: Path) -> list[Path]:
@@ -193,7 +202,9 @@ def _python_files(root: Path) -> list[Path]:
 
 def _modules(root: Path, package: str) -> dict[str, Path]:
     paths = [path for path in _python_files(root / package) if path.stem != "__init__"]
-    return {".".join(path.relative_to(root).with_suffix("").parts): path for path in paths}
+    return {
+        ".".join(path.relative_to(root).with_suffix("").parts): path for path in paths
+    }
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -216,7 +227,9 @@ def _package_arrows(root: Path, package: str) -> dict[str, set[str]]:
         if own == package:
             continue
         imported = [name.split(".") for name in _imports(path)]
-        packages = {parts[1] for parts in imported if parts[0] == package and len(parts) > 1}
+        packages = {
+            parts[1] for parts in imported if parts[0] == package and len(parts) > 1
+        }
         arrows.setdefault(own, set()).update(packages - {own})
     return {name: targets & arrows.keys() for name, targets in arrows.items()}
 

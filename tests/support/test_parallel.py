@@ -29,8 +29,14 @@ def test_it(number, request):
 @pytest.mark.parametrize(
     ("nodeid", "unit"),
     [
-        pytest.param("tests/http/test_a.py::test_x[1]", "tests/http/test_a.py", id="a file"),
-        pytest.param("tests/emulator/test_a.py::test_x", "tests/emulator/", id="one stack for all"),
+        pytest.param(
+            "tests/http/test_a.py::test_x[1]", "tests/http/test_a.py", id="a file"
+        ),
+        pytest.param(
+            "tests/emulator/test_a.py::test_x",
+            "tests/emulator/",
+            id="one stack for all",
+        ),
         pytest.param(
             "tests/properties/histories/test_a.py::test_x",
             "tests/properties/histories/test_a.py::test_x",
@@ -43,10 +49,22 @@ def test_a_test_belongs_to_a_unit_of_work(nodeid: str, unit: str | None) -> None
 
 
 def test_the_folders_that_take_longest_start_first() -> None:
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
     files = ["tests/unit/test_words.py", "tests/http/test_gateway.py"]
     listed = subprocess.run(
-        [*command, *files], cwd=topology.ROOT, capture_output=True, text=True, check=True
+        [*command, *files],
+        cwd=topology.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     tests = [line for line in listed.stdout.splitlines() if "::" in line]
     assert tests[0].startswith("tests/http/")
@@ -61,7 +79,9 @@ def test_a_unit_of_work_stays_on_one_worker(tmp_path: Path) -> None:
     _run_on_two_workers(tmp_path)
     workers = {
         (unit_of(nodeid), worker)
-        for nodeid, worker in map(str.split, (tmp_path / "told").read_text().splitlines())
+        for nodeid, worker in map(
+            str.split, (tmp_path / "told").read_text().splitlines()
+        )
     }
     assert sorted(unit for unit, _ in workers) == [
         "tests/emulator/",
@@ -86,7 +106,16 @@ def _run_on_two_workers(suite: Path) -> None:
     plugins = ["-p", "tests.support.parallel", "-p", "no:cacheprovider"]
     spread = ["-n2", "--no-loadscope-reorder", "--import-mode=importlib"]
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *plugins, *spread, "--rootdir", str(suite)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            *plugins,
+            *spread,
+            "--rootdir",
+            str(suite),
+        ],
         cwd=suite,
         env={**os.environ, "PYTHONPATH": f"{topology.FUNCTIONS}:{topology.ROOT}"},
         capture_output=True,

@@ -9,7 +9,14 @@ from itertools import count
 from typing import Any, TypeVar
 
 from hardlink.domain import commands, order_matching
-from hardlink.domain.commands import Anonymize, Consent, Identify, Track, Update, WriteCommand
+from hardlink.domain.commands import (
+    Anonymize,
+    Consent,
+    Identify,
+    Track,
+    Update,
+    WriteCommand,
+)
 from hardlink.domain.records import Table
 from hardlink.domain.sources import Sources
 from hardlink.domain.times import SECOND
@@ -103,16 +110,28 @@ class World:
     # -- clients' calls --------------------------------------------------------------------------
 
     def track(
-        self, session: str | None, *events: Mapping[str, Any], source: str = "move", **more: Any
+        self,
+        session: str | None,
+        *events: Mapping[str, Any],
+        source: str = "move",
+        **more: Any,
     ) -> Answer:
         """`POST /track`; without events: one `view` that happens now."""
         command = self._command(
-            Track, source, session, {"events": list(events or [{"type": "view"}]), **more}
+            Track,
+            source,
+            session,
+            {"events": list(events or [{"type": "view"}]), **more},
         )
         return self.service.track(self.service.call(source), command)
 
     def identify(
-        self, session: str | None, source: str = "move", *, ids: Mapping[str, Any], **more: Any
+        self,
+        session: str | None,
+        source: str = "move",
+        *,
+        ids: Mapping[str, Any],
+        **more: Any,
     ) -> Answer:
         """`POST /identify`."""
         command = self._command(Identify, source, session, {"ids": dict(ids), **more})
@@ -132,11 +151,18 @@ class World:
         self, session: str | None, tracking: str, source: str = "move", **more: Any
     ) -> Answer:
         """`POST /consent`."""
-        command = self._command(Consent, source, session, {"tracking": tracking, **more})
+        command = self._command(
+            Consent, source, session, {"tracking": tracking, **more}
+        )
         return self.service.consent(self.service.call(source), command)
 
     def order(
-        self, number: str, *, ids: Mapping[str, Any], time: int | None = None, **more: Any
+        self,
+        number: str,
+        *,
+        ids: Mapping[str, Any],
+        time: int | None = None,
+        **more: Any,
     ) -> Outcome:
         """Import an order from the shop's feed, placed a moment ago."""
         call = self.service.call("move")
@@ -147,7 +173,9 @@ class World:
             more.get("email", ids.get("email")),
         )
         properties = {"orderNumber": number, "total": more.get("total")}
-        return self.service.order(call, Purchase(said, call.project.parse_ids(ids), properties))
+        return self.service.order(
+            call, Purchase(said, call.project.parse_ids(ids), properties)
+        )
 
     # -- read calls ------------------------------------------------------------------------------
 
@@ -155,12 +183,16 @@ class World:
         """`GET /customers/{type}/{value}`."""
         return self.queries.read_customer(SPACE, type_, value)
 
-    def timeline(self, value: str, type_: str = "registered", **query: str) -> list[str]:
+    def timeline(
+        self, value: str, type_: str = "registered", **query: str
+    ) -> list[str]:
         """Read the IDs of a customer's stored events, newest first, from all pages."""
         sent = (e["id"] for e in self.events(value, type_, **query))
         return [id_ for id_ in sent if not id_.startswith("!")]
 
-    def events(self, value: str, type_: str = "registered", **query: str) -> list[Answer]:
+    def events(
+        self, value: str, type_: str = "registered", **query: str
+    ) -> list[Answer]:
         """Read a customer's events, newest first, from all pages."""
         found: list[Answer] = []
         while True:
@@ -180,7 +212,9 @@ class World:
 
     def session_events(self, session: str, **query: str) -> list[Answer]:
         """`GET /sessions/{id}/events`: the first page."""
-        found: list[Answer] = self.queries.read_session_events(SPACE, session, query.get)["events"]
+        found: list[Answer] = self.queries.read_session_events(
+            SPACE, session, query.get
+        )["events"]
         return found
 
     def unlink(self, session: str, evidence: str | None = None) -> Answer:
@@ -192,7 +226,9 @@ class World:
 
     def erase(self, value: str, type_: str = "registered") -> str:
         """`POST /customers/{type}/{value}/erase`: the receipt's ID."""
-        return str(self.administration.erase_customer(SPACE, type_, value)["erasure"]["id"])
+        return str(
+            self.administration.erase_customer(SPACE, type_, value)["erasure"]["id"]
+        )
 
     def erase_session(self, session: str) -> str:
         """`POST /sessions/{id}/erase`: the receipt's ID."""

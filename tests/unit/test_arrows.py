@@ -26,7 +26,15 @@ MAY_IMPORT = {
 """Packages of the library and the packages below them: imports point down."""
 SDK = {"boto3", "botocore", "aws_lambda_powertools"}
 KNOW_THE_SDK = {"storage/aws.py", "storage/dynamodb.py", "web/api_keys.py"}
-PURE = ("identity", "graph", "values", "times", "clock_skew", "records", "order_matching")
+PURE = (
+    "identity",
+    "graph",
+    "values",
+    "times",
+    "clock_skew",
+    "records",
+    "order_matching",
+)
 
 
 def imported_modules(path: Path) -> Iterator[str]:
@@ -60,7 +68,11 @@ def modules_loaded_by(statement: str) -> set[str]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return {name.split(".")[0] for name in done.stdout.split()}
@@ -76,15 +88,23 @@ def test_the_library_has_these_packages_and_no_others() -> None:
 def test_a_package_imports_only_packages_below_it(package: str) -> None:
     files = list((LIBRARY / package).rglob("*.py"))
     assert len(files) > 1, f"hardlink/{package} is empty"
-    allowed = {package, *MAY_IMPORT[package], *(ROOT_MODULES if package != "domain" else ())}
-    assert {path.name: over for path in files if (over := imported_packages(path) - allowed)} == {}
+    allowed = {
+        package,
+        *MAY_IMPORT[package],
+        *(ROOT_MODULES if package != "domain" else ()),
+    }
+    assert {
+        path.name: over for path in files if (over := imported_packages(path) - allowed)
+    } == {}
 
 
 def test_dialects_import_the_library_and_not_the_functions() -> None:
     files = list(DIALECTS.rglob("*.py"))
     assert len(files) > 1
     functions = {p.parent.name for p in topology.FUNCTIONS.glob("*/handler.py")}
-    assert [p.name for p in files if imported_roots(p) & {*functions, "infra", "tests"}] == []
+    assert [
+        p.name for p in files if imported_roots(p) & {*functions, "infra", "tests"}
+    ] == []
 
 
 def test_the_library_imports_neither_functions_nor_dialects() -> None:
@@ -94,7 +114,9 @@ def test_the_library_imports_neither_functions_nor_dialects() -> None:
 
 
 def test_only_the_clients_the_store_and_the_keys_know_the_sdk() -> None:
-    knowing = {p for p in LIBRARY.rglob("*.py") if imported_roots(p) & {"boto3", "botocore"}}
+    knowing = {
+        p for p in LIBRARY.rglob("*.py") if imported_roots(p) & {"boto3", "botocore"}
+    }
     assert {p.relative_to(LIBRARY).as_posix() for p in knowing} == KNOW_THE_SDK
 
 
@@ -110,7 +132,9 @@ def test_decisions_load_nothing_of_aws_and_no_validation(module: str) -> None:
     assert not loaded & {*SDK, "pydantic", "infra"}
 
 
-@pytest.mark.parametrize("module", ["services.service", "services.association", "queries.api"])
+@pytest.mark.parametrize(
+    "module", ["services.service", "services.association", "queries.api"]
+)
 def test_services_and_queries_load_nothing_of_aws(module: str) -> None:
     assert not modules_loaded_by(f"import hardlink.{module}") & SDK
 

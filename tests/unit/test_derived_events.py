@@ -64,10 +64,16 @@ def test_two_visits_with_other_events_between_them() -> None:
     ]
 
 
-def test_what_is_derived_says_where_the_visitor_came_from_and_from_which_event() -> None:
+def test_what_is_derived_says_where_the_visitor_came_from_and_from_which_event() -> (
+    None
+):
     """EX-16, seed 004: path and referrer on automatic events."""
     ping, start = visits([event(0, PING, "a")], 0)
-    assert start.body["properties"] == ping.body["properties"] == {"path": "/", "referrer": "there"}
+    assert (
+        start.body["properties"]
+        == ping.body["properties"]
+        == {"path": "/", "referrer": "there"}
+    )
     assert start.body["derived_from"] == "a"
     first = derived_events.first_session(start)
     assert (first.type, first.time) == ("first_session", 0)
@@ -111,4 +117,6 @@ def test_any_pings(pings: list[int], views: list[int], more: int) -> None:
     assert places == sorted(places, reverse=True)
     made = sorted(t for t in told(found) if t[1] in ("session_start", "session_end"))
     assert made == counted([t * SECOND for t in pings], now)
-    assert sorted(e.id for e in found if not e.id.startswith("!")) == sorted(e.id for e in events)
+    assert sorted(e.id for e in found if not e.id.startswith("!")) == sorted(
+        e.id for e in events
+    )

@@ -18,7 +18,18 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _INLINE_CODE = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*/?")
 _TEST = re.compile(r"([\w/]+\.py)::(\w+)")
-_FILE_TYPES = (".py", ".toml", ".md", ".txt", ".js", ".mjs", ".ts", ".tpl", ".css", ".html")
+_FILE_TYPES = (
+    ".py",
+    ".toml",
+    ".md",
+    ".txt",
+    ".js",
+    ".mjs",
+    ".ts",
+    ".tpl",
+    ".css",
+    ".html",
+)
 _IN_THE_BUCKET_OR_THE_BROWSER = {"sdk.js", "sdk.mjs", "exponea.min.js"}
 """Names of files that are served, not stored."""
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -34,7 +45,10 @@ def name_of(file: Path) -> str:
 def find_anchors(file: Path) -> set[str]:
     """List the anchors that GitHub makes of a document's headings."""
     headings = _HEADING.findall(documents.read_prose(file))
-    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    return {
+        re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+        for heading in headings
+    }
 
 
 def find_broken_links(file: Path) -> Iterator[str]:
@@ -64,7 +78,12 @@ def is_there(file: Path, text: str) -> bool:
 
     A file's name alone may lie anywhere below the document's folder, or in the tree.
     """
-    bases = [topology.ROOT, file.parent, topology.FUNCTIONS, topology.FUNCTIONS / "hardlink"]
+    bases = [
+        topology.ROOT,
+        file.parent,
+        topology.FUNCTIONS,
+        topology.FUNCTIONS / "hardlink",
+    ]
     if any(any(base.glob(text.rstrip("/"))) for base in bases):
         return True
     return "/" not in text and text in names_in_the_tree()
@@ -72,7 +91,9 @@ def is_there(file: Path, text: str) -> bool:
 
 @cache
 def names_in_the_tree() -> frozenset[str]:
-    folders = [topology.ROOT / name for name in ("functions", "infra", "tests", "events")]
+    folders = [
+        topology.ROOT / name for name in ("functions", "infra", "tests", "events")
+    ]
     return frozenset(path.name for folder in folders for path in folder.rglob("*"))
 
 
@@ -98,7 +119,11 @@ def test_every_file_named_in_backticks_is_there(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_every_test_named_in_backticks_is_there(file: Path) -> None:
-    tests = [found.groups() for text in find_inline_code(file) if (found := _TEST.fullmatch(text))]
+    tests = [
+        found.groups()
+        for text in find_inline_code(file)
+        if (found := _TEST.fullmatch(text))
+    ]
     missing = [
         f"{path}::{function}"
         for path, function in tests
@@ -112,14 +137,18 @@ def test_every_log_in_scenario_names_its_test() -> None:
     (scenarios,) = documents.find_tables("| scenario | outcome | test |")
     assert len(scenarios) >= 20
     assert [
-        scenario for scenario, _, test in scenarios if not _TEST.fullmatch(test.strip("`"))
+        scenario
+        for scenario, _, test in scenarios
+        if not _TEST.fullmatch(test.strip("`"))
     ] == []
 
 
 def test_every_function_is_in_the_table_of_functions() -> None:
     (rows,) = documents.find_tables("| function | routes |")
     named = {name for row in rows for name in _INLINE_CODE.findall(row[0])}
-    assert named == {path.parent.name for path in topology.FUNCTIONS.glob("*/handler.py")}
+    assert named == {
+        path.parent.name for path in topology.FUNCTIONS.glob("*/handler.py")
+    }
 
 
 def test_every_attribute_that_is_written_is_documented() -> None:
@@ -137,7 +166,9 @@ def written_attributes() -> set[str]:
         for node in ast.walk(function):
             for key in find_item_keys(node):
                 names.add(
-                    constants[key.id] if isinstance(key, ast.Name) else str(ast.literal_eval(key))
+                    constants[key.id]
+                    if isinstance(key, ast.Name)
+                    else str(ast.literal_eval(key))
                 )
     return names
 
@@ -145,7 +176,11 @@ def written_attributes() -> set[str]:
 def find_writers(path: Path) -> list[ast.FunctionDef]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return [f for f in functions if f.returns is not None and ast.unparse(f.returns) == "Item"]
+    return [
+        f
+        for f in functions
+        if f.returns is not None and ast.unparse(f.returns) == "Item"
+    ]
 
 
 def find_item_keys(node: ast.AST) -> list[ast.expr]:

@@ -16,7 +16,11 @@ from hardlink.services.erasure import Erasure
 from hardlink.services.erasure_sweep import ErasureSweep
 from hardlink.storage import keys
 
-ADA, BOB, MAIL = Node("registered", "ada"), Node("registered", "bob"), Node("email", "a@x.org")
+ADA, BOB, MAIL = (
+    Node("registered", "ada"),
+    Node("registered", "bob"),
+    Node("email", "a@x.org"),
+)
 
 
 def list_functions(owner: type | ModuleType) -> set[str]:
@@ -42,7 +46,12 @@ def test_every_state_can_be_left_or_is_an_end() -> None:
         before[transition.subject].add(transition.before)
         after[transition.subject].add(transition.after)
     ends = {subject: after[subject] - before[subject] for subject in after}
-    assert ends == {"node": {"erased"}, "session": {"swept"}, "order": set(), "receipt": {"done"}}
+    assert ends == {
+        "node": {"erased"},
+        "session": {"swept"},
+        "order": set(),
+        "receipt": {"done"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -54,7 +63,9 @@ def test_every_state_can_be_left_or_is_an_end() -> None:
     ],
     ids=["begun", "with its counts", "closed"],
 )
-def test_a_receipt_tells_its_state(receipt: dict[str, str | int | bool], state: str) -> None:
+def test_a_receipt_tells_its_state(
+    receipt: dict[str, str | int | bool], state: str
+) -> None:
     assert erasure_states.receipt_state(receipt) == state
 
 

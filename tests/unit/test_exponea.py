@@ -60,12 +60,16 @@ def test_no_commands(body: object) -> None:
 
 
 def test_at_most_50_commands() -> None:
-    assert len(requests.read_commands({"commands": [{"name": "system/time"}] * 50})) == 50
+    assert (
+        len(requests.read_commands({"commands": [{"name": "system/time"}] * 50})) == 50
+    )
     with pytest.raises(Invalid, match="at most 50"):
         requests.read_commands({"commands": [{"name": "system/time"}] * 51})
 
 
-@pytest.mark.parametrize("one", [None, 1, [], {}, {"name": 1}, {"name": "x", "data": []}])
+@pytest.mark.parametrize(
+    "one", [None, 1, [], {}, {"name": 1}, {"name": "x", "data": []}]
+)
 def test_a_command_that_is_none_does_not_keep_back_the_others(one: object) -> None:
     bad, good = requests.read_commands({"commands": [one, {"name": "system/time"}]})
     assert isinstance(bad, Invalid)
@@ -73,7 +77,9 @@ def test_a_command_that_is_none_does_not_keep_back_the_others(one: object) -> No
 
 
 @pytest.mark.parametrize("name", ["customers/events", "crm/events"])
-def test_an_event_in_the_words_of_the_tracking_api_and_of_the_web_sdk(name: str) -> None:
+def test_an_event_in_the_words_of_the_tracking_api_and_of_the_web_sdk(
+    name: str,
+) -> None:
     for type_ in ("event_type", "type"):
         found = translate(name, {**WHO, type_: "view", "properties": {"a": [1]}})
         assert found.event == {"type": "view", "properties": {"a": [1]}}
@@ -98,22 +104,37 @@ def test_a_command_names_a_visitor_or_is_refused(ids: Mapping[str, Any]) -> None
 
 
 def test_a_command_without_a_cookie_belongs_to_the_bulks_cookie() -> None:
-    assert translate("crm/events", {"customer_ids": {}, "type": "x"}, "new").cookie == "new"
+    assert (
+        translate("crm/events", {"customer_ids": {}, "type": "x"}, "new").cookie
+        == "new"
+    )
     assert translate("crm/events", {**WHO, "type": "x"}, "new").cookie == "c1"
 
 
 @pytest.mark.parametrize(
     ("data", "time"),
     [
-        pytest.param({"timestamp": 1533663283.5}, "2018-08-07T17:34:43.500000Z", id="seconds"),
         pytest.param(
-            {"timestamp": "2018-08-07T17:34:43Z"}, "2018-08-07T17:34:43.000000Z", id="iso"
+            {"timestamp": 1533663283.5}, "2018-08-07T17:34:43.500000Z", id="seconds"
+        ),
+        pytest.param(
+            {"timestamp": "2018-08-07T17:34:43Z"},
+            "2018-08-07T17:34:43.000000Z",
+            id="iso",
         ),
         pytest.param({"age": 4.0}, "2026-11-22T03:52:10.000000Z", id="age"),
         pytest.param({"age": 0.25}, "2026-11-22T03:52:13.750000Z", id="fraction"),
-        pytest.param({"age": -5.0}, "2026-11-22T03:52:14.000000Z", id="never later than now"),
-        pytest.param({"age": 1e300}, "1970-01-01T00:00:00.000000Z", id="never before all time"),
-        pytest.param({"age": 3, "timestamp": 1533663283}, "2018-08-07T17:34:40.000000Z", id="both"),
+        pytest.param(
+            {"age": -5.0}, "2026-11-22T03:52:14.000000Z", id="never later than now"
+        ),
+        pytest.param(
+            {"age": 1e300}, "1970-01-01T00:00:00.000000Z", id="never before all time"
+        ),
+        pytest.param(
+            {"age": 3, "timestamp": 1533663283},
+            "2018-08-07T17:34:40.000000Z",
+            id="both",
+        ),
     ],
 )
 def test_the_time_of_an_event(data: Mapping[str, Any], time: str) -> None:
@@ -139,14 +160,18 @@ def test_an_event_that_is_sent_again_has_the_same_id() -> None:
     first, again = event(age=0.1), event(age=5.1)
     assert first["id"] == again["id"]
     assert event(age=0.1, properties={"a": 1})["id"] != first["id"]
-    assert event(timestamp=1)["id"] == event(timestamp=1)["id"] != event(timestamp=2)["id"]
+    assert (
+        event(timestamp=1)["id"] == event(timestamp=1)["id"] != event(timestamp=2)["id"]
+    )
     assert "id" not in event()
 
 
 def test_of_two_alike_in_one_call_both_count() -> None:
     content_ids = ContentIds()
     data = {**WHO, "type": "add", "age": 0.1}
-    one, two = (translate("crm/events", data, content_ids=content_ids) for _ in range(2))
+    one, two = (
+        translate("crm/events", data, content_ids=content_ids) for _ in range(2)
+    )
     assert one.event is not None
     assert two.event is not None
     assert two.event["id"] == f"{one.event['id']}-2"
@@ -164,12 +189,16 @@ def test_an_update_in_both_vocabularies(name: str) -> None:
             "properties": {"vip": True},
             "time": 7,
         }
-        assert commands.build_update(translate(name, {**data, "timestamp": 9}))["time"] == 9
+        assert (
+            commands.build_update(translate(name, {**data, "timestamp": 9}))["time"]
+            == 9
+        )
 
 
 def test_a_campaign_click_is_an_event() -> None:
     found = translate(
-        "campaigns/clicks", {**WHO, "url": "https://x", "properties": {"platform": "iOS"}}
+        "campaigns/clicks",
+        {**WHO, "url": "https://x", "properties": {"platform": "iOS"}},
     )
     assert found.event == {
         "type": "campaign",
@@ -179,20 +208,26 @@ def test_a_campaign_click_is_an_event() -> None:
 
 def test_a_consent_is_an_event_and_a_value() -> None:
     """EX-27."""
-    properties = {"category": "newsletter", "action": "accept", "valid_until": "unlimited"}
+    properties = {
+        "category": "newsletter",
+        "action": "accept",
+        "valid_until": "unlimited",
+    }
     data = {**WHO, "event_type": "consent", "properties": properties, "timestamp": 7}
     assert translate("customers/events", data).consents == {
         "newsletter": {"action": "accept", "valid_until": "unlimited", "timestamp": 7.0}
     }
     for category, consents, told in (("tracking", {}, 1), ("other", {"other"}, 0)):
         found = translate(
-            "customers/events", {**data, "properties": {**properties, "category": category}}
+            "customers/events",
+            {**data, "properties": {**properties, "category": category}},
         )
         assert found.consents.keys() == set(consents)
         assert len(found.warnings) == told
     with pytest.raises(Invalid, match="a category, and an action"):
         translate(
-            "customers/events", {**WHO, "event_type": "consent", "properties": {"action": "x"}}
+            "customers/events",
+            {**WHO, "event_type": "consent", "properties": {"action": "x"}},
         )
 
 
@@ -204,13 +239,19 @@ def test_a_consent_is_an_event_and_a_value() -> None:
         ("customers", {**WHO, "properties": [1]}, "properties"),
         ("customers/events", {**WHO}, "event_type"),
         ("customers/events", {**WHO, "event_type": 7}, "event_type"),
-        ("customers/events", {**WHO, "event_type": "x", "timestamp": "soon"}, "timestamp"),
+        (
+            "customers/events",
+            {**WHO, "event_type": "x", "timestamp": "soon"},
+            "timestamp",
+        ),
         ("customers/events", {**WHO, "event_type": "x", "age": "old"}, "age"),
         ("customers/events", {**WHO, "event_type": "x", "age": True}, "age"),
         ("crm/nothing", WHO, "name"),
     ],
 )
-def test_a_fault_names_its_field(name: str, data: Mapping[str, Any], field: str) -> None:
+def test_a_fault_names_its_field(
+    name: str, data: Mapping[str, Any], field: str
+) -> None:
     with pytest.raises(Invalid) as raised:
         translate(name, data)
     assert raised.value.field == field
@@ -227,14 +268,16 @@ def test_neighbours_of_one_visitor_go_together_and_all_else_alone() -> None:
     assert body["session"] == {"id": "c1"}
     assert body["events"] == [view.event, view.event]
     assert not body["server_side"]
-    assert commands.build_track([translate("crm/events", {"ids": {"a": "b"}, "type": "x"})])[
-        "server_side"
-    ]
+    assert commands.build_track(
+        [translate("crm/events", {"ids": {"a": "b"}, "type": "x"})]
+    )["server_side"]
 
 
 def test_a_command_keeps_at_least_one_identifier() -> None:
     both = translate("customers", {"customer_ids": {"cookie": "c1", "registered": "0"}})
-    assert commands.without_identifier(both, "registered", PROJECT) == both._replace(ids={})
+    assert commands.without_identifier(both, "registered", PROJECT) == both._replace(
+        ids={}
+    )
     assert commands.without_identifier(both, "other", PROJECT) is None
     alone = translate("customers", {"customer_ids": {"registered": "0"}})
     assert commands.without_identifier(alone, "registered", PROJECT) is None
@@ -252,7 +295,10 @@ def clocked(ts: float, age: float, location: str = "/") -> RawCommands:
             "commands": [
                 IDS,
                 {"name": "system/time", "data": {"clientTS": ts}},
-                {"name": "crm/events", "data": {**ping, "properties": {"location": location}}},
+                {
+                    "name": "crm/events",
+                    "data": {**ping, "properties": {"location": location}},
+                },
             ]
         }
     )
@@ -280,7 +326,11 @@ def test_a_cookie_that_could_never_be_used_is_replaced(cookie: str) -> None:
     assert cookies.choose_cookies(named, cookie, (), "fresh") == ["fresh"]
 
 
-@given(st.floats(1.7e9, 1.9e9), st.floats(0, 3), st.sampled_from([-0.002, -0.001, 0, 0.001, 0.002]))
+@given(
+    st.floats(1.7e9, 1.9e9),
+    st.floats(0, 3),
+    st.sampled_from([-0.002, -0.001, 0, 0.001, 0.002]),
+)
 def test_a_first_bulk_that_is_sent_again_finds_the_cookie_of_the_first(
     ts: float, age: float, drift: float
 ) -> None:
@@ -292,12 +342,18 @@ def test_a_first_bulk_that_is_sent_again_finds_the_cookie_of_the_first(
     assert known in again
 
 
-def test_a_first_bulk_that_is_sent_again_gets_the_same_cookie_and_another_visitor_another() -> None:
+def test_a_first_bulk_that_is_sent_again_gets_the_same_cookie_and_another_visitor_another() -> (
+    None
+):
     first = new_cookies(clocked(1795319534.191, 0.1100001335144043), "Chrome")[0]
     assert first != "fresh"
     assert first in new_cookies(clocked(1795319539.203, 5.1220000334), "Chrome")
-    assert first not in new_cookies(clocked(1795319534.191, 0.1100001335144043), "Firefox")
-    assert first not in new_cookies(clocked(1795319534.391, 0.1100001335144043), "Chrome")
+    assert first not in new_cookies(
+        clocked(1795319534.191, 0.1100001335144043), "Firefox"
+    )
+    assert first not in new_cookies(
+        clocked(1795319534.391, 0.1100001335144043), "Chrome"
+    )
     assert first not in new_cookies(clocked(1795319534.191, 0.11, "/other"), "Chrome")
 
 
@@ -330,7 +386,9 @@ def test_commands_about_the_sdk_itself() -> None:
 
 
 def test_the_customer_that_the_sdk_was_started_with_is_identified() -> None:
-    answer, command = translate_bulk("system/ids", customer={"registered": "r", "cookie": "forged"})
+    answer, command = translate_bulk(
+        "system/ids", customer={"registered": "r", "cookie": "forged"}
+    )
     assert answer == Verdict(more={"data": {"registered": "r", "cookie": "cookie"}})
     assert command is not None
     assert (command.cookie, command.ids) == ("cookie", {"registered": "r"})
@@ -376,7 +434,9 @@ def test_results_as_each_family_has_them() -> None:
         (Busy("later"), 503, {"errors": ["later"]}),
     ],
 )
-def test_error_bodies(error: HardlinkError, status: int, body: Mapping[str, Any]) -> None:
+def test_error_bodies(
+    error: HardlinkError, status: int, body: Mapping[str, Any]
+) -> None:
     """EX-29."""
     answer = answers.answer_error(error)
     assert answer.status == status
@@ -389,7 +449,9 @@ def test_keys() -> None:
     assert credentials.parse_credentials("Token abc") == Credentials("public", "abc")
     assert credentials.parse_credentials(None, "abc") == Credentials("public", "abc")
     basic = base64.b64encode(b"id:se:cret").decode()
-    assert credentials.parse_credentials(f"Basic {basic}") == Credentials("private", "se:cret")
+    assert credentials.parse_credentials(f"Basic {basic}") == Credentials(
+        "private", "se:cret"
+    )
     for bad in (None, "", "Basic ***", "Digest x", "Bearer x", "Basic /w=="):
         with pytest.raises(Unauthorized, match="send a key"):
             credentials.parse_credentials(bad)

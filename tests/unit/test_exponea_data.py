@@ -41,9 +41,13 @@ def customer(*rows: tuple[str, int]) -> Customer:
         "shop",
         Node("registered", "gordon"),
         Record(State(rev=1, known=True, ids={"registered": "gordon", "loyalty": "l1"})),
-        tuple(Contribution(profile_node(f"p{name}"), ((0, end),), {}) for name, end in rows),
         tuple(
-            SessionRow(name, profile_node(f"p{name}"), n, n, n) for n, (name, _) in enumerate(rows)
+            Contribution(profile_node(f"p{name}"), ((0, end),), {})
+            for name, end in rows
+        ),
+        tuple(
+            SessionRow(name, profile_node(f"p{name}"), n, n, n)
+            for n, (name, _) in enumerate(rows)
         ),
         (Node("email", "b@x.org"), Node("email", "a@x.org")),
     )
@@ -53,7 +57,9 @@ def ids_of(found: Customer) -> dict[str, Any]:
     return Viewed(found, {}, PROJECT).ids
 
 
-def test_hard_ids_are_texts_and_soft_ones_lists_and_cookies_are_sessions_of_now() -> None:
+def test_hard_ids_are_texts_and_soft_ones_lists_and_cookies_are_sessions_of_now() -> (
+    None
+):
     rows = (("z", END), ("gone", 5), ("a", END), ("@registered=gordon", END))
     assert ids_of(customer(*rows)) == {
         "registered": "gordon",
@@ -69,19 +75,45 @@ def test_hard_ids_are_texts_and_soft_ones_lists_and_cookies_are_sessions_of_now(
     [
         pytest.param(None, False, id="never asked"),
         pytest.param({"action": "accept"}, True, id="no end"),
-        pytest.param({"action": "accept", "valid_until": "unlimited"}, True, id="unlimited"),
-        pytest.param({"action": "accept", "valid_until": NOW / SECOND + 1}, True, id="to come"),
-        pytest.param({"action": "accept", "valid_until": NOW // SECOND}, False, id="just over"),
-        pytest.param({"action": "accept", "valid_until": 10**11 - 1}, True, id="far in the future"),
-        pytest.param({"action": "accept", "valid_until": "1999999999"}, True, id="a text, to come"),
-        pytest.param({"action": "accept", "valid_until": "1500000000"}, False, id="a text, over"),
-        pytest.param({"action": "accept", "valid_until": "2099-01-01"}, True, id="ISO, to come"),
-        pytest.param({"action": "accept", "valid_until": "2019-01-01"}, False, id="ISO, over"),
-        pytest.param({"action": "accept", "valid_until": "some day"}, False, id="nobody can tell"),
-        pytest.param({"action": "accept", "valid_until": "nan"}, False, id="not a number"),
+        pytest.param(
+            {"action": "accept", "valid_until": "unlimited"}, True, id="unlimited"
+        ),
+        pytest.param(
+            {"action": "accept", "valid_until": NOW / SECOND + 1}, True, id="to come"
+        ),
+        pytest.param(
+            {"action": "accept", "valid_until": NOW // SECOND}, False, id="just over"
+        ),
+        pytest.param(
+            {"action": "accept", "valid_until": 10**11 - 1},
+            True,
+            id="far in the future",
+        ),
+        pytest.param(
+            {"action": "accept", "valid_until": "1999999999"},
+            True,
+            id="a text, to come",
+        ),
+        pytest.param(
+            {"action": "accept", "valid_until": "1500000000"}, False, id="a text, over"
+        ),
+        pytest.param(
+            {"action": "accept", "valid_until": "2099-01-01"}, True, id="ISO, to come"
+        ),
+        pytest.param(
+            {"action": "accept", "valid_until": "2019-01-01"}, False, id="ISO, over"
+        ),
+        pytest.param(
+            {"action": "accept", "valid_until": "some day"}, False, id="nobody can tell"
+        ),
+        pytest.param(
+            {"action": "accept", "valid_until": "nan"}, False, id="not a number"
+        ),
         pytest.param({"action": "accept", "valid_until": True}, False, id="true"),
         pytest.param({"action": "accept", "valid_until": [1]}, False, id="a list"),
-        pytest.param({"action": "reject", "valid_until": "unlimited"}, False, id="rejected"),
+        pytest.param(
+            {"action": "reject", "valid_until": "unlimited"}, False, id="rejected"
+        ),
         pytest.param({"valid_until": "unlimited"}, False, id="no action"),
         pytest.param("granted", True, id="in a word"),
         pytest.param("denied", False, id="denied in a word"),
@@ -89,7 +121,10 @@ def test_hard_ids_are_texts_and_soft_ones_lists_and_cookies_are_sessions_of_now(
     ],
 )
 def test_the_validity_of_a_consent(consent: object, *, valid: bool) -> None:
-    values = {"attributes": {}, "consents": {} if consent is None else {"news": consent}}
+    values = {
+        "attributes": {},
+        "consents": {} if consent is None else {"news": consent},
+    }
     asked = [{"type": "consent", "category": "news"}]
     viewed = Viewed(customer(), values, PROJECT)
     (found,) = data_answers.answer_attributes(asked, viewed, NOW).body["results"]
@@ -112,7 +147,10 @@ def test_the_validity_of_a_consent(consent: object, *, valid: bool) -> None:
 def test_the_customer_of_a_call(
     given: dict[str, Any], nodes: list[Node], session: str | None
 ) -> None:
-    assert data_requests.read_visitor({"customer_ids": given}, PROJECT) == (nodes, session)
+    assert data_requests.read_visitor({"customer_ids": given}, PROJECT) == (
+        nodes,
+        session,
+    )
 
 
 def test_columns_are_all_or_the_named_ones_with_identifiers_first() -> None:

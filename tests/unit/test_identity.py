@@ -8,9 +8,22 @@ from typing import Any
 import pytest
 
 from hardlink.domain import identity
-from hardlink.domain.changeset import MOST_LINKS, MOST_SOFT_LINKS, Decision, ForestSnapshot
+from hardlink.domain.changeset import (
+    MOST_LINKS,
+    MOST_SOFT_LINKS,
+    Decision,
+    ForestSnapshot,
+)
 from hardlink.domain.errors import Refused
-from hardlink.domain.graph import Entry, Node, Span, State, current_owner, fold_spans, profile_node
+from hardlink.domain.graph import (
+    Entry,
+    Node,
+    Span,
+    State,
+    current_owner,
+    fold_spans,
+    profile_node,
+)
 from hardlink.domain.identity import Claim, Policy, decide, look_up, undo
 
 HARD = frozenset({"registered", "loyalty"})
@@ -47,7 +60,10 @@ def claim(*ids: Node, policy: Policy = "move", said: int = NOW, **more: Any) -> 
 
 
 def decided(
-    facts: Facts, *ids: Node, histories: Mapping[Node, Sequence[Entry]] | None = None, **more: Any
+    facts: Facts,
+    *ids: Node,
+    histories: Mapping[Node, Sequence[Entry]] | None = None,
+    **more: Any,
 ) -> Decision:
     return decide(claim(*ids, **more), snapshot(facts, histories))
 
@@ -58,7 +74,15 @@ def linked(to: Node, said: int = 10) -> State:
 
 def entry(rev: int, link: Node | None = None, said: int = 0, **more: Any) -> Entry:
     return Entry(
-        rev, "r", more.pop("evidence", f"e{rev}"), rev, said or rev, "s", (P,), link, **more
+        rev,
+        "r",
+        more.pop("evidence", f"e{rev}"),
+        rev,
+        said or rev,
+        "s",
+        (P,),
+        link,
+        **more,
     )
 
 
@@ -66,13 +90,22 @@ def entry(rev: int, link: Node | None = None, said: int = 0, **more: Any) -> Ent
 
 
 @pytest.mark.parametrize("policy", ["move", "split", "refuse"])
-def test_a_profile_that_was_never_linked_brings_its_whole_history_along(policy: Policy) -> None:
+def test_a_profile_that_was_never_linked_brings_its_whole_history_along(
+    policy: Policy,
+) -> None:
     decision = decided({}, A, policy=policy)
     assert decision.customer == A
     assert decision.entries[P].rule == "first"
     assert decision.states[P].link == A
     assert decision.states[A].known
-    history = [entry(2, decision.entries[P].link, NOW, starts_span=decision.entries[P].starts_span)]
+    history = [
+        entry(
+            2,
+            decision.entries[P].link,
+            NOW,
+            starts_span=decision.entries[P].starts_span,
+        )
+    ]
     assert fold_spans(history)[0].start == 0
 
 
@@ -82,14 +115,21 @@ def test_a_profile_that_was_never_linked_brings_its_whole_history_along(policy: 
 @pytest.mark.parametrize(
     ("policy", "starts_span"),
     [
-        pytest.param("move", False, id="move: the newest span belongs to the new customer instead"),
+        pytest.param(
+            "move",
+            False,
+            id="move: the newest span belongs to the new customer instead",
+        ),
         pytest.param("split", True, id="split: a new span begins, what happened stays"),
     ],
 )
 def test_a_second_customer_on_a_profile(policy: Policy, *, starts_span: bool) -> None:
     decision = decided({P: linked(A), A: ROOT}, B, policy=policy)
     assert decision.states[P].link == B
-    assert (decision.entries[P].rule, decision.entries[P].starts_span) == (policy, starts_span)
+    assert (decision.entries[P].rule, decision.entries[P].starts_span) == (
+        policy,
+        starts_span,
+    )
 
 
 def test_refuse_a_second_customer_changes_nothing_and_says_to_anonymize() -> None:
@@ -106,7 +146,9 @@ def test_the_same_customer_again_changes_nothing(policy: Policy) -> None:
 
 
 @pytest.mark.parametrize("policy", ["move", "split", "refuse"])
-def test_who_was_known_by_a_soft_identifier_alone_gets_the_hard_one_whole(policy: Policy) -> None:
+def test_who_was_known_by_a_soft_identifier_alone_gets_the_hard_one_whole(
+    policy: Policy,
+) -> None:
     facts = {P: linked(X), X: ROOT}
     decision = decided(facts, A, policy=policy)
     assert decision.entries[P].rule == "known"
@@ -132,7 +174,9 @@ def test_a_soft_identifier_nobody_knows_sent_alone_is_a_new_customer() -> None:
     assert decision.children == ((X, P),)
 
 
-def test_a_soft_identifier_sent_alone_finds_its_owner_and_links_straight_to_it() -> None:
+def test_a_soft_identifier_sent_alone_finds_its_owner_and_links_straight_to_it() -> (
+    None
+):
     decision = decided({X: State(rev=1, owner=A, link=A), A: ROOT}, X)
     assert decision.customer == A
     assert decision.states[P].link == A
@@ -148,10 +192,14 @@ def test_a_soft_identifier_sent_with_a_hard_one_belongs_to_it() -> None:
     assert decision.states[P].link == A
 
 
-def test_who_was_known_by_a_soft_identifier_comes_along_when_its_hard_one_comes() -> None:
+def test_who_was_known_by_a_soft_identifier_comes_along_when_its_hard_one_comes() -> (
+    None
+):
     decision = decided({X: ROOT, P: linked(X)}, A, X)
     assert decision.states[X].link == A
-    assert P not in decision.entries  # its link to the soft identifier leads to the customer now
+    assert (
+        P not in decision.entries
+    )  # its link to the soft identifier leads to the customer now
 
 
 def test_a_customer_known_by_two_soft_identifiers_comes_along_by_either() -> None:
@@ -161,7 +209,9 @@ def test_a_customer_known_by_two_soft_identifiers_comes_along_by_either() -> Non
     assert decision.states[Y].owner == A
 
 
-def test_a_soft_identifier_of_another_customer_changes_owner_and_moves_no_history() -> None:
+def test_a_soft_identifier_of_another_customer_changes_owner_and_moves_no_history() -> (
+    None
+):
     decision = decided({X: State(rev=1, owner=B, link=B), B: ROOT}, A, X)
     assert decision.states[X].owner == A
     assert decision.states[X].link == B
@@ -174,14 +224,18 @@ def test_warnings_name_no_other_customer() -> None:
     assert "registered=b" not in decision.warnings[0]
 
 
-def test_of_several_soft_identifiers_sent_alone_the_first_known_one_says_who_it_is() -> None:
+def test_of_several_soft_identifiers_sent_alone_the_first_known_one_says_who_it_is() -> (
+    None
+):
     decision = decided({Y: State(rev=1, owner=A, link=A), A: ROOT}, X, Y)
     assert decision.customer == A
     assert decision.states[X].owner == A
     assert decision.states[X].link == A
 
 
-def test_two_soft_customers_sent_together_stay_two_until_a_hard_one_joins_them() -> None:
+def test_two_soft_customers_sent_together_stay_two_until_a_hard_one_joins_them() -> (
+    None
+):
     decision = decided({X: ROOT, Y: ROOT}, X, Y)
     assert decision.customer == X
     assert Y not in decision.states
@@ -190,7 +244,9 @@ def test_two_soft_customers_sent_together_stay_two_until_a_hard_one_joins_them()
     assert joined.states[X].link == joined.states[Y].link == A
 
 
-def test_who_was_known_by_a_soft_identifier_comes_along_with_one_that_has_a_hard_one() -> None:
+def test_who_was_known_by_a_soft_identifier_comes_along_with_one_that_has_a_hard_one() -> (
+    None
+):
     decision = decided({X: ROOT, Y: State(rev=1, owner=A, link=A), A: ROOT}, X, Y)
     assert decision.customer == A
     assert decision.states[X].link == A
@@ -238,7 +294,10 @@ def test_a_second_hard_type_nobody_has_becomes_the_customers() -> None:
 
 
 def test_a_second_hard_type_finds_the_customer_alone() -> None:
-    facts = {L: State(rev=1, owner=A), A: State(rev=3, known=True, ids={"loyalty": "l"})}
+    facts = {
+        L: State(rev=1, owner=A),
+        A: State(rev=3, known=True, ids={"loyalty": "l"}),
+    }
     assert decided(facts, L).customer == A
 
 
@@ -246,7 +305,10 @@ def test_a_second_hard_type_finds_the_customer_alone() -> None:
     ("facts", "ids", "at_fault"),
     [
         pytest.param(
-            {A: ROOT, L: ROOT}, (A, L), "loyalty", id="two known customers are never merged"
+            {A: ROOT, L: ROOT},
+            (A, L),
+            "loyalty",
+            id="two known customers are never merged",
         ),
         pytest.param(
             {A: State(rev=3, known=True, ids={"loyalty": "l"})},
@@ -255,14 +317,19 @@ def test_a_second_hard_type_finds_the_customer_alone() -> None:
             id="a customer has one value of a hard type",
         ),
         pytest.param(
-            {L: State(rev=1, owner=A), A: State(rev=3, known=True, ids={"loyalty": "l"})},
+            {
+                L: State(rev=1, owner=A),
+                A: State(rev=3, known=True, ids={"loyalty": "l"}),
+            },
             (B, L),
             "registered",
             id="two values of one hard type never meet in one customer",
         ),
     ],
 )
-def test_hard_identifiers_never_merge(facts: Facts, ids: tuple[Node, ...], at_fault: str) -> None:
+def test_hard_identifiers_never_merge(
+    facts: Facts, ids: tuple[Node, ...], at_fault: str
+) -> None:
     with pytest.raises(Refused) as refused:
         decided(facts, *ids)
     assert refused.value.field == f"ids.{at_fault}"
@@ -271,7 +338,10 @@ def test_hard_identifiers_never_merge(facts: Facts, ids: tuple[Node, ...], at_fa
 
 # -- late claims --------------------------------------------------------------------------------
 
-HISTORY = [entry(2, A, said=10, starts_span=True), entry(3, B, said=20, starts_span=True)]
+HISTORY = [
+    entry(2, A, said=10, starts_span=True),
+    entry(3, B, said=20, starts_span=True),
+]
 LATE: dict[Node, State] = {P: linked(B, said=20), A: ROOT, B: ROOT}
 C = Node("registered", "c")
 
@@ -279,9 +349,14 @@ C = Node("registered", "c")
 @pytest.mark.parametrize(
     ("said", "customer", "expected"),
     [
-        pytest.param(15, C, [(0, A), (15, C), (20, B)], id="between two links it has its stretch"),
         pytest.param(
-            5, C, [(0, C), (10, A), (20, B)], id="before the first it brings the start along"
+            15, C, [(0, A), (15, C), (20, B)], id="between two links it has its stretch"
+        ),
+        pytest.param(
+            5,
+            C,
+            [(0, C), (10, A), (20, B)],
+            id="before the first it brings the start along",
         ),
         pytest.param(10, A, None, id="said again it changes nothing"),
         pytest.param(15, A, None, id="of who it was then it changes nothing"),
@@ -298,7 +373,10 @@ def test_a_late_claim_under_split(
         return
     new = decision.entries[P]
     found = fold_spans(
-        [*HISTORY, entry(4, new.link, said=new.effective_at, starts_span=new.starts_span)]
+        [
+            *HISTORY,
+            entry(4, new.link, said=new.effective_at, starts_span=new.starts_span),
+        ]
     )
     assert [(span.start, span.target) for span in found] == expected
     assert decision.states[P].link == B
@@ -373,7 +451,9 @@ def test_the_number_of_links_is_capped() -> None:
 def test_the_number_of_links_of_a_day_is_capped(
     before: tuple[int, int], day: int, *, allowed: bool
 ) -> None:
-    there = State(rev=9, link=A, effective_at=10, links=5, day=before[0], links_that_day=before[1])
+    there = State(
+        rev=9, link=A, effective_at=10, links=5, day=before[0], links_that_day=before[1]
+    )
     facts = {P: there, A: ROOT}
     if allowed:
         found = decided(facts, B, day=day, links_a_day=2).states[P]
@@ -387,7 +467,12 @@ def test_the_number_of_links_of_a_day_is_capped(
 
 def test_a_late_link_counts_on_the_day_on_which_it_comes() -> None:
     there = State(rev=9, link=B, effective_at=10, links=2, day=7, links_that_day=2)
-    history = {P: [entry(1, A, said=2, starts_span=True), entry(2, B, said=10, starts_span=True)]}
+    history = {
+        P: [
+            entry(1, A, said=2, starts_span=True),
+            entry(2, B, said=10, starts_span=True),
+        ]
+    }
     other = Node("registered", "c")
     with pytest.raises(Refused, match="2 times today"):
         decided(
@@ -488,7 +573,13 @@ def test_undo_of_a_link_that_is_named_is_done_once() -> None:
 
 def test_undo_of_a_link_that_is_not_the_newest_is_refused() -> None:
     with pytest.raises(Refused, match="not the newest"):
-        undo(P, snapshot({P: linked(B)}, {P: [entry(2, A), entry(3, B)]}), HARD, NOW, "e2")
+        undo(
+            P,
+            snapshot({P: linked(B)}, {P: [entry(2, A), entry(3, B)]}),
+            HARD,
+            NOW,
+            "e2",
+        )
 
 
 def test_undo_where_nothing_is_linked_is_refused() -> None:
@@ -504,9 +595,13 @@ def test_undo_where_nothing_is_linked_is_refused() -> None:
     [
         pytest.param([], [], id="nothing linked, no span"),
         pytest.param(
-            [entry(2, A, 10, starts_span=True)], [(0, A)], id="the first span has no beginning"
+            [entry(2, A, 10, starts_span=True)],
+            [(0, A)],
+            id="the first span has no beginning",
         ),
-        pytest.param([entry(2, A, 10), entry(3, B, 20)], [(0, B)], id="a move replaces"),
+        pytest.param(
+            [entry(2, A, 10), entry(3, B, 20)], [(0, B)], id="a move replaces"
+        ),
         pytest.param(
             [entry(2, A, 10), entry(3, B, 20, starts_span=True)],
             [(0, A), (20, B)],
@@ -547,7 +642,10 @@ def test_the_owner_is_the_newest_that_was_not_undone() -> None:
 def test_neighbouring_spans_with_one_root_are_one() -> None:
     found = [Span(0, 10, X), Span(10, 20, A), Span(20, 30, B)]
     facts = {X: State(rev=1, link=A)}
-    assert identity.resolve_spans(found, snapshot(facts), HARD) == (Span(0, 20, A), Span(20, 30, B))
+    assert identity.resolve_spans(found, snapshot(facts), HARD) == (
+        Span(0, 20, A),
+        Span(20, 30, B),
+    )
 
 
 def test_a_look_up_finds_nobody_by_an_identifier_that_was_only_mentioned() -> None:

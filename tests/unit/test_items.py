@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardlink.domain.graph import Entry, Node, State, profile_node
-from hardlink.domain.records import Contribution, Key, MergeNotice, Record, Session, SessionRow
+from hardlink.domain.records import (
+    Contribution,
+    Key,
+    MergeNotice,
+    Record,
+    Session,
+    SessionRow,
+)
 from hardlink.domain.values import Value
 from hardlink.storage import items, keys
 
@@ -42,7 +49,10 @@ def test_a_session_comes_back() -> None:
                 links_that_day=2,
             ),
             5,
-            {("traits", "t"): Value(3, "1"), ("consents", "c"): Value(4, "", spilled=True)},
+            {
+                ("traits", "t"): Value(3, "1"),
+                ("consents", "c"): Value(4, "", spilled=True),
+            },
             denied=True,
         ),
     ],
@@ -58,7 +68,19 @@ def test_an_absent_node_is_one_nobody_mentioned() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        Entry(12, "split", "e", 5, 4, "web", (P, X), link=A, starts_span=True, owner=A, undone=9),
+        Entry(
+            12,
+            "split",
+            "e",
+            5,
+            4,
+            "web",
+            (P, X),
+            link=A,
+            starts_span=True,
+            owner=A,
+            undone=9,
+        ),
         Entry(1, "own", "e", 5, 4, "web", (X,), owner=A),
     ],
 )
@@ -72,14 +94,20 @@ def test_rows_under_a_root_come_back() -> None:
     key = keys.root_session("shop", A, row.session)
     assert items.decode_session_row(key, items.encode_session_row(row)) == row
     given = Contribution(
-        P, ((0, 5), (9, 12)), {("attributes", "a"): Value(1, "2")}, (X,), MergeNotice(3, 4, "web")
+        P,
+        ((0, 5), (9, 12)),
+        {("attributes", "a"): Value(1, "2")},
+        (X,),
+        MergeNotice(3, 4, "web"),
     )
     key = keys.node_contribution("shop", A, P)
     assert items.decode_contribution(key, items.encode_contribution(given)) == given
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_a_node_is_what_its_text_says_whatever_its_value(space_free: str, value: str) -> None:
+def test_a_node_is_what_its_text_says_whatever_its_value(
+    space_free: str, value: str
+) -> None:
     node = Node("type", space_free + value)
     assert Node.parse(str(node)) == node
     partition = keys.node_head("shop", node).partition
@@ -90,7 +118,9 @@ def test_a_node_is_what_its_text_says_whatever_its_value(space_free: str, value:
 def test_every_key_of_a_kind_lies_before_its_end_and_no_other_does(id_: str) -> None:
     key = keys.root_session("shop", A, id_).item.encode(errors="surrogatepass")
     assert b"s/" < key < keys.end_of_prefix("s/").encode()
-    assert keys.spilled_value("shop", A, ("traits", "t")).item > keys.end_of_prefix("s/")
+    assert keys.spilled_value("shop", A, ("traits", "t")).item > keys.end_of_prefix(
+        "s/"
+    )
 
 
 @given(st.integers(0, 10**16 - 2), st.integers(0, 10**16 - 2), st.text(), st.text())

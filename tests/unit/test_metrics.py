@@ -32,7 +32,9 @@ def test_counts_add_up_and_are_taken_once() -> None:
 
 
 def test_a_name_that_is_not_declared_is_an_error_that_says_which_are() -> None:
-    with pytest.raises(ValueError, match="'gordon' is not a metric: use one of events_stored"):
+    with pytest.raises(
+        ValueError, match="'gordon' is not a metric: use one of events_stored"
+    ):
         metrics.count(cast("Name", "gordon"))
 
 

@@ -29,7 +29,9 @@ CLAIM = OrderClaim("7", NOW, 1999, "g@x.org")
 PHONE, LAPTOP, OWN = profile_node("phone"), profile_node("laptop"), profile_node("own")
 
 
-def tracked_by(who: Node, claim: OrderClaim = CLAIM, *, tracked: bool = True) -> TrackedOrder:
+def tracked_by(
+    who: Node, claim: OrderClaim = CLAIM, *, tracked: bool = True
+) -> TrackedOrder:
     return TrackedOrder(who, who.value, "order=7", claim, tracked)
 
 
@@ -47,15 +49,26 @@ PROOF = Match("link", tracked_by(PHONE))
     ("one", "other", "same"),
     [
         pytest.param({"email": "a"}, {"email": "a"}, True, id="the address decides"),
-        pytest.param({"email": "a", "total": 1}, {"email": "a", "total": 2}, True, id="alone"),
-        pytest.param({"email": "a", "total": 1}, {"email": "b", "total": 1}, False, id="it does"),
-        pytest.param({"email": "a", "total": 1}, {"total": 1}, True, id="else the total"),
+        pytest.param(
+            {"email": "a", "total": 1}, {"email": "a", "total": 2}, True, id="alone"
+        ),
+        pytest.param(
+            {"email": "a", "total": 1}, {"email": "b", "total": 1}, False, id="it does"
+        ),
+        pytest.param(
+            {"email": "a", "total": 1}, {"total": 1}, True, id="else the total"
+        ),
         pytest.param({"total": 1}, {"total": 2}, False, id="which may differ"),
-        pytest.param({"email": "a"}, {"total": 2}, None, id="or neither can be compared"),
+        pytest.param(
+            {"email": "a"}, {"total": 2}, None, id="or neither can be compared"
+        ),
     ],
 )
 def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> None:
-    first, second = OrderClaim("7", NOW)._replace(**one), OrderClaim("7", 0)._replace(**other)
+    first, second = (
+        OrderClaim("7", NOW)._replace(**one),
+        OrderClaim("7", 0)._replace(**other),
+    )
     assert order_matching.claims_agree(first, second) is same
     assert order_matching.claims_agree(second, first) is same
 
@@ -65,7 +78,11 @@ def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> 
     [
         pytest.param(Order("7"), {}, CLAIM, STORE, id="a new one is stored"),
         pytest.param(
-            Order("7", 1, (tracked_by(PHONE),)), {}, CLAIM, KNOWN, id="sent again it is known"
+            Order("7", 1, (tracked_by(PHONE),)),
+            {},
+            CLAIM,
+            KNOWN,
+            id="sent again it is known",
         ),
         pytest.param(
             Order("7", 1, (tracked_by(PHONE, CLAIM._replace(total=1, email=None)),)),
@@ -156,8 +173,12 @@ def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> 
 def test_a_visitor_tracks_an_order(
     order: Order, roots: dict[str, Node], mine: OrderClaim, step: Match
 ) -> None:
-    found = order_matching.match_tracked(order, tracked_by(PHONE, mine), links(**roots), HARD)
-    assert found == (step if step.visitor is None else Match("link", tracked_by(PHONE, mine)))
+    found = order_matching.match_tracked(
+        order, tracked_by(PHONE, mine), links(**roots), HARD
+    )
+    assert found == (
+        step if step.visitor is None else Match("link", tracked_by(PHONE, mine))
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,9 +186,14 @@ def test_a_visitor_tracks_an_order(
     [
         pytest.param([], {}, STORE, id="never tracked: stored"),
         pytest.param([tracked_by(PHONE)], {}, PROOF, id="its visitor is found"),
-        pytest.param([tracked_by(PHONE)], {"phone": MAIL}, PROOF, id="known by an address alone"),
         pytest.param(
-            [tracked_by(PHONE)], {"phone": GORDON}, KNOWN, id="who is the customer already"
+            [tracked_by(PHONE)], {"phone": MAIL}, PROOF, id="known by an address alone"
+        ),
+        pytest.param(
+            [tracked_by(PHONE)],
+            {"phone": GORDON},
+            KNOWN,
+            id="who is the customer already",
         ),
         pytest.param(
             [tracked_by(PHONE)],
@@ -176,10 +202,16 @@ def test_a_visitor_tracks_an_order(
             id="no visitor is taken from another customer",
         ),
         pytest.param(
-            [tracked_by(PHONE, OrderClaim("7", NOW))], {}, STORE, id="a number proves nothing"
+            [tracked_by(PHONE, OrderClaim("7", NOW))],
+            {},
+            STORE,
+            id="a number proves nothing",
         ),
         pytest.param(
-            [tracked_by(PHONE, OrderClaim("7", NOW, 1))], {}, STORE, id="a forged one hides nothing"
+            [tracked_by(PHONE, OrderClaim("7", NOW, 1))],
+            {},
+            STORE,
+            id="a forged one hides nothing",
         ),
         pytest.param(
             [tracked_by(PHONE, OrderClaim("7", NOW, 1))],
@@ -194,7 +226,10 @@ def test_a_visitor_tracks_an_order(
             id="who says no less, is theirs",
         ),
         pytest.param(
-            [tracked_by(PHONE), tracked_by(LAPTOP)], {}, STORE, id="of two neither is proven"
+            [tracked_by(PHONE), tracked_by(LAPTOP)],
+            {},
+            STORE,
+            id="of two neither is proven",
         ),
         pytest.param(
             [tracked_by(LAPTOP, OrderClaim("7", NOW, 1999)), tracked_by(PHONE)],
@@ -209,14 +244,19 @@ def test_a_visitor_tracks_an_order(
             id="of another day: no proof",
         ),
         pytest.param([FEED], {"own": GORDON}, KNOWN, id="the feed's own event"),
-        pytest.param([FEED], {"own": MAIL}, STORE, id="the feed's own sessions are no visitors"),
+        pytest.param(
+            [FEED], {"own": MAIL}, STORE, id="the feed's own sessions are no visitors"
+        ),
     ],
 )
 def test_the_shop_reports_an_order(
     tracked: list[TrackedOrder], roots: dict[str, Node], step: Match
 ) -> None:
     order = Order("7", 1, tuple(tracked))
-    assert order_matching.match_shop_order(order, CLAIM, GORDON, links(**roots), HARD) == step
+    assert (
+        order_matching.match_shop_order(order, CLAIM, GORDON, links(**roots), HARD)
+        == step
+    )
 
 
 def test_a_report_with_another_identifier_adds_one() -> None:
@@ -225,10 +265,14 @@ def test_a_report_with_another_identifier_adds_one() -> None:
     assert order_matching.adds_identifiers(order, (GORDON, MAIL))
     assert not order_matching.adds_identifiers(order, (MAIL,))
     assert not order_matching.names_other_customer(order, (GORDON, MAIL), HARD)
-    assert order_matching.names_other_customer(Order("7", 1, (FEED,), REPORTED), (ALYX,), HARD)
+    assert order_matching.names_other_customer(
+        Order("7", 1, (FEED,), REPORTED), (ALYX,), HARD
+    )
 
 
-@pytest.mark.parametrize("number", ["undefined", "", "0", None, True, 1.5, "x" * 251, "a\nb"])
+@pytest.mark.parametrize(
+    "number", ["undefined", "", "0", None, True, 1.5, "x" * 251, "a\nb"]
+)
 def test_a_value_that_is_no_order_number(number: object) -> None:
     with pytest.raises(Invalid) as raised:
         order_matching.parse_claim(number, 0, None, None)
@@ -236,8 +280,12 @@ def test_a_value_that_is_no_order_number(number: object) -> None:
 
 
 def test_claims_are_comparable() -> None:
-    assert order_matching.parse_claim(100042, 5, 2185.85, None) == OrderClaim("100042", 5, 218585)
-    assert order_matching.parse_claim("x" * 250, 5, None, " ") == OrderClaim("x" * 250, 5)
+    assert order_matching.parse_claim(100042, 5, 2185.85, None) == OrderClaim(
+        "100042", 5, 218585
+    )
+    assert order_matching.parse_claim("x" * 250, 5, None, " ") == OrderClaim(
+        "x" * 250, 5
+    )
 
 
 @pytest.mark.parametrize(
@@ -256,7 +304,9 @@ def test_an_order_is_read_as_it_was_written(order: Order) -> None:
     key = keys.order_head("shop", order.number)
     claim: Any = {"number": order.number}
     expected = order._replace(
-        tracked=tuple(k._replace(claim=k.claim._replace(**claim)) for k in order.tracked),
+        tracked=tuple(
+            k._replace(claim=k.claim._replace(**claim)) for k in order.tracked
+        ),
         shop_order=order.shop_order
         and order.shop_order._replace(claim=order.shop_order.claim._replace(**claim)),
     )
@@ -269,12 +319,19 @@ def test_an_order_is_read_as_it_was_written(order: Order) -> None:
     [
         pytest.param(1e308, None, "total", id="a total that is none"),
         pytest.param(float("nan"), None, "total", id="nor is this"),
-        pytest.param(1, "e" * 257, "email", id="an address that has no room in the row"),
+        pytest.param(
+            1, "e" * 257, "email", id="an address that has no room in the row"
+        ),
         pytest.param(1, "a\x00@x.org", "email", id="nor one that can not be typed"),
     ],
 )
-def test_a_claim_that_can_not_be_parsed(total: float, email: str | None, wrong: str) -> None:
-    for field, beside in (("orderNumber", ""), ("events[0].order.number", "events[0].order.")):
+def test_a_claim_that_can_not_be_parsed(
+    total: float, email: str | None, wrong: str
+) -> None:
+    for field, beside in (
+        ("orderNumber", ""),
+        ("events[0].order.number", "events[0].order."),
+    ):
         with pytest.raises(Invalid) as raised:
             order_matching.parse_claim("7", 0, total, email, field)
         assert raised.value.field == f"{beside}{wrong}"
@@ -289,7 +346,11 @@ def test_an_address_is_compared_within_one_order_and_stands_in_none() -> None:
         order_matching.parse_claim(number, 5, None, "G@x.org").email or ""
         for number in ("7", "7", "8")
     ]
-    assert emails[0] == emails[1] == order_matching.parse_claim("7", 6, 1.0, "g@X.org ").email
+    assert (
+        emails[0]
+        == emails[1]
+        == order_matching.parse_claim("7", 6, 1.0, "g@X.org ").email
+    )
     assert emails[0] != emails[2]
     assert not any("x.org" in email for email in emails)
 

@@ -38,19 +38,28 @@ from tests.support.memory_store import MemoryStore
 SOURCES = Sources.from_declaration(
     {
         "projects": {
-            "shop": {"identifiers": {"registered": {"kind": "hard"}, "email": {"kind": "soft"}}}
+            "shop": {
+                "identifiers": {
+                    "registered": {"kind": "hard"},
+                    "email": {"kind": "soft"},
+                }
+            }
         },
         "sources": {"web": {"write_key": "key", "project": "shop", "policy": "split"}},
     }
 )
 NOW = 1_790_000_000 * times.SECOND
-CALL = Call("web", SOURCES.sources["web"], SOURCES.projects["shop"], NOW, "evidence", "split")
+CALL = Call(
+    "web", SOURCES.sources["web"], SOURCES.projects["shop"], NOW, "evidence", "split"
+)
 GORDON, EMAIL = Node("registered", "gordon"), Node("email", "g@x.com")
 P = profile_node("p")
 HEAD = keys.node_head("shop", P)
 
 
-def opened(store: MemoryStore, visit: Visit, replaces: Session | None = None) -> Opening:
+def opened(
+    store: MemoryStore, visit: Visit, replaces: Session | None = None
+) -> Opening:
     sessions = Sessions(store, lambda: "made")
     return sessions.plan_opening(CALL, LivingNodeReader(store, "shop"), visit, replaces)
 
@@ -71,7 +80,10 @@ def given(store: MemoryStore, node: Node, record: Record) -> None:
 def test_an_unknown_session_is_planned_with_a_new_profile() -> None:
     store = MemoryStore()
     opening = opened(store, Visit("s", profile="never-seen"))
-    assert (opening.session.profile, opening.is_new_profile) == (profile_node("made"), True)
+    assert (opening.session.profile, opening.is_new_profile) == (
+        profile_node("made"),
+        True,
+    )
     planned = actions_of(store, opening)
     assert planned[keys.session_head("shop", "s")].when == Absent()
     assert planned[keys.node_head("shop", profile_node("made"))].when == Absent()
@@ -86,7 +98,9 @@ def test_a_session_joins_the_profile_that_the_call_names_and_holds_it_still() ->
     assert actions_of(store, opening)[HEAD] == Check(HEAD, Rev(3))
 
 
-def test_a_forwarded_profile_counts_before_the_profile_of_the_call_but_only_if_it_exists() -> None:
+def test_a_forwarded_profile_counts_before_the_profile_of_the_call_but_only_if_it_exists() -> (
+    None
+):
     store = MemoryStore()
     given(store, P, Record(State(rev=1), NOW))
     visit = Visit("s", profile="p", forwarded_profile="other")
@@ -105,7 +119,9 @@ def test_the_session_of_a_visitor_who_opted_out_is_planned_as_denied() -> None:
 
 def test_a_session_in_place_of_an_erased_one_holds_the_erasure_still() -> None:
     store = MemoryStore()
-    erased = Session("s", P, "web", 0, 0, 0, erased=((0, NOW - 5),), is_erased=True, denied=True)
+    erased = Session(
+        "s", P, "web", 0, 0, 0, erased=((0, NOW - 5),), is_erased=True, denied=True
+    )
     opening = opened(store, Visit("s"), erased)
     assert opening.session.erased == ((0, NOW - 5),)
     assert opening.session.denied
@@ -143,7 +159,9 @@ def with_new_profile(store: MemoryStore) -> LivingNodeReader:
     return reader
 
 
-def test_opening_and_linking_a_session_is_one_transaction_with_every_item_once() -> None:
+def test_opening_and_linking_a_session_is_one_transaction_with_every_item_once() -> (
+    None
+):
     store = MemoryStore()
     sessions = Sessions(store, lambda: "p")
     reader = LivingNodeReader(store, "shop")
@@ -161,7 +179,9 @@ def test_opening_and_linking_a_session_is_one_transaction_with_every_item_once()
 
 
 def test_values_without_room_in_the_transaction_are_written_after_it() -> None:
-    values = {("attributes", f"a{n}"): Value(NOW, '"' + "x" * 2000 + '"') for n in range(50)}
+    values = {
+        ("attributes", f"a{n}"): Value(NOW, '"' + "x" * 2000 + '"') for n in range(50)
+    }
     plan = linked(with_new_profile(MemoryStore()), values)
     assert len(plan.actions) <= MOST_ACTIONS
     assert [len(portion) for portion in plan.later_values] == [20]
@@ -210,7 +230,10 @@ def parsed(*events: Any) -> Batch:
 
 def test_a_batch_has_a_verdict_for_every_event_in_order() -> None:
     batch = parsed(
-        {"type": "a", "id": "1"}, {"type": ""}, 5, {"type": "b", "options": {"save": False}}
+        {"type": "a", "id": "1"},
+        {"type": ""},
+        5,
+        {"type": "b", "options": {"save": False}},
     )
     assert [verdict.status for verdict in batch.verdicts] == [
         "stored",

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.prices import Prices, Usage, bill_duration, load_prices, per_million, sum_prices
+from tests.bench.prices import (
+    Prices,
+    Usage,
+    bill_duration,
+    load_prices,
+    per_million,
+    sum_prices,
+)
 
 ROUND = Prices(
     date="today",
     region="here",
-    million={"http_api_request": 1, "lambda_request": 2, "write_unit": 3, "read_unit": 4},
+    million={
+        "http_api_request": 1,
+        "lambda_request": 2,
+        "write_unit": 3,
+        "read_unit": 4,
+    },
     gigabyte={"lambda_second": 5, "log_infrequent": 6},
     month={},
 )
@@ -28,7 +40,9 @@ ROUND = Prices(
         (Usage(1), 0),
     ],
 )
-def test_a_million_events_cost_a_million_times_what_one_consumes(usage: Usage, usd: float) -> None:
+def test_a_million_events_cost_a_million_times_what_one_consumes(
+    usage: Usage, usd: float
+) -> None:
     assert sum_prices(usage, ROUND) == pytest.approx(usd)
 
 
@@ -57,4 +71,6 @@ def test_the_table_has_a_price_of_everything_its_date_and_its_region() -> None:
     prices = load_prices()
     assert prices.region == "us-east-1"
     assert prices.date[:2] == "20"
-    assert all(usd > 0 for usd in per_million(Usage(1, 1, 1, 1, 1, 1, 1), prices).values())
+    assert all(
+        usd > 0 for usd in per_million(Usage(1, 1, 1, 1, 1, 1, 1), prices).values()
+    )

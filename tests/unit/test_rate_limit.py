@@ -16,12 +16,20 @@ HALF = SECOND // 2
     ("rate", "times", "waits"),
     [
         pytest.param(2, [0, 0, 0], [0, 0, 1], id="two at once, not three"),
-        pytest.param(2, [0, 0, HALF, HALF], [0, 0, 0, 1], id="half a second brings one"),
+        pytest.param(
+            2, [0, 0, HALF, HALF], [0, 0, 0, 1], id="half a second brings one"
+        ),
         pytest.param(1, [0, SECOND, 2 * SECOND], [0, 0, 0], id="one a second"),
         pytest.param(1, [0, HALF, SECOND], [0, 1, 0], id="one too early takes nothing"),
-        pytest.param(2, [0, HOUR, HOUR, HOUR], [0, 0, 0, 1], id="an hour brings no more than two"),
-        pytest.param(1, [0, -HOUR, -HOUR], [0, 1, 1], id="a clock that goes back brings nothing"),
-        pytest.param(1, [0, -HOUR, SECOND], [0, 1, 0], id="nor does it take what was there"),
+        pytest.param(
+            2, [0, HOUR, HOUR, HOUR], [0, 0, 0, 1], id="an hour brings no more than two"
+        ),
+        pytest.param(
+            1, [0, -HOUR, -HOUR], [0, 1, 1], id="a clock that goes back brings nothing"
+        ),
+        pytest.param(
+            1, [0, -HOUR, SECOND], [0, 1, 0], id="nor does it take what was there"
+        ),
     ],
 )
 def test_a_bucket(rate: int, times: list[int], waits: list[int]) -> None:

@@ -63,13 +63,18 @@ def test_a_long_line_is_counted(tree: Path) -> None:
     assert readability.measure(tree)[0]["lines over 100 characters"] == 1
 
 
-@pytest.mark.parametrize(("value", "is_met"), [(14, False), (15, True), (40, True), (41, False)])
+@pytest.mark.parametrize(
+    ("value", "is_met"), [(14, False), (15, True), (40, True), (41, False)]
+)
 def test_a_goal_is_a_range(value: float, *, is_met: bool) -> None:
     assert Goal("comments", 40, 15).is_met(value) == is_met
 
 
 def test_floors_and_arrows_are_counted_between_packages(tmp_path: Path) -> None:
-    for package, imports in {"web": "from lib.domain import times", "domain": "import os"}.items():
+    for package, imports in {
+        "web": "from lib.domain import times",
+        "domain": "import os",
+    }.items():
         folder = tmp_path / "lib" / package
         folder.mkdir(parents=True)
         (folder / "times.py").write_text(f"{imports}\n")

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from hardlink.domain import changeset, commands, identifiers, signed_identity, sources, values
+from hardlink.domain import (
+    changeset,
+    commands,
+    identifiers,
+    signed_identity,
+    sources,
+    values,
+)
 from hardlink.domain.times import MINUTE, SECOND
 from hardlink.web import api_keys, request
 from infra import routes, topology

@@ -45,14 +45,18 @@ def test_a_body_that_api_gateway_encoded_is_decoded() -> None:
 
 def test_a_zipped_body_is_unzipped() -> None:
     encoded = base64.b64encode(gzip.compress(b'{"a":1}')).decode()
-    zipped = http_request(encoded, isBase64Encoded=True, headers={"content-encoding": "gzip"})
+    zipped = http_request(
+        encoded, isBase64Encoded=True, headers={"content-encoding": "gzip"}
+    )
     assert zipped.json == {"a": 1}
 
 
 def test_a_zip_bomb_is_too_large() -> None:
     bomb = base64.b64encode(gzip.compress(b" " * 50_000_000)).decode()
     with pytest.raises(TooLarge):
-        _ = http_request(bomb, isBase64Encoded=True, headers={"content-encoding": "gzip"}).json
+        _ = http_request(
+            bomb, isBase64Encoded=True, headers={"content-encoding": "gzip"}
+        ).json
 
 
 def test_a_body_above_5_mib_is_too_large() -> None:
@@ -62,7 +66,17 @@ def test_a_body_above_5_mib_is_too_large() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [None, "", "{", "[object Object]", "NaN", "[1e999]", "[-Infinity]", "[" * 100_000, "1" * 5000],
+    [
+        None,
+        "",
+        "{",
+        "[object Object]",
+        "NaN",
+        "[1e999]",
+        "[-Infinity]",
+        "[" * 100_000,
+        "1" * 5000,
+    ],
 )
 def test_what_is_no_json_is_a_clear_error(body: str | None) -> None:
     with pytest.raises(Invalid, match="the body is not valid JSON") as invalid:
@@ -99,7 +113,9 @@ def test_a_gzip_body_has_some_members_and_no_more() -> None:
         request.decompress_gzip(gzip.compress(b"1") * 101)
 
 
-@pytest.mark.parametrize("raw", [b"no gzip at all", gzip.compress(b'{"a":1}', mtime=0)[:-9]])
+@pytest.mark.parametrize(
+    "raw", [b"no gzip at all", gzip.compress(b'{"a":1}', mtime=0)[:-9]]
+)
 def test_a_broken_zip_is_a_clear_error(raw: bytes) -> None:
     event = {"isBase64Encoded": True, "headers": {"content-encoding": "gzip"}}
     with pytest.raises(Invalid, match="gzip"):
@@ -131,7 +147,9 @@ def test_an_answer_is_json_and_can_be_quoted() -> None:
     ("error", "status"),
     [(Invalid("m", "f"), 400), (Refused("m", "f"), 409), (Busy("m", "f"), 503)],
 )
-def test_an_error_is_an_answer_with_code_message_and_field(error: Any, status: int) -> None:
+def test_an_error_is_an_answer_with_code_message_and_field(
+    error: Any, status: int
+) -> None:
     answer = respond(error)
     assert answer["statusCode"] == status
     assert json.loads(answer["body"])["error"] == {
@@ -155,8 +173,12 @@ def test_a_fault_of_ours_is_told_by_its_kind_and_place_alone() -> None:
     assert "KeyError: " not in "".join(traceback.format_exception(found.value))
 
 
-def test_the_log_holds_nothing_that_a_caller_sent(capsys: pytest.CaptureFixture[str]) -> None:
-    event = http_request('{"secret":"gordon"}', headers={"authorization": "Bearer k"})._event
+def test_the_log_holds_nothing_that_a_caller_sent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    event = http_request(
+        '{"secret":"gordon"}', headers={"authorization": "Bearer k"}
+    )._event
 
     @entrypoint
     def handler(read: Request) -> Answer:

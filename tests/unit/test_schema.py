@@ -18,7 +18,9 @@ BODY = schema.object_validator(
         "id": schema.optional(IDENTIFIER),
         "properties": schema.defaulted(OBJECT, dict),
         "events": schema.defaulted(core.list_schema(ANY), list),
-        "price": schema.optional(core.float_schema(strict=True, allow_inf_nan=False, ge=0, lt=10)),
+        "price": schema.optional(
+            core.float_schema(strict=True, allow_inf_nan=False, ge=0, lt=10)
+        ),
         "count": schema.optional(core.int_schema(strict=True, gt=0, le=9)),
         "consent": schema.optional(core.literal_schema(["granted", "denied"])),
         "label": schema.optional(core.str_schema(min_length=2, max_length=3)),
@@ -73,7 +75,9 @@ def test_an_alias_is_the_name_in_the_body() -> None:
         ("saveEvents", [], "must be true or false"),
     ],
 )
-def test_an_error_says_what_the_field_must_be(field: str, value: object, message: str) -> None:
+def test_an_error_says_what_the_field_must_be(
+    field: str, value: object, message: str
+) -> None:
     with pytest.raises(Invalid) as error:
         validate(**{field: value})
     assert (error.value.field, error.value.message) == (field, message)
@@ -86,7 +90,9 @@ def test_a_missing_field_is_named_after_the_prefix() -> None:
 
 
 @pytest.mark.parametrize(("prefix", "field"), [("", None), ("events[0].", "events[0]")])
-def test_a_body_that_is_not_an_object_is_at_fault_itself(prefix: str, field: str | None) -> None:
+def test_a_body_that_is_not_an_object_is_at_fault_itself(
+    prefix: str, field: str | None
+) -> None:
     with pytest.raises(Invalid, match="must be an object") as error:
         schema.validate(BODY, [], prefix)
     assert error.value.field == field
@@ -94,7 +100,11 @@ def test_a_body_that_is_not_an_object_is_at_fault_itself(prefix: str, field: str
 
 def test_a_field_within_an_object_is_named_by_its_path() -> None:
     nested = schema.object_validator(
-        {"order": schema.required(core.typed_dict_schema({"number": schema.required(TEXT)}))}
+        {
+            "order": schema.required(
+                core.typed_dict_schema({"number": schema.required(TEXT)})
+            )
+        }
     )
     with pytest.raises(Invalid) as error:
         schema.validate(nested, {"order": {}})

@@ -133,7 +133,9 @@ def test_a_message_is_a_command(
 ) -> None:
     found = one(**message)
     assert found.command is command
-    body_of_command = {name: value for name, value in found.body.items() if name != "events"}
+    body_of_command = {
+        name: value for name, value in found.body.items() if name != "events"
+    }
     assert body_of_command == {"traits": {}, **body} if command is Track else body
     assert found.renames == (message["type"] == "alias")
 
@@ -194,11 +196,28 @@ _ODD: st.SearchStrategy[Any] = st.sampled_from(
         [{}],
     ]
 )
-_VALUES = st.one_of(_ODD, st.dictionaries(st.sampled_from(["email", "größe", "a", ""]), _ODD))
-_NAMES = ["anonymousId", "userId", "previousId", "groupId", "event", "messageId", "timestamp"]
+_VALUES = st.one_of(
+    _ODD, st.dictionaries(st.sampled_from(["email", "größe", "a", ""]), _ODD)
+)
+_NAMES = [
+    "anonymousId",
+    "userId",
+    "previousId",
+    "groupId",
+    "event",
+    "messageId",
+    "timestamp",
+]
 _NAMES += ["originalTimestamp", "properties", "traits", "context", "name", "category"]
 _POSTHOGS = ["event", "distinct_id", "properties", "timestamp", "uuid", "$set"]
-_INSIDE = ["distinct_id", "alias", "$set", "$anon_distinct_id", "$device_id", "$is_identified"]
+_INSIDE = [
+    "distinct_id",
+    "alias",
+    "$set",
+    "$anon_distinct_id",
+    "$device_id",
+    "$is_identified",
+]
 _SPECIAL = ["$identify", "$create_alias", "$set", "$set_once", "$groupidentify", "a"]
 _MESSAGES = st.builds(
     lambda kind, more: {"type": kind, **more},
@@ -225,10 +244,17 @@ def test_whatever_a_message_says_it_is_a_command_or_a_fault(
 ) -> None:
     batch = Batch(call[0], {}, posthog=call[1])
     found, faults = translate_batch(batch, PROJECT)
-    spoken_of = {number for one in found for number in one.numbers} | {f.number for f in faults}
-    silent = [batch.messages[n] for n in range(len(batch.messages)) if n not in spoken_of]
+    spoken_of = {number for one in found for number in one.numbers} | {
+        f.number for f in faults
+    }
+    silent = [
+        batch.messages[n] for n in range(len(batch.messages)) if n not in spoken_of
+    ]
     for message in silent:  # an alias of oneself is so already
-        assert "alias" in (message.get("type"), str(message.get("event")).removeprefix("$create_"))
+        assert "alias" in (
+            message.get("type"),
+            str(message.get("event")).removeprefix("$create_"),
+        )
     for chain in build_chains(found):
         for one in chain:
             with suppress(HardlinkError):
@@ -239,18 +265,33 @@ def test_whatever_a_message_says_it_is_a_command_or_a_fault(
 # -- the order of commands ----------------------------------------------------------------------
 
 
-def track(session: str | None = None, user: str | None = None, **more: Any) -> dict[str, Any]:
-    return {"type": "track", "event": "A", "anonymousId": session, "userId": user, **more}
+def track(
+    session: str | None = None, user: str | None = None, **more: Any
+) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "event": "A",
+        "anonymousId": session,
+        "userId": user,
+        **more,
+    }
 
 
 def identify(session: str | None, user: str, **traits: str) -> dict[str, Any]:
-    return {"type": "identify", "anonymousId": session, "userId": user, "traits": traits}
+    return {
+        "type": "identify",
+        "anonymousId": session,
+        "userId": user,
+        "traits": traits,
+    }
 
 
 @pytest.mark.parametrize(
     ("batch", "chains"),
     [
-        pytest.param([track("s")] * 3, [[[0, 1, 2]]], id="one visitor's events are one command"),
+        pytest.param(
+            [track("s")] * 3, [[[0, 1, 2]]], id="one visitor's events are one command"
+        ),
         pytest.param(
             [track("s"), track("t"), track("s"), track("t")],
             [[[0, 2]], [[1, 3]]],
@@ -282,7 +323,11 @@ def identify(session: str | None, user: str, **traits: str) -> dict[str, Any]:
             id="whether the previous ID is a customer is seen after what came before",
         ),
         pytest.param(
-            [track("s", "u"), track("s", "u", type="group", groupId="g"), track("s", "u")],
+            [
+                track("s", "u"),
+                track("s", "u", type="group", groupId="g"),
+                track("s", "u"),
+            ],
             [[[0], [1], [2]]],
             id="a trait is said at its place",
         ),
@@ -291,7 +336,11 @@ def identify(session: str | None, user: str, **traits: str) -> dict[str, Any]:
             [[[0], [1]]],
             id="errors name the field of their own message",
         ),
-        pytest.param([track("s")] * 501, [[[*range(500)], [500]]], id="a command takes 500 events"),
+        pytest.param(
+            [track("s")] * 501,
+            [[[*range(500)], [500]]],
+            id="a command takes 500 events",
+        ),
     ],
 )
 def test_commands_about_one_visitor_or_customer_keep_their_order(
@@ -325,10 +374,14 @@ BOTH = {"ids": {"registered": "u", "email": "a@b.c"}, "properties": {"a": 1, "b"
     ("error", "changed"),
     [
         pytest.param(
-            Invalid("m", "properties.b"), {"properties": {"a": 1}}, id="the value at fault"
+            Invalid("m", "properties.b"),
+            {"properties": {"a": 1}},
+            id="the value at fault",
         ),
         pytest.param(Invalid("m", "properties"), {"properties": {}}, id="values"),
-        pytest.param(Invalid("m", "ids.email"), {"ids": {"registered": "u"}}, id="an address"),
+        pytest.param(
+            Invalid("m", "ids.email"), {"ids": {"registered": "u"}}, id="an address"
+        ),
         pytest.param(Refused("m"), {"ids": {"registered": "u"}}, id="what is refused"),
     ],
 )
@@ -377,9 +430,13 @@ def test_busy_is_raised_after_all_other_commands() -> None:
     """The client sends all of it again: nothing of it may be under way still."""
     service = Busily()
     name, source, project = SOURCES.resolve_key("move")
-    found = read(track("busy"), *(track(f"s{n}") for n in range(20)), identify("busy", "u"))
+    found = read(
+        track("busy"), *(track(f"s{n}") for n in range(20)), identify("busy", "u")
+    )
     with pytest.raises(Busy):
-        Executor(cast("Service", service)).execute(Call(name, source, project, 0, "e"), found)
+        Executor(cast("Service", service)).execute(
+            Call(name, source, project, 0, "e"), found
+        )
     assert sorted(service.asked) == sorted(["busy", *(f"s{n}" for n in range(20))])
 
 
@@ -418,7 +475,13 @@ def test_an_error_in_the_words_of_every_client(
     error: HardlinkError, status: int, code: str
 ) -> None:
     answer = answers.answer_error(error)
-    told = {"success": False, "code": code, "message": "f: m", "detail": "f: m", "field": "f"}
+    told = {
+        "success": False,
+        "code": code,
+        "message": "f: m",
+        "detail": "f: m",
+        "field": "f",
+    }
     assert (answer.status, answer.body) == (status, told)
 
 
@@ -427,7 +490,9 @@ def test_all_that_has_no_room_is_left_out_at_once() -> None:
     known = {f"a{n}": n for n in range(250)}
     world.identify("s", "split", ids={"registered": "k"}, properties=known)
     traits = {f"b{n}": n for n in range(250)}
-    said_now = read({"type": "identify", "userId": "k", "anonymousId": "s", "traits": traits})
+    said_now = read(
+        {"type": "identify", "userId": "k", "anonymousId": "s", "traits": traits}
+    )
     asked: list[int] = []
     get = world.store.get
 
@@ -437,7 +502,9 @@ def test_all_that_has_no_room_is_left_out_at_once() -> None:
 
     world.store.get = counted  # type: ignore[method-assign]
     outcome = Executor(world.service).execute(world.service.call("split"), said_now)
-    assert [fault.field for fault in outcome.faults] == [f"traits.b{n}" for n in range(5, 250)]
+    assert [fault.field for fault in outcome.faults] == [
+        f"traits.b{n}" for n in range(5, 250)
+    ]
     assert len(asked) < 20
     world.settle()
     kept = world.customer("k")["attributes"]

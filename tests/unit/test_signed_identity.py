@@ -40,11 +40,15 @@ def signed(**claims: Any) -> str:
 def forged(header: Mapping[str, Any], claims: object, signature: bytes = b"x") -> str:
     """A token of these parts, whether they fit together or not."""
     parts = (json.dumps(header).encode(), json.dumps(claims).encode(), signature)
-    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+    return ".".join(
+        base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts
+    )
 
 
 def prove(sent: object, *ids: Node, keys: tuple[str, ...] = (KEY,)) -> None:
-    signed_identity.verify_identifiers(sent, ids or (GORDON,), PROJECT, keys, NOW * SECOND)
+    signed_identity.verify_identifiers(
+        sent, ids or (GORDON,), PROJECT, keys, NOW * SECOND
+    )
 
 
 CLAIMS = {"sub": "gordon", "exp": NOW + 60}
@@ -54,19 +58,37 @@ CLAIMS = {"sub": "gordon", "exp": NOW + 60}
     ("sent", "ids"),
     [
         pytest.param(signed(), [GORDON], id="the customer that it is for"),
-        pytest.param(signed(), [GORDON, EMAIL], id="an address is the customer's own word"),
-        pytest.param(signed(email="Gordon@blackmesa.com "), [GORDON, EMAIL], id="a claim agrees"),
-        pytest.param(signed(loyalty="77"), [GORDON, LOYALTY], id="another hard ID is a claim"),
+        pytest.param(
+            signed(), [GORDON, EMAIL], id="an address is the customer's own word"
+        ),
+        pytest.param(
+            signed(email="Gordon@blackmesa.com "), [GORDON, EMAIL], id="a claim agrees"
+        ),
+        pytest.param(
+            signed(loyalty="77"), [GORDON, LOYALTY], id="another hard ID is a claim"
+        ),
         pytest.param(signed(loyalty="77"), [LOYALTY], id="the claim alone"),
         pytest.param(
-            signed(sub="77", typ="loyalty"), [LOYALTY], id="typ says of which type sub is"
+            signed(sub="77", typ="loyalty"),
+            [LOYALTY],
+            id="typ says of which type sub is",
         ),
         pytest.param(signed(exp=NOW - 29), [GORDON], id="expired within the leeway"),
-        pytest.param(signed(nbf=NOW + 29), [GORDON], id="not yet valid within the leeway"),
-        pytest.param(signed(iat=NOW + 29), [GORDON], id="signed in a moment, within the leeway"),
+        pytest.param(
+            signed(nbf=NOW + 29), [GORDON], id="not yet valid within the leeway"
+        ),
+        pytest.param(
+            signed(iat=NOW + 29), [GORDON], id="signed in a moment, within the leeway"
+        ),
         pytest.param(signed(exp=NOW + 0.5), [GORDON], id="a fraction of a second"),
-        pytest.param(signed(aud="shop", iss="shop", jti="1"), [GORDON], id="the shop's own claims"),
-        pytest.param(token(CLAIMS, headers={"kid": "1"}), [GORDON], id="a kid is not looked at"),
+        pytest.param(
+            signed(aud="shop", iss="shop", jti="1"),
+            [GORDON],
+            id="the shop's own claims",
+        ),
+        pytest.param(
+            token(CLAIMS, headers={"kid": "1"}), [GORDON], id="a kid is not looked at"
+        ),
         pytest.param(token(CLAIMS, key=SECOND_KEY), [GORDON], id="the key before"),
     ],
 )
@@ -88,33 +110,57 @@ def test_it_proves(sent: str, ids: list[Node]) -> None:
         pytest.param(signed(exp=float("inf")), "exp", id="an expiry that never comes"),
         pytest.param(signed(exp=10**400), "exp", id="an expiry beyond all numbers"),
         pytest.param(signed(nbf=None), "nbf", id="a time that is null"),
-        pytest.param(signed(sub="barney"), "another 'registered'", id="another customer"),
-        pytest.param(signed(sub="Gordon"), "another 'registered'", id="another spelling"),
-        pytest.param(signed(sub=""), "registered", id="an empty customer"),
-        pytest.param(signed(sub="undefined"), "registered", id="a customer who is nobody"),
         pytest.param(
-            signed(typ="loyalty"), "has no claim 'registered'", id="an ID of another type"
+            signed(sub="barney"), "another 'registered'", id="another customer"
+        ),
+        pytest.param(
+            signed(sub="Gordon"), "another 'registered'", id="another spelling"
+        ),
+        pytest.param(signed(sub=""), "registered", id="an empty customer"),
+        pytest.param(
+            signed(sub="undefined"), "registered", id="a customer who is nobody"
+        ),
+        pytest.param(
+            signed(typ="loyalty"),
+            "has no claim 'registered'",
+            id="an ID of another type",
         ),
         pytest.param(signed(typ="email"), "typ", id="a type that is soft"),
         pytest.param(signed(typ="x"), "typ", id="a type that is not declared"),
         pytest.param(signed(typ=["registered"]), "typ", id="a type that is a list"),
-        pytest.param(signed(loyalty={"a": 1}), "loyalty", id="a claim that can be no ID"),
-        pytest.param(token(CLAIMS, key=SECOND_KEY), "no key", id="a key that was rotated out"),
+        pytest.param(
+            signed(loyalty={"a": 1}), "loyalty", id="a claim that can be no ID"
+        ),
+        pytest.param(
+            token(CLAIMS, key=SECOND_KEY), "no key", id="a key that was rotated out"
+        ),
         pytest.param(token(CLAIMS, algorithm="HS384"), "alg", id="HS384"),
         pytest.param(token(CLAIMS, algorithm="HS512"), "alg", id="HS512"),
         pytest.param(forged({"alg": "none"}, CLAIMS, b""), "alg", id="none"),
-        pytest.param(forged({"alg": "NoNe"}, CLAIMS, b""), "alg", id="none, in disguise"),
+        pytest.param(
+            forged({"alg": "NoNe"}, CLAIMS, b""), "alg", id="none, in disguise"
+        ),
         pytest.param(forged({"alg": "RS256"}, CLAIMS), "alg", id="RS256"),
         pytest.param(forged({"alg": "ES256"}, CLAIMS), "alg", id="ES256"),
-        pytest.param(forged({"alg": ["HS256"]}, CLAIMS), "used", id="an algorithm that is a list"),
-        pytest.param(forged({}, CLAIMS), "used", id="no algorithm"),
-        pytest.param(forged({"alg": "HS256"}, CLAIMS), "no key", id="a made-up signature"),
-        pytest.param(forged({"alg": "HS256"}, CLAIMS, b""), "no key", id="no signature"),
         pytest.param(
-            forged({"alg": "HS256", "crit": ["x"]}, CLAIMS), "used", id="a critical header"
+            forged({"alg": ["HS256"]}, CLAIMS), "used", id="an algorithm that is a list"
+        ),
+        pytest.param(forged({}, CLAIMS), "used", id="no algorithm"),
+        pytest.param(
+            forged({"alg": "HS256"}, CLAIMS), "no key", id="a made-up signature"
         ),
         pytest.param(
-            forged({"alg": "HS256", "b64": False}, CLAIMS), "used", id="no payload inside"
+            forged({"alg": "HS256"}, CLAIMS, b""), "no key", id="no signature"
+        ),
+        pytest.param(
+            forged({"alg": "HS256", "crit": ["x"]}, CLAIMS),
+            "used",
+            id="a critical header",
+        ),
+        pytest.param(
+            forged({"alg": "HS256", "b64": False}, CLAIMS),
+            "used",
+            id="no payload inside",
         ),
         pytest.param(signed()[:-4], "used", id="cut off"),
         pytest.param(signed() + ".x", "used", id="a part too many"),
@@ -224,11 +270,17 @@ class Keys:
         pytest.param("required", None, False, False, id="required, unsigned"),
         pytest.param("required", "", False, False, id="required, empty"),
         pytest.param("required", signed(), False, True, id="required, right"),
-        pytest.param("required", signed(sub="x"), False, False, id="required, somebody else's"),
-        pytest.param("required", None, True, True, id="required, the shop's own backend"),
+        pytest.param(
+            "required", signed(sub="x"), False, False, id="required, somebody else's"
+        ),
+        pytest.param(
+            "required", None, True, True, id="required, the shop's own backend"
+        ),
     ],
 )
-def test_what_a_source_wants(wanted: Signed, sent: object, *, trusted: bool, taken: bool) -> None:
+def test_what_a_source_wants(
+    wanted: Signed, sent: object, *, trusted: bool, taken: bool
+) -> None:
     found = call(wanted, NOW * SECOND)._replace(trusted=trusted)
     checked = IdentityVerifier(Keys(KEY))
     if taken:

@@ -62,28 +62,60 @@ def test_the_file_that_is_shipped_is_valid() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        pytest.param('policy = "split"', 'policy = "merge"', "sources.web.policy", id="policy"),
-        pytest.param('project = "shop"', 'project = "x"', "sources.web.project", id="project"),
-        pytest.param("retention_days = 395", "retention_days = 0", "retention_days", id="days"),
-        pytest.param('"https://shop.example"', '"*"', "sources.web.origins", id="any origin"),
-        pytest.param("shop.example", "shop.example/x", "sources.web.origins", id="a path"),
-        pytest.param('write_key = "web-key"', "", "sources.web.write_key", id="no key"),
-        pytest.param('"web-key"', '"k y"', "sources.web.write_key", id="a key with a space"),
-        pytest.param('policy = "split"', 'signed = "yes"', "sources.web.signed", id="signed"),
-        pytest.param('policy = "split"', "links_a_day = 0", "sources.web.links_a_day", id="links"),
-        pytest.param('policy = "split"', "links_a_day = 201", "links_a_day", id="too many links"),
-        pytest.param('policy = "split"', "rate = 0", "sources.web.rate", id="rate"),
-        pytest.param('policy = "split"', 'bots = "no"', "sources.web.bots", id="bots"),
-        pytest.param('policy = "split"', "polices = 1", "sources.web.polices", id="a slip"),
-        pytest.param('{ kind = "hard" }', '{ kind = "firm" }', "loyalty.kind", id="kind"),
-        pytest.param("most = 3", "most = 0", "email.most", id="cap"),
-        pytest.param('{ kind = "hard" }', '{ kind = "hard", most = 2 }', "loyalty", id="hard cap"),
-        pytest.param('policy = "split"', REDIRECT % "//x.example", "redirects.r.url", id="no URL"),
         pytest.param(
-            'policy = "split"', REDIRECT % "javascript:alert(1)", "redirects.r.url", id="a script"
+            'policy = "split"', 'policy = "merge"', "sources.web.policy", id="policy"
         ),
         pytest.param(
-            'policy = "split"', REDIRECT % "https://x.example@evil.example", "r.url", id="userinfo"
+            'project = "shop"', 'project = "x"', "sources.web.project", id="project"
+        ),
+        pytest.param(
+            "retention_days = 395", "retention_days = 0", "retention_days", id="days"
+        ),
+        pytest.param(
+            '"https://shop.example"', '"*"', "sources.web.origins", id="any origin"
+        ),
+        pytest.param(
+            "shop.example", "shop.example/x", "sources.web.origins", id="a path"
+        ),
+        pytest.param('write_key = "web-key"', "", "sources.web.write_key", id="no key"),
+        pytest.param(
+            '"web-key"', '"k y"', "sources.web.write_key", id="a key with a space"
+        ),
+        pytest.param(
+            'policy = "split"', 'signed = "yes"', "sources.web.signed", id="signed"
+        ),
+        pytest.param(
+            'policy = "split"', "links_a_day = 0", "sources.web.links_a_day", id="links"
+        ),
+        pytest.param(
+            'policy = "split"', "links_a_day = 201", "links_a_day", id="too many links"
+        ),
+        pytest.param('policy = "split"', "rate = 0", "sources.web.rate", id="rate"),
+        pytest.param('policy = "split"', 'bots = "no"', "sources.web.bots", id="bots"),
+        pytest.param(
+            'policy = "split"', "polices = 1", "sources.web.polices", id="a slip"
+        ),
+        pytest.param(
+            '{ kind = "hard" }', '{ kind = "firm" }', "loyalty.kind", id="kind"
+        ),
+        pytest.param("most = 3", "most = 0", "email.most", id="cap"),
+        pytest.param(
+            '{ kind = "hard" }', '{ kind = "hard", most = 2 }', "loyalty", id="hard cap"
+        ),
+        pytest.param(
+            'policy = "split"', REDIRECT % "//x.example", "redirects.r.url", id="no URL"
+        ),
+        pytest.param(
+            'policy = "split"',
+            REDIRECT % "javascript:alert(1)",
+            "redirects.r.url",
+            id="a script",
+        ),
+        pytest.param(
+            'policy = "split"',
+            REDIRECT % "https://x.example@evil.example",
+            "r.url",
+            id="userinfo",
         ),
         pytest.param(
             'policy = "split"',
@@ -106,7 +138,10 @@ def test_the_file_that_is_shipped_is_valid() -> None:
         ),
         pytest.param("loyalty =", "profile =", "'profile'", id="a reserved type"),
         pytest.param(
-            '"customerId"', '"EMAIL"', "'email' is a spelling", id="one spelling of two types"
+            '"customerId"',
+            '"EMAIL"',
+            "'email' is a spelling",
+            id="one spelling of two types",
         ),
         pytest.param("[sources.web]", "[sources.web", "sources.toml", id="no TOML"),
     ],
@@ -140,7 +175,10 @@ def test_consent_categories_are_declared_in_order(written: Path) -> None:
     newsletter, personalisation = found.projects["shop"].consent_categories
     assert (newsletter.id, newsletter.legitimate_interest) == ("newsletter", False)
     assert newsletter.translations == {"en": {"name": "Newsletter"}}
-    assert (personalisation.id, personalisation.legitimate_interest) == ("personalisation", True)
+    assert (personalisation.id, personalisation.legitimate_interest) == (
+        "personalisation",
+        True,
+    )
     assert personalisation.translations == {}
 
 
@@ -148,10 +186,15 @@ def test_consent_categories_are_declared_in_order(written: Path) -> None:
     ("old", "new", "named"),
     [
         pytest.param(
-            '"personalisation"', '"newsletter"', "'newsletter' is declared twice", id="twice"
+            '"personalisation"',
+            '"newsletter"',
+            "'newsletter' is declared twice",
+            id="twice",
         ),
         pytest.param('id = "newsletter"', "", "consent_categories.0.id", id="no ID"),
-        pytest.param("true", '"maybe"', "legitimate_interest", id="neither true nor false"),
+        pytest.param(
+            "true", '"maybe"', "legitimate_interest", id="neither true nor false"
+        ),
     ],
 )
 def test_a_mistake_in_a_consent_category_is_named(
@@ -171,8 +214,12 @@ def test_a_project_has_at_most_8_types(written: Path) -> None:
 
 
 def test_two_sources_never_share_a_write_key(written: Path) -> None:
-    written.write_text(VALID + '[sources.app]\nwrite_key = "web-key"\nproject = "shop"\n')
-    with pytest.raises(SourcesError, match=r"sources\.app\.write_key: also the key of 'web'"):
+    written.write_text(
+        VALID + '[sources.app]\nwrite_key = "web-key"\nproject = "shop"\n'
+    )
+    with pytest.raises(
+        SourcesError, match=r"sources\.app\.write_key: also the key of 'web'"
+    ):
         sources_schema.load_sources(written)
 
 
@@ -195,20 +242,31 @@ def test_an_unknown_write_key_is_unauthorized(written: Path) -> None:
 # -- rule 7: spellings and normal forms ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("spelling", ["registered", "REGISTERED", "ecommerceid", " customerId "])
+@pytest.mark.parametrize(
+    "spelling", ["registered", "REGISTERED", "ecommerceid", " customerId "]
+)
 def test_a_type_in_each_spelling(project: Project, spelling: str) -> None:
     assert project.parse_node(spelling, "Gordon", "f") == Node("registered", "Gordon")
 
 
 def test_an_undeclared_type_is_an_error_that_names_it(project: Project) -> None:
-    with pytest.raises(Invalid, match="'phone' is not declared: use one of registered") as invalid:
+    with pytest.raises(
+        Invalid, match="'phone' is not declared: use one of registered"
+    ) as invalid:
         project.parse_ids({"phone": "1234"})
     assert invalid.value.field == "ids.phone"
 
 
-def test_values_are_case_sensitive_unless_the_type_is_an_email(project: Project) -> None:
-    found = project.parse_ids({"email": " Gordon@BlackMesa.com ", "registered": "Gordon"})
-    assert found == (Node("registered", "Gordon"), Node("email", "gordon@blackmesa.com"))
+def test_values_are_case_sensitive_unless_the_type_is_an_email(
+    project: Project,
+) -> None:
+    found = project.parse_ids(
+        {"email": " Gordon@BlackMesa.com ", "registered": "Gordon"}
+    )
+    assert found == (
+        Node("registered", "Gordon"),
+        Node("email", "gordon@blackmesa.com"),
+    )
 
 
 def test_identifiers_come_in_the_order_of_the_declaration(project: Project) -> None:

@@ -17,7 +17,9 @@ def load(tmp_path: Path, text: str) -> Stage:
 
 
 def test_the_file_that_is_shipped_watches_production_alone() -> None:
-    dev, prod = (stages.load_stage(topology.STAGES, name) for name in stages.STAGE_NAMES)
+    dev, prod = (
+        stages.load_stage(topology.STAGES, name) for name in stages.STAGE_NAMES
+    )
     assert (dev.alarms, dev.dashboard, dev.log_level) == (False, False, "INFO")
     assert (prod.alarms, prod.dashboard, prod.log_level) == (True, True, "WARNING")
 
@@ -35,7 +37,10 @@ def test_what_is_left_out_is_off(tmp_path: Path) -> None:
         ('[prod]\nlog_level = "DEBUG"', "prod.log_level: must be 'INFO' or 'WARNING'"),
         ("[prod]\nalarm = true", "prod.alarm: is not a known setting"),
         ('[prod]\nalarm_email = "ops"', "prod.alarm_email: must match"),
-        ('[prod]\nalarm_email = "ops@shop.example"', "prod: alarm_email receives alarms"),
+        (
+            '[prod]\nalarm_email = "ops@shop.example"',
+            "prod: alarm_email receives alarms",
+        ),
         ('[prod]\ndomain = "shop.example"', "prod: domain and certificate belong"),
         ('[prod]\ndomain = "https://shop.example"', "prod.domain: must match"),
         ("[prod]\ncloudfront = true", "prod: cloudfront needs a domain"),
@@ -46,7 +51,9 @@ def test_what_is_left_out_is_off(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_named_with_its_file_and_field(tmp_path: Path, text: str, said: str) -> None:
+def test_a_mistake_is_named_with_its_file_and_field(
+    tmp_path: Path, text: str, said: str
+) -> None:
     with pytest.raises(StagesError, match=r"stages\.toml") as error:
         load(tmp_path, text)
     assert said in str(error.value)

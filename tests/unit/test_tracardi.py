@@ -33,7 +33,9 @@ SHOP = Sources.from_declaration(
 ).projects["shop"]
 
 
-def update_of(type_: str, properties: Mapping[str, Any]) -> profile_updates.ProfileUpdate:
+def update_of(
+    type_: str, properties: Mapping[str, Any]
+) -> profile_updates.ProfileUpdate:
     return profile_updates.read_profile_update(type_, properties, "p", SHOP)
 
 
@@ -56,7 +58,11 @@ def update_of(type_: str, properties: Mapping[str, Any]) -> profile_updates.Prof
         pytest.param(
             {"pk": 12, "phone": {"main": "1", "mobile": "2"}},
             {"registered": "12", "phone": "1"},
-            {"identifier.pk": 12, "contact.phone.main": "1", "contact.phone.mobile": "2"},
+            {
+                "identifier.pk": 12,
+                "contact.phone.main": "1",
+                "contact.phone.mobile": "2",
+            },
             id="a primary key and a phone",
         ),
         pytest.param(
@@ -79,12 +85,19 @@ def update_of(type_: str, properties: Mapping[str, Any]) -> profile_updates.Prof
     ],
 )
 def test_a_sign_in_identifies_the_visitor(
-    type_: str, properties: dict[str, Any], ids: dict[str, str], attributes: dict[str, Any]
+    type_: str,
+    properties: dict[str, Any],
+    ids: dict[str, str],
+    attributes: dict[str, Any],
 ) -> None:
     """TR-19, TR-20."""
     found = update_of(type_, properties)
     assert (found.ids, found.attributes) == (ids, attributes)
-    assert (found.consents, found.only_current_customer, found.warnings) == ({}, False, ())
+    assert (found.consents, found.only_current_customer, found.warnings) == (
+        {},
+        False,
+        (),
+    )
 
 
 def test_a_profile_update_sets_values_and_is_no_log_in() -> None:
@@ -117,7 +130,11 @@ def test_a_profile_update_sets_values_and_is_no_log_in() -> None:
             {"marketing": False, "general": True},
         ),
         ("consent-granted", {}, {}),
-        ("consent-update", {"consents": {"marketing": {"revoke": None}}}, {"marketing": True}),
+        (
+            "consent-update",
+            {"consents": {"marketing": {"revoke": None}}},
+            {"marketing": True},
+        ),
         (
             "consent-update",
             {"consents": {"marketing": {"revoke": "2027-01-01"}}},
@@ -134,7 +151,9 @@ def test_a_profile_update_sets_values_and_is_no_log_in() -> None:
         ("consent-update", {"consents": 5}, {}),
     ],
 )
-def test_consents(type_: str, properties: dict[str, Any], consents: dict[str, Any]) -> None:
+def test_consents(
+    type_: str, properties: dict[str, Any], consents: dict[str, Any]
+) -> None:
     """TR-20."""
     found = update_of(type_, properties)
     assert found.consents == consents
@@ -144,7 +163,11 @@ def test_consents(type_: str, properties: dict[str, Any], consents: dict[str, An
 @pytest.mark.parametrize(
     ("type_", "properties", "warned"),
     [
-        ("sign-in", {"email": "undefined"}, "p.contact.email.main: a placeholder, not an ID"),
+        (
+            "sign-in",
+            {"email": "undefined"},
+            "p.contact.email.main: a placeholder, not an ID",
+        ),
         ("sign-in", {"pk": ""}, "p.identifier.pk: a placeholder, not an ID"),
         (
             "sign-in",
@@ -154,7 +177,11 @@ def test_consents(type_: str, properties: dict[str, Any], consents: dict[str, An
         ("sign-in", {"pk": ["a"]}, "p.identifier.pk: must be a string"),
         ("sign-in", {"firstname": "x" * 20_000}, "p.pii.firstname: larger than"),
         ("profile-update", {"pii": {"größe": 1}}, "printable ASCII"),
-        ("consent-granted", {"marketing": "yes"}, "p.marketing: a consent must be true, false"),
+        (
+            "consent-granted",
+            {"marketing": "yes"},
+            "p.marketing: a consent must be true, false",
+        ),
         ("consent-granted", {"tracking": True}, "p.tracking: call /consent"),
         ("consent-granted", {"größe": True}, "printable ASCII"),
     ],
@@ -187,16 +214,30 @@ CONSENT = {"type": "consent-granted", "properties": {"general": True}}
     [
         pytest.param([VIEW, OTHER, VIEW], [0], id="a payload is one command"),
         pytest.param([], [0], id="so is one without events"),
-        pytest.param([VIEW, SIGN_IN, OTHER], [0, 1], id="who signs in did what follows"),
-        pytest.param([SIGN_IN, SIGN_IN, VIEW], [0], id="who signs in again is the same"),
         pytest.param(
-            [SIGN_IN, {**SIGN_IN, "properties": {"pk": "alyx"}}], [0, 1], id="another is not"
+            [VIEW, SIGN_IN, OTHER], [0, 1], id="who signs in did what follows"
         ),
-        pytest.param([VIEW, CONSENT, VIEW], [0], id="a consent is said with what is there"),
-        pytest.param([VIEW, {**CONSENT, "time": 5}], [0, 1], id="unless it has a time of its own"),
-        pytest.param([VIEW, {**SIGN_IN, "id": []}], [0], id="what is rejected says nothing"),
         pytest.param(
-            [VIEW, {"type": "sign-in", "tags": 5}, 7], [0], id="what is no event says nothing"
+            [SIGN_IN, SIGN_IN, VIEW], [0], id="who signs in again is the same"
+        ),
+        pytest.param(
+            [SIGN_IN, {**SIGN_IN, "properties": {"pk": "alyx"}}],
+            [0, 1],
+            id="another is not",
+        ),
+        pytest.param(
+            [VIEW, CONSENT, VIEW], [0], id="a consent is said with what is there"
+        ),
+        pytest.param(
+            [VIEW, {**CONSENT, "time": 5}], [0, 1], id="unless it has a time of its own"
+        ),
+        pytest.param(
+            [VIEW, {**SIGN_IN, "id": []}], [0], id="what is rejected says nothing"
+        ),
+        pytest.param(
+            [VIEW, {"type": "sign-in", "tags": 5}, 7],
+            [0],
+            id="what is no event says nothing",
         ),
     ],
 )
@@ -208,7 +249,11 @@ def test_a_payload_as_commands(events: list[Any], firsts: list[int]) -> None:
 
 def test_the_payloads_own_values_are_in_every_command() -> None:
     (first, second) = build(
-        VIEW, SIGN_IN, attributes={"a": 1}, consents={"c": True}, only_current_customer=True
+        VIEW,
+        SIGN_IN,
+        attributes={"a": 1},
+        consents={"c": True},
+        only_current_customer=True,
     )
     assert (first.body["ids"], first.body["attributes"]) == ({}, {"a": 1})
     assert second.body["ids"] == {"registered": "gordon"}
@@ -274,7 +319,14 @@ def test_a_payload_is_an_object(body: Any) -> None:
 
 @pytest.mark.parametrize(
     ("source", "key"),
-    [({"id": " k "}, "k"), ("k", "k"), ({"id": 5}, "5"), ({"id": []}, ""), ([], ""), (None, "")],
+    [
+        ({"id": " k "}, "k"),
+        ("k", "k"),
+        ({"id": 5}, "5"),
+        ({"id": []}, ""),
+        ([], ""),
+        (None, ""),
+    ],
 )
 def test_the_write_key_of_a_payload(source: Any, key: str) -> None:
     assert requests.read_write_key({"source": source}) == key
@@ -284,17 +336,31 @@ def test_the_write_key_of_a_payload(source: Any, key: str) -> None:
     ("context", "profile", "warned"),
     [
         ({"tracardi": {"pass": {"profile": "p", "source": "ours"}}}, "p", None),
-        ({"tracardi": {"pass": {"profile": "p", "source": "theirs"}}}, None, "pass.source"),
+        (
+            {"tracardi": {"pass": {"profile": "p", "source": "theirs"}}},
+            None,
+            "pass.source",
+        ),
         ({"tracardi": {"pass": {"profile": "p"}}}, None, "pass.source"),
-        ({"tracardi": {"pass": {"profile": "null", "source": "ours"}}}, None, "pass.profile"),
-        ({"tracardi": {"pass": {"profile": [], "source": "ours"}}}, None, "pass.profile"),
+        (
+            {"tracardi": {"pass": {"profile": "null", "source": "ours"}}},
+            None,
+            "pass.profile",
+        ),
+        (
+            {"tracardi": {"pass": {"profile": [], "source": "ours"}}},
+            None,
+            "pass.profile",
+        ),
         ({"tracardi": {"pass": "p"}}, None, None),
         ({"tracardi": None}, None, None),
         ({}, None, None),
         (None, None, None),
     ],
 )
-def test_a_profile_that_is_passed_on(context: Any, profile: str | None, warned: str | None) -> None:
+def test_a_profile_that_is_passed_on(
+    context: Any, profile: str | None, warned: str | None
+) -> None:
     """TR-18."""
     found, warning = requests.read_forwarded_profile(
         {"context": context}, lambda key: key == "ours"
@@ -308,13 +374,18 @@ def test_the_answers_of_the_commands_are_one() -> None:
     first = {
         "session": {"id": "s"},
         "profile": {"id": None},
-        "results": [{"id": "a", "status": "rejected", "field": "events[0].type", "reason": "r"}],
+        "results": [
+            {"id": "a", "status": "rejected", "field": "events[0].type", "reason": "r"}
+        ],
         "warnings": ["w"],
         "debug": {"session": 1, "events": ["a"]},
     }
     second = {**first, "profile": {"id": "p"}, "debug": {"session": 2, "events": ["b"]}}
     found = answers.join_results([Part(0, first), Part(3, second)], ["v", "w"])
-    assert [r["field"] for r in found["results"]] == ["events[0].type", "events[3].type"]
+    assert [r["field"] for r in found["results"]] == [
+        "events[0].type",
+        "events[3].type",
+    ]
     assert found["warnings"] == ["v", "w"]
     assert found["profile"] == {"id": "p"}
     assert found["debug"] == {"session": 2, "events": ["a", "b"]}
@@ -337,7 +408,9 @@ def test_errors_in_tracardis_words() -> None:
     assert wrong.body["detail"] == [
         {"loc": ["body", "events"], "msg": "field required", "type": "invalid"}
     ]
-    assert answers.answer_tracardi_error(Invalid("no JSON")).body["detail"][0]["loc"] == ["body"]
+    assert answers.answer_tracardi_error(Invalid("no JSON")).body["detail"][0][
+        "loc"
+    ] == ["body"]
     unknown = answers.answer_tracardi_error(UnknownSource("Unauthorized Access"))
     assert (unknown.status, unknown.body["detail"]) == (401, "Unauthorized Access")
     assert answers.answer_tracardi_error(TooLarge("too large")).status == 413

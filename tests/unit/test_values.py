@@ -19,7 +19,9 @@ JSON = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -29,9 +31,15 @@ JSON = st.recursive(
     [
         pytest.param(None, Value(1, '"red"'), True, id="a first value"),
         pytest.param(Value(1, '"red"'), Value(2, '"blue"'), True, id="a later value"),
-        pytest.param(Value(2, '"red"'), Value(1, '"blue"'), False, id="an earlier value"),
-        pytest.param(Value(1, '"red"'), Value(1, '"red"'), False, id="the same value again"),
-        pytest.param(Value(1, "", spilled=True), Value(1, '"x"'), False, id="a spilled one again"),
+        pytest.param(
+            Value(2, '"red"'), Value(1, '"blue"'), False, id="an earlier value"
+        ),
+        pytest.param(
+            Value(1, '"red"'), Value(1, '"red"'), False, id="the same value again"
+        ),
+        pytest.param(
+            Value(1, "", spilled=True), Value(1, '"x"'), False, id="a spilled one again"
+        ),
     ],
 )
 def test_news(old: Value | None, new: Value, *, wins: bool) -> None:
@@ -70,17 +78,27 @@ def test_255_values_of_16_kb_are_taken() -> None:
 @pytest.mark.parametrize(
     ("names", "field"),
     [
-        pytest.param({f"a{n}": 1 for n in range(256)}, "properties", id="the 256th name"),
+        pytest.param(
+            {f"a{n}": 1 for n in range(256)}, "properties", id="the 256th name"
+        ),
         pytest.param({"big": "x" * 16385}, "properties.big", id="one byte above 16 KB"),
-        pytest.param({"big": "é" * 8193}, "properties.big", id="bytes count, not characters"),
+        pytest.param(
+            {"big": "é" * 8193}, "properties.big", id="bytes count, not characters"
+        ),
         pytest.param({"big": ["x" * 16384]}, "properties.big", id="a list above 16 KB"),
-        pytest.param({"größe": 1}, "properties.gr\\xf6\\xdfe", id="a name beyond ASCII"),
+        pytest.param(
+            {"größe": 1}, "properties.gr\\xf6\\xdfe", id="a name beyond ASCII"
+        ),
         pytest.param({"": 1}, "properties.", id="an empty name"),
         pytest.param({"a\nb": 1}, "properties.a\nb", id="a name that can't be printed"),
-        pytest.param({"n" * 129: 1}, f"properties.{'n' * 128}", id="a name of 129 characters"),
+        pytest.param(
+            {"n" * 129: 1}, f"properties.{'n' * 128}", id="a name of 129 characters"
+        ),
     ],
 )
-def test_beyond_the_limits_the_error_names_the_field(names: dict[str, object], field: str) -> None:
+def test_beyond_the_limits_the_error_names_the_field(
+    names: dict[str, object], field: str
+) -> None:
     with pytest.raises(Invalid) as invalid:
         values.check_values(names, "properties")
     assert invalid.value.field == field
@@ -97,7 +115,9 @@ def test_a_customer_has_room_for_255_attributes_and_255_segments() -> None:
 
 def test_small_values_stay_in_their_node_and_large_ones_leave_it() -> None:
     small, large = Value(1, '"x"'), Value(1, '"' + "x" * 5000 + '"')
-    assert values.spilled_names({}, {COLOR: small, ("traits", "t"): large}) == {("traits", "t")}
+    assert values.spilled_names({}, {COLOR: small, ("traits", "t"): large}) == {
+        ("traits", "t")
+    }
 
 
 def test_a_name_that_was_spilled_once_stays_spilled() -> None:
@@ -106,12 +126,16 @@ def test_a_name_that_was_spilled_once_stays_spilled() -> None:
 
 
 def test_many_middling_values_leave_until_the_node_is_small_again() -> None:
-    many: dict[Name, Value] = {("attributes", str(n)): Value(1, "x" * 1000) for n in range(255)}
+    many: dict[Name, Value] = {
+        ("attributes", str(n)): Value(1, "x" * 1000) for n in range(255)
+    }
     inline = [v for n, v in many.items() if n not in values.spilled_names({}, many)]
     assert 0 < sum(len(v.json) for v in inline) <= 96 * 1024
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), [-float("inf")]], ids=repr)
+@pytest.mark.parametrize(
+    "number", [float("nan"), float("inf"), [-float("inf")]], ids=repr
+)
 def test_what_is_no_json_is_named_and_never_stored(number: object) -> None:
     with pytest.raises(Invalid) as raised:
         values.check_values({"a": 1, "cart": {"total": number}}, "traits")

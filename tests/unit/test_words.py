@@ -19,10 +19,40 @@ NOON = 1_795_348_800 * SECOND
 
 
 NOBODY = [
-    *("undefined", "null", "none", "nil", "nan", "0", "-1", "true", "false", "anonymous", "guest"),
-    *("unknown", "id", "user", "email", "distinct_id", "not_authenticated", "UNDEFINED", "Guest"),
+    *(
+        "undefined",
+        "null",
+        "none",
+        "nil",
+        "nan",
+        "0",
+        "-1",
+        "true",
+        "false",
+        "anonymous",
+        "guest",
+    ),
+    *(
+        "unknown",
+        "id",
+        "user",
+        "email",
+        "distinct_id",
+        "not_authenticated",
+        "UNDEFINED",
+        "Guest",
+    ),
     *("00000000-0000-0000-0000-000000000000", "", "  ", " null ", "[object Object]"),
-    *("\u200b", "\u2060", "\u00ad", "\u3164", "undefined\u200b", "(null)", "<null>", "0.0"),
+    *(
+        "\u200b",
+        "\u2060",
+        "\u00ad",
+        "\u3164",
+        "undefined\u200b",
+        "(null)",
+        "<null>",
+        "0.0",
+    ),
     *("{00000000-0000-0000-0000-000000000000}", "[]", "{}", "n/a", "(not set)"),
     *("\u3000", "\uff4e\uff55\uff4c\uff4c"),
 ]
@@ -35,7 +65,9 @@ def test_a_value_that_identifies_nobody_is_refused(value: str) -> None:
     assert invalid.value.field == "ids.registered"
 
 
-@pytest.mark.parametrize("value", ["42", "nullable", "gordon@blackmesa.com", "Ünïcode", "a=b/c#d"])
+@pytest.mark.parametrize(
+    "value", ["42", "nullable", "gordon@blackmesa.com", "Ünïcode", "a=b/c#d"]
+)
 def test_a_value_that_identifies_somebody_is_taken(value: str) -> None:
     assert parse_identifier(f" {value} ", "f") == value
 
@@ -50,7 +82,9 @@ def test_an_event_needs_no_name_of_its_own(value: object) -> None:
     assert commands.parse_event_id(found, 0) == str(value)
 
 
-@pytest.mark.parametrize("value", [True, 1.5, [], {}, "a\x00b", "\ud83d", "x" * 257, "é" * 129])
+@pytest.mark.parametrize(
+    "value", [True, 1.5, [], {}, "a\x00b", "\ud83d", "x" * 257, "é" * 129]
+)
 def test_what_can_be_no_id_is_refused(value: object) -> None:
     with pytest.raises(Invalid):
         parse_identifier(value, "f")
@@ -77,7 +111,8 @@ def test_a_time_in_each_form(written: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["soon", "", True, [], {}, None, -1, 10**18, "0001-01-01", "9999-12-31", 1e300]
+    "written",
+    ["soon", "", True, [], {}, None, -1, 10**18, "0001-01-01", "9999-12-31", 1e300],
 )
 def test_what_is_no_time_is_refused_and_named(written: object) -> None:
     with pytest.raises(Invalid) as invalid:
@@ -96,17 +131,30 @@ def test_microseconds_survive() -> None:
 @pytest.mark.parametrize(
     ("sent", "happened", "offset"),
     [
-        pytest.param(None, [NOON - 1], 0, id="without a sending time a clock behind can't be told"),
-        pytest.param(None, [NOON + HOUR], -HOUR, id="no event happened after it was received"),
+        pytest.param(
+            None,
+            [NOON - 1],
+            0,
+            id="without a sending time a clock behind can't be told",
+        ),
+        pytest.param(
+            None, [NOON + HOUR], -HOUR, id="no event happened after it was received"
+        ),
         pytest.param(None, [], 0, id="nothing said, nothing corrected"),
-        pytest.param(None, [NOON, NOON + 400 * DAY], 0, id="one odd time is no wrong clock"),
-        pytest.param(None, [NOON + 400 * DAY], -400 * DAY, id="a clock that is a year ahead"),
+        pytest.param(
+            None, [NOON, NOON + 400 * DAY], 0, id="one odd time is no wrong clock"
+        ),
+        pytest.param(
+            None, [NOON + 400 * DAY], -400 * DAY, id="a clock that is a year ahead"
+        ),
         pytest.param(NOON - HOUR, [], HOUR, id="a clock that is an hour behind"),
         pytest.param(NOON + HOUR, [], -HOUR, id="a clock that is an hour ahead"),
         pytest.param(NOON - SECOND, [], 0, id="a second on the way is no wrong clock"),
     ],
 )
-def test_the_offset_of_a_device(sent: int | None, happened: list[int], offset: int) -> None:
+def test_the_offset_of_a_device(
+    sent: int | None, happened: list[int], offset: int
+) -> None:
     assert clock_skew.estimate_offset(NOON, sent, happened) == offset
 
 
@@ -151,21 +199,28 @@ def test_a_body_is_an_object(body: object) -> None:
         commands.read(Track, body)
 
 
-@pytest.mark.parametrize("source", [None, {}, {"id": None}, {"id": ["x"]}, {"id": True}])
+@pytest.mark.parametrize(
+    "source", [None, {}, {"id": None}, {"id": ["x"]}, {"id": True}]
+)
 def test_a_source_without_a_key_is_named(source: object) -> None:
     with pytest.raises(Invalid) as invalid:
         _ = commands.read(Track, {"source": source}).write_key
     assert invalid.value.field == "source.id"
 
 
-@pytest.mark.parametrize("session", [None, {}, {"id": ""}, {"id": " "}, "", {"id": None}])
+@pytest.mark.parametrize(
+    "session", [None, {}, {"id": ""}, {"id": " "}, "", {"id": None}]
+)
 def test_a_blank_session_is_no_session(session: object) -> None:
     assert commands.read(Track, {"session": session}).session_id is None
 
 
 def test_nulls_mean_what_leaving_out_means() -> None:
     names = ("context", "properties", "events", "options", "ids")
-    left_out, nulls = commands.read(Track, {}), commands.read(Track, dict.fromkeys(names))
+    left_out, nulls = (
+        commands.read(Track, {}),
+        commands.read(Track, dict.fromkeys(names)),
+    )
     assert [getattr(left_out, n) for n in names] == [getattr(nulls, n) for n in names]
 
 
@@ -178,7 +233,9 @@ def test_500_events_are_taken_and_501_are_too_many() -> None:
 
 def test_segments_come_as_labels_or_as_whether_each_holds() -> None:
     assert commands.read(Identify, {"segments": ["new"]}).segments == {"new": True}
-    assert commands.read(Identify, {"segments": {"new": False}}).segments == {"new": False}
+    assert commands.read(Identify, {"segments": {"new": False}}).segments == {
+        "new": False
+    }
 
 
 @pytest.mark.parametrize(
@@ -203,12 +260,15 @@ def test_what_is_wrong_with_an_event_is_named(event: object, field: str) -> None
 
 
 @pytest.mark.parametrize(
-    "time", ["2026-11-22", {"insert": "2026-11-22"}, {"create": "2026-11-22", "insert": None}]
+    "time",
+    ["2026-11-22", {"insert": "2026-11-22"}, {"create": "2026-11-22", "insert": None}],
 )
 def test_an_event_says_its_time_plainly_or_as_trackers_do(time: object) -> None:
     assert commands.parse_event({"type": "a", "time": time}, 0).happened == "2026-11-22"
 
 
-@pytest.mark.parametrize("time", [None, {}, {"insert": None}, {"create": None, "insert": None}])
+@pytest.mark.parametrize(
+    "time", [None, {}, {"insert": None}, {"create": None, "insert": None}]
+)
 def test_an_event_whose_tracker_says_no_time_happens_now(time: object) -> None:
     assert commands.parse_event({"type": "a", "time": time}, 0).happened is None

@@ -10,7 +10,12 @@ from typing import Any
 
 from dialects.attraqt_xo.executor import Outcome
 from dialects.partial_failure import Fault
-from hardlink.domain.errors import HardlinkError, Invalid, UnknownSource, located_message
+from hardlink.domain.errors import (
+    HardlinkError,
+    Invalid,
+    UnknownSource,
+    located_message,
+)
 from hardlink.web.response import Answer
 
 _UNPROCESSABLE = 422
@@ -38,7 +43,9 @@ def answer_call(faults: Sequence[Fault], outcome: Outcome) -> Answer:
     if not every:
         return Answer(body)
     first = every[0]
-    body |= _error_body(_UNPROCESSABLE, f"activity {first.number}: {first.field}: {first.message}")
+    body |= _error_body(
+        _UNPROCESSABLE, f"activity {first.number}: {first.field}: {first.message}"
+    )
     body["errors"] = [
         {"activity": fault.number, "field": fault.field, "message": fault.message}
         for fault in every

@@ -12,7 +12,9 @@ from hardlink.web.response import Answer
 
 def track_activities(service: Service, request: Request) -> Answer:
     """Store activities as events of their sessions; a session with an identity is linked."""
-    call = caller.authenticate(request, requests.read_tracker_key(request.path("trackerKey")))
+    call = caller.authenticate(
+        request, requests.read_tracker_key(request.path("trackerKey"))
+    )
     activities, faults = requests.read_activities(request.json)
     outcome = Executor(service, call).execute(commands.build_commands(activities))
     return answers.answer_call(faults, outcome)

@@ -34,13 +34,17 @@ def build_commands(activities: Sequence[Activity]) -> list[Command]:
     return [_build_command(list(group)) for _, group in groups]
 
 
-def drop_identity(command: Command, error: HardlinkError, project: Project) -> Command | None:
+def drop_identity(
+    command: Command, error: HardlinkError, project: Project
+) -> Command | None:
     """The command without the identity that the error names; `None` if it names none."""
     if not isinstance(error, Invalid | TooManyIdentifiers):
         return None
     type_ = (error.field or "").removeprefix("ids.")
     ids: Mapping[str, str] = command.body["ids"]
-    rest = {name: id_ for name, id_ in ids.items() if not project.matches_type(name, type_)}
+    rest = {
+        name: id_ for name, id_ in ids.items() if not project.matches_type(name, type_)
+    }
     if len(rest) == len(ids):
         return None
     return command._replace(body={**command.body, "ids": rest})
@@ -60,7 +64,9 @@ def event_wire_field(field: str) -> str:
 def _build_command(activities: Sequence[Activity]) -> Command:
     user = activities[0].user
     current, other = _read_sessions(user["identities"])
-    ids = {name: id_ for name, id_ in user["identities"].items() if not is_session(name)}
+    ids = {
+        name: id_ for name, id_ in user["identities"].items() if not is_session(name)
+    }
     body = {
         "session": {"id": current},
         "linked_session": {"id": other} if other is not None else None,

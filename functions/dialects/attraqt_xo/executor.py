@@ -6,7 +6,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from dialects.attraqt_xo.commands import Command, drop_identity, event_wire_field, wire_field
+from dialects.attraqt_xo.commands import (
+    Command,
+    drop_identity,
+    event_wire_field,
+    wire_field,
+)
 from dialects.call_order import call_at
 from dialects.partial_failure import (
     Attempt,
@@ -60,7 +65,9 @@ class Executor:
 
     def _track(self, command: Command) -> Results:
         call = call_at(self._call, command.numbers[0])
-        results: Results = self._service.track(call, commands.read(Track, command.body))["results"]
+        results: Results = self._service.track(
+            call, commands.read(Track, command.body)
+        )["results"]
         return results
 
 

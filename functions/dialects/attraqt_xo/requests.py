@@ -74,7 +74,9 @@ def _read_activity(number: int, body: object, content_ids: ContentIds) -> Activi
     fields = validate(_ACTIVITY, body)
     user = fields.pop("user")
     if not any(is_session(repository) for repository in user["identities"]):
-        raise Invalid("send the session ID with every activity", "user.identities.sessionId")
+        raise Invalid(
+            "send the session ID with every activity", "user.identities.sessionId"
+        )
     timestamp = fields.pop("timestamp", None)
     event: dict[str, Any] = {"type": fields.pop("action"), "properties": fields}
     if timestamp is not None:

@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from hardlink.domain.errors import HardlinkError, Unauthorized, UnknownSource, located_message
+from hardlink.domain.errors import (
+    HardlinkError,
+    Unauthorized,
+    UnknownSource,
+    located_message,
+)
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.times import SECOND
 from hardlink.web.response import Answer
@@ -41,7 +46,9 @@ def answer_batch(verdicts: Iterable[Verdict], start: int, end: int) -> dict[str,
 def answer_single(verdict: Verdict) -> Answer:
     """Answer one call of the tracking API: 400 if it was not stored."""
     if verdict.stored:
-        return Answer({"success": True, "errors": list(verdict.messages), **verdict.more})
+        return Answer(
+            {"success": True, "errors": list(verdict.messages), **verdict.more}
+        )
     return Answer(_show_result(verdict), _BAD_REQUEST)
 
 
@@ -76,7 +83,11 @@ def answer_segments() -> Answer:
 
 def answer_bundle() -> Answer:
     """Answer what a project shows on its pages: nothing, because campaigns are not offered."""
-    nothing: dict[str, Any] = {"constantManagedTags": [], "webLayers": [], "experiments": []}
+    nothing: dict[str, Any] = {
+        "constantManagedTags": [],
+        "webLayers": [],
+        "experiments": [],
+    }
     return Answer({"success": True, **nothing, "vars": {}})
 
 
@@ -96,7 +107,10 @@ def to_seconds(micros: int) -> float:
 
 
 def _answer_results(
-    show: Callable[[Verdict], dict[str, Any]], verdicts: Iterable[Verdict], start: int, end: int
+    show: Callable[[Verdict], dict[str, Any]],
+    verdicts: Iterable[Verdict],
+    start: int,
+    end: int,
 ) -> dict[str, Any]:
     return {
         "success": True,

@@ -100,6 +100,8 @@ def _authenticate(deployment: Deployment, request: Request) -> Call:
     if is_stream and credentials.is_stream_key(request.header("authorization")):
         return call
     given = credentials.read_credentials(request)
-    credentials.check_may_write(given, token, caller.deployed_sources(), deployment.server_keys())
+    credentials.check_may_write(
+        given, token, caller.deployed_sources(), deployment.server_keys()
+    )
     is_backend = given.kind == "private"
     return call._replace(trusted=is_backend, bot=call.bot and not is_backend)

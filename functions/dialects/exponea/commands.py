@@ -17,7 +17,14 @@ from dialects.exponea.requests import RawCommand
 from hardlink.domain.commands import TRACKING as OPT_OUT
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import NOTHING
-from hardlink.domain.schema import ANY, OBJECT, TEXT, object_validator, optional, validate
+from hardlink.domain.schema import (
+    ANY,
+    OBJECT,
+    TEXT,
+    object_validator,
+    optional,
+    validate,
+)
 from hardlink.domain.sources import Project
 from hardlink.domain.values import to_json
 
@@ -124,17 +131,23 @@ def build_update(command: Command) -> dict[str, Any]:
     return {"session": command.session, "ids": command.ids, **command.update}
 
 
-def without_identifier(command: Command, type_: str, project: Project) -> Command | None:
+def without_identifier(
+    command: Command, type_: str, project: Project
+) -> Command | None:
     """The command without an identifier; `None` if it has none of this type, or no other."""
     ids = {
-        name: value for name, value in command.ids.items() if not project.matches_type(name, type_)
+        name: value
+        for name, value in command.ids.items()
+        if not project.matches_type(name, type_)
     }
     if len(ids) == len(command.ids) or (command.cookie is None and not ids):
         return None
     return command._replace(ids=ids)
 
 
-def _address_command(number: int, token: str, data: Mapping[str, Any], context: Context) -> Command:
+def _address_command(
+    number: int, token: str, data: Mapping[str, Any], context: Context
+) -> Command:
     sent_ids = data.get("customer_ids") or data.get("ids") or {}
     # Exponea ignores blank identifiers, too.
     ids = {type_: value for type_, value in sent_ids.items() if value not in (None, "")}

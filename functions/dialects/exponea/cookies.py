@@ -29,7 +29,10 @@ _MOST_SECONDS = 1e12
 
 
 def choose_cookies(
-    raw_commands: RawCommands, sent: str | None, browser: Iterable[str | None], fresh: str
+    raw_commands: RawCommands,
+    sent: str | None,
+    browser: Iterable[str | None],
+    fresh: str,
 ) -> list[str]:
     """Candidates for the cookie of a bulk, the best one first.
 
@@ -38,7 +41,9 @@ def choose_cookies(
     first bulk that is sent again gets the same new cookie (the second candidate if it is known);
     `fresh`: a random one.
     """
-    asking = [raw for raw in raw_commands if isinstance(raw, RawCommand) and raw.name == IDS]
+    asking = [
+        raw for raw in raw_commands if isinstance(raw, RawCommand) and raw.name == IDS
+    ]
     set_by_bulk = asking[0].data.get(COOKIE) if asking else None
     # An unusable one would be refused in every later call, because the SDK keeps it.
     for cookie in (set_by_bulk, sent):
@@ -71,7 +76,9 @@ def _is_usable(cookie: object) -> bool:
     return True
 
 
-def _derive_cookies(raw_commands: RawCommands, browser: Iterable[str | None]) -> list[str]:
+def _derive_cookies(
+    raw_commands: RawCommands, browser: Iterable[str | None]
+) -> list[str]:
     """Cookies derived from the device's time of the first event, equal in every sending.
 
     The SDK reads its clock anew for every sending (`clientTS`, `age`), so their difference may be
@@ -93,7 +100,9 @@ def _derive_cookies(raw_commands: RawCommands, browser: Iterable[str | None]) ->
     return cookies
 
 
-def _first_number(data: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
+def _first_number(
+    data: Sequence[Mapping[str, Any]], name: str
+) -> Mapping[str, Any] | None:
     """The first command's data in which this field is a number."""
     for fields in data:
         if _is_number(fields.get(name)):

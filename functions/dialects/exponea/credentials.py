@@ -32,15 +32,21 @@ class Credentials(NamedTuple):
 
 def open_server_keys() -> ServerKeys:
     """Open the server keys of this deployment. They are read when they are first needed."""
-    return ServerKeys(api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
+    return ServerKeys(
+        api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
+    )
 
 
 def read_credentials(request: Request) -> Credentials:
     """The key of a call. Raises `Unauthorized` if there is none."""
-    return parse_credentials(request.header("authorization"), request.query("access_token"))
+    return parse_credentials(
+        request.header("authorization"), request.query("access_token")
+    )
 
 
-def parse_credentials(authorization: str | None, access_token: str | None = None) -> Credentials:
+def parse_credentials(
+    authorization: str | None, access_token: str | None = None
+) -> Credentials:
     """The key in the header or the query. Raises `Unauthorized` if there is none."""
     scheme, _, value = (authorization or "").strip().partition(" ")
     # Mobile SDKs send `Token`, exponea-python-sdk sends `Basic`.
@@ -72,7 +78,9 @@ def check_may_write(
     if credentials.kind == "private":
         find_readable_project(credentials, token, sources, keys)
     elif not hmac.compare_digest(credentials.key.encode(), token.encode()):
-        raise Unauthorized("this key is not of this project: both are the source's write key")
+        raise Unauthorized(
+            "this key is not of this project: both are the source's write key"
+        )
 
 
 def find_readable_project(

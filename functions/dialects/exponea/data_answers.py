@@ -93,7 +93,9 @@ def answer_attributes(attributes: Sequence[object], viewed: Viewed, now: int) ->
     return Answer({"success": True, "results": results})
 
 
-def answer_export(fields: Sequence[Mapping[str, str]], rows: Iterable[list[Any]]) -> Answer:
+def answer_export(
+    fields: Sequence[Mapping[str, str]], rows: Iterable[list[Any]]
+) -> Answer:
     """Answer `export`."""
     return Answer({"success": True, "fields": fields, "data": list(rows)})
 
@@ -121,19 +123,25 @@ def build_table(
 
 def answer_categories(categories: Iterable[ConsentCategory]) -> Answer:
     """Answer `consent/categories`, as the mobile clients read it."""
-    return Answer({"success": True, "results": [_show_category(one) for one in categories]})
+    return Answer(
+        {"success": True, "results": [_show_category(one) for one in categories]}
+    )
 
 
 def answer_no_such_call(name: str) -> Answer:
     """Answer a call that Exponea may have and Hardlink does not."""
-    return _fail(_NOT_FOUND, {_GLOBAL: [f"there is no call customers/{name[:64]} here"]})
+    return _fail(
+        _NOT_FOUND, {_GLOBAL: [f"there is no call customers/{name[:64]} here"]}
+    )
 
 
 def answer_error(error: HardlinkError) -> Answer:
     """Answer an error in Exponea's words; `message` says what to do where they don't."""
     match error:
         case UnknownSource():
-            return _deny(400, "Invalid project id", "the project token is a source's write key")
+            return _deny(
+                400, "Invalid project id", "the project token is a source's write key"
+            )
         case Unauthorized():
             return _deny(400, "Could not authenticate", error.message)
         case Forbidden():
@@ -165,7 +173,10 @@ def _read_value(attribute: Values, viewed: Viewed, now: int) -> object:
             consent = viewed.values["consents"].get(attribute["category"])
             return read_consent(consent, attribute.get("mode"), now)
         case computed:
-            raise Invalid(f"a {computed} is not computed here: use property, id or consent", "type")
+            raise Invalid(
+                f"a {computed} is not computed here: use property, id or consent",
+                "type",
+            )
 
 
 def _read_id(name: str, viewed: Viewed) -> object:
@@ -182,7 +193,9 @@ def _every_property(customers: Sequence[tuple[Customer, Values]]) -> list[str]:
 
 
 def _show_category(category: ConsentCategory) -> dict[str, Any]:
-    translations = {language: dict(texts) for language, texts in category.translations.items()}
+    translations = {
+        language: dict(texts) for language, texts in category.translations.items()
+    }
     return {
         "id": category.id,
         "legitimate_interest": category.legitimate_interest,

@@ -38,7 +38,9 @@ _NO_ANONYMIZE = (
 class DataCall:
     """One call about customers, by a private key."""
 
-    def __init__(self, exports: ExportReader, request: Request, project_id: str) -> None:
+    def __init__(
+        self, exports: ExportReader, request: Request, project_id: str
+    ) -> None:
         self._exports = exports
         self._request = request
         self._project_id = project_id
@@ -47,7 +49,9 @@ class DataCall:
     def export_one(self) -> Answer:
         """Everything about a customer."""
         customer = self._find_customer()
-        events = self._exports.read_events(customer, ExportRequest(), self._budget(_EVENTS_HINT))
+        events = self._exports.read_events(
+            customer, ExportRequest(), self._budget(_EVENTS_HINT)
+        )
         return data_answers.answer_customer(self._view(customer), events)
 
     def read_attributes(self) -> Answer:
@@ -77,7 +81,9 @@ class DataCall:
 
     def _find_customer(self) -> Customer:
         visitor = data_requests.read_visitor(self._request.json, self._project)
-        return self._exports.find_customer(self._project_id, visitor.nodes, visitor.session)
+        return self._exports.find_customer(
+            self._project_id, visitor.nodes, visitor.session
+        )
 
     def _view(self, customer: Customer) -> Viewed:
         return Viewed(customer, self._exports.read_values(customer), self._project)
@@ -98,7 +104,9 @@ _CALLS: Mapping[str, Callable[[DataCall], Answer]] = {
 }
 
 
-def call_data_api(exports: ExportReader, server_keys: ServerKeys, request: Request) -> Answer:
+def call_data_api(
+    exports: ExportReader, server_keys: ServerKeys, request: Request
+) -> Answer:
     """Execute the call about customers that the path names, with a private key."""
     project_id = _find_readable_project(server_keys, request)
     call = _CALLS.get(request.path("call"))

@@ -34,7 +34,9 @@ def read_consent(consent: object, mode: str | None, now: int) -> object:
 
 
 def _is_valid(consent: Mapping[str, Any], now: int) -> bool:
-    return consent.get("action") == "accept" and now < _end_time(consent.get("valid_until"))
+    return consent.get("action") == "accept" and now < _end_time(
+        consent.get("valid_until")
+    )
 
 
 def _end_time(until: object) -> float:

@@ -15,11 +15,24 @@ from dialects.exponea.commands import COOKIE, NO_ID
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_session_id
-from hardlink.domain.schema import ANY, TEXT, object_validator, optional, required, validate
+from hardlink.domain.schema import (
+    ANY,
+    TEXT,
+    object_validator,
+    optional,
+    required,
+    validate,
+)
 from hardlink.domain.sources import Project
 from hardlink.queries.export_reader import ExportRequest
 
-_COMPUTED_TYPES = ("aggregate", "expression", "prediction", "recommendation", "segmentation")
+_COMPUTED_TYPES = (
+    "aggregate",
+    "expression",
+    "prediction",
+    "recommendation",
+    "segmentation",
+)
 
 
 class Visitor(NamedTuple):
@@ -87,12 +100,16 @@ def read_events_request(body: object) -> ExportRequest:
 
 def read_columns(body: object, project: Project) -> Columns:
     """The columns that an export asks for; all of them if it names none. Raises `Invalid`."""
-    attributes = validate(_EXPORT, body).get("attributes") or {"type": "properties_and_ids"}
+    attributes = validate(_EXPORT, body).get("attributes") or {
+        "type": "properties_and_ids"
+    }
     if attributes["type"] != "some":
         return Columns([*project.identifiers, COOKIE], None)
     listed: Sequence[Mapping[str, Any]] = attributes.get("list") or ()
     if not listed:
-        raise Invalid("name the attributes: an empty list exports nothing", "attributes.list")
+        raise Invalid(
+            "name the attributes: an empty list exports nothing", "attributes.list"
+        )
     ids: list[str] = []
     properties: list[str] = []
     for attribute in listed:
@@ -108,7 +125,9 @@ def declared_type(type_: str, project: Project, field: str) -> str:
     return COOKIE if type_ == COOKIE else project.parse_type(type_, field)
 
 
-def _object(fields: dict[str, core_schema.TypedDictField]) -> core_schema.TypedDictSchema:
+def _object(
+    fields: dict[str, core_schema.TypedDictField],
+) -> core_schema.TypedDictSchema:
     return core_schema.typed_dict_schema(fields)
 
 
@@ -124,7 +143,9 @@ _COUNT = core_schema.int_schema(strict=True, ge=0, le=2**31 - 1)
 _COMPUTED = _object({"type": required(TEXT)})
 _PROPERTY = _attribute_schema("property", "property")
 _IDENTIFIER = _attribute_schema("id", "id")
-_VISITOR = object_validator({"customer_ids": required(core_schema.dict_schema(TEXT, ANY))})
+_VISITOR = object_validator(
+    {"customer_ids": required(core_schema.dict_schema(TEXT, ANY))}
+)
 _ATTRIBUTES = object_validator({"attributes": required(core_schema.list_schema(ANY))})
 _ATTRIBUTE = SchemaValidator(
     core_schema.tagged_union_schema(

@@ -55,7 +55,9 @@ class Executor:
         for number, verdict in self._execute_commands(translated).items():
             answered = verdicts.get(number)
             # The SDK throws where a system command fails: its answer only takes on the messages.
-            verdicts[number] = answered._replace(messages=verdict.messages) if answered else verdict
+            verdicts[number] = (
+                answered._replace(messages=verdict.messages) if answered else verdict
+            )
         return [verdicts[number] for number in range(len(raw_commands))]
 
     def _execute_commands(self, translated: Sequence[Command]) -> Mapping[int, Verdict]:
@@ -93,8 +95,13 @@ class Executor:
         verdicts = attempt.result
         if verdicts is None:
             verdicts = [_refuse(dropped.pop())] * len(group)
-        warnings = tuple(f"{_wire_message(error)} (stored without it)" for error in dropped)
-        return [verdict._replace(messages=(*warnings, *verdict.messages)) for verdict in verdicts]
+        warnings = tuple(
+            f"{_wire_message(error)} (stored without it)" for error in dropped
+        )
+        return [
+            verdict._replace(messages=(*warnings, *verdict.messages))
+            for verdict in verdicts
+        ]
 
     def _store(self, call: Call, group: list[Command]) -> Verdicts:
         if group[0].event is None:
@@ -102,7 +109,9 @@ class Executor:
         return self._track(call, group)
 
     def _update(self, call: Call, command: Command) -> Verdict:
-        result = self._service.update(call, commands.read(Update, build_update(command)))
+        result = self._service.update(
+            call, commands.read(Update, build_update(command))
+        )
         warnings = tuple(result["warnings"])
         return Verdict(NOT_KEPT.isdisjoint(warnings), warnings)
 
@@ -110,7 +119,9 @@ class Executor:
         track = commands.read(Track, build_track(group))
         track.jitter = group[0].jitter
         result = self._service.track(call, track)
-        warnings = tuple(warning for warning in result["warnings"] if warning not in NOT_KEPT)
+        warnings = tuple(
+            warning for warning in result["warnings"] if warning not in NOT_KEPT
+        )
         verdicts: Verdicts = []
         for command, event in zip(group, result["results"], strict=True):
             if event["status"] in ("stored", "duplicate"):
@@ -158,7 +169,11 @@ def _refuse(error: HardlinkError) -> Verdict:
 
 def _wire_message(error: HardlinkError) -> str:
     """`field: message`, with the field in Exponea's spelling."""
-    field = (error.field or "").replace("ids.", "customer_ids.").replace("session.id", "cookie")
+    field = (
+        (error.field or "")
+        .replace("ids.", "customer_ids.")
+        .replace("session.id", "cookie")
+    )
     return f"{field}: {error.message}" if field else error.message
 
 

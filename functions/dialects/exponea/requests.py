@@ -66,7 +66,9 @@ def read_bulk_tokens(raw_commands: RawCommands) -> list[str]:
 
 def read_call_token(request: Request) -> str:
     """The project token in the path, or the stream ID in the query. Raises `UnknownSource`."""
-    token = request.query("stream_id") if is_stream_call(request) else request.path("token")
+    token = (
+        request.query("stream_id") if is_stream_call(request) else request.path("token")
+    )
     if not token:
         raise UnknownSource("send the write key of a source as stream_id", "stream_id")
     return token

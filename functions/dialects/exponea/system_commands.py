@@ -23,7 +23,9 @@ class BulkCommand(NamedTuple):
     command: Command | None = None
 
 
-def translate_bulk_command(raw: RawCommand, token: str | None, context: Context) -> BulkCommand:
+def translate_bulk_command(
+    raw: RawCommand, token: str | None, context: Context
+) -> BulkCommand:
     """Translate a command of a bulk. `token`: of the bulk's project. Raises `Invalid`."""
     answer = _ANSWERS.get(raw.name)
     if answer is None:
@@ -31,13 +33,19 @@ def translate_bulk_command(raw: RawCommand, token: str | None, context: Context)
         return BulkCommand(command=commands.translate_command(raw, own_token, context))
     verdict = answer(raw.data, context)
     ids = raw.data.get("customer")
-    if raw.name != IDS or not token or not isinstance(ids, Mapping) or not any(ids.values()):
+    if (
+        raw.name != IDS
+        or not token
+        or not isinstance(ids, Mapping)
+        or not any(ids.values())
+    ):
         return BulkCommand(verdict)
     # The SDK was started with a customer, whom no other command of the bulk identifies.
     data = {"ids": {**ids, COOKIE: context.cookie}}
     identify = raw._replace(name="crm/customers", data=data)
     return BulkCommand(
-        verdict, commands.translate_command(identify, token, context._replace(cookie=None))
+        verdict,
+        commands.translate_command(identify, token, context._replace(cookie=None)),
     )
 
 

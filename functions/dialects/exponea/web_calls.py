@@ -40,7 +40,12 @@ def execute_bulk(deployment: Deployment, request: Request) -> Answer:
     call_of_token = _authenticate_bulk(request, tokens)
     token = tokens[0] if tokens else None
     sent = request.cookie(f"xnpe_{token}") or request.cookie("__exponea_etc__")
-    browser = (token, request.address, request.header("user-agent"), request.header("referer"))
+    browser = (
+        token,
+        request.address,
+        request.header("user-agent"),
+        request.header("referer"),
+    )
     candidates = choose_cookies(raw_commands, sent, browser, new_id())
     cookie = _choose_known(deployment.service, call_of_token, token, candidates)
     context = Context(start, ContentIds(), cookie)
@@ -48,7 +53,9 @@ def execute_bulk(deployment: Deployment, request: Request) -> Answer:
     def translate(raw: RawCommand) -> BulkCommand:
         return translate_bulk_command(raw, token, context)
 
-    verdicts = Executor(deployment.service, call_of_token).execute(raw_commands, translate)
+    verdicts = Executor(deployment.service, call_of_token).execute(
+        raw_commands, translate
+    )
     headers = build_cookie_header(token, cookie) if token and cookie else {}
     return Answer(answers.answer_bulk(verdicts, start, read_clock()), headers=headers)
 
@@ -62,7 +69,9 @@ def link_ids(deployment: Deployment, request: Request) -> Answer:
     if not isinstance(ids, Mapping):
         raise Invalid("send the IDs to link", "external_ids")
     data = {"ids": {**ids, COOKIE: request.path("cookie")}}
-    return execute_single(deployment.service, call, token, RawCommand(0, "customers", data))
+    return execute_single(
+        deployment.service, call, token, RawCommand(0, "customers", data)
+    )
 
 
 def read_segments(_: Deployment, request: Request) -> Answer:
@@ -122,7 +131,10 @@ def _authenticate_bulk(request: Request, tokens: Sequence[str]) -> CallOfToken:
 
 
 def _choose_known(
-    service: Service, call_of_token: CallOfToken, token: str | None, candidates: Sequence[str]
+    service: Service,
+    call_of_token: CallOfToken,
+    token: str | None,
+    candidates: Sequence[str],
 ) -> str | None:
     """The candidate whose session exists; the first one if none does or all do."""
     if not candidates:

@@ -19,7 +19,9 @@ def answer_call(outcome: Outcome) -> Answer:
     """Answer a tracking call: its tracking user, and what was left out."""
     tracking_user = outcome.result["session"]["id"]
     warnings = list(outcome.warnings)
-    return Answer({"success": True, "trackingUserId": tracking_user, "warnings": warnings})
+    return Answer(
+        {"success": True, "trackingUserId": tracking_user, "warnings": warnings}
+    )
 
 
 def answer_error(error: HardlinkError) -> Answer:

@@ -29,11 +29,15 @@ def build_command(tracking_call: TrackingCall, project: Project) -> Command:
     identifiers = _identifier_types(project)
     not_in_event = {"websiteUuid", "trackingUserId", *identifiers}
     # A project without a type for addresses keeps them in the event.
-    properties = {name: value for name, value in fields.items() if name not in not_in_event}
+    properties = {
+        name: value for name, value in fields.items() if name not in not_in_event
+    }
     event = {"type": kind, "properties": properties, **_order_reference(fields)}
     body = {
         "session": {"id": fields["trackingUserId"]},
-        "ids": {type_: fields[name] for name, type_ in identifiers.items() if name in fields},
+        "ids": {
+            type_: fields[name] for name, type_ in identifiers.items() if name in fields
+        },
         "only_current_customer": "customerId" not in fields,
         "traits": {"cart": _cart_trait(fields)} if kind == "cart" else {},
         "events": [] if kind == "customer" else [event],

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dialects.hello_retail.commands import Command, drop_identifier, drop_order, wire_field
+from dialects.hello_retail.commands import (
+    Command,
+    drop_identifier,
+    drop_order,
+    wire_field,
+)
 from dialects.partial_failure import Attempt, execute_without_faults
 from hardlink.domain import commands
 from hardlink.domain.call import Call
@@ -51,7 +56,9 @@ class Executor:
             _use_wire_field(failure.error, command)
         if attempt.result is None:
             raise attempt.failures[-1].error
-        self._warnings += [located_message(failure.error) for failure in attempt.failures]
+        self._warnings += [
+            located_message(failure.error) for failure in attempt.failures
+        ]
         return attempt.result
 
     def _track_whole(self, command: Command) -> tuple[Result, Command]:

@@ -23,7 +23,9 @@ OpenBucket = Callable[[str], Bucket]
 """Opens the bucket of this name."""
 
 
-def import_messages(open_bucket: OpenBucket, event: dict[str, Any], context: Any) -> dict[str, Any]:
+def import_messages(
+    open_bucket: OpenBucket, event: dict[str, Any], context: Any
+) -> dict[str, Any]:
     """Import the files that messages name; a message whose files are not done comes again."""
     unfinished = [
         {"itemIdentifier": message["messageId"]}
@@ -34,11 +36,14 @@ def import_messages(open_bucket: OpenBucket, event: dict[str, Any], context: Any
     return {"batchItemFailures": unfinished}
 
 
-def _import_message(open_bucket: OpenBucket, message: dict[str, Any], context: Any) -> bool:
+def _import_message(
+    open_bucket: OpenBucket, message: dict[str, Any], context: Any
+) -> bool:
     """Import the files of a message; false if it must come again. It keeps back no other one."""
     try:
         return all(
-            _import_file(open_bucket, record["s3"], context) for record in _read_records(message)
+            _import_file(open_bucket, record["s3"], context)
+            for record in _read_records(message)
         )
     except Exception as error:  # noqa: BLE001 - a message that fails in any way comes again
         logger.error("a message about feeds failed", error=type(error).__name__)
@@ -51,7 +56,9 @@ def _read_records(message: dict[str, Any]) -> list[dict[str, Any]]:
     return records
 
 
-def _import_file(open_bucket: OpenBucket, notification: dict[str, Any], context: Any) -> bool:
+def _import_file(
+    open_bucket: OpenBucket, notification: dict[str, Any], context: Any
+) -> bool:
     """Import a file; true if nothing is left to do."""
     file = notification["object"]
     key = unquote_plus(file["key"])
@@ -59,7 +66,9 @@ def _import_file(open_bucket: OpenBucket, notification: dict[str, Any], context:
     if not name or key.endswith("/"):
         return True
     if project_id not in caller.deployed_sources().projects:
-        logger.error("a feed below feeds/ lies in a folder that is no project of sources.toml")
+        logger.error(
+            "a feed below feeds/ lies in a folder that is no project of sources.toml"
+        )
         return True
     version = f"{file.get('eTag')}/{file.get('sequencer')}"
 
@@ -71,7 +80,9 @@ def _import_file(open_bucket: OpenBucket, notification: dict[str, Any], context:
     try:
         return file_import.import_file(bucket, key, version, importer, is_late)
     except FileGoneError:
-        logger.warning("a feed was deleted or replaced before its end", project=project_id)
+        logger.warning(
+            "a feed was deleted or replaced before its end", project=project_id
+        )
         return True
     except Busy:
         return False

@@ -18,7 +18,13 @@ from pydantic_core import core_schema
 from hardlink.domain import order_matching, times, values
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import Node
-from hardlink.domain.schema import IDENTIFIER, TEXT, object_validator, optional, validate
+from hardlink.domain.schema import (
+    IDENTIFIER,
+    TEXT,
+    object_validator,
+    optional,
+    validate,
+)
 from hardlink.domain.sources import Project
 from hardlink.services.orders import Purchase
 
@@ -42,7 +48,9 @@ def build_command(row: Mapping[str, Any], project: Project) -> Command:
     time = _read_time(fields.get("date"), project.time_zone)
     ids = _read_identifiers(fields, project, warnings)
     email = _read_email(fields, warnings)
-    claim = order_matching.parse_claim(fields.get("orderNumber"), time, fields.get("total"), email)
+    claim = order_matching.parse_claim(
+        fields.get("orderNumber"), time, fields.get("total"), email
+    )
     if not ids:
         raise Invalid("; ".join(warnings) or _NO_CUSTOMER, "customerId")
     properties: dict[str, Any] = {"orderNumber": claim.number}
@@ -96,7 +104,9 @@ def _read_time(date: object, zone: str) -> int:
         try:
             moment = datetime.fromisoformat(date.strip())
         except ValueError as error:
-            raise Invalid("not a valid date: write YYYY-MM-DD HH:MM:SS", "date") from error
+            raise Invalid(
+                "not a valid date: write YYYY-MM-DD HH:MM:SS", "date"
+            ) from error
         date = moment.replace(tzinfo=moment.tzinfo or _time_zone(zone)).isoformat()
     return times.parse_time(date, "date")
 

@@ -57,7 +57,9 @@ def _normalize(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
 
 
-def _read_rows(lines: Iterator[str], delimiter: str, columns: Columns) -> Iterator[CsvRow | str]:
+def _read_rows(
+    lines: Iterator[str], delimiter: str, columns: Columns
+) -> Iterator[CsvRow | str]:
     """The rows that are not blank, or messages in the places of invalid ones."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:

@@ -59,7 +59,9 @@ class FeedImporter:
         with self._threads:
             while batch := list(islice(waiting, ROWS_AT_ONCE)):
                 results: list[Result] = []
-                for done in self._threads.map(self._import_in_order, _group_by_order(batch)):
+                for done in self._threads.map(
+                    self._import_in_order, _group_by_order(batch)
+                ):
                     results += done
                 yield sorted(results)
 
@@ -79,9 +81,13 @@ class FeedImporter:
         except HardlinkError as error:
             return Result(row.number, "rejected", order, error.message, error.field)
         except Exception as error:  # noqa: BLE001 - the other rows of a file are not to blame
-            logger.error("a row of a feed failed", row=row.number, error=type(error).__name__)
+            logger.error(
+                "a row of a feed failed", row=row.number, error=type(error).__name__
+            )
             return Result(row.number, "rejected", order, UNEXPECTED)
-        return Result(row.number, outcome.status, order, warnings=(*warnings, *outcome.warnings))
+        return Result(
+            row.number, outcome.status, order, warnings=(*warnings, *outcome.warnings)
+        )
 
     def _build_call(self, row: Row) -> Call:
         return Call(

@@ -20,7 +20,9 @@ _LONGEST_INTEGER = 18
 def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
     """Read each order, or a message why it is not one. Raises `BrokenFeedError`."""
     window = _Window(text)
-    values = _read_array(window) if window.next_character() == "[" else _read_lines(window)
+    values = (
+        _read_array(window) if window.next_character() == "[" else _read_lines(window)
+    )
     for value in values:
         yield value if isinstance(value, dict) else "an order must be an object"
 
@@ -60,7 +62,9 @@ class _Window:
             except ValueError as error:
                 is_too_long = len(self._held) - self._position > MOST_CHARACTERS
                 if is_too_long or not self._read_more():
-                    raise BrokenFeedError("the JSON is broken, or an order too long") from error
+                    raise BrokenFeedError(
+                        "the JSON is broken, or an order too long"
+                    ) from error
                 continue
             # At the end of what is held a number may go on.
             if end < len(self._held) or not self._read_more():
@@ -88,7 +92,9 @@ def _read_array(window: _Window) -> Iterator[object]:
             raise BrokenFeedError("the JSON ends too early")
         if not is_first:
             if character != ",":
-                raise BrokenFeedError("the JSON is broken: a comma between two orders is missing")
+                raise BrokenFeedError(
+                    "the JSON is broken: a comma between two orders is missing"
+                )
             window.skip_character()
         is_first = False
         yield window.read_value()

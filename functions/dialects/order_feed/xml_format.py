@@ -100,7 +100,9 @@ class _OrderReader:
         text = self._text.strip()
         if len(self._path) == _ORDER_DEPTH:
             is_order = name == "order"
-            self._done.append(self._order if is_order else f"<{name[:64]}> is not an order")
+            self._done.append(
+                self._order if is_order else f"<{name[:64]}> is not an order"
+            )
         elif len(self._path) > _ORDER_DEPTH and name in _FIELDS and text:
             self._set_field(parents[_ORDER_DEPTH:], _FIELDS[name], text)
         self._path.pop()
@@ -123,4 +125,6 @@ class _OrderReader:
     def _count_characters(self, count: int) -> None:
         self._characters += count
         if self._characters > MOST_CHARACTERS:
-            raise BrokenFeedError(f"an order has more than {MOST_CHARACTERS} characters")
+            raise BrokenFeedError(
+                f"an order has more than {MOST_CHARACTERS} characters"
+            )

@@ -16,7 +16,9 @@ from hardlink.web.response import Answer
 _BAD_REQUEST = 400
 
 
-def answer_batch(batch: Batch, faults: Iterable[Fault], warnings: Iterable[str]) -> Answer:
+def answer_batch(
+    batch: Batch, faults: Iterable[Fault], warnings: Iterable[str]
+) -> Answer:
     """Answer 200, because the clients accept nothing else; the body names what was not stored."""
     body: dict[str, Any] = {"success": True, "status": 1}
     errors = [_show_fault(batch, fault) for fault in sorted(set(faults))]

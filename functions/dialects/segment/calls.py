@@ -15,7 +15,9 @@ def store_messages(executor: Executor, request: Request) -> Answer:
     batch = requests.read_batch(request)
     sent_at = requests.read_sent_at(request)
     write_key = requests.read_write_key(request)
-    call = caller.authenticate(request, write_key, policy="split")._replace(sent=sent_at.time)
+    call = caller.authenticate(request, write_key, policy="split")._replace(
+        sent=sent_at.time
+    )
     groups, faults = translate_batch(batch, call.project)
     outcome = executor.execute(call, groups)
     warnings = [*sent_at.warnings, *outcome.warnings]

@@ -58,7 +58,9 @@ def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:
         for name in group.names:
             chain_of[name] = chain
     distinct = {id(chain): chain for chain in chain_of.values()}
-    return [_join_events([groups[n] for n in sorted(chain)]) for chain in distinct.values()]
+    return [
+        _join_events([groups[n] for n in sorted(chain)]) for chain in distinct.values()
+    ]
 
 
 def drop_fault(group: CommandGroup, error: HardlinkError) -> CommandGroup | None:
@@ -87,7 +89,9 @@ def command_faults(failure: Failure[CommandGroup]) -> Iterator[Fault]:
             yield Fault(number, wire_field(group, field), error.message)
 
 
-def event_faults(group: CommandGroup, results: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+def event_faults(
+    group: CommandGroup, results: Sequence[Mapping[str, Any]]
+) -> Iterator[Fault]:
     """Faults of the events that were not stored. `results`: of `Service.track`."""
     for fault in rejected_events(group.numbers, results, _UNSTORED):
         yield fault._replace(field=wire_field(group, fault.field))
@@ -132,9 +136,15 @@ def _join_events(groups: Sequence[CommandGroup]) -> Chain:
 
 
 def _can_join(run: Chain, group: CommandGroup) -> bool:
-    if len(run) >= MOST_EVENTS or group.command is not Track or run[0].command is not Track:
+    if (
+        len(run) >= MOST_EVENTS
+        or group.command is not Track
+        or run[0].command is not Track
+    ):
         return False
-    return group.wire == run[0].wire and _without_events(group) == _without_events(run[0])
+    return group.wire == run[0].wire and _without_events(group) == _without_events(
+        run[0]
+    )
 
 
 def _join_run(run: Chain) -> CommandGroup:

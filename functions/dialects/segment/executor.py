@@ -73,16 +73,23 @@ class Executor:
         for group in chain:
             number = group.numbers[0]
             # With an evidence ID of its own, so that each link can be undone alone.
-            own_call = call_at(call, number)._replace(evidence=f"{call.evidence}/{number}")
+            own_call = call_at(call, number)._replace(
+                evidence=f"{call.evidence}/{number}"
+            )
             try:
                 self._execute_group(own_call, group, outcome)
             except Busy as busy:
                 return outcome._replace(busy=busy)
         return outcome
 
-    def _execute_group(self, call: Call, group: CommandGroup, outcome: _ChainOutcome) -> None:
+    def _execute_group(
+        self, call: Call, group: CommandGroup, outcome: _ChainOutcome
+    ) -> None:
         attempt: Attempt[CommandGroup, Result] = execute_without_faults(
-            group, partial(self._execute_command, call), drop_fault, (*REFUSALS, TooLarge)
+            group,
+            partial(self._execute_command, call),
+            drop_fault,
+            (*REFUSALS, TooLarge),
         )
         for failure in attempt.failures:
             outcome.faults.extend(command_faults(failure))

@@ -65,8 +65,12 @@ class MessageTranslator:
     def read_visitor(self, session: object, user: object) -> Visitor:
         """The visitor of a message. Raises `Invalid` if no ID is sent, `NoVisitorError`."""
         if not (is_given(session) or is_given(user)):
-            names = " or ".join(dict.fromkeys((self._fields.session, self._fields.user)))
-            raise Invalid(f"the message names no visitor: send {names}", self._fields.user)
+            names = " or ".join(
+                dict.fromkeys((self._fields.session, self._fields.user))
+            )
+            raise Invalid(
+                f"the message names no visitor: send {names}", self._fields.user
+            )
         visitor = Visitor(
             self._read_id(FieldValue(self._fields.session, session), parse_session_id),
             self._read_id(FieldValue(self._fields.user, user), parse_identifier),
@@ -93,8 +97,14 @@ class MessageTranslator:
             body["session"] = visitor.session
         else:
             body["server_side"] = True
-        names = {"type": self._fields.event, "time": self._fields.time, "id": self._fields.id}
-        return CommandGroup([self._number], Track, body, {**names, **wire, **self._id_fields()})
+        names = {
+            "type": self._fields.event,
+            "time": self._fields.time,
+            "id": self._fields.id,
+        }
+        return CommandGroup(
+            [self._number], Track, body, {**names, **wire, **self._id_fields()}
+        )
 
     def build_update(
         self, visitor: Visitor, properties: Mapping[str, Any], time: object
@@ -116,7 +126,9 @@ class MessageTranslator:
             "properties": self._valid_values(properties),
             "time": time,
         }
-        return self._build_identify(Identify if visitor.session and ids else Update, body)
+        return self._build_identify(
+            Identify if visitor.session and ids else Update, body
+        )
 
     def build_alias(
         self, previous: FieldValue, user: FieldValue, time: object
@@ -124,7 +136,9 @@ class MessageTranslator:
         """Link a session, whose ID the client made up, to a customer; nothing if it is the same."""
         for sent in (previous, user):
             if not is_given(sent.value):
-                raise Invalid("an alias needs the previous ID and the user's ID", sent.field)
+                raise Invalid(
+                    "an alias needs the previous ID and the user's ID", sent.field
+                )
         session = self._read_id(previous, parse_session_id)
         customer = self._read_id(user, parse_identifier)
         if session is None or customer is None or session == customer:
@@ -138,7 +152,9 @@ class MessageTranslator:
         self, command: type[Identify | Update], body: Mapping[str, Any]
     ) -> CommandGroup:
         names = {"properties": self._fields.values, "time": self._fields.time}
-        return CommandGroup([self._number], command, body, {**names, **self._id_fields()})
+        return CommandGroup(
+            [self._number], command, body, {**names, **self._id_fields()}
+        )
 
     def _id_fields(self) -> dict[str, str]:
         return {
@@ -150,7 +166,9 @@ class MessageTranslator:
     def _customer_ids(self, user: str | None) -> dict[str, Any]:
         return {} if user is None else {self._project.first_hard_type: user}
 
-    def _read_id(self, sent: FieldValue, parse: Callable[[object, str], str]) -> str | None:
+    def _read_id(
+        self, sent: FieldValue, parse: Callable[[object, str], str]
+    ) -> str | None:
         """The ID, if one is sent; an invalid one is recorded."""
         if not is_given(sent.value):
             return None

@@ -27,8 +27,14 @@ from hardlink.domain.schema import ANY, OBJECT, object_validator, optional
 from hardlink.domain.sources import Project
 
 _IDENTIFIED_FLAGS = ("$process_person_profile", "$is_identified")
-_GROUP_FIELDS = {"$group_type": "groupType", "$group_key": "groupId", "$group_set": "traits"}
-_FIELDS = FieldNames("distinct_id", "distinct_id", "timestamp", values="$set", id="uuid")
+_GROUP_FIELDS = {
+    "$group_type": "groupType",
+    "$group_key": "groupId",
+    "$group_set": "traits",
+}
+_FIELDS = FieldNames(
+    "distinct_id", "distinct_id", "timestamp", values="$set", id="uuid"
+)
 
 Message = Mapping[str, Any]
 
@@ -47,7 +53,9 @@ def translate_event(
         return [_translate_identify(translator, message, set_values)]
     visitor = _read_visitor(translator, message)
     if name == "$set_once":
-        raise Invalid("$set_once is not offered: send $set, whose latest value counts", "event")
+        raise Invalid(
+            "$set_once is not offered: send $set, whose latest value counts", "event"
+        )
     if name == "$groupidentify":
         return [_translate_group(translator, message)]
     update = translator.build_update(visitor, set_values, message.get("timestamp"))
@@ -79,7 +87,9 @@ def _translate_identify(
     return translator.build_update(visitor, set_values, message.get("timestamp"))
 
 
-def _translate_alias(translator: MessageTranslator, message: Message) -> list[CommandGroup]:
+def _translate_alias(
+    translator: MessageTranslator, message: Message
+) -> list[CommandGroup]:
     """`alias` is the ID from now on: posthog-python names the two this way round."""
     properties = message.get("properties", {})
     return translator.build_alias(

@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 
 from dialects.basic_auth import read_basic_auth
 from hardlink.domain import times
-from hardlink.domain.errors import Invalid, NotFound, TooLarge, UnknownSource, located_message
+from hardlink.domain.errors import (
+    Invalid,
+    NotFound,
+    TooLarge,
+    UnknownSource,
+    located_message,
+)
 from hardlink.web.request import Request
 
 MOST_MESSAGES = 2500
@@ -57,7 +63,9 @@ def read_batch(request: Request) -> Batch:
     if not isinstance(messages, list):
         raise Invalid("send a list of messages", "batch")
     if len(messages) > MOST_MESSAGES:
-        raise TooLarge(f"{len(messages)} messages: send at most {MOST_MESSAGES} a batch", "batch")
+        raise TooLarge(
+            f"{len(messages)} messages: send at most {MOST_MESSAGES} a batch", "batch"
+        )
     # A batch may have one context for all its messages (Segment's spec).
     context = body.get("context")
     shared = context if isinstance(context, Mapping) else {}
@@ -78,7 +86,9 @@ def read_write_key(request: Request) -> str:
     for key in candidates:
         if isinstance(key, str) and key:
             return key.strip()
-    raise UnknownSource("send the write key of a source as the user of Authorization: Basic")
+    raise UnknownSource(
+        "send the write key of a source as the user of Authorization: Basic"
+    )
 
 
 def read_sent_at(request: Request) -> SentAt:

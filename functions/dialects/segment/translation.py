@@ -40,7 +40,10 @@ def _translate_message(
     batch: Batch, number: int, project: Project, faults: list[Fault]
 ) -> list[CommandGroup]:
     # The size of a call that is one message is checked before it is parsed.
-    if not batch.kind and values.json_size(batch.messages[number]) > MOST_BYTES_A_MESSAGE:
+    if (
+        not batch.kind
+        and values.json_size(batch.messages[number]) > MOST_BYTES_A_MESSAGE
+    ):
         raise Invalid(f"a message has at most {MOST_BYTES_A_MESSAGE} bytes: send less")
     if batch.posthog:
         return posthog_events.translate_event(batch, number, project, faults)

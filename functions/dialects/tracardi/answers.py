@@ -62,13 +62,19 @@ def join_results(parts: Sequence[Part], warnings: Sequence[str]) -> dict[str, An
         if "debug" in result:
             debugs.append(result["debug"])
     last = parts[-1].result
-    joined = {**last, "results": results, "warnings": list(dict.fromkeys(every_warning))}
+    joined = {
+        **last,
+        "results": results,
+        "warnings": list(dict.fromkeys(every_warning)),
+    }
     if debugs:
         joined["debug"] = {**debugs[-1], "events": _join_debug_events(debugs)}
     return joined
 
 
-def answer_redirect(answer: Answer, redirect: Redirect, warnings: Sequence[str]) -> Answer:
+def answer_redirect(
+    answer: Answer, redirect: Redirect, warnings: Sequence[str]
+) -> Answer:
     """Redirect to the declared URL; the body is the result of storing the event."""
     body = {**(answer.body or {})}
     body["warnings"] = [*body.get("warnings", []), *warnings]
@@ -91,7 +97,9 @@ def answer_tracardi_error(error: HardlinkError) -> Answer:
 
 def with_duration(answer: Answer, seconds: float) -> Answer:
     """The answer with the header `x-process-time`."""
-    return answer._replace(headers={**answer.headers, "x-process-time": f"{seconds:.6f}"})
+    return answer._replace(
+        headers={**answer.headers, "x-process-time": f"{seconds:.6f}"}
+    )
 
 
 def _renumber(event: Mapping[str, Any], first: int) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from hardlink.web.request import Request
 from hardlink.web.response import Answer
 
 
-def track(service: Service, request: Request, payload: Payload, call: Call | None = None) -> Answer:
+def track(
+    service: Service, request: Request, payload: Payload, call: Call | None = None
+) -> Answer:
     """Store a payload's events; if the source is Tracardi's, also what they change on the profile.
 
     `call`: of this request, if it was authenticated before.
@@ -43,7 +45,9 @@ def follow_redirect(service: Service, request: Request) -> Answer:
 
     The target is never the caller's word. The visitor is redirected even if nothing is stored.
     """
-    write_key, redirect = requests.find_redirect(request, caller.deployed_sources().redirects)
+    write_key, redirect = requests.find_redirect(
+        request, caller.deployed_sources().redirects
+    )
     try:
         call = caller.authenticate(request, write_key)
     except Throttled as error:
@@ -51,23 +55,31 @@ def follow_redirect(service: Service, request: Request) -> Answer:
     session = requests.read_redirect_session(request)
     existing = service.existing_sessions(call, [session]) if session else []
     known_session = existing[0] if existing else None
-    payload, warnings = requests.read_redirect(request, write_key, redirect, known_session)
+    payload, warnings = requests.read_redirect(
+        request, write_key, redirect, known_session
+    )
     answer = track(service, request, payload, call)
     return answers.answer_redirect(answer, redirect, warnings)
 
 
-def _track_with_updates(service: Service, call: Call, payload: Payload, command: Track) -> Answer:
+def _track_with_updates(
+    service: Service, call: Call, payload: Payload, command: Track
+) -> Answer:
     def is_same_project(write_key: str) -> bool:
         source = caller.deployed_sources().find_source(write_key)
         return source is not None and source.project == call.source.project
 
     forwarded = requests.read_forwarded_profile(payload, is_same_project)
-    built = build_commands({**payload, "forwarded_profile": forwarded.id}, command, call.project)
+    built = build_commands(
+        {**payload, "forwarded_profile": forwarded.id}, command, call.project
+    )
     parts, warnings = Executor(service, call).execute(built)
     if forwarded.warning:
         warnings = [forwarded.warning, *warnings]
     result = answers.join_results(parts, warnings)
     if forwarded.id and result["profile"]["id"] not in (forwarded.id, None):
-        unused = "context.tracardi.pass: unknown profile, or the session has another profile"
+        unused = (
+            "context.tracardi.pass: unknown profile, or the session has another profile"
+        )
         result["warnings"].append(unused)
     return answers.answer_track(result, call.evidence)

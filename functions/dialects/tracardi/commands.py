@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dialects.tracardi.profile_updates import UPDATING_TYPES, ProfileUpdate, read_profile_update
+from dialects.tracardi.profile_updates import (
+    UPDATING_TYPES,
+    ProfileUpdate,
+    read_profile_update,
+)
 from dialects.tracardi.requests import Payload
 from hardlink.domain import commands
 from hardlink.domain.commands import Event, Track
@@ -100,7 +104,11 @@ def _read_event(
     event: object, number: int, payload: Payload, track: Track, project: Project
 ) -> _EventUpdate:
     saves_profile = (payload.get("options") or {}).get("saveProfile") is not False
-    if track.profile_less or not saves_profile or _event_type(event) not in UPDATING_TYPES:
+    if (
+        track.profile_less
+        or not saves_profile
+        or _event_type(event) not in UPDATING_TYPES
+    ):
         return _EventUpdate()
     try:
         parsed, has_time = _validate_event(event, number)
@@ -124,13 +132,18 @@ def _validate_event(event: object, number: int) -> tuple[Event, bool]:
     return parsed, time is not None
 
 
-def _begins_command(update: ProfileUpdate, before: ProfileUpdate, *, has_time: bool) -> bool:
+def _begins_command(
+    update: ProfileUpdate, before: ProfileUpdate, *, has_time: bool
+) -> bool:
     """Tell if an event's changes cannot be in one command with those before it."""
     if has_time and update.changes_profile:
         return True
     if not update.ids:
         return False
-    return (update.ids, update.only_current_customer) != (before.ids, before.only_current_customer)
+    return (update.ids, update.only_current_customer) != (
+        before.ids,
+        before.only_current_customer,
+    )
 
 
 def _append_event(command: Command, event: object, update: ProfileUpdate) -> Command:
@@ -142,7 +155,9 @@ def _append_event(command: Command, event: object, update: ProfileUpdate) -> Com
         consents={**before.consents, **update.consents},
         warnings=(*before.warnings, *update.warnings),
     )
-    return command._replace(payload={**command.payload, "events": [*events, event]}, update=joined)
+    return command._replace(
+        payload={**command.payload, "events": [*events, event]}, update=joined
+    )
 
 
 def _event_type(event: object) -> str | None:

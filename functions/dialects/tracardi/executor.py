@@ -44,7 +44,9 @@ class Executor:
         warnings: list[str] = []
         for command in tracardi_commands:
             # All commands belong to the session that the first one was given.
-            current = command.in_session(parts[-1].result["session"]) if parts else command
+            current = (
+                command.in_session(parts[-1].result["session"]) if parts else command
+            )
             attempt: Attempt[Command, Result] = execute_without_faults(
                 current, self._track, drop_update
             )

@@ -41,9 +41,20 @@ _PROFILE_PATHS: Mapping[str, str] = {
     "signal": "contact.app.signal",
 }
 """Property of `sign-in`, `sign-up` and `identification` -> path in the profile."""
-_PROFILE_PARTS = ("pii", "identifier", "contact", "media", "job", "preferences", "loyalty")
+_PROFILE_PARTS = (
+    "pii",
+    "identifier",
+    "contact",
+    "media",
+    "job",
+    "preferences",
+    "loyalty",
+)
 """Properties of `profile-update`, which have the profile's own shape."""
-_MAIN_PATHS = {"contact.email": "contact.email.main", "contact.phone": "contact.phone.main"}
+_MAIN_PATHS = {
+    "contact.email": "contact.email.main",
+    "contact.phone": "contact.phone.main",
+}
 """Versions before 0.9 know one address and one phone number."""
 _TYPE_NAMES: Mapping[str, tuple[str, ...]] = {
     "identifier.pk": ("pk",),
@@ -97,7 +108,9 @@ def _read_attributes(pairs: Pairs, field: str, project: Project) -> ProfileUpdat
         try:
             type_ = _identifier_type(path, project)
             if type_:
-                _add_identifier(ids, project.parse_node(type_, value, f"{field}.{path}"))
+                _add_identifier(
+                    ids, project.parse_node(type_, value, f"{field}.{path}")
+                )
         except Invalid as error:
             warnings.append(located_message(error))
         warnings += _add_value(attributes, path, value, field)
@@ -106,7 +119,9 @@ def _read_attributes(pairs: Pairs, field: str, project: Project) -> ProfileUpdat
 
 def _add_identifier(ids: dict[str, Any], node: Node) -> None:
     if ids.setdefault(node.type, node.value) != node.value:
-        raise Invalid("another value in this event identifies the visitor already", node.type)
+        raise Invalid(
+            "another value in this event identifies the visitor already", node.type
+        )
 
 
 def _identifier_type(path: str, project: Project) -> str | None:
@@ -124,9 +139,13 @@ def _read_consents(pairs: Pairs, field: str) -> ProfileUpdate:
     for name, value in pairs:
         consent = _read_consent(value)
         if name == TRACKING:
-            warnings.append(f"{field}.{name}: call /consent to opt out of tracking, or in")
+            warnings.append(
+                f"{field}.{name}: call /consent to opt out of tracking, or in"
+            )
         elif consent is None:
-            warnings.append(f"{field}.{name}: a consent must be true, false or {{revoke: time}}")
+            warnings.append(
+                f"{field}.{name}: a consent must be true, false or {{revoke: time}}"
+            )
         else:
             warnings += _add_value(consents, name, consent, field)
     return ProfileUpdate(consents=consents, warnings=tuple(warnings))
@@ -141,7 +160,9 @@ def _read_consent(value: object) -> object:
     return None
 
 
-def _add_value(target: dict[str, Any], name: str, value: object, field: str) -> list[str]:
+def _add_value(
+    target: dict[str, Any], name: str, value: object, field: str
+) -> list[str]:
     """Add a value; return a warning instead where it cannot be stored."""
     try:
         values.check_values({name: value}, field)

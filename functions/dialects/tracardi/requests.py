@@ -78,7 +78,10 @@ def read_forwarded_profile(
 def read_collected(request: Request) -> Payload:
     """The payload of `/collect`: an event with the query and the body. Raises `Invalid`."""
     session = request.path("session_id") if "{session_id}" in request.route else None
-    event = {"type": request.path("event_type"), "properties": _read_properties(request)}
+    event = {
+        "type": request.path("event_type"),
+        "properties": _read_properties(request),
+    }
     source = request.path("source_id")
     return _build_payload(source, session, event, opens_session=session is not None)
 
@@ -89,7 +92,9 @@ def find_redirect(
     """Write key and redirect with the ID in the path. Raises `NotFound`."""
     redirect = declared.get(request.path("redirect_id").strip())
     if redirect is None:
-        raise NotFound("no source has this redirect: declare it in sources.toml", "redirect_id")
+        raise NotFound(
+            "no source has this redirect: declare it in sources.toml", "redirect_id"
+        )
     return redirect
 
 
@@ -143,5 +148,7 @@ def _build_payload(
 def _read_properties(request: Request) -> dict[str, Any]:
     fields = request.fields if request.route.startswith("POST ") else {}
     if not isinstance(fields, Mapping):
-        raise Invalid("send the event's properties as a JSON object, or as a form", "properties")
+        raise Invalid(
+            "send the event's properties as a JSON object, or as a form", "properties"
+        )
     return {**request.parameters, **fields}

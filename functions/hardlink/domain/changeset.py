@@ -174,7 +174,9 @@ class ChangeSet:
         return self.resolve_root(node) if state.known or state.link else None
 
     def _owner_at(self, node: Node, time: int) -> Node | None:
-        return current_owner(entry for entry in self.history(node) if entry.effective_at <= time)
+        return current_owner(
+            entry for entry in self.history(node) if entry.effective_at <= time
+        )
 
     def mark_known(self, node: Node) -> None:
         """Make this node a customer of its own."""
@@ -210,7 +212,9 @@ class ChangeSet:
         state = self.state(node)
         if customer in (node, state.owner):
             return
-        if self._timed and self._effective_at <= max(state.owner_effective_at, state.undone):
+        if self._timed and self._effective_at <= max(
+            state.owner_effective_at, state.undone
+        ):
             self.warn_superseded(f"{node.type!r} changed hands")
             return
         previous = self.resolve_root(state.owner) if state.owner else None
@@ -229,7 +233,9 @@ class ChangeSet:
         state = self.state(soft)
         if state.link or (self._timed and self._effective_at <= state.undone):
             return
-        effective_at = max(self._effective_at, state.effective_at + 1, state.owner_effective_at)
+        effective_at = max(
+            self._effective_at, state.effective_at + 1, state.owner_effective_at
+        )
         self.add_link(soft, NewEntry("known", effective_at, customer), target=customer)
 
     def warn_superseded(self, what: str) -> None:
@@ -270,11 +276,17 @@ class ChangeSet:
     def undo_entries(self, node: Node, evidence: str) -> None:
         """Mark a node's entries of one evidence ID undone, and fold the others again."""
         history = self.history(node)
-        undone = [entry for entry in history if entry.evidence == evidence and not entry.undone]
+        undone = [
+            entry
+            for entry in history
+            if entry.evidence == evidence and not entry.undone
+        ]
         rest = [entry for entry in history if entry not in undone]
         owner_before, owner_after = self.state(node).owner, current_owner(rest)
         self._states[node] = self.state(node)._replace(
-            owner=owner_after, link=newest_root(fold_spans(rest)), undone=self._effective_at
+            owner=owner_after,
+            link=newest_root(fold_spans(rest)),
+            undone=self._effective_at,
         )
         self._undone += [(node, entry) for entry in undone]
         if owner_before == owner_after:
@@ -320,7 +332,9 @@ class ChangeSet:
             state = self.state(node)
             self._states[node] = state._replace(owner_effective_at=entry.effective_at)
 
-    def _transfer_identifier(self, node: Node, before: Node | None, after: Node | None) -> None:
+    def _transfer_identifier(
+        self, node: Node, before: Node | None, after: Node | None
+    ) -> None:
         self._owned.append((node, before, after))
         for customer, step in ((before, -1), (after, 1)):
             if customer is None:
@@ -341,7 +355,9 @@ class ChangeSet:
                 f"the customer has {most} values of {node.type!r} already, and may have no more",
                 f"ids.{node.type}",
             )
-        self._states[customer] = state._replace(counts={**state.counts, node.type: count})
+        self._states[customer] = state._replace(
+            counts={**state.counts, node.type: count}
+        )
 
     def _remove_alias(self, node: Node, root: Node | None) -> None:
         if root is None:

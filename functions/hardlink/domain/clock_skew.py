@@ -51,7 +51,9 @@ def with_clock_offset(
     times = [time for time in happened if time is not None]
     if sent is not None:
         exact = now - sent
-        if session.is_erased or any(_is_misdated(session, time, exact) for time in times):
+        if session.is_erased or any(
+            _is_misdated(session, time, exact) for time in times
+        ):
             return session._replace(offset=exact)
         return session
     if session.is_erased:

@@ -111,7 +111,11 @@ class WriteCommand:
     @property
     def session_id(self) -> str | None:
         """The session that the client made up, if it sent one. Raises `Invalid`."""
-        return None if self.session is None else parse_session_id(self.session, "session.id")
+        return (
+            None
+            if self.session is None
+            else parse_session_id(self.session, "session.id")
+        )
 
 
 @dataclass(eq=False, repr=False)
@@ -230,7 +234,9 @@ def read(command: type[_C], body: object) -> _C:
         raise Invalid("the body must be a JSON object")
     found = command(**validate(_COMMANDS[command], body))
     if isinstance(found, Track) and len(found.events) > MOST_EVENTS:
-        raise TooLarge(f"{len(found.events)} events: send at most {MOST_EVENTS} a call", "events")
+        raise TooLarge(
+            f"{len(found.events)} events: send at most {MOST_EVENTS} a call", "events"
+        )
     if isinstance(found, Track | Identify):
         values.check_values(found.segments, "segments")
         values.check_values(found.traits, "traits")
@@ -261,13 +267,17 @@ def parse_event(body: object, number: int) -> Event:
     values.check_name(found.type, f"{field}.type")
     values.check_values(found.properties, f"{field}.properties")
     if found.tags and values.json_size(found.tags) > values.MOST_BYTES:
-        raise Invalid(f"larger than {values.MOST_BYTES} bytes: shorten them", f"{field}.tags")
+        raise Invalid(
+            f"larger than {values.MOST_BYTES} bytes: shorten them", f"{field}.tags"
+        )
     return found
 
 
 def parse_event_id(found: Event, number: int) -> str | None:
     """The ID that the client gave an event. Raises `Invalid`."""
-    return None if found.id in (None, "") else parse_id(found.id, f"events[{number}].id")
+    return (
+        None if found.id in (None, "") else parse_id(found.id, f"events[{number}].id")
+    )
 
 
 def parse_event_time(found: Event, number: int) -> int | None:
@@ -296,7 +306,10 @@ def _reference(value: object) -> object:
 def _labels(value: object) -> object:
     """Segments come as a list of labels, or as label -> whether it holds."""
     if isinstance(value, list):
-        return {v if isinstance(v, str) else repr(v): isinstance(v, str) or None for v in value}
+        return {
+            v if isinstance(v, str) else repr(v): isinstance(v, str) or None
+            for v in value
+        }
     return value
 
 
@@ -331,7 +344,9 @@ _OPTIONS = defaulted(
     Options,
 )
 _SEGMENTS = defaulted(
-    core.no_info_before_validator_function(_labels, core.dict_schema(TEXT, core.bool_schema())),
+    core.no_info_before_validator_function(
+        _labels, core.dict_schema(TEXT, core.bool_schema())
+    ),
     dict,
 )
 _COMMON_FIELDS = {

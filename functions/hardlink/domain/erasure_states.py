@@ -75,5 +75,7 @@ def belongs_to_erased(
     """
     remaining = set(owners)
     if was_owned:
-        remaining.discard(NOBODY)  # this very erasure left a part without an owner, for a moment
+        remaining.discard(
+            NOBODY
+        )  # this very erasure left a part without an owner, for a moment
     return bool(remaining) and remaining <= set(erased)

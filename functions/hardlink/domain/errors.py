@@ -15,7 +15,9 @@ class HardlinkError(Exception):
     retry_after = 0
     """Seconds after which the same call may succeed; 0: do not repeat it."""
 
-    def __init__(self, message: str, field: str | None = None, *, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, field: str | None = None, *, code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.field = field

@@ -69,7 +69,10 @@ def find_storage_fault(event: StoredEvent, now: int) -> tuple[str, str] | None:
     if event.time > now + DAY:
         return f"more than a day in the future: it is {to_iso(now)}", "time"
     if len(event.body["properties"]) > values.MOST_NAMES:
-        return f"more than {values.MOST_NAMES} names, with those of the payload", "properties"
+        return (
+            f"more than {values.MOST_NAMES} names, with those of the payload",
+            "properties",
+        )
     if json_size(event.body["context"]) > MOST_CONTEXT:
         return f"larger than {MOST_CONTEXT} bytes: shorten it", "context"
     return None

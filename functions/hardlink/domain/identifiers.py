@@ -13,7 +13,19 @@ MOST_BYTES = 256
 
 _PLACEHOLDERS = frozenset(
     {
-        *("undefined", "null", "none", "nil", "nan", "true", "false", "0", "-1", "n/a", "notset"),
+        *(
+            "undefined",
+            "null",
+            "none",
+            "nil",
+            "nan",
+            "true",
+            "false",
+            "0",
+            "-1",
+            "n/a",
+            "notset",
+        ),
         *("anonymous", "guest", "unknown", "id", "user", "email", "distinct_id"),
         *("not_authenticated", "[objectobject]"),
     }
@@ -28,16 +40,22 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 def is_placeholder(value: str) -> bool:
     """Check for a value that many visitors would share (`undefined`, `0`, an all-zero UUID)."""
-    visible = [char for char in unicodedata.normalize("NFKC", value) if not _is_invisible(char)]
+    visible = [
+        char for char in unicodedata.normalize("NFKC", value) if not _is_invisible(char)
+    ]
     folded = "".join(visible).casefold()
-    return _is_placeholder_text(folded) or _is_placeholder_text(folded.strip(_BRACKETS_AND_QUOTES))
+    return _is_placeholder_text(folded) or _is_placeholder_text(
+        folded.strip(_BRACKETS_AND_QUOTES)
+    )
 
 
 def parse_identifier(value: object, field: str) -> str:
     """Parse the ID of a visitor, trimmed. Raises `Invalid` naming `field`."""
     text = parse_id(value, field)
     if is_placeholder(text):
-        raise Invalid("a placeholder, not an ID: leave it out, or send the real ID", field)
+        raise Invalid(
+            "a placeholder, not an ID: leave it out, or send the real ID", field
+        )
     return text
 
 
@@ -48,7 +66,9 @@ def parse_session_id(value: object, field: str) -> str:
     """
     text = parse_identifier(value, field)
     if synthetic_ids.is_synthetic(text):
-        raise Invalid(f"must not begin with {synthetic_ids.PREFIX}: generate another ID", field)
+        raise Invalid(
+            f"must not begin with {synthetic_ids.PREFIX}: generate another ID", field
+        )
     return text
 
 
@@ -65,7 +85,10 @@ def parse_id(value: object, field: str) -> str:
 
 
 def _is_invisible(char: str) -> bool:
-    return char in _INVISIBLE_LETTERS or unicodedata.category(char) in _INVISIBLE_CATEGORIES
+    return (
+        char in _INVISIBLE_LETTERS
+        or unicodedata.category(char) in _INVISIBLE_CATEGORIES
+    )
 
 
 def _is_placeholder_text(text: str) -> bool:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from hardlink.domain.changeset import LINKS_A_DAY, ChangeSet, Decision, ForestReader, NewEntry
+from hardlink.domain.changeset import (
+    LINKS_A_DAY,
+    ChangeSet,
+    Decision,
+    ForestReader,
+    NewEntry,
+)
 from hardlink.domain.errors import Refused
 from hardlink.domain.graph import (
     NOBODY,
@@ -96,13 +102,19 @@ def undo(
         return Decision(profile)
     newest = _newest_link(chain)
     if newest and evidence not in (None, newest.evidence):
-        raise Refused("this is not the newest link: take back the newer ones first", "evidence")
+        raise Refused(
+            "this is not the newest link: take back the newer ones first", "evidence"
+        )
     if newest is None:
-        raise Refused("nothing is linked here that could be undone", code="nothing_to_undo")
+        raise Refused(
+            "nothing is linked here that could be undone", code="nothing_to_undo"
+        )
     reader.load(newest.nodes)
     changes = ChangeSet(reader, hard_types, now)
     for node in chain:
-        changes.state(node)  # the evidence was chosen by them, so they must not change either
+        changes.state(
+            node
+        )  # the evidence was chosen by them, so they must not change either
     for node in newest.nodes:
         changes.undo_entries(node, newest.evidence)
     return changes.to_decision(profile)
@@ -115,7 +127,9 @@ def resolve_spans(
     return ChangeSet(reader, hard_types, 0).resolve_spans(spans)
 
 
-def look_up(node: Node, reader: ForestReader, hard_types: frozenset[str]) -> Node | None:
+def look_up(
+    node: Node, reader: ForestReader, hard_types: frozenset[str]
+) -> Node | None:
     """Find the customer of an identifier; `None` where no customer has it."""
     return ChangeSet(reader, hard_types, 0).look_up(node)
 
@@ -137,7 +151,9 @@ def find_root(
 
 def _link_at(history: Sequence[Entry], time: int) -> Node | None:
     """Return the target of a history's newest span as it was at a time."""
-    return newest_root(fold_spans(entry for entry in history if entry.effective_at <= time))
+    return newest_root(
+        fold_spans(entry for entry in history if entry.effective_at <= time)
+    )
 
 
 def _known_customer(changes: ChangeSet, hard: Sequence[Node]) -> Node:
@@ -211,7 +227,9 @@ def _relink(changes: ChangeSet, claim: Claim, profile: Node, customer: Node) -> 
     _relink_now(changes, claim, profile, customer)
 
 
-def _relink_now(changes: ChangeSet, claim: Claim, profile: Node, customer: Node) -> None:
+def _relink_now(
+    changes: ChangeSet, claim: Claim, profile: Node, customer: Node
+) -> None:
     """Add a link that is newer than every other one of the profile."""
     state = changes.state(profile)
     current = changes.resolve_root(state.link) if state.link else None
@@ -219,10 +237,14 @@ def _relink_now(changes: ChangeSet, claim: Claim, profile: Node, customer: Node)
         return  # repeated calls write nothing (I6)
     # later than every other link, also where two calls came in the same microsecond
     effective_at = max(claim.effective_at, state.effective_at + 1)
-    changes.add_link(profile, _entry(claim, current, customer, effective_at), target=customer)
+    changes.add_link(
+        profile, _entry(claim, current, customer, effective_at), target=customer
+    )
 
 
-def _relink_late(changes: ChangeSet, claim: Claim, profile: Node, customer: Node) -> None:
+def _relink_late(
+    changes: ChangeSet, claim: Claim, profile: Node, customer: Node
+) -> None:
     """Put a claim older than the newest link in its place in the history; later links stand."""
     history = changes.history(profile)
     target = _link_at(history, claim.effective_at)
@@ -253,10 +275,16 @@ def _trial_entry(entry: NewEntry) -> Entry:
     )
 
 
-def _is_placed(changes: ChangeSet, claim: Claim, history: Sequence[Entry], customer: Node) -> bool:
+def _is_placed(
+    changes: ChangeSet, claim: Claim, history: Sequence[Entry], customer: Node
+) -> bool:
     """Tell whether a late claim is in the history already, or a later hard ID took its place."""
     for entry in history:
-        if entry.rule == "known" and entry.effective_at >= claim.effective_at and not entry.undone:
+        if (
+            entry.rule == "known"
+            and entry.effective_at >= claim.effective_at
+            and not entry.undone
+        ):
             return True
         is_same_time = entry.effective_at == claim.effective_at
         if is_same_time and entry.link and changes.resolve_root(entry.link) == customer:
@@ -265,10 +293,14 @@ def _is_placed(changes: ChangeSet, claim: Claim, history: Sequence[Entry], custo
 
 
 def _belongs_to(spans: Sequence[Span], time: int, customer: Node) -> bool:
-    return any(span.start <= time < span.end and span.target == customer for span in spans)
+    return any(
+        span.start <= time < span.end and span.target == customer for span in spans
+    )
 
 
-def _entry(claim: Claim, current: Node | None, customer: Node, effective_at: int) -> NewEntry:
+def _entry(
+    claim: Claim, current: Node | None, customer: Node, effective_at: int
+) -> NewEntry:
     rule = _rule(claim, current, customer)
     # an earlier event stays where it is, but for one that was known by a soft identifier alone
     starts_span = claim.policy == "split" and rule != "known"

@@ -7,10 +7,40 @@ from typing import Any
 
 _NAMES = frozenset(
     {
-        *("ip", "ips", "ipaddress", "ipaddr", "ipv4", "ipv6", "requestip", "hostip", "visitorip"),
-        *("clientip", "clientipaddress", "userip", "useripaddress", "remoteip", "remoteipaddress"),
-        *("remoteaddress", "remoteaddr", "sourceip", "sourceipaddress", "httpclientip", "lastip"),
-        *("xforwardedfor", "httpxforwardedfor", "xrealip", "xclientip", "cfconnectingip"),
+        *(
+            "ip",
+            "ips",
+            "ipaddress",
+            "ipaddr",
+            "ipv4",
+            "ipv6",
+            "requestip",
+            "hostip",
+            "visitorip",
+        ),
+        *(
+            "clientip",
+            "clientipaddress",
+            "userip",
+            "useripaddress",
+            "remoteip",
+            "remoteipaddress",
+        ),
+        *(
+            "remoteaddress",
+            "remoteaddr",
+            "sourceip",
+            "sourceipaddress",
+            "httpclientip",
+            "lastip",
+        ),
+        *(
+            "xforwardedfor",
+            "httpxforwardedfor",
+            "xrealip",
+            "xclientip",
+            "cfconnectingip",
+        ),
         "trueclientip",
     }
 )
@@ -20,7 +50,9 @@ _WORD_SEPARATORS = str.maketrans("", "", "$_-. ")
 
 def strip_ip_addresses(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Copy a context, properties or attributes without IP addresses, at any depth."""
-    return {name: _strip_value(value) for name, value in fields.items() if not _is_ip(name)}
+    return {
+        name: _strip_value(value) for name, value in fields.items() if not _is_ip(name)
+    }
 
 
 def _strip_value(value: Any) -> Any:

@@ -97,14 +97,20 @@ Roots = Mapping[Node, Node]
 
 
 def parse_claim(
-    number: object, time: int, total: float | None, email: str | None, field: str = "orderNumber"
+    number: object,
+    time: int,
+    total: float | None,
+    email: str | None,
+    field: str = "orderNumber",
 ) -> OrderClaim:
     """Parse a claim. Raises `Invalid` naming `field`, or `total` or `email` beside it."""
     beside = field.removesuffix(field.rpartition(".")[2])
     hundredths = None if total is None else _parse_total(total, f"{beside}total")
     address = None if email is None else parse_email(email, f"{beside}email")
     text = parse_order_number(number, field)
-    return OrderClaim(text, time, hundredths, _hash_email(address, text) if address else None)
+    return OrderClaim(
+        text, time, hundredths, _hash_email(address, text) if address else None
+    )
 
 
 def parse_order_number(value: object, field: str) -> str:
@@ -142,7 +148,9 @@ def match_tracked(
     """Match a visitor's conversion: a new event, a known one, or a proof of identity."""
     owner = roots[mine.profile]
     for tracked in order.tracked:
-        if tracked.profile == mine.profile or _is_same(tracked, mine.claim, owner, roots):
+        if tracked.profile == mine.profile or _is_same(
+            tracked, mine.claim, owner, roots
+        ):
             return KNOWN
     shop_order = order.shop_order
     if shop_order is None or shop_order.visitor:
@@ -154,7 +162,11 @@ def match_tracked(
 
 
 def match_shop_order(
-    order: Order, claim: OrderClaim, customer: Node, roots: Roots, hard_types: frozenset[str]
+    order: Order,
+    claim: OrderClaim,
+    customer: Node,
+    roots: Roots,
+    hard_types: frozenset[str],
 ) -> Match:
     """Match an order that the shop reports of a customer with the events that were tracked."""
     if any(_is_same(tracked, claim, customer, roots) for tracked in order.tracked):
@@ -163,7 +175,9 @@ def match_shop_order(
         return STORE  # it linked a visitor before: one who was unlinked since stays unlinked
     proven = []
     for tracked in order.tracked:
-        is_unknown_visitor = tracked.by_visitor and roots[tracked.profile].type not in hard_types
+        is_unknown_visitor = (
+            tracked.by_visitor and roots[tracked.profile].type not in hard_types
+        )
         if is_unknown_visitor and _proves(claim, tracked.claim):
             proven.append(tracked)
     visitor = _only_visitor(claim, proven)
@@ -175,7 +189,9 @@ def adds_identifiers(order: Order, ids: tuple[Node, ...]) -> bool:
     return order.shop_order is None or not set(ids) <= set(order.shop_order.ids)
 
 
-def names_other_customer(order: Order, ids: tuple[Node, ...], hard_types: frozenset[str]) -> bool:
+def names_other_customer(
+    order: Order, ids: tuple[Node, ...], hard_types: frozenset[str]
+) -> bool:
     """Tell whether the shop reported this order of another customer before."""
     if order.shop_order is None:
         return False
@@ -184,14 +200,18 @@ def names_other_customer(order: Order, ids: tuple[Node, ...], hard_types: frozen
     return any(before.get(node.type, node.value) != node.value for node in hard)
 
 
-def _only_visitor(claim: OrderClaim, proven: Sequence[TrackedOrder]) -> TrackedOrder | None:
+def _only_visitor(
+    claim: OrderClaim, proven: Sequence[TrackedOrder]
+) -> TrackedOrder | None:
     """The one visitor whom a claim proves: the same address counts more than the same total."""
     by_email = [tracked for tracked in proven if claim.email and tracked.claim.email]
     candidates = by_email or proven
     return candidates[0] if len(candidates) == 1 else None
 
 
-def _is_same(tracked: TrackedOrder, claim: OrderClaim, owner: Node, roots: Roots) -> bool:
+def _is_same(
+    tracked: TrackedOrder, claim: OrderClaim, owner: Node, roots: Roots
+) -> bool:
     """Tell whether an event of a customer is the order that is claimed to be theirs.
 
     They may have two devices, or two tabs.
@@ -213,5 +233,7 @@ def _hash_email(address: str, number: str) -> str:
 
 def _parse_total(total: float, field: str) -> int:
     if not abs(total) <= MOST_TOTAL:  # so that "not a number" is refused as well
-        raise Invalid(f"a total is between -{MOST_TOTAL:.0f} and {MOST_TOTAL:.0f}", field)
+        raise Invalid(
+            f"a total is between -{MOST_TOTAL:.0f} and {MOST_TOTAL:.0f}", field
+        )
     return round(total * 100)

@@ -36,21 +36,35 @@ class Redaction(NamedTuple):
 
 
 def redact_node(
-    node: Node, record: Record, history: Sequence[Entry], erased: Collection[Node], now: int
+    node: Node,
+    record: Record,
+    history: Sequence[Entry],
+    erased: Collection[Node],
+    now: int,
 ) -> Redaction:
     """Take erased nodes out of a node's history, with the values that it held for them."""
     naming = [entry for entry in history if names_any(entry, erased)]
-    changed = {entry.rev: redact_entry(entry, erased) for entry in naming[:MOST_ENTRIES]}
+    changed = {
+        entry.rev: redact_entry(entry, erased) for entry in naming[:MOST_ENTRIES]
+    }
     rest = [changed.get(entry.rev, entry) for entry in history]
     lost = find_lost_intervals(node, history, erased, now)
     kept = _keep_values(record.values, lost)
-    spilled = [name for name, value in record.values.items() if value.spilled and name not in kept]
+    spilled = [
+        name
+        for name, value in record.values.items()
+        if value.spilled and name not in kept
+    ]
     state = record.state._replace(
-        rev=record.state.rev + 1, link=newest_root(fold_spans(rest)), owner=current_owner(rest)
+        rev=record.state.rev + 1,
+        link=newest_root(fold_spans(rest)),
+        owner=current_owner(rest),
     )
     # A profile refuses what happened while it was an erased customer's; an identifier, what was
     # sent with it while a look-up found one.
-    refused = lost if node.type == PROFILE else find_owned_intervals(history, erased, now)
+    refused = (
+        lost if node.type == PROFILE else find_owned_intervals(history, erased, now)
+    )
     return Redaction(
         record=record._replace(
             state=state, values=kept, erased=join_intervals(record.erased, refused)
@@ -66,7 +80,9 @@ def find_owners(node: Node, history: Sequence[Entry]) -> set[Node]:
     """Find the nodes that a node belongs to, by the entries that are not undone."""
     spans = fold_spans(history)
     if node.type != PROFILE:
-        return {owner for owner in (newest_root(spans), current_owner(history)) if owner}
+        return {
+            owner for owner in (newest_root(spans), current_owner(history)) if owner
+        }
     owners = {span.target for span in spans}
     if spans and newest_root(spans) is None:
         # Its last customer was erased before: the time since belongs to no customer, and not to the
@@ -105,11 +121,15 @@ def find_lost_intervals(
     spans = [span for span in fold_spans(history) if span.target in erased]
     lost = [(span.start, min(span.end, now + 1)) for span in spans]
     if lost and node.type != PROFILE:
-        return ((0, now + 1),)  # an identifier has one link, and all of its values belong there
+        return (
+            (0, now + 1),
+        )  # an identifier has one link, and all of its values belong there
     return tuple(lost)
 
 
-def find_owned_intervals(history: Sequence[Entry], erased: Collection[Node], now: int) -> Intervals:
+def find_owned_intervals(
+    history: Sequence[Entry], erased: Collection[Node], now: int
+) -> Intervals:
     """Find the intervals, up to now, in which a look-up of an identifier found an erased node."""
     standing = [entry for entry in history if entry.owner and not entry.undone]
     standing.sort(key=_effective_order)
@@ -131,7 +151,9 @@ def _effective_order(entry: Entry) -> tuple[int, int]:
 
 
 def _keep_values(values: Mapping[Name, Value], lost: Intervals) -> dict[Name, Value]:
-    return {name: value for name, value in values.items() if not _lies_in(value.time, lost)}
+    return {
+        name: value for name, value in values.items() if not _lies_in(value.time, lost)
+    }
 
 
 def _lies_in(time: int, intervals: Intervals) -> bool:

@@ -83,7 +83,9 @@ def defaulted(
     def replace_null(value: object) -> object:
         return factory() if value is None else value
 
-    nullable = core.no_info_after_validator_function(replace_null, core.nullable_schema(of))
+    nullable = core.no_info_after_validator_function(
+        replace_null, core.nullable_schema(of)
+    )
     filled = core.with_default_schema(nullable, default_factory=factory)
     return core.typed_dict_field(filled, required=False, validation_alias=alias)
 
@@ -102,7 +104,9 @@ def object_validator(fields: Mapping[str, TypedDictField]) -> SchemaValidator:
     return SchemaValidator(core.typed_dict_schema(dict(fields)))
 
 
-def validate(validator: SchemaValidator, body: object, prefix: str = "") -> dict[str, Any]:
+def validate(
+    validator: SchemaValidator, body: object, prefix: str = ""
+) -> dict[str, Any]:
     """Validate a parsed JSON body and return its known fields.
 
     Raises `Invalid` naming the first field at fault, `prefix` before its path.
@@ -119,7 +123,9 @@ def validate(validator: SchemaValidator, body: object, prefix: str = "") -> dict
 def describe_errors(error: ValidationError) -> list[str]:
     """Describe all errors of a file, each as `field: message`."""
     found = error.errors(include_url=False, include_input=False)
-    return [f"{'.'.join(map(str, one['loc'])) or 'file'}: {_describe(one)}" for one in found]
+    return [
+        f"{'.'.join(map(str, one['loc'])) or 'file'}: {_describe(one)}" for one in found
+    ]
 
 
 def _describe(error: ErrorDetails) -> str:

@@ -33,7 +33,15 @@ _LATEST = 1e11
 _JWT_OPTIONS: Any = {
     "require": ["sub", "exp"],
     **dict.fromkeys(
-        ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_jti"), False
+        (
+            "verify_exp",
+            "verify_nbf",
+            "verify_iat",
+            "verify_aud",
+            "verify_iss",
+            "verify_jti",
+        ),
+        False,
     ),
 }
 """Times are checked here, by the clock of the call. Audience and issuer are the shop's own."""
@@ -102,14 +110,20 @@ def verify_identifiers(
 def _verify_node(node: Node, claimed: Node | None, project: Project) -> None:
     field = f"ids.{node.type}"
     if claimed is None and node.type in project.hard_types:
-        raise _bad_token(f"the token has no claim {node.type!r}: sign it as a claim", field)
+        raise _bad_token(
+            f"the token has no claim {node.type!r}: sign it as a claim", field
+        )
     if claimed is not None and claimed != node:
         raise _bad_token(f"the token is for another {node.type!r}", field)
 
 
 def _decode_claims(token: object, keys: Sequence[str]) -> Mapping[str, Any]:
     """Decode the claims of a token that one of these keys signed."""
-    if not isinstance(token, str) or not token.isascii() or len(token) > MOST_CHARACTERS:
+    if (
+        not isinstance(token, str)
+        or not token.isascii()
+        or len(token) > MOST_CHARACTERS
+    ):
         raise _bad_token(f"must be a JWT of at most {MOST_CHARACTERS} characters")
     for key in keys:
         claims = _decode_with_key(token, key)
@@ -167,9 +181,14 @@ def _claimed_nodes(claims: Mapping[str, Any], project: Project) -> dict[str, Nod
             values[claimed_type] = value
     values[type_] = claims["sub"]
     try:
-        return {name: project.parse_node(name, value, name) for name, value in values.items()}
+        return {
+            name: project.parse_node(name, value, name)
+            for name, value in values.items()
+        }
     except Invalid as error:
-        raise _bad_token(f"the claim {error.field!r} is not an ID: {error.message}") from error
+        raise _bad_token(
+            f"the claim {error.field!r} is not an ID: {error.message}"
+        ) from error
 
 
 def _bad_token(message: str, field: str = "token") -> UnverifiedIdentity:

@@ -99,12 +99,16 @@ class Project:
     @cached_property
     def caps(self) -> Mapping[str, int]:
         """Identifiers that one customer may have, for types with a cap."""
-        return {name: type_.most for name, type_ in self.identifiers.items() if type_.most}
+        return {
+            name: type_.most for name, type_ in self.identifiers.items() if type_.most
+        }
 
     @cached_property
     def hard_types(self) -> frozenset[str]:
         """Types of which a customer has one identifier each."""
-        return frozenset(name for name, type_ in self.identifiers.items() if type_.kind == "hard")
+        return frozenset(
+            name for name, type_ in self.identifiers.items() if type_.kind == "hard"
+        )
 
     @property
     def first_hard_type(self) -> str:
@@ -114,7 +118,9 @@ class Project:
     @property
     def email_type(self) -> str | None:
         """The type of e-mail addresses, if one is declared."""
-        return next((name for name, type_ in self.identifiers.items() if type_.email), None)
+        return next(
+            (name for name, type_ in self.identifiers.items() if type_.email), None
+        )
 
     def declares(self, spelling: str) -> bool:
         """Check whether a type is declared, in any spelling."""
@@ -134,7 +140,9 @@ class Project:
         if name is None:
             known = ", ".join(self.identifiers)
             shown = spelling[:_MOST_SHOWN]
-            raise Invalid(f"identifier type {shown!r} is not declared: use one of {known}", field)
+            raise Invalid(
+                f"identifier type {shown!r} is not declared: use one of {known}", field
+            )
         return name
 
     def parse_node(
@@ -243,12 +251,16 @@ class Sources:
 
     @cached_property
     def _by_key(self) -> Mapping[str, tuple[str, Source]]:
-        return {source.write_key: (name, source) for name, source in self.sources.items()}
+        return {
+            source.write_key: (name, source) for name, source in self.sources.items()
+        }
 
     @cached_property
     def origins(self) -> tuple[str, ...]:
         """Every origin that some source allows."""
-        return tuple(sorted({one for source in self.sources.values() for one in source.origins}))
+        return tuple(
+            sorted({one for source in self.sources.values() for one in source.origins})
+        )
 
     @property
     def hard_types(self) -> Mapping[str, frozenset[str]]:
@@ -258,7 +270,9 @@ class Sources:
     @property
     def signing_projects(self) -> tuple[str, ...]:
         """The projects that need signing keys, because one of their sources verifies tokens."""
-        signing = {source.project for source in self.sources.values() if source.signed != "off"}
+        signing = {
+            source.project for source in self.sources.values() if source.signed != "off"
+        }
         return tuple(name for name in self.projects if name in signing)
 
     @cached_property
@@ -279,7 +293,9 @@ class Sources:
         """Resolve a write key to name, source and project. Raises `UnknownSource`."""
         found = self._by_key.get(write_key)
         if found is None:
-            raise UnknownSource("Unauthorized Access: no source has this ID", "source.id")
+            raise UnknownSource(
+                "Unauthorized Access: no source has this ID", "source.id"
+            )
         name, source = found
         return name, source, self.projects[source.project]
 
@@ -290,4 +306,6 @@ def load_deployed(path: Path) -> Sources:
 
 
 def _identifier_type(declared: Mapping[str, Any]) -> IdentifierType:
-    return IdentifierType(**{**declared, "spellings": tuple(declared.get("spellings", ()))})
+    return IdentifierType(
+        **{**declared, "spellings": tuple(declared.get("spellings", ()))}
+    )

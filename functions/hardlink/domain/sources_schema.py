@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from hardlink.domain import commands
 from hardlink.domain.changeset import LINKS_A_DAY, MOST_LINKS
@@ -22,7 +29,9 @@ from hardlink.domain.schema import describe_errors
 from hardlink.domain.sources import PROFILES_A_CUSTOMER, Bots, Policy, Signed, Sources
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-WriteKey = Annotated[str, Field(min_length=4, max_length=256, pattern=r"^[\x21-\x7e]+$")]
+WriteKey = Annotated[
+    str, Field(min_length=4, max_length=256, pattern=r"^[\x21-\x7e]+$")
+]
 RedirectId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?([/?#][\x21-\x7e]*)?")
@@ -51,7 +60,9 @@ class IdentifierType(_Declared):
     @model_validator(mode="after")
     def _check_cap(self) -> IdentifierType:
         if self.kind == "hard" and self.most is not None:
-            raise ValueError("a customer has one identifier of a hard type: remove most")
+            raise ValueError(
+                "a customer has one identifier of a hard type: remove most"
+            )
         return self
 
 
@@ -100,7 +111,9 @@ class Project(_Declared):
             )
         for name in self.identifiers:
             if not _TYPE.fullmatch(name) or name.lower() in _RESERVED:
-                raise ValueError(f"identifier type {name!r} is reserved or malformed: rename it")
+                raise ValueError(
+                    f"identifier type {name!r} is reserved or malformed: rename it"
+                )
         if not any(type_.kind == "hard" for type_ in self.identifiers.values()):
             raise ValueError("a project needs a hard identifier type")
         return self
@@ -113,7 +126,9 @@ class Project(_Declared):
             for spelling in (name, *type_.spellings):
                 other = names.setdefault(spelling.lower(), name)
                 if other != name:
-                    raise ValueError(f"{spelling!r} is a spelling of {other!r} and of {name!r}")
+                    raise ValueError(
+                        f"{spelling!r} is a spelling of {other!r} and of {name!r}"
+                    )
         return self
 
 
@@ -134,7 +149,9 @@ class Redirect(_Declared):
     @model_validator(mode="after")
     def _check_event(self) -> Redirect:
         try:
-            commands.parse_event({"type": self.event_type, "properties": self.properties}, 0)
+            commands.parse_event(
+                {"type": self.event_type, "properties": self.properties}, 0
+            )
         except Invalid as error:
             raise ValueError(located_message(error)) from error
         return self
@@ -178,7 +195,9 @@ class Declaration(_Declared):
     def _check_projects(self) -> Declaration:
         for name, source in self.sources.items():
             if source.project not in self.projects:
-                raise ValueError(f"sources.{name}.project: there is no project {source.project!r}")
+                raise ValueError(
+                    f"sources.{name}.project: there is no project {source.project!r}"
+                )
         return self
 
     @model_validator(mode="after")

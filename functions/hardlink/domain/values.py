@@ -35,7 +35,11 @@ class Value(NamedTuple):
         """Compare times. Of two values set at one time, the same one wins in any order."""
         if other is None:
             return True
-        return (self.time, self.spilled, self.json) > (other.time, other.spilled, other.json)
+        return (self.time, self.spilled, self.json) > (
+            other.time,
+            other.spilled,
+            other.json,
+        )
 
 
 Name: TypeAlias = tuple[Kind, str]
@@ -48,7 +52,9 @@ def to_json(value: object) -> str:
     Raises `Invalid` for NaN and Infinity: once stored, they would make an item unreadable.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(
+            value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
     except ValueError as error:
         raise Invalid("a number must be finite: leave NaN and Infinity out") from error
     if text.isascii() or _is_encodable(text):
@@ -104,14 +110,18 @@ def _printable(name: str) -> str:
     return name.encode("ascii", "backslashreplace").decode()[:LONGEST_NAME]
 
 
-def with_timestamp(kind: Kind, names: Mapping[str, object], time: int) -> dict[Name, Value]:
+def with_timestamp(
+    kind: Kind, names: Mapping[str, object], time: int
+) -> dict[Name, Value]:
     """Convert a command's values of one kind, all set at `time`."""
     return {(kind, name): Value(time, to_json(value)) for name, value in names.items()}
 
 
 def changed(old: Values, new: Values) -> dict[Name, Value]:
     """Return the values of `new` that change `old`."""
-    return {name: value for name, value in new.items() if _is_change(old.get(name), value)}
+    return {
+        name: value for name, value in new.items() if _is_change(old.get(name), value)
+    }
 
 
 def _is_change(old: Value | None, new: Value) -> bool:
@@ -140,7 +150,9 @@ def spilled_names(old: Values, new: Values) -> frozenset[Name]:
     """
     spilled = {name for name, value in new.items() if _must_spill(old.get(name), value)}
     merged = {**old, **new}
-    inline = sum(_item_bytes(*pair) for pair in merged.items() if pair[0] not in spilled)
+    inline = sum(
+        _item_bytes(*pair) for pair in merged.items() if pair[0] not in spilled
+    )
     for name, value in sorted(new.items(), key=_json_length, reverse=True):
         if inline <= _INLINE_TOTAL:
             break
@@ -167,7 +179,10 @@ def pack_values(values: Values) -> str:
     """Pack values into one text attribute of an item: kind -> name -> [time, JSON or null]."""
     packed: dict[str, dict[str, Any]] = {}
     for (kind, name), value in values.items():
-        packed.setdefault(kind, {})[name] = [value.time, None if value.spilled else value.json]
+        packed.setdefault(kind, {})[name] = [
+            value.time,
+            None if value.spilled else value.json,
+        ]
     return to_json(packed)
 
 

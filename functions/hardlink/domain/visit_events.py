@@ -25,7 +25,9 @@ def raise_bounds(session: Session) -> Session:
     )
 
 
-def events_of_opening(call: Call, session: Session, *, new_profile: bool) -> Iterator[StoredEvent]:
+def events_of_opening(
+    call: Call, session: Session, *, new_profile: bool
+) -> Iterator[StoredEvent]:
     """Make the events of a new session, at its creation, with IDs derived from its own."""
     digest = hashlib.sha256(f"{call.project_id}/{session.id}".encode()).hexdigest()[:32]
     types = (*_PROFILE_EVENTS, *_SESSION_EVENTS) if new_profile else _SESSION_EVENTS

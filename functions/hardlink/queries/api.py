@@ -34,7 +34,9 @@ class ReadApi:
     `clock` returns microseconds since 1970.
     """
 
-    def __init__(self, store: Store, sources: Sources, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, sources: Sources, clock: Callable[[], int]
+    ) -> None:
         self._store = store
         self._sources = sources
         self._clock = clock
@@ -47,7 +49,9 @@ class ReadApi:
         types = self._sources.projects[project_id].identifiers
         return {
             "project": {"name": project_id},
-            "identifiers": [{"type": name, "kind": type_.kind} for name, type_ in types.items()],
+            "identifiers": [
+                {"type": name, "kind": type_.kind} for name, type_ in types.items()
+            ],
         }
 
     def read_live(self, project_id: str, query: QueryParameters) -> dict[str, Any]:
@@ -60,7 +64,11 @@ class ReadApi:
         Raises `NotFound`.
         """
         session = self._read_session(project_id, id_)
-        return {"verdicts": activity.read_verdicts(self._store, project_id, session, self._clock())}
+        return {
+            "verdicts": activity.read_verdicts(
+                self._store, project_id, session, self._clock()
+            )
+        }
 
     def read_customer(self, project_id: str, type_: str, value: str) -> dict[str, Any]:
         """`GET /customers/{type}/{value}`; `type` may be `profile`. Raises `NotFound`."""
@@ -76,7 +84,13 @@ class ReadApi:
         return self._timeline.read_customer_events(customer, event_query)
 
     def export_customer(
-        self, project_id: str, type_: str, value: str, query: QueryParameters, *, zipped: bool
+        self,
+        project_id: str,
+        type_: str,
+        value: str,
+        query: QueryParameters,
+        *,
+        zipped: bool,
     ) -> dict[str, Any]:
         """`GET /customers/{type}/{value}/export`: all data. Raises `NotFound`, `TooLarge`."""
         event_query = _parse_event_query(query)
@@ -85,7 +99,9 @@ class ReadApi:
 
     def read_session(self, project_id: str, id_: str) -> dict[str, Any]:
         """`GET /sessions/{id}`: its customer, and why. Raises `NotFound`."""
-        return explain_session(self._store, project_id, self._read_session(project_id, id_))
+        return explain_session(
+            self._store, project_id, self._read_session(project_id, id_)
+        )
 
     def read_session_events(
         self, project_id: str, id_: str, query: QueryParameters
@@ -95,7 +111,9 @@ class ReadApi:
         session = self._read_session(project_id, id_)
         return self._timeline.read_session_events(project_id, session, event_query)
 
-    def find_tracking_user(self, project_id: str, query: QueryParameters) -> dict[str, Any]:
+    def find_tracking_user(
+        self, project_id: str, query: QueryParameters
+    ) -> dict[str, Any]:
         """`GET /tracking-user?email=` or `?customer_id=`: the most recent visit of a customer.
 
         Source: seed 003. Raises `Invalid`, `NotFound`.

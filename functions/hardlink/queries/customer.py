@@ -9,7 +9,14 @@ from typing import Any
 
 from hardlink.domain import synthetic_ids
 from hardlink.domain.graph import PROFILE, Entry, Node, fold_spans, unlinked_intervals
-from hardlink.domain.records import Contribution, Item, Key, MergeNotice, Record, SessionRow
+from hardlink.domain.records import (
+    Contribution,
+    Item,
+    Key,
+    MergeNotice,
+    Record,
+    SessionRow,
+)
 from hardlink.domain.times import END
 from hardlink.domain.values import KINDS, Name, Value, Values
 from hardlink.storage import items, keys
@@ -66,7 +73,12 @@ class Customer:
                 case keys.ROOT_SESSION:
                     sessions.append(items.decode_session_row(key, item))
         customer = cls(
-            project_id, root, record, tuple(contributions), tuple(sessions), tuple(owned)
+            project_id,
+            root,
+            record,
+            tuple(contributions),
+            tuple(sessions),
+            tuple(owned),
         )
         return customer._unlinked_part(history) if root.type == PROFILE else customer
 
@@ -89,7 +101,9 @@ class Customer:
     def identifiers(self) -> dict[str, list[str]]:
         """Values of every identifier that finds this customer, by type."""
         nodes = {self.root, *self.owned}
-        nodes.update(Node(type_, value) for type_, value in self.record.state.ids.items())
+        nodes.update(
+            Node(type_, value) for type_, value in self.record.state.ids.items()
+        )
         for contribution in self.contributions:
             nodes.update((contribution.node, *contribution.identifiers))
         by_type: dict[str, list[str]] = {}
@@ -101,7 +115,9 @@ class Customer:
     @property
     def visits(self) -> list[SessionRow]:
         """The sessions that clients made, oldest first; not the customer's own synthetic ones."""
-        rows = [row for row in self.sessions if not synthetic_ids.is_synthetic(row.session)]
+        rows = [
+            row for row in self.sessions if not synthetic_ids.is_synthetic(row.session)
+        ]
         return sorted(rows, key=_creation_order)
 
     def first_session(self, profile: Node) -> str | None:
@@ -114,7 +130,11 @@ class Customer:
     @property
     def current_sessions(self) -> list[str]:
         """The sessions whose next event will be this customer's, oldest first."""
-        current = {interval.session for interval in self.session_intervals() if interval.end == END}
+        current = {
+            interval.session
+            for interval in self.session_intervals()
+            if interval.end == END
+        }
         return [row.session for row in self.visits if row.session in current]
 
     def read_values(self, store: Store) -> Mapping[str, Any]:
@@ -164,7 +184,9 @@ def _is_within(time: int, intervals: Iterable[tuple[int, int]]) -> bool:
     return any(start <= time < end for start, end in intervals)
 
 
-def _fold_newest(newest: dict[Name, tuple[Value, Node]], node: Node, values: Values) -> None:
+def _fold_newest(
+    newest: dict[Name, tuple[Value, Node]], node: Node, values: Values
+) -> None:
     """Keep the later value of each name, with the node whose partition holds it."""
     for name, value in values.items():
         current = newest.get(name)
@@ -195,5 +217,7 @@ def _by_kind(texts: Mapping[Name, str]) -> dict[str, Any]:
     grouped: dict[str, Any] = {kind: {} for kind in KINDS}
     for (kind, name), text in sorted(texts.items()):
         grouped[kind][name] = json.loads(text)
-    grouped["segments"] = [label for label, holds in grouped["segments"].items() if holds]
+    grouped["segments"] = [
+        label for label, holds in grouped["segments"].items() if holds
+    ]
     return grouped

@@ -21,15 +21,15 @@ from hardlink.storage.store import Store
 
 MOST_ZIPPED = 16 * 1024 * 1024
 """Bytes of a document that is answered zipped."""
-HINT = (
-    "send Accept-Encoding: gzip, or read it in parts by the time of events: since (included), until"
-)
+HINT = "send Accept-Encoding: gzip, or read it in parts by the time of events: since (included), until"
 
 
 class CustomerExport:
     """Exports customers. `clock` returns microseconds since 1970."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], timeline: Timeline) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], int], timeline: Timeline
+    ) -> None:
         self._store = store
         self._clock = clock
         self._timeline = timeline
@@ -51,7 +51,9 @@ class CustomerExport:
             "since": to_iso(query.since) if query.since else None,
             "until": to_iso(query.until) if query.until != END else None,
             **view,
-            "sessions": list(budget.charge(self._describe_sessions(customer, view["sessions"]))),
+            "sessions": list(
+                budget.charge(self._describe_sessions(customer, view["sessions"]))
+            ),
             "links": list(budget.charge(self._describe_links(customer, budget))),
             "events": self._reader.read_events(customer, request, budget),
         }
@@ -65,7 +67,9 @@ class CustomerExport:
         for session, key, item in zip(sessions, heads, found, strict=True):
             yield {**session, **_session_details(key, item)}
 
-    def _describe_links(self, customer: Customer, budget: Budget) -> Iterator[Mapping[str, Any]]:
+    def _describe_links(
+        self, customer: Customer, budget: Budget
+    ) -> Iterator[Mapping[str, Any]]:
         """Describe the link histories of identifiers and profiles, oldest entry first."""
         history: list[tuple[Node, Entry]] = []
         for node in _linked_nodes(customer):

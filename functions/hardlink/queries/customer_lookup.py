@@ -32,7 +32,9 @@ def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
         elif state.known:
             return customer
         elif node.type == PROFILE and state.rev:
-            return replace(customer, sessions=tuple(_profile_sessions(store, project_id, node)))
+            return replace(
+                customer, sessions=tuple(_profile_sessions(store, project_id, node))
+            )
         else:
             break
     raise NotFound(UNKNOWN_IDENTIFIER)
@@ -40,11 +42,15 @@ def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
 
 def _read_customer(store: Store, project_id: str, node: Node) -> Customer:
     partition = keys.node_head(project_id, node).partition
-    rows = store.scan("customers", partition, keys.HEAD, keys.end_of_prefix(keys.ROOT_SESSION))
+    rows = store.scan(
+        "customers", partition, keys.HEAD, keys.end_of_prefix(keys.ROOT_SESSION)
+    )
     return Customer.from_items(project_id, node, rows)
 
 
-def _profile_sessions(store: Store, project_id: str, profile: Node) -> Iterator[SessionRow]:
+def _profile_sessions(
+    store: Store, project_id: str, profile: Node
+) -> Iterator[SessionRow]:
     """Read the sessions of a profile that is linked to no customer."""
     ids = nodes.read_session_ids(store, project_id, profile)
     for session in find_sessions(store, project_id, ids):

@@ -10,7 +10,9 @@ from hardlink.queries.timeline import Timeline
 from hardlink.storage.store import Store
 
 
-def describe_customer(store: Store, timeline: Timeline, customer: Customer) -> dict[str, Any]:
+def describe_customer(
+    store: Store, timeline: Timeline, customer: Customer
+) -> dict[str, Any]:
     """Answer `GET /customers/{type}/{value}`."""
     sessions = timeline.list_sessions(customer)
     times = [customer.record.created]
@@ -21,7 +23,11 @@ def describe_customer(store: Store, timeline: Timeline, customer: Customer) -> d
         "identifiers": customer.identifiers,
         **customer.read_values(store),
         "sessions": [
-            {"id": row.session, "profile": row.profile.value, "last_seen": to_iso(last_seen)}
+            {
+                "id": row.session,
+                "profile": row.profile.value,
+                "last_seen": to_iso(last_seen),
+            }
             for row, last_seen in sessions
         ],
         "visits": len(customer.visits),

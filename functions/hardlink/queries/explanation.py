@@ -66,7 +66,9 @@ def _explain_entry(one: NodeEntry) -> dict[str, Any]:
 
 
 def _read_entries(store: Store, project_id: str, node: Node) -> list[NodeEntry]:
-    return [NodeEntry(node, entry) for entry in nodes.read_history(store, project_id, node)]
+    return [
+        NodeEntry(node, entry) for entry in nodes.read_history(store, project_id, node)
+    ]
 
 
 def _current_target(history: Iterable[NodeEntry]) -> Node | None:

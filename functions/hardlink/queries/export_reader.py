@@ -54,7 +54,9 @@ class ExportRequest(NamedTuple):
 
     def as_query(self) -> EventQuery:
         """Build the query for pages of these events, narrowed to a type if there is only one."""
-        only_type = next(iter(self.types)) if self.types and len(self.types) == 1 else None
+        only_type = (
+            next(iter(self.types)) if self.types and len(self.types) == 1 else None
+        )
         return EventQuery(
             limit=MOST_EVENTS,
             type=only_type,
@@ -93,7 +95,8 @@ class ExportReader:
             raise NotFound(UNKNOWN_IDENTIFIER)
         if len(found) > 1:
             raise Invalid(
-                "these identifiers find different customers: send those of one customer", "ids"
+                "these identifiers find different customers: send those of one customer",
+                "ids",
             )
         return next(iter(found.values()))
 
@@ -173,7 +176,9 @@ class ExportReader:
             query = replace(query, before=parse_cursor(page["cursor"]))
 
 
-def _last_events(events: Iterable[Event], most: int | None, reading: Budget) -> deque[Event]:
+def _last_events(
+    events: Iterable[Event], most: int | None, reading: Budget
+) -> deque[Event]:
     """Hold the last of a stream of events, at most `most`."""
     held: deque[Event] = deque()
     for event in events:
@@ -191,7 +196,9 @@ def _approximate_size(key: Key, item: Item) -> int:
     return texts + 2 * len(key.partition + key.item)
 
 
-def _customer_of_partition(project_id: str, partition: str, rows: Rows) -> Customer | None:
+def _customer_of_partition(
+    project_id: str, partition: str, rows: Rows
+) -> Customer | None:
     """Build the customer of a partition; `None` for a linked node, or one that is being erased."""
     node = Node.parse(keys.split_partition(partition)[1])
     customer = Customer.from_items(project_id, node, rows)

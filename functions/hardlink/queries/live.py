@@ -73,9 +73,13 @@ class LiveFeed:
         shown.sort(key=_received)
         return {"events": shown, "cursor": next_cursor.text, "more": has_more}
 
-    def _collect(self, project_id: str, cursor: Cursor, found: list[_Entry]) -> Cursor | None:
+    def _collect(
+        self, project_id: str, cursor: Cursor, found: list[_Entry]
+    ) -> Cursor | None:
         """Append entries to `found`; return where to go on, or `None` at the end of a sweep."""
-        bounds = list(islice(self._session_bounds(project_id, cursor), MOST_SESSIONS + 1))
+        bounds = list(
+            islice(self._session_bounds(project_id, cursor), MOST_SESSIONS + 1)
+        )
         room = events.MOST_ANSWERED_BYTES
         for bound, page in self._read_pages(project_id, cursor, bounds[:MOST_SESSIONS]):
             for entry in page.entries:
@@ -102,11 +106,18 @@ class LiveFeed:
         """Scan the bounds of sessions that may hold new entries, each session once."""
         first = keys.active_session(project_id, cursor.happened_from, "")
         last = cursor.bound or keys.end_of_prefix(keys.ACTIVE_SESSION)
-        if last < first.item:  # the rest of the sweep expired since the cursor was given
+        if (
+            last < first.item
+        ):  # the rest of the sweep expired since the cursor was given
             return
         seen: set[str] = set()
         scan = self._store.scan(
-            "sessions", first.partition, first.item, last, newest_first=True, page=MOST_SESSIONS + 1
+            "sessions",
+            first.partition,
+            first.item,
+            last,
+            newest_first=True,
+            page=MOST_SESSIONS + 1,
         )
         for key, _ in scan:
             session = keys.active_session_id(key)
@@ -114,13 +125,19 @@ class LiveFeed:
                 seen.add(session)
                 yield key
 
-    def _read_session_page(self, project_id: str, cursor: Cursor, bound: Key) -> _SessionPage:
+    def _read_session_page(
+        self, project_id: str, cursor: Cursor, bound: Key
+    ) -> _SessionPage:
         """Read the new entries of a session: one query, and no more where nothing is new."""
         is_resumed = bound.item == cursor.bound and bool(cursor.item)
-        first = cursor.item if is_resumed else keys.first_event_item(cursor.happened_from)
+        first = (
+            cursor.item if is_resumed else keys.first_event_item(cursor.happened_from)
+        )
         head = keys.session_head(project_id, keys.active_session_id(bound))
         last = keys.end_of_prefix(keys.CALL_NOTE)
-        scan = self._store.scan("sessions", head.partition, first, last, page=MOST_ITEMS)
+        scan = self._store.scan(
+            "sessions", head.partition, first, last, page=MOST_ITEMS
+        )
         rows = list(islice(scan, MOST_ITEMS + 1))
         next_item = rows[MOST_ITEMS][0].item if len(rows) > MOST_ITEMS else None
         entries = self._new_entries(head, rows[:MOST_ITEMS], cursor)
@@ -132,7 +149,9 @@ class LiveFeed:
         self, head: Key, rows: Sequence[tuple[Key, Item]], cursor: Cursor
     ) -> list[_Entry]:
         new = [
-            (key, item) for key, item in rows if _receipt_time(key, item) >= cursor.received_from
+            (key, item)
+            for key, item in rows
+            if _receipt_time(key, item) >= cursor.received_from
         ]
         session = self._read_session(head) if new else None
         entries: list[_Entry] = []
@@ -163,7 +182,8 @@ class LiveFeed:
             yield _Entry(key.item, number, shown, json_size(verdict))
             number += 1
         late_keys = [
-            key._replace(item=f"{keys.first_event_item(time)}{id_}") for time, id_ in note.late
+            key._replace(item=f"{keys.first_event_item(time)}{id_}")
+            for time, id_ in note.late
         ]
         stored = self._store.get(late_keys) if late_keys else []
         for late_key, event in zip(late_keys, stored, strict=True):
@@ -200,7 +220,11 @@ def _was_answered(entry: _Entry, cursor: Cursor) -> bool:
 
 
 def _receipt_time(key: Key, item: Item) -> int:
-    return keys.note_time(key) if key.item.startswith(keys.CALL_NOTE) else int(item["received"])
+    return (
+        keys.note_time(key)
+        if key.item.startswith(keys.CALL_NOTE)
+        else int(item["received"])
+    )
 
 
 def _received(shown: dict[str, Any]) -> str:

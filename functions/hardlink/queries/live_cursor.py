@@ -64,7 +64,11 @@ def _checked_cursor(fields: list[object]) -> Cursor:
     if not _PLACE.fullmatch(f"{bound}\n{item}"):
         raise ValueError(fields)
     return Cursor(
-        _checked_int(since), _checked_int(beginning), str(bound), str(item), _checked_int(number)
+        _checked_int(since),
+        _checked_int(beginning),
+        str(bound),
+        str(item),
+        _checked_int(number),
     )
 
 

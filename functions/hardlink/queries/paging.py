@@ -41,7 +41,9 @@ class EventQuery:
     @property
     def includes_visits(self) -> bool:
         """True if it may select events that are derived from session pings."""
-        return self.derived and (self.type is None or self.type in derived_events.VISITS)
+        return self.derived and (
+            self.type is None or self.type in derived_events.VISITS
+        )
 
     def selects(self, type_: str, position: Position) -> bool:
         """Check type and position of an event; the interval it lies in is clipped already."""
@@ -148,7 +150,12 @@ def whole_session(session: Session) -> SessionInterval:
     """Return all of a session as one interval, whichever customers it belongs to."""
     row = items.session_row(session)
     return SessionInterval(
-        session.id, session.profile.value, row.since, END, session.latest, session.last_event_at
+        session.id,
+        session.profile.value,
+        row.since,
+        END,
+        session.latest,
+        session.last_event_at,
     )
 
 

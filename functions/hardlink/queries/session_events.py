@@ -47,7 +47,9 @@ class SessionEvents:
         self, project_id: str, query: EventQuery, interval: SessionInterval
     ) -> Iterator[StoredEvent]:
         page = _page_size(query, query.limit)
-        scan = self._scan(project_id, interval.session, interval.start, interval.end, page)
+        scan = self._scan(
+            project_id, interval.session, interval.start, interval.end, page
+        )
         for key, item in scan:
             if query.type in (None, item["type"]):
                 yield event_store.read_event(self._store, key, item)
@@ -73,16 +75,22 @@ class SessionEvents:
     ) -> Iterator[StoredEvent]:
         page = _page_size(query, query.limit + _CONTEXT_ITEMS)
         start = max(0, interval.start - derived_events.SILENCE)
-        for key, item in self._scan(project_id, interval.session, start, interval.end, page):
+        for key, item in self._scan(
+            project_id, interval.session, start, interval.end, page
+        ):
             is_inside = keys.event_time(key) >= interval.start
             if is_inside or item["type"] == derived_events.PING:
                 yield event_store.read_event(self._store, key, item)
 
-    def _read_next_ping(self, project_id: str, interval: SessionInterval, ping: int) -> int | None:
+    def _read_next_ping(
+        self, project_id: str, interval: SessionInterval, ping: int
+    ) -> int | None:
         """Find the time of the first ping after the interval, if it belongs to the same visit."""
         start, end = interval.end, ping + derived_events.SILENCE + 1
         earliest = None
-        for key, item in self._scan(project_id, interval.session, start, end, _FILTERED_ITEMS):
+        for key, item in self._scan(
+            project_id, interval.session, start, end, _FILTERED_ITEMS
+        ):
             if item["type"] == derived_events.PING:
                 earliest = keys.event_time(key)  # the scan goes back in time
         return earliest
@@ -96,7 +104,9 @@ class SessionEvents:
         now = self._clock()
         partition = keys.session_head(project_id, session).partition
         first, last = keys.first_event_item(start), keys.first_event_item(end)
-        scan = self._store.scan("sessions", partition, first, last, newest_first=True, page=page)
+        scan = self._store.scan(
+            "sessions", partition, first, last, newest_first=True, page=page
+        )
         for key, item in scan:
             if not event_store.is_expired(item, now):
                 yield key, item

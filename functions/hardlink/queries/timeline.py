@@ -28,9 +28,13 @@ class Timeline:
 
     def __init__(self, store: Store, clock: Callable[[], int]) -> None:
         self._session_events = SessionEvents(store, clock)
-        self._threads = ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="timeline")
+        self._threads = ThreadPoolExecutor(
+            _PARALLEL_READS, thread_name_prefix="timeline"
+        )
 
-    def read_customer_events(self, customer: Customer, query: EventQuery) -> dict[str, Any]:
+    def read_customer_events(
+        self, customer: Customer, query: EventQuery
+    ) -> dict[str, Any]:
         """Read a page of a customer's events, newest first."""
         query = paging.with_lookahead(query)
         merges = paging.merge_events(customer, query)
@@ -55,7 +59,9 @@ class Timeline:
         Events that the shop's backend sent are no visit. Source: seed 003, newsletter content.
         """
         intervals = customer.session_intervals()
-        visits = (one for one in intervals if not synthetic_ids.is_synthetic(one.session))
+        visits = (
+            one for one in intervals if not synthetic_ids.is_synthetic(one.session)
+        )
         newest = self._read_newest(customer.project_id, visits, EventQuery(limit=1))
         if newest:
             return newest[0].interval.session, newest[0].interval.profile
@@ -78,10 +84,14 @@ class Timeline:
         sessions += [(row, row.last_event_at) for row in older]
         return sorted(sessions, key=_last_seen_order, reverse=True)
 
-    def _last_event_time(self, project_id: str, intervals: Sequence[SessionInterval]) -> int | None:
+    def _last_event_time(
+        self, project_id: str, intervals: Sequence[SessionInterval]
+    ) -> int | None:
         last = None
         for interval in intervals:
-            newest = self._session_events.read_newest(project_id, EventQuery(limit=1), interval)
+            newest = self._session_events.read_newest(
+                project_id, EventQuery(limit=1), interval
+            )
             if newest and (last is None or newest[0].event.time > last):
                 last = newest[0].event.time
         return last
@@ -116,7 +126,10 @@ class Timeline:
         return first
 
     def _has_earlier_visit(
-        self, project_id: str, intervals: Sequence[SessionInterval], start: TimelineEvent
+        self,
+        project_id: str,
+        intervals: Sequence[SessionInterval],
+        start: TimelineEvent,
     ) -> bool:
         earlier = replace(_VISIT_STARTS, before=start.position)
         return bool(self._read_newest(project_id, intervals, earlier))
@@ -133,7 +146,9 @@ class Timeline:
         Intervals are read in waves, by their `bound`, until no unread interval can hold a newer
         event.
         """
-        unread = sorted(paging.clip_intervals(intervals, query), key=_bound, reverse=True)
+        unread = sorted(
+            paging.clip_intervals(intervals, query), key=_bound, reverse=True
+        )
         newest = paging.select_newest(derived, query.limit)
         total = len(unread)
         size = _first_wave_size(unread)
@@ -147,7 +162,9 @@ class Timeline:
                 newest += events
             newest = paging.select_newest(newest, query.limit)
             done = total - len(unread)
-            size = paging.sessions_to_read(query.limit, len(newest), done, _PARALLEL_READS)
+            size = paging.sessions_to_read(
+                query.limit, len(newest), done, _PARALLEL_READS
+            )
         return newest
 
 

@@ -22,7 +22,11 @@ class Administration:
     """
 
     def __init__(
-        self, store: Store, sources: Sources, clock: Callable[[], int], new_id: NewId = new_id
+        self,
+        store: Store,
+        sources: Sources,
+        clock: Callable[[], int],
+        new_id: NewId = new_id,
     ) -> None:
         self._store = store
         self._sources = sources
@@ -30,14 +34,18 @@ class Administration:
         self._links = Links(store)
         self._erasure = Erasure(store, clock, new_id)
 
-    def undo_link(self, project_id: str, session_id: str, evidence: str | None = None) -> None:
+    def undo_link(
+        self, project_id: str, session_id: str, evidence: str | None = None
+    ) -> None:
         """Undo the newest link of a session's profile. Raises `NotFound`, `Refused`.
 
         `evidence`: the link to undo, as `why` shows it. With it, a repeated call changes nothing.
         """
         session = self._read_session(project_id, session_id)
         hard_types = self._sources.projects[project_id].hard_types
-        self._links.undo(project_id, session.profile, hard_types, self._clock(), evidence)
+        self._links.undo(
+            project_id, session.profile, hard_types, self._clock(), evidence
+        )
 
     def erase_customer(self, project_id: str, type_: str, value: str) -> dict[str, Any]:
         """Begin to erase a customer and return the receipt. Raises `NotFound`, `Busy`.
@@ -59,7 +67,9 @@ class Administration:
 
     def read_erasure(self, project_id: str, erasure_id: str) -> dict[str, Any]:
         """Read the receipt of an erasure. Raises `NotFound`."""
-        return self._erasure.read_receipt(project_id, parse_identifier(erasure_id, "id"))
+        return self._erasure.read_receipt(
+            project_id, parse_identifier(erasure_id, "id")
+        )
 
     def _read_session(self, project_id: str, session_id: str) -> Session:
         return read_session(self._store, project_id, parse_identifier(session_id, "id"))

@@ -12,14 +12,19 @@ from hardlink.domain.records import Session
 Answer = dict[str, Any]
 OPTED_OUT = "opted out: this visitor denied tracking, nothing was stored"
 BOT = "sent by a bot: this source drops what bots send, nothing was stored or linked"
-ERASED = "erased: older than the erasure of a customer whom it names, nothing was stored"
+ERASED = (
+    "erased: older than the erasure of a customer whom it names, nothing was stored"
+)
 NOT_KEPT = frozenset({OPTED_OUT, BOT})
 """Warnings with which nothing of a call was stored."""
 
 
 def visitor_answer(session: Session) -> Answer:
     """Answer a session and its profile."""
-    return {"session": {"id": session.id}, "profile": {"id": session.profile.value or None}}
+    return {
+        "session": {"id": session.id},
+        "profile": {"id": session.profile.value or None},
+    }
 
 
 def anonymous_answer() -> Answer:

@@ -14,7 +14,15 @@ from hardlink.domain import identity
 from hardlink.domain.changeset import ForestSnapshot
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import PROFILE, Node, Span, fold_spans, merging_link
-from hardlink.domain.records import Contribution, Item, Key, MergeNotice, Record, Session, Table
+from hardlink.domain.records import (
+    Contribution,
+    Item,
+    Key,
+    MergeNotice,
+    Record,
+    Session,
+    Table,
+)
 from hardlink.domain.times import END
 from hardlink.domain.values import Values
 from hardlink.storage import items, keys, nodes
@@ -85,7 +93,9 @@ class _Plan:
     @property
     def roots(self) -> list[Node]:
         """Every root that has rows of this node, may have some, or should."""
-        return sorted({*self.intervals, *self.profile.homes, *self.profile.orphan_roots})
+        return sorted(
+            {*self.intervals, *self.profile.homes, *self.profile.orphan_roots}
+        )
 
     def contribution_key(self, root: Node) -> Key:
         """The key of the node's contribution to a root."""
@@ -123,7 +133,9 @@ class Association:
                 failed.append(error)
         if failed:
             type_ = rest.partition("=")[0]
-            raise AssociationFailed(f"{len(failed)} of the nodes that {type_!r} leads to", failed)
+            raise AssociationFailed(
+                f"{len(failed)} of the nodes that {type_!r} leads to", failed
+            )
 
     def rehome(
         self,
@@ -186,7 +198,9 @@ class Association:
         if not all(found.exists for found in soft.values()):
             return None
         states = {target: found.state for target, found in soft.items()}
-        homes = nodes.read_named_nodes(self._store, project_id, node, keys.ROOT_REFERENCE)
+        homes = nodes.read_named_nodes(
+            self._store, project_id, node, keys.ROOT_REFERENCE
+        )
         identifiers = self._read_identifiers(project_id, node)
         merging = merging_link(history)
         return _Profile(
@@ -199,16 +213,22 @@ class Association:
             orphan_roots=orphan_roots,
             identifiers=tuple(identifiers),
             merge_notice=(
-                MergeNotice(merging.effective_at, merging.at, merging.source) if merging else None
+                MergeNotice(merging.effective_at, merging.at, merging.source)
+                if merging
+                else None
             ),
         )
 
     def _read_identifiers(self, project_id: str, node: Node) -> list[Node]:
         if node.type == PROFILE:
             return []
-        return nodes.read_named_nodes(self._store, project_id, node, keys.CUSTOMER_IDENTIFIER)
+        return nodes.read_named_nodes(
+            self._store, project_id, node, keys.CUSTOMER_IDENTIFIER
+        )
 
-    def _read_sessions(self, profile: _Profile, only_session: str | None) -> list[Session]:
+    def _read_sessions(
+        self, profile: _Profile, only_session: str | None
+    ) -> list[Session]:
         if profile.node.type != PROFILE:
             return []
         ids = [only_session] if only_session else self._session_ids(profile)
@@ -220,7 +240,9 @@ class Association:
 
     # Write.
 
-    def _write_in_batches(self, checks: Sequence[Action], actions: Iterable[Action]) -> None:
+    def _write_in_batches(
+        self, checks: Sequence[Action], actions: Iterable[Action]
+    ) -> None:
         """Write actions in order, each batch with the checks. Raises `ConditionFailed`."""
         for batch in _batches(actions, MOST_ACTIONS - len(checks)):
             self._store.write([*checks, *batch])
@@ -259,7 +281,11 @@ def _row_keys(plan: _Plan, sessions: Sequence[Session]) -> list[Key]:
 
 
 def _diff_rows(
-    plan: _Plan, sessions: Sequence[Session], existing: Mapping[Key, Item], *, whole: bool
+    plan: _Plan,
+    sessions: Sequence[Session],
+    existing: Mapping[Key, Item],
+    *,
+    whole: bool,
 ) -> _Actions:
     """Compare rows with a plan, and make the actions that differ: they may stop anywhere.
 
@@ -302,14 +328,18 @@ def _contribution(profile: _Profile, intervals: _Intervals) -> Contribution:
 
 
 def _values_within(values: Values, intervals: _Intervals) -> Values:
-    return {name: value for name, value in values.items() if _lies_in(value.time, intervals)}
+    return {
+        name: value for name, value in values.items() if _lies_in(value.time, intervals)
+    }
 
 
 def _lies_in(time: int, intervals: _Intervals) -> bool:
     return any(start <= time < end for start, end in intervals)
 
 
-def _session_rows(plan: _Plan, session: Session, existing: Mapping[Key, Item]) -> _Actions:
+def _session_rows(
+    plan: _Plan, session: Session, existing: Mapping[Key, Item]
+) -> _Actions:
     item = items.encode_session_row(items.session_row(session))
     for root in plan.roots:
         key = plan.session_key(root, session)
@@ -320,7 +350,9 @@ def _session_rows(plan: _Plan, session: Session, existing: Mapping[Key, Item]) -
         elif row is not None:
             yield Delete(key)
     if session.customer != plan.customer:
-        yield _copy_customer(keys.session_head(plan.profile.project_id, session.id), plan.customer)
+        yield _copy_customer(
+            keys.session_head(plan.profile.project_id, session.id), plan.customer
+        )
 
 
 def _replaceable(session: Session, row: Item | None) -> Condition:

@@ -78,7 +78,9 @@ class Batch(NamedTuple):
     def without_erased(self, call: Call, session: Session) -> Batch:
         """Drop the events that happened in a time that was erased of the session."""
         erased = [
-            parsed for parsed in self.events if session.was_erased(parsed.time(call, session))
+            parsed
+            for parsed in self.events
+            if session.was_erased(parsed.time(call, session))
         ]
         if not erased:
             return self
@@ -95,7 +97,9 @@ class Batch(NamedTuple):
 
     def without_orders(self) -> Batch:
         """Store orders like any other event."""
-        return self._replace(events=tuple(one._replace(order=None) for one in self.events))
+        return self._replace(
+            events=tuple(one._replace(order=None) for one in self.events)
+        )
 
     def with_unverified_orders(self) -> Batch:
         """Count orders once, without the total and the address that would prove who placed them."""
@@ -143,7 +147,9 @@ def begins_visit(command: Track) -> bool:
 
 def wants_debug(command: Track, batch: Batch) -> bool:
     """Tell whether the answer shows what was made of the events."""
-    return command.options.debugger or any(one.event.options.debugger for one in batch.events)
+    return command.options.debugger or any(
+        one.event.options.debugger for one in batch.events
+    )
 
 
 def given_type(body: object) -> str | None:

@@ -34,7 +34,9 @@ class Consents:
     fails and reads again; a session that was opened before is one of the profile's sessions.
     """
 
-    def __init__(self, store: Store, sessions: Sessions, erasure: Erasure, new_id: NewId) -> None:
+    def __init__(
+        self, store: Store, sessions: Sessions, erasure: Erasure, new_id: NewId
+    ) -> None:
         self._store = store
         self._sessions = sessions
         self._erasure = erasure
@@ -47,7 +49,9 @@ class Consents:
         """
         denied = command.tracking == "denied"
         if command.erase and not denied:
-            raise Invalid("an erased visitor cannot be tracked: send tracking as denied", "erase")
+            raise Invalid(
+                "an erased visitor cannot be tracked: send tracking as denied", "erase"
+            )
         visit = Visit(
             command.session_id or self._new_id(),
             profile=command.profile,
@@ -70,7 +74,9 @@ class Consents:
                 return session  # the visitor had opted out before the erasure, and that stays so
             try:
                 rev = self._write(call, reader, session, opening, denied=denied)
-                if opening is None or not opening.is_new_profile:  # a new one has no other session
+                if (
+                    opening is None or not opening.is_new_profile
+                ):  # a new one has no other session
                     self._set_sessions(call, session.profile, rev, denied=denied)
             except ConditionFailed:
                 continue
@@ -121,13 +127,19 @@ class Consents:
             self._store.write(actions)
         return fresh.state.rev
 
-    def _set_sessions(self, call: Call, profile: Node, rev: int, *, denied: bool) -> None:
+    def _set_sessions(
+        self, call: Call, profile: Node, rev: int, *, denied: bool
+    ) -> None:
         """Write the sessions with another consent. Raises `ConditionFailed`."""
         unchanged = Check(keys.node_head(call.project_id, profile), Rev(rev))
         ids = nodes.read_session_ids(self._store, call.project_id, profile)
         item_keys = [keys.session_head(call.project_id, id_) for id_ in ids]
         for key, item in zip(item_keys, self._store.get(item_keys), strict=True):
-            if item and "erased_at" not in item and bool(item.get("denied", False)) != denied:
+            if (
+                item
+                and "erased_at" not in item
+                and bool(item.get("denied", False)) != denied
+            ):
                 self._store.write([unchanged, _set_denied(key, denied=denied)])
 
 

@@ -47,7 +47,9 @@ _COUNTS = ("identifiers", "profiles", "sessions", "events")
 class Erasure:
     """Erases nodes. `clock` answers microseconds since 1970."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], int], new_id: Callable[[], str]
+    ) -> None:
         self._store = store
         self._clock = clock
         self._new_id = new_id
@@ -82,7 +84,9 @@ class Erasure:
             if not record.erasing_since:
                 id_ = self._new_id()
                 try:
-                    self._write_receipt(Tasks(self._store, project_id, id_), node, record)
+                    self._write_receipt(
+                        Tasks(self._store, project_id, id_), node, record
+                    )
                 except ConditionFailed:
                     continue
             self.propagate(project_id, id_)
@@ -126,7 +130,9 @@ class Erasure:
 
     def _propagate_once(self, tasks: Tasks) -> bool:
         """Carry out the tasks of now, which may add others; `False` where there was none."""
-        erasing = [name for name, task in tasks.read(keys.ERASED_NODE) if "done" not in task]
+        erasing = [
+            name for name, task in tasks.read(keys.ERASED_NODE) if "done" not in task
+        ]
         for name in erasing:
             self._erase_node(tasks, Node.parse(name))
         freed = tasks.read_names(keys.FREED_IDENTIFIER)
@@ -156,7 +162,9 @@ class Erasure:
         rows = [Delete(key) for key, _ in partition.rows]
         # The head goes last: as long as it is there, whichever run comes next finds what is left to
         # delete.
-        with suppress(ConditionFailed):  # another run of this erasure did all of it meanwhile
+        with suppress(
+            ConditionFailed
+        ):  # another run of this erasure did all of it meanwhile
             self._write_in_portions(held, [*orders, *rows])
             self._store.write([Delete(partition.head, still_erasing), done])
 
@@ -165,11 +173,15 @@ class Erasure:
         for key in stale:
             is_session_row = key.item.startswith(keys.ROOT_SESSION)
             # A visitor who returned meanwhile has a row of their own there.
-            delete = Delete(key, Same("profile", node.value) if is_session_row else None)
+            delete = Delete(
+                key, Same("profile", node.value) if is_session_row else None
+            )
             with suppress(ConditionFailed):
                 self._store.write([held, delete])
 
-    def _end_session(self, tasks: Tasks, node: Node, session_id: str, *, denied: bool) -> None:
+    def _end_session(
+        self, tasks: Tasks, node: Node, session_id: str, *, denied: bool
+    ) -> None:
         """End a session with its profile: what is kept says until when it was erased.
 
         A customer's own session is deleted, as it is named after them.
@@ -195,12 +207,16 @@ class Erasure:
     def _free_identifier(self, tasks: Tasks, soft: Node) -> None:
         """Erase or redact nodes known by an identifier alone: they were the erased customer's."""
         profiles = nodes.read_linked_profiles(self._store, tasks.project_id, soft)
-        named = nodes.read_named_nodes(self._store, tasks.project_id, soft, keys.BACK_REFERENCE)
+        named = nodes.read_named_nodes(
+            self._store, tasks.project_id, soft, keys.BACK_REFERENCE
+        )
         for node in (*profiles, *named):
             self._erase_or_redact(tasks, node, through=soft)
         self._store.write([tasks.delete(keys.FREED_IDENTIFIER, soft)])
 
-    def _erase_or_redact(self, tasks: Tasks, node: Node, through: Node | None = None) -> None:
+    def _erase_or_redact(
+        self, tasks: Tasks, node: Node, through: Node | None = None
+    ) -> None:
         """Begin to erase a node whose history names erased ones, or redact it, until it names none.
 
         `through`: a node that is kept, but counts as an erased one, as it led here on behalf of its
@@ -223,7 +239,9 @@ class Erasure:
                 actions = _begin_erasure(tasks, node, record, now)
             else:
                 change = redaction.redact_node(node, record, history, erased, now)
-                actions = _redact_node(tasks, node, record, change, through, was_owned=was_owned)
+                actions = _redact_node(
+                    tasks, node, record, change, through, was_owned=was_owned
+                )
             # Read again in either case: a long history is redacted in several portions.
             with suppress(ConditionFailed):
                 self._store.write(actions)
@@ -248,7 +266,9 @@ class Erasure:
             record = nodes.read_record(self._store, tasks.project_id, node)
             try:
                 if record.exists:
-                    for session_id in nodes.read_session_ids(self._store, tasks.project_id, node):
+                    for session_id in nodes.read_session_ids(
+                        self._store, tasks.project_id, node
+                    ):
                         self._mark_session(tasks, session_id, node, record)
                     self._drop_spilled_values(tasks.project_id, node, record)
             except ConditionFailed:
@@ -256,7 +276,9 @@ class Erasure:
             self._store.write([tasks.delete(keys.REDACTED_NODE, node)])
             return
 
-    def _mark_session(self, tasks: Tasks, session_id: str, profile: Node, record: Record) -> None:
+    def _mark_session(
+        self, tasks: Tasks, session_id: str, profile: Node, record: Record
+    ) -> None:
         """Record in a session what of it was erased. Raises `ConditionFailed`."""
         key = keys.session_head(tasks.project_id, session_id)
         item, task = self._store.get([key, tasks.key(keys.ERASED_SESSION, session_id)])
@@ -270,7 +292,9 @@ class Erasure:
             [
                 Check(keys.node_head(tasks.project_id, profile), Rev(record.state.rev)),
                 Patch(key, {"erased": to_json(erased)}, Same("profile", profile.value)),
-                tasks.put(keys.ERASED_SESSION, session_id, {"at": self._clock(), "events": 0}),
+                tasks.put(
+                    keys.ERASED_SESSION, session_id, {"at": self._clock(), "events": 0}
+                ),
             ]
         )
 
@@ -279,7 +303,9 @@ class Erasure:
         named = {keys.spilled_value(project_id, node, name) for name in record.values}
         head = keys.node_head(project_id, node)
         stale: list[Action] = []
-        for name, _ in nodes.read_rows(self._store, project_id, node, keys.SPILLED_VALUE):
+        for name, _ in nodes.read_rows(
+            self._store, project_id, node, keys.SPILLED_VALUE
+        ):
             key = head._replace(item=name)
             if key not in named:
                 stale.append(Delete(key))
@@ -320,19 +346,29 @@ class _Partition(NamedTuple):
 
     def list_entries(self) -> list[Entry]:
         """List the entries of the node's link history."""
-        rows = [(key, item) for key, item in self.rows if key.item.startswith(keys.LINK_ENTRY)]
+        rows = [
+            (key, item)
+            for key, item in self.rows
+            if key.item.startswith(keys.LINK_ENTRY)
+        ]
         return [items.decode_entry(key, item) for key, item in rows]
 
     def find_neighbours(self) -> list[Node]:
         """Find every other node whose history may name this one."""
         ids = self.record.state.ids if self.record else {}
         found = [Node(type_, value) for type_, value in ids.items()]
-        for prefix in (keys.BACK_REFERENCE, keys.CUSTOMER_IDENTIFIER, keys.CONTRIBUTION):
+        for prefix in (
+            keys.BACK_REFERENCE,
+            keys.CUSTOMER_IDENTIFIER,
+            keys.CONTRIBUTION,
+        ):
             found += map(Node.parse, self.list_names(prefix))
         found += map(profile_node, self.list_names(keys.LINKED_PROFILE))
         for entry in self.list_entries():
             found += entry.nodes
-        return [node for node in dict.fromkeys(found) if node not in (self.node, NOBODY)]
+        return [
+            node for node in dict.fromkeys(found) if node not in (self.node, NOBODY)
+        ]
 
 
 def _begin_erasure(tasks: Tasks, node: Node, record: Record, now: int) -> list[Action]:
@@ -361,7 +397,9 @@ def _tombstone(tasks: Tasks, node: Node, record: Record, now: int) -> Put:
     """
     item: Item = {"at": now}
     if node.type == PROFILE:
-        item["successor_seed"] = hashlib.sha256(f"{tasks.erasure}/{node}".encode()).hexdigest()
+        item["successor_seed"] = hashlib.sha256(
+            f"{tasks.erasure}/{node}".encode()
+        ).hexdigest()
         if record.denied:
             item["denied"] = True
     return Put(keys.tombstone(tasks.project_id, node), item)
@@ -379,7 +417,9 @@ def _redact_node(
     """Make the actions that redact a node, and the tasks that follow from that."""
     project_id = tasks.project_id
     head = keys.node_head(project_id, node)
-    actions: list[Action] = [Put(head, items.encode_record(change.record), Rev(before.state.rev))]
+    actions: list[Action] = [
+        Put(head, items.encode_record(change.record), Rev(before.state.rev))
+    ]
     actions += [
         Put(keys.link_entry(project_id, node, entry.rev), items.encode_entry(entry))
         for entry in change.entries
@@ -395,7 +435,9 @@ def _redact_node(
     return actions
 
 
-def _end_session_action(project_id: str, session: Session, now: int, *, denied: bool) -> Action:
+def _end_session_action(
+    project_id: str, session: Session, now: int, *, denied: bool
+) -> Action:
     key = keys.session_head(project_id, session.id)
     unchanged = Same("profile", session.profile.value)
     if synthetic_ids.is_synthetic(session.id):

@@ -43,7 +43,9 @@ _KINDS = (keys.EVENT, keys.CALL_NOTE, keys.EVENT_PIECE)
 class ErasureSweep:
     """Sweeps erasures. `clock` answers microseconds since 1970."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], erasure: Erasure) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], int], erasure: Erasure
+    ) -> None:
         self._store = store
         self._clock = clock
         self._erasure = erasure
@@ -71,7 +73,9 @@ class ErasureSweep:
         sessions = tasks.read(keys.ERASED_SESSION)
         for session_id, task in sessions:
             self._sweep_session(tasks, session_id, task)
-        self._forget_active_sessions(tasks.project_id, {session_id for session_id, _ in sessions})
+        self._forget_active_sessions(
+            tasks.project_id, {session_id for session_id, _ in sessions}
+        )
         for name in tasks.read_names(keys.ERASED_NODE):
             self._find_orders(tasks, Node.parse(name))
         for number in tasks.read_names(keys.ORDER_TASK):
@@ -106,8 +110,12 @@ class ErasureSweep:
         if not portion:
             return False
         before = int(task["events"])
-        task["events"] = before + sum(row.item.startswith(keys.EVENT) for row, _ in portion)
-        count = Put(tasks.key(keys.ERASED_SESSION, session_id), {**task}, Same("events", before))
+        task["events"] = before + sum(
+            row.item.startswith(keys.EVENT) for row, _ in portion
+        )
+        count = Put(
+            tasks.key(keys.ERASED_SESSION, session_id), {**task}, Same("events", before)
+        )
         orders = {str(row["order"]) for _, row in portion if "order" in row}
         self._store.write(
             [
@@ -137,7 +145,9 @@ class ErasureSweep:
             last = keys.end_of_prefix(kind)
             yield from self._store.scan("sessions", key.partition, kind, last)
 
-    def _forget_active_sessions(self, project_id: str, session_ids: Collection[str]) -> None:
+    def _forget_active_sessions(
+        self, project_id: str, session_ids: Collection[str]
+    ) -> None:
         """Take ended sessions out of the live view: a customer's own is named after them."""
         kind = keys.ACTIVE_SESSION
         partition = keys.active_session(project_id, 0, "").partition
@@ -155,12 +165,16 @@ class ErasureSweep:
     def _find_orders(self, tasks: Tasks, node: Node) -> None:
         """Add tasks for orders that the shop reported with an identifier during its erasure."""
         gone = Check(keys.node_head(tasks.project_id, node), Absent())
-        for number in nodes.read_row_names(self._store, tasks.project_id, node, keys.SHOP_ORDER):
+        for number in nodes.read_row_names(
+            self._store, tasks.project_id, node, keys.SHOP_ORDER
+        ):
             row = keys.shop_order(tasks.project_id, node, number)
             with suppress(
                 ConditionFailed
             ):  # a new customer has this identifier, and the order is theirs
-                self._store.write([gone, tasks.put(keys.ORDER_TASK, number), Delete(row)])
+                self._store.write(
+                    [gone, tasks.put(keys.ORDER_TASK, number), Delete(row)]
+                )
 
     def _forget_order(self, project_id: str, number: str) -> None:
         """Take out of an order the events that were deleted and the customer who was erased."""
@@ -184,7 +198,9 @@ class ErasureSweep:
         """Delete the rows of erased profiles that tracked an order beside its item."""
         partition = keys.order_head(project_id, number).partition
         kind = keys.ORDER_VISITOR
-        for key, _ in self._store.scan("sessions", partition, kind, keys.end_of_prefix(kind)):
+        for key, _ in self._store.scan(
+            "sessions", partition, kind, keys.end_of_prefix(kind)
+        ):
             visitor = profile_node(key.item.removeprefix(kind))
             if not nodes.read_record(self._store, project_id, visitor).exists:
                 self._store.write([Delete(key)])
@@ -198,12 +214,20 @@ class ErasureSweep:
             )
             places[place] = tracked
         there = nodes.read_items(self._store, list(places))
-        remaining = tuple(tracked for place, tracked in places.items() if place in there)
-        shop_order = order.shop_order and self._remaining_shop_order(project_id, order.shop_order)
+        remaining = tuple(
+            tracked for place, tracked in places.items() if place in there
+        )
+        shop_order = order.shop_order and self._remaining_shop_order(
+            project_id, order.shop_order
+        )
         return order._replace(tracked=remaining, shop_order=shop_order)
 
-    def _remaining_shop_order(self, project_id: str, order: ShopOrder) -> ShopOrder | None:
-        records = nodes.read_claimed_records(self._store, project_id, order.ids).values()
+    def _remaining_shop_order(
+        self, project_id: str, order: ShopOrder
+    ) -> ShopOrder | None:
+        records = nodes.read_claimed_records(
+            self._store, project_id, order.ids
+        ).values()
         for record in records:
             if not record.exists or record.last_erased_at >= order.claim.time:
                 return None
@@ -226,7 +250,9 @@ class ErasureSweep:
             "events": sum(int(task["events"]) for task in sessions),
         }
         with suppress(ConditionFailed):  # another run counted meanwhile
-            counted = Put(tasks.receipt_key, {**receipt, **counts}, Same("state", "running"))
+            counted = Put(
+                tasks.receipt_key, {**receipt, **counts}, Same("state", "running")
+            )
             self._store.write([counted])
 
     def _close_receipt(self, tasks: Tasks) -> None:
@@ -236,7 +262,9 @@ class ErasureSweep:
                 self._store.write([tasks.delete(kind, name)])
         done: Item = {"state": "done", "done": self._clock()}
         with suppress(ConditionFailed):  # another run closed it meanwhile
-            self._store.write([Patch(tasks.receipt_key, done, Same("state", "running"))])
+            self._store.write(
+                [Patch(tasks.receipt_key, done, Same("state", "running"))]
+            )
 
 
 def _replace_order(key: Key, before: Order, after: Order) -> Action:
@@ -247,7 +275,9 @@ def _replace_order(key: Key, before: Order, after: Order) -> Action:
     return Put(key, items.encode_order(fresh), Rev(before.rev))
 
 
-def _still_ended(key: Key, session: Session | None, item: Item | None) -> Sequence[Action]:
+def _still_ended(
+    key: Key, session: Session | None, item: Item | None
+) -> Sequence[Action]:
     """Make the check that a session did not begin anew, as then its new events would be deleted."""
     if item is None:
         return [Check(key, Absent())]

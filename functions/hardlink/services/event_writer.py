@@ -51,13 +51,17 @@ class Judged(NamedTuple):
 class EventWriter:
     """Stores the events of a payload."""
 
-    def __init__(self, store: Store, sessions: Sessions, orders: Orders, new_id: NewId) -> None:
+    def __init__(
+        self, store: Store, sessions: Sessions, orders: Orders, new_id: NewId
+    ) -> None:
         self._store = store
         self._sessions = sessions
         self._orders = orders
         self._new_id = new_id
 
-    def store(self, call: Call, session: Session, command: Track, batch: Batch) -> Judged:
+    def store(
+        self, call: Call, session: Session, command: Track, batch: Batch
+    ) -> Judged:
         """Store a batch's events under a session, each once.
 
         Returns the verdicts of all, and the events that are stored now, by this call or by one
@@ -70,7 +74,9 @@ class EventWriter:
         self._note_unstored(call, session, command, judged)
         return judged
 
-    def _judge(self, call: Call, session: Session, command: Track, batch: Batch) -> Judged:
+    def _judge(
+        self, call: Call, session: Session, command: Track, batch: Batch
+    ) -> Judged:
         """Complete the events, without those that cannot be stored or are there twice."""
         verdicts = list(batch.verdicts)
         judged: dict[Place, JudgedEvent] = {}
@@ -125,7 +131,9 @@ class EventWriter:
         if not command.jitter:
             return judged
         known = self._read_places(call, session, judged, command.jitter)
-        resent = [one for one in judged.events if _is_resent(one, known, command.jitter)]
+        resent = [
+            one for one in judged.events if _is_resent(one, known, command.jitter)
+        ]
         rest = tuple(one for one in judged.events if one not in resent)
         return judged.with_duplicates(resent)._replace(events=rest)
 
@@ -150,14 +158,18 @@ class EventWriter:
         added = event_store.insert_events(
             self._store, call.project_id, session.id, [one.stored for one in plain]
         )
-        duplicates = [one for one, is_new in zip(plain, added, strict=True) if not is_new]
+        duplicates = [
+            one for one, is_new in zip(plain, added, strict=True) if not is_new
+        ]
         for one in judged.events:
             order = one.parsed.order
             if order and not self._orders.track(call, session, order, one.stored):
                 duplicates.append(one)
         return judged.with_duplicates(duplicates)
 
-    def _note_unstored(self, call: Call, session: Session, command: Track, judged: Judged) -> None:
+    def _note_unstored(
+        self, call: Call, session: Session, command: Track, judged: Judged
+    ) -> None:
         """Note rejected and late events for the live view; a call without any writes nothing."""
         if session.denied:
             return
@@ -165,7 +177,9 @@ class EventWriter:
         refused: list[dict[str, str | None]] = []
         for number, verdict in enumerate(judged.verdicts):
             if verdict.status in ("rejected", "dropped") and verdict.reason != ERASED:
-                refused.append({"type": given_type(command.events[number]), **verdict.shown()})
+                refused.append(
+                    {"type": given_type(command.events[number]), **verdict.shown()}
+                )
         if late or refused:
             activity.record_note(self._store, call, session, refused, late)
 
@@ -192,7 +206,9 @@ def _ranges_around(times: Sequence[int], margin: int) -> list[tuple[int, int]]:
     return ranges
 
 
-def _merge_objects(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_objects(
+    below: Mapping[str, Any], above: Mapping[str, Any]
+) -> dict[str, Any]:
     """Merge an event's context over its payload's, object by object."""
     merged = dict(below)
     for name, value in above.items():

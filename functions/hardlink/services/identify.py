@@ -26,7 +26,11 @@ class Identification:
     """Links visitors to customers."""
 
     def __init__(
-        self, visitors: Visitors, links: Links, verification: Verification, new_id: NewId
+        self,
+        visitors: Visitors,
+        links: Links,
+        verification: Verification,
+        new_id: NewId,
     ) -> None:
         self._visitors = visitors
         self._links = links
@@ -51,8 +55,12 @@ class Identification:
         """
         ids = self._verification.verified_ids(call, command)
         if command.session_id is None or not ids:
-            raise Invalid("an alias needs both IDs: send session.id and ids", "session.id")
-        namesake = call.project.parse_node(ids[0].type, command.session_id, "session.id")
+            raise Invalid(
+                "an alias needs both IDs: send session.id and ids", "session.id"
+            )
+        namesake = call.project.parse_node(
+            ids[0].type, command.session_id, "session.id"
+        )
         if self._links.exists(call, namesake):
             raise Refused(
                 "this ID is a customer already, and two customers never merge",

@@ -113,7 +113,11 @@ class Links:
             reader.check(profile)
             decision = identity.undo(profile, reader, hard_types, now, evidence)
             marks = [
-                Patch(keys.link_entry(project_id, node, entry.rev), {"undone": now}, Present())
+                Patch(
+                    keys.link_entry(project_id, node, entry.rev),
+                    {"undone": now},
+                    Present(),
+                )
                 for node, entry in decision.undone
             ]
             states = _state_actions(project_id, decision, reader.records)
@@ -138,7 +142,9 @@ class Links:
         for portion in plan.later_values:
             self._write_portion(call, plan.decision.customer, portion, effective_at)
 
-    def _write_portion(self, call: Call, root: Node, portion: Values, effective_at: int) -> None:
+    def _write_portion(
+        self, call: Call, root: Node, portion: Values, effective_at: int
+    ) -> None:
         for _ in optimistic_retries():
             reader = self.reader(call.project_id)
             check_not_erased(reader, [root], effective_at)
@@ -153,7 +159,12 @@ class Links:
 
 
 def plan_identify(
-    call: Call, reader: LivingNodeReader, claim: Claim, said: Values, *, reserved: int = 0
+    call: Call,
+    reader: LivingNodeReader,
+    claim: Claim,
+    said: Values,
+    *,
+    reserved: int = 0,
 ) -> LinkPlan:
     """Plan a claim and the values that come with it.
 
@@ -170,7 +181,9 @@ def plan_identify(
     actions = _link_actions(call, decision, records)
     # one action is kept for the root, which the values write though the link does not
     first, later = _portions(said, MOST_ACTIONS - reserved - len(actions) - 1)
-    combined = _with_values(call, decision.customer, decision.states, records, first, actions)
+    combined = _with_values(
+        call, decision.customer, decision.states, records, first, actions
+    )
     return LinkPlan(decision, combined, later)
 
 
@@ -196,7 +209,9 @@ def plan_values(
     return LinkPlan(Decision(root), actions, later)
 
 
-def last_erasure(reader: LivingNodeReader, named: Iterable[Node], effective_at: int) -> int | None:
+def last_erasure(
+    reader: LivingNodeReader, named: Iterable[Node], effective_at: int
+) -> int | None:
     """Return the time of the last erasure of a node that was named before it, if there is one."""
     named = list(named)
     reader.load(named)
@@ -212,7 +227,9 @@ def last_erasure(reader: LivingNodeReader, named: Iterable[Node], effective_at: 
     return None
 
 
-def check_not_erased(reader: LivingNodeReader, named: Iterable[Node], effective_at: int) -> None:
+def check_not_erased(
+    reader: LivingNodeReader, named: Iterable[Node], effective_at: int
+) -> None:
     """Raise `BeforeErasure` for what was said before the erasure of a node that it names."""
     erased_at = last_erasure(reader, named, effective_at)
     if erased_at is not None:
@@ -251,7 +268,9 @@ def _check_room_for_profile(
         return
     is_new = not reader.record(decision.customer).state.rev
     # neither needs the query, which is a request more on every login
-    if is_new or synthetic_ids.is_synthetic(claim.profile.value):  # a customer has one of those
+    if is_new or synthetic_ids.is_synthetic(
+        claim.profile.value
+    ):  # a customer has one of those
         return
     most = call.project.profiles_a_customer
     if reader.count_profiles(decision.customer, most) >= most:
@@ -269,13 +288,17 @@ def _check_room_for_values(record: Record, said: Values) -> None:
     values.check_name_count([*record.values, *new_names])
 
 
-def _link_actions(call: Call, decision: Decision, records: Mapping[Node, Record]) -> list[Action]:
+def _link_actions(
+    call: Call, decision: Decision, records: Mapping[Node, Record]
+) -> list[Action]:
     project_id = call.project_id
     actions = _state_actions(project_id, decision, records, call.now)
     for node, new in decision.entries.items():
         rev = records[node].next_rev
         entry = _entry(call, new, rev, tuple(decision.entries))
-        actions.append(Put(keys.link_entry(project_id, node, rev), items.encode_entry(entry)))
+        actions.append(
+            Put(keys.link_entry(project_id, node, rev), items.encode_entry(entry))
+        )
     actions += _owner_actions(project_id, decision)
     for soft, profile in decision.children:
         key = keys.linked_profile(project_id, soft, profile)
@@ -288,7 +311,10 @@ def _link_actions(call: Call, decision: Decision, records: Mapping[Node, Record]
 
 
 def _state_actions(
-    project_id: str, decision: Decision, records: Mapping[Node, Record], created: int = 0
+    project_id: str,
+    decision: Decision,
+    records: Mapping[Node, Record],
+    created: int = 0,
 ) -> list[Action]:
     """Return writes of the nodes that change, and checks of those that must not."""
     actions: list[Action] = []
@@ -315,7 +341,8 @@ def _check_tombstone(project_id: str, node: Node, erased_at: int) -> Check:
 
 def _put(project_id: str, node: Node, record: Record, created: int) -> Put:
     fresh = record._replace(
-        created=record.created or created, state=record.state._replace(rev=record.next_rev)
+        created=record.created or created,
+        state=record.state._replace(rev=record.next_rev),
     )
     head = keys.node_head(project_id, node)
     return Put(head, items.encode_record(fresh), Rev(record.state.rev))
@@ -331,7 +358,9 @@ def _owner_actions(project_id: str, decision: Decision) -> list[Action]:
     return actions
 
 
-def _entry(call: Call, new: NewEntry, rev: int, linked_nodes: tuple[Node, ...]) -> Entry:
+def _entry(
+    call: Call, new: NewEntry, rev: int, linked_nodes: tuple[Node, ...]
+) -> Entry:
     return Entry(
         rev=rev,
         rule=new.rule,
@@ -364,7 +393,9 @@ def _with_values(
     spilled = values.spilled_names(record.values, changed)
     merged = dict(record.values)
     for name, value in changed.items():
-        merged[name] = value._replace(json="", spilled=True) if name in spilled else value
+        merged[name] = (
+            value._replace(json="", spilled=True) if name in spilled else value
+        )
     full = record._replace(state=states.get(root, record.state), values=merged)
     put = _put(call.project_id, root, full, call.now)
     pieces = [_spill(call.project_id, root, name, changed[name]) for name in spilled]

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
-from hardlink.domain import events, identity, ip_addresses, order_matching, synthetic_ids
+from hardlink.domain import (
+    events,
+    identity,
+    ip_addresses,
+    order_matching,
+    synthetic_ids,
+)
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Invalid, Refused
 from hardlink.domain.events import StoredEvent
@@ -36,9 +42,7 @@ from hardlink.storage.store import Absent, Action, ConditionFailed, Put, Rev, St
 CONVERSION = "conversion"
 """The type of an event that is an order, as Hello Retail calls it."""
 
-TRACKED_BY_OTHER_VISITOR = (
-    "also tracked by a visitor who is not known to be this customer: it is kept there too"
-)
+TRACKED_BY_OTHER_VISITOR = "also tracked by a visitor who is not known to be this customer: it is kept there too"
 
 
 class Purchase(NamedTuple):
@@ -59,15 +63,21 @@ class Outcome(NamedTuple):
 class Orders:
     """Tracks and records orders."""
 
-    def __init__(self, store: Store, sessions: Sessions, links: Links, visitors: Visitors) -> None:
+    def __init__(
+        self, store: Store, sessions: Sessions, links: Links, visitors: Visitors
+    ) -> None:
         self._store = store
         self._sessions = sessions
         self._links = links
         self._visitors = visitors
 
-    def track(self, call: Call, session: Session, claim: OrderClaim, event: StoredEvent) -> bool:
+    def track(
+        self, call: Call, session: Session, claim: OrderClaim, event: StoredEvent
+    ) -> bool:
         """Store a visitor's conversion; `False` where the order is there already."""
-        mine = TrackedOrder(session.profile, session.id, event.id, claim._replace(time=event.time))
+        mine = TrackedOrder(
+            session.profile, session.id, event.id, claim._replace(time=event.time)
+        )
         for _ in optimistic_retries():
             order = self._read_order(call, claim.number)
             match = self._match_tracked(call, order, mine)
@@ -75,7 +85,9 @@ class Orders:
                 return False
             if match.action == "link" and order.shop_order:
                 # The order is stored in the next attempt: under the customer whom it proved.
-                self._link_tracking_visitor(call, order, order.shop_order, session.profile)
+                self._link_tracking_visitor(
+                    call, order, order.shop_order, session.profile
+                )
                 continue
             if len(order.tracked) >= order_matching.MOST_TRACKED:
                 return self._store_beside(call, order, mine, event)
@@ -94,7 +106,9 @@ class Orders:
             order = self._read_order(call, purchase.claim.number)
             if self._is_recorded(call, order, purchase.ids):
                 return Outcome("known")
-            if order_matching.names_other_customer(order, purchase.ids, call.project.hard_types):
+            if order_matching.names_other_customer(
+                order, purchase.ids, call.project.hard_types
+            ):
                 raise Refused(
                     "this order was reported of another customer before, and stays there",
                     "orderNumber",
@@ -109,9 +123,13 @@ class Orders:
 
     def _match_tracked(self, call: Call, order: Order, mine: TrackedOrder) -> Match:
         roots = {mine.profile: mine.profile}
-        if order.tracked or order.shop_order:  # else no other profile is compared with it
+        if (
+            order.tracked or order.shop_order
+        ):  # else no other profile is compared with it
             profiles = {mine.profile, *(tracked.profile for tracked in order.tracked)}
-            roots = {profile: self._links.find_root(call, profile) for profile in profiles}
+            roots = {
+                profile: self._links.find_root(call, profile) for profile in profiles
+            }
         return order_matching.match_tracked(order, mine, roots, call.project.hard_types)
 
     def _link_tracking_visitor(
@@ -137,7 +155,9 @@ class Orders:
 
     def _was_erased(self, call: Call, shop_order: ShopOrder) -> bool:
         """Tell whether the customer of an order was erased since."""
-        records = nodes.read_claimed_records(self._store, call.project_id, shop_order.ids)
+        records = nodes.read_claimed_records(
+            self._store, call.project_id, shop_order.ids
+        )
         last = max(record.last_erased_at for record in records.values())
         return last >= shop_order.claim.time
 
@@ -156,10 +176,13 @@ class Orders:
         identifier = hard[0] if hard else known[0]
         customer = identity.look_up(identifier, reader, call.project.hard_types)
         return any(
-            self._links.find_root(call, tracked.profile) == customer for tracked in order.tracked
+            self._links.find_root(call, tracked.profile) == customer
+            for tracked in order.tracked
         )
 
-    def _try_record(self, call: Call, order: Order, purchase: Purchase) -> Outcome | None:
+    def _try_record(
+        self, call: Call, order: Order, purchase: Purchase
+    ) -> Outcome | None:
         """Record a report; nothing where another call wrote meanwhile: another attempt is due."""
         if not order.tracked:
             return self._store_purchase(call, order, purchase, ())
@@ -170,7 +193,9 @@ class Orders:
         elif match.action == "known":
             outcome = Outcome("known")
         else:
-            return self._store_purchase(call, order, purchase, (TRACKED_BY_OTHER_VISITOR,))
+            return self._store_purchase(
+                call, order, purchase, (TRACKED_BY_OTHER_VISITOR,)
+            )
         shop_order = _merge_reports(order, purchase, visitor)
         # Without an expiry: the shop may report it again when its event is past its retention.
         fresh = order._replace(shop_order=shop_order, expires=None)
@@ -179,10 +204,17 @@ class Orders:
         return None
 
     def _match_purchase(self, call: Call, order: Order, purchase: Purchase) -> Match:
-        customer = self._links.identify(call, _purchase_claim(call, purchase), {}).customer
-        roots = {tracked.profile: self._find_owner(call, tracked) for tracked in order.tracked}
+        customer = self._links.identify(
+            call, _purchase_claim(call, purchase), {}
+        ).customer
+        roots = {
+            tracked.profile: self._find_owner(call, tracked)
+            for tracked in order.tracked
+        }
         hard_types = call.project.hard_types
-        return order_matching.match_shop_order(order, purchase.claim, customer, roots, hard_types)
+        return order_matching.match_shop_order(
+            order, purchase.claim, customer, roots, hard_types
+        )
 
     def _find_owner(self, call: Call, tracked: TrackedOrder) -> Node:
         """Find the customer of an event at its time: the profile may be another one's by now."""
@@ -204,7 +236,9 @@ class Orders:
             customer = self._links.identify(call, claim, {}).customer
         except Refused:
             return False
-        return self._links.find_root(call, visitor) == customer  # not if it was unlinked since
+        return (
+            self._links.find_root(call, visitor) == customer
+        )  # not if it was unlinked since
 
     def _store_purchase(
         self, call: Call, order: Order, purchase: Purchase, warnings: tuple[str, ...]
@@ -217,12 +251,16 @@ class Orders:
         mine = TrackedOrder(
             session.profile, session.id, event.id, purchase.claim, sent_by_client=False
         )
-        stored = self._store_event(call, order, mine, event, _merge_reports(order, purchase, None))
+        stored = self._store_event(
+            call, order, mine, event, _merge_reports(order, purchase, None)
+        )
         if stored is None:
             return None
         return Outcome("stored" if stored else "known", (*warnings, *more))
 
-    def _open_own_session(self, call: Call, purchase: Purchase) -> tuple[Session, tuple[str, ...]]:
+    def _open_own_session(
+        self, call: Call, purchase: Purchase
+    ) -> tuple[Session, tuple[str, ...]]:
         """Open the customer's own session, for what happened on no device; also answers warnings.
 
         It is linked by evidence of its own: a visitor whom an address brought along can be unlinked
@@ -231,7 +269,9 @@ class Orders:
         first = purchase._replace(ids=purchase.ids[:1])
         warnings: tuple[str, ...] = ()
         if first != purchase:
-            warnings = self._links.identify(call, _purchase_claim(call, purchase), {}).warnings
+            warnings = self._links.identify(
+                call, _purchase_claim(call, purchase), {}
+            ).warnings
         own_id = synthetic_ids.customer_session(purchase.ids[0])
         own = call._replace(evidence=f"{call.evidence}/own")
         session, decision = self._visitors.open_own_session(
@@ -294,11 +334,15 @@ class Orders:
             return Order(number, order.rev)
         return order
 
-    def _write_order(self, project_id: str, before: Order, after: Order, *more: Action) -> bool:
+    def _write_order(
+        self, project_id: str, before: Order, after: Order, *more: Action
+    ) -> bool:
         """Write an order, and a row under each new identifier; `False` where it changed since."""
         fresh = after._replace(rev=before.rev + 1)
         head = Put(
-            keys.order_head(project_id, before.number), items.encode_order(fresh), Rev(before.rev)
+            keys.order_head(project_id, before.number),
+            items.encode_order(fresh),
+            Rev(before.rev),
         )
         known = before.shop_order.ids if before.shop_order else ()
         named = after.shop_order.ids if after.shop_order else ()
@@ -323,7 +367,9 @@ def _merge_reports(order: Order, purchase: Purchase, visitor: Node | None) -> Sh
     return ShopOrder(ids, purchase.claim, visitor or before.visitor)
 
 
-def _purchase_claim(call: Call, purchase: Purchase, profile: Node | None = None) -> Claim:
+def _purchase_claim(
+    call: Call, purchase: Purchase, profile: Node | None = None
+) -> Claim:
     """The shop's claim, as of the order's date, that this customer ordered."""
     return Claim(
         profile=profile,

@@ -49,10 +49,14 @@ class Service:
         visitors = Visitors(self._sessions, links)
         self._orders = Orders(store, self._sessions, links, visitors)
         self._writer = EventWriter(store, self._sessions, self._orders, new_id)
-        self._tracking = Tracking(visitors, self._sessions, self._writer, verification, new_id)
+        self._tracking = Tracking(
+            visitors, self._sessions, self._writer, verification, new_id
+        )
         self._identification = Identification(visitors, links, verification, new_id)
         self._updates = Updates(self._identification, links, verification)
-        self._consents = Consents(store, self._sessions, Erasure(store, clock, new_id), new_id)
+        self._consents = Consents(
+            store, self._sessions, Erasure(store, clock, new_id), new_id
+        )
 
     def call(
         self,

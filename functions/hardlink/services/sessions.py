@@ -107,7 +107,9 @@ class Sessions:
         """List which of these sessions exist, in their order, with one request."""
         item_keys = [keys.session_head(project_id, id_) for id_ in ids]
         existing: list[str] = []
-        for id_, key, item in zip(ids, item_keys, self._store.get(item_keys), strict=True):
+        for id_, key, item in zip(
+            ids, item_keys, self._store.get(item_keys), strict=True
+        ):
             if item and not items.decode_session(key, item).is_erased:
                 existing.append(id_)
         return existing
@@ -155,7 +157,11 @@ class Sessions:
         return found.profile if found and found.record.exists else None
 
     def plan_opening(
-        self, call: Call, reader: LivingNodeReader, visit: Visit, replaces: Session | None
+        self,
+        call: Call,
+        reader: LivingNodeReader,
+        visit: Visit,
+        replaces: Session | None,
     ) -> Opening:
         """Plan a new session on the profile that the call names, else on a new one.
 
@@ -169,7 +175,9 @@ class Sessions:
             session = _take_over(opening.session, visit, replaces)
             opening = opening._replace(session=session, replaces=replaces)
         if _begins_visit(call, opening):
-            opening = opening._replace(session=visit_events.raise_bounds(opening.session))
+            opening = opening._replace(
+                session=visit_events.raise_bounds(opening.session)
+            )
         return opening
 
     def _plan_on_profile(
@@ -179,11 +187,15 @@ class Sessions:
         if named and named.erased_at:
             # nothing that the visitor did before the erasure is stored under the successor
             denied = named.denied and not visit.opts_in
-            session = session._replace(erased=((0, named.erased_at + 1),), denied=denied)
+            session = session._replace(
+                erased=((0, named.erased_at + 1),), denied=denied
+            )
         if named and named.record.exists:
             return _join_profile(session, named, visit)
         # always a new ID for an unknown profile: a made-up one could be another visitor's (rule 1)
-        new_profile = profile_node(synthetic_ids.profile_id_like(session.id, self._new_id()))
+        new_profile = profile_node(
+            synthetic_ids.profile_id_like(session.id, self._new_id())
+        )
         if named and (named.erased_at or call.source.static_profile_id):
             new_profile = named.profile
         reader.create(new_profile, Record())
@@ -236,7 +248,9 @@ class Sessions:
         key = keys.session_head(call.project_id, session.id)
         # the index first: a session that is listed too early costs a reader one look, and one
         # that is not listed hides its events
-        self._store.write([activity.put_active_session(call.project_id, session.id, latest)])
+        self._store.write(
+            [activity.put_active_session(call.project_id, session.id, latest)]
+        )
         with suppress(ConditionFailed):  # another call raised it further
             raised: Item = {"latest": latest, "last_event_at": time}
             self._store.write([Patch(key, raised, Below("latest", latest))])
@@ -251,11 +265,16 @@ class Sessions:
 
 def named_profiles(call: Call, visit: Visit) -> list[Node]:
     """List the profiles that a visit names, as far as they can be profile IDs."""
-    named = [_parse_profile(call, visit.forwarded_profile), _parse_profile(call, visit.profile)]
+    named = [
+        _parse_profile(call, visit.forwarded_profile),
+        _parse_profile(call, visit.profile),
+    ]
     return [profile for profile in named if profile]
 
 
-def _look_up_profile(call: Call, reader: LivingNodeReader, named: object) -> _ProfileLookup | None:
+def _look_up_profile(
+    call: Call, reader: LivingNodeReader, named: object
+) -> _ProfileLookup | None:
     """Look up a profile; instead of one that was erased its successor, which need not exist yet.
 
     Raises `Busy` where its erasure has only begun.
@@ -274,7 +293,9 @@ def _look_up_profile(call: Call, reader: LivingNodeReader, named: object) -> _Pr
             return found._replace(record=record)
         successor = _successor_profile(found.profile, str(tombstone["successor_seed"]))
         erased_at = nodes.erasure_time(tombstone)
-        found = _ProfileLookup(successor, erased_at=erased_at, denied="denied" in tombstone)
+        found = _ProfileLookup(
+            successor, erased_at=erased_at, denied="denied" in tombstone
+        )
 
 
 def _successor_profile(erased: Node, random: str) -> Node:
@@ -286,7 +307,9 @@ def _successor_profile(erased: Node, random: str) -> Node:
 def _join_profile(session: Session, named: _ProfileLookup, visit: Visit) -> Opening:
     record = named.record
     erased = tuple(dict.fromkeys((*record.erased, *session.erased)))
-    session = session._replace(profile=named.profile, denied=record.denied, erased=erased)
+    session = session._replace(
+        profile=named.profile, denied=record.denied, erased=erased
+    )
     return Opening(
         session,
         is_new_profile=False,
@@ -312,7 +335,9 @@ def _profile_action(call: Call, opening: Opening) -> Action:
 
 
 def _begins_visit(call: Call, opening: Opening) -> bool:
-    is_synthetic = synthetic_ids.is_synthetic(opening.session.id)  # no device visits there
+    is_synthetic = synthetic_ids.is_synthetic(
+        opening.session.id
+    )  # no device visits there
     return call.source.system_events and not opening.is_quiet and not is_synthetic
 
 
@@ -340,7 +365,9 @@ def _new_session(call: Call, visit: Visit, replaces: Session | None) -> Session:
     named = [*visit.device_times, visit.device_time]
     times = [time for time in named if time is not None]
     if replaces:
-        dated = clock_skew.with_clock_offset(replaces, times, now=call.now, sent=call.sent)
+        dated = clock_skew.with_clock_offset(
+            replaces, times, now=call.now, sent=call.sent
+        )
         offset = dated.offset
     else:
         offset = clock_skew.estimate_offset(call.now, call.sent, times)
@@ -348,7 +375,9 @@ def _new_session(call: Call, visit: Visit, replaces: Session | None) -> Session:
     if visit.device_times:
         last = max(_bounded_time(call, time, offset) for time in visit.device_times)
     latest = last + AHEAD if visit.device_times else last
-    return Session(visit.session_id, profile_node(""), call.name, call.now, latest, last, offset)
+    return Session(
+        visit.session_id, profile_node(""), call.name, call.now, latest, last, offset
+    )
 
 
 def _bounded_time(call: Call, device_time: int | None, offset: int) -> int:

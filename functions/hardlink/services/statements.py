@@ -96,11 +96,15 @@ class VisitorUpdate(NamedTuple):
     @classmethod
     def of_identify(cls, command: Identify, ids: tuple[Node, ...]) -> VisitorUpdate:
         """Return what an `Identify` or `Update` command says about its visitor."""
-        return cls(ids, command.properties, command.segments, command.traits, command.consents)
+        return cls(
+            ids, command.properties, command.segments, command.traits, command.consents
+        )
 
     def is_empty(self) -> bool:
         """Tell whether nothing is said about the visitor."""
-        return not (self.ids or self.attributes or self.segments or self.traits or self.consents)
+        return not (
+            self.ids or self.attributes or self.segments or self.traits or self.consents
+        )
 
     def timestamped_values(self, time: int) -> dict[Name, Value]:
         """Return the values as set at a time, microseconds, without IP addresses."""

@@ -76,7 +76,12 @@ class Tracking:
         return self._track_visitor(call, command, batch, ids, own_id)
 
     def _track_visitor(
-        self, call: Call, command: Track, batch: Batch, ids: tuple[Node, ...], own_id: str | None
+        self,
+        call: Call,
+        command: Track,
+        batch: Batch,
+        ids: tuple[Node, ...],
+        own_id: str | None,
     ) -> Answer:
         session_id = own_id or command.session_id or self._new_id()
         linked = self._read_linked(call, command, session_id)
@@ -112,7 +117,11 @@ class Tracking:
         judged = self._writer.store(call, session, command, batch)
         is_own = synthetic_ids.is_synthetic(session.id)
         here = anonymous_answer() if is_own else visitor_answer(session)
-        answer = {**here, "results": _count_results(judged.verdicts), "warnings": warnings}
+        answer = {
+            **here,
+            "results": _count_results(judged.verdicts),
+            "warnings": warnings,
+        }
         if batches.wants_debug(command, batch):
             answer["debug"] = _debug_answer(session, judged)
         return answer
@@ -156,14 +165,18 @@ class Tracking:
         self, call: Call, session_id: str | None, batch: Batch
     ) -> tuple[Batch, list[str]]:
         """Drop the events of a named session that opted out, or that was erased at their time."""
-        session = self._sessions.read(call.project_id, session_id) if session_id else None
+        session = (
+            self._sessions.read(call.project_id, session_id) if session_id else None
+        )
         if session is None:
             return batch, []
         if session.denied:
             return batch.drop(OPTED_OUT), [OPTED_OUT]
         return batch.without_erased(call, date_session(call, session, batch)), []
 
-    def _read_linked(self, call: Call, command: Track, session_id: str) -> Session | None:
+    def _read_linked(
+        self, call: Call, command: Track, session_id: str
+    ) -> Session | None:
         """Read the other session of a visitor who sends two."""
         other_id = command.linked_session_id
         if other_id is None or other_id == session_id:
@@ -179,7 +192,9 @@ class Tracking:
             self._sessions.open(call, visit)
 
 
-def _make_visit(command: Track, batch: Batch, session_id: str, linked: Session | None) -> Visit:
+def _make_visit(
+    command: Track, batch: Batch, session_id: str, linked: Session | None
+) -> Visit:
     """Return the session of a payload, and the profile that it joins if it is new."""
     visit = Visit(
         session_id,

@@ -28,18 +28,27 @@ class Updates:
         """Set values of a session's visitor, or of the customer with these `ids`."""
         ids = self._verification.verified_ids(call, command)
         if command.session_id is None and not ids:
-            raise Invalid("send session.id or ids, to say whose values these are", "session.id")
+            raise Invalid(
+                "send session.id or ids, to say whose values these are", "session.id"
+            )
         if command.session_id is None and not call.bot:
             return self._update_customer(call, command, ids)
         return self._identification.apply(call, command, ids)
 
-    def _update_customer(self, call: Call, command: Update, ids: tuple[Node, ...]) -> Answer:
+    def _update_customer(
+        self, call: Call, command: Update, ids: tuple[Node, ...]
+    ) -> Answer:
         # without a session there is no device, and so no clock to correct
         time = statement_of(command).time(call, 0)
         claim = make_claim(call, None, ids, time)
-        values = VisitorUpdate.of_identify(command, ids).timestamped_values(claim.effective_at)
+        values = VisitorUpdate.of_identify(command, ids).timestamped_values(
+            claim.effective_at
+        )
         try:
             decision = self._links.identify(call, claim, values)
         except BeforeErasure:
             return {"customer": None, "warnings": [ERASED]}
-        return {"customer": customer_answer(decision, ids), "warnings": list(decision.warnings)}
+        return {
+            "customer": customer_answer(decision, ids),
+            "warnings": list(decision.warnings),
+        }

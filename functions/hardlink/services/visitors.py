@@ -152,7 +152,9 @@ class Visitors:
             return session, plan.decision
         raise AssertionError("retries end in an answer or an error")
 
-    def answer_without_storing(self, call: Call, visit: Visit, session: Session | None) -> Answer:
+    def answer_without_storing(
+        self, call: Call, visit: Visit, session: Session | None
+    ) -> Answer:
         """Answer a call of which nothing is stored: the session's profile, else the named one.
 
         Never answer a profile ID that does not exist, because clients persist it.
@@ -191,7 +193,9 @@ class Visitors:
         profiles = [session.profile]
         if visit.linked and visit.linked.profile != session.profile:
             profiles.append(visit.linked.profile)
-        attempt = _Attempt(call, reader, update, session, said, opening, tuple(profiles))
+        attempt = _Attempt(
+            call, reader, update, session, said, opening, tuple(profiles)
+        )
         return attempt.redated(session)
 
     def _write(self, attempt: _Attempt[_D], known: Session | None) -> VisitOutcome[_D]:
@@ -232,10 +236,14 @@ class Visitors:
 
 def date_session(call: Call, session: Session, said: Dated) -> Session:
     """Return the session with the clock offset by which a call is dated."""
-    return clock_skew.with_clock_offset(session, said.device_times, now=call.now, sent=call.sent)
+    return clock_skew.with_clock_offset(
+        session, said.device_times, now=call.now, sent=call.sent
+    )
 
 
-def make_claim(call: Call, profile: Node | None, ids: tuple[Node, ...], time: int | None) -> Claim:
+def make_claim(
+    call: Call, profile: Node | None, ids: tuple[Node, ...], time: int | None
+) -> Claim:
     """Make the claim that the visitor behind a profile is the customer with these identifiers.
 
     `time`: when it was made, microseconds, if the client names it.
@@ -313,7 +321,9 @@ def _claimed_ids(attempt: _Attempt[_D]) -> tuple[Node, ...]:
     if not update.only_current_customer:
         return update.ids
     hard_types = attempt.call.project.hard_types
-    root = identity.find_root(attempt.profiles[0], attempt.reader, hard_types, attempt.time)
+    root = identity.find_root(
+        attempt.profiles[0], attempt.reader, hard_types, attempt.time
+    )
     return (root, *update.ids) if root.type in hard_types else update.ids
 
 
@@ -329,4 +339,6 @@ def _plan_update(attempt: _Attempt[_D], *, reserved: int) -> LinkPlan:
     if attempt.update.ids:
         claim = _make_claim(attempt, profile)
         return links.plan_identify(call, reader, claim, values, reserved=reserved)
-    return links.plan_values(call, reader, profile, values, attempt.time, reserved=reserved)
+    return links.plan_values(
+        call, reader, profile, values, attempt.time, reserved=reserved
+    )

@@ -58,7 +58,9 @@ def read_verdicts(
     partition = keys.session_head(project_id, session.id).partition
     first = keys.first_note_item(now - _LIFETIME)
     last = keys.end_of_prefix(keys.CALL_NOTE)
-    notes = store.scan("sessions", partition, first, last, newest_first=True, page=_MOST_NOTES)
+    notes = store.scan(
+        "sessions", partition, first, last, newest_first=True, page=_MOST_NOTES
+    )
     verdicts: list[dict[str, Any]] = []
     for key, item in islice(notes, _MOST_NOTES):
         verdicts += list_verdicts(key, items.decode_note(item), session)

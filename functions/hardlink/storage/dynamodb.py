@@ -108,7 +108,9 @@ class Tables:
             "TableName": self._names[table],
             "KeyConditionExpression": "#p = :p AND #s BETWEEN :first AND :last",
             "ExpressionAttributeNames": {"#p": PARTITION[table], "#s": SORT},
-            "ExpressionAttributeValues": _encode({":p": partition, ":first": first, ":last": last}),
+            "ExpressionAttributeValues": _encode(
+                {":p": partition, ":first": first, ":last": last}
+            ),
             "ScanIndexForward": not newest_first,
             "ConsistentRead": True,
         }
@@ -166,7 +168,9 @@ class Tables:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _get_one(self, key: Key) -> Item | None:
-        raw = self._call("get_item", self._at(key) | {"ConsistentRead": True}).get("Item")
+        raw = self._call("get_item", self._at(key) | {"ConsistentRead": True}).get(
+            "Item"
+        )
         return self._read_item(key.table, raw)[1] if raw else None
 
     def _get_batch(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Item]]:
@@ -225,7 +229,9 @@ class Tables:
             case Delete():
                 return {"Delete": self._delete_request(action)}
             case Check():
-                return {"ConditionCheck": self._at(action.key) | _conditions(action.when)}
+                return {
+                    "ConditionCheck": self._at(action.key) | _conditions(action.when)
+                }
 
     def _at(self, key: Key) -> _Request:
         return {"TableName": self._names[key.table], "Key": _encode_key(key)}
@@ -275,7 +281,9 @@ class Tables:
                 _pause(attempt)
             # BatchWriteItem would overwrite, and a transaction costs twice as much: PartiQL's
             # INSERT fails alone.
-            request = {"Statements": [self._insert_statement(*items[n]) for n in waiting]}
+            request = {
+                "Statements": [self._insert_statement(*items[n]) for n in waiting]
+            }
             answers = self._call("batch_execute_statement", request)["Responses"]
             for number, answer in zip(waiting, answers, strict=True):
                 was_added = _insert_result(answer.get("Error"))
@@ -317,7 +325,9 @@ def _insert_result(error: Mapping[str, Any] | None) -> bool | None:
 
 
 def _conditions(
-    when: Condition | None, names: Mapping[str, str] | None = None, values: Item | None = None
+    when: Condition | None,
+    names: Mapping[str, str] | None = None,
+    values: Item | None = None,
 ) -> _Request:
     """Write a condition as parameters of a request, beside its other names and values."""
     expression, attribute, value = _condition_parts(when)
@@ -358,7 +368,10 @@ def _condition_parts(when: Condition | None) -> tuple[str, str, Attribute | None
 
 def _condition_failed(error: ClientError) -> bool:
     code = error.response["Error"]["Code"]
-    return code == "ConditionalCheckFailedException" or "ConditionalCheckFailed" in _reasons(error)
+    return (
+        code == "ConditionalCheckFailedException"
+        or "ConditionalCheckFailed" in _reasons(error)
+    )
 
 
 def _is_passing(error: ClientError) -> bool:
@@ -372,11 +385,15 @@ def _is_passing(error: ClientError) -> bool:
 def _reasons(error: ClientError) -> set[str]:
     """Why a transaction was cancelled: the codes of its actions that failed."""
     reasons = error.response.get("CancellationReasons", [])
-    return {reason["Code"] for reason in reasons if reason.get("Code") not in (None, "None")}
+    return {
+        reason["Code"] for reason in reasons if reason.get("Code") not in (None, "None")
+    }
 
 
 def _busy() -> Busy:
-    return Busy("the tables are too busy to answer: nothing is promised, send the call again")
+    return Busy(
+        "the tables are too busy to answer: nothing is promised, send the call again"
+    )
 
 
 def _pause(attempt: int) -> None:

@@ -32,7 +32,9 @@ class ErasureQueue:
 
     def postpone(self, receipt: str, microseconds: int) -> None:
         """Have a message delivered again after this time, at most half a day."""
-        seconds = -(-microseconds // SECOND)  # rounded up: an erasure may not go on too early
+        seconds = -(
+            -microseconds // SECOND
+        )  # rounded up: an erasure may not go on too early
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds
         )

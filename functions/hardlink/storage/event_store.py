@@ -32,7 +32,9 @@ def insert_events(
     store: Store, project_id: str, session: str, events: Sequence[StoredEvent]
 ) -> list[bool]:
     """Store events; `False` where one with this ID and time is stored already."""
-    heads = [_write_pieces(store, _encode(project_id, session, event)) for event in events]
+    heads = [
+        _write_pieces(store, _encode(project_id, session, event)) for event in events
+    ]
     return store.insert(heads)
 
 
@@ -90,11 +92,15 @@ def _encode(project_id: str, session: str, event: StoredEvent) -> _EncodedEvent:
     for number, start in enumerate(range(0, len(text), _PIECE)):
         piece: Item = {"body": text[start : start + _PIECE], **lifetime}
         pieces.append((keys.event_piece(key, digest, number), piece))
-    return _EncodedEvent((key, item | {"pieces": len(pieces), "digest": digest}), pieces)
+    return _EncodedEvent(
+        (key, item | {"pieces": len(pieces), "digest": digest}), pieces
+    )
 
 
 def _read_pieces(store: Store, key: Key, item: Item) -> str:
     digest = str(item["digest"])
-    piece_keys = [keys.event_piece(key, digest, number) for number in range(int(item["pieces"]))]
+    piece_keys = [
+        keys.event_piece(key, digest, number) for number in range(int(item["pieces"]))
+    ]
     pieces = nodes.read_items(store, piece_keys).values()
     return "".join(str(piece["body"]) for piece in pieces)

@@ -237,7 +237,9 @@ def decode_contribution(key: Key, item: Item) -> Contribution:
     notice = _json(item, "merge_notice", "[]")
     return Contribution(
         node=Node.parse(key.item.removeprefix(keys.CONTRIBUTION)),
-        intervals=tuple((start, end) for start, end in json.loads(str(item["intervals"]))),
+        intervals=tuple(
+            (start, end) for start, end in json.loads(str(item["intervals"]))
+        ),
         values=_decode_values(item),
         identifiers=_nodes(item, "identifiers"),
         merge_notice=MergeNotice(*notice) if notice else None,
@@ -247,7 +249,9 @@ def decode_contribution(key: Key, item: Item) -> Contribution:
 def encode_order(order: Order) -> Item:
     """Encode an order."""
     item: Item = {"rev": order.rev}
-    item |= _present(tracked=_json_unless_empty([_tracked_json(t) for t in order.tracked]))
+    item |= _present(
+        tracked=_json_unless_empty([_tracked_json(t) for t in order.tracked])
+    )
     if order.shop_order:
         item["shop_order"] = values.to_json(_shop_order_json(order.shop_order))
     if order.expires is not None:
@@ -264,7 +268,9 @@ def decode_order(key: Key, item: Item | None) -> Order:
     return Order(
         number=number,
         rev=int(item["rev"]),
-        tracked=tuple(_tracked_order(number, row) for row in _json(item, "tracked", "[]")),
+        tracked=tuple(
+            _tracked_order(number, row) for row in _json(item, "tracked", "[]")
+        ),
         shop_order=_shop_order(number, shop_order) if shop_order else None,
         expires=int(item[EXPIRES]) if EXPIRES in item else None,
     )
@@ -291,7 +297,13 @@ def _tracked_order(number: str, row: Sequence[Any]) -> TrackedOrder:
 def _shop_order_json(order: ShopOrder) -> list[Any]:
     claim = order.claim
     visitor = order.visitor.value if order.visitor else None
-    return [[str(node) for node in order.ids], claim.time, claim.total, claim.email, visitor]
+    return [
+        [str(node) for node in order.ids],
+        claim.time,
+        claim.total,
+        claim.email,
+        visitor,
+    ]
 
 
 def _shop_order(number: str, row: Sequence[Any]) -> ShopOrder:

@@ -101,7 +101,9 @@ def node_contribution(project: str, root: Node, node: Node) -> Key:
 
 def profile_contributions(project: str, root: Node) -> tuple[Key, str]:
     """A key before those of all profiles' contributions to a root, and the sort key behind them."""
-    return node_contribution(project, root, Node(PROFILE, "")), f"{CONTRIBUTION}{PROFILE}>"
+    return node_contribution(
+        project, root, Node(PROFILE, "")
+    ), f"{CONTRIBUTION}{PROFILE}>"
 
 
 def root_session(project: str, root: Node, session_id: str) -> Key:

@@ -28,7 +28,9 @@ class NodeReader:
         """All nodes that were read so far."""
         return dict(self._records)
 
-    def load(self, wanted_nodes: Iterable[Node], *, profiles: Iterable[Node] = ()) -> None:
+    def load(
+        self, wanted_nodes: Iterable[Node], *, profiles: Iterable[Node] = ()
+    ) -> None:
         """Read nodes in one batch, with the tombstones of identifiers.
 
         `profiles`: profiles that are read with their tombstones as well. A profile that was erased
@@ -36,10 +38,14 @@ class NodeReader:
         that.
         """
         wanted = [
-            node for node in dict.fromkeys((*wanted_nodes, *profiles)) if node not in self._records
+            node
+            for node in dict.fromkeys((*wanted_nodes, *profiles))
+            if node not in self._records
         ]
         stones = [node for node in wanted if node.type != PROFILE]
-        stones += [node for node in dict.fromkeys(profiles) if node not in self._tombstones]
+        stones += [
+            node for node in dict.fromkeys(profiles) if node not in self._tombstones
+        ]
         item_keys = [keys.node_head(self._project_id, node) for node in wanted]
         item_keys += [keys.tombstone(self._project_id, node) for node in stones]
         if not item_keys:
@@ -50,7 +56,9 @@ class NodeReader:
             self._records[node] = items.decode_record(item)
             if node.type != PROFILE:
                 erased_at = nodes.erasure_time(self._tombstones[node])
-                self._records[node] = self._records[node]._replace(last_erased_at=erased_at)
+                self._records[node] = self._records[node]._replace(
+                    last_erased_at=erased_at
+                )
 
     def record(self, node: Node) -> Record:
         """Read a node; `Record()` for a node that does not exist."""
@@ -72,7 +80,9 @@ class NodeReader:
         # the node first: a write holds the node as it was read, and so no older history than it
         self.record(node)
         if node not in self._histories:
-            self._histories[node] = nodes.read_history(self._store, self._project_id, node)
+            self._histories[node] = nodes.read_history(
+                self._store, self._project_id, node
+            )
         return self._histories[node]
 
     def count_profiles(self, customer: Node, most: int) -> int:
@@ -106,6 +116,8 @@ class LivingNodeReader(NodeReader):
         self.load(checked)
         for node in checked:
             record = self._records[node]
-            is_missing = node.type == PROFILE and not record.state.rev and node != self._created
+            is_missing = (
+                node.type == PROFILE and not record.state.rev and node != self._created
+            )
             if record.erasing_since or is_missing:
                 raise Busy(BEING_ERASED)

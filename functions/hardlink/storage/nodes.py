@@ -12,13 +12,18 @@ from hardlink.storage import items, keys
 from hardlink.storage.store import Store
 
 
-def read_records(store: Store, project_id: str, nodes: Iterable[Node]) -> dict[Node, Record]:
+def read_records(
+    store: Store, project_id: str, nodes: Iterable[Node]
+) -> dict[Node, Record]:
     """Read nodes."""
     wanted = list(dict.fromkeys(nodes))
     if not wanted:
         return {}
     found_items = store.get([keys.node_head(project_id, node) for node in wanted])
-    return {node: items.decode_record(item) for node, item in zip(wanted, found_items, strict=True)}
+    return {
+        node: items.decode_record(item)
+        for node, item in zip(wanted, found_items, strict=True)
+    }
 
 
 def read_record(store: Store, project_id: str, node: Node) -> Record:
@@ -40,7 +45,9 @@ def read_claimed_records(
     heads = [keys.node_head(project_id, node) for node in wanted]
     tombstones = [keys.tombstone(project_id, node) for node in identifiers]
     found_items = store.get([*heads, *tombstones])
-    erased_at = dict(zip(identifiers, map(erasure_time, found_items[len(heads) :]), strict=True))
+    erased_at = dict(
+        zip(identifiers, map(erasure_time, found_items[len(heads) :]), strict=True)
+    )
     found = {}
     for node, item in zip(wanted, found_items, strict=False):
         record = items.decode_record(item)
@@ -56,7 +63,10 @@ def erasure_time(tombstone: Item | None) -> int:
 def read_history(store: Store, project_id: str, node: Node) -> list[Entry]:
     """Read the link history of a node, oldest first."""
     rows = read_rows(store, project_id, node, keys.LINK_ENTRY)
-    return [items.decode_entry(records.Key("customers", "", name), item) for name, item in rows]
+    return [
+        items.decode_entry(records.Key("customers", "", name), item)
+        for name, item in rows
+    ]
 
 
 def count_profiles(store: Store, project_id: str, root: Node, most: int) -> int:
@@ -66,7 +76,9 @@ def count_profiles(store: Store, project_id: str, root: Node, most: int) -> int:
     return sum(1 for _ in islice(found, most))
 
 
-def read_rows(store: Store, project_id: str, node: Node, prefix: str) -> list[tuple[str, Item]]:
+def read_rows(
+    store: Store, project_id: str, node: Node, prefix: str
+) -> list[tuple[str, Item]]:
     """Read the items under a node with a prefix of `keys`: sort key and item."""
     partition = keys.node_head(project_id, node).partition
     found = store.scan("customers", partition, prefix, keys.end_of_prefix(prefix))
@@ -79,9 +91,13 @@ def read_row_names(store: Store, project_id: str, node: Node, prefix: str) -> li
     return [name.removeprefix(prefix) for name, _ in rows]
 
 
-def read_named_nodes(store: Store, project_id: str, node: Node, prefix: str) -> list[Node]:
+def read_named_nodes(
+    store: Store, project_id: str, node: Node, prefix: str
+) -> list[Node]:
     """Read the nodes that the items under a node name in their sort keys, behind a prefix."""
-    return [Node.parse(name) for name in read_row_names(store, project_id, node, prefix)]
+    return [
+        Node.parse(name) for name in read_row_names(store, project_id, node, prefix)
+    ]
 
 
 def read_linked_profiles(store: Store, project_id: str, soft: Node) -> list[Node]:

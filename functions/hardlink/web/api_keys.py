@@ -39,7 +39,9 @@ class _KeyCache:
         except (BotoCoreError, ClientError) as error:
             # cached keys outlast a failure of Secrets Manager
             if not self._keys:
-                raise Busy("the keys cannot be read just now: send the call again") from error
+                raise Busy(
+                    "the keys cannot be read just now: send the call again"
+                ) from error
         self._fetched_at = self._clock()
         return self._keys
 
@@ -96,7 +98,10 @@ def secret_reader(names: str) -> Callable[[], Keys]:
     secrets: Mapping[str, str] = json.loads(names)
 
     def read_keys() -> Keys:
-        return {project: list(_read_versions(client, name)) for project, name in secrets.items()}
+        return {
+            project: list(_read_versions(client, name))
+            for project, name in secrets.items()
+        }
 
     return read_keys
 

@@ -32,7 +32,9 @@ def deployed_sources() -> Sources:
 @cache
 def service() -> Service:
     """Return the service that carries out all write calls."""
-    return Service(tables(), deployed_sources(), read_clock, signing_keys=_signing_keys())
+    return Service(
+        tables(), deployed_sources(), read_clock, signing_keys=_signing_keys()
+    )
 
 
 @cache
@@ -52,7 +54,9 @@ def _signing_keys() -> Keys | None:
         return api_keys.secret_reader(names)
 
     def fetch() -> api_keys.Keys:
-        return create_reader()()  # the first token creates the client, other calls need none
+        return (
+            create_reader()()
+        )  # the first token creates the client, other calls need none
 
     return api_keys.SigningKeys(fetch, read_clock)
 
@@ -69,7 +73,9 @@ def authenticate(
     `Throttled`.
     """
     device_time = _parse_milliseconds(request.header("x-timestamp") or sent)
-    call = service().call(write_key, policy=policy, evidence=request.id, sent=device_time)
+    call = service().call(
+        write_key, policy=policy, evidence=request.id, sent=device_time
+    )
     _check_origin(call, request.header("origin"))
     _check_rate(call)
     is_bot = call.source.bots == "drop" and bots.is_bot(request.header("user-agent"))

@@ -53,7 +53,9 @@ def entrypoint(
     return handler
 
 
-def _error_response(answer: Answer, error: HardlinkError, request: Request) -> dict[str, Any]:
+def _error_response(
+    answer: Answer, error: HardlinkError, request: Request
+) -> dict[str, Any]:
     response = as_lambda_response(answer, request)
     if error.retry_after:
         response["headers"]["retry-after"] = str(error.retry_after)
@@ -64,7 +66,11 @@ def _log_call(
     request: Request, context: object, message: str, status: int, code: str | None
 ) -> None:
     """Log a line that the IDs of API Gateway and of Lambda find."""
-    fields: dict[str, Any] = {"route": request.route, "status": status, "request_id": request.id}
+    fields: dict[str, Any] = {
+        "route": request.route,
+        "status": status,
+        "request_id": request.id,
+    }
     if code:
         fields["code"] = code
     lambda_request_id = getattr(context, "aws_request_id", None)

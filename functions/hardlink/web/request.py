@@ -95,7 +95,9 @@ class Request:
         """
         if not self.has_body:
             return {}
-        content_type = (self.header("content-type") or "").partition(";")[0].strip().lower()
+        content_type = (
+            (self.header("content-type") or "").partition(";")[0].strip().lower()
+        )
         if content_type == "application/x-www-form-urlencoded":
             return _parse_form(self.raw.decode(errors="replace"))
         return self.json
@@ -182,7 +184,9 @@ def _parse_form(text: str) -> dict[str, Any]:
     values: dict[str, list[str]] = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
         values.setdefault(name, []).append(value)
-    return {name: found if len(found) > 1 else found[0] for name, found in values.items()}
+    return {
+        name: found if len(found) > 1 else found[0] for name, found in values.items()
+    }
 
 
 def _count_levels(value: object) -> int:

@@ -71,7 +71,9 @@ def as_lambda_response(answer: Answer | File, request: Request) -> dict[str, Any
         body = base64.b64encode(gzip.compress(body.encode(), 1)).decode()
         response |= {"body": body, "isBase64Encoded": True}
     if _size_in_lambda(body) > MOST_ANSWERED:
-        raise TooLarge("the answer is too large: ask for less, or send Accept-Encoding: gzip")
+        raise TooLarge(
+            "the answer is too large: ask for less, or send Accept-Encoding: gzip"
+        )
     return response
 
 

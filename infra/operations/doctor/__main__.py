@@ -17,11 +17,15 @@ from infra.operations.doctor.diagnoses import Finding
 
 def main(arguments: Sequence[str]) -> int:
     """Check the stack of a stage, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m infra.operations.doctor", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.operations.doctor", description=__doc__
+    )
     parser.add_argument("--stage", default="dev", choices=stages.STAGE_NAMES)
     parser.add_argument("--region", help="instead of your AWS configuration's")
     parser.add_argument("--endpoint-url", help="an emulator, instead of AWS")
-    parser.add_argument("--url", help="where the API answers, instead of the stack's output Url")
+    parser.add_argument(
+        "--url", help="where the API answers, instead of the stack's output Url"
+    )
     options = parser.parse_args(arguments)
     account = Account(options.region, options.endpoint_url)
     findings = list(run_checks(account, f"hardlink-{options.stage}", options.url))

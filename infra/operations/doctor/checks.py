@@ -29,7 +29,9 @@ _NOT_FOUND = (
 class Account:
     """An AWS account in one region, or an emulator of it."""
 
-    def __init__(self, region: str | None = None, endpoint_url: str | None = None) -> None:
+    def __init__(
+        self, region: str | None = None, endpoint_url: str | None = None
+    ) -> None:
         self._session = boto3.Session(region_name=region)
         self._endpoint = endpoint_url
         self._clients: dict[str, Any] = {}
@@ -38,7 +40,9 @@ class Account:
         """Send one request."""
         return getattr(self._client(service), operation)(**request)
 
-    def list_all(self, service: str, operation: str, field: str, **request: Any) -> list[Any]:
+    def list_all(
+        self, service: str, operation: str, field: str, **request: Any
+    ) -> list[Any]:
         """List what all pages of an answer have under `field`."""
         paginator = self._client(service).get_paginator(operation)
         entries: list[Any] = []
@@ -53,7 +57,9 @@ class Account:
         return self._clients[service]
 
 
-def run_checks(account: Account, stack: str, url: str | None = None) -> Iterator[Finding]:
+def run_checks(
+    account: Account, stack: str, url: str | None = None
+) -> Iterator[Finding]:
     """Run every check of a stack. `url`: where its API answers, instead of its output `Url`."""
     try:
         described = _describe_stack(account, stack)
@@ -83,7 +89,10 @@ class _Checks:
             self._outputs[output["OutputKey"]] = output["OutputValue"]
         self._url = url or self._outputs.get("Url", "")
         self._resources = account.list_all(
-            "cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=stack
+            "cloudformation",
+            "list_stack_resources",
+            "StackResourceSummaries",
+            StackName=stack,
         )
 
     def by_name(self) -> list[tuple[str, Callable[[], Iterator[Finding]]]]:
@@ -105,7 +114,9 @@ class _Checks:
         for described in _existing(self._functions):
             by_name[_function_name(described)] = described
         names = by_name.keys() - {topology.FORWARD.name}
-        yield Finding("functions", diagnoses.functions_fault(names, topology.FUNCTIONS_BY_NAME))
+        yield Finding(
+            "functions", diagnoses.functions_fault(names, topology.FUNCTIONS_BY_NAME)
+        )
         for name, described in sorted(by_name.items()):
             yield Finding(f"function {name}", diagnoses.function_fault(described))
 
@@ -136,7 +147,9 @@ class _Checks:
         attribute = topology.TABLES[0].expires
         fault = diagnoses.expiry_fault(ttl["TimeToLiveDescription"], attribute)
         yield Finding(f"expiry of {name}", fault)
-        backups = self._account.ask("dynamodb", "describe_continuous_backups", TableName=name)
+        backups = self._account.ask(
+            "dynamodb", "describe_continuous_backups", TableName=name
+        )
         fault = diagnoses.backup_fault(backups["ContinuousBackupsDescription"])
         yield Finding(f"backups of {name}", fault)
 
@@ -145,7 +158,10 @@ class _Checks:
         if stream is None:
             return 0
         mappings = self._account.list_all(
-            "lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=stream
+            "lambda",
+            "list_event_source_mappings",
+            "EventSourceMappings",
+            EventSourceArn=stream,
         )
         return len(mappings)
 
@@ -210,7 +226,9 @@ class _Checks:
         alarms = self._describe_all("CloudWatch::Alarm", self._describe_alarm)
         yield from _deleted("alarm", alarms)
         for described in _existing(alarms):
-            yield Finding(f"alarm {described['AlarmName']}", diagnoses.alarm_fault(described))
+            yield Finding(
+                f"alarm {described['AlarmName']}", diagnoses.alarm_fault(described)
+            )
         for topic in self._resource_names("SNS::Topic"):
             subscriptions = self._account.list_all(
                 "sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=topic
@@ -230,7 +248,9 @@ class _Checks:
     def _mappings(self) -> Described:
         return self._describe_all("Lambda::EventSourceMapping", self._describe_mapping)
 
-    def _describe_all(self, type_: str, describe: Callable[[str], Description | None]) -> Described:
+    def _describe_all(
+        self, type_: str, describe: Callable[[str], Description | None]
+    ) -> Described:
         return {name: describe(name) for name in self._resource_names(type_)}
 
     def _describe_function(self, name: str) -> Description | None:
@@ -255,7 +275,9 @@ class _Checks:
                 return group
         return None
 
-    def _describe(self, service: str, operation: str, **request: Any) -> Description | None:
+    def _describe(
+        self, service: str, operation: str, **request: Any
+    ) -> Description | None:
         """Ask about one resource. `None`: it does not exist."""
         try:
             answer: Description = self._account.ask(service, operation, **request)

@@ -61,7 +61,9 @@ def function_fault(described: Description) -> str | None:
     state = described.get("State", "Active")
     # A function that was not called for weeks is inactive, and becomes active by a call.
     if state not in ("Active", "Inactive"):
-        return f"{state}: {described.get('StateReason', 'no reason given')}; deploy again"
+        return (
+            f"{state}: {described.get('StateReason', 'no reason given')}; deploy again"
+        )
     if described.get("LastUpdateStatus") == "Failed":
         reason = described.get("LastUpdateStatusReason", "")
         return f"its last update failed: {reason}; deploy again"
@@ -81,7 +83,9 @@ def mapping_fault(described: Description) -> str | None:
     return None
 
 
-def unread_streams_fault(read: Collection[str], streams: Mapping[str, str | None]) -> str | None:
+def unread_streams_fault(
+    read: Collection[str], streams: Mapping[str, str | None]
+) -> str | None:
     """Compare the stream of each table with the streams that `associate` reads."""
     unread = sorted(table for table, stream in streams.items() if stream not in read)
     if unread:
@@ -198,5 +202,7 @@ def log_fault(described: Description | None) -> str | None:
     if described is None:
         return DELETED
     if not described.get("retentionInDays"):
-        return "it is kept for ever: aws logs put-retention-policy --retention-in-days 30"
+        return (
+            "it is kept for ever: aws logs put-retention-policy --retention-in-days 30"
+        )
     return None

@@ -58,7 +58,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         target = _resolve_target(options)
         client = connect(target.endpoint)
-        store = Tables(client, {"sessions": target.sessions, "customers": target.customers})
+        store = Tables(
+            client, {"sessions": target.sessions, "customers": target.customers}
+        )
         redrive = Redrive(store, target.hard_types, dry_run=options.dry_run)
         return _run(redrive, target.hard_types, options)
     except (UnusableArguments, NotFound, SourcesError, Busy) as error:
@@ -75,19 +77,25 @@ def find_target(name: str, cloudformation: Any, functions: Any) -> RedriveTarget
     """
     function = _find_associate(name, cloudformation)
     if function is None:
-        raise UnusableArguments(f"stack {name!r} has no function `associate`: is it a Hardlink?")
+        raise UnusableArguments(
+            f"stack {name!r} has no function `associate`: is it a Hardlink?"
+        )
     configured = functions.get_function_configuration(FunctionName=function)
     variables: Mapping[str, str] = configured["Environment"]["Variables"]
     hard_types: dict[str, frozenset[str]] = {}
     for project, types in json.loads(variables["HARDLINK_HARD_TYPES"]).items():
         hard_types[project] = frozenset(types)
     return RedriveTarget(
-        variables["HARDLINK_SESSIONS_TABLE"], variables["HARDLINK_CUSTOMERS_TABLE"], hard_types
+        variables["HARDLINK_SESSIONS_TABLE"],
+        variables["HARDLINK_CUSTOMERS_TABLE"],
+        hard_types,
     )
 
 
 def _find_associate(stack: str, cloudformation: Any) -> str | None:
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(
+        StackName=stack
+    )
     for page in pages:
         for resource in page["StackResourceSummaries"]:
             is_function = resource["ResourceType"] == "AWS::Lambda::Function"
@@ -98,9 +106,13 @@ def _find_associate(stack: str, cloudformation: Any) -> str | None:
 
 def _resolve_target(options: argparse.Namespace) -> RedriveTarget:
     if options.stack:
-        return find_target(options.stack, boto3.client("cloudformation"), boto3.client("lambda"))
+        return find_target(
+            options.stack, boto3.client("cloudformation"), boto3.client("lambda")
+        )
     if not (options.sessions_table and options.customers_table):
-        raise UnusableArguments("say where: --stack, or --sessions-table and --customers-table")
+        raise UnusableArguments(
+            "say where: --stack, or --sessions-table and --customers-table"
+        )
     hard_types = sources_schema.load_sources(options.sources).hard_types
     return RedriveTarget(
         options.sessions_table, options.customers_table, hard_types, options.endpoint
@@ -128,7 +140,9 @@ def _run_named(redrive: Redrive, options: argparse.Namespace, report: Report) ->
         report.add_all(redrive.run_session(project, options.session))
     if options.customer:
         if "=" not in options.customer:
-            raise UnusableArguments("--customer takes TYPE=VALUE, as in registered=gordon")
+            raise UnusableArguments(
+                "--customer takes TYPE=VALUE, as in registered=gordon"
+            )
         report.add_all(redrive.run_customer(project, Node.parse(options.customer)))
     if options.erasure:
         report.add_all(redrive.run_erasure(project, options.erasure))
@@ -137,7 +151,9 @@ def _run_named(redrive: Redrive, options: argparse.Namespace, report: Report) ->
 def _run_all(redrive: Redrive, options: argparse.Namespace, report: Report) -> None:
     """Redrive the whole table, some parts at a time. Raises `UnusableArguments`."""
     if options.from_part > options.parts:
-        raise UnusableArguments(f"there are {options.parts} parts: --from-part is one of them")
+        raise UnusableArguments(
+            f"there are {options.parts} parts: --from-part is one of them"
+        )
 
     def run_part(number: int) -> None:
         report.add_all(redrive.run_all(options.project, Part(number, options.parts)))
@@ -155,7 +171,10 @@ def _create_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--stack", help="the deployed stack, in the account and region of the environment")
+    add(
+        "--stack",
+        help="the deployed stack, in the account and region of the environment",
+    )
     add("--sessions-table", help="name of the table, instead of a stack")
     add("--customers-table", help="name of the table, instead of a stack")
     add("--endpoint", help="endpoint of DynamoDB, with tables instead of a stack")
@@ -165,13 +184,32 @@ def _create_parser() -> argparse.ArgumentParser:
         default=topology.SOURCES,
         help="file that declares the hard types, with tables instead of a stack",
     )
-    add("--project", action="append", default=[], help="only this project (may be repeated)")
+    add(
+        "--project",
+        action="append",
+        default=[],
+        help="only this project (may be repeated)",
+    )
     add("--session", help="only the visitor of this session")
     add("--customer", metavar="TYPE=VALUE", help="only the visitors of this customer")
     add("--erasure", metavar="ID", help="only this erasure, by its receipt's ID")
-    add("--dry-run", action="store_true", help="print what would be done, and write nothing")
-    add("--parts", type=_positive_integer, default=16, help="parts in which the table is read")
-    add("--from-part", type=_positive_integer, default=1, help="continue an interrupted run here")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print what would be done, and write nothing",
+    )
+    add(
+        "--parts",
+        type=_positive_integer,
+        default=16,
+        help="parts in which the table is read",
+    )
+    add(
+        "--from-part",
+        type=_positive_integer,
+        default=1,
+        help="continue an interrupted run here",
+    )
     return parser
 
 

@@ -73,7 +73,9 @@ class Redrive:
         self._sweep = ErasureSweep(store, clock, Erasure(store, clock, new_id))
         self._pause = pause
 
-    def run_all(self, projects: Sequence[str] = (), part: Part = WHOLE) -> Iterator[Outcome]:
+    def run_all(
+        self, projects: Sequence[str] = (), part: Part = WHOLE
+    ) -> Iterator[Outcome]:
         """Recompute every node and erasure in one part of the tables.
 
         `projects`: only these. All if there is none.
@@ -106,18 +108,27 @@ class Redrive:
         """Recompute every visitor that rows of a customer lead to. Raises `NotFound`."""
         record = nodes.read_records(self._store, project, [node])[node]
         if not record.state.rev:
-            raise NotFound(f"no customer has the identifier {node} in project {project!r}")
+            raise NotFound(
+                f"no customer has the identifier {node} in project {project!r}"
+            )
         root = record.state.owner or record.state.link or node
         yield from self._run_nodes(project, self._related_nodes(project, root))
 
     def _related_nodes(self, project: str, root: Node) -> Iterator[Node]:
         """Soft identifiers and profiles of a customer, with repetitions."""
-        soft = [root, *nodes.read_named_nodes(self._store, project, root, keys.CUSTOMER_IDENTIFIER)]
+        soft = [
+            root,
+            *nodes.read_named_nodes(
+                self._store, project, root, keys.CUSTOMER_IDENTIFIER
+            ),
+        ]
         yield from soft
         yield from nodes.read_named_nodes(self._store, project, root, keys.CONTRIBUTION)
         for node in soft:
             yield from nodes.read_linked_profiles(self._store, project, node)
-        for session in nodes.read_row_names(self._store, project, root, keys.ROOT_SESSION):
+        for session in nodes.read_row_names(
+            self._store, project, root, keys.ROOT_SESSION
+        ):
             profile = self._read_profile(project, session)
             if profile:
                 yield profile
@@ -174,11 +185,15 @@ class Redrive:
         item = self._store.get([key])[0]
         return items.decode_session(key, item).profile if item else None
 
-    def _run_node(self, project: str, node: Node, strays: Sequence[Node] = ()) -> Outcome:
+    def _run_node(
+        self, project: str, node: Node, strays: Sequence[Node] = ()
+    ) -> Outcome:
         store = RecordingStore(self._store, dry_run=self._dry_run)
         key = keys.hashed_partition(keys.node_head(project, node).partition)
         try:
-            Association(store, self._hard_types).rehome(project, node, orphan_roots=strays)
+            Association(store, self._hard_types).rehome(
+                project, node, orphan_roots=strays
+            )
         except Exception as error:  # noqa: BLE001 - one node that fails must not end the run
             return Outcome(key, store.written, error)
         return Outcome(key, store.written)

@@ -29,9 +29,13 @@ class Report:
     def finish(self) -> int:
         """Print the summary, and return the exit code."""
         rows = _format_rows(self._rows) or "nothing to do"
-        print(f"checked {self._checked} nodes and erasures, {self._verb} {self._repaired}: {rows}")
+        print(
+            f"checked {self._checked} nodes and erasures, {self._verb} {self._repaired}: {rows}"
+        )
         if self._failed:
-            print(f"{self._failed} failed: fix the cause that each line names, and run it again")
+            print(
+                f"{self._failed} failed: fix the cause that each line names, and run it again"
+            )
             return 1
         return 0
 

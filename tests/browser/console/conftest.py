@@ -38,7 +38,9 @@ def console(page: Page, url: str) -> Iterator[Page]:
     page.on(
         "console",
         lambda message: (
-            violations.append(message.text) if "Security Policy" in message.text else None
+            violations.append(message.text)
+            if "Security Policy" in message.text
+            else None
         ),
     )
     page.goto(url)

@@ -24,11 +24,18 @@ RUN = """async () => (await axe.run(document, {resultTypes: ['violations']})).vi
 def views(shop: Client) -> list[str]:
     """The hash of every view, with data to show."""
     customer, session = fresh("c"), fresh()
-    more: dict[str, Any] = {"segments": ["vip"], "consents": {"newsletter": True, "ads": False}}
+    more: dict[str, Any] = {
+        "segments": ["vip"],
+        "consents": {"newsletter": True, "ads": False},
+    }
     shop.track(session, "")
     identify_visitor(shop, session, fresh("first"), "view", "search")
     identify_visitor(shop, session, customer, "view", properties=GORDON, **more)
-    backend = {"source": {"id": "web-key"}, "server_side": True, "ids": {"registered": customer}}
+    backend = {
+        "source": {"id": "web-key"},
+        "server_side": True,
+        "ids": {"registered": customer},
+    }
     shop.post("/track", {**backend, "events": [{"type": "invoice"}]})
     mine = f"#/customers/registered/{customer}"
     return [
@@ -43,7 +50,9 @@ def views(shop: Client) -> list[str]:
 
 
 def violations(page: Page, checks: Path) -> list[Any]:
-    page.evaluate((checks / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
+    page.evaluate(
+        (checks / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+    )
     found: list[Any] = page.evaluate(RUN)
     return found
 
@@ -105,7 +114,12 @@ def test_all_controls_are_reached_by_tab(console: Page, shop: Client) -> None:
 
 def check_types(checks: Path, project: Path) -> None:
     """Assert that TypeScript accepts the scripts that a `tsconfig.json` includes."""
-    command = [*tools.node(), str(checks / "node_modules/typescript/bin/tsc"), "-p", str(project)]
+    command = [
+        *tools.node(),
+        str(checks / "node_modules/typescript/bin/tsc"),
+        "-p",
+        str(project),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

@@ -27,11 +27,15 @@ GORDON: Mapping[str, Any] = {
 }
 
 
-def identify_visitor(shop: Client, session: str, customer: str, *types: str, **more: Any) -> None:
+def identify_visitor(
+    shop: Client, session: str, customer: str, *types: str, **more: Any
+) -> None:
     """Track events of these types, identify the visitor, and wait until they are associated."""
     shop.track(session, *types)
     shop.identify(session, {"registered": customer}, **more)
-    eventually(lambda: len(shop.types("registered", customer)) >= len(types), wanted=True)
+    eventually(
+        lambda: len(shop.types("registered", customer)) >= len(types), wanted=True
+    )
 
 
 def find(console: Page, value: str, type_: str = "") -> None:
@@ -42,19 +46,41 @@ def find(console: Page, value: str, type_: str = "") -> None:
 
 def test_the_card_and_all_other_values_are_shown(console: Page, shop: Client) -> None:
     customer = fresh("c")
-    more = {"segments": ["vip"], "traits": {"size": "L"}, "consents": {"newsletter": True}}
+    more = {
+        "segments": ["vip"],
+        "traits": {"size": "L"},
+        "consents": {"newsletter": True},
+    }
     session = fresh()
     identify_visitor(shop, session, customer, "view", properties=GORDON, **more)
-    body = {"source": {"id": "web-key"}, "session": {"id": session}, "tracking": "granted"}
+    body = {
+        "source": {"id": "web-key"},
+        "session": {"id": session},
+        "tracking": "granted",
+    }
     assert shop.post("/consent", body).status == 200
     find(console, customer)
     console.get_by_role("heading", name="Gordon Freeman").wait_for()
     card = console.locator(".card").inner_text()
-    for text in ("Black Mesa", "+421905123456", "English (en)", "shop.example", customer):
+    for text in (
+        "Black Mesa",
+        "+421905123456",
+        "English (en)",
+        "shop.example",
+        customer,
+    ):
         assert text in card
     assert console.get_by_role("link", name="gordon@blackmesa.com").is_visible()
     aside = console.get_by_role("complementary").inner_text()
-    for text in ("crowbars", "owned", "vip", "size", "newsletter", "tracking", customer):
+    for text in (
+        "crowbars",
+        "owned",
+        "vip",
+        "size",
+        "newsletter",
+        "tracking",
+        customer,
+    ):
         assert text in aside
     assert console.locator(".consent").all_inner_texts() == ["granted", "granted"]
 
@@ -88,13 +114,17 @@ def test_a_customer_is_found_by_any_identifier(
 def test_an_unknown_identifier_is_not_found(console: Page, shop: Client) -> None:
     find(console, fresh("unknown"))
     console.get_by_text("No customer or session has this identifier.").wait_for()
-    console.goto(console.url.partition("#")[0] + "#/customers/registered/no-such-customer")
+    console.goto(
+        console.url.partition("#")[0] + "#/customers/registered/no-such-customer"
+    )
     console.get_by_role("heading", name="Not found").wait_for()
     message = shop.get("customers", "registered", "no-such-customer").error["message"]
     console.get_by_text(message).wait_for()
 
 
-def test_the_timeline_is_paged_and_filtered_by_type(console: Page, shop: Client) -> None:
+def test_the_timeline_is_paged_and_filtered_by_type(
+    console: Page, shop: Client
+) -> None:
     customer, session = fresh("c"), fresh()
     identify_visitor(shop, session, customer, *(f"view-{n}" for n in range(70)))
     find(console, customer)
@@ -108,7 +138,9 @@ def test_the_timeline_is_paged_and_filtered_by_type(console: Page, shop: Client)
     expect_count(types, 1)
 
 
-def test_derived_events_and_backend_sessions_are_marked(console: Page, shop: Client) -> None:
+def test_derived_events_and_backend_sessions_are_marked(
+    console: Page, shop: Client
+) -> None:
     customer, session = fresh("c"), fresh()
     shop.post(
         "/bulk",
@@ -126,8 +158,14 @@ def test_derived_events_and_backend_sessions_are_marked(console: Page, shop: Cli
             ]
         },
     )
-    eventually(lambda: "session_start" in shop.types("registered", customer), wanted=True)
-    backend = {"source": {"id": "web-key"}, "server_side": True, "ids": {"registered": customer}}
+    eventually(
+        lambda: "session_start" in shop.types("registered", customer), wanted=True
+    )
+    backend = {
+        "source": {"id": "web-key"},
+        "server_side": True,
+        "ids": {"registered": customer},
+    }
     shop.post("/track", {**backend, "events": [{"type": "invoice"}]})
     find(console, customer)
     start = console.locator(".entry").filter(has_text="session_start")
@@ -170,7 +208,9 @@ def test_a_link_is_explained_and_undone(console: Page, shop: Client) -> None:
     dialog.get_by_role("button", name="Undo").click()
     console.get_by_text("The link was undone.").wait_for()
     expect_count(graph.locator("g.edge.undone"), 1)
-    assert console.evaluate("document.activeElement.ariaLabel").startswith("Identity graph")
+    assert console.evaluate("document.activeElement.ariaLabel").startswith(
+        "Identity graph"
+    )
     expect_count(graph.locator("g.edge.link"), 1)
     assert "undone" in (row.get_attribute("class") or "")
     eventually(lambda: shop.types("registered", first), ["view"])
@@ -181,7 +221,9 @@ def test_a_failed_call_is_not_shown_as_not_found(console: Page, shop: Client) ->
     customer = fresh("c")
     identify_visitor(shop, fresh(), customer, "view")
     console.route("**/customers/registered/*", lambda route: route.abort())
-    console.evaluate("hash => { location.hash = hash }", f"#/customers/registered/{customer}")
+    console.evaluate(
+        "hash => { location.hash = hash }", f"#/customers/registered/{customer}"
+    )
     console.get_by_role("heading", name="Could not load").wait_for()
     console.evaluate("() => { location.hash = '#/sessions/no-such-session' }")
     console.get_by_role("heading", name="Not found").wait_for()
@@ -204,9 +246,13 @@ def test_the_graph_shows_the_customer_on_any_screen(
     customer = fresh("c")
     identify_visitor(shop, fresh(), customer, "view")
     shop.identify(fresh(), {"registered": customer, "email": f"{customer}@example.com"})
-    eventually(lambda: len(shop.get("customers", "registered", customer).json["sessions"]), 2)
+    eventually(
+        lambda: len(shop.get("customers", "registered", customer).json["sessions"]), 2
+    )
     console.set_viewport_size({"width": width, "height": 800})
-    console.evaluate("at => { location.hash = at }", f"#/customers/registered/{customer}/graph")
+    console.evaluate(
+        "at => { location.hash = at }", f"#/customers/registered/{customer}/graph"
+    )
     console.locator("svg.graph").wait_for()
     visible = """() => { const frame = document.querySelector('.picture').getBoundingClientRect()
         return [0, 1, 2, 3].filter(column => { const node =
@@ -230,12 +276,20 @@ def test_no_edge_passes_behind_an_unrelated_node(console: Page, shop: Client) ->
     assert min(console.evaluate(tops, 2)) > max(console.evaluate(tops, 1))
 
 
-def test_a_line_shows_the_events_own_properties_first(console: Page, shop: Client) -> None:
+def test_a_line_shows_the_events_own_properties_first(
+    console: Page, shop: Client
+) -> None:
     customer, session = fresh("c"), fresh()
-    every = {"os": "Linux", "browser": "Chrome", "device": "Other", "location": "https://a.example"}
+    every = {
+        "os": "Linux",
+        "browser": "Chrome",
+        "device": "Other",
+        "location": "https://a.example",
+    }
     event = {"type": "view", "properties": {**every, "name": "Crowbar", "price": 42}}
     shop.post(
-        "/track", {"source": {"id": "web-key"}, "session": {"id": session}, "events": [event]}
+        "/track",
+        {"source": {"id": "web-key"}, "session": {"id": session}, "events": [event]},
     )
     shop.identify(session, {"registered": customer})
     eventually(lambda: shop.types("registered", customer), ["view"])

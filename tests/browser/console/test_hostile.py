@@ -13,7 +13,9 @@ from tests.http.service import Client, fresh
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-MARKUP = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>{{7*7}}${7*7}\'"`'
+MARKUP = (
+    '<img src=x onerror="window.hit=1"><script>window.hit=1</script>{{7*7}}${7*7}\'"`'
+)
 PHOTOS = (
     "javascript:window.hit=1",
     "JaVaScRiPt:window.hit=1",
@@ -30,7 +32,10 @@ PHOTOS = (
 def assert_harmless(console: Page) -> None:
     """Assert that no hostile value became a script, an element or a link."""
     assert console.evaluate("window.hit") is None
-    assert console.locator("#app script, #app iframe, #app object, img[onerror]").count() == 0
+    assert (
+        console.locator("#app script, #app iframe, #app object, img[onerror]").count()
+        == 0
+    )
     assert console.evaluate(
         "[...document.querySelectorAll('a[href]')].every(a => /^(#|https?:|mailto:|tel:)/.test(a.getAttribute('href')))"
     )
@@ -55,7 +60,10 @@ def test_values_of_events_are_text(console: Page, shop: Client) -> None:
         "stored",
         "rejected",
     ]
-    for line in (lines(console, type_), lines(console, "{{7*7}}").filter(has_text="rejected")):
+    for line in (
+        lines(console, type_),
+        lines(console, "{{7*7}}").filter(has_text="rejected"),
+    ):
         expect_count(line, 1)
         line.locator("summary").focus()
         console.keyboard.press("Enter")
@@ -71,7 +79,15 @@ def test_values_of_events_are_text(console: Page, shop: Client) -> None:
 
 def test_values_of_customers_are_text(console: Page, shop: Client) -> None:
     customer, session = f"{fresh()}{MARKUP}", f"{fresh()}<b onclick=1>"
-    names = ("first_name", "company_name", "email", "phone", "language", "domain", "<u>x</u>")
+    names = (
+        "first_name",
+        "company_name",
+        "email",
+        "phone",
+        "language",
+        "domain",
+        "<u>x</u>",
+    )
     identify_visitor(
         shop,
         session,
@@ -91,10 +107,16 @@ def test_values_of_customers_are_text(console: Page, shop: Client) -> None:
 
 
 @pytest.mark.parametrize("photo", PHOTOS)
-def test_a_photo_is_an_image_or_not_shown(console: Page, shop: Client, photo: str) -> None:
+def test_a_photo_is_an_image_or_not_shown(
+    console: Page, shop: Client, photo: str
+) -> None:
     customer = fresh("c")
     identify_visitor(
-        shop, fresh(), customer, "view", properties={"photo": photo, "first_name": "Gordon"}
+        shop,
+        fresh(),
+        customer,
+        "view",
+        properties={"photo": photo, "first_name": "Gordon"},
     )
     requested: list[str] = []
     console.on("request", lambda request: requested.append(request.url))
@@ -114,12 +136,20 @@ def test_a_real_photo_is_shown(console: Page, shop: Client) -> None:
     image = console.locator("img.photo")
     image.wait_for()
     assert image.get_attribute("src") == pixel
-    assert image.evaluate("async image => (await image.decode(), image.naturalWidth)") == 1
+    assert (
+        image.evaluate("async image => (await image.decode(), image.naturalWidth)") == 1
+    )
 
 
 @pytest.mark.parametrize(
     "view_hash",
-    ["#/customers/%E0/x", "#/sessions/%", "#/<img>/x", "#/customers//x", "#/constructor"],
+    [
+        "#/customers/%E0/x",
+        "#/sessions/%",
+        "#/<img>/x",
+        "#/customers//x",
+        "#/constructor",
+    ],
 )
 def test_invalid_hashes_are_harmless(console: Page, view_hash: str) -> None:
     console.evaluate("hash => { location.hash = hash }", view_hash)

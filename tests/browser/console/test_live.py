@@ -55,12 +55,16 @@ def test_events_appear_with_their_verdicts(console: Page, shop: Client) -> None:
     assert "color: red" in lines(console, f"{type_}-good").inner_text()
 
 
-def test_nothing_is_missed_and_nothing_appears_twice(console: Page, shop: Client) -> None:
+def test_nothing_is_missed_and_nothing_appears_twice(
+    console: Page, shop: Client
+) -> None:
     type_ = fresh("many")
     sessions = [fresh() for _ in range(20)]
     for number in range(3):
         for session in sessions:
-            shop.track(session, f"{type_}-{session}-{number}", f"{type_}-{session}-{number}-b")
+            shop.track(
+                session, f"{type_}-{session}-{number}", f"{type_}-{session}-{number}-b"
+            )
     expect_count(lines(console, type_), 120)
     console.wait_for_timeout(4000)  # the service repeats recent entries
     texts = console.locator(".entries > li .type").all_inner_texts()
@@ -72,7 +76,9 @@ def test_nothing_is_missed_and_nothing_appears_twice(console: Page, shop: Client
     )
 
 
-def test_a_paused_list_does_not_change_and_loses_nothing(console: Page, shop: Client) -> None:
+def test_a_paused_list_does_not_change_and_loses_nothing(
+    console: Page, shop: Client
+) -> None:
     before, during = fresh("before"), fresh("during")
     session = fresh()
     shop.track(session, before)
@@ -113,7 +119,9 @@ def test_the_list_is_filtered_by_text_and_verdict(console: Page, shop: Client) -
 
 def test_an_event_is_shown_formatted_or_as_json(console: Page, shop: Client) -> None:
     type_ = fresh("view")
-    shop.track(fresh(), type_, properties={"product": {"name": "crowbar", "price": 42.5}})
+    shop.track(
+        fresh(), type_, properties={"product": {"name": "crowbar", "price": 42.5}}
+    )
     line = lines(console, type_)
     line.locator("summary").focus()
     console.keyboard.press("Enter")
@@ -156,7 +164,9 @@ def test_the_key_is_stored_in_this_tab_only(console: Page, url: str) -> None:
     other = console.context.new_page()
     other.goto(url)
     other.get_by_label("Server key").wait_for()
-    assert KEY not in other.evaluate("JSON.stringify({...localStorage}) + document.cookie")
+    assert KEY not in other.evaluate(
+        "JSON.stringify({...localStorage}) + document.cookie"
+    )
     console.get_by_role("button", name="Forget key").click()
     console.get_by_label("Server key").wait_for()
     assert console.evaluate(STORED) is None
@@ -218,5 +228,7 @@ def test_shortcuts_are_listed_and_the_theme_is_switched(console: Page) -> None:
     backgrounds = set()
     for _ in range(3):
         console.keyboard.press("t")
-        backgrounds.add(console.evaluate("getComputedStyle(document.body).backgroundColor"))
+        backgrounds.add(
+            console.evaluate("getComputedStyle(document.body).backgroundColor")
+        )
     assert len(backgrounds) == 2

@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING, Any
 from tests.http.service import KEY, Client, eventually
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+    from playwright.sync_api import (
+        Browser,
+        BrowserContext,
+        ConsoleMessage,
+        Page,
+        Request,
+    )
 
-AUTOMATIC = {"page_visit", "session_ping", "session_start", "session_end", "first_session"}
+AUTOMATIC = {
+    "page_visit",
+    "session_ping",
+    "session_start",
+    "session_end",
+    "first_session",
+}
 """Events that the SDK tracks without being asked, and those that the service derives from them."""
 
 
@@ -114,13 +126,17 @@ def device(browser: Browser, url: str, **options: Any) -> Iterator[Device]:
             visitor.requests.append(request)
 
         context.on("console", record_complaint)
-        context.on("weberror", lambda error: visitor.complaints.append(str(error.error)))
+        context.on(
+            "weberror", lambda error: visitor.complaints.append(str(error.error))
+        )
         context.on("request", record_request)
         yield visitor
         port = url.rsplit(":", 1)[1]
         home = tuple(f"http://{name}:{port}/" for name in ("127.0.0.1", "localhost"))
         elsewhere = [
-            one.url for one in visitor.requests if not one.url.startswith((*home, "data:"))
+            one.url
+            for one in visitor.requests
+            if not one.url.startswith((*home, "data:"))
         ]
         assert not elsewhere, elsewhere
         assert not visitor.complaints, visitor.complaints

@@ -33,7 +33,9 @@ WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWi
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(browser: Browser, url: str, checks: Path, theme: str, size: str) -> None:
+def test_axe_finds_nothing(
+    browser: Browser, url: str, checks: Path, theme: str, size: str
+) -> None:
     width, height = SIZES[size]
     options: dict[str, Any] = {"color_scheme": theme, "reduced_motion": "reduce"}
     viewport = {"width": width, "height": height}
@@ -89,7 +91,14 @@ def test_a_page_has_the_snippet_and_a_strict_content_security_policy(
 
 
 def test_an_unknown_page_is_not_found(shop: Client) -> None:
-    for path in ("/nothing", "/product", "/basket/x", "/app.txt", "/page.html", "/none.js"):
+    for path in (
+        "/nothing",
+        "/product",
+        "/basket/x",
+        "/app.txt",
+        "/page.html",
+        "/none.js",
+    ):
         answer = shop.send("GET", f"/demo{path}")
         assert answer.status == 404
         assert answer.headers["content-type"] == "text/html;charset=utf-8"
@@ -101,9 +110,7 @@ def test_files_are_served_and_never_parse_markup(shop: Client, name: str) -> Non
     if not name.endswith(".html"):
         assert shop.send("GET", f"/demo/{name}").body == raw
         assert shop.send("HEAD", f"/demo/{name}").body == b""
-    markup_functions = (
-        rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|srcdoc"
-    )
+    markup_functions = rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|srcdoc"
     assert not re.search(markup_functions, raw)
     assert not re.search(rb"""(?:src|href|url\(|from|import)\W{0,3}https?:""", raw)
 
@@ -123,14 +130,18 @@ def test_files_outside_the_demo_are_not_served(shop: Client, path: str) -> None:
 
 def test_the_demo_does_not_change_the_api(shop: Client) -> None:
     assert not [route for route in routes.ROUTES if route.path.startswith("/demo")]
-    posted = shop.send("POST", "/demo", b"{}")  # a call of Attraqt XO with the tracker key `demo`
+    posted = shop.send(
+        "POST", "/demo", b"{}"
+    )  # a call of Attraqt XO with the tracker key `demo`
     assert (posted.status, posted.headers["content-type"]) == (422, "application/json")
     assert shop.send("GET", "/demos").status == 404
     assert shop.send("GET", "/").status == 404
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_open_panel_covers_no_controls(browser: Browser, url: str, size: str) -> None:
+def test_the_open_panel_covers_no_controls(
+    browser: Browser, url: str, size: str
+) -> None:
     width, height = SIZES[size]
     with device(browser, url, viewport={"width": width, "height": height}) as visitor:
         visitor.accept_tracking()

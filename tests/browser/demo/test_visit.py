@@ -40,7 +40,9 @@ def test_two_devices_of_one_customer_share_a_timeline(
     timeline.filter(has_text="transaction").wait_for()
     assert {*ADDED, *ORDERED} <= set(timeline.all_inner_texts())
     laptop.page.get_by_role("link", name="Identity graph", exact=True).click()
-    console.locator("svg.graph g.edge.link").nth(1).wait_for()  # the same tab, still signed in
+    console.locator("svg.graph g.edge.link").nth(
+        1
+    ).wait_for()  # the same tab, still signed in
     assert len(laptop.context.pages) == 2
     assert console.locator("svg.graph g.edge.link").count() == 2
 
@@ -65,7 +67,9 @@ def test_another_login_moves_the_activity_and_undo_moves_it_back(
     settles(shop, grace)
 
 
-def test_log_out_starts_an_anonymous_session(shop: Client, phone: Device, ada: str) -> None:
+def test_log_out_starts_an_anonymous_session(
+    shop: Client, phone: Device, ada: str
+) -> None:
     phone.look_at("Fern pot")
     phone.add_to_basket()
     number = phone.log_in("Ada", ada)
@@ -78,12 +82,16 @@ def test_log_out_starts_an_anonymous_session(shop: Client, phone: Device, ada: s
     assert phone.page.locator("[data-count]").inner_text() == "0"
     phone.page.locator(".panel summary").click()
     assert number not in phone.page.locator(".panel").inner_text()
-    eventually(lambda: shop.get("sessions", after, "events", type="product_detail").status, 200)
+    eventually(
+        lambda: shop.get("sessions", after, "events", type="product_detail").status, 200
+    )
     assert shop.get("sessions", after).json["customer"] is None
     settles(shop, ada, *ADDED)
 
 
-def test_a_guests_order_is_assigned_when_they_log_in(shop: Client, phone: Device, ada: str) -> None:
+def test_a_guests_order_is_assigned_when_they_log_in(
+    shop: Client, phone: Device, ada: str
+) -> None:
     phone.look_at("Hush teapot")
     phone.add_to_basket()
     phone.go("/checkout").get_by_label("Name").fill("Ada")
@@ -93,12 +101,16 @@ def test_a_guests_order_is_assigned_when_they_log_in(shop: Client, phone: Device
     settles(shop, ada, *ADDED, *ORDERED)
     number = phone.log_in("Ada", ada)
     eventually(
-        lambda: [t for t in shop.types("registered", number) if t in (*ADDED, *ORDERED)],
+        lambda: [
+            t for t in shop.types("registered", number) if t in (*ADDED, *ORDERED)
+        ],
         [*ADDED, *ORDERED],
     )
 
 
-def test_the_basket_tracks_additions_and_removals(shop: Client, phone: Device, ada: str) -> None:
+def test_the_basket_tracks_additions_and_removals(
+    shop: Client, phone: Device, ada: str
+) -> None:
     phone.log_in("Ada", ada)
     phone.look_at("Morning mug")
     phone.add_to_basket()
@@ -126,11 +138,11 @@ def test_a_preference_becomes_an_attribute_of_the_customer(
     eventually(room, "The living room")
 
 
-def test_without_consent_nothing_is_stored_or_sent(devices: Callable[[], Device], ada: str) -> None:
+def test_without_consent_nothing_is_stored_or_sent(
+    devices: Callable[[], Device], ada: str
+) -> None:
     visitor = devices()
-    stored_keys = (
-        "Object.keys({...localStorage, ...sessionStorage}).filter(key => !key.startsWith('nook.'))"
-    )
+    stored_keys = "Object.keys({...localStorage, ...sessionStorage}).filter(key => !key.startsWith('nook.'))"
     page = visitor.go("/product/mug")
     page.get_by_text("waits for consent").wait_for()
     page.wait_for_function("typeof window.hardlink?.version === 'string'")
@@ -155,7 +167,8 @@ def test_a_later_opt_out_is_sent_and_an_opt_in_starts_a_new_session(
     page.get_by_role("button", name="Decline").click()
     page.get_by_text("is off: tracking was declined").wait_for()
     eventually(
-        lambda: shop.track(before, "late", source="demo").json["results"][0]["status"], "dropped"
+        lambda: shop.track(before, "late", source="demo").json["results"][0]["status"],
+        "dropped",
     )
     phone.log_in("Ada", ada)
     page.get_by_role("button", name="Privacy settings").click()
@@ -175,7 +188,9 @@ def test_a_newsletter_link_names_its_campaign_and_the_backend_finds_the_visitor(
     session = phone.session()
 
     def campaigns() -> set[Any]:
-        found = shop.get("sessions", session, "events", type="session_ping").json["events"]
+        found = shop.get("sessions", session, "events", type="session_ping").json[
+            "events"
+        ]
         return {event["properties"].get("utm_campaign") for event in found}
 
     eventually(lambda: "autumn" in campaigns(), wanted=True)
@@ -204,9 +219,7 @@ def test_the_shop_is_usable_by_keyboard(
     def reach(name: str) -> None:
         for _ in range(40):
             page.keyboard.press("Tab")
-            shown = (
-                "(e => e.getAttribute('aria-label') || e.id || e.innerText)(document.activeElement)"
-            )
+            shown = "(e => e.getAttribute('aria-label') || e.id || e.innerText)(document.activeElement)"
             if page.evaluate(shown) == name:
                 return
         raise AssertionError(f"{name} cannot be reached by Tab")
@@ -238,6 +251,6 @@ def test_the_shop_works_from_another_origin_than_the_api(
         other.look_at("Fern pot")
         other.log_in("Ada", ada)
         settles(shop, ada, *VIEWED)
-        assert {one.url.rpartition(":")[0] for one in other.requests if one.method == "POST"} == {
-            "http://127.0.0.1"
-        }
+        assert {
+            one.url.rpartition(":")[0] for one in other.requests if one.method == "POST"
+        } == {"http://127.0.0.1"}

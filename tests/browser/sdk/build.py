@@ -59,7 +59,9 @@ def gzipped_size(text: str) -> int:
     return len(gzip.compress(text.encode(), 9, mtime=0))
 
 
-def _node(packages: Path, script: str, *arguments: str, stdin: str | None = None) -> str:
+def _node(
+    packages: Path, script: str, *arguments: str, stdin: str | None = None
+) -> str:
     command = [*tools.node(), f"node_modules/{script}", *arguments]
     done = subprocess.run(
         command, cwd=packages, input=stdin, capture_output=True, text=True, check=False

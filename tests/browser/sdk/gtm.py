@@ -79,10 +79,13 @@ def permitted(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                     continue
                 keys = [key["string"] for key in item["mapKey"]]
                 what, *ways = (
-                    value.get("string", value.get("boolean")) for value in item["mapValue"]
+                    value.get("string", value.get("boolean"))
+                    for value in item["mapValue"]
                 )
                 yield from (
-                    f"{name} {k} {what}" for k, may in zip(keys[1:], ways, strict=True) if may
+                    f"{name} {k} {what}"
+                    for k, may in zip(keys[1:], ways, strict=True)
+                    if may
                 )
 
 
@@ -103,10 +106,15 @@ def page(*steps: Step, granted: Sequence[Any] | None = None) -> Page:
     return found
 
 
-def pages(visits: Sequence[Sequence[Step]], granted: Sequence[Any] | None = None) -> list[Page]:
+def pages(
+    visits: Sequence[Sequence[Step]], granted: Sequence[Any] | None = None
+) -> list[Page]:
     """Run each visit on a page of its own, as `page` does."""
     allowed = permissions() if granted is None else granted
-    return [Page(**one) for one in _run_sandbox(script=script(), permissions=allowed, pages=visits)]
+    return [
+        Page(**one)
+        for one in _run_sandbox(script=script(), permissions=allowed, pages=visits)
+    ]
 
 
 def own_tests(code: str | None = None) -> list[Mapping[str, str | None]]:
@@ -125,7 +133,12 @@ def own_tests(code: str | None = None) -> list[Mapping[str, str | None]]:
 
 
 def _run_sandbox(**options: Any) -> Any:
-    command = [*tools.node(), "-e", _SANDBOX.read_text(encoding="utf-8"), json.dumps(options)]
+    command = [
+        *tools.node(),
+        "-e",
+        _SANDBOX.read_text(encoding="utf-8"),
+        json.dumps(options),
+    ]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
     )

@@ -164,7 +164,9 @@ def answer_first_calls(
                 "access-control-allow-origin": "*",
                 "access-control-expose-headers": "retry-after",
             }
-            body = json.dumps({"error": {"code": "test", "message": "simulated by the test"}})
+            body = json.dumps(
+                {"error": {"code": "test", "message": "simulated by the test"}}
+            )
             route.fulfill(status=status, headers={**cors, **headers}, body=body)
         else:
             route.continue_()

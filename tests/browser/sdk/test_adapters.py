@@ -14,12 +14,17 @@ from tests.http.service import fresh
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
-CAPTURE = topology.ROOT / "tests" / "clients" / "captures" / "exponea_js_sdk_v3.15.0.json"
+CAPTURE = (
+    topology.ROOT / "tests" / "clients" / "captures" / "exponea_js_sdk_v3.15.0.json"
+)
 DEFAULTS = {"os", "browser", "device", "location"}
 ECOMMERCE = {
     "currencyCode": "EUR",
     "impressions": [{"id": "1", "name": "N", "list": "Search", "position": 1}],
-    "click": {"actionField": {"list": "S"}, "products": [{"id": "1", "name": "N", "position": 1}]},
+    "click": {
+        "actionField": {"list": "S"},
+        "products": [{"id": "1", "name": "N", "position": 1}],
+    },
     "detail": {
         "actionField": {"list": "L"},
         "products": [
@@ -36,9 +41,14 @@ ECOMMERCE = {
     },
     "add": {"products": [{"id": "1", "quantity": 1}]},
     "remove": {"products": [{"id": "1", "quantity": 1}]},
-    "promoView": {"promotions": [{"id": "p1", "name": "promo", "creative": "c", "position": "s"}]},
+    "promoView": {
+        "promotions": [{"id": "p1", "name": "promo", "creative": "c", "position": "s"}]
+    },
     "promoClick": {"promotions": [{"id": "p1", "name": "promo"}]},
-    "checkout": {"actionField": {"step": 1, "option": "Visa"}, "products": [{"id": "1"}]},
+    "checkout": {
+        "actionField": {"step": 1, "option": "Visa"},
+        "products": [{"id": "1"}],
+    },
     "checkout_option": {"actionField": {"step": 1, "option": "Visa"}},
     "purchase": {
         "actionField": {
@@ -72,7 +82,9 @@ def run(page: Page, script: str) -> Any:
 def events_of(shop: Shop, page: Page) -> list[dict[str, Any]]:
     """The stored events of a page's session, oldest first."""
     run(page, "hardlink.flush()")
-    found = shop.client.get("sessions", session(page), "events", limit=1000).json["events"]
+    found = shop.client.get("sessions", session(page), "events", limit=1000).json[
+        "events"
+    ]
     return list(reversed(found))
 
 
@@ -127,7 +139,9 @@ def test_callbacks_get_the_outcome(page: Page) -> None:
     assert result == ["error", "rejected", "events[0].type"]
 
 
-def test_immediate_events_do_not_wait_for_others(shop: Shop, device: BrowserContext) -> None:
+def test_immediate_events_do_not_wait_for_others(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page(batch=60_000))
     page.wait_for_timeout(200)  # the flush at the page load
     traffic = shop.record_traffic(device)
@@ -148,7 +162,9 @@ def test_events_tracked_together_are_sent_in_one_call(
     assert [event["type"] for event in events_of(shop, page)] == list("abcdef")
 
 
-@pytest.mark.parametrize("given", ["'%s'", "{registered: '%s'}", "{ecommerceId: '%s', email: ''}"])
+@pytest.mark.parametrize(
+    "given", ["'%s'", "{registered: '%s'}", "{ecommerceId: '%s', email: ''}"]
+)
 def test_identify(shop: Shop, page: Page, given: str) -> None:
     gordon = fresh("gordon")
     result = run(page, f"hardlink.identify({given % gordon}, {{first_name: 'Gordon'}})")
@@ -162,8 +178,13 @@ def test_identify_with_a_number_and_with_a_cookie_to_ignore(
     traffic = shop.record_traffic(device)
     number = 123_456_789
     run(page, f"hardlink.identify({number})")
-    run(page, f"hardlink.identify({{registered: {number}, cookie: 'mine', user_id: null}})")
-    assert [body["ids"] for body in traffic.bodies("/identify")] == [{"registered": number}] * 2
+    run(
+        page,
+        f"hardlink.identify({{registered: {number}, cookie: 'mine', user_id: null}})",
+    )
+    assert [body["ids"] for body in traffic.bodies("/identify")] == [
+        {"registered": number}
+    ] * 2
 
 
 def test_identifiers_accumulate_until_the_page_is_left(
@@ -173,7 +194,10 @@ def test_identifiers_accumulate_until_the_page_is_left(
     gordon, user = fresh("gordon"), fresh("user")
     run(page, f"hardlink.identify('{gordon}')")
     run(page, f"hardlink.identify({{user_id: '{user}'}})")
-    assert traffic.bodies("/identify")[1]["ids"] == {"registered": gordon, "user_id": user}
+    assert traffic.bodies("/identify")[1]["ids"] == {
+        "registered": gordon,
+        "user_id": user,
+    }
     assert shop.customer("registered", gordon)["identifiers"]["user_id"] == [user]
 
 
@@ -206,7 +230,9 @@ def test_start_identifies_its_customer(shop: Shop, device: BrowserContext) -> No
     assert customer_of(shop, page) == {"type": "registered", "value": gordon}
 
 
-def test_the_type_of_bare_ids_can_be_configured(shop: Shop, device: BrowserContext) -> None:
+def test_the_type_of_bare_ids_can_be_configured(
+    shop: Shop, device: BrowserContext
+) -> None:
     card = fresh("card")
     page = open_page(device, shop.page(hardId="loyalty", customer=card))
     run(page, "hardlink.flush()")
@@ -217,7 +243,8 @@ def test_update(shop: Shop, page: Page) -> None:
     gordon = fresh("gordon")
     page.evaluate(f"hardlink.identify('{gordon}')")
     result = run(
-        page, "new Promise((ok, failed) => hardlink.update({company: 'Blackmesa'}, ok, failed))"
+        page,
+        "new Promise((ok, failed) => hardlink.update({company: 'Blackmesa'}, ok, failed))",
     )
     assert result["session"] == {"id": session(page)}
     assert shop.customer("registered", gordon)["attributes"] == {"company": "Blackmesa"}
@@ -235,7 +262,10 @@ def test_clicks_on_links_are_tracked(shop: Shop, device: BrowserContext) -> None
     )
     for clicked in ("b", "a >> nth=1", "i"):
         page.click(clicked)
-    found = [(event["type"], event["properties"].get("site")) for event in events_of(shop, page)]
+    found = [
+        (event["type"], event["properties"].get("site"))
+        for event in events_of(shop, page)
+    ]
     assert found == [("external_link", "Exponea")] * 2 + [("made_click", None)]
 
 
@@ -261,16 +291,22 @@ def without_defaults(properties: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in properties.items() if name not in DEFAULTS}
 
 
-def test_enhanced_ecommerce_sends_the_same_events_as_exponeas_sdk(shop: Shop, page: Page) -> None:
+def test_enhanced_ecommerce_sends_the_same_events_as_exponeas_sdk(
+    shop: Shop, page: Page
+) -> None:
     assert len(recorded()) == 14
     run(page, f"hardlink.trackEnhancedEcommerce({json.dumps(ECOMMERCE)})")
-    found = [(e["type"], without_defaults(e["properties"])) for e in events_of(shop, page)]
+    found = [
+        (e["type"], without_defaults(e["properties"])) for e in events_of(shop, page)
+    ]
     assert sorted(found, key=str) == sorted(recorded(), key=str)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ECOMMERCE if kind != "currencyCode"])
 def test_one_kind_of_enhanced_ecommerce(page: Page, kind: str) -> None:
-    result = run(page, f"hardlink.trackEnhancedEcommerce({json.dumps(ECOMMERCE)}, '{kind}')")
+    result = run(
+        page, f"hardlink.trackEnhancedEcommerce({json.dumps(ECOMMERCE)}, '{kind}')"
+    )
     assert len(result) == (2 if kind in ("checkout", "purchase", "refund") else 1)
 
 
@@ -286,7 +322,9 @@ def test_a_full_refund_names_no_products(shop: Shop, page: Page) -> None:
 
 
 def test_the_error_for_an_unknown_kind_names_the_known_ones(page: Page) -> None:
-    result = call(page, "hardlink.trackEnhancedEcommerce({add: {products: []}}, 'detial')")
+    result = call(
+        page, "hardlink.trackEnhancedEcommerce({add: {products: []}}, 'detial')"
+    )
     assert 'contains no "detial"' in result["error"]["message"]
     assert "checkout_option" in result["error"]["message"]
 
@@ -305,7 +343,10 @@ def test_xo_activities_before_and_after_an_identity(shop: Shop, page: Page) -> N
     xo(page, "send({action: 'addToCart', target: {product: '123'}})")
     shop.client.settles("registered", customer, "view", "addToCart")
     first = shop.events("registered", customer)[0]
-    assert first["properties"] == {"target": {"product": "123"}, "metadata": {"size": "L"}}
+    assert first["properties"] == {
+        "target": {"product": "123"},
+        "metadata": {"size": "L"},
+    }
 
 
 def test_xo_segments_and_traits(shop: Shop, page: Page) -> None:
@@ -342,7 +383,9 @@ def test_xo_session_id_of_the_shop_is_used(shop: Shop, page: Page) -> None:
     assert shop.session_types(another) == ["a", "b"]
 
 
-def test_xo_set_user_and_clear_user(shop: Shop, device: BrowserContext, page: Page) -> None:
+def test_xo_set_user_and_clear_user(
+    shop: Shop, device: BrowserContext, page: Page
+) -> None:
     customer = fresh("e")
     traffic = shop.record_traffic(device)
     xo(
@@ -360,7 +403,10 @@ def test_xo_set_user_and_clear_user(shop: Shop, device: BrowserContext, page: Pa
 
 def test_xo_user_of_one_activity(shop: Shop, page: Page) -> None:
     mine, customer = fresh("mine"), fresh("e")
-    user = {"identities": {"sessionId": mine, "ecommerceId": customer}, "traits": {"age": 45}}
+    user = {
+        "identities": {"sessionId": mine, "ecommerceId": customer},
+        "traits": {"age": 45},
+    }
     activity = {"action": "view", "target": {"product": "1"}, "user": user}
     before = session(page)
     xo(page, f"send({json.dumps(activity)})")
@@ -375,7 +421,9 @@ def test_xo_time_of_an_activity(shop: Shop, page: Page) -> None:
     assert events_of(shop, page)[0]["time"] == "2026-01-02T03:04:05.000000Z"
 
 
-def test_an_activity_with_an_undeclared_identity_is_stored(shop: Shop, page: Page) -> None:
+def test_an_activity_with_an_undeclared_identity_is_stored(
+    shop: Shop, page: Page
+) -> None:
     xo(page, "addUserIdentity('shoesize', '45')")
     result = xo(page, "send({action: 'view', target: {product: '1'}})")
     assert result["status"] == "stored"
@@ -430,10 +478,16 @@ def test_hello_retail_visit(shop: Shop, page: Page) -> None:
     assert shop.customer("registered", customer)["traits"] == {"cart": None}
 
 
-def test_hello_retail_conversion_identifies_the_customer(shop: Shop, page: Page) -> None:
+def test_hello_retail_conversion_identifies_the_customer(
+    shop: Shop, page: Page
+) -> None:
     customer, email = fresh("c"), f"{fresh()}@example.com"
     run(page, "hardlink.helloretail.trackView()")
-    order = {"total": 20, "orderNumber": "A1", "products": [{"productNumber": "1", "quantity": 2}]}
+    order = {
+        "total": 20,
+        "orderNumber": "A1",
+        "products": [{"productNumber": "1", "quantity": 2}],
+    }
     result = run(
         page,
         f"""new Promise(resolve => hardlink.helloretail.trackConversion(
@@ -445,7 +499,9 @@ def test_hello_retail_conversion_identifies_the_customer(shop: Shop, page: Page)
     assert shop.customer("registered", customer)["identifiers"]["email"] == [email]
 
 
-def test_hello_retail_email_alone_does_not_switch_to_its_customer(shop: Shop, page: Page) -> None:
+def test_hello_retail_email_alone_does_not_switch_to_its_customer(
+    shop: Shop, page: Page
+) -> None:
     customer, email = fresh("c"), f"{fresh()}@example.com"
     shop.client.identify(fresh(), {"registered": fresh("c"), "email": email})
     run(page, f"hardlink.helloretail.setCustomerId('{customer}')")
@@ -454,8 +510,12 @@ def test_hello_retail_email_alone_does_not_switch_to_its_customer(shop: Shop, pa
 
 
 def test_hello_retail_tracking_user_is_the_session(page: Page) -> None:
-    result = run(page, "new Promise(resolve => hardlink.helloretail.getTrackingUserId(resolve))")
-    assert result == session(page) == run(page, "hardlink.helloretail.getTrackingUserId()")
+    result = run(
+        page, "new Promise(resolve => hardlink.helloretail.getTrackingUserId(resolve))"
+    )
+    assert (
+        result == session(page) == run(page, "hardlink.helloretail.getTrackingUserId()")
+    )
 
 
 # Tracardi
@@ -477,7 +537,11 @@ def test_tracardi_payload(shop: Shop, page: Page) -> None:
         "options": {},
     }
     result = run(page, f"hardlink.tracardi.send({json.dumps(payload)})")
-    assert [result["status"] for result in result["results"]] == ["stored", "dropped", "stored"]
+    assert [result["status"] for result in result["results"]] == [
+        "stored",
+        "dropped",
+        "stored",
+    ]
     assert result["session"] == {"id": session(page)}
     assert result["profile"]["id"]
     view, basket = events_of(shop, page)
@@ -489,7 +553,8 @@ def test_tracardi_new_session_of_the_same_profile(shop: Shop, page: Page) -> Non
     first = run(page, "hardlink.tracardi.track('one', {a: 1}, {debugger: true})")
     visit = fresh("visit")
     second = run(
-        page, f"hardlink.tracardi.send({{session: {{id: '{visit}'}}, events: [{{type: 'two'}}]}})"
+        page,
+        f"hardlink.tracardi.send({{session: {{id: '{visit}'}}, events: [{{type: 'two'}}]}})",
     )
     assert session(page) == visit != first["session"]["id"]
     assert second["profile"] == first["profile"]
@@ -499,15 +564,23 @@ def test_tracardi_new_session_of_the_same_profile(shop: Shop, page: Page) -> Non
 # All adapters
 
 
-def test_the_error_names_a_method_that_is_not_loaded(shop: Shop, device: BrowserContext) -> None:
+def test_the_error_names_a_method_that_is_not_loaded(
+    shop: Shop, device: BrowserContext
+) -> None:
     script = "hardlink.xo.send({}).catch(error => window.result = error.message)"
     page = open_page(device, shop.page(script))
     page.wait_for_function("window.result")
-    assert page.evaluate("result") == "hardlink.xo.send is not loaded: use sdk.js?with=..."
+    assert (
+        page.evaluate("result") == "hardlink.xo.send is not loaded: use sdk.js?with=..."
+    )
 
 
-def test_calls_before_the_start_are_rejected(shop: Shop, device: BrowserContext) -> None:
-    page = open_page(device, shop.raw_page(f'<script src="{shop.url}/sdk.js"></script>'))
+def test_calls_before_the_start_are_rejected(
+    shop: Shop, device: BrowserContext
+) -> None:
+    page = open_page(
+        device, shop.raw_page(f'<script src="{shop.url}/sdk.js"></script>')
+    )
     result = call(page, "hardlink.track('a')")
     assert result["error"]["code"] == "not_started"
     result = call(page, "hardlink.start({})")
@@ -517,8 +590,12 @@ def test_calls_before_the_start_are_rejected(shop: Shop, device: BrowserContext)
     assert call(page, "hardlink.track('a')")["ok"]["status"] == "stored"
 
 
-@pytest.mark.parametrize("given", ["{a: 1n}", "(() => { const o = {}; o.o = o; return o })()"])
-def test_properties_that_are_not_json_are_rejected(shop: Shop, page: Page, given: str) -> None:
+@pytest.mark.parametrize(
+    "given", ["{a: 1n}", "(() => { const o = {}; o.o = o; return o })()"]
+)
+def test_properties_that_are_not_json_are_rejected(
+    shop: Shop, page: Page, given: str
+) -> None:
     assert "error" in call(page, f"hardlink.track('a', {given})")
     run(page, "hardlink.track('b')")
     assert [event["type"] for event in events_of(shop, page)] == ["b"]

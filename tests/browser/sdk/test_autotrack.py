@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.browser.sdk.shop import Shop, call, open_page, wait_in_browser, wait_until_true
+from tests.browser.sdk.shop import (
+    Shop,
+    call,
+    open_page,
+    wait_in_browser,
+    wait_until_true,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -13,11 +19,15 @@ VISITS: dict[str, Any] = {"track": {"visits": True}}
 PINGS: dict[str, Any] = {"ping": {"enabled": True}}
 
 
-def test_a_page_load_is_tracked_as_a_ping_and_a_visit(shop: Shop, device: BrowserContext) -> None:
+def test_a_page_load_is_tracked_as_a_ping_and_a_visit(
+    shop: Shop, device: BrowserContext
+) -> None:
     traffic = shop.record_traffic(device)
     page = device.new_page()
     referrer = f"{shop.site.origin}/elsewhere.html"
-    page.goto(f"{shop.page(**VISITS, **PINGS)}?utm_source=news&q=secret", referer=referrer)
+    page.goto(
+        f"{shop.page(**VISITS, **PINGS)}?utm_source=news&q=secret", referer=referrer
+    )
     wait_in_browser(page, traffic.types, ["session_ping", "page_visit"])
     ping, visit = traffic.events()
     path = page.url.removeprefix(shop.site.origin).partition("?")[0]
@@ -27,7 +37,11 @@ def test_a_page_load_is_tracked_as_a_ping_and_a_visit(shop: Shop, device: Browse
         "device": "Other",
         "location": page.url,
     }
-    assert visit["properties"] == {**device_properties, "path": path, "referrer": referrer}
+    assert visit["properties"] == {
+        **device_properties,
+        "path": path,
+        "referrer": referrer,
+    }
     more = {"utm_source": "news", "activity": "page_load"}
     assert ping["properties"] == {**visit["properties"], **more}
 
@@ -39,15 +53,25 @@ def test_visits_are_tracked_only_if_enabled(shop: Shop, device: BrowserContext) 
     assert traffic.types() == ["session_ping"]
 
 
-def test_a_navigation_without_a_page_load_is_a_visit(shop: Shop, device: BrowserContext) -> None:
+def test_a_navigation_without_a_page_load_is_a_visit(
+    shop: Shop, device: BrowserContext
+) -> None:
     traffic = shop.record_traffic(device)
     page = open_page(device, shop.page(**VISITS))
     start = page.url
-    page.evaluate("history.pushState({}, '', '/one'); history.pushState({}, '', '/two#a')")
-    page.evaluate("history.pushState({}, '', '/two#b'); history.replaceState({}, '', '/two#c')")
-    page.evaluate("new Promise(done => { addEventListener('popstate', done); history.go(-2) })")
+    page.evaluate(
+        "history.pushState({}, '', '/one'); history.pushState({}, '', '/two#a')"
+    )
+    page.evaluate(
+        "history.pushState({}, '', '/two#b'); history.replaceState({}, '', '/two#c')"
+    )
+    page.evaluate(
+        "new Promise(done => { addEventListener('popstate', done); history.go(-2) })"
+    )
     call(page, "hardlink.flush()")
-    seen = [(e["properties"]["path"], e["properties"]["referrer"]) for e in traffic.events()]
+    seen = [
+        (e["properties"]["path"], e["properties"]["referrer"]) for e in traffic.events()
+    ]
     origin = shop.site.origin
     assert seen == [
         (start.removeprefix(origin), ""),
@@ -57,7 +81,9 @@ def test_a_navigation_without_a_page_load_is_a_visit(shop: Shop, device: Browser
     ]
 
 
-def test_pings_are_sent_while_the_page_is_visible(shop: Shop, device: BrowserContext) -> None:
+def test_pings_are_sent_while_the_page_is_visible(
+    shop: Shop, device: BrowserContext
+) -> None:
     traffic = shop.record_traffic(device)
     page = open_page(device, shop.page(ping={"enabled": True, "interval": 0.2}))
     wait_until_true(page, lambda: len(traffic.types()) >= 3)
@@ -67,7 +93,9 @@ def test_pings_are_sent_while_the_page_is_visible(shop: Shop, device: BrowserCon
         "ping",
         "ping",
     ]
-    page.evaluate("Object.defineProperty(document, 'visibilityState', {value: 'hidden'})")
+    page.evaluate(
+        "Object.defineProperty(document, 'visibilityState', {value: 'hidden'})"
+    )
     call(page, "hardlink.flush()")
     before = len(traffic.calls)
     page.wait_for_timeout(600)

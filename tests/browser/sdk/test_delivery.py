@@ -49,7 +49,9 @@ SLOW_STORAGE = """
 
 def queued_types(page: Page) -> list[str]:
     """The types of the events that are queued in local storage, oldest first."""
-    queued = sorted((name, text) for name, text in local_storage(page).items() if ".q." in name)
+    queued = sorted(
+        (name, text) for name, text in local_storage(page).items() if ".q." in name
+    )
     return [json.loads(text)["event"]["type"] for _, text in queued]
 
 
@@ -101,14 +103,18 @@ def test_calls_are_repeated_after_a_server_error(
 ) -> None:
     page = open_page(device, shop.page())
     calls = answer_first_calls(device, shop.url, [(status, {}), (status, {})])
-    start_script(page, f"window.result = [hardlink.track('one'), hardlink.identify('{fresh()}')]")
+    start_script(
+        page, f"window.result = [hardlink.track('one'), hardlink.identify('{fresh()}')]"
+    )
     assert call(page, "result[0]")["ok"]["status"] == "stored"
     assert call(page, "result[1]")["ok"]["customer"]
     assert calls() == 4
     assert shop.session_types(session(page)) == ["one"]
 
 
-def test_retry_after_is_respected_across_page_loads(shop: Shop, device: BrowserContext) -> None:
+def test_retry_after_is_respected_across_page_loads(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page())
     answer_first_calls(device, shop.url, [(429, {"retry-after": "3600"})])
     start_script(page, "hardlink.track('one')")
@@ -159,7 +165,9 @@ def test_a_call_that_times_out_is_repeated_and_stored_once(
     assert shop.session_types(session(page)) == ["one"]
 
 
-def test_a_lost_answer_causes_no_duplicate_event(shop: Shop, device: BrowserContext) -> None:
+def test_a_lost_answer_causes_no_duplicate_event(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page())
 
     def lose(route: Any) -> None:
@@ -171,7 +179,9 @@ def test_a_lost_answer_causes_no_duplicate_event(shop: Shop, device: BrowserCont
     assert shop.session_types(session(page)) == ["one"]
 
 
-def test_the_page_of_a_captive_portal_is_not_an_answer(shop: Shop, device: BrowserContext) -> None:
+def test_the_page_of_a_captive_portal_is_not_an_answer(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page())
     portal = {"access-control-allow-origin": "*"}
     device.route(
@@ -182,17 +192,24 @@ def test_the_page_of_a_captive_portal_is_not_an_answer(shop: Shop, device: Brows
     assert call(page, "hardlink.track('one')")["ok"]["status"] == "stored"
 
 
-def test_a_refused_call_is_rejected_and_not_repeated(shop: Shop, device: BrowserContext) -> None:
+def test_a_refused_call_is_rejected_and_not_repeated(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page(token="unknown-key"))
     traffic = shop.record_traffic(device)
     result = call(page, "hardlink.track('one')")
-    assert (result["error"]["code"], result["error"]["status"]) == ("unknown_source", 401)
+    assert (result["error"]["code"], result["error"]["status"]) == (
+        "unknown_source",
+        401,
+    )
     call(page, "hardlink.flush()")
     assert traffic.paths() == ["/track"]
     assert queued_types(page) == []
 
 
-def test_an_invalid_event_does_not_affect_the_others(shop: Shop, device: BrowserContext) -> None:
+def test_an_invalid_event_does_not_affect_the_others(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page())
     result = call(
         page,
@@ -214,7 +231,8 @@ def test_events_tracked_as_the_page_closes_arrive(
     call(page, "hardlink.flush()")
     visitor = session(page)
     start_script(
-        page, "addEventListener('pagehide', () => 0); hardlink.track('a'); hardlink.track('b')"
+        page,
+        "addEventListener('pagehide', () => 0); hardlink.track('a'); hardlink.track('b')",
     )
     if way == "goto":
         page.goto("about:blank")
@@ -231,7 +249,8 @@ def test_what_a_closing_page_could_not_send_is_sent_by_the_next_one(
     visitor = session(page)
     types = [f"e{number}" for number in range(10)]
     page.evaluate(
-        "types => types.forEach(type => hardlink.track(type, {long: 'ü'.repeat(8000)}))", types
+        "types => types.forEach(type => hardlink.track(type, {long: 'ü'.repeat(8000)}))",
+        types,
     )
     page.goto("about:blank")
     page = open_page(device, shop.page())
@@ -250,7 +269,8 @@ def test_a_call_is_no_larger_than_a_browser_sends_for_a_closed_page(
     )
     assert traffic.types() == list("abcdefghij")
     sizes = [
-        len(json.dumps(body, ensure_ascii=False).encode()) for body in traffic.bodies("/track")
+        len(json.dumps(body, ensure_ascii=False).encode())
+        for body in traffic.bodies("/track")
     ]
     assert len(sizes) == 4
     assert max(sizes) < 64 * 1024
@@ -282,7 +302,9 @@ def test_tabs_share_a_session_and_send_nothing_twice(
         )
     for tab in tabs:
         tab.wait_for_function("result.length === 20")
-        result = call(tab, "Promise.all(result).then(all => all.map(verdict => verdict.status))")
+        result = call(
+            tab, "Promise.all(result).then(all => all.map(verdict => verdict.status))"
+        )
         assert result == {"ok": ["stored"] * 20}
     assert_sent_once(traffic)
     assert {session(tab) for tab in tabs} == {visitor}
@@ -295,14 +317,18 @@ def test_tabs_that_open_together_continue_under_one_session(
     page = open_page(device, shop.page(batch=60_000))
     traffic = shop.record_traffic(device)
     start_script(page, "hardlink.track('a')")
-    page.evaluate("localStorage.setItem('hardlink.session', `${Date.now()}.of-another-tab`)")
+    page.evaluate(
+        "localStorage.setItem('hardlink.session', `${Date.now()}.of-another-tab`)"
+    )
     call(page, "hardlink.track('b', {}, null, null, true)")
     (body,) = traffic.bodies("/track")
     assert body["session"] == {"id": "of-another-tab"}
     assert traffic.types() == ["a", "b"]
 
 
-def test_logging_out_in_one_tab_logs_out_the_other(shop: Shop, device: BrowserContext) -> None:
+def test_logging_out_in_one_tab_logs_out_the_other(
+    shop: Shop, device: BrowserContext
+) -> None:
     url = shop.page()
     one, other = open_page(device, url), open_page(device, url)
     gordon, user = fresh("gordon"), fresh("user")
@@ -339,7 +365,10 @@ def test_events_are_sent_with_the_source_of_the_page_that_tracked_them(
     one.close()
     call(other, "hardlink.track('own')")
     wait_until(lambda: queued_types(other), [])
-    sent = {body["events"][0]["type"]: body["source"]["id"] for body in traffic.bodies("/track")}
+    sent = {
+        body["events"][0]["type"]: body["source"]["id"]
+        for body in traffic.bodies("/track")
+    }
     assert sent == {"own": "split-key", "left": "web-key"}
 
 
@@ -375,7 +404,9 @@ def test_a_closing_tab_sends_its_events_while_another_holds_the_lock(
     for tab in (one, other):
         call(tab, "hardlink.flush()")
     visitor = session(one)
-    start_script(other, "navigator.locks.request('hardlink', () => new Promise(() => {}))")
+    start_script(
+        other, "navigator.locks.request('hardlink', () => new Promise(() => {}))"
+    )
     start_script(one, "hardlink.track('a', {}, null, null, true)")
     one.goto("about:blank")
     wait_until(lambda: shop.session_types(visitor), ["a"])
@@ -384,8 +415,13 @@ def test_a_closing_tab_sends_its_events_while_another_holds_the_lock(
 def test_the_lease_of_a_crashed_tab_expires(shop: Shop, device: BrowserContext) -> None:
     device.add_init_script(NO_LOCKS)
     page = open_page(device, shop.page(batch=60_000))
-    page.evaluate("localStorage.setItem('hardlink.lease', `other-tab ${Date.now() + 300}`)")
-    assert call(page, "hardlink.track('one', {}, null, null, true)")["ok"]["status"] == "stored"
+    page.evaluate(
+        "localStorage.setItem('hardlink.lease', `other-tab ${Date.now() + 300}`)"
+    )
+    assert (
+        call(page, "hardlink.track('one', {}, null, null, true)")["ok"]["status"]
+        == "stored"
+    )
 
 
 # The queue
@@ -409,7 +445,9 @@ def test_the_order_of_all_calls_is_kept(shop: Shop, device: BrowserContext) -> N
     times = [
         time
         for _, body in traffic.calls
-        for time in ([e["time"] for e in body["events"]] if "events" in body else [body["time"]])
+        for time in (
+            [e["time"] for e in body["events"]] if "events" in body else [body["time"]]
+        )
     ]
     assert times == sorted(set(times))
 
@@ -463,16 +501,22 @@ def test_the_queue_is_bounded_in_size_too(shop: Shop, device: BrowserContext) ->
     assert queued_types(page) == ["e2", "e3", "e4", "e5"]
 
 
-def test_an_invalid_entry_in_the_queue_is_removed(shop: Shop, device: BrowserContext) -> None:
+def test_an_invalid_entry_in_the_queue_is_removed(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page())
     page.evaluate("localStorage.setItem('hardlink.q.0', '{broken')")
     assert call(page, "hardlink.track('a')")["ok"]["status"] == "stored"
     assert "hardlink.q.0" not in local_storage(page)
 
 
-def test_the_time_of_a_device_with_a_wrong_clock_is_corrected(shop: Shop, browser: Browser) -> None:
+def test_the_time_of_a_device_with_a_wrong_clock_is_corrected(
+    shop: Shop, browser: Browser
+) -> None:
     with browser.new_context() as device:
-        device.add_init_script("{const now = Date.now; Date.now = () => now() + 86400000}")
+        device.add_init_script(
+            "{const now = Date.now; Date.now = () => now() + 86400000}"
+        )
         page = open_page(device, shop.page())
         call(page, "hardlink.track('a')")
         event = shop.client.get("sessions", session(page), "events").json["events"][0]

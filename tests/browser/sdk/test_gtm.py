@@ -123,7 +123,12 @@ EVERYTHING: Mapping[str, tuple[Step, list[list[Any]]]] = {
                     "action": "purchase",
                     "target": {"product": "123"},
                     "sourceId": "rec-1",
-                    "metadata": {"price": 1999, "quantity": 2, "currency": "EUR", "orderId": "007"},
+                    "metadata": {
+                        "price": 1999,
+                        "quantity": 2,
+                        "currency": "EUR",
+                        "orderId": "007",
+                    },
                     "segments": ["sale", "new"],
                 },
             ],
@@ -138,7 +143,11 @@ EVERYTHING: Mapping[str, tuple[Step, list[list[Any]]]] = {
         [["xo.send", {"action": "view", "target": {}, "metadata": {"price": "low"}}]],
     ),
     "segments that the visitor left": (
-        tag("activity", action="view", segments=rows(vip=True, new="false", old=0, none="")),
+        tag(
+            "activity",
+            action="view",
+            segments=rows(vip=True, new="false", old=0, none=""),
+        ),
         [
             ["xo.setUserSegments", {"vip": True, "new": False, "old": False}],
             ["xo.send", {"action": "view", "target": {}}],
@@ -153,7 +162,9 @@ EVERYTHING: Mapping[str, tuple[Step, list[list[Any]]]] = {
         ],
     ),
     "the session ID's own field takes precedence": (
-        tag("event", eventType="view", identities=rows(sessionId="S-1"), sessionId="S-2"),
+        tag(
+            "event", eventType="view", identities=rows(sessionId="S-1"), sessionId="S-2"
+        ),
         [["xo.addUserIdentity", "sessionId", "S-2"], ["track", "view", {}]],
     ),
     "identify": (
@@ -169,10 +180,17 @@ EVERYTHING: Mapping[str, tuple[Step, list[list[Any]]]] = {
         [["xo.addUserIdentity", "sessionId", "S-1"], ["identify", {"registered": "g"}]],
     ),
     "identify with a placeholder": (
-        tag("identify", identities=rows(registered="undefined"), attributes=rows(name="G")),
+        tag(
+            "identify",
+            identities=rows(registered="undefined"),
+            attributes=rows(name="G"),
+        ),
         [],
     ),
-    "update": (tag("update", attributes=rows(name="G", age="")), [["update", {"name": "G"}]]),
+    "update": (
+        tag("update", attributes=rows(name="G", age="")),
+        [["update", {"name": "G"}]],
+    ),
     "update without values": (tag("update", attributes=rows(name="", age=None)), []),
     "anonymize": (tag("anonymize"), [["anonymize"]]),
     "opt in": (tag("optIn"), [["optIn"]]),
@@ -230,7 +248,9 @@ def test_the_same_calls_are_made_to_a_loaded_sdk(name: str, visits: Visits) -> N
 
 def test_queued_calls_are_made_in_order() -> None:
     before, after = tag("event", eventType="first"), tag("event", eventType="third")
-    found = page(before, start(), tag("event", eventType="second"), ("loaded", None), after)
+    found = page(
+        before, start(), tag("event", eventType="second"), ("loaded", None), after
+    )
     assert [call[:2] for call in found.called] == [
         ["start", CONFIG],
         *(["track", type_] for type_ in ("first", "second", "third")),
@@ -260,7 +280,10 @@ def test_a_missing_xo_adapter_is_loaded() -> None:
 FAILURES: Mapping[str, tuple[Step, str]] = {
     "start without a key": (start(writeKey=" "), "write key"),
     "start without a URL": (start(url=None), "API URL"),
-    "start at a URL that is not secure": (start(url="http://api.shop.example"), "API URL"),
+    "start at a URL that is not secure": (
+        start(url="http://api.shop.example"),
+        "API URL",
+    ),
     "start at a path that is not permitted": (start(url=f"{URL}/v1"), "API URL"),
     "an event without a type": (tag("event", eventType=" "), "type"),
     "an event whose type is an object": (tag("event", eventType={"a": 1}), "type"),
@@ -281,9 +304,38 @@ def test_a_tag_without_a_required_field_fails_without_a_call(name: str) -> None:
 
 
 PLACEHOLDERS = [
-    *("undefined", "null", "None", "nil", "NaN", "0", "-1", "true", "FALSE", "anonymous", "Guest"),
-    *("unknown", "id", "user", "email", "distinct_id", "not_authenticated", "[object Object]"),
-    *("00000000-0000-0000-0000-000000000000", "", "  ", " null ", "(null)", "<null>", "0.0", "n/a"),
+    *(
+        "undefined",
+        "null",
+        "None",
+        "nil",
+        "NaN",
+        "0",
+        "-1",
+        "true",
+        "FALSE",
+        "anonymous",
+        "Guest",
+    ),
+    *(
+        "unknown",
+        "id",
+        "user",
+        "email",
+        "distinct_id",
+        "not_authenticated",
+        "[object Object]",
+    ),
+    *(
+        "00000000-0000-0000-0000-000000000000",
+        "",
+        "  ",
+        " null ",
+        "(null)",
+        "<null>",
+        "0.0",
+        "n/a",
+    ),
     *("[]", "{}", "(not set)", "{00000000-0000-0000-0000-000000000000}"),
 ]
 VALID_IDS = ["42", "nullable", "gordon@blackmesa.com", "a=b/c#d", "user-1", "0x1"]
@@ -293,14 +345,18 @@ def test_placeholders_are_omitted_as_by_the_service() -> None:
     """XO-13."""
     values = [*PLACEHOLDERS, *VALID_IDS]
     assert [value for value in values if is_placeholder(value)] == PLACEHOLDERS
-    found = page(*(tag("identify", identities=rows(registered=value)) for value in values))
+    found = page(
+        *(tag("identify", identities=rows(registered=value)) for value in values)
+    )
     assert found.queued == [["identify", {"registered": value}] for value in VALID_IDS]
     assert found.outcomes == [["success"]] * len(values)
 
 
 @pytest.mark.parametrize("value", [None, True, False, {"id": "1"}, ["1"], 0, -1])
 def test_values_that_cannot_be_an_identity_are_omitted(value: object) -> None:
-    found = page(tag("activity", action="view", identities=rows(userid=value), sessionId=value))
+    found = page(
+        tag("activity", action="view", identities=rows(userid=value), sessionId=value)
+    )
     assert found.queued == [["xo.send", {"action": "view", "target": {}}]]
 
 
@@ -310,7 +366,9 @@ def test_no_personal_value_is_logged() -> None:
         "attributes": rows(name="Gordon"),
     }
     found = page(
-        tag("identify", **personal), tag("event", eventType="x", **personal), tag("update")
+        tag("identify", **personal),
+        tag("event", eventType="x", **personal),
+        tag("update"),
     )
     assert found.logged != []
     assert not re.search("g@x.example|Gordon", json.dumps(found.logged))
@@ -351,7 +409,9 @@ def test_a_start_tag_can_follow_the_consent() -> None:
 
 
 def test_a_tag_that_needs_no_consent_does_not_follow_it() -> None:
-    found = page(DENIED, start(followConsent=True), tag("event", eventType="x"), GRANTED, DENIED)
+    found = page(
+        DENIED, start(followConsent=True), tag("event", eventType="x"), GRANTED, DENIED
+    )
     assert [call[0] for call in found.queued] == ["start", "track"]
 
 
@@ -373,13 +433,20 @@ def test_the_sections_match_an_export() -> None:
 
 def test_the_template_info() -> None:
     info = json.loads(gtm.sections()["INFO"])
-    assert (info["type"], info["containerContexts"], info["version"]) == ("TAG", ["WEB"], 1)
+    assert (info["type"], info["containerContexts"], info["version"]) == (
+        "TAG",
+        ["WEB"],
+        1,
+    )
     assert info["id"] == "cvt_temp_public_id"
     assert len(info["description"]) <= 200
 
 
 def test_the_script_reads_every_field_and_no_other() -> None:
-    read = set(re.findall(r"\bdata\.(\w+)", gtm.script())) - {"gtmOnSuccess", "gtmOnFailure"}
+    read = set(re.findall(r"\bdata\.(\w+)", gtm.script())) - {
+        "gtmOnSuccess",
+        "gtmOnFailure",
+    }
     fields = {param["name"] for param in gtm.parameters() if param["type"] != "GROUP"}
     assert read == fields
 
@@ -412,13 +479,19 @@ def test_each_tag_type_is_tested() -> None:
     ("field", "good", "bad"),
     [
         ("identities", ["userid", "ecommerceId", "crm_2"], ["", "user id", "e=mail"]),
-        ("url", [URL, f"{URL}/", "https://x.example:8443"], ["http://x.example", f"{URL}/v1", "x"]),
+        (
+            "url",
+            [URL, f"{URL}/", "https://x.example:8443"],
+            ["http://x.example", f"{URL}/v1", "x"],
+        ),
     ],
 )
 def test_valid_values_of_a_field(field: str, good: list[str], bad: list[str]) -> None:
     param = next(param for param in gtm.parameters() if param["name"] == field)
     column = param.get("simpleTableColumns", [param])[0]
-    (pattern,) = (v["args"][0] for v in column["valueValidators"] if v["type"] == "REGEX")
+    (pattern,) = (
+        v["args"][0] for v in column["valueValidators"] if v["type"] == "REGEX"
+    )
     assert [value for value in [*good, *bad] if re.search(pattern, value)] == good
 
 
@@ -428,7 +501,9 @@ def test_valid_values_of_a_field(field: str, good: list[str], bad: list[str]) ->
 def test_every_permission_and_every_required_api_is_used(visits: Visits) -> None:
     used = {one for found in visits.values() for one in found.used}
     assert used == set(gtm.permitted(gtm.permissions()))
-    for name in re.findall(r"^const (\w+) = require\('(?:\w+)'\);$", gtm.script(), re.MULTILINE):
+    for name in re.findall(
+        r"^const (\w+) = require\('(?:\w+)'\);$", gtm.script(), re.MULTILINE
+    ):
         assert len(re.findall(rf"\b{name}\b", gtm.script())) > 2, f"{name} is not used"
 
 
@@ -439,7 +514,9 @@ def test_the_script_uses_only_syntax_of_the_sandbox() -> None:
     assert re.findall(r"(?<![\w)\]'\s])\s*/", code) == []  # a regular expression
 
 
-@pytest.mark.parametrize("name", ["access_globals", "inject_script", "logging", "access_consent"])
+@pytest.mark.parametrize(
+    "name", ["access_globals", "inject_script", "logging", "access_consent"]
+)
 def test_an_action_without_permission_is_refused(name: str) -> None:
     rest = [p for p in gtm.permissions() if p["instance"]["key"]["publicId"] != name]
     assert len(rest) == len(gtm.permissions()) - 1
@@ -448,7 +525,9 @@ def test_an_action_without_permission_is_refused(name: str) -> None:
 
 
 def test_a_global_without_permission_is_refused() -> None:
-    rest = json.loads(json.dumps(gtm.permissions()).replace('"hardlink.track"', '"hardlink.other"'))
+    rest = json.loads(
+        json.dumps(gtm.permissions()).replace('"hardlink.track"', '"hardlink.other"')
+    )
     with pytest.raises(
         AssertionError, match=r"not permitted: access_globals execute hardlink.track"
     ):

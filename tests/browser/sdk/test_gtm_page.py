@@ -41,9 +41,7 @@ def page_of(shop: Shop, *steps: Step) -> str:
         f"{{path: {json.dumps(path.split('.'))}, args: {json.dumps(args)}, resolve() {{}}, reject: result}}"
         for path, *args in found.queued
     ]
-    text = (
-        f"const result = error => {{ throw error }}; window.hardlink = {{q: [{', '.join(queue)}]}}"
-    )
+    text = f"const result = error => {{ throw error }}; window.hardlink = {{q: [{', '.join(queue)}]}}"
     body = f"<script>{text}</script><script async src={json.dumps(script)}></script>"
     return shop.raw_page(body.replace(SECURE, shop.url))
 
@@ -70,7 +68,10 @@ def test_the_sdk_makes_the_calls_of_the_tags(
     )
     open_page(device, url)
     wanted = {"first", "view"}
-    wait_until(lambda: {e["type"] for e in shop.events("registered", customer)} & wanted, wanted)
+    wait_until(
+        lambda: {e["type"] for e in shop.events("registered", customer)} & wanted,
+        wanted,
+    )
     view = next(e for e in shop.events("registered", customer) if e["type"] == "view")
     assert view["properties"]["target"] == {"product": "123"}
     assert view["properties"]["metadata"] == {"price": 1999}
@@ -78,11 +79,14 @@ def test_the_sdk_makes_the_calls_of_the_tags(
     assert found["segments"] == ["vip"]
     assert found["traits"] == {"age": "45"}
     wait_until(
-        lambda: shop.customer("registered", customer)["attributes"].get("first_name"), "Gordon"
+        lambda: shop.customer("registered", customer)["attributes"].get("first_name"),
+        "Gordon",
     )
 
 
-def test_a_session_id_of_the_shop_is_used(shop: Shop, device: BrowserContext, start: Step) -> None:
+def test_a_session_id_of_the_shop_is_used(
+    shop: Shop, device: BrowserContext, start: Step
+) -> None:
     own = fresh("s")
     url = page_of(shop, start, tag("event", eventType="view", sessionId=own))
     assert session(open_page(device, url)) == own

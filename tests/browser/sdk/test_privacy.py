@@ -44,7 +44,10 @@ def test_before_consent_nothing_is_stored_and_nothing_is_sent(
 ) -> None:
     traffic = shop.record_traffic(device)
     page = open_page(
-        device, shop.page(consent="required", storage=storage, customer="g", track={"visits": True})
+        device,
+        shop.page(
+            consent="required", storage=storage, customer="g", track={"visits": True}
+        ),
     )
     start_script(page, "window.result = hardlink.track('held'); hardlink.flush()")
     page.wait_for_timeout(300)
@@ -55,7 +58,9 @@ def test_before_consent_nothing_is_stored_and_nothing_is_sent(
     assert traffic.calls == []
 
 
-def test_calls_before_consent_are_sent_after_it(shop: Shop, device: BrowserContext) -> None:
+def test_calls_before_consent_are_sent_after_it(
+    shop: Shop, device: BrowserContext
+) -> None:
     traffic = shop.record_traffic(device)
     page = open_page(device, shop.page(consent="required", track={"visits": True}))
     start_script(page, "window.result = hardlink.track('held')")
@@ -72,7 +77,9 @@ def test_calls_before_consent_are_sent_after_it(shop: Shop, device: BrowserConte
     assert shop.session_types(before) == ["page_visit", "held", "page_visit"]
 
 
-def test_calls_before_an_opt_out_are_discarded(shop: Shop, device: BrowserContext) -> None:
+def test_calls_before_an_opt_out_are_discarded(
+    shop: Shop, device: BrowserContext
+) -> None:
     traffic = shop.record_traffic(device)
     page = open_page(device, shop.page(consent="required"))
     start_script(page, "window.result = hardlink.track('held')")
@@ -82,7 +89,9 @@ def test_calls_before_an_opt_out_are_discarded(shop: Shop, device: BrowserContex
     assert traffic.calls == []  # the service does not know this visitor
 
 
-def test_an_opt_out_empties_the_queue_and_is_sent(shop: Shop, device: BrowserContext) -> None:
+def test_an_opt_out_empties_the_queue_and_is_sent(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page(batch=60_000))
     call(page, "hardlink.track('before', {}, null, null, true)")
     call(page, "hardlink.flush()")
@@ -115,7 +124,9 @@ def test_an_offline_opt_out_is_sent_later(shop: Shop, device: BrowserContext) ->
 
 
 @pytest.mark.parametrize("how", ["twice", "with another tab open"])
-def test_an_opt_out_is_sent_even_if_repeated(shop: Shop, device: BrowserContext, how: str) -> None:
+def test_an_opt_out_is_sent_even_if_repeated(
+    shop: Shop, device: BrowserContext, how: str
+) -> None:
     url = shop.page(retry=60_000)
     page, other = open_page(device, url), open_page(device, url)
     call(page, "hardlink.track('before')")
@@ -134,11 +145,14 @@ def test_an_opt_out_is_sent_even_if_repeated(shop: Shop, device: BrowserContext,
     assert shop.client.track(before, "later").json["results"][0]["status"] == "dropped"
 
 
-def test_an_opt_out_raises_no_unhandled_rejection(shop: Shop, device: BrowserContext) -> None:
+def test_an_opt_out_raises_no_unhandled_rejection(
+    shop: Shop, device: BrowserContext
+) -> None:
     """The calls that the SDK made itself are rejected, and the page has no handler for them."""
     page = open_page(device, shop.page(consent="required", storage="server"))
     start_script(
-        page, "addEventListener('unhandledrejection', event => window.hit = event.reason.message)"
+        page,
+        "addEventListener('unhandledrejection', event => window.hit = event.reason.message)",
     )
     call(page, "hardlink.optOut()")
     page.wait_for_timeout(100)
@@ -153,12 +167,16 @@ def test_a_deleted_choice_is_not_an_opt_out_in_other_tabs(
     call(one, "hardlink.optIn()")
     start_script(other, "window.result = hardlink.track('a')")
     one.evaluate("localStorage.removeItem('hardlink.consent')")
-    wait_in_browser(other, lambda: "hardlink.consent" in local_storage(other), wanted=False)
+    wait_in_browser(
+        other, lambda: "hardlink.consent" in local_storage(other), wanted=False
+    )
     start_script(other, "hardlink.flush()")
     assert call(other, "result")["ok"]["status"] == "stored"
 
 
-def test_opting_in_again_starts_a_new_session(shop: Shop, device: BrowserContext) -> None:
+def test_opting_in_again_starts_a_new_session(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page())
     call(page, "hardlink.track('before')")
     before = session(page)
@@ -201,7 +219,9 @@ def test_signals_of_the_browser_count_only_if_enabled(
         assert call(page, "hardlink.track('a')")["error"]["code"] == "opted_out"
         assert is_nothing_stored(page, device)
         assert traffic.calls == []
-        call(page, "hardlink.optIn()")  # an explicit choice takes precedence over the signal
+        call(
+            page, "hardlink.optIn()"
+        )  # an explicit choice takes precedence over the signal
         assert call(page, "hardlink.track('b')")["ok"]["status"] == "stored"
     with browser.new_context() as device:
         device.add_init_script(SIGNALS[signal])
@@ -230,8 +250,12 @@ def test_a_session_in_a_cookie_of_the_page(shop: Shop, device: BrowserContext) -
     assert session(page) != before  # a deleted cookie is not restored
 
 
-@pytest.mark.parametrize("value", ["%E0%A4", "garbage", "", ".", "9999999999999999.mine", "1."])
-def test_an_invalid_cookie_is_replaced(shop: Shop, device: BrowserContext, value: str) -> None:
+@pytest.mark.parametrize(
+    "value", ["%E0%A4", "garbage", "", ".", "9999999999999999.mine", "1."]
+)
+def test_an_invalid_cookie_is_replaced(
+    shop: Shop, device: BrowserContext, value: str
+) -> None:
     site = shop.site.origin
     device.add_cookies([{"name": "hardlink_session", "value": value, "url": site}])
     page = open_page(device, shop.page(storage="cookie"))
@@ -252,12 +276,18 @@ def test_a_session_expires_after_13_months(shop: Shop, device: BrowserContext) -
         assert (session(page) == before) is same
 
 
-def test_a_session_in_a_cookie_that_the_service_sets(shop: Shop, device: BrowserContext) -> None:
+def test_a_session_in_a_cookie_that_the_service_sets(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page(storage="server"))
     call(page, "hardlink.track('a')")
     before = session(page)
     (cookie,) = cookies(device)
-    assert (cookie["value"], cookie["httpOnly"], cookie["secure"]) == (before, True, True)
+    assert (cookie["value"], cookie["httpOnly"], cookie["secure"]) == (
+        before,
+        True,
+        True,
+    )
     assert cookie["expires"] - page.evaluate("Date.now() / 1000") == pytest.approx(
         MONTHS_13, abs=60
     )

@@ -55,11 +55,15 @@ def test_a_second_script_adds_adapters_to_the_first(
     assert page.evaluate("hardlink === first")
     result = call(page, "hardlink.xo.send({action: 'view', target: {product: '1'}})")
     assert result["ok"]["status"] == "stored"
-    assert call(page, "hardlink.tracardi.track('a')")["ok"]["session"]["id"] == session(page)
+    assert call(page, "hardlink.tracardi.track('a')")["ok"]["session"]["id"] == session(
+        page
+    )
     assert traffic.types() == ["session_ping", "page_visit", "view", "a"]
 
 
-def test_it_adds_only_two_globals_to_the_page(shop: Shop, device: BrowserContext) -> None:
+def test_it_adds_only_two_globals_to_the_page(
+    shop: Shop, device: BrowserContext
+) -> None:
     """Neither does one adapter see the variables of another, though all are in one file."""
     page = device.new_page()
     page.goto(shop.raw_page(""))
@@ -73,7 +77,11 @@ def test_it_adds_only_two_globals_to_the_page(shop: Shop, device: BrowserContext
 def test_a_page_works_without_the_script(shop: Shop, device: BrowserContext) -> None:
     device.route("**/sdk.js*", lambda route: route.abort())
     page = device.new_page()
-    page.goto(shop.page("hardlink.track('a').then(() => window.result = 1); window.went = true"))
+    page.goto(
+        shop.page(
+            "hardlink.track('a').then(() => window.result = 1); window.went = true"
+        )
+    )
     assert page.evaluate("[went, typeof hardlink.xo.send, window.result]") == [
         True,
         "function",
@@ -95,7 +103,9 @@ def test_the_stub_survives_being_printed_serialized_and_awaited(
     assert page.evaluate("same")
 
 
-def test_nothing_is_sent_before_it_is_started(shop: Shop, device: BrowserContext) -> None:
+def test_nothing_is_sent_before_it_is_started(
+    shop: Shop, device: BrowserContext
+) -> None:
     """Not even an earlier opt-out that is still queued: the service's URL is not known yet."""
     page = open_page(device, shop.page())
     call(page, "hardlink.track('before')")
@@ -106,20 +116,29 @@ def test_nothing_is_sent_before_it_is_started(shop: Shop, device: BrowserContext
     device.set_offline(False)
     posted: list[str] = []
     device.on(
-        "request", lambda request: posted.append(request.url) if request.method == "POST" else None
+        "request",
+        lambda request: (
+            posted.append(request.url) if request.method == "POST" else None
+        ),
     )
     page.goto(shop.raw_page(f'<script src="{shop.url}/sdk.js"></script>'))
     call(page, "hardlink.flush()")
     assert posted == []
     page = open_page(device, shop.page())
-    wait_until(lambda: shop.client.track(before, "x").json["results"][0]["status"], "dropped")
+    wait_until(
+        lambda: shop.client.track(before, "x").json["results"][0]["status"], "dropped"
+    )
 
 
-def test_an_opt_out_before_the_start_is_sent_after_it(shop: Shop, device: BrowserContext) -> None:
+def test_an_opt_out_before_the_start_is_sent_after_it(
+    shop: Shop, device: BrowserContext
+) -> None:
     page = open_page(device, shop.page())
     call(page, "hardlink.track('before')")
     before = session(page)
     page.goto(shop.raw_page(f'<script src="{shop.url}/sdk.js"></script>'))
     start_script(page, "hardlink.optOut()")
     open_page(device, shop.page())
-    wait_until(lambda: shop.client.track(before, "x").json["results"][0]["status"], "dropped")
+    wait_until(
+        lambda: shop.client.track(before, "x").json["results"][0]["status"], "dropped"
+    )

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
 
-def test_two_devices_of_one_customer(shop: Shop, device: BrowserContext, browser: Browser) -> None:
+def test_two_devices_of_one_customer(
+    shop: Shop, device: BrowserContext, browser: Browser
+) -> None:
     gordon = fresh("gordon")
     home = shop.page()
     phone = open_page(device, home)
@@ -42,7 +44,9 @@ def test_two_devices_of_one_customer(shop: Shop, device: BrowserContext, browser
     assert len(found["sessions"]) == 2
 
 
-def test_logging_out_leaves_the_next_visitor_unknown(shop: Shop, device: BrowserContext) -> None:
+def test_logging_out_leaves_the_next_visitor_unknown(
+    shop: Shop, device: BrowserContext
+) -> None:
     gordon, barney = fresh("gordon"), fresh("barney")
     page = open_page(device, shop.page())
     page.evaluate("hardlink.track('before')")
@@ -93,7 +97,9 @@ def test_the_session_and_the_profile_survive_a_page_load(
     assert shop.session_types(before[0]) == ["one", "two"]
 
 
-def test_the_profile_of_an_erased_visitor_is_forgotten(shop: Shop, device: BrowserContext) -> None:
+def test_the_profile_of_an_erased_visitor_is_forgotten(
+    shop: Shop, device: BrowserContext
+) -> None:
     """An event from before the erasure is dropped, and the answer names no profile."""
     page = open_page(device, shop.page(adapters="tracardi"))
     call(page, "hardlink.track('one')")

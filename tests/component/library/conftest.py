@@ -8,7 +8,14 @@ import pytest
 
 from hardlink.storage.store import Store
 from tests.support.engines import tables
-from tests.support.engines.tables import EVERYWHERE, LOCAL, MEMORY, MOTO, Clients, Engine
+from tests.support.engines.tables import (
+    EVERYWHERE,
+    LOCAL,
+    MEMORY,
+    MOTO,
+    Clients,
+    Engine,
+)
 from tests.support.memory_store import MemoryStore
 from tests.support.world import World, in_memory
 
@@ -36,13 +43,17 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture(params=EVERYWHERE)
 def world(request: pytest.FixtureRequest) -> World:
     """A whole Hardlink in memory, and on either engine."""
-    return in_memory() if request.param == MEMORY else _on(request, request.param).world()
+    return (
+        in_memory() if request.param == MEMORY else _on(request, request.param).world()
+    )
 
 
 @pytest.fixture(params=EVERYWHERE)
 def store(request: pytest.FixtureRequest) -> Store:
     """Every store that keeps the contract."""
-    return MemoryStore() if request.param == MEMORY else _on(request, request.param).store
+    return (
+        MemoryStore() if request.param == MEMORY else _on(request, request.param).store
+    )
 
 
 def _on(request: pytest.FixtureRequest, kind: str) -> Engine:

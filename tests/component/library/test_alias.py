@@ -16,7 +16,9 @@ def alias(world: World, session: str | None, source: str = "move", **ids: str) -
 
 
 @pytest.mark.parametrize("seen", [True, False])
-def test_a_session_joins_with_all_that_was_done_in_it(world: World, *, seen: bool) -> None:
+def test_a_session_joins_with_all_that_was_done_in_it(
+    world: World, *, seen: bool
+) -> None:
     if seen:
         world.track("made-up", {"type": "view", "id": "1"})
     alias(world, "made-up", registered="gordon")
@@ -26,10 +28,14 @@ def test_a_session_joins_with_all_that_was_done_in_it(world: World, *, seen: boo
 
 
 @pytest.mark.parametrize("source", ["move", "split", "refuse"])
-def test_a_customer_never_becomes_another_and_nothing_changes(world: World, source: str) -> None:
+def test_a_customer_never_becomes_another_and_nothing_changes(
+    world: World, source: str
+) -> None:
     for customer in ("gordon", "alyx"):
         world.track(
-            f"of-{customer}", {"type": "view", "id": customer}, ids={"registered": customer}
+            f"of-{customer}",
+            {"type": "view", "id": customer},
+            ids={"registered": customer},
         )
     world.settle()
     before = world.dumped()
@@ -40,7 +46,9 @@ def test_a_customer_never_becomes_another_and_nothing_changes(world: World, sour
 
 
 @pytest.mark.parametrize(("session", "ids"), [(None, {"registered": "x"}), ("s", {})])
-def test_it_says_which_id_is_whose(world: World, session: str | None, ids: dict[str, str]) -> None:
+def test_it_says_which_id_is_whose(
+    world: World, session: str | None, ids: dict[str, str]
+) -> None:
     with pytest.raises(Invalid) as raised:
         alias(world, session, **ids)
     assert raised.value.field == "session.id"

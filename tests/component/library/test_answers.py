@@ -116,7 +116,9 @@ def test_a_transaction_is_sent_again_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_whoever_on_the_way_says_that_a_server_failed_is_asked_again(status: int) -> None:
+def test_whoever_on_the_way_says_that_a_server_failed_is_asked_again(
+    status: int,
+) -> None:
     """Whatever words it has: a proxy's page is no JSON, and its code is the status."""
     told: Any = {
         "Error": {"Code": str(status), "Message": "<html>"},
@@ -143,7 +145,9 @@ def test_a_failed_condition_counts_even_where_something_else_conflicted(
     assert pauses == []
 
 
-@pytest.mark.parametrize("action", [Put(A, {}), Patch(A, {"n": 1}, Present()), Delete(A)])
+@pytest.mark.parametrize(
+    "action", [Put(A, {}), Patch(A, {"n": 1}, Present()), Delete(A)]
+)
 def test_a_single_write_that_met_a_transaction_is_tried_again(
     action: Put | Patch | Delete,
 ) -> None:
@@ -160,7 +164,9 @@ def test_a_single_write_whose_condition_fails_is_told_so() -> None:
 
 
 @pytest.mark.parametrize("code", THROTTLED)
-def test_throttling_ends_in_busy_after_so_many_tries(code: str, pauses: list[float]) -> None:
+def test_throttling_ends_in_busy_after_so_many_tries(
+    code: str, pauses: list[float]
+) -> None:
     calls: list[Callable[[Tables], object]] = [
         lambda store: store.get([A]),
         lambda store: store.get([A, B]),
@@ -203,12 +209,18 @@ def test_a_transaction_that_is_wrong_is_not_tried_again() -> None:
 def test_what_was_not_read_is_read_again_and_only_that(pauses: list[float]) -> None:
     unread = {"sessions": {"Keys": [{"session": {"S": "shop/s1"}, "item": {"S": "b"}}]}}
     script = Script(
-        {"Responses": {"sessions": [raw(C, n="3"), raw(A, n="1")]}, "UnprocessedKeys": unread},
+        {
+            "Responses": {"sessions": [raw(C, n="3"), raw(A, n="1")]},
+            "UnprocessedKeys": unread,
+        },
         {"Responses": {}, "UnprocessedKeys": unread},
         {"Responses": {"sessions": [raw(B, n="2")]}, "UnprocessedKeys": {}},
     )
     assert script.store.get([A, B, C]) == [{"n": "1"}, {"n": "2"}, {"n": "3"}]
-    assert [request["RequestItems"] for _, request in script.requests[1:]] == [unread, unread]
+    assert [request["RequestItems"] for _, request in script.requests[1:]] == [
+        unread,
+        unread,
+    ]
     assert len(pauses) == 2
 
 
@@ -229,7 +241,10 @@ def test_every_batch_of_keys_is_read_consistently() -> None:
 
 def test_a_page_without_items_is_no_end() -> None:
     script = Script(
-        {"Items": [], "LastEvaluatedKey": {"session": {"S": "shop/s1"}, "item": {"S": "a"}}},
+        {
+            "Items": [],
+            "LastEvaluatedKey": {"session": {"S": "shop/s1"}, "item": {"S": "a"}},
+        },
         {"Items": [raw(B)]},
     )
     assert list(script.store.scan("sessions", "shop/s1", "a", "z")) == [(B, {})]
@@ -293,7 +308,11 @@ def test_a_connection_that_is_lost_once_is_made_again() -> None:
 
 
 def test_an_error_that_nobody_knows_is_raised_as_it_is() -> None:
-    for code in ("ResourceNotFoundException", "AccessDeniedException", "ValidationException"):
+    for code in (
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+        "ValidationException",
+    ):
         script = Script(refusal(code))
         with pytest.raises(ClientError, match=code):
             script.store.write([Put(A, {})])

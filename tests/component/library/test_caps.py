@@ -21,7 +21,9 @@ MOST = 3
 def capped(world: World, *, links: int = 100, profiles: int = 10_000) -> World:
     """The same world with these caps."""
     project = replace(SOURCES.projects[SPACE], profiles_a_customer=profiles)
-    of = {name: replace(one, links_a_day=links) for name, one in SOURCES.sources.items()}
+    of = {
+        name: replace(one, links_a_day=links) for name, one in SOURCES.sources.items()
+    }
     return replace(world, sources=Sources({SPACE: project}, of))
 
 
@@ -59,7 +61,10 @@ def test_what_an_event_says_counts_as_well() -> None:
     world = capped(in_memory(), links=MOST)
     for number in range(MOST):
         world.track("s1", ids={"registered": f"c{number}"})
-    assert refused(lambda: world.track("s1", ids={"registered": "x"})) == "too_many_links_a_day"
+    assert (
+        refused(lambda: world.track("s1", ids={"registered": "x"}))
+        == "too_many_links_a_day"
+    )
     assert len(world.session_events("s1")) == MOST
 
 
@@ -68,7 +73,10 @@ def test_a_link_that_is_taken_back_is_counted_all_the_same() -> None:
     for number in range(MOST):
         world.identify("s1", ids={"registered": f"c{number}"})
         world.unlink("s1")
-    assert refused(lambda: world.identify("s1", ids={"registered": "x"})) == "too_many_links_a_day"
+    assert (
+        refused(lambda: world.identify("s1", ids={"registered": "x"}))
+        == "too_many_links_a_day"
+    )
 
 
 def test_the_orders_of_the_shop_itself_are_not_counted() -> None:
@@ -97,7 +105,9 @@ def test_a_customer_has_so_many_profiles(engine: Engine) -> None:
         assert refused(call) == "too_many_profiles"
         assert world.dumped() == before  # no session is left behind either
     assert metrics.take_metrics().counts["profiles_capped"] == MOST
-    world.identify("s1", ids={"registered": "gordon"}, properties={"a": 1})  # one of them
+    world.identify(
+        "s1", ids={"registered": "gordon"}, properties={"a": 1}
+    )  # one of them
     world.update(None, ids={"registered": "gordon"}, properties={"b": 1})
     world.identify("new", ids={"registered": "barney"})
     assert refused(lambda: world.identify("new", ids={"registered": "gordon"})) == (
@@ -111,7 +121,10 @@ def test_a_customer_known_by_an_address_alone_has_so_many_too() -> None:
     for number in range(MOST):
         world.identify(f"s{number}", ids={"email": "g@x.com"})
     world.drain()
-    assert refused(lambda: world.identify("new", ids={"email": "g@x.com"})) == "too_many_profiles"
+    assert (
+        refused(lambda: world.identify("new", ids={"email": "g@x.com"}))
+        == "too_many_profiles"
+    )
 
 
 def test_a_profile_that_goes_leaves_room_for_another() -> None:
@@ -129,7 +142,9 @@ def test_what_the_shop_itself_tells_of_a_full_customer_is_kept() -> None:
     assert [event["type"] for event in world.events("gordon")][:1] == ["conversion"]
 
 
-def test_only_who_joins_a_customer_that_is_there_counts_its_profiles(engine: Engine) -> None:
+def test_only_who_joins_a_customer_that_is_there_counts_its_profiles(
+    engine: Engine,
+) -> None:
     """A steady call, a first customer and a call that says what is so cost what they cost."""
     world = engine.world()
     with engine.counted() as found:

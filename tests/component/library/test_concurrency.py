@@ -42,13 +42,19 @@ def all_at_once(call: Callable[[int], _T], threads: int = THREADS) -> list[_T]:
         return list(pool.map(run, range(threads)))
 
 
-def _tracking(world: World, session: str, *events: dict[str, str]) -> Callable[[int], Answer]:
+def _tracking(
+    world: World, session: str, *events: dict[str, str]
+) -> Callable[[int], Answer]:
     """Calls that all send these events, or one of their own each."""
-    return lambda n: world.track(session, *(events or [{"type": "view", "id": f"e{n}"}]))
+    return lambda n: world.track(
+        session, *(events or [{"type": "view", "id": f"e{n}"}])
+    )
 
 
 @pytest.mark.parametrize("events", [1, 3])
-def test_one_event_sent_by_many_at_once_is_stored_once(local: Engine, events: int) -> None:
+def test_one_event_sent_by_many_at_once_is_stored_once(
+    local: Engine, events: int
+) -> None:
     world = local.world()
     world.track("s1")
     for round_ in range(5):
@@ -72,7 +78,11 @@ def test_one_session_opened_by_many_at_once_has_one_profile(local: Engine) -> No
         assert len({answer["profile"]["id"] for answer in answers}) == 1
         assert {answer["results"][0]["status"] for answer in answers} == {"stored"}
         assert len(world.session_events(session)) == THREADS
-    heads = [key for key in local.dump() if key.item == HEAD and f"/{PROFILE}=" in key.partition]
+    heads = [
+        key
+        for key in local.dump()
+        if key.item == HEAD and f"/{PROFILE}=" in key.partition
+    ]
     assert len(heads) == 5
     world.settle()
 
@@ -80,16 +90,26 @@ def test_one_session_opened_by_many_at_once_has_one_profile(local: Engine) -> No
 def test_one_visitor_identified_by_many_at_once_is_linked_once(local: Engine) -> None:
     world = local.world()
     profile = world.track("s1")["profile"]["id"]
-    all_at_once(lambda _: world.identify("s1", ids={"registered": "gordon", "email": "g@x.com"}))
-    links = [key for key in local.dump() if key.item.startswith("l/") and profile in key.partition]
+    all_at_once(
+        lambda _: world.identify("s1", ids={"registered": "gordon", "email": "g@x.com"})
+    )
+    links = [
+        key
+        for key in local.dump()
+        if key.item.startswith("l/") and profile in key.partition
+    ]
     assert len(links) == 1
     world.settle()
 
 
-def test_one_visitor_identified_as_many_at_once_ends_with_one_of_them(local: Engine) -> None:
+def test_one_visitor_identified_as_many_at_once_ends_with_one_of_them(
+    local: Engine,
+) -> None:
     world = local.world()
     world.track("s1", {"type": "view", "id": "a"})
-    all_at_once(lambda number: world.identify("s1", ids={"registered": f"customer-{number}"}))
+    all_at_once(
+        lambda number: world.identify("s1", ids={"registered": f"customer-{number}"})
+    )
     world.settle()
     owners = [n for n in range(THREADS) if world.sessions(f"customer-{n}")]
     assert len(owners) == 1
@@ -101,7 +121,9 @@ def test_values_said_by_many_at_once_are_all_kept(local: Engine) -> None:
     world.identify("s1", ids={"registered": "gordon"})
     all_at_once(lambda number: world.update("s1", properties={f"a{number}": number}))
     world.settle()
-    assert world.customer("gordon")["attributes"] == {f"a{n}": n for n in range(THREADS)}
+    assert world.customer("gordon")["attributes"] == {
+        f"a{n}": n for n in range(THREADS)
+    }
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -133,7 +155,14 @@ class _Crowd:
 
     def live(self, thread: int) -> None:
         random = Random(self.seed * 100 + thread)
-        calls = [self._track, self._track, self._identify, self._identify, self._update, self._undo]
+        calls = [
+            self._track,
+            self._track,
+            self._identify,
+            self._identify,
+            self._update,
+            self._undo,
+        ]
         for number in range(CALLS):
             random.choice(calls)(random, random.choice(SESSIONS), f"{thread}-{number}")
 
@@ -162,7 +191,9 @@ class _Crowd:
             **_one_of(random, "loyalty", ("L1", "L2"), 0.15),
         } or {"order": f"order-{random.randrange(3)}"}
         with suppress(Refused, Busy):
-            self.world.identify(session, random.choice(POLICIES), ids=ids, properties={name: 1})
+            self.world.identify(
+                session, random.choice(POLICIES), ids=ids, properties={name: 1}
+            )
 
     def _update(self, random: Random, session: str, name: str) -> None:
         with suppress(Busy):
@@ -196,7 +227,9 @@ class _Associating:
     def _tell(self) -> None:
         while not self._over.is_set():
             records = list(self._world.taken())
-            records += self._random.choices(records, k=len(records) // 2) if records else []
+            records += (
+                self._random.choices(records, k=len(records) // 2) if records else []
+            )
             self._random.shuffle(records)
             for record in records:
                 self._waiting.put(record)
@@ -217,17 +250,23 @@ class _Associating:
         return True
 
 
-def _one_of(random: Random, type_: str, values: tuple[str, ...], chance: float) -> dict[str, str]:
+def _one_of(
+    random: Random, type_: str, values: tuple[str, ...], chance: float
+) -> dict[str, str]:
     return {type_: random.choice(values)} if random.random() < chance else {}
 
 
 def _every_event_that_was_answered_stored_is_there_once(
     crowd: _Crowd, dump: invariants.Dump
 ) -> None:
-    there = Counter(key.item.split("/", 2)[2] for key in dump if key.item.startswith("e/"))
+    there = Counter(
+        key.item.split("/", 2)[2] for key in dump if key.item.startswith("e/")
+    )
     assert set(there.values()) == {1}
     assert there.keys() >= set(crowd.stored)
-    first = {id_ for id_ in there if id_.startswith("made-")}  # of the calls before the crowd
+    first = {
+        id_ for id_ in there if id_.startswith("made-")
+    }  # of the calls before the crowd
     assert there.keys() - first - set(crowd.unclear) <= set(crowd.stored)
 
 
@@ -236,11 +275,17 @@ def _readers_see_what_the_links_say(world: World, dump: invariants.Dump) -> None
         if whose.type == PROFILE:
             assert world.session(expected[0][2])["customer"] is None
         record = items.decode_record(dump.get(keys.node_head(SPACE, whose)))
-        if record.state.owner is None:  # else a look-up by this name finds its newer owner
-            assert world.timeline(whose.value, whose.type) == [id_ for _, id_, _ in expected]
+        if (
+            record.state.owner is None
+        ):  # else a look-up by this name finds its newer owner
+            assert world.timeline(whose.value, whose.type) == [
+                id_ for _, id_, _ in expected
+            ]
 
 
-def _what_is_delivered_again_changes_nothing(world: World, local: Engine, random: Random) -> None:
+def _what_is_delivered_again_changes_nothing(
+    world: World, local: Engine, random: Random
+) -> None:
     before = local.dump()
     records = [(key.table, key.partition) for key in before if key.item == HEAD]
     random.shuffle(records)

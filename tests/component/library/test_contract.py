@@ -42,7 +42,9 @@ def names(store: Store, first: str, last: str, **how: bool | int) -> list[str]:
 # -- get ----------------------------------------------------------------------------------------------------------
 
 
-def test_get_answers_in_the_order_asked_for_and_none_for_what_is_missing(store: Store) -> None:
+def test_get_answers_in_the_order_asked_for_and_none_for_what_is_missing(
+    store: Store,
+) -> None:
     for item in "abc":
         store.write([Put(key(item), {"name": item})])
     found = store.get([key("c"), key("nobody"), key("a"), key("c")])
@@ -90,7 +92,11 @@ def test_scan_orders_by_bytes_of_utf_8_not_by_utf_16(store: Store) -> None:
 
 
 def test_scan_stays_in_its_partition_and_its_table(store: Store) -> None:
-    elsewhere = [key("a", "shop/s10"), key("a", "other/s1"), Key("customers", HERE, "a")]
+    elsewhere = [
+        key("a", "shop/s10"),
+        key("a", "other/s1"),
+        Key("customers", HERE, "a"),
+    ]
     for place in elsewhere:
         store.write([Put(place, {"where": str(place)})])
     assert names(store, "a", "z") == []
@@ -104,12 +110,16 @@ def test_scan_answers_the_same_whatever_its_pages(
     store: Store, page: int, *, newest_first: bool
 ) -> None:
     store.insert([(key(item), {"is": item}) for item in "abcdefg"])
-    found = list(store.scan("sessions", HERE, "a", "g", newest_first=newest_first, page=page))
+    found = list(
+        store.scan("sessions", HERE, "a", "g", newest_first=newest_first, page=page)
+    )
     expected = sorted("abcdefg", reverse=newest_first)
     assert found == [(key(item), {"is": item}) for item in expected]
 
 
-def test_scan_reads_on_behind_what_was_deleted_and_sees_what_was_written(store: Store) -> None:
+def test_scan_reads_on_behind_what_was_deleted_and_sees_what_was_written(
+    store: Store,
+) -> None:
     store.insert([(key(item), {}) for item in "abd"])
     found = store.scan("sessions", HERE, "a", "z", page=2)
     assert next(found)[0].item == "a"
@@ -124,7 +134,9 @@ def test_scan_reads_beyond_a_megabyte(store: Store) -> None:
     for number in range(8):
         store.write([Put(key(f"{number}"), {"text": text})])
     assert names(store, "0", "9") == [str(number) for number in range(8)]
-    assert names(store, "0", "9", newest_first=True) == [str(n) for n in reversed(range(8))]
+    assert names(store, "0", "9", newest_first=True) == [
+        str(n) for n in reversed(range(8))
+    ]
 
 
 def test_scan_reads_nothing_until_it_is_asked(store: Store) -> None:
@@ -144,7 +156,13 @@ def everywhere(store: Store, partitions: str, *kinds: str) -> list[tuple[str, st
 def test_scan_all_answers_the_kinds_asked_for_of_every_partition_that_begins_so(
     store: Store,
 ) -> None:
-    store.insert([(key(item, p), {}) for p in ("shop/a", "shop/b") for item in ("#", "m/1", "l/1")])
+    store.insert(
+        [
+            (key(item, p), {})
+            for p in ("shop/a", "shop/b")
+            for item in ("#", "m/1", "l/1")
+        ]
+    )
     store.write([Put(Key("customers", "shop/a", "#"), {"in": "customers"})])
     both = [("shop/a", "#"), ("shop/a", "m/1"), ("shop/b", "#"), ("shop/b", "m/1")]
     assert everywhere(store, "shop/", "#", "m/") == both
@@ -159,18 +177,27 @@ def test_scan_all_answers_every_item_in_one_part_of_the_table_and_always_in_that
     store.insert([(key("#", "other/1"), {}), (key("m/1", "shop/1"), {})])
 
     def parts() -> list[list[str]]:
-        found = [store.scan_all("sessions", "", ["#"], Part(number, 3)) for number in range(3)]
-        return [[place.partition for page in pages for place, _ in page] for pages in found]
+        found = [
+            store.scan_all("sessions", "", ["#"], Part(number, 3))
+            for number in range(3)
+        ]
+        return [
+            [place.partition for page in pages for place, _ in page] for pages in found
+        ]
 
     every = sorted(partition for part in parts() for partition in part)
     assert every == sorted(["other/1", *(f"shop/{n}" for n in range(40))])
     assert parts() == parts()
 
 
-def test_scan_all_answers_nothing_of_a_project_whose_name_begins_alike(store: Store) -> None:
+def test_scan_all_answers_nothing_of_a_project_whose_name_begins_alike(
+    store: Store,
+) -> None:
     for partition in ("shop/a", "shop-2/a", "sho/a", "shopx", "other/shop/a"):
         store.write([Put(key("#", partition), {"is": partition})])
-    (found,) = (row for page in store.scan_all("sessions", "shop/", ["#"]) for row in page)
+    (found,) = (
+        row for page in store.scan_all("sessions", "shop/", ["#"]) for row in page
+    )
     assert found == (key("#", "shop/a"), {"is": "shop/a"})
 
 
@@ -184,7 +211,9 @@ def test_scan_all_reads_beyond_a_megabyte_and_past_pages_of_which_it_wants_nothi
     assert everywhere(store, "shop/", "#") == [("shop/1", "#"), ("shop/8", "#")]
 
 
-def test_scan_all_answers_empty_pages_too_so_that_its_reader_may_stop(store: Store) -> None:
+def test_scan_all_answers_empty_pages_too_so_that_its_reader_may_stop(
+    store: Store,
+) -> None:
     for number in range(10):
         store.write([Put(key("#", f"other/{number}"), {"text": "x" * 300_000})])
     pages = list(store.scan_all("sessions", "shop/", ["#"]))
@@ -247,7 +276,10 @@ def test_every_action_is_carried_out_exactly_when_its_condition_holds(
         where, beside = key(f"{number}"), key(f"beside {number}")
         if before is not None:
             store.write([Put(where, before)])
-        actions = [ACTIONS[kind](where, when), *([Put(beside, {"n": 1})] if together else [])]
+        actions = [
+            ACTIONS[kind](where, when),
+            *([Put(beside, {"n": 1})] if together else []),
+        ]
         told = f"{kind} {when} on {before}"
         assert _carried_out(store, actions) is holds, told
         assert store.get([where]) == [_expected(kind, before, holds=holds)], told
@@ -279,7 +311,13 @@ def test_put_replaces_an_item_whole(store: Store) -> None:
 
 def test_patch_sets_and_removes_and_leaves_the_rest(store: Store) -> None:
     store.write([Put(key("a"), {"kept": 1, "changed": 1, "removed": 1})])
-    store.write([Patch(key("a"), {"changed": 2, "new": ""}, Present(), remove=("removed", "no"))])
+    store.write(
+        [
+            Patch(
+                key("a"), {"changed": 2, "new": ""}, Present(), remove=("removed", "no")
+            )
+        ]
+    )
     assert store.get([key("a")]) == [{"kept": 1, "changed": 2, "new": ""}]
     store.write([Patch(key("a"), {}, Present(), remove=("new",))])
     assert store.get([key("a")]) == [{"kept": 1, "changed": 2}]
@@ -293,11 +331,22 @@ def test_patch_may_set_and_remove_what_its_condition_reads(store: Store) -> None
     assert store.get([key("a")]) == [{"latest": 9}]
 
 
-def test_patch_takes_attributes_named_like_words_of_the_query_language(store: Store) -> None:
-    words: Item = {"values": "v", "link": "l", "created": 1, "source": "s", "a.b": 1, "a-b": 2}
+def test_patch_takes_attributes_named_like_words_of_the_query_language(
+    store: Store,
+) -> None:
+    words: Item = {
+        "values": "v",
+        "link": "l",
+        "created": 1,
+        "source": "s",
+        "a.b": 1,
+        "a-b": 2,
+    }
     store.write([Patch(key("a"), words, Absent())])
     store.write([Patch(key("a"), {"name": "n"}, Present(), remove=("values", "a.b"))])
-    left = {name: value for name, value in words.items() if name not in ("values", "a.b")}
+    left = {
+        name: value for name, value in words.items() if name not in ("values", "a.b")
+    }
     assert store.get([key("a")]) == [{**left, "name": "n"}]
 
 
@@ -368,7 +417,13 @@ def test_a_transaction_with_two_actions_on_one_item_is_an_error(store: Store) ->
         Put(key(""), {}),
         Put(key("a", ""), {}),
     ],
-    ids=["item over 400 KB", "long sort key", "long partition key", "no sort key", "no partition"],
+    ids=[
+        "item over 400 KB",
+        "long sort key",
+        "long partition key",
+        "no sort key",
+        "no partition",
+    ],
 )
 def test_what_dynamodb_can_not_hold_is_an_error_not_a_failed_condition(
     store: Store, action: Put
@@ -394,7 +449,9 @@ def test_insert_of_nothing_is_nothing(store: Store) -> None:
 def test_insert_of_many_says_of_each_whether_it_was_added(store: Store) -> None:
     there = [3, 24, 25, 26, 59]
     store.insert([(key(f"{number:02d}"), {"first": number}) for number in there])
-    added = store.insert([(key(f"{number:02d}"), {"second": number}) for number in range(60)])
+    added = store.insert(
+        [(key(f"{number:02d}"), {"second": number}) for number in range(60)]
+    )
     assert added == [number not in there for number in range(60)]
     found = [item for _, item in store.scan("sessions", HERE, "00", "99")]
     kept = [{"first" if number in there else "second": number} for number in range(60)]
@@ -402,14 +459,20 @@ def test_insert_of_many_says_of_each_whether_it_was_added(store: Store) -> None:
 
 
 def test_insert_sent_again_adds_nothing(store: Store) -> None:
-    items: list[tuple[Key, Item]] = [(key(f"{number}"), {"n": number}) for number in range(30)]
+    items: list[tuple[Key, Item]] = [
+        (key(f"{number}"), {"n": number}) for number in range(30)
+    ]
     assert store.insert(items) == [True] * 30
     assert store.insert(items) == [False] * 30
     assert store.insert(items[::-1]) == [False] * 30
 
 
-def test_insert_of_one_item_twice_in_different_batches_keeps_the_first(store: Store) -> None:
-    items: list[tuple[Key, Item]] = [(key(f"{number:02d}"), {"n": number}) for number in range(25)]
+def test_insert_of_one_item_twice_in_different_batches_keeps_the_first(
+    store: Store,
+) -> None:
+    items: list[tuple[Key, Item]] = [
+        (key(f"{number:02d}"), {"n": number}) for number in range(25)
+    ]
     again: list[tuple[Key, Item]] = [(key("07"), {"n": 99}), (key("new"), {"n": 100})]
     assert store.insert([*items, *again]) == [*[True] * 25, False, True]
     assert store.get([key("07")]) == [{"n": 7}]
@@ -454,7 +517,9 @@ VALUES: list[Attribute] = [
 
 
 @pytest.mark.parametrize("way", ["put", "patch", "insert one", "insert many"])
-def test_values_come_back_as_they_were_and_of_their_type(store: Store, way: str) -> None:
+def test_values_come_back_as_they_were_and_of_their_type(
+    store: Store, way: str
+) -> None:
     item: Item = {f"a{number}": value for number, value in enumerate(VALUES)}
     match way:
         case "put":
@@ -465,7 +530,10 @@ def test_values_come_back_as_they_were_and_of_their_type(store: Store, way: str)
             store.insert([(key("x"), item)])
         case _:
             store.insert([(key("x"), item), (key("y"), item)])
-    for found in (store.get([key("x")])[0], next(store.scan("sessions", HERE, "x", "x"))[1]):
+    for found in (
+        store.get([key("x")])[0],
+        next(store.scan("sessions", HERE, "x", "x"))[1],
+    ):
         assert found == item
         assert {name: type(value) for name, value in found.items()} == {
             name: type(value) for name, value in item.items()

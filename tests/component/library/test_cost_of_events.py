@@ -12,7 +12,10 @@ def test_a_short_run_counts_what_calls_consume(dynamodb_local_endpoint: str) -> 
     costs = cost.measure_cost(2, dynamodb_local_endpoint)
     single, batch = costs.steady["single"], costs.steady["batches of 10"]
     assert (single.events, single.api, single.calls) == (2, 2, 2)
-    assert (single.reads, single.writes) == (2, 2)  # one consistent read, one write a call
+    assert (single.reads, single.writes) == (
+        2,
+        2,
+    )  # one consistent read, one write a call
     assert (batch.events, batch.reads, batch.writes) == (10, 1, 10)
     assert single.gb_seconds > 0
     assert costs.visit.writes > 3  # a session, its profile, its bound, ...

@@ -17,11 +17,15 @@ def view(id_: str) -> dict[str, str]:
 
 def writes(found: Counter[str]) -> dict[str, int]:
     return {
-        name: count for name, count in found.items() if "Get" not in name and "Query" not in name
+        name: count
+        for name, count in found.items()
+        if "Get" not in name and "Query" not in name
     }
 
 
-def test_a_steady_track_call_is_one_consistent_read_and_one_write(engine: Engine) -> None:
+def test_a_steady_track_call_is_one_consistent_read_and_one_write(
+    engine: Engine,
+) -> None:
     world = engine.world()
     world.track("s1", view("first"))
     world.track("s1", view("raises the bound of the visit, once in half an hour"))
@@ -55,7 +59,9 @@ def test_an_ordinary_update_is_one_write(engine: Engine) -> None:
     assert sum(writes(found).values()) == 1
 
 
-def test_identify_is_one_transaction_and_nothing_when_it_says_what_is_so(engine: Engine) -> None:
+def test_identify_is_one_transaction_and_nothing_when_it_says_what_is_so(
+    engine: Engine,
+) -> None:
     world = engine.world()
     world.track("s1", view("a"))
     for expected in ({"TransactWriteItems": 1}, {}):
@@ -77,7 +83,9 @@ def test_everything_that_decides_is_read_consistently(engine: Engine) -> None:
     assert not found.keys() & {"GetItem", "BatchGetItem", "Query", "Scan"}
 
 
-def test_an_association_costs_the_same_for_ten_events_as_for_a_thousand(moto: Engine) -> None:
+def test_an_association_costs_the_same_for_ten_events_as_for_a_thousand(
+    moto: Engine,
+) -> None:
     few, many = (_requests(moto, "split", events) for events in (10, 1000))
     assert few == many
     assert writes(few)["TransactWriteItems"] >= 4
@@ -110,7 +118,8 @@ def _copy_event(engine: Engine, session: str, events: int) -> None:
     _, item = next(engine.store.scan("sessions", f"{SPACE}/{session}", "e/", "e/~"))
     time, table = int(item["received"]) - HOUR, engine.names["sessions"]
     item_keys = [
-        keys.session_event(SPACE, session, time - number, "copy") for number in range(1, events)
+        keys.session_event(SPACE, session, time - number, "copy")
+        for number in range(1, events)
     ]
     raws = [
         {
@@ -144,7 +153,9 @@ def test_an_identify_of_an_unknown_session_is_one_transaction_and_four_requests_
         "TransactWriteItems": 1,
     }
     with engine.counted() as found:
-        world.identify("s2", ids={"registered": "gordon", "email": "gordon@blackmesa.com"})
+        world.identify(
+            "s2", ids={"registered": "gordon", "email": "gordon@blackmesa.com"}
+        )
     assert writes(found) == {"TransactWriteItems": 1}
     assert sum(found.values()) <= 4
 
@@ -178,7 +189,9 @@ def test_a_first_update_is_one_read_and_one_transaction(engine: Engine) -> None:
     assert found == {"ConsistentGetItem": 1, "TransactWriteItems": 1}
 
 
-def test_a_call_without_a_session_does_not_read_the_one_that_is_made(engine: Engine) -> None:
+def test_a_call_without_a_session_does_not_read_the_one_that_is_made(
+    engine: Engine,
+) -> None:
     world = engine.world()
     with engine.counted() as found:
         world.track(None, view("a"))

@@ -23,7 +23,9 @@ def shop() -> World:
     return in_memory(MemoryStore())
 
 
-def ping(world: World, session: str, *minutes: float, source: str = "split", **more: Any) -> None:
+def ping(
+    world: World, session: str, *minutes: float, source: str = "split", **more: Any
+) -> None:
     for at in minutes:
         time = to_iso(START + round(at * MINUTE))
         one = {"type": "session_ping", "id": f"{session}-{at}", "time": time}
@@ -34,12 +36,16 @@ def now(world: World, minutes: float) -> None:
     world.clock.now = START + round(minutes * MINUTE)
 
 
-def types(world: World, value: str, type_: str = "registered", **query: str) -> list[str]:
+def types(
+    world: World, value: str, type_: str = "registered", **query: str
+) -> list[str]:
     return [event["type"] for event in world.events(value, type_, **query)]
 
 
 def pages(world: World, value: str, limit: int, **query: str) -> list[tuple[str, str]]:
-    return [(e["time"], e["type"]) for e in world.events(value, limit=str(limit), **query)]
+    return [
+        (e["time"], e["type"]) for e in world.events(value, limit=str(limit), **query)
+    ]
 
 
 @pytest.fixture
@@ -54,7 +60,9 @@ def visits(shop: World) -> World:
     ping(shop, "laptop", 11, 13)
     for at in (10.1, 12.2, 41, 300):
         time = to_iso(START + round(at * MINUTE))
-        shop.track("phone", {"type": "view", "id": f"v{at}", "time": time}, source="split")
+        shop.track(
+            "phone", {"type": "view", "id": f"v{at}", "time": time}, source="split"
+        )
     shop.settle()
     return shop
 
@@ -101,12 +109,18 @@ def test_one_type_alone(visits: World, type_: str, limit: int) -> None:
     assert pages(visits, "gordon", limit, type=type_) == whole
 
 
-@pytest.mark.parametrize("since", [0, 9.9, 10, 10.2, 12.4, 12.6, 13.5, 39, 40, 42.4, 42.6])
+@pytest.mark.parametrize(
+    "since", [0, 9.9, 10, 10.2, 12.4, 12.6, 13.5, 39, 40, 42.4, 42.6]
+)
 def test_any_stretch_of_time_holds_what_lies_in_it(visits: World, since: float) -> None:
     first = to_iso(START + round(since * MINUTE))
     whole = pages(visits, "gordon", MOST_EVENTS)
-    assert pages(visits, "gordon", 3, since=first) == [one for one in whole if one[0] >= first]
-    assert pages(visits, "gordon", 3, until=first) == [one for one in whole if one[0] < first]
+    assert pages(visits, "gordon", 3, since=first) == [
+        one for one in whole if one[0] >= first
+    ]
+    assert pages(visits, "gordon", 3, until=first) == [
+        one for one in whole if one[0] < first
+    ]
 
 
 def test_a_visit_ends_when_it_has_been_silent_and_not_before(shop: World) -> None:
@@ -114,7 +128,12 @@ def test_a_visit_ends_when_it_has_been_silent_and_not_before(shop: World) -> Non
     ping(shop, "phone", 0, ids={"registered": "gordon"})
     shop.settle()
     seen = ["session_ping", "first_session", "session_start"]
-    for minutes, ended in ((5, []), (19.9, []), (20.1, ["session_end"]), (9999, ["session_end"])):
+    for minutes, ended in (
+        (5, []),
+        (19.9, []),
+        (20.1, ["session_end"]),
+        (9999, ["session_end"]),
+    ):
         now(shop, minutes)
         assert types(shop, "gordon") == ended + seen
     ping(shop, "phone", 15)  # a late one: the visit went on
@@ -142,7 +161,9 @@ def test_a_session_shows_its_visits_too(visits: World) -> None:
 
 def test_last_seen_is_what_was_sent(visits: World) -> None:
     seen = visits.customer("gordon")["sessions"]
-    assert {s["id"]: s["last_seen"] for s in seen}["laptop"] == to_iso(START + 13 * MINUTE)
+    assert {s["id"]: s["last_seen"] for s in seen}["laptop"] == to_iso(
+        START + 13 * MINUTE
+    )
 
 
 # -- merge ------------------------------------------------------------------------------------------------------------
@@ -196,7 +217,11 @@ def test_a_backend_is_no_visitor(shop: World) -> None:
     shop.identify("phone", "split", ids={"registered": "gordon"})
     now(shop, 10)
     shop.track(
-        None, {"type": "order"}, source="split", ids={"registered": "gordon"}, server_side=True
+        None,
+        {"type": "order"},
+        source="split",
+        ids={"registered": "gordon"},
+        server_side=True,
     )
     shop.settle()
     assert types(shop, "gordon") == ["order"]

@@ -26,7 +26,9 @@ class LostAnswer:
 
     def __init__(self, engine: Engine) -> None:
         self._left = 1
-        engine.client.meta.events.register("after-call.dynamodb.TransactWriteItems", self._lose)
+        engine.client.meta.events.register(
+            "after-call.dynamodb.TransactWriteItems", self._lose
+        )
 
     def _lose(self, **_: object) -> None:
         if self._left:
@@ -83,7 +85,10 @@ def test_who_opted_out_leaves_no_new_session_behind(world: World) -> None:
     profile = world.track("s1", view("a"))["profile"]
     world.identify("s1", ids={"registered": "gordon"})
     world.consent("s1", "denied")
-    assert world.track("s2", view("b"), profile=profile)["results"][0]["status"] == "dropped"
+    assert (
+        world.track("s2", view("b"), profile=profile)["results"][0]["status"]
+        == "dropped"
+    )
     world.identify("s3", ids={"registered": "gordon"}, profile=profile)
     world.settle()
     assert world.sessions("gordon") == {"s1"}
@@ -114,9 +119,13 @@ def test_what_is_refused_leaves_nothing_behind(world: World) -> None:
 
 
 def test_attributes_that_have_no_room_change_nothing_at_all(world: World) -> None:
-    world.update(None, ids={"registered": "a"}, properties={f"a{n}": n for n in range(150)})
+    world.update(
+        None, ids={"registered": "a"}, properties={f"a{n}": n for n in range(150)}
+    )
     with pytest.raises(Invalid, match="255 attributes already"):
-        world.identify("s1", ids={"registered": "a"}, properties={f"b{n}": n for n in range(120)})
+        world.identify(
+            "s1", ids={"registered": "a"}, properties={f"b{n}": n for n in range(120)}
+        )
     assert len(world.customer("a")["attributes"]) == 150
     with pytest.raises(NotFound):
         world.session("s1")
@@ -146,13 +155,18 @@ def test_a_call_that_saves_no_session_still_knows_its_profile(world: World) -> N
 def test_one_odd_time_does_not_set_a_devices_clock(world: World) -> None:
     odd = view("odd", time=to_iso(START + 400 * DAY))
     answer = world.track("s1", view("now", time=to_iso(START)), odd)
-    assert [verdict["status"] for verdict in answer["results"]] == ["stored", "rejected"]
+    assert [verdict["status"] for verdict in answer["results"]] == [
+        "stored",
+        "rejected",
+    ]
     world.track("s1", view("later", time=to_iso(START + 10)))
     times = [event["time"] for event in world.session_events("s1")]
     assert times == [to_iso(START + 10), to_iso(START)]
 
 
-def test_a_time_that_correction_moves_out_of_the_calendar_is_rejected(world: World) -> None:
+def test_a_time_that_correction_moves_out_of_the_calendar_is_rejected(
+    world: World,
+) -> None:
     far = START + 30_000 * DAY
     call = world.service.call("move", sent=far)
     events = [view("a", time=to_iso(0)), view("b", time=to_iso(far))]
@@ -168,7 +182,9 @@ def test_who_opted_out_is_told_so_whatever_else_is_wrong(world: World) -> None:
     world.identify("s2", ids={"registered": "a"})
     world.identify("s3", ids={"loyalty": "l"})
     both = {"registered": "a", "loyalty": "l"}
-    assert "opted out" in world.identify("new", ids=both, profile=profile)["warnings"][0]
+    assert (
+        "opted out" in world.identify("new", ids=both, profile=profile)["warnings"][0]
+    )
 
 
 def test_a_refused_login_of_a_known_visitor_opens_no_session(world: World) -> None:
@@ -179,7 +195,9 @@ def test_a_refused_login_of_a_known_visitor_opens_no_session(world: World) -> No
         world.session("new")
 
 
-def test_a_word_that_is_sent_again_after_a_login_says_nothing_of_the_customer(world: World) -> None:
+def test_a_word_that_is_sent_again_after_a_login_says_nothing_of_the_customer(
+    world: World,
+) -> None:
     ids, early = {"email": "x@y.z"}, to_iso(START - DAY)
     world.identify("s1", ids=ids, properties={"city": "Rome"}, time=early)
     world.identify("s1", ids={**ids, "registered": "a"})
@@ -194,7 +212,10 @@ def test_a_word_that_is_sent_again_after_a_login_says_nothing_of_the_customer(wo
 def test_the_consent_to_be_tracked_is_said_in_one_place(world: World) -> None:
     """Said elsewhere it would show as granted while nothing is stored, or the other way round."""
     world.identify("s", ids={"registered": "k"})
-    said: dict[str, Any] = {"ids": {"registered": "k"}, "consents": {"tracking": "granted"}}
+    said: dict[str, Any] = {
+        "ids": {"registered": "k"},
+        "consents": {"tracking": "granted"},
+    }
     tells: list[Callable[[], Any]] = [
         lambda: world.track("s", **said),
         lambda: world.identify("s", **said),

@@ -39,7 +39,9 @@ def roots(world: World, project_id: str = SPACE) -> list[Node]:
     return [customer.root for customer in everyone(world, project_id)]
 
 
-def numbers(world: World, asked: ExportRequest = EVERYTHING, most: int = ROOMY) -> list[int]:
+def numbers(
+    world: World, asked: ExportRequest = EVERYTHING, most: int = ROOMY
+) -> list[int]:
     found = exports(world)
     customer = found.find_customer(SPACE, [GORDON])
     events = found.read_events(customer, asked, found.open_budget(most, "ask for less"))
@@ -60,7 +62,9 @@ def test_everybody_is_there_once_in_the_order_in_which_they_came(world: World) -
     """Known by a hard ID, by a soft one alone, by nothing; an alias and who was linked are no customers."""
     visitor = world.track("visitor")["profile"]["id"]
     world.identify("reader", ids={"email": "reader@x.org"})
-    world.identify("phone", ids={"registered": "gordon", "loyalty": "l1", "email": "g@x.org"})
+    world.identify(
+        "phone", ids={"registered": "gordon", "loyalty": "l1", "email": "g@x.org"}
+    )
     world.identify("laptop", ids={"email": "alyx@x.org"})
     world.identify("laptop", ids={"email": "alyx@x.org", "registered": "alyx"})
     assert roots(world) == [
@@ -74,7 +78,9 @@ def test_everybody_is_there_once_in_the_order_in_which_they_came(world: World) -
 def test_everybody_reads_as_a_look_up_of_each_does(world: World) -> None:
     world.track("visitor")
     world.update("visitor", properties={"large": "x" * 3000, "small": 1})
-    world.identify("phone", ids={"registered": "gordon", "email": "g@x.org"}, segments=["vip"])
+    world.identify(
+        "phone", ids={"registered": "gordon", "email": "g@x.org"}, segments=["vip"]
+    )
     world.track("laptop")
     world.identify("laptop", ids={"email": "g@x.org"}, properties={"from": "soft"})
     world.settle()
@@ -98,7 +104,9 @@ def test_a_project_whose_name_begins_alike_is_another(world: World) -> None:
             {"projects": {project_id: types}, "sources": {"k": declared}}
         )
         elsewhere = World(world.store, list, dict, world.clock, world.sources)
-        elsewhere.identify(f"s-{project_id}", "k", ids={"registered": f"of-{project_id}"})
+        elsewhere.identify(
+            f"s-{project_id}", "k", ids={"registered": f"of-{project_id}"}
+        )
     for project_id in (SPACE, f"{SPACE}-2", SPACE[:-1]):
         found = everyone(world, project_id)
         assert [c.root for c in found if c.root.type == "registered"] == [
@@ -126,7 +134,9 @@ def test_more_customers_than_there_is_room_for_are_an_error(
 
 
 @pytest.mark.parametrize("project_id", [SPACE, "nobody"])
-def test_a_table_that_takes_too_long_to_read_is_an_error_whoever_is_in_it(project_id: str) -> None:
+def test_a_table_that_takes_too_long_to_read_is_an_error_whoever_is_in_it(
+    project_id: str,
+) -> None:
     def slow(request: str, _: Sequence[Key]) -> None:
         if request == "scan_all":
             world.clock.pass_(LONGEST_READ)
@@ -167,16 +177,24 @@ def test_identifiers_find_one_customer_or_none_or_are_refused(world: World) -> N
             found.find_customer(SPACE, missing, "no such session")
 
 
-def test_devices_are_the_sessions_whose_next_event_is_the_customers(world: World) -> None:
+def test_devices_are_the_sessions_whose_next_event_is_the_customers(
+    world: World,
+) -> None:
     world.track("kept", source="split", ids={"registered": "gordon"})
     world.track("given", source="split", ids={"registered": "gordon"})
     world.track("given", source="split", ids={"registered": "alyx"})
     world.track(None, {"type": "order"}, ids={"registered": "gordon"}, server_side=True)
     world.settle()
     gordon = exports(world).find_customer(SPACE, [GORDON])
-    assert {row.session for row in gordon.sessions} == {"kept", "given", "@registered=gordon"}
+    assert {row.session for row in gordon.sessions} == {
+        "kept",
+        "given",
+        "@registered=gordon",
+    }
     assert gordon.current_sessions == ["kept"]
-    assert exports(world).find_customer(SPACE, [], "given").current_sessions == ["given"]
+    assert exports(world).find_customer(SPACE, [], "given").current_sessions == [
+        "given"
+    ]
 
 
 # -- events -------------------------------------------------------------------------------------------------------
@@ -189,7 +207,10 @@ def test_devices_are_the_sessions_whose_next_event_is_the_customers(world: World
         (ExportRequest(newest_first=True), list(range(1202, -1, -1))),
         (ExportRequest(skip=1100, limit=50), list(range(1100, 1150))),
         (ExportRequest(types={"a"}, skip=300, limit=3), [600, 602, 604]),
-        (ExportRequest(types={"a"}, skip=300, limit=3, newest_first=True), [602, 600, 598]),
+        (
+            ExportRequest(types={"a"}, skip=300, limit=3, newest_first=True),
+            [602, 600, 598],
+        ),
         (ExportRequest(types=()), []),
         (ExportRequest(limit=0), []),
     ],
@@ -226,14 +247,20 @@ def test_a_history_that_takes_too_long_to_read_is_an_error() -> None:
 
 
 def document(world: World, *, zipped: bool = True, **query: str) -> dict[str, Any]:
-    return world.queries.export_customer(SPACE, "registered", "gordon", query.get, zipped=zipped)
+    return world.queries.export_customer(
+        SPACE, "registered", "gordon", query.get, zipped=zipped
+    )
 
 
 def test_an_export_holds_all_that_is_reachable(world: World) -> None:
     large = "x" * 15_000
     more = {f"n{n}": large for n in range(30)}
-    profile_id = world.track("s1", {"type": "view", "id": "1", "properties": more})["profile"]["id"]
-    world.identify("s1", ids={"email": "Gordon@blackmesa.com"}, properties={"city": "Tromsø"})
+    profile_id = world.track("s1", {"type": "view", "id": "1", "properties": more})[
+        "profile"
+    ]["id"]
+    world.identify(
+        "s1", ids={"email": "Gordon@blackmesa.com"}, properties={"city": "Tromsø"}
+    )
     ids = {"registered": "gordon", "loyalty": "7", "email": "gordon@blackmesa.com"}
     said: dict[str, Any] = {
         "properties": {"bio": large},

@@ -17,7 +17,9 @@ from tests.support.world import World, in_memory
 WHEN = 1_790_000_000 * SECOND
 
 
-def sent(world: World, *events: Mapping[str, Any], jitter: int = 2 * SECOND) -> list[str]:
+def sent(
+    world: World, *events: Mapping[str, Any], jitter: int = 2 * SECOND
+) -> list[str]:
     body = {"session": {"id": "tab"}, "events": list(events)}
     command = commands.read(Track, body)
     command.jitter = jitter
@@ -30,7 +32,9 @@ def event(id_: str, off: float = 0) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("off", [-2, -0.5, 0, 0.5, 2])
-def test_a_time_that_is_a_little_off_is_the_same_event(world: World, off: float) -> None:
+def test_a_time_that_is_a_little_off_is_the_same_event(
+    world: World, off: float
+) -> None:
     assert sent(world, event("a"), jitter=0) == ["stored"]
     assert sent(world, event("a", off)) == ["duplicate"]
     assert [e["id"] for e in world.session_events("tab")] == ["a"]
@@ -79,5 +83,8 @@ def test_only_what_lies_near_an_event_is_read(monkeypatch: pytest.MonkeyPatch) -
             yield key, item
 
     monkeypatch.setattr(store, "scan", counted)
-    assert sent(world, event("old0"), event("old199", 199), jitter=SECOND) == ["duplicate"] * 2
+    assert (
+        sent(world, event("old0"), event("old199", 199), jitter=SECOND)
+        == ["duplicate"] * 2
+    )
     assert len(read) <= 4

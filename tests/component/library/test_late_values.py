@@ -39,7 +39,9 @@ def test_what_was_said_of_the_first_customer_is_never_the_seconds(
         assert attributes(world, "bob") == {}
 
 
-def test_what_was_said_before_anybody_was_known_comes_along_like_all_else(world: World) -> None:
+def test_what_was_said_before_anybody_was_known_comes_along_like_all_else(
+    world: World,
+) -> None:
     world.track("tab", source="split")
     then = {"time": at(world, 20), "properties": PHONE}
     world.identify("tab", "split", ids={"registered": "ann"}, time=at(world, 10))
@@ -49,7 +51,9 @@ def test_what_was_said_before_anybody_was_known_comes_along_like_all_else(world:
     assert attributes(world, "ann") == {}
 
 
-def test_an_event_that_is_sent_again_says_nothing_of_the_next_customer(world: World) -> None:
+def test_an_event_that_is_sent_again_says_nothing_of_the_next_customer(
+    world: World,
+) -> None:
     event = {"type": "profile-update", "id": "1", "time": at(world, 20)}
     world.identify("tab", "split", ids={"registered": "ann"}, time=at(world, 30))
     world.track("tab", event, source="split", traits={"size": 9})
@@ -60,18 +64,26 @@ def test_an_event_that_is_sent_again_says_nothing_of_the_next_customer(world: Wo
     assert world.customer("bob")["traits"] == {}
 
 
-def test_a_soft_identifier_that_stays_is_of_who_was_logged_in_then(world: World) -> None:
+def test_a_soft_identifier_that_stays_is_of_who_was_logged_in_then(
+    world: World,
+) -> None:
     event = {"type": "conversion", "id": "1", "time": at(world, 20)}
     world.identify("tab", "split", ids={"registered": "ann"}, time=at(world, 30))
     world.identify("tab", "split", ids={"registered": "bob"}, time=at(world, 10))
     world.track(
-        "tab", event, source="split", ids={"email": "ann@x.org"}, only_current_customer=True
+        "tab",
+        event,
+        source="split",
+        ids={"email": "ann@x.org"},
+        only_current_customer=True,
     )
     world.settle()
     assert world.customer("ann@x.org", "email")["customer"]["value"] == "ann"
 
 
-def test_what_was_said_of_an_address_stays_with_it_though_it_is_said_again(world: World) -> None:
+def test_what_was_said_of_an_address_stays_with_it_though_it_is_said_again(
+    world: World,
+) -> None:
     """A command that is sent again after a login copies nothing to the customer, so undoing it is exact."""
     ids = {"email": "ann@x.com"}
     then = at(world, 20)

@@ -13,7 +13,9 @@ def view(id_: str) -> dict[str, str]:
     return {"type": "view", "id": id_}
 
 
-def test_what_an_anonymous_visitor_did_is_the_customers_once_known(world: World) -> None:
+def test_what_an_anonymous_visitor_did_is_the_customers_once_known(
+    world: World,
+) -> None:
     first = world.track("s1", view("a"))
     world.track("s1", {"type": "cart", "id": "b"}, view("c"))
     world.update("s1", properties={"color": "red"})
@@ -48,7 +50,11 @@ def test_an_event_sent_twice_is_stored_once(world: World) -> None:
     assert world.track("s1", event)["results"][0]["status"] == "stored"
     assert world.track("s1", event)["results"][0]["status"] == "duplicate"
     again = world.track("s1", event, view("b"), event)["results"]
-    assert [verdict["status"] for verdict in again] == ["duplicate", "stored", "duplicate"]
+    assert [verdict["status"] for verdict in again] == [
+        "duplicate",
+        "stored",
+        "duplicate",
+    ]
     world.settle()
     assert [event["id"] for event in world.session_events("s1")] == ["b", "a"]
 
@@ -128,7 +134,9 @@ def test_undo_to_the_beginning_leaves_an_anonymous_visitor(world: World) -> None
         world.unlink("s1")
 
 
-def test_who_was_known_by_email_alone_becomes_the_customer_with_the_hard_id(world: World) -> None:
+def test_who_was_known_by_email_alone_becomes_the_customer_with_the_hard_id(
+    world: World,
+) -> None:
     world.track("s1", view("a"))
     world.identify("s1", ids={"email": "g@x.com"})
     world.settle()
@@ -139,7 +147,9 @@ def test_who_was_known_by_email_alone_becomes_the_customer_with_the_hard_id(worl
     assert world.sessions("gordon") == {"s1", "s2"}
 
 
-def test_the_steps_between_are_undone_with_the_command_that_made_them(world: World) -> None:
+def test_the_steps_between_are_undone_with_the_command_that_made_them(
+    world: World,
+) -> None:
     world.track("s1", view("a"))
     world.identify("s1", ids={"email": "g@x.com"})
     world.settle()
@@ -167,7 +177,9 @@ def test_who_opts_out_is_not_tracked_until_they_opt_in(world: World) -> None:
     world.track("s2", view("b"), profile={"id": profile})
     world.consent("s1", "denied")
     for session in ("s1", "s2"):
-        assert world.track(session, view("dropped"))["results"][0]["status"] == "dropped"
+        assert (
+            world.track(session, view("dropped"))["results"][0]["status"] == "dropped"
+        )
     late = world.track("s3", view("dropped"), profile={"id": profile})
     assert late["results"][0]["status"] == "dropped"
     assert world.identify("s1", ids={"registered": "gordon"})["customer"] is None
@@ -180,7 +192,8 @@ def test_who_opts_out_is_not_tracked_until_they_opt_in(world: World) -> None:
 
 
 LARGE = {
-    f"attribute-{number:03d}": f"{number:03d}" + "x" * (16 * 1024 - 3) for number in range(255)
+    f"attribute-{number:03d}": f"{number:03d}" + "x" * (16 * 1024 - 3)
+    for number in range(255)
 }
 """The most that one call may say of a customer, or of an event: 255 values of 16 KB."""
 
@@ -202,7 +215,12 @@ def test_a_visitor_brings_255_values_of_16_kb_along(world: World) -> None:
 
 
 def test_an_event_keeps_255_values_of_16_kb_exactly_once(world: World) -> None:
-    event = {"type": "view", "id": "big", "time": to_iso(START - HOUR), "properties": LARGE}
+    event = {
+        "type": "view",
+        "id": "big",
+        "time": to_iso(START - HOUR),
+        "properties": LARGE,
+    }
     assert world.track("s1", event)["results"][0]["status"] == "stored"
     assert world.track("s1", event)["results"][0]["status"] == "duplicate"
     world.identify("s1", ids={"registered": "gordon"})
@@ -214,7 +232,10 @@ def test_an_event_keeps_255_values_of_16_kb_exactly_once(world: World) -> None:
 def test_a_duplicate_of_a_large_event_changes_nothing(world: World) -> None:
     event = {"type": "view", "id": "big", "time": to_iso(START - HOUR)}
     other = {name: text.replace("x", "y") for name, text in LARGE.items()}
-    assert world.track("s1", {**event, "properties": LARGE})["results"][0]["status"] == "stored"
+    assert (
+        world.track("s1", {**event, "properties": LARGE})["results"][0]["status"]
+        == "stored"
+    )
     again = world.track("s1", {**event, "properties": other})
     assert again["results"][0]["status"] == "duplicate"
     (found,) = world.session_events("s1")
@@ -228,19 +249,27 @@ def test_a_profile_with_120_sessions_comes_along_whole(world: World) -> None:
     list(world.taken())  # nothing is to be done about a visitor whom nobody knows
     world.identify("s0", ids={"registered": "gordon"})
     world.settle()
-    assert world.timeline("gordon", limit="50") == [f"e{number}" for number in reversed(range(120))]
+    assert world.timeline("gordon", limit="50") == [
+        f"e{number}" for number in reversed(range(120))
+    ]
     world.identify("s7", ids={"registered": "alyx"})
     world.settle()
     assert world.sessions("gordon") == set()
     assert len(world.sessions("alyx")) == 120
 
 
-def test_the_timeline_of_a_hundred_sessions_is_in_exact_order_on_every_page(world: World) -> None:
+def test_the_timeline_of_a_hundred_sessions_is_in_exact_order_on_every_page(
+    world: World,
+) -> None:
     hours = {f"e{number}": (number * 7919) % 500 for number in range(400)}
-    for number in range(100):  # ten profiles, and every session's events lie all over the days
+    for number in range(
+        100
+    ):  # ten profiles, and every session's events lie all over the days
         some = [f"e{number + step}" for step in (0, 100, 200, 300)]
         events = [{"type": "view", "id": id_, "time": at(hours[id_])} for id_ in some]
-        opened_by = world.session(f"s{number % 10}")["profile"] if number >= 10 else None
+        opened_by = (
+            world.session(f"s{number % 10}")["profile"] if number >= 10 else None
+        )
         world.track(f"s{number}", *events, profile=opened_by)
     list(world.taken())  # nothing is to be done about visitors whom nobody knows
     for number in range(10):

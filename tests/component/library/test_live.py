@@ -87,7 +87,12 @@ def test_what_was_not_stored_is_told_without_what_it_said(engine: Engine) -> Non
     onlooker = Onlooker(world)
     world.track(
         "s1",
-        {"type": "bad", "id": "1", "time": "yesterday", "properties": {"secret": "secret"}},
+        {
+            "type": "bad",
+            "id": "1",
+            "time": "yesterday",
+            "properties": {"secret": "secret"},
+        },
         {"type": "unwanted", "id": "2", "options": {"save": False}},
         event("3"),
         cast("Any", "no object"),
@@ -128,7 +133,9 @@ def test_who_opted_out_leaves_no_word(world: World, onlooker: Onlooker) -> None:
     assert world.dumped() == before
 
 
-def test_what_happened_long_ago_is_told_when_it_comes(world: World, onlooker: Onlooker) -> None:
+def test_what_happened_long_ago_is_told_when_it_comes(
+    world: World, onlooker: Onlooker
+) -> None:
     world.track("s1", event("now"))
     onlooker.look()
     for number, ago in enumerate(
@@ -140,7 +147,9 @@ def test_what_happened_long_ago_is_told_when_it_comes(world: World, onlooker: On
 
 
 def test_and_what_happens_soon(world: World, onlooker: Onlooker) -> None:
-    world.track("s1", event("soon", time=to_iso(world.clock.now + 20 * HOUR)), source="split")
+    world.track(
+        "s1", event("soon", time=to_iso(world.clock.now + 20 * HOUR)), source="split"
+    )
     assert onlooker.ids() == ["soon"]
     world.clock.pass_(HOUR)
     assert onlooker.ids() == []
@@ -148,13 +157,19 @@ def test_and_what_happens_soon(world: World, onlooker: Onlooker) -> None:
     assert onlooker.ids() == ["now"]
 
 
-def test_what_is_stored_late_by_a_slow_call_is_told(world: World, onlooker: Onlooker) -> None:
+def test_what_is_stored_late_by_a_slow_call_is_told(
+    world: World, onlooker: Onlooker
+) -> None:
     """A call that was received before the sweep, and wrote after it."""
     world.track("s1", event("a"))
     call = world.service.call("move")
     world.clock.pass_(20 * SECOND)
     assert onlooker.ids() == ["a"]
-    sent = {"source": {"id": "move"}, "session": {"id": "s1"}, "events": [event("slow")]}
+    sent = {
+        "source": {"id": "move"},
+        "session": {"id": "s1"},
+        "events": [event("slow")],
+    }
     world.service.track(call, commands.read(Track, sent))
     assert onlooker.ids() == ["slow"]
 
@@ -192,14 +207,18 @@ def test_large_events_come_in_parts(world: World, onlooker: Onlooker) -> None:
     assert onlooker.calls > 3
 
 
-def test_only_the_first_verdicts_of_a_call_are_kept(world: World, onlooker: Onlooker) -> None:
+def test_only_the_first_verdicts_of_a_call_are_kept(
+    world: World, onlooker: Onlooker
+) -> None:
     world.track("s1", *({"type": "bad", "time": "never"} for _ in range(40)))
     told = onlooker.look()
     assert len(told) == 26
     assert "15 more events" in told[-1]["reason"]
 
 
-def test_looking_on_costs_a_query_for_a_session_that_may_have_news(engine: Engine) -> None:
+def test_looking_on_costs_a_query_for_a_session_that_may_have_news(
+    engine: Engine,
+) -> None:
     world = engine.world()
     onlooker = Onlooker(world)
     for number in range(3):

@@ -23,8 +23,16 @@ IDS = {"registered": "gordon", "email": "g@x.org"}
 
 def convert(world: World, session: str, number: str = "7", **more: Any) -> str:
     """A tracked conversion; answers its verdict."""
-    said = {"number": number, "total": more.pop("total", TOTAL), "email": more.pop("email", None)}
-    event = {"type": "conversion", "order": said, "properties": {"total": said["total"]}}
+    said = {
+        "number": number,
+        "total": more.pop("total", TOTAL),
+        "email": more.pop("email", None),
+    }
+    event = {
+        "type": "conversion",
+        "order": said,
+        "properties": {"total": said["total"]},
+    }
     (result,) = world.track(session, event, **more)["results"]
     return str(result["status"])
 
@@ -59,7 +67,10 @@ def test_told_first_the_late_beacon_finds_its_customer(world: World) -> None:
     world.track("phone", {"type": "view"})
     assert convert(world, "phone") == "duplicate"
     assert types(world) == ["view", "conversion"]
-    assert world.session("phone")["customer"] == {"type": "registered", "value": "gordon"}
+    assert world.session("phone")["customer"] == {
+        "type": "registered",
+        "value": "gordon",
+    }
     assert convert(world, "phone") == "duplicate"
 
 
@@ -111,7 +122,9 @@ def test_an_unlinked_visitor_stays_so_though_the_feed_comes_again(world: World) 
     assert world.session("phone")["customer"] is None
 
 
-def test_who_opted_out_is_not_associated_and_the_customer_has_the_order(world: World) -> None:
+def test_who_opted_out_is_not_associated_and_the_customer_has_the_order(
+    world: World,
+) -> None:
     convert(world, "phone")
     world.consent("phone", "denied")
     assert world.order("7", ids=IDS, total=TOTAL).status == "stored"
@@ -137,7 +150,9 @@ def test_told_of_another_customer_it_stays(world: World) -> None:
         world.customer("alyx")
 
 
-def test_old_orders_told_late_leave_an_address_with_who_has_it_now(world: World) -> None:
+def test_old_orders_told_late_leave_an_address_with_who_has_it_now(
+    world: World,
+) -> None:
     now = world.clock.now
     world.order("2", ids={"registered": "alyx", "email": "g@x.org"}, time=now)
     world.order("1", ids=IDS, time=now - 400 * DAY)
@@ -154,11 +169,15 @@ def test_the_newest_tracking_user_is_never_the_feeds_own_session(world: World) -
     with pytest.raises(NotFound, match="no sessions"):
         world.queries.find_tracking_user(SPACE, {"email": "g@x.org"}.get)
     world.track(
-        "phone", {"type": "view", "time": to_iso(START - DAY)}, ids={"registered": "gordon"}
+        "phone",
+        {"type": "view", "time": to_iso(START - DAY)},
+        ids={"registered": "gordon"},
     )
     world.settle()
     for query in ({"email": "g@x.org"}, {"customer_id": "gordon"}):
-        assert world.queries.find_tracking_user(SPACE, query.get)["session"] == {"id": "phone"}
+        assert world.queries.find_tracking_user(SPACE, query.get)["session"] == {
+            "id": "phone"
+        }
 
 
 def test_a_large_order_is_stored_in_pieces(world: World) -> None:
@@ -231,7 +250,10 @@ def test_a_crash_anywhere_is_mended_by_sending_it_again(after: int, first: str) 
             steps[name]()
     store.left = 10_000
     assert types(world) == ["conversion"]
-    assert world.session("phone")["customer"] == {"type": "registered", "value": "gordon"}
+    assert world.session("phone")["customer"] == {
+        "type": "registered",
+        "value": "gordon",
+    }
 
 
 def test_no_row_of_an_order_reaches_the_stream(store_world: World) -> None:
@@ -241,7 +263,9 @@ def test_no_row_of_an_order_reaches_the_stream(store_world: World) -> None:
     assert key.item != keys.HEAD
 
 
-def test_more_visitors_than_can_be_right_are_kept_all_the_same(store_world: World) -> None:
+def test_more_visitors_than_can_be_right_are_kept_all_the_same(
+    store_world: World,
+) -> None:
     for number in range(60):
         assert convert(store_world, f"m{number}", total=1) == "stored"
     assert convert(store_world, "phone") == "stored"
@@ -303,7 +327,9 @@ def test_what_is_no_visitors_is_never_a_customers_by_an_order(world: World) -> N
     world.track("mallory", {"type": "view", "id": "v1"}, profile_less=True)
     world.order("8", ids=IDS, total=TOTAL)
     for number in ("7", "8"):
-        world.track("mallory", {**event, "order": {**said, "number": number}}, profile_less=True)
+        world.track(
+            "mallory", {**event, "order": {**said, "number": number}}, profile_less=True
+        )
     assert world.order("7", ids=IDS, total=TOTAL).status == "stored"
     assert types(world) == ["conversion", "conversion"]
     assert world.sessions("gordon") == {"@registered=gordon"}
@@ -319,7 +345,10 @@ def test_who_is_unlinked_leaves_the_customers_own_orders(world: World) -> None:
     older = world.clock.now - 30 * DAY
     assert world.order("8", ids=IDS, total=TOTAL, time=older).status == "stored"
     assert types(world) == ["conversion", "conversion"]
-    assert world.session("phone")["customer"] != {"type": "registered", "value": "gordon"}
+    assert world.session("phone")["customer"] != {
+        "type": "registered",
+        "value": "gordon",
+    }
 
 
 def test_an_order_that_was_taken_away_is_told_anew(world: World) -> None:
@@ -364,7 +393,9 @@ def test_each_that_has_no_room_leaves_one_mark(store_world: World) -> None:
     for number in range(51):
         convert(store_world, f"m{number}", total=1)
     marks = [key for key in store_world.dumped() if key.item.startswith("p/made-")]
-    rows = [key for key in marks if key.partition == keys.order_head(SPACE, "7").partition]
+    rows = [
+        key for key in marks if key.partition == keys.order_head(SPACE, "7").partition
+    ]
     assert len(rows) == 1
 
 

@@ -49,7 +49,9 @@ def busy(world: World) -> None:
     world.track("s1", {"type": "view", "id": "a"})
     world.identify("s1", "split", ids={"registered": "gordon", "loyalty": "L1"})
     shared = world.track("s1", {"type": "view", "id": "b"})["profile"]["id"]
-    world.identify("s1", "split", ids={"registered": "alyx", "card": "C1"}, properties={"a": 1})
+    world.identify(
+        "s1", "split", ids={"registered": "alyx", "card": "C1"}, properties={"a": 1}
+    )
     world.track("s2", {"type": "view", "id": "c", "time": to_iso(START - HOUR)})
     world.identify("s2", ids={"email": "b@x.com"})
     world.update("s2", properties={"color": "red"})
@@ -97,7 +99,9 @@ def _says_another(key: Key, item: Item) -> list[Put | Delete]:
 
 
 def _says_nobody(key: Key, item: Item) -> list[Put | Delete]:
-    return [Put(key, {name: value for name, value in item.items() if name != "customer"})]
+    return [
+        Put(key, {name: value for name, value in item.items() if name != "customer"})
+    ]
 
 
 def derived(store: MemoryStore) -> list[Key]:
@@ -163,7 +167,9 @@ def test_every_part_together_is_all_and_each_node_is_looked_at_once() -> None:
     soft = [key for key in nodes if "registered=" not in key.partition]
     looked = [one.key for part in parts for one in part]
     hidden = {
-        keys.hashed_partition(key.partition) for key in soft if "loyalty=" not in key.partition
+        keys.hashed_partition(key.partition)
+        for key in soft
+        if "loyalty=" not in key.partition
     }
     assert sorted(looked) == sorted(hidden)
     assert list(Redrive(store, HARD_TYPES).run_all(["another"])) == []
@@ -177,7 +183,9 @@ def test_every_part_together_is_all_and_each_node_is_looked_at_once() -> None:
         lambda work: work.run_customer(SPACE, Node("registered", "barney")),
     ],
 )
-def test_one_visitor_is_mended_alone(choose: Callable[[Redrive], Iterator[Outcome]]) -> None:
+def test_one_visitor_is_mended_alone(
+    choose: Callable[[Redrive], Iterator[Outcome]],
+) -> None:
     store = MemoryStore()
     busy(in_memory(store))
     before = store.dump()
@@ -193,7 +201,9 @@ def test_who_is_not_there_is_named() -> None:
     work = Redrive(MemoryStore(), HARD_TYPES)
     with pytest.raises(NotFound, match="no session 's1'"):
         list(work.run_session(SPACE, "s1"))
-    with pytest.raises(NotFound, match="no customer has the identifier registered=gordon"):
+    with pytest.raises(
+        NotFound, match="no customer has the identifier registered=gordon"
+    ):
         list(work.run_customer(SPACE, Node("registered", "gordon")))
 
 
@@ -218,7 +228,11 @@ def test_one_that_can_not_be_read_ends_nothing_and_is_told() -> None:
     [
         pytest.param({}, 5, id="nobody knows them"),
         pytest.param({"registered": "g{}"}, 7, id="customers"),
-        pytest.param({"registered": "g{}", "email": "g{}@x.com"}, 12, id="with an address between"),
+        pytest.param(
+            {"registered": "g{}", "email": "g{}@x.com"},
+            12,
+            id="with an address between",
+        ),
     ],
 )
 def test_so_many_reads_a_visitor(ids: dict[str, str], reads: int) -> None:
@@ -227,7 +241,9 @@ def test_so_many_reads_a_visitor(ids: dict[str, str], reads: int) -> None:
     for number in range(20):
         world.track(f"s{number}", {"type": "view", "id": "a"})
         if ids:
-            world.identify(f"s{number}", ids={t: v.format(number) for t, v in ids.items()})
+            world.identify(
+                f"s{number}", ids={t: v.format(number) for t, v in ids.items()}
+            )
     world.settle()
     asked: list[str] = []
     store.before = lambda request, _: asked.append(request)
@@ -286,14 +302,19 @@ def test_an_erasure_of_which_nobody_heard_is_carried_out(engine: Engine) -> None
     world.track("s9", {"type": "view", "id": "v9"})
     before = engine.dump()
     dry = Redrive(
-        engine.store, HARD_TYPES, dry_run=True, clock=world.clock, pause=world.clock.pass_
+        engine.store,
+        HARD_TYPES,
+        dry_run=True,
+        clock=world.clock,
+        pause=world.clock.pass_,
     )
     assert written(list(dry.run_all())) == 2
     assert engine.dump() == before
     work = Redrive(engine.store, HARD_TYPES, clock=world.clock, pause=world.clock.pass_)
     told = [one for one in work.run_all() if one.written]
     item_keys = {
-        keys.hashed_partition(keys.erasure_item(SPACE, id_).partition) for id_ in (first, second)
+        keys.hashed_partition(keys.erasure_item(SPACE, id_).partition)
+        for id_ in (first, second)
     }
     assert {one.key for one in told} == item_keys
     assert {str(dict(one.written)) for one in told} == {"{'erasure carried out': 1}"}
@@ -310,7 +331,11 @@ def test_no_node_is_taken_for_an_erasures_own() -> None:
     world = in_memory(store)
     erased(world, "gordon")
     world.identify("~", ids={"registered": "barney"})  # nobody delivers this
-    told = [one.key for one in Redrive(store, HARD_TYPES, dry_run=True).run_all() if one.written]
+    told = [
+        one.key
+        for one in Redrive(store, HARD_TYPES, dry_run=True).run_all()
+        if one.written
+    ]
     assert len(told) == len(set(told)) == 2
 
 
@@ -320,7 +345,10 @@ def test_one_erasure_alone_is_carried_out() -> None:
     first, second = erased(world, "gordon", "alyx")
     work = Redrive(store, HARD_TYPES, clock=world.clock, pause=world.clock.pass_)
     assert written(list(work.run_erasure(SPACE, first))) == 1
-    assert [world.receipt(id_)["state"] for id_ in (first, second)] == ["done", "running"]
+    assert [world.receipt(id_)["state"] for id_ in (first, second)] == [
+        "done",
+        "running",
+    ]
     assert list(work.run_erasure(SPACE, first)) == []
     with pytest.raises(NotFound, match="no erasure 'e1'"):
         list(work.run_erasure(SPACE, "e1"))
@@ -333,8 +361,13 @@ def test_an_erasure_that_can_not_be_carried_out_ends_nothing_and_is_told() -> No
     store.write([Put(keys.erasure_item(SPACE, first, "s/broken"), {})])
     work = Redrive(store, HARD_TYPES, clock=world.clock, pause=world.clock.pass_)
     (failed,) = (one for one in work.run_all() if one.error)
-    assert failed.key == keys.hashed_partition(keys.erasure_item(SPACE, first).partition)
-    assert [world.receipt(id_)["state"] for id_ in (first, second)] == ["running", "done"]
+    assert failed.key == keys.hashed_partition(
+        keys.erasure_item(SPACE, first).partition
+    )
+    assert [world.receipt(id_)["state"] for id_ in (first, second)] == [
+        "running",
+        "done",
+    ]
 
 
 # -- by hand ------------------------------------------------------------------------------------------------------
@@ -370,15 +403,21 @@ def test_by_hand(
     assert gone not in local.dump()
     assert run() == 0
     told = capsys.readouterr().out
-    assert re.search(r"checked \d+ nodes and erasures, repaired 1: 1 x session row written\n", told)
+    assert re.search(
+        r"checked \d+ nodes and erasures, repaired 1: 1 x session row written\n", told
+    )
     assert "part 3 of 3 is done" in told
     assert local.dump() == before
     assert run("--from-part", "1") == 0
     assert re.search(
-        r"checked \d+ nodes and erasures, repaired 0: nothing to do\n", capsys.readouterr().out
+        r"checked \d+ nodes and erasures, repaired 0: nothing to do\n",
+        capsys.readouterr().out,
     )
     local.store.write([Delete(gone)])
-    assert run("--project", SPACE, "--session", "s2", "--customer", "registered=barney") == 0
+    assert (
+        run("--project", SPACE, "--session", "s2", "--customer", "registered=barney")
+        == 0
+    )
     assert "repaired 1: 1 x session row written" in capsys.readouterr().out
     assert local.dump() == before
 
@@ -396,7 +435,10 @@ def test_by_hand(
     ],
 )
 def test_what_can_not_be_done_is_said(
-    run: Callable[..., int], capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+    run: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
 ) -> None:
     assert run(*arguments) == 1
     assert said in capsys.readouterr().err
@@ -411,7 +453,9 @@ def test_what_fails_ends_with_1_and_is_told(
     local: Engine, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     profile_ = local.world().track("s1")["profile"]["id"]
-    local.store.write([Put(keys.node_head(SPACE, profile_node(profile_)), {"known": True})])
+    local.store.write(
+        [Put(keys.node_head(SPACE, profile_node(profile_)), {"known": True})]
+    )
     assert run() == 1
     told = capsys.readouterr().out
     assert "failed" in told
@@ -419,7 +463,9 @@ def test_what_fails_ends_with_1_and_is_told(
 
 
 def test_tables_that_do_not_answer_are_told(
-    run: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def busy_(*_: object) -> None:
         raise Busy("too busy")
@@ -435,7 +481,10 @@ def test_tables_that_do_not_answer_are_told(
 def stack(*resources: tuple[str, str, str]) -> tuple[Any, Any]:
     """Clients of an account with a stack of these resources: logical ID, type, name."""
     session = botocore.session.get_session()
-    formation, functions = session.create_client("cloudformation"), boto3.client("lambda")
+    formation, functions = (
+        session.create_client("cloudformation"),
+        boto3.client("lambda"),
+    )
     listed = [
         {
             "LogicalResourceId": logical,
@@ -448,7 +497,9 @@ def stack(*resources: tuple[str, str, str]) -> tuple[Any, Any]:
     ]
     asked = Stubber(formation)
     asked.add_response(
-        "list_stack_resources", {"StackResourceSummaries": listed}, {"StackName": "hardlink-dev"}
+        "list_stack_resources",
+        {"StackResourceSummaries": listed},
+        {"StackName": "hardlink-dev"},
     )
     asked.activate()
     configured = {
@@ -478,4 +529,6 @@ def test_a_stack_is_looked_at_where_its_function_does() -> None:
 
 def test_another_stack_is_none() -> None:
     with pytest.raises(UnusableArguments, match="is it a Hardlink"):
-        command.find_target("hardlink-dev", *stack(("Other", "AWS::Lambda::Function", "other")))
+        command.find_target(
+            "hardlink-dev", *stack(("Other", "AWS::Lambda::Function", "other"))
+        )

@@ -25,24 +25,40 @@ def test_it_is_the_customers_at_once_and_needs_no_session(world: World) -> None:
     assert sorted(types(world, "registered", "gordon")) == ["purchase", "view"]
 
 
-def test_sent_again_it_is_a_duplicate_and_all_of_it_is_one_session(world: World) -> None:
+def test_sent_again_it_is_a_duplicate_and_all_of_it_is_one_session(
+    world: World,
+) -> None:
     for _ in range(2):
         answer = world.track(None, WHEN, ids={"registered": "gordon"}, server_side=True)
     assert [result["status"] for result in answer["results"]] == ["duplicate"]
-    world.track(None, {"type": "refund"}, ids={"registered": "gordon"}, server_side=True)
+    world.track(
+        None, {"type": "refund"}, ids={"registered": "gordon"}, server_side=True
+    )
     assert types(world, "registered", "gordon") == ["refund", "purchase"]
     assert world.sessions("gordon") == {"@registered=gordon"}
 
 
 @pytest.mark.parametrize("source", ["move", "split", "refuse"])
-def test_an_address_that_changes_hands_takes_no_history_along(world: World, source: str) -> None:
-    world.identify("laptop", source, ids={"registered": "gordon", "email": "family@x.org"})
+def test_an_address_that_changes_hands_takes_no_history_along(
+    world: World, source: str
+) -> None:
+    world.identify(
+        "laptop", source, ids={"registered": "gordon", "email": "family@x.org"}
+    )
     world.track(
-        None, {"type": "opened"}, source=source, ids={"email": "family@x.org"}, server_side=True
+        None,
+        {"type": "opened"},
+        source=source,
+        ids={"email": "family@x.org"},
+        server_side=True,
     )
     world.identify("phone", source, ids={"registered": "alyx", "email": "family@x.org"})
     world.track(
-        None, {"type": "clicked"}, source=source, ids={"email": "family@x.org"}, server_side=True
+        None,
+        {"type": "clicked"},
+        source=source,
+        ids={"email": "family@x.org"},
+        server_side=True,
     )
     assert types(world, "registered", "gordon") == ["opened"]
     assert types(world, "registered", "alyx") == ["clicked"]
@@ -86,7 +102,9 @@ def test_whose_profile_it_is_nobody_learns_and_nobody_can_join_it(world: World) 
     answer = world.track(None, events=[], ids=ids, server_side=True)
     assert answer["session"] == answer["profile"] == {"id": None}
     profile = world.session("@registered=gordon")["profile"]["id"]
-    joined = world.identify("evil", profile={"id": profile}, ids={"registered": "mallory"})
+    joined = world.identify(
+        "evil", profile={"id": profile}, ids={"registered": "mallory"}
+    )
     assert joined["profile"]["id"] != profile
     world.consent("evil2", "denied", profile={"id": profile})
     again = world.track(None, {"type": "refund"}, ids=ids, server_side=True)

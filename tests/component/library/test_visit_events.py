@@ -25,12 +25,25 @@ SOURCES = Sources.from_declaration(
     {
         "projects": {
             SPACE: {
-                "identifiers": {"registered": {"kind": "hard"}, "email": {"kind": "soft"}},
+                "identifiers": {
+                    "registered": {"kind": "hard"},
+                    "email": {"kind": "soft"},
+                },
             }
         },
         "sources": {
-            "move": {"write_key": "move", "project": SPACE, "policy": "move", "tracardi": True},
-            "split": {"write_key": "split", "project": SPACE, "policy": "split", "tracardi": True},
+            "move": {
+                "write_key": "move",
+                "project": SPACE,
+                "policy": "move",
+                "tracardi": True,
+            },
+            "split": {
+                "write_key": "split",
+                "project": SPACE,
+                "policy": "split",
+                "tracardi": True,
+            },
             "quiet": {"write_key": "quiet", "project": SPACE},
             "month": {
                 "write_key": "month",
@@ -62,7 +75,9 @@ def begun(world: World, session: str) -> list[str]:
     return sorted(type_ for type_ in types(world, session) if type_ in BEGINNING)
 
 
-def test_a_first_visit_begins_with_a_profile_a_session_and_a_visit(world: World) -> None:
+def test_a_first_visit_begins_with_a_profile_a_session_and_a_visit(
+    world: World,
+) -> None:
     world.track("s1", VIEW)
     assert sorted(types(world, "s1")) == sorted([*BEGINNING, "view"])
     world.settle()
@@ -173,7 +188,9 @@ def test_they_are_kept_as_long_as_any_event(world: World) -> None:
 
 
 def test_they_join_the_customer_who_logs_in_with_the_first_event(world: World) -> None:
-    profile = world.track("s1", VIEW, source="split", ids={"registered": "gordon"})["profile"]
+    profile = world.track("s1", VIEW, source="split", ids={"registered": "gordon"})[
+        "profile"
+    ]
     world.track("s2", VIEW, source="split", ids={"registered": "alyx"}, profile=profile)
     world.settle()
     found = Counter(event["type"] for event in world.events("gordon"))
@@ -213,7 +230,9 @@ def test_nobodys_events_are_kept_under_the_sources_own_session(world: World) -> 
 
 def test_nobodys_event_that_is_sent_again_is_stored_once(world: World) -> None:
     event = {"type": "view", "id": "e", "time": to_iso(START - SECOND)}
-    found = [world.track(None, event, profile_less=True)["results"][0] for _ in range(2)]
+    found = [
+        world.track(None, event, profile_less=True)["results"][0] for _ in range(2)
+    ]
     assert [result["status"] for result in found] == ["stored", "duplicate"]
     assert len(world.session_events("@move")) == 1
 
@@ -230,7 +249,9 @@ def test_nobodys_event_makes_no_profile_and_keeps_its_session_in_its_context(
     assert "view" in types(world, "s1")
 
 
-def test_a_session_that_opted_out_is_not_recorded_as_nobody_either(world: World) -> None:
+def test_a_session_that_opted_out_is_not_recorded_as_nobody_either(
+    world: World,
+) -> None:
     """I9."""
     world.consent("s1", "denied")
     before = world.dumped()
@@ -262,7 +283,9 @@ def test_whose_profile_it_is_nobody_learns(world: World) -> None:
     "said",
     [{"ids": {"registered": "g"}}, {"traits": {"a": 1}}, {"server_side": True}],
 )
-def test_nobodys_events_say_nothing_about_anybody(world: World, said: dict[str, Any]) -> None:
+def test_nobodys_events_say_nothing_about_anybody(
+    world: World, said: dict[str, Any]
+) -> None:
     with pytest.raises(Invalid) as caught:
         world.track(None, VIEW, profile_less=True, **said)
     assert caught.value.field == "profile_less"
@@ -282,8 +305,14 @@ def test_a_new_session_joins_the_profile_that_is_passed_on(world: World) -> None
     first = world.track("s1", VIEW)["profile"]
     other = world.track("s2", VIEW)["profile"]
     assert world.track("s3", VIEW, forwarded_profile=first)["profile"] == first
-    assert world.track("s4", VIEW, profile=other, forwarded_profile=first)["profile"] == first
-    assert world.track("s5", VIEW, profile=other, forwarded_profile="unknown")["profile"] == other
+    assert (
+        world.track("s4", VIEW, profile=other, forwarded_profile=first)["profile"]
+        == first
+    )
+    assert (
+        world.track("s5", VIEW, profile=other, forwarded_profile="unknown")["profile"]
+        == other
+    )
     assert world.track("s2", VIEW, forwarded_profile=first)["profile"] == other
 
 
@@ -293,7 +322,9 @@ def test_an_order_of_nobody_stays_nobodys(world: World) -> None:
     world.order("1", ids=known, total=50.0)
     for number in ("1", "2"):
         order = {"number": number, "email": "k@x.com", "total": 50.0}
-        told = world.track(None, {"type": "conversion", "order": order}, profile_less=True)
+        told = world.track(
+            None, {"type": "conversion", "order": order}, profile_less=True
+        )
         assert [result["status"] for result in told["results"]] == ["stored"]
     world.order("2", ids=known, total=50.0)
     world.settle()

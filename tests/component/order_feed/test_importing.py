@@ -48,7 +48,11 @@ class Shop:
     def put(self, key: str, text: str) -> dict[str, Any]:
         """Put a file; answers the message that tells of it."""
         etag = self.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode())["ETag"]
-        told = {"key": quote_plus(key), "eTag": etag.strip('"'), "sequencer": uuid4().hex}
+        told = {
+            "key": quote_plus(key),
+            "eTag": etag.strip('"'),
+            "sequencer": uuid4().hex,
+        }
         body = {"Records": [{"s3": {"bucket": {"name": BUCKET}, "object": told}}]}
         return {"messageId": "m1", "body": json.dumps(body)}
 
@@ -64,20 +68,28 @@ class Shop:
 
     def summary(self, name: str = "orders.csv") -> dict[str, Any]:
         """What became of a file."""
-        found: dict[str, Any] = json.loads(self._read(f"results/demo/{name}/summary.json"))
+        found: dict[str, Any] = json.loads(
+            self._read(f"results/demo/{name}/summary.json")
+        )
         return {n: value for n, value in found.items() if n != "version"}
 
     def rows(self, name: str = "orders.csv") -> list[Any]:
         """What became of the rows that were not just stored."""
-        listed = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=f"results/demo/{name}/rows-")
+        listed = self.s3.list_objects_v2(
+            Bucket=BUCKET, Prefix=f"results/demo/{name}/rows-"
+        )
         keys = [one["Key"] for one in listed.get("Contents", ())]
-        return [json.loads(line) for key in keys for line in self._read(key).splitlines()]
+        return [
+            json.loads(line) for key in keys for line in self._read(key).splitlines()
+        ]
 
     def dump(self) -> dict[str, Any]:
         """Both tables."""
         client = boto3.client("dynamodb")
         return {
-            name: client.get_paginator("scan").paginate(TableName=name).build_full_result()["Items"]
+            name: client.get_paginator("scan")
+            .paginate(TableName=name)
+            .build_full_result()["Items"]
             for name in self.deployment.tables.values()
         }
 
@@ -119,7 +131,9 @@ def test_a_run_that_ends_is_gone_on_with(shop: Shop) -> None:
     assert shop.summary() == stored(COUNT)
 
 
-def test_a_run_that_is_cut_off_loses_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_cut_off_loses_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(file_import, "NOTED_ROWS", 60)
     message = shop.put("feeds/demo/orders.csv", CSV)
     with monkeypatch.context() as patch:
@@ -161,7 +175,10 @@ def test_bad_rows_are_reported_and_the_rest_is_imported(shop: Shop) -> None:
     summary = shop.summary(name)
     assert (summary["stored"], summary["known"], summary["rejected"]) == (1, 1, 4)
     assert (summary["rows"], summary["whole"], summary["complete"]) == (6, False, True)
-    assert [(row["row"], row.get("orderNumber"), row.get("field")) for row in shop.rows(name)] == [
+    assert [
+        (row["row"], row.get("orderNumber"), row.get("field"))
+        for row in shop.rows(name)
+    ] == [
         (2, "2", "customerId"),
         (3, "3", "date"),
         (4, None, None),
@@ -211,7 +228,9 @@ def test_a_message_that_fails_unexpectedly_keeps_back_no_other(shop: Shop) -> No
     assert shop.summary() == stored(COUNT)
 
 
-@pytest.mark.parametrize("key", ["feeds/nobody/orders.csv", "feeds/demo/", "feeds/orders.csv"])
+@pytest.mark.parametrize(
+    "key", ["feeds/nobody/orders.csv", "feeds/demo/", "feeds/orders.csv"]
+)
 def test_what_is_no_projects_feed_is_left_alone(shop: Shop, key: str) -> None:
     before = shop.dump()
     assert shop.run(shop.put(key, CSV))
@@ -234,7 +253,9 @@ def test_s3s_test_message_names_no_file(shop: Shop) -> None:
     assert shop.run({"messageId": "m1", "body": json.dumps(body)})
 
 
-def test_a_large_file_is_read_block_by_block(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_read_block_by_block(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "_BLOCK_BYTES", 1000)
     shop.put("feeds/demo/orders.csv", CSV)
     with files.Bucket(BUCKET).open("feeds/demo/orders.csv") as file:
@@ -243,7 +264,9 @@ def test_a_large_file_is_read_block_by_block(shop: Shop, monkeypatch: pytest.Mon
 
 def test_an_order_of_the_feed_triggers_only_what_nodes_do(shop: Shop) -> None:
     shop.run(shop.put("feeds/demo/orders.csv", CSV))
-    records = [r for t in shop.deployment.tables.values() for r in moto_engine.take_records(t)]
+    records = [
+        r for t in shop.deployment.tables.values() for r in moto_engine.take_records(t)
+    ]
     kinds = {record["dynamodb"]["Keys"]["item"]["S"][:1] for record in records}
     assert "o" in kinds
     heads = [r for r in records if r["dynamodb"]["Keys"]["item"]["S"] == "#"]

@@ -12,7 +12,10 @@ from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import Node
 from hardlink.domain.sources import IdentifierType, Project
 
-TYPES = {"registered": IdentifierType("hard"), "email": IdentifierType("soft", email=True)}
+TYPES = {
+    "registered": IdentifierType("hard"),
+    "email": IdentifierType("soft", email=True),
+}
 PROJECT = Project(TYPES)
 ROW = {"orderNumber": 7, "date": "2026-11-22 10:00:00", "total": 2.5, "customerId": 9}
 
@@ -22,12 +25,23 @@ def build(**more: Any) -> Any:
 
 
 def test_an_order_is_as_a_tracked_one() -> None:
-    line = {"productNumber": 1, "url": "https://x.org", "quantity": "2", "lineTotal": "1,25"}
+    line = {
+        "productNumber": 1,
+        "url": "https://x.org",
+        "quantity": "2",
+        "lineTotal": "1,25",
+    }
     purchase, warnings = build(email="G@x.org", products=[line])
     assert purchase.ids == (Node("registered", "9"), Node("email", "g@x.org"))
-    assert purchase.claim == order_matching.parse_claim("7", purchase.claim.time, 2.5, "g@x.org")
+    assert purchase.claim == order_matching.parse_claim(
+        "7", purchase.claim.time, 2.5, "g@x.org"
+    )
     products = [{**line, "quantity": 2, "lineTotal": 1.25}]
-    assert purchase.properties == {"orderNumber": "7", "total": 2.5, "products": products}
+    assert purchase.properties == {
+        "orderNumber": "7",
+        "total": 2.5,
+        "products": products,
+    }
     assert warnings == []
 
 
@@ -42,8 +56,12 @@ def test_an_order_is_as_a_tracked_one() -> None:
         (1795341600, "Europe/Copenhagen", "2026-11-22T10:00:00Z"),
     ],
 )
-def test_dates_are_of_the_projects_time_zone(date: object, zone: str, expected: str) -> None:
-    purchase, _ = commands.build_command({**ROW, "date": date}, Project(TYPES, time_zone=zone))
+def test_dates_are_of_the_projects_time_zone(
+    date: object, zone: str, expected: str
+) -> None:
+    purchase, _ = commands.build_command(
+        {**ROW, "date": date}, Project(TYPES, time_zone=zone)
+    )
     assert purchase.claim.time == times.parse_time(expected, "")
 
 

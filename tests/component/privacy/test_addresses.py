@@ -18,13 +18,24 @@ from infra.local.lambda_runtime import Deployment
 ADDRESS = "203.0.113.77"
 FOLDER = topology.ROOT / "events"
 CALLS = sorted(path for path in FOLDER.glob("*.json") if '"POST ' in path.read_text())
-_PLACES = ("properties", "context", "metadata", "request", "traits", "$set", "data", "target")
+_PLACES = (
+    "properties",
+    "context",
+    "metadata",
+    "request",
+    "traits",
+    "$set",
+    "data",
+    "target",
+)
 """Where clients say what they know of a visitor."""
 
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
-    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": invoke.SERVER_KEY}) as found:
+    with lambda_runtime.run_deployment(
+        topology.SOURCES, {"demo": invoke.SERVER_KEY}
+    ) as found:
         yield found
 
 
@@ -38,14 +49,22 @@ def _with_address(found: Any, place: str = "") -> Any:
     if place not in _PLACES:
         return said
     names = ("ip", "$ip", "request_ip", "ip_address")
-    return {**said, **dict.fromkeys(names, ADDRESS), "device": {"ip": ADDRESS, "os": "Linux"}}
+    return {
+        **said,
+        **dict.fromkeys(names, ADDRESS),
+        "device": {"ip": ADDRESS, "os": "Linux"},
+    }
 
 
 @pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
 def test_no_address_is_stored(path: Path, deployment: Deployment) -> None:
     text = path.read_text()
     event = json.loads(text.replace("192.0.2.17", ADDRESS))
-    sent = json.loads(event["body"]) if str(event.get("body", "")).startswith("{") else None
+    sent = (
+        json.loads(event["body"])
+        if str(event.get("body", "")).startswith("{")
+        else None
+    )
     if sent is not None:
         event["body"] = json.dumps(_with_address({**sent, "ip": ADDRESS}, "properties"))
     answer = deployment.invoke(invoke.find_function(event), event)
@@ -56,24 +75,59 @@ def test_no_address_is_stored(path: Path, deployment: Deployment) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("ip", "$ip", "IP", "ip_address", "$ip_address", "ip-address", "ipAddress", "ipaddr"),
-        *("clientIp", "client_ip", "client.ip", "Client IP", "clientIpAddress", "user_ip"),
-        *("REMOTE_ADDR", "remoteAddress", "x-forwarded-for", "HTTP_X_FORWARDED_FOR", "X-Real-IP"),
-        *("cf-connecting-ip", "True-Client-IP", "sourceIp", "visitor_ip", "last_ip", "ipv4"),
+        *(
+            "ip",
+            "$ip",
+            "IP",
+            "ip_address",
+            "$ip_address",
+            "ip-address",
+            "ipAddress",
+            "ipaddr",
+        ),
+        *(
+            "clientIp",
+            "client_ip",
+            "client.ip",
+            "Client IP",
+            "clientIpAddress",
+            "user_ip",
+        ),
+        *(
+            "REMOTE_ADDR",
+            "remoteAddress",
+            "x-forwarded-for",
+            "HTTP_X_FORWARDED_FOR",
+            "X-Real-IP",
+        ),
+        *(
+            "cf-connecting-ip",
+            "True-Client-IP",
+            "sourceIp",
+            "visitor_ip",
+            "last_ip",
+            "ipv4",
+        ),
     ],
 )
 def test_a_name_of_an_address_in_any_spelling(name: str) -> None:
-    assert ip_addresses.strip_ip_addresses({"a": [{name: ADDRESS, "b": 1}]}) == {"a": [{"b": 1}]}
+    assert ip_addresses.strip_ip_addresses({"a": [{name: ADDRESS, "b": 1}]}) == {
+        "a": [{"b": 1}]
+    }
 
 
-@pytest.mark.parametrize("name", ["vip", "zip", "tip", "ship_address", "address", "description"])
+@pytest.mark.parametrize(
+    "name", ["vip", "zip", "tip", "ship_address", "address", "description"]
+)
 def test_a_name_of_something_else(name: str) -> None:
     assert ip_addresses.strip_ip_addresses({name: 1}) == {name: 1}
 
 
 def test_what_is_no_address_is_stored(deployment: Deployment) -> None:
     event = json.loads((FOLDER / "track.json").read_text())
-    events = [{"type": "view", "properties": {"device": {"ip": ADDRESS, "os": "Plan 9"}}}]
+    events = [
+        {"type": "view", "properties": {"device": {"ip": ADDRESS, "os": "Plan 9"}}}
+    ]
     session = {"id": "of-an-address"}
     body = {"source": {"id": "demo"}, "session": session, "events": events}
     answer = deployment.invoke("track", {**event, "body": json.dumps(body)})

@@ -41,7 +41,12 @@ def track(
     call = world.service.call(source)
     here = call.now + off
     events = [{"type": "view", "id": id_, "time": to_iso(here - age)} for id_ in ids]
-    body = {"source": {"id": source}, "session": {"id": session}, "events": events, **more}
+    body = {
+        "source": {"id": source},
+        "session": {"id": session},
+        "events": events,
+        **more,
+    }
     sent = call._replace(sent=here if says else None)
     return statuses(world.service.track(sent, commands.read(Track, body)))
 
@@ -55,7 +60,9 @@ def identify(world: World, session: str, off: int, age: int = 0, **more: Any) ->
         "time": to_iso(here - age),
         **more,
     }
-    return world.service.identify(call._replace(sent=here), commands.read(Identify, body))
+    return world.service.identify(
+        call._replace(sent=here), commands.read(Identify, body)
+    )
 
 
 def erased(world: World, session: str) -> None:
@@ -81,7 +88,9 @@ def test_who_comes_back_is_dated_by_the_clock_they_have_now(
     assert abs(world.clock.now - HOUR - _micros(event)) < SECOND
 
 
-def test_a_clock_that_is_a_little_behind_loses_nothing_right_after(world: World) -> None:
+def test_a_clock_that_is_a_little_behind_loses_nothing_right_after(
+    world: World,
+) -> None:
     track(world, "S1", "old", off=-3 * SECOND)
     world.settle()
     world.erase_session("S1")
@@ -92,7 +101,9 @@ def test_a_clock_that_is_a_little_behind_loses_nothing_right_after(world: World)
     assert [event["id"] for event in world.session_events("S1")] == ["new"]
 
 
-def test_who_came_back_without_saying_when_is_dated_anew_as_soon_as_they_do(world: World) -> None:
+def test_who_came_back_without_saying_when_is_dated_anew_as_soon_as_they_do(
+    world: World,
+) -> None:
     track(world, "S1", "old", off=AHEAD)
     erased(world, "S1")
     assert track(world, "S1", "unsaid", says=False) == ["dropped"]
@@ -102,7 +113,9 @@ def test_who_came_back_without_saying_when_is_dated_anew_as_soon_as_they_do(worl
     world.settle()
 
 
-def test_a_device_that_never_says_when_it_sends_keeps_its_old_clock(world: World) -> None:
+def test_a_device_that_never_says_when_it_sends_keeps_its_old_clock(
+    world: World,
+) -> None:
     """What it dates after the erasure may have happened before, and be late: its clock was ahead."""
     assert track(world, "S1", "old", off=AHEAD, says=False) == ["stored"]
     erased(world, "S1")
@@ -135,7 +148,9 @@ def test_on_a_shared_device_too(world: World) -> None:
     assert track(world, "S1", "later", says=False, source="split") == ["stored"]
     world.settle()
     assert world.timeline("alyx")[:2] == ["later", "now"]
-    assert statuses(world.track("S1", {"type": "view", "id": "x"}, source="split")) == ["stored"]
+    assert statuses(world.track("S1", {"type": "view", "id": "x"}, source="split")) == [
+        "stored"
+    ]
 
 
 def test_the_clock_of_who_opted_out_is_not_kept(world: World) -> None:
@@ -152,7 +167,9 @@ def test_the_clock_of_who_opted_out_is_not_kept(world: World) -> None:
     assert world.dumped() == before
 
 
-def test_what_comes_late_says_nothing_about_the_clock_of_who_stays(world: World) -> None:
+def test_what_comes_late_says_nothing_about_the_clock_of_who_stays(
+    world: World,
+) -> None:
     """What they send again is known again, to the microsecond."""
     for name in ("gordon", "alyx"):
         world.identify("S1", "split", ids={"registered": name})
@@ -165,7 +182,11 @@ def test_what_comes_late_says_nothing_about_the_clock_of_who_stays(world: World)
     world.swept()
     late = {"type": "view", "id": "gordons", "time": to_iso(world.clock.now - 2 * HOUR)}
     call = world.service.call("split")
-    body = {"source": {"id": "split"}, "session": {"id": "S1"}, "events": [late, *events]}
+    body = {
+        "source": {"id": "split"},
+        "session": {"id": "S1"},
+        "events": [late, *events],
+    }
     sent = call._replace(sent=call.now - SECOND)
     answer = world.service.track(sent, commands.read(Track, body))
     assert statuses(answer) == ["dropped", "duplicate"]
@@ -177,7 +198,9 @@ def test_who_comes_back_by_a_profile_is_dated_so(world: World, off: int) -> None
     named = world.session("S1")["profile"]
     world.settle()
     world.erase_session("S1")
-    assert track(world, "new", "late", off=off, age=MINUTE, profile=named) == ["dropped"]
+    assert track(world, "new", "late", off=off, age=MINUTE, profile=named) == [
+        "dropped"
+    ]
     assert track(world, "new", "now", off=off, profile=named) == ["stored"]
     world.swept()
     world.check()
@@ -212,7 +235,10 @@ def test_what_is_said_now_is_said_now(world: World, session: str, off: int) -> N
     track(world, "S2", "other", off=AHEAD)
     world.settle()
     world.erase("gordon")
-    said: dict[str, Any] = {"ids": {"registered": "gordon"}, "properties": {"city": "Rome"}}
+    said: dict[str, Any] = {
+        "ids": {"registered": "gordon"},
+        "properties": {"city": "Rome"},
+    }
     answer = identify(world, session, off, age=HOUR, **said)
     assert (answer["customer"], answer["warnings"]) == (None, [ERASED])
     answer = identify(world, session, off, **said)
@@ -244,7 +270,9 @@ def test_who_loses_the_race_to_come_back_stores_nothing_late(world: World) -> No
     times_ = {"late": to_iso(call.now - HOUR), "fresh": to_iso(call.now)}
     events = [{"type": "view", "id": id_, "time": time} for id_, time in times_.items()]
     body = {"source": {"id": "move"}, "session": {"id": "S1"}, "events": events}
-    answer = world.service.track(call._replace(sent=call.now), commands.read(Track, body))
+    answer = world.service.track(
+        call._replace(sent=call.now), commands.read(Track, body)
+    )
     assert done
     assert statuses(answer) == ["dropped", "stored"]
     world.settle()

@@ -59,7 +59,9 @@ def test_who_is_reached_by_two_ways_in_turn_goes_whole(world: World) -> None:
     world.identify("S1", "split", ids={"email": "f@x.com", "card": "card-77"})
     world.clock.pass_(10 * SECOND)
     early = to_iso(world.clock() - 20 * SECOND)
-    world.identify("S1", "split", ids={"card": "card-77"}, time=early, properties={"q": "secret"})
+    world.identify(
+        "S1", "split", ids={"card": "card-77"}, time=early, properties={"q": "secret"}
+    )
     world.settle()
     receipt = world.erase("card-77", "card")
     world.swept()
@@ -75,10 +77,14 @@ def test_who_is_reached_by_two_ways_in_turn_goes_whole(world: World) -> None:
 # -- shared addresses and devices ---------------------------------------------------------------------------------
 
 
-def test_who_was_known_by_an_address_that_stays_goes_with_its_customer(world: World) -> None:
+def test_who_was_known_by_an_address_that_stays_goes_with_its_customer(
+    world: World,
+) -> None:
     """The address is alyx's by now, and was gordon's when this visitor gave it."""
     world.identify("S1", ids={"email": "fam@x.com"})
-    world.track("S1", {"type": "view", "id": "of-gordon", "properties": {"q": "secret"}})
+    world.track(
+        "S1", {"type": "view", "id": "of-gordon", "properties": {"q": "secret"}}
+    )
     world.identify("S2", ids={"registered": "gordon", "email": "fam@x.com"})
     world.identify("S3", ids={"registered": "alyx", "email": "fam@x.com"})
     viewed(world, "S3", "of-alyx")
@@ -94,7 +100,9 @@ def test_who_was_known_by_an_address_that_stays_goes_with_its_customer(world: Wo
     assert world.customer("alyx")["identifiers"]["email"] == ["fam@x.com"]
 
 
-def test_what_an_address_said_while_it_was_theirs_is_not_stored_late(world: World) -> None:
+def test_what_an_address_said_while_it_was_theirs_is_not_stored_late(
+    world: World,
+) -> None:
     world.identify("S2", ids={"registered": "gordon", "email": "fam@x.com"})
     then = to_iso(world.clock.now)
     world.clock.pass_(HOUR)
@@ -106,13 +114,17 @@ def test_what_an_address_said_while_it_was_theirs_is_not_stored_late(world: Worl
     late = {"type": "view", "id": "tardy", "time": then}
     assert statuses(world.track("new", late, ids={"email": "fam@x.com"})) == ["dropped"]
     properties = {"city": "secret"}
-    answer = world.update(None, ids={"email": "fam@x.com"}, properties=properties, time=then)
+    answer = world.update(
+        None, ids={"email": "fam@x.com"}, properties=properties, time=then
+    )
     assert answer["customer"] is None
     world.settle()
     gone(world, "tardy", "secret")
 
 
-def test_undoing_takes_nothing_back_from_who_was_there_before_the_erased(world: World) -> None:
+def test_undoing_takes_nothing_back_from_who_was_there_before_the_erased(
+    world: World,
+) -> None:
     world.identify("S1", "split", ids={"registered": "alyx"})
     viewed(world, "S1", "of-alyx", "split")
     world.clock.pass_(HOUR)
@@ -126,7 +138,9 @@ def test_undoing_takes_nothing_back_from_who_was_there_before_the_erased(world: 
     assert world.timeline("alyx") == ["of-alyx"]
 
 
-def test_what_nobody_did_after_the_erased_is_not_the_first_customers(world: World) -> None:
+def test_what_nobody_did_after_the_erased_is_not_the_first_customers(
+    world: World,
+) -> None:
     for name in ("alyx", "gordon"):
         world.identify("S1", "split", ids={"registered": name})
         world.clock.pass_(HOUR)
@@ -142,7 +156,9 @@ def test_what_nobody_did_after_the_erased_is_not_the_first_customers(world: Worl
     assert ids(world, "S1") == ["later"]
 
 
-def test_an_opt_out_is_the_devices_and_stays_though_who_said_it_is_erased(world: World) -> None:
+def test_an_opt_out_is_the_devices_and_stays_though_who_said_it_is_erased(
+    world: World,
+) -> None:
     """Who else used it can't be told from them: they are tracked again when somebody there says so."""
     for name in ("alyx", "gordon"):
         world.identify("S1", "split", ids={"registered": name})
@@ -159,7 +175,9 @@ def test_an_opt_out_is_the_devices_and_stays_though_who_said_it_is_erased(world:
     answer = world.identify("S1", "split", ids={"registered": "alyx"})
     assert (answer["customer"], answer["profile"]) == (None, profile)
     assert statuses(world.track("S2", source="split", profile=profile)) == ["dropped"]
-    assert statuses(world.track("S3", ids={"registered": "alyx"})) == ["stored"], "her other device"
+    assert statuses(world.track("S3", ids={"registered": "alyx"})) == ["stored"], (
+        "her other device"
+    )
     world.consent("S1", "granted", "split")
     assert viewed(world, "S1", "yes", "split") == ["stored"]
     world.settle()
@@ -175,13 +193,17 @@ def test_a_customer_who_came_back_after_the_erased_has_two_spans(world: World) -
     before = world.timeline("alyx")
     world.erase("gordon")
     world.swept()
-    world.identify("S1", "split", ids={"registered": "alyx"}, properties={"city": "Rome"})
+    world.identify(
+        "S1", "split", ids={"registered": "alyx"}, properties={"city": "Rome"}
+    )
     world.settle()
     assert len(before) == 2
     assert world.timeline("alyx") == before
 
 
-def test_a_visitor_whose_last_customer_was_erased_shows_nothing_of_the_first(world: World) -> None:
+def test_a_visitor_whose_last_customer_was_erased_shows_nothing_of_the_first(
+    world: World,
+) -> None:
     world.identify("S1", "split", ids={"registered": "alyx"})
     viewed(world, "S1", "of-alyx", "split")
     profile = world.session("S1")["profile"]["id"]
@@ -205,7 +227,9 @@ def test_a_visitor_whose_last_customer_was_erased_shows_nothing_of_the_first(wor
     }
 
 
-def test_what_was_said_of_who_was_there_before_the_erased_is_not_said_again(world: World) -> None:
+def test_what_was_said_of_who_was_there_before_the_erased_is_not_said_again(
+    world: World,
+) -> None:
     world.identify("S1", "split", ids={"registered": "alyx"})
     said = {"properties": {"city": "Rome"}, "time": to_iso(world.clock.now)}
     world.update("S1", "split", **said)
@@ -237,7 +261,9 @@ def test_what_an_address_said_last_while_it_was_theirs_is_not_said_of_who_had_it
     assert world.customer("fam@x.com", "email")["customer"]["value"] == "alyx"
 
 
-def test_what_an_address_said_after_the_erasure_is_stored_however_late(world: World) -> None:
+def test_what_an_address_said_after_the_erasure_is_stored_however_late(
+    world: World,
+) -> None:
     world.identify("S1", ids={"registered": "alyx", "email": "fam@x.com"})
     world.clock.pass_(HOUR)
     world.identify("S2", ids={"registered": "gordon", "email": "fam@x.com"})
@@ -254,7 +280,9 @@ def test_what_an_address_said_after_the_erasure_is_stored_however_late(world: Wo
     assert world.timeline("alyx") == ["of-alyx"]
 
 
-def test_what_was_known_by_an_address_that_stays_goes_with_its_customer(world: World) -> None:
+def test_what_was_known_by_an_address_that_stays_goes_with_its_customer(
+    world: World,
+) -> None:
     """The card was given with the address alone, which was gordon's then, and is alyx's by now."""
     world.identify("S1", ids={"email": "fam@x.com", "card": "card-of-gordon"})
     world.identify("S2", ids={"registered": "gordon", "email": "fam@x.com"})
@@ -270,7 +298,9 @@ def test_what_was_known_by_an_address_that_stays_goes_with_its_customer(world: W
     }
 
 
-def test_an_address_that_stays_forgets_who_was_known_by_it_and_stays_too(world: World) -> None:
+def test_an_address_that_stays_forgets_who_was_known_by_it_and_stays_too(
+    world: World,
+) -> None:
     world.identify("S1", "split", ids={"email": "fam@x.com"})
     visitor = world.session("S1")["profile"]["id"]
     world.clock.pass_(HOUR)
@@ -303,7 +333,9 @@ def test_many_large_values_of_a_visitor_who_stays_go(world: World) -> None:
 # -- at once ------------------------------------------------------------------------------------------------------
 
 
-def test_two_calls_that_come_back_at_once_are_one_visitor(world: World, store: MemoryStore) -> None:
+def test_two_calls_that_come_back_at_once_are_one_visitor(
+    world: World, store: MemoryStore
+) -> None:
     viewed(world, "S1", "old")
     world.settle()
     world.erase_session("S1")
@@ -321,7 +353,9 @@ def test_two_calls_that_come_back_at_once_are_one_visitor(world: World, store: M
     assert sorted(world.timeline("gordon")) == ["A", "B"]
 
 
-def test_the_sweep_deletes_nothing_of_who_came_back(world: World, store: MemoryStore) -> None:
+def test_the_sweep_deletes_nothing_of_who_came_back(
+    world: World, store: MemoryStore
+) -> None:
     viewed(world, "S1", "old")
     world.settle()
     erasure = world.erase_session("S1")
@@ -343,7 +377,9 @@ def test_who_comes_back_while_the_rest_still_goes_keeps_their_rows(
     world: World, store: MemoryStore
 ) -> None:
     viewed(world, "S1", "v1")
-    world.track("S2", {"type": "view"}, profile={"id": world.session("S1")["profile"]["id"]})
+    world.track(
+        "S2", {"type": "view"}, profile={"id": world.session("S1")["profile"]["id"]}
+    )
     world.identify("S1", ids={"registered": "alyx"})
     world.settle()
 
@@ -353,7 +389,9 @@ def test_who_comes_back_while_the_rest_still_goes_keeps_their_rows(
         world.drain()
 
     def s2_ends(request: str, keys: Sequence[Key]) -> bool:
-        return request == "write" and any(key.partition == f"{SPACE}/S2" for key in keys)
+        return request == "write" and any(
+            key.partition == f"{SPACE}/S2" for key in keys
+        )
 
     done = meanwhile(store, s2_ends, back)
     world.erase_session("S1")
@@ -378,7 +416,9 @@ def test_who_comes_back_is_associated_while_rows_of_the_erased_are_still_there(
 
     def rows_go(request: str, keys: Sequence[Key]) -> bool:
         row = (f"{SPACE}/registered=alyx", "s/S1")
-        return request == "write" and any((key.partition, key.item) == row for key in keys)
+        return request == "write" and any(
+            (key.partition, key.item) == row for key in keys
+        )
 
     done = meanwhile(store, rows_go, back)
     world.erase_session("S1")
@@ -417,7 +457,9 @@ def test_of_two_who_erase_at_once_the_slower_takes_nothing_from_who_came_back(
     }
 
 
-def test_who_comes_back_while_bounds_go_is_seen_live(world: World, store: MemoryStore) -> None:
+def test_who_comes_back_while_bounds_go_is_seen_live(
+    world: World, store: MemoryStore
+) -> None:
     world.track("S1")
     world.settle()
     erasure = world.erase_session("S1")
@@ -432,10 +474,14 @@ def test_who_comes_back_while_bounds_go_is_seen_live(world: World, store: Memory
     assert done == ["scan"]
     world.swept()
     world.check()
-    assert [e["id"] for e in world.queries.read_live(SPACE, lambda _: None)["events"]] == ["new"]
+    assert [
+        e["id"] for e in world.queries.read_live(SPACE, lambda _: None)["events"]
+    ] == ["new"]
 
 
-def test_an_order_that_is_told_meanwhile_keeps_no_name(world: World, store: MemoryStore) -> None:
+def test_an_order_that_is_told_meanwhile_keeps_no_name(
+    world: World, store: MemoryStore
+) -> None:
     world.identify("S1", ids={"registered": "gordon"})
     world.settle()
 

@@ -41,14 +41,18 @@ def lived(world: World) -> str:
     """Gordon: two devices, an address, a card, an order, values large and small. Answers a profile."""
     large = "secret" * 2000
     more = {f"n{n}": "secret" * 2500 for n in range(20)}
-    profile: str = world.track("S1", {"type": "view", "id": "v1", "properties": {"q": "secret"}})[
-        "profile"
-    ]["id"]
+    profile: str = world.track(
+        "S1", {"type": "view", "id": "v1", "properties": {"q": "secret"}}
+    )["profile"]["id"]
     world.track("S1", {"type": "large", "id": "v2", "properties": more})
-    world.identify("S1", ids={"email": EMAIL}, properties={"bio": large, "city": "secret"})
+    world.identify(
+        "S1", ids={"email": EMAIL}, properties={"bio": large, "city": "secret"}
+    )
     ids = {"registered": "gordon", "loyalty": "L-gordon", "email": EMAIL}
     world.identify("S2", ids=ids, properties={"cv": large})
-    world.track("S2", {"type": "conversion", "order": {"number": "order-of-gordon", "total": 5}})
+    world.track(
+        "S2", {"type": "conversion", "order": {"number": "order-of-gordon", "total": 5}}
+    )
     world.track("S2", {"type": ""}, {"type": "view", "id": "v3"})
     world.order("told-of-gordon", ids={"registered": "gordon", "email": EMAIL})
     world.settle()
@@ -59,13 +63,20 @@ def lived(world: World) -> str:
 
 
 @pytest.mark.parametrize(
-    ("type_", "value"), [("registered", "gordon"), ("loyalty", "L-gordon"), ("email", EMAIL)]
+    ("type_", "value"),
+    [("registered", "gordon"), ("loyalty", "L-gordon"), ("email", EMAIL)],
 )
-def test_a_customer_is_erased_by_whatever_finds_them(world: World, type_: str, value: str) -> None:
+def test_a_customer_is_erased_by_whatever_finds_them(
+    world: World, type_: str, value: str
+) -> None:
     profile = lived(world)
     id_ = world.erase(value, type_)
     assert world.receipt(id_)["state"] == "running"
-    for name, type_name in (("gordon", "registered"), (EMAIL, "email"), (profile, "profile")):
+    for name, type_name in (
+        ("gordon", "registered"),
+        (EMAIL, "email"),
+        (profile, "profile"),
+    ):
         with pytest.raises(NotFound):
             world.customer(name, type_name)
     for session in ("S1", "S2", "@registered=gordon"):
@@ -76,9 +87,16 @@ def test_a_customer_is_erased_by_whatever_finds_them(world: World, type_: str, v
     gone(world, "gordon", "secret", profile)
     receipt = world.receipt(id_)
     assert receipt["state"] == "done"
-    assert receipt["removed"] == {"identifiers": 3, "profiles": 3, "sessions": 3, "events": 5}
+    assert receipt["removed"] == {
+        "identifiers": 3,
+        "profiles": 3,
+        "sessions": 3,
+        "events": 5,
+    }
     left = {key.item for key in world.dumped()}
-    assert left == {HEAD, "t", keys.ERASURE}, "two sessions, and what keeps late things out"
+    assert left == {HEAD, "t", keys.ERASURE}, (
+        "two sessions, and what keeps late things out"
+    )
 
 
 def test_an_address_known_by_itself_alone_is_erased(world: World) -> None:
@@ -90,7 +108,9 @@ def test_an_address_known_by_itself_alone_is_erased(world: World) -> None:
     gone(world, EMAIL, "secret")
 
 
-def test_a_session_is_erased_with_its_visitor_and_the_customer_stays(world: World) -> None:
+def test_a_session_is_erased_with_its_visitor_and_the_customer_stays(
+    world: World,
+) -> None:
     lived(world)
     profile = world.session("S1")["profile"]["id"]
     world.erase_session("S1")
@@ -98,17 +118,27 @@ def test_a_session_is_erased_with_its_visitor_and_the_customer_stays(world: Worl
     world.check()
     gone(world, profile, "v1", "v2")
     assert world.sessions("gordon") == {"S2", "@registered=gordon"}
-    assert set(world.customer("gordon")["identifiers"]) == {"registered", "loyalty", "email"}
+    assert set(world.customer("gordon")["identifiers"]) == {
+        "registered",
+        "loyalty",
+        "email",
+    }
 
 
 def test_nobody_else_is_touched(world: World) -> None:
     for number, name in enumerate(("alyx", "barney", "eli")):
-        world.identify("shared", "split", ids={"registered": name}, properties={"of": name})
+        world.identify(
+            "shared", "split", ids={"registered": name}, properties={"of": name}
+        )
         world.track("shared", {"type": "view", "id": name}, source="split")
-        world.identify(f"own-{number}", ids={"registered": name, "email": f"{name}@x.com"})
+        world.identify(
+            f"own-{number}", ids={"registered": name, "email": f"{name}@x.com"}
+        )
         world.track(f"own-{number}", {"type": "view", "id": f"own-{name}"})
     world.settle()
-    others = {name: (world.customer(name), world.events(name)) for name in ("alyx", "eli")}
+    others = {
+        name: (world.customer(name), world.events(name)) for name in ("alyx", "eli")
+    }
     world.erase("barney")
     world.swept()
     world.check()
@@ -122,7 +152,9 @@ def test_an_order_that_stays_with_another_names_nobody(world: World) -> None:
     world.identify("S1", ids={"registered": "gordon", "email": EMAIL})
     world.identify("S2", ids={"registered": "alyx"})
     order = {"number": "77", "total": 5, "email": EMAIL.upper()}
-    assert statuses(world.track("S2", {"type": "conversion", "order": order})) == ["stored"]
+    assert statuses(world.track("S2", {"type": "conversion", "order": order})) == [
+        "stored"
+    ]
     world.order("78", ids={"registered": "alyx"}, email=EMAIL)
     world.settle()
     world.erase("gordon")
@@ -134,7 +166,9 @@ def test_an_order_that_stays_with_another_names_nobody(world: World) -> None:
     assert known.status == "known", "the address still says that it is the same order"
 
 
-def test_a_name_is_gone_from_the_history_of_who_moved_on_or_was_unlinked(world: World) -> None:
+def test_a_name_is_gone_from_the_history_of_who_moved_on_or_was_unlinked(
+    world: World,
+) -> None:
     world.track("S1", {"type": "view", "id": "v1"})
     world.identify("S1", ids={"registered": "gordon", "email": EMAIL})
     world.identify("S1", ids={"registered": "alyx"})
@@ -168,7 +202,9 @@ def test_who_is_being_erased_is_in_no_export_of_everybody(world: World) -> None:
 # -- nothing comes back -------------------------------------------------------------------------------------------
 
 
-def test_what_happened_before_is_not_stored_and_what_happens_later_is_new(world: World) -> None:
+def test_what_happened_before_is_not_stored_and_what_happens_later_is_new(
+    world: World,
+) -> None:
     lived(world)
     old = world.session("S1")["profile"]["id"]
     before = to_iso(world.clock.now - HOUR)
@@ -190,13 +226,18 @@ def test_what_happened_before_is_not_stored_and_what_happens_later_is_new(world:
         for session in ("S1", "S2", "new"):
             answer = world.identify(session, ids=ids, **said)
             assert (answer["customer"], answer["warnings"]) == (None, [ERASED])
-        assert world.update(None, ids=ids, **said) == {"customer": None, "warnings": [ERASED]}
+        assert world.update(None, ids=ids, **said) == {
+            "customer": None,
+            "warnings": [ERASED],
+        }
     assert world.update("S1", **said)["warnings"] == [ERASED]
     world.swept()
     world.check()
     gone(world, "gordon", "secret", "v1")
 
-    new = world.track("S1", late, {"type": "view", "id": "v9"}, ids={"registered": "gordon"})
+    new = world.track(
+        "S1", late, {"type": "view", "id": "v9"}, ids={"registered": "gordon"}
+    )
     assert statuses(new) == ["dropped", "stored"]
     assert new["profile"]["id"] != old
     world.settle()
@@ -206,7 +247,9 @@ def test_what_happened_before_is_not_stored_and_what_happens_later_is_new(world:
     assert world.customer("gordon")["identifiers"] == {"registered": ["gordon"]}
 
 
-def test_late_events_of_one_of_two_customers_of_a_device_are_not_stored(world: World) -> None:
+def test_late_events_of_one_of_two_customers_of_a_device_are_not_stored(
+    world: World,
+) -> None:
     world.track("S1", {"type": "view", "id": "v1"}, source="split")
     world.identify("S1", "split", ids={"registered": "gordon"})
     middle = to_iso(world.clock.now)
@@ -229,7 +272,9 @@ def test_late_events_of_one_of_two_customers_of_a_device_are_not_stored(world: W
     gone(world, "gordon")
 
 
-def test_who_was_erased_last_on_a_shared_device_leaves_it_to_nobody(world: World) -> None:
+def test_who_was_erased_last_on_a_shared_device_leaves_it_to_nobody(
+    world: World,
+) -> None:
     world.identify("S1", "split", ids={"registered": "alyx"})
     world.track("S1", {"type": "view", "id": "of-alyx"}, source="split")
     world.identify("S1", "split", ids={"registered": "gordon"})
@@ -275,7 +320,9 @@ def test_an_order_that_was_told_of_somebody_erased_finds_nobody(world: World) ->
     world.settle()
     world.erase("gordon")
     order = {"number": "77", "total": 5, "email": EMAIL}
-    assert statuses(world.track("S5", {"type": "conversion", "order": order})) == ["stored"]
+    assert statuses(world.track("S5", {"type": "conversion", "order": order})) == [
+        "stored"
+    ]
     assert world.session("S5")["customer"] is None
     world.swept()
     with pytest.raises(NotFound):
@@ -296,7 +343,11 @@ def test_erasing_twice_finds_nobody_the_second_time(world: World) -> None:
 
 def test_whoever_came_back_can_be_erased_again(world: World) -> None:
     for _ in range(2):
-        world.track("S1", {"type": "view", "id": "v"}, ids={"registered": "gordon", "email": EMAIL})
+        world.track(
+            "S1",
+            {"type": "view", "id": "v"},
+            ids={"registered": "gordon", "email": EMAIL},
+        )
         world.settle()
         world.erase("gordon")
         world.swept()
@@ -337,7 +388,9 @@ def test_who_opts_out_may_ask_to_be_erased(world: World) -> None:
     world.check()
     gone(world, profile, "v1")
     assert world.sessions("gordon") == {"S2", "@registered=gordon"}
-    assert statuses(world.track("S1")) == ["dropped"], "they still do not want to be tracked"
+    assert statuses(world.track("S1")) == ["dropped"], (
+        "they still do not want to be tracked"
+    )
     assert world.consent("S1", "denied")["tracking"] == "denied"
     assert statuses(world.track("S1")) == ["dropped"]
     world.consent("S1", "granted")
@@ -405,6 +458,8 @@ def test_who_is_being_erased_is_told_to_come_again(world: World) -> None:
     head = keys.node_head(SPACE, Node("registered", "gordon"))
     item = world.store.get([head])[0]
     assert item
-    world.store.write([Put(head, {**item, "erasing_since": world.clock.now, "erasure": "e"})])
+    world.store.write(
+        [Put(head, {**item, "erasing_since": world.clock.now, "erasure": "e"})]
+    )
     with pytest.raises(Busy):
         world.identify("S9", ids={"registered": "gordon"})

@@ -24,9 +24,29 @@ FOLDER = topology.ROOT / "events"
 FILES = sorted(FOLDER.glob("*.json"))
 MARK = re.compile(r"zq\d+qz")
 KEY = "zq0qz-server-key"
-_KEPT = {"demo", "demo-tracardi", "demo-split", "POST", "GET", "PUT", "identify", "track", "batch"}
+_KEPT = {
+    "demo",
+    "demo-tracardi",
+    "demo-split",
+    "POST",
+    "GET",
+    "PUT",
+    "identify",
+    "track",
+    "batch",
+}
 """Texts without which a call would go no further than its first check."""
-_PLAIN = ("time", "timestamp", "sentAt", "name", "action", "type", "tracking", "kind", "date")
+_PLAIN = (
+    "time",
+    "timestamp",
+    "sentAt",
+    "name",
+    "action",
+    "type",
+    "tracking",
+    "kind",
+    "date",
+)
 """Fields of which the same is true."""
 Json = Any
 
@@ -44,7 +64,9 @@ class Marks:
         """Every text, or all but those without which the call is nothing; names stay."""
         if isinstance(found, dict):
             return {
-                name: value if name in _PLAIN and not all_ else self.values(value, all_=all_)
+                name: value
+                if name in _PLAIN and not all_
+                else self.values(value, all_=all_)
                 for name, value in found.items()
             }
         if isinstance(found, list):
@@ -97,8 +119,16 @@ def _copies(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return
     body = _json(event.get("body"))
     right, wrong = f"Bearer {KEY}", f"Bearer {marks('wrong')}"
-    bodies = (marks.values(body, all_=False), marks.values(body, all_=True), marks.names(body))
-    for text in (*map(json.dumps, bodies), f'{{"{marks("cut")}": "{marks("off")}', marks("\x00")):
+    bodies = (
+        marks.values(body, all_=False),
+        marks.values(body, all_=True),
+        marks.names(body),
+    )
+    for text in (
+        *map(json.dumps, bodies),
+        f'{{"{marks("cut")}": "{marks("off")}',
+        marks("\x00"),
+    ):
         yield _call(event, text, right, marks)
     yield _call(event, event.get("body"), wrong, marks)
 
@@ -124,7 +154,9 @@ def _call(
         "rawPath": marks("/path"),
         "rawQueryString": f"{marks('name')}={marks('value')}",
         "pathParameters": read,
-        "queryStringParameters": {name: marks(str(value)) for name, value in queried.items()},
+        "queryStringParameters": {
+            name: marks(str(value)) for name, value in queried.items()
+        },
         "requestContext": {
             **event["requestContext"],
             "http": {**event["requestContext"]["http"], "sourceIp": marks("192.0.2.1")},

@@ -50,7 +50,11 @@ def _timeline(world: World) -> list[dict[str, Any]]:
 
 
 def _by_type(world: World) -> list[dict[str, Any]]:
-    return [e for type_ in ("view", "session_ping") for e in world.events("gordon", type=type_)]
+    return [
+        e
+        for type_ in ("view", "session_ping")
+        for e in world.events("gordon", type=type_)
+    ]
 
 
 def _session(world: World) -> list[dict[str, Any]]:
@@ -61,7 +65,9 @@ def _export(world: World) -> list[dict[str, Any]]:
     exports = ExportReader(world.store, world.clock)
     customer: Customer = exports.find_customer(SPACE, [Node("registered", "gordon")])
     budget = exports.open_budget(10**6, "ask for less")
-    return [dict(event) for event in exports.read_events(customer, ExportRequest(), budget)]
+    return [
+        dict(event) for event in exports.read_events(customer, ExportRequest(), budget)
+    ]
 
 
 @pytest.mark.parametrize("read", [_timeline, _by_type, _session, _export])
@@ -71,13 +77,19 @@ def test_readers_see_no_event_that_expired(
     _old_and_new(world)
     found = {e["id"] for e in read(world) if not e["id"].startswith("!")}
     assert found == {"new", "ping-new"}
-    stored = {key.item.rpartition("/")[2] for key in world.dumped() if key.item.startswith("e/")}
+    stored = {
+        key.item.rpartition("/")[2]
+        for key in world.dumped()
+        if key.item.startswith("e/")
+    }
     assert stored == {"old", "ping-old", "new", "ping-new"}, "nothing was deleted yet"
 
 
 def test_visits_that_expired_are_not_derived(world: World) -> None:
     _old_and_new(world)
-    derived = [e["id"] for e in world.events("gordon") if e["id"].startswith("!session")]
+    derived = [
+        e["id"] for e in world.events("gordon") if e["id"].startswith("!session")
+    ]
     assert derived
     assert all("ping-new" in id_ for id_ in derived), derived
 
@@ -95,7 +107,9 @@ def _sessions(world: World) -> list[Any]:
     return list(exports.find_customer(SPACE, [Node("registered", "gordon")]).sessions)
 
 
-def test_who_looks_on_sees_no_event_that_expired_since_it_came_late(world: World) -> None:
+def test_who_looks_on_sees_no_event_that_expired_since_it_came_late(
+    world: World,
+) -> None:
     cursor = world.queries.read_live(SPACE, lambda _: None)["cursor"]
     time = to_iso(world.clock.now - 30 * DAY + HOUR)
     world.track("S1", {"type": "view", "id": "late", "time": time}, source="month")
@@ -105,7 +119,9 @@ def test_who_looks_on_sees_no_event_that_expired_since_it_came_late(world: World
     assert _live(world, cursor) == {"now"}
 
 
-def test_who_looks_on_after_a_long_time_sees_no_event_that_expired_meanwhile(world: World) -> None:
+def test_who_looks_on_after_a_long_time_sees_no_event_that_expired_meanwhile(
+    world: World,
+) -> None:
     cursor = world.queries.read_live(SPACE, lambda _: None)["cursor"]
     world.track("S1", {"type": "view", "id": "old"}, source="month")
     assert _live(world, cursor) == {"old"}
@@ -114,7 +130,9 @@ def test_who_looks_on_after_a_long_time_sees_no_event_that_expired_meanwhile(wor
 
 
 def _live(world: World, cursor: str) -> set[str]:
-    return {e["id"] for e in world.queries.read_live(SPACE, {"since": cursor}.get)["events"]}
+    return {
+        e["id"] for e in world.queries.read_live(SPACE, {"since": cursor}.get)["events"]
+    }
 
 
 def test_an_order_is_known_for_as_long_as_its_event_is_kept(world: World) -> None:

@@ -76,7 +76,9 @@ def test_nobody_can_tell_by_the_next_id_whose_it_was() -> None:
     for secret in ("a", "b"):
         memory = MemoryStore()
         world = World(memory, memory.taken, memory.dump, sources=OWN_IDS)
-        world.administration = Administration(memory, OWN_IDS, world.clock, partial(str, secret))
+        world.administration = Administration(
+            memory, OWN_IDS, world.clock, partial(str, secret)
+        )
         visit(world, "S1", "before")
         world.erase_session("S1")
         found.add(visit(world, "S2", "after"))
@@ -84,9 +86,13 @@ def test_nobody_can_tell_by_the_next_id_whose_it_was() -> None:
 
 
 @pytest.mark.parametrize("source", ["static", "move"])
-def test_who_is_being_erased_just_now_is_told_to_come_again(world: World, source: str) -> None:
+def test_who_is_being_erased_just_now_is_told_to_come_again(
+    world: World, source: str
+) -> None:
     head = keys.node_head(SPACE, Node("profile", "till-8"))
-    world.store.write([Put(head, {"rev": 2, "created": 1, "erasing_since": 1, "erasure": "e"})])
+    world.store.write(
+        [Put(head, {"rev": 2, "created": 1, "erasing_since": 1, "erasure": "e"})]
+    )
     with pytest.raises(Busy):
         world.track("S9", source=source, profile={"id": "till-8"})
 
@@ -128,7 +134,9 @@ def test_nothing_from_before_is_stored_under_the_next_one(world: World) -> None:
 
 
 @pytest.mark.parametrize("source", ["static", "move"])
-def test_who_had_opted_out_is_not_tracked_on_another_session(world: World, source: str) -> None:
+def test_who_had_opted_out_is_not_tracked_on_another_session(
+    world: World, source: str
+) -> None:
     named = {"id": NAMED}
     profile = visit(world, "S2", "second")
     world.consent("S2", "denied", "static")

@@ -22,7 +22,9 @@ Run = Callable[[str], Any]
 @pytest.fixture
 def run() -> Iterator[Run]:
     """Carries out a sample event by its name, on tables that are empty at first; answers the body."""
-    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": invoke.SERVER_KEY}) as deployment:
+    with lambda_runtime.run_deployment(
+        topology.SOURCES, {"demo": invoke.SERVER_KEY}
+    ) as deployment:
 
         def carry_out(name: str) -> Any:
             event = invoke.read_event(FOLDER / f"{name}.json")
@@ -38,7 +40,9 @@ def types(page: Any) -> list[str]:
 
 def test_every_function_and_every_route_has_an_event() -> None:
     events = [invoke.read_event(path) for path in FILES]
-    assert {invoke.find_function(event) for event in events} == set(topology.FUNCTIONS_BY_NAME)
+    assert {invoke.find_function(event) for event in events} == set(
+        topology.FUNCTIONS_BY_NAME
+    )
     assert {event["routeKey"] for event in events if "routeKey" in event} == {
         r.key for r in routes.ROUTES
     }
@@ -54,7 +58,9 @@ def test_every_function_and_every_route_has_an_event() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_each_event_is_understood_on_its_own(path: Path) -> None:
     event = invoke.read_event(path)
-    with lambda_runtime.run_deployment(topology.SOURCES, {"demo": invoke.SERVER_KEY}) as deployment:
+    with lambda_runtime.run_deployment(
+        topology.SOURCES, {"demo": invoke.SERVER_KEY}
+    ) as deployment:
         answer = deployment.invoke(invoke.find_function(event), event)
     if "Records" in event:
         assert answer == {"batchItemFailures": []}
@@ -78,7 +84,10 @@ def test_history_joins_the_customer(run: Run) -> None:
     joined = ["product-in-basket", "consent-granted", "page-view"]
     assert [r["status"] for r in run("track")["results"]] == ["stored"] * 3
     assert run("session")["customer"] is None
-    assert run("identify-soft")["customer"] == {"type": "email", "value": "gordon@blackmesa.com"}
+    assert run("identify-soft")["customer"] == {
+        "type": "email",
+        "value": "gordon@blackmesa.com",
+    }
     assert types(run("customer-events")) == []
     assert run("associate-customers") == {"batchItemFailures": []}
     assert types(run("customer-events")) == types(run("session-events")) == joined
@@ -108,7 +117,10 @@ def test_undo(run: Run) -> None:
     for name in ("track", "identify-soft", "identify"):
         run(name)
     assert run("session")["customer"] == {"type": "registered", "value": "gordon-1998"}
-    assert run("unlink")["customer"] == {"type": "email", "value": "gordon@blackmesa.com"}
+    assert run("unlink")["customer"] == {
+        "type": "email",
+        "value": "gordon@blackmesa.com",
+    }
     assert run("unlink")["customer"] is None
 
 
@@ -135,9 +147,16 @@ def test_opting_out_and_starting_anew(run: Run) -> None:
     assert run("anonymize")["session"]["id"] != run("session")["session"]["id"]
 
 
-def test_what_a_url_tells_is_an_event_of_the_visitor_it_names_or_of_nobody(run: Run) -> None:
+def test_what_a_url_tells_is_an_event_of_the_visitor_it_names_or_of_nobody(
+    run: Run,
+) -> None:
     run("collect-get")
-    names = ("collect-session-get", "collect-session-post", "redirect-get", "redirect-session-post")
+    names = (
+        "collect-session-get",
+        "collect-session-post",
+        "redirect-get",
+        "redirect-session-post",
+    )
     for name in names:
         assert [r["status"] for r in run(name)["results"]] == ["stored"]
     told = Counter(types(run("session-events")))
@@ -171,13 +190,20 @@ def test_health(run: Run) -> None:
 
 
 def test_segments_visitor_becomes_a_customer(run: Run) -> None:
-    assert run("segment-track") == run("rudderstack-beacon") == {"success": True, "status": 1}
+    assert (
+        run("segment-track")
+        == run("rudderstack-beacon")
+        == {"success": True, "status": 1}
+    )
     run("segment-identify")
     run("posthog-batch")
     run("posthog-batch-no-slash")
     customer = run("customer")
     assert customer["customer"] == {"type": "registered", "value": "gordon-1998"}
-    assert customer["attributes"] == {"email": "gordon@blackmesa.com", "first_name": "Gordon"}
+    assert customer["attributes"] == {
+        "email": "gordon@blackmesa.com",
+        "first_name": "Gordon",
+    }
     asked = run("rudderstack-source-config")
     assert asked == run("rudderstack-source-config-no-slash")
     assert asked["source"]["enabled"] is True

@@ -12,7 +12,11 @@ from random import Random
 from typing import Any
 
 from botocore.awsrequest import AWSResponse, HTTPHeaders
-from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+)
 
 from tests.bench.stub import Body
 
@@ -148,8 +152,12 @@ def _in_conflict(request: Request, send: Send, random: Random) -> AWSResponse:
         return _error(request, "TransactionConflictException")
     actions = len(_body(request)["TransactItems"])
     at = random.randrange(actions)
-    reasons = [{"Code": "TransactionConflict" if n == at else "None"} for n in range(actions)]
-    return _error(request, "TransactionCanceledException", more={"CancellationReasons": reasons})
+    reasons = [
+        {"Code": "TransactionConflict" if n == at else "None"} for n in range(actions)
+    ]
+    return _error(
+        request, "TransactionCanceledException", more={"CancellationReasons": reasons}
+    )
 
 
 def _in_progress(request: Request, send: Send, random: Random) -> AWSResponse:
@@ -160,8 +168,12 @@ def _inserted_in_part(request: Request, send: Send, random: Random) -> AWSRespon
     """Some statements are throttled; of others it is said that they were."""
     statements = _body(request)["Statements"]
     fates = [random.choice(("sent", "throttled", "denied")) for _ in statements]
-    wanted = [s for s, fate in zip(statements, fates, strict=True) if fate != "throttled"]
-    answers = iter(_passed_on(request, send, {"Statements": wanted})["Responses"] if wanted else ())
+    wanted = [
+        s for s, fate in zip(statements, fates, strict=True) if fate != "throttled"
+    ]
+    answers = iter(
+        _passed_on(request, send, {"Statements": wanted})["Responses"] if wanted else ()
+    )
     throttled = {"Error": {"Code": "ThrottlingError", "Message": "as tests want it"}}
     found: list[Any] = []
     for fate in fates:
@@ -174,7 +186,9 @@ def _read_in_part(request: Request, send: Send, random: Random) -> AWSResponse:
     """Some keys are not looked at."""
     asked = _body(request)["RequestItems"]
     now, later = _split(asked, random)
-    found = _passed_on(request, send, {"RequestItems": now}) if now else {"Responses": {}}
+    found = (
+        _passed_on(request, send, {"RequestItems": now}) if now else {"Responses": {}}
+    )
     found["UnprocessedKeys"] = {**found.get("UnprocessedKeys", {}), **later}
     return _answer(request, 200, json.dumps(found).encode())
 
@@ -233,7 +247,10 @@ def _passed_on(request: Request, send: Send, body: Mapping[str, Any]) -> dict[st
 
 
 def _error(
-    request: Request, code: str, status: int = 400, more: Mapping[str, Any] | None = None
+    request: Request,
+    code: str,
+    status: int = 400,
+    more: Mapping[str, Any] | None = None,
 ) -> AWSResponse:
     type_ = f"com.amazonaws.dynamodb.v20120810#{code}"
     body = {"__type": type_, "message": "as tests want it", **(more or {})}
@@ -241,7 +258,10 @@ def _error(
 
 
 def _answer(
-    request: Request, status: int, content: bytes, type_: str = "application/x-amz-json-1.0"
+    request: Request,
+    status: int,
+    content: bytes,
+    type_: str = "application/x-amz-json-1.0",
 ) -> AWSResponse:
     headers = HTTPHeaders.from_dict({"content-type": type_})
     return AWSResponse(request.url, status, headers, Body(content))

@@ -81,7 +81,9 @@ class Shop:
         own = Tables(client, self.engine.names)
         world = World(own, lambda: (), self.engine.dump, self.clock)
         made, name = count(1), seed.replace("/", "-")
-        world.service = Service(own, world.sources, self.clock, lambda: f"{name}-{next(made)}")
+        world.service = Service(
+            own, world.sources, self.clock, lambda: f"{name}-{next(made)}"
+        )
         return world
 
     @property
@@ -111,7 +113,9 @@ class Stream:
         with self._lock:
             new = list(self._engine.taken())
             self.records += len(new)
-            self._waiting += new + [change for change in new if self._random.random() < 0.2]
+            self._waiting += new + [
+                change for change in new if self._random.random() < 0.2
+            ]
             self._random.shuffle(self._waiting)
             size = self._random.randint(1, 6)
             some, self._waiting = self._waiting[:size], self._waiting[size:]
@@ -140,10 +144,16 @@ class Stream:
 def run(endpoint: str, seed: str, requests: int) -> Report:
     """Work until so many requests were made; hold all to what was promised."""
     report = Report(seed)
-    with _impatient(), tables.dynamodb_local(endpoint) as clients, tables.new(clients) as engine:
+    with (
+        _impatient(),
+        tables.dynamodb_local(endpoint) as clients,
+        tables.new(clients) as engine,
+    ):
         shop = Shop(engine, seed)
         while shop.requests < requests:
-            _live(shop, report, (shop.requests + requests) // 2 + 1)  # draining makes some as well
+            _live(
+                shop, report, (shop.requests + requests) // 2 + 1
+            )  # draining makes some as well
         _judge(shop, report, "drained")
         if not report.broken:
             _lose_and_redrive(shop, report)
@@ -252,17 +262,27 @@ def _judge(shop: Shop, report: Report, when: str) -> None:
         for key in dump
         if key.table == "sessions" and key.item.startswith("e/")
     )
-    found += [f"event {place} is there {n} times" for place, n in there.items() if n > 1]
+    found += [
+        f"event {place} is there {n} times" for place, n in there.items() if n > 1
+    ]
     world = invariants.worlds(dump, HARD_TYPES)[SPACE]
-    taken_back = {e: by for promised in shop.promised for e, by in promised.undone.items()}
+    taken_back = {
+        e: by for promised in shop.promised for e, by in promised.undone.items()
+    }
     for promised in shop.promised:
         found += _missing(dump, world, promised, taken_back)
-        found += [f"{one} was dropped, and is there" for one in promised.dropped & there.keys()]
+        found += [
+            f"{one} was dropped, and is there"
+            for one in promised.dropped & there.keys()
+        ]
     report.broken += [f"{when}: {sentence}" for sentence in found[:20]]
 
 
 def _missing(
-    dump: Dump, world: invariants.World, promised: Promised, taken_back: Mapping[str, str]
+    dump: Dump,
+    world: invariants.World,
+    promised: Promised,
+    taken_back: Mapping[str, str],
 ) -> Iterable[str]:
     for (session, id_), (time, said) in promised.events.items():
         item = dump.get(keys.session_event(SPACE, session, time, id_))
@@ -280,17 +300,27 @@ def _missing(
             yield f"session {session} was answered as {customer}'s, and is {root}'s"
     for session in promised.sessions - world.sessions.keys():
         yield f"session {session} was answered, and isn't there"
-    undone = {e.evidence for history in world.histories.values() for e in history if e.undone}
+    undone = {
+        e.evidence for history in world.histories.values() for e in history if e.undone
+    }
     yield from (
-        f"{evidence} was taken back, and stands" for evidence in promised.undone.keys() - undone
+        f"{evidence} was taken back, and stands"
+        for evidence in promised.undone.keys() - undone
     )
 
 
-def _undone_by_others(world: invariants.World, session: str, taken_back: Mapping[str, str]) -> bool:
+def _undone_by_others(
+    world: invariants.World, session: str, taken_back: Mapping[str, str]
+) -> bool:
     """Whether somebody who shares an address took back a command: then all that it linked goes with it."""
     history = world.histories[world.sessions[session].profile]
-    entries = [*history, *(e for one in history if one.link for e in world.histories[one.link])]
-    return any(e.undone and taken_back.get(e.evidence, session) != session for e in entries)
+    entries = [
+        *history,
+        *(e for one in history if one.link for e in world.histories[one.link]),
+    ]
+    return any(
+        e.undone and taken_back.get(e.evidence, session) != session for e in entries
+    )
 
 
 def _values(world: invariants.World) -> dict[str, Any]:

@@ -60,7 +60,9 @@ def _writes(event: dict[str, Any]) -> bool:
 
 def samples() -> list[str]:
     """The sample events of every route that writes."""
-    found = {path.stem: invoke.read_event(path) for path in sorted(FOLDER.glob("*.json"))}
+    found = {
+        path.stem: invoke.read_event(path) for path in sorted(FOLDER.glob("*.json"))
+    }
     return [name for name, event in found.items() if _writes(event)]
 
 
@@ -76,13 +78,19 @@ class Shop:
         """The status that a sample event is answered with; 500 where the function fails."""
         event = invoke.read_event(FOLDER / f"{name}.json")
         try:
-            answer: dict[str, Any] = self._deployment.invoke(invoke.find_function(event), event)
+            answer: dict[str, Any] = self._deployment.invoke(
+                invoke.find_function(event), event
+            )
         except InternalFailure:
             return 500  # what API Gateway answers then
         rejected = json.loads(answer["body"] or "{}").get("rejected")
-        return 500 if rejected else int(answer["statusCode"])  # a row that is named is no promise
+        return (
+            500 if rejected else int(answer["statusCode"])
+        )  # a row that is named is no promise
 
-    def failing(self, name: str, number: int, error: type[Exception], *, onward: bool) -> int:
+    def failing(
+        self, name: str, number: int, error: type[Exception], *, onward: bool
+    ) -> int:
         """The status where this request of the call fails; `onward`: and every one after it."""
         made = iter(range(MOST * 2))
 
@@ -136,7 +144,9 @@ def shape(dump: dict[Key, Item]) -> Counter[tuple[object, ...]]:
 
 def _dies(dump: dict[Key, Item]) -> bool:
     """Whether somebody is being erased: their rows go one by one, and the stream goes on with what is left."""
-    return any(key.item == HEAD and "erasing_since" in item for key, item in dump.items())
+    return any(
+        key.item == HEAD and "erasing_since" in item for key, item in dump.items()
+    )
 
 
 @pytest.mark.parametrize("name", samples())
@@ -162,7 +172,9 @@ def test_whichever_request_fails_a_2xx_promises_nothing_that_is_not_there(
 
 
 def test_every_route_that_may_write_was_tried_with_a_call_that_does(shop: Shop) -> None:
-    tried = {invoke.read_event(FOLDER / f"{name}.json")["routeKey"] for name in samples()}
+    tried = {
+        invoke.read_event(FOLDER / f"{name}.json")["routeKey"] for name in samples()
+    }
     assert {route.function for route in routes.ROUTES if route.key in tried} == WRITERS
     assert {r.key for r in routes.ROUTES if _writes({"routeKey": r.key})} == tried
     for name in samples():

@@ -23,10 +23,14 @@ def test_what_is_accepted_is_stored_and_associated_and_a_lost_event_is_seen(
         read_back(engine, found)
         runs.append(Found(**{**vars(found), "lost": list(found.lost)}))
         found.associated = 0
-        session, ids = next((s, i) for s, i in found.accepted.items() if s in found.customers and i)
+        session, ids = next(
+            (s, i) for s, i in found.accepted.items() if s in found.customers and i
+        )
         gone = min(ids)
         (key,) = (
-            k for k in engine.dump() if k.item.startswith("e/") and k.item.endswith(f"/{gone}")
+            k
+            for k in engine.dump()
+            if k.item.startswith("e/") and k.item.endswith(f"/{gone}")
         )
         assert session in key.partition
         engine.store.write([Delete(key)])
@@ -38,7 +42,11 @@ def test_what_is_accepted_is_stored_and_associated_and_a_lost_event_is_seen(
     (whole,) = runs
     assert whole.lost == []
     assert whole.stored == whole.events > 0
-    assert whole.associated == sum(len(ids) for ids in load._by_customer(whole).values()) > 0
+    assert (
+        whole.associated
+        == sum(len(ids) for ids in load._by_customer(whole).values())
+        > 0
+    )
     assert len(whole.memory) == 3
     told = capsys.readouterr().out
     assert f"events: {whole.events} accepted, {whole.events - 1} stored" in told

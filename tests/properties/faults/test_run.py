@@ -29,8 +29,21 @@ PROCESSES = 2
 SHORT_RUNS = 12
 """One of them is enough, where a safety is missing: which fault meets whom is the threads' doing."""
 KINDS = {
-    *("throttled", "failed", "failed_after_the_fact", "answered_by_a_proxy", "unreachable"),
-    *("timed_out", "cut_off", "killed_before", "killed_after", "in_conflict", "in_progress"),
+    *(
+        "throttled",
+        "failed",
+        "failed_after_the_fact",
+        "answered_by_a_proxy",
+        "unreachable",
+    ),
+    *(
+        "timed_out",
+        "cut_off",
+        "killed_before",
+        "killed_after",
+        "in_conflict",
+        "in_progress",
+    ),
     *("inserted_in_part", "read_in_part"),
 }
 
@@ -47,7 +60,9 @@ def started(seed: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.usefixtures("dynamodb_local_endpoint")
-def test_nothing_that_was_promised_is_lost_or_broken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_that_was_promised_is_lost_or_broken(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with capsys.disabled():
         sys.stdout.write(f"\nfaults: HARDLINK_FAULTS_SEED={SEED}\n")
     shops = [started(f"{SEED}-{n}") for n in range(PROCESSES)]
@@ -118,7 +133,12 @@ def test_one_safety_less_is_noticed(
     safety: Callable[[pytest.MonkeyPatch], None],
 ) -> None:
     monkeypatch.setattr(run, "VISITORS", 6)
-    monkeypatch.setattr(visitors, "CUSTOMERS", 2)  # so that everybody is in everybody's way
+    monkeypatch.setattr(
+        visitors, "CUSTOMERS", 2
+    )  # so that everybody is in everybody's way
     safety(monkeypatch)
-    reports = (run.run(dynamodb_local_endpoint, f"one-less-{n}", 1200) for n in range(SHORT_RUNS))
+    reports = (
+        run.run(dynamodb_local_endpoint, f"one-less-{n}", 1200)
+        for n in range(SHORT_RUNS)
+    )
     assert any(report.broken for report in reports)

@@ -84,8 +84,12 @@ class Visitor:
             }
             for n, event in enumerate(found)
         ]
-        answer = self._answered(lambda: self.world.track(self.session, *events, source=self.policy))
-        for n, (event, verdict) in enumerate(zip(events, answer["results"], strict=True)):
+        answer = self._answered(
+            lambda: self.world.track(self.session, *events, source=self.policy)
+        )
+        for n, (event, verdict) in enumerate(
+            zip(events, answer["results"], strict=True)
+        ):
             place = (self.session, str(event["id"]))
             if verdict["status"] in ("stored", "duplicate"):
                 self.promised.events[place] = (first + n, self.number)
@@ -100,13 +104,17 @@ class Visitor:
             return
         ids = dict(self._ids())
         source = self.policy
-        answer = self._answered(lambda: self.world.identify(self.session, source, ids=ids))
+        answer = self._answered(
+            lambda: self.world.identify(self.session, source, ids=ids)
+        )
         self.promised.customers.pop(self.session, None)
         if answer is None or self.denied:
             return
         self.links += 1
         if "registered" in ids:
-            self.promised.customers[self.session] = Node("registered", ids["registered"])
+            self.promised.customers[self.session] = Node(
+                "registered", ids["registered"]
+            )
 
     def _ids(self) -> Iterator[tuple[str, str]]:
         kind = self.random.random()

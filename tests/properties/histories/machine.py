@@ -42,7 +42,15 @@ from tests.properties.histories.reference import (
     within,
 )
 from tests.properties.histories.schedules import Crash
-from tests.properties.histories.world import CAP, HARD, MONDAY, SPACE, Outcome, World, moment
+from tests.properties.histories.world import (
+    CAP,
+    HARD,
+    MONDAY,
+    SPACE,
+    Outcome,
+    World,
+    moment,
+)
 from tests.support.invariants import check
 from tests.support.memory_store import Change, Dump
 
@@ -63,7 +71,11 @@ NAMES = tuple(Name(type_, value) for type_, found in VALUES.items() for value in
 SESSIONS = ("S1", "S2", "S3", "S4")
 POLICIES = ("move", "split", "refuse")
 DELIVERIES = ("once", "twice", "dies", "another meanwhile", "a command meanwhile")
-KINDS = {"superseded": "superseded", "belonged": "owner", "another customer is": "separate"}
+KINDS = {
+    "superseded": "superseded",
+    "belonged": "owner",
+    "another customer is": "separate",
+}
 explored: Counter[str] = Counter()
 small = st.integers(0, 7)
 
@@ -104,7 +116,12 @@ class Shop(RuleBasedStateMachine):
     # -- streams --------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.pending)
-    @rule(which=small, other=small, writes=st.integers(0, 3), how=st.sampled_from(DELIVERIES))
+    @rule(
+        which=small,
+        other=small,
+        writes=st.integers(0, 3),
+        how=st.sampled_from(DELIVERIES),
+    )
     def deliver(self, which: int, other: int, writes: int, how: str) -> None:
         record = self.pending[which % len(self.pending)]
         if how == "dies":
@@ -144,7 +161,9 @@ class Shop(RuleBasedStateMachine):
         events: Sequence[dict[str, Any]],
         named: Mapping[str, Any],
     ) -> Sent:
-        event_times = [event["second"] for event in events if event["second"] is not None]
+        event_times = [
+            event["second"] for event in events if event["second"] is not None
+        ]
         timed = [_timed(event, event.pop("second")) for event in events]
         body = {"ids": ids, "events": timed, **named}
         return Sent("track", session, source, body, min(event_times, default=None))
@@ -177,7 +196,12 @@ class Shop(RuleBasedStateMachine):
         return {"profile": {"id": "nobody"}} if which == 3 else {}
 
     def _aged(
-        self, kind: str, session: str | None, source: str, body: dict[str, Any], age: int | None
+        self,
+        kind: str,
+        session: str | None,
+        source: str,
+        body: dict[str, Any],
+        age: int | None,
     ) -> Sent:
         if age is None:
             return Sent(kind, session, source, body)
@@ -233,7 +257,9 @@ class Shop(RuleBasedStateMachine):
         assert not isinstance(outcome, str), outcome
         if sent.kind not in ("track", "identify", "update"):
             return
-        warnings = [k for w in outcome["warnings"] for text, k in KINDS.items() if text in w]
+        warnings = [
+            k for w in outcome["warnings"] for text, k in KINDS.items() if text in w
+        ]
         assert sorted(warnings) == sorted(reference.warnings)
         explored.update(warnings)
         if "customer" in outcome:
@@ -248,7 +274,9 @@ class Shop(RuleBasedStateMachine):
         explored["erased"] += 1
         assert outcome["warnings"] == [ERASED]
         assert outcome.get("customer") is None
-        assert all(result["status"] == "dropped" for result in outcome.get("results", []))
+        assert all(
+            result["status"] == "dropped" for result in outcome.get("results", [])
+        )
 
     def _opened(self, sent: Sent, outcome: Outcome) -> Name | None:
         if sent.session is None or sent.kind in ("unlink", "erase"):
@@ -291,7 +319,9 @@ class Shop(RuleBasedStateMachine):
         elif sent.kind == "consent":
             assert sent.session
             if sent.session in reference.sessions:
-                reference.consent(reference.sessions[sent.session], sent.body["tracking"], now)
+                reference.consent(
+                    reference.sessions[sent.session], sent.body["tracking"], now
+                )
             else:  # who is forgotten stays opted out
                 assert reference.ended[sent.session]
                 assert sent.body["tracking"] == "denied"
@@ -303,7 +333,9 @@ class Shop(RuleBasedStateMachine):
 
     def _told_nothing(self, sent: Sent, outcome: Outcome) -> None:
         assert not isinstance(outcome, str)
-        assert all(result["status"] == "dropped" for result in outcome.get("results", []))
+        assert all(
+            result["status"] == "dropped" for result in outcome.get("results", [])
+        )
         assert outcome["warnings"]
 
     def _told_about(self, sent: Sent, profile: Name | None, outcome: Outcome) -> Any:
@@ -360,12 +392,18 @@ class Shop(RuleBasedStateMachine):
         reference = self.reference
         if not sent.body["ids"]:
             opened = sent.session in reference.sessions
-            return reference.customer(sent.session, at) if sent.session and opened else None
+            return (
+                reference.customer(sent.session, at)
+                if sent.session and opened
+                else None
+            )
         said = _micros(self.seconds) if at is None else at
         if said < self.latest:
             self.disturbed += 1
         self.latest = max(self.latest, said)
-        return reference.claim(Claim(profile, _ids(sent), sent.source, said, timed=at is not None))
+        return reference.claim(
+            Claim(profile, _ids(sent), sent.source, said, timed=at is not None)
+        )
 
     def _stored(self, sent: Sent, outcome: Outcome, lost: set[Stretch]) -> None:
         assert sent.session
@@ -392,7 +430,9 @@ class Shop(RuleBasedStateMachine):
         self._send(sent)
         after = self.world.tables.dump()
         calm = self._is_placed(sent)
-        kept = all("id" in event and "time" in event for event in sent.body.get("events", []))
+        kept = all(
+            "id" in event and "time" in event for event in sent.body.get("events", [])
+        )
         if after != before:
             explored["resent, and it changed something"] += 1
             assert not (calm and kept), _difference(before, after)
@@ -406,7 +446,9 @@ class Shop(RuleBasedStateMachine):
         Soft identifiers alone mean whoever they find by now: what was learned of them since may add a link.
         """
         if sent.body["ids"]:
-            return sent.day == self.disturbed and not HARD[SPACE].isdisjoint(sent.body["ids"])
+            return sent.day == self.disturbed and not HARD[SPACE].isdisjoint(
+                sent.body["ids"]
+            )
         if sent.kind == "track":
             return True
         assert sent.session
@@ -418,7 +460,10 @@ class Shop(RuleBasedStateMachine):
             for name in self.reference.chain(sent.session, _micros(sent.at))
         ]
         return all(
-            any(values.get(("attributes", key)) == (_micros(sent.at), value) for values in found)
+            any(
+                values.get(("attributes", key)) == (_micros(sent.at), value)
+                for values in found
+            )
             for key, value in sent.body["properties"].items()
         )
 
@@ -438,7 +483,9 @@ class Shop(RuleBasedStateMachine):
         whole, most = association._batches, self.rows_at_once
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                association, "_batches", lambda actions, room: whole(actions, min(most, room))
+                association,
+                "_batches",
+                lambda actions, room: whole(actions, min(most, room)),
             )
             yield
 
@@ -465,7 +512,9 @@ class Shop(RuleBasedStateMachine):
             other = chance.choice([*self.pending, record])
             act = chance.choice((self._die, partial(self._deliver, other), None, None))
             try:
-                with self._before_write(chance.choice((0, 0, 1, 3)), act or (lambda: None)):
+                with self._before_write(
+                    chance.choice((0, 0, 1, 3)), act or (lambda: None)
+                ):
                     self._deliver(record)
             except Crash:
                 self.pending.append(record)
@@ -479,7 +528,9 @@ class Shop(RuleBasedStateMachine):
         self._events_are_as_they_were(dump)
         for session in self.reference.sessions:
             customer = self.reference.customer(session)
-            assert self.world.whose(session) == (_text(customer) if customer else None), session
+            assert self.world.whose(session) == (
+                _text(customer) if customer else None
+            ), session
         names = {*NAMES, *self.reference.sessions.values(), *self.reference.stones}
         answers = {name: self.reference.answers(name) for name in sorted(names)}
         for name, root in answers.items():
@@ -495,7 +546,9 @@ class Shop(RuleBasedStateMachine):
             return
         reference = self.reference
         view = self.world.customer(_text(name))
-        identifiers = {Name(t, v) for t, found in view["identifiers"].items() for v in found}
+        identifiers = {
+            Name(t, v) for t, found in view["identifiers"].items() for v in found
+        }
         facts = {
             (kind, key): value
             for kind in ("attributes", "segments", "traits", "consents")
@@ -503,7 +556,8 @@ class Shop(RuleBasedStateMachine):
         }
         assert view["customer"] == {"type": root.type, "value": root.value}, name
         assert {s["id"]: s["profile"] for s in view["sessions"]} == {
-            session: reference.sessions[session].value for session in reference.visits(root)
+            session: reference.sessions[session].value
+            for session in reference.visits(root)
         }, name
         assert identifiers == reference.identifiers(root), name
         assert facts == reference.facts(root), name
@@ -531,7 +585,9 @@ class Shop(RuleBasedStateMachine):
             for session, found in self.reference.events.items()
             for place in found
         }
-        assert all(now.get(key) == item for key, item in self.events.items() if key in kept)
+        assert all(
+            now.get(key) == item for key, item in self.events.items() if key in kept
+        )
         self.events = now
 
     def _redeliver(self) -> None:

@@ -76,7 +76,9 @@ class Reference:
     caps: Mapping[str, int]
     sessions: dict[str, Name] = field(default_factory=dict)
     denied: set[Name] = field(default_factory=set)
-    events: dict[str, set[tuple[int, str]]] = field(default_factory=lambda: defaultdict(set))
+    events: dict[str, set[tuple[int, str]]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
     words: list[Word] = field(default_factory=list)
     known: set[Name] = field(default_factory=set)
     undone: dict[Name, int] = field(default_factory=dict)
@@ -91,7 +93,9 @@ class Reference:
     """Those of them who had opted out."""
     ended: dict[str, bool] = field(default_factory=dict)
     """Sessions that were erased and to which nobody came back; whether they had opted out."""
-    erased: dict[str | Name, set[Stretch]] = field(default_factory=lambda: defaultdict(set))
+    erased: dict[str | Name, set[Stretch]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
     """Of sessions, profiles and identifiers: what of their past was somebody's who was erased."""
     commands: int = 0
     warnings: list[str] = field(default_factory=list)
@@ -116,7 +120,11 @@ class Reference:
             return self.erased[session]
         found, stone = self.living(named)
         own = self.erased[found] if found in self.sessions.values() and found else set()
-        return self.erased[session] | own | ({(0, stone + 1)} if stone is not None else set())
+        return (
+            self.erased[session]
+            | own
+            | ({(0, stone + 1)} if stone is not None else set())
+        )
 
     def living(self, named: Name | None) -> tuple[Name | None, int | None]:
         """Who comes back by the name of a profile that was erased, and when the last of these was; else itself."""
@@ -137,7 +145,9 @@ class Reference:
 
     def claim(self, claim: Claim) -> Name:
         """Identify a profile, or only say that identifiers belong together; answers the customer."""
-        until = max((self.stones.get(name, ALWAYS) for name in claim.ids), default=ALWAYS)
+        until = max(
+            (self.stones.get(name, ALWAYS) for name in claim.ids), default=ALWAYS
+        )
         if claim.said <= until:
             raise Erased(until)
         if any(within(claim.said, self.erased[name]) for name in claim.ids):
@@ -160,10 +170,16 @@ class Reference:
         """Take back what the newest command said that linked this profile, or the soft identifier above it."""
         blocks = self._blocks(profile)
         above = [blocks[-1][1]] if blocks else []
-        newest = [w for w in self.words if w.of in (profile, *above) and w.link and not w.undone]
+        newest = [
+            w
+            for w in self.words
+            if w.of in (profile, *above) and w.link and not w.undone
+        ]
         own = [w for w in newest if w.of == profile]
         if own and own[-1].link == NOBODY:
-            raise Refusal("nothing_to_undo")  # of who was there before nothing is taken back
+            raise Refusal(
+                "nothing_to_undo"
+            )  # of who was there before nothing is taken back
         newest = [w for w in newest if w.link != NOBODY]
         if not newest:
             raise Refusal("nothing_to_undo")
@@ -172,19 +188,31 @@ class Reference:
                 word.undone = True
                 self.undone[word.of] = now
 
-    def say(self, name: Name, kind: str, values: Mapping[str, object], time: int) -> None:
+    def say(
+        self, name: Name, kind: str, values: Mapping[str, object], time: int
+    ) -> None:
         """Values of a customer or profile: of each, the one set last stands."""
         for key, value in values.items():
             old = self.values[name].get((kind, key))
-            if old is None or old[0] < time or (old[0] == time and repr(old[1]) < repr(value)):
+            if (
+                old is None
+                or old[0] < time
+                or (old[0] == time and repr(old[1]) < repr(value))
+            ):
                 self.values[name][kind, key] = (time, value)
 
     def consent(self, profile: Name, tracking: str, now: int) -> None:
         """Opt out or in: what was so already is not said anew."""
         before = self.values[profile].get(("consents", "tracking"))
-        if before is None or before[1] != tracking or (profile in self.denied) != _out(tracking):
+        if (
+            before is None
+            or before[1] != tracking
+            or (profile in self.denied) != _out(tracking)
+        ):
             self.values[profile]["consents", "tracking"] = (now, tracking)
-        self.denied = self.denied | {profile} if _out(tracking) else self.denied - {profile}
+        self.denied = (
+            self.denied | {profile} if _out(tracking) else self.denied - {profile}
+        )
 
     # -- who is forgotten -----------------------------------------------------------------------------------------
 
@@ -194,7 +222,9 @@ class Reference:
         Who was there for others as well stays, names nobody where they named the dead, and keeps nothing of that.
         """
         dead = {name}
-        while more := {n for n in self._everybody() - dead if self._is_theirs_alone(n, dead)}:
+        while more := {
+            n for n in self._everybody() - dead if self._is_theirs_alone(n, dead)
+        }:
             dead |= more
         stay = {n for n in self._everybody() - dead if n.type != "profile"}
         freed = {n for n in stay if self.root(n) in dead}
@@ -234,7 +264,9 @@ class Reference:
 
     def whose(self, profile: Name, time: int) -> Name | None:
         """Whose what a profile did at a time is."""
-        return self._somebody([block for block in self._blocks(profile) if block[0] <= time])
+        return self._somebody(
+            [block for block in self._blocks(profile) if block[0] <= time]
+        )
 
     def customer(self, session: str, at: int | None = None) -> Name | None:
         """Whose the next event of a session will be, or would have been at a time."""
@@ -253,7 +285,11 @@ class Reference:
         profile = self.sessions[session]
         return [
             profile,
-            *(n for _, name in self._blocks(profile, at)[-1:] for n in (name, self.root(name))),
+            *(
+                n
+                for _, name in self._blocks(profile, at)[-1:]
+                for n in (name, self.root(name))
+            ),
         ]
 
     def timeline(self, root: Name) -> list[tuple[int, str, str]]:
@@ -276,8 +312,14 @@ class Reference:
 
     def identifiers(self, root: Name) -> set[Name]:
         """What finds a customer, what brought it history, and what is found through that."""
-        below = {root} | {word.of for word in self.words if self._is_below(word.of, root)}
-        finding = {word.of for word in self.words if word.owner and self.owner(word.of) in below}
+        below = {root} | {
+            word.of for word in self.words if self._is_below(word.of, root)
+        }
+        finding = {
+            word.of
+            for word in self.words
+            if word.owner and self.owner(word.of) in below
+        }
         return {name for name in below | finding if name.type != "profile"}
 
     def facts(self, root: Name) -> dict[tuple[str, str], object]:
@@ -347,7 +389,9 @@ class Reference:
             for one in {found or name: 0, name: 0}:
                 self._own(claim, one, customer)
                 if self.root(one) == one and not self._is_undone(one, claim):
-                    self.words.append(Word(one, self.commands, claim.said, link=customer))
+                    self.words.append(
+                        Word(one, self.commands, claim.said, link=customer)
+                    )
 
     def _own(self, claim: Claim, name: Name, customer: Name) -> None:
         before = self.owner(name)
@@ -360,11 +404,17 @@ class Reference:
         if self._is_undone(name, claim):
             self.warnings.append("superseded")
             return
-        if before and self.root(before).type in self.hard and self.root(before) != customer:
+        if (
+            before
+            and self.root(before).type in self.hard
+            and self.root(before) != customer
+        ):
             self.warnings.append("owner")
         self.words.append(Word(name, self.commands, claim.said, owner=customer))
         others = [n for n in {w.of for w in self.words} if self.owner(n) == customer]
-        if sum(1 for n in others if n.type == name.type) > self.caps.get(name.type, len(others)):
+        if sum(1 for n in others if n.type == name.type) > self.caps.get(
+            name.type, len(others)
+        ):
             raise Refusal("too_many_identifiers")
 
     def _identify(self, claim: Claim, profile: Name, customer: Name) -> None:
@@ -375,14 +425,19 @@ class Reference:
         current = self._somebody(then)
         if current == customer:
             return
-        upgrade = bool(current and current.type not in self.hard and customer.type in self.hard)
+        upgrade = bool(
+            current and current.type not in self.hard and customer.type in self.hard
+        )
         if current and not upgrade and claim.policy == "refuse":
             raise Refusal("another_customer")
         before = self._stretches(profile)
         splits = claim.policy == "split" and not upgrade
         word = Word(profile, self.commands, claim.said, customer, splits, upgrade)
         same_before = any(
-            w.of == profile and w.link and w.said == claim.said and self.root(w.link) == customer
+            w.of == profile
+            and w.link
+            and w.said == claim.said
+            and self.root(w.link) == customer
             for w in self.words
         )
         upgraded_later = any(
@@ -426,11 +481,17 @@ class Reference:
         said = [w for w in self.words if w.of == name and w.owner and not w.undone]
         said.sort(key=lambda w: w.said)
         ends = [*(w.said for w in said[1:]), now + 1]
-        return {(w.said, e) for w, e in zip(said, ends, strict=False) if w.owner in dead}
+        return {
+            (w.said, e) for w, e in zip(said, ends, strict=False) if w.owner in dead
+        }
 
     def _let_go(self, name: Name, stretches: set[Stretch]) -> None:
         """What was said and happened then is not known any more."""
-        kept = {k: v for k, v in self.values.pop(name, {}).items() if not within(v[0], stretches)}
+        kept = {
+            k: v
+            for k, v in self.values.pop(name, {}).items()
+            if not within(v[0], stretches)
+        }
         self.values[name].update(kept)
         for session in [s for s, profile in self.sessions.items() if profile == name]:
             self.erased[session] |= stretches
@@ -438,7 +499,9 @@ class Reference:
             events -= {place for place in events if within(place[0], stretches)}
 
     def _end(self, profiles: set[Name], now: int) -> None:
-        for session in [s for s, profile in self.sessions.items() if profile in profiles]:
+        for session in [
+            s for s, profile in self.sessions.items() if profile in profiles
+        ]:
             self.ended[session] = self.sessions.pop(session) in self.denied
             self.erased[session] = {(0, now + 1)}
             self.events[session].clear()
@@ -478,7 +541,9 @@ class Reference:
     def _roots(self, profile: Name) -> set[Name]:
         return {self.root(name) for _, name in self._blocks(profile)} - {NOBODY}
 
-    def _blocks(self, profile: Name, until: int | None = None) -> list[tuple[int, Name]]:
+    def _blocks(
+        self, profile: Name, until: int | None = None
+    ) -> list[tuple[int, Name]]:
         """A profile's links as they were said, one block for each that began anew: of each, the last one stands."""
         links = [w for w in self.words if w.of == profile and w.link and not w.undone]
         links = [w for w in links if until is None or w.said <= until]
@@ -495,7 +560,9 @@ class Reference:
 
     def _stretches(self, profile: Name) -> list[tuple[int, Name]]:
         """Since when which customer, changes only."""
-        return list(_changes((start, self.root(name)) for start, name in self._blocks(profile)))
+        return list(
+            _changes((start, self.root(name)) for start, name in self._blocks(profile))
+        )
 
 
 def _changes(found: Iterator[tuple[int, Name]]) -> Iterator[tuple[int, Name]]:

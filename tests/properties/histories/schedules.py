@@ -109,7 +109,10 @@ def explore(
 
 
 def _follow(
-    run: _Run, prefix: tuple[Step, ...], seen: set[Hashable], waiting: list[tuple[Step, ...]]
+    run: _Run,
+    prefix: tuple[Step, ...],
+    seen: set[Hashable],
+    waiting: list[tuple[Step, ...]],
 ) -> tuple[Step, ...] | None:
     """Play a prefix, then go on until all is done (`None`: until a state that was seen)."""
     for step in prefix:
@@ -190,11 +193,17 @@ class _Run:
             (key, frozenset(item.items())) for key, item in self._store.dump().items()
         )
         return hash(
-            (tables, tuple(self._store.changes), tuple(actor.told() for actor in self._actors))
+            (
+                tables,
+                tuple(self._store.changes),
+                tuple(actor.told() for actor in self._actors),
+            )
         )
 
     def answers(self) -> tuple[Hashable, ...]:
-        return tuple(actor.answer for actor in self._actors if isinstance(actor.role, Writer))
+        return tuple(
+            actor.answer for actor in self._actors if isinstance(actor.role, Writer)
+        )
 
     def leave(self) -> None:
         for actor in self._actors:
@@ -224,7 +233,13 @@ class _Actor:
         self._fail()
 
     def told(self) -> Hashable:
-        return (self.started, self.record, self.stepped.asked, self.stepped.trace, self.answer)
+        return (
+            self.started,
+            self.record,
+            self.stepped.asked,
+            self.stepped.trace,
+            self.answer,
+        )
 
     def leave(self) -> None:
         if self._thread and self._thread.is_alive():
@@ -278,7 +293,9 @@ class _Stepped:
         self, table: Table, partition: str, first: str, last: str, **options: Any
     ) -> Iterator[tuple[Key, Item]]:
         return iter(
-            self._answered(lambda: list(self.store.scan(table, partition, first, last, **options)))
+            self._answered(
+                lambda: list(self.store.scan(table, partition, first, last, **options))
+            )
         )
 
     def scan_all(

@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from hardlink.domain.times import MINUTE, SECOND
-from tests.properties.histories.machine import SHRINK, Sent, Shop, explored, histories, small
+from tests.properties.histories.machine import (
+    SHRINK,
+    Sent,
+    Shop,
+    explored,
+    histories,
+    small,
+)
 from tests.properties.histories.reference import Name
 from tests.properties.histories.schedules import Crash
 from tests.properties.histories.world import Outcome
@@ -25,7 +32,14 @@ from tests.support.memory_store import Dump
 
 EXAMPLES = int(os.environ.get("HARDLINK_EXAMPLES") or 100)
 TOKEN = re.compile(r"[\w.@-]+")
-MEANWHILE = ("plain", "plain", "plain", "dies", "a delivery meanwhile", "another sweep meanwhile")
+MEANWHILE = (
+    "plain",
+    "plain",
+    "plain",
+    "dies",
+    "a delivery meanwhile",
+    "another sweep meanwhile",
+)
 NOT_BEGUN = "not begun"
 PEOPLE: tuple[Mapping[str, str], ...] = (
     {"registered": "Ada"},
@@ -43,7 +57,13 @@ ADDRESSES: tuple[Mapping[str, str], ...] = (
     {"email": "e@x.com", "phone": "tel-1"},
     {"email": "f@x.com", "phone": "tel-1"},
 )
-WHOM = ("registered=Ada", "registered=Ada", "registered=Bob", "email=e@x.com", "phone=tel-1")
+WHOM = (
+    "registered=Ada",
+    "registered=Ada",
+    "registered=Bob",
+    "email=e@x.com",
+    "phone=tel-1",
+)
 sessions = st.sampled_from(("S1", "S1", "S2", "S3"))
 more_sessions = st.sampled_from(("S1", "S3", "S4", "S5", "S6"))
 sources = st.sampled_from(("split", "split", "move"))
@@ -52,7 +72,9 @@ addresses = st.sampled_from(ADDRESSES)
 ages = st.sampled_from((None, None, None, 0, 2, 5, 9, 20, 4000))
 """How many seconds ago a command says that it was said."""
 late = st.sampled_from((2, 5, 9, 20, 4000, None))
-shapes = st.lists(st.sampled_from(("both", "both", "late", "plain")), min_size=1, max_size=3)
+shapes = st.lists(
+    st.sampled_from(("both", "both", "late", "plain")), min_size=1, max_size=3
+)
 
 
 class Erasures(Shop):
@@ -69,10 +91,17 @@ class Erasures(Shop):
 
     @rule(session=sessions, source=sources, shapes=shapes, age=ages, profile=small)
     def view(
-        self, session: str, source: str, shapes: list[str], age: int | None, profile: int
+        self,
+        session: str,
+        source: str,
+        shapes: list[str],
+        age: int | None,
+        profile: int,
     ) -> None:
         self._perform(
-            self._tracked(session, source, {}, self._events(shapes, age), self._named(profile))
+            self._tracked(
+                session, source, {}, self._events(shapes, age), self._named(profile)
+            )
         )
 
     @rule(
@@ -83,19 +112,36 @@ class Erasures(Shop):
         age=ages,
     )
     def view_as(
-        self, session: str, source: str, ids: Mapping[str, str], shapes: list[str], age: int | None
+        self,
+        session: str,
+        source: str,
+        ids: Mapping[str, str],
+        shapes: list[str],
+        age: int | None,
     ) -> None:
-        self._perform(self._tracked(session, source, ids, self._events(shapes, age), {}))
+        self._perform(
+            self._tracked(session, source, ids, self._events(shapes, age), {})
+        )
 
     @rule(session=sessions, source=sources, ids=people, age=ages)
-    def log_in(self, session: str, source: str, ids: Mapping[str, str], age: int | None) -> None:
-        self._perform(self._aged("identify", session, source, {"ids": ids, **self._said()}, age))
+    def log_in(
+        self, session: str, source: str, ids: Mapping[str, str], age: int | None
+    ) -> None:
+        self._perform(
+            self._aged("identify", session, source, {"ids": ids, **self._said()}, age)
+        )
 
     @rule(session=sessions, source=sources, ids=addresses, age=ages)
-    def give(self, session: str, source: str, ids: Mapping[str, str], age: int | None) -> None:
-        self._perform(self._aged("identify", session, source, {"ids": ids, **self._said()}, age))
+    def give(
+        self, session: str, source: str, ids: Mapping[str, str], age: int | None
+    ) -> None:
+        self._perform(
+            self._aged("identify", session, source, {"ids": ids, **self._said()}, age)
+        )
 
-    @rule(session=sessions, one=people, other=people, erased=st.integers(0, 2), age=ages)
+    @rule(
+        session=sessions, one=people, other=people, erased=st.integers(0, 2), age=ages
+    )
     def share(
         self,
         session: str,
@@ -106,7 +152,9 @@ class Erasures(Shop):
     ) -> None:
         """Nobody is known at first, then one after the other; some are erased, and what they did comes late."""
         for ids in ({}, one, other, {"registered": "Cyd"} if erased else other):
-            self._perform(self._tracked(session, "split", ids, self._events(["both"], None), {}))
+            self._perform(
+                self._tracked(session, "split", ids, self._events(["both"], None), {})
+            )
             said = {"ids": {}, **self._said()}
             self._perform(self._aged("update", session, "split", said, 0))
         for ids in (one, other)[:erased]:
@@ -123,10 +171,17 @@ class Erasures(Shop):
         age=late,
     )
     def hand_over(
-        self, session: str, ids: Mapping[str, str], first: str, erased: int, age: int | None
+        self,
+        session: str,
+        ids: Mapping[str, str],
+        first: str,
+        erased: int,
+        age: int | None,
     ) -> None:
         """An address is given by itself, turns out to be somebody's, and is somebody else's in the end."""
-        self._perform(self._tracked(session, "split", ids, self._events(["both"], None), {}))
+        self._perform(
+            self._tracked(session, "split", ids, self._events(["both"], None), {})
+        )
         address = {"email": ids["email"]} if "email" in ids else ids
         names = (first, "Bob" if first == "Ada" else "Ada")
         for name in names:
@@ -139,20 +194,32 @@ class Erasures(Shop):
 
     @rule(session=sessions, source=sources, age=ages)
     def say(self, session: str, source: str, age: int | None) -> None:
-        self._perform(self._aged("update", session, source, {"ids": {}, **self._said()}, age))
+        self._perform(
+            self._aged("update", session, source, {"ids": {}, **self._said()}, age)
+        )
 
     @rule(source=sources, ids=st.one_of(people, addresses, addresses), age=late)
     def say_of(self, source: str, ids: Mapping[str, str], age: int | None) -> None:
-        self._perform(self._aged("update", None, source, {"ids": ids, **self._said()}, age))
+        self._perform(
+            self._aged("update", None, source, {"ids": ids, **self._said()}, age)
+        )
 
-    @rule(session=sessions, what=st.sampled_from(("granted", "denied", "granted", "unlink")))
+    @rule(
+        session=sessions,
+        what=st.sampled_from(("granted", "denied", "granted", "unlink")),
+    )
     def seldom(self, session: str, what: str) -> None:
         if what == "unlink" and session in self.reference.sessions:
             self._perform(Sent("unlink", session, "move", {}))
         elif what != "unlink":
             self._perform(Sent("consent", session, "move", {"tracking": what}))
 
-    @rule(whom=st.sampled_from(WHOM), how=st.sampled_from(MEANWHILE), writes=small, which=small)
+    @rule(
+        whom=st.sampled_from(WHOM),
+        how=st.sampled_from(MEANWHILE),
+        writes=small,
+        which=small,
+    )
     def erase(self, whom: str, how: str, writes: int, which: int) -> None:
         self._erase(Sent("erase", None, "", {"whom": whom}), how, writes, which)
 
@@ -166,11 +233,15 @@ class Erasures(Shop):
         """Clients may name a profile long after it was erased; who opts out, and is erased again, stays so."""
         gone = self._gone()
         named = {"profile": {"id": gone[which % len(gone)]}}
-        self._perform(self._tracked(session, "split", {}, self._events(["both"], None), named))
+        self._perform(
+            self._tracked(session, "split", {}, self._events(["both"], None), named)
+        )
         if which > 0:
             self._perform(Sent("consent", session, "move", {"tracking": "denied"}))
             self._erase(Sent("erase", session, "", {}), "plain", 0, 0)
-        self._perform(self._tracked(other, "split", {}, self._events(["both"], None), named))
+        self._perform(
+            self._tracked(other, "split", {}, self._events(["both"], None), named)
+        )
 
     @precondition(lambda self: self.early)
     @rule(which=st.integers(0, 20))
@@ -181,7 +252,9 @@ class Erasures(Shop):
     # -- streams --------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.erasures)
-    @rule(which=small, how=st.sampled_from(MEANWHILE), writes=small, waits=st.booleans())
+    @rule(
+        which=small, how=st.sampled_from(MEANWHILE), writes=small, waits=st.booleans()
+    )
     def sweep(self, which: int, how: str, writes: int, *, waits: bool) -> None:
         if waits:
             self.seconds += MINUTE // SECOND + 1
@@ -194,11 +267,15 @@ class Erasures(Shop):
     # -- how it is carried out ------------------------------------------------------------------------------------
 
     def _gone(self) -> list[str]:
-        return sorted(name.value for name in self.reference.stones if name.type == "profile")
+        return sorted(
+            name.value for name in self.reference.stones if name.type == "profile"
+        )
 
     def _erase_one(self, ids: Mapping[str, str]) -> None:
         type_, value = next(iter(ids.items()))
-        self._erase(Sent("erase", None, "", {"whom": f"{type_}={value}"}), "plain", 0, 0)
+        self._erase(
+            Sent("erase", None, "", {"whom": f"{type_}={value}"}), "plain", 0, 0
+        )
 
     def _erase(self, sent: Sent, how: str, writes: int, which: int) -> None:
         self.how = (how, writes, which)

@@ -24,7 +24,9 @@ def test_a_late_identify_does_not_take_an_identifier_from_who_got_it_later() -> 
     assert world.customer("email=e@x.com")["customer"]["value"] == "B"
 
 
-def test_a_resent_identify_by_email_stays_with_the_customer_that_it_found_first() -> None:
+def test_a_resent_identify_by_email_stays_with_the_customer_that_it_found_first() -> (
+    None
+):
     world = World().at(100)
     world.identify("S1", ids={"email": "e@x.com"}, time=moment(1))
     world.identify("S2", ids={"email": "e@x.com", "registered": "A"}, time=moment(2))
@@ -55,7 +57,9 @@ def test_a_late_identify_splits_where_a_known_customer_was_then() -> None:
     assert world.events("registered=A") == ["v1"]
 
 
-def test_a_late_identify_gives_nothing_back_to_an_email_that_a_known_customer_replaced() -> None:
+def test_a_late_identify_gives_nothing_back_to_an_email_that_a_known_customer_replaced() -> (
+    None
+):
     world = World().at(100)
     world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
     world.identify("S1", source="split", ids={"email": "e@x.com"}, time=moment(2))
@@ -95,7 +99,9 @@ def test_unlinking_takes_back_the_link_that_was_written_last() -> None:
     assert world.whose("S1") == "registered=B"
 
 
-def test_unlinking_while_the_visitor_is_identified_is_as_if_one_came_after_the_other() -> None:
+def test_unlinking_while_the_visitor_is_identified_is_as_if_one_came_after_the_other() -> (
+    None
+):
     store = MemoryStore()
     world = World(store)
     world.at(1).track("S1", events=[{"type": "view", "id": "v1"}])
@@ -111,14 +117,18 @@ def test_unlinking_while_the_visitor_is_identified_is_as_if_one_came_after_the_o
     store.before = meanwhile
     world.at(4).unlink("S1")
     world.check()
-    unlinked_first = world.whose("S1") == "registered=B" and world.events("registered=B") == ["v1"]
-    identified_first = world.whose("S1") == "registered=A" and world.events("registered=A") == [
-        "v1"
-    ]
+    unlinked_first = world.whose("S1") == "registered=B" and world.events(
+        "registered=B"
+    ) == ["v1"]
+    identified_first = world.whose("S1") == "registered=A" and world.events(
+        "registered=A"
+    ) == ["v1"]
     assert unlinked_first or identified_first
 
 
-def test_who_was_known_by_one_soft_identifier_is_found_after_it_was_sent_with_another() -> None:
+def test_who_was_known_by_one_soft_identifier_is_found_after_it_was_sent_with_another() -> (
+    None
+):
     world = World().at(100)
     world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
     world.identify("S1", ids={"email": "e@x.com"})
@@ -148,11 +158,15 @@ def test_after_unlinking_nobody_is_beyond_reach() -> None:
     world.at(102).identify("S3", ids={"email": "e@x.com", "registered": "B"})
     world.at(103).unlink("S1")
     world.check()
-    assert world.whose("S1") == "email=e@x.com"  # which finds B now: the profile finds its customer
+    assert (
+        world.whose("S1") == "email=e@x.com"
+    )  # which finds B now: the profile finds its customer
     assert "v1" in world.events(str(world.profile("S1")))
 
 
-def test_what_was_unlinked_stays_so_when_an_identify_that_changed_nothing_is_resent() -> None:
+def test_what_was_unlinked_stays_so_when_an_identify_that_changed_nothing_is_resent() -> (
+    None
+):
     world = World().at(100)
     world.identify("S1", ids={"registered": "A"}, time=moment(1))
     world.identify("S1", ids={"registered": "A"}, time=moment(2))
@@ -173,7 +187,9 @@ def test_what_was_superseded_stays_so_after_unlinking_and_resending() -> None:
     assert world.whose("S1") == before
 
 
-def test_an_identifier_that_two_others_lead_to_the_same_customer_is_written_once() -> None:
+def test_an_identifier_that_two_others_lead_to_the_same_customer_is_written_once() -> (
+    None
+):
     world = World().at(100)
     world.identify("S1", ids={"email": "e@x.com", "phone": "1"})
     world.identify("S2", ids={"user_id": "7", "registered": "A"})
@@ -183,16 +199,22 @@ def test_an_identifier_that_two_others_lead_to_the_same_customer_is_written_once
     assert world.customer("phone=1")["customer"]["value"] == "A"
 
 
-def test_a_late_identify_takes_no_hard_identifier_from_the_customer_who_has_it() -> None:
+def test_a_late_identify_takes_no_hard_identifier_from_the_customer_who_has_it() -> (
+    None
+):
     world = World().at(100)
     world.identify("S1", ids={"registered": "A", "loyalty": "L"}, time=moment(50))
     world.identify("S2", ids={"registered": "B"}, time=moment(20))
-    answer = world.identify("S2", ids={"registered": "B", "loyalty": "L"}, time=moment(30))
+    answer = world.identify(
+        "S2", ids={"registered": "B", "loyalty": "L"}, time=moment(30)
+    )
     assert answer == "identifier_conflict"
     world.check()
 
 
-def test_a_hard_identifier_that_was_unlinked_stays_so_when_the_identify_is_resent() -> None:
+def test_a_hard_identifier_that_was_unlinked_stays_so_when_the_identify_is_resent() -> (
+    None
+):
     world = World().at(100)
     world.identify("S1", ids={"registered": "A", "loyalty": "L"}, time=moment(50))
     world.at(101).unlink("S1")
@@ -201,7 +223,9 @@ def test_a_hard_identifier_that_was_unlinked_stays_so_when_the_identify_is_resen
     assert world.tables.dump() == before
 
 
-def test_the_answer_says_that_an_email_changed_hands_which_came_with_a_soft_identifier() -> None:
+def test_the_answer_says_that_an_email_changed_hands_which_came_with_a_soft_identifier() -> (
+    None
+):
     world = World().at(100)
     world.identify("S1", ids={"email": "e@x.com", "user_id": "7"})
     world.at(101).identify("S1", ids={"user_id": "7", "registered": "A"})
@@ -210,7 +234,9 @@ def test_the_answer_says_that_an_email_changed_hands_which_came_with_a_soft_iden
     assert "it belonged to another customer" in answer["warnings"][0]
 
 
-def test_of_two_links_said_at_once_the_later_to_arrive_stands_when_the_first_is_resent() -> None:
+def test_of_two_links_said_at_once_the_later_to_arrive_stands_when_the_first_is_resent() -> (
+    None
+):
     world = World().at(100)
     world.identify("S1", ids={"registered": "A"}, time=moment(50))
     world.identify("S1", ids={"registered": "B"}, time=moment(50))
@@ -229,18 +255,26 @@ def test_what_said_nothing_new_splits_nothing_when_it_is_resent_after_a_move() -
     assert world.tables.dump() == before
 
 
-def test_a_late_identify_by_an_email_finds_the_customer_that_the_email_leads_to() -> None:
+def test_a_late_identify_by_an_email_finds_the_customer_that_the_email_leads_to() -> (
+    None
+):
     world = World().at(100)
     world.identify("S1", ids={"email": "e@x.com", "registered": "A"}, time=moment(9))
-    world.update(None, ids={"email": "e@x.com"}, properties={"plan": "gold"}, time=moment(6))
+    world.update(
+        None, ids={"email": "e@x.com"}, properties={"plan": "gold"}, time=moment(6)
+    )
     before = world.tables.dump()
-    world.update(None, ids={"email": "e@x.com"}, properties={"plan": "gold"}, time=moment(6))
+    world.update(
+        None, ids={"email": "e@x.com"}, properties={"plan": "gold"}, time=moment(6)
+    )
     assert world.tables.dump() == before
     world.unlink("S1")
     assert world.customer("registered=A")["attributes"] == {"plan": "gold"}
 
 
-def test_a_late_identify_that_splits_does_so_though_its_customer_came_back_later() -> None:
+def test_a_late_identify_that_splits_does_so_though_its_customer_came_back_later() -> (
+    None
+):
     world = World().at(100)
     world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(1)}])
     world.identify("S1", ids={"registered": "A"}, time=moment(2))

@@ -37,7 +37,10 @@ def _some_ids() -> Sequence[Mapping[str, str]]:
     """One to three identifiers of different types: each alone, then pairs of every kind, then three."""
     chance = random.Random(1)
     found = [{name.type: name.value} for name in NAMES]
-    pairs = [*combinations(ORDER, 2), *[p for p in combinations(ORDER, 2) if p[0] == "registered"]]
+    pairs = [
+        *combinations(ORDER, 2),
+        *[p for p in combinations(ORDER, 2) if p[0] == "registered"],
+    ]
     for types in [*pairs, *pairs, *combinations(ORDER[2:], 2), *combinations(ORDER, 3)]:
         found += [{t: chance.choice(VALUES[t]) for t in types} for _ in range(2)]
     return found
@@ -46,12 +49,23 @@ def _some_ids() -> Sequence[Mapping[str, str]]:
 sessions = st.sampled_from(SESSIONS)
 sources = st.sampled_from(POLICIES)
 some_ids = st.sampled_from(_some_ids())
-hard_ids = st.sampled_from([ids for ids in _some_ids() if not ids.keys().isdisjoint(ORDER[:2])])
-soft_ids = st.sampled_from([ids for ids in _some_ids() if ids.keys().isdisjoint(ORDER[:2])])
+hard_ids = st.sampled_from(
+    [ids for ids in _some_ids() if not ids.keys().isdisjoint(ORDER[:2])]
+)
+soft_ids = st.sampled_from(
+    [ids for ids in _some_ids() if ids.keys().isdisjoint(ORDER[:2])]
+)
 ages = st.sampled_from((None, None, None, 0, 0, 0, 1, 4, 9, 20))
 """How many seconds ago a command says that it was said."""
 shapes = st.sampled_from(
-    (("both",), ("both", "both"), ("plain", "both"), ("both", "id", "late"), ("twice", "both"), ())
+    (
+        ("both",),
+        ("both", "both"),
+        ("plain", "both"),
+        ("both", "id", "late"),
+        ("twice", "both"),
+        (),
+    )
 )
 """Of each event of a call: whether it says its ID, its time, or both; `twice`: what others say too."""
 
@@ -81,12 +95,19 @@ class Histories(Shop):
         profile: int,
     ) -> None:
         self._perform(
-            self._tracked(session, source, ids, self._events(shapes, age), self._named(profile))
+            self._tracked(
+                session, source, ids, self._events(shapes, age), self._named(profile)
+            )
         )
 
     @rule(session=sessions, source=sources, ids=hard_ids, age=ages, profile=small)
     def log_in(
-        self, session: str, source: str, ids: Mapping[str, str], age: int | None, profile: int
+        self,
+        session: str,
+        source: str,
+        ids: Mapping[str, str],
+        age: int | None,
+        profile: int,
     ) -> None:
         body = {"ids": ids, **self._named(profile)}
         self._perform(self._aged("identify", session, source, body, age))
@@ -95,21 +116,40 @@ class Histories(Shop):
     def give_an_address(
         self, session: str, source: str, ids: Mapping[str, str], age: int | None
     ) -> None:
-        self._perform(self._aged("identify", session, source, {"ids": ids, **self._said()}, age))
+        self._perform(
+            self._aged("identify", session, source, {"ids": ids, **self._said()}, age)
+        )
 
     @rule(session=sessions, source=sources, ids=some_ids, age=ages)
-    def identify(self, session: str, source: str, ids: Mapping[str, str], age: int | None) -> None:
-        self._perform(self._aged("identify", session, source, {"ids": ids, **self._said()}, age))
+    def identify(
+        self, session: str, source: str, ids: Mapping[str, str], age: int | None
+    ) -> None:
+        self._perform(
+            self._aged("identify", session, source, {"ids": ids, **self._said()}, age)
+        )
 
-    @rule(session=sessions, source=sources, ids=st.one_of(st.just({}), some_ids), age=ages)
-    def update(self, session: str, source: str, ids: Mapping[str, str], age: int | None) -> None:
-        self._perform(self._aged("update", session, source, {"ids": ids, **self._said()}, age))
+    @rule(
+        session=sessions, source=sources, ids=st.one_of(st.just({}), some_ids), age=ages
+    )
+    def update(
+        self, session: str, source: str, ids: Mapping[str, str], age: int | None
+    ) -> None:
+        self._perform(
+            self._aged("update", session, source, {"ids": ids, **self._said()}, age)
+        )
 
     @rule(source=sources, ids=some_ids, age=ages)
-    def update_a_customer(self, source: str, ids: Mapping[str, str], age: int | None) -> None:
-        self._perform(self._aged("update", None, source, {"ids": ids, **self._said()}, age))
+    def update_a_customer(
+        self, source: str, ids: Mapping[str, str], age: int | None
+    ) -> None:
+        self._perform(
+            self._aged("update", None, source, {"ids": ids, **self._said()}, age)
+        )
 
-    @rule(session=sessions, what=st.sampled_from(("granted", "denied", "granted", "anew", "wait")))
+    @rule(
+        session=sessions,
+        what=st.sampled_from(("granted", "denied", "granted", "anew", "wait")),
+    )
     def seldom(self, session: str, what: str) -> None:
         if what in ("granted", "denied"):
             self._perform(Sent("consent", session, "move", {"tracking": what}))

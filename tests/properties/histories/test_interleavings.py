@@ -48,7 +48,9 @@ class Case:
 
 
 def _viewed(session: str, **body: Any) -> Say:
-    return lambda w: w.track(session, events=[{"type": "view", "id": f"v-{session}"}], **body)
+    return lambda w: w.track(
+        session, events=[{"type": "view", "id": f"v-{session}"}], **body
+    )
 
 
 def _viewed_late(session: str, hours: int) -> Say:
@@ -167,7 +169,10 @@ TWO_AS = [
     Case(
         f"two customers log in on one device at once, policy {policy}",
         [_viewed("S1")],
-        [_identified("S1", policy, registered="A"), _identified("S1", policy, registered="B")],
+        [
+            _identified("S1", policy, registered="A"),
+            _identified("S1", policy, registered="B"),
+        ],
         after=[_unlinked("S1")],
     )
     for policy in ("move", "split", "refuse")
@@ -178,7 +183,10 @@ CASES = [
     Case(
         "one says an email while another says it with a hard ID",
         [_viewed("S1"), _viewed("S2")],
-        [_identified("S1", email="e@x.com"), _identified("S2", email="e@x.com", registered="A")],
+        [
+            _identified("S1", email="e@x.com"),
+            _identified("S2", email="e@x.com", registered="A"),
+        ],
     ),
     Case(
         "two customers say one email",
@@ -199,7 +207,10 @@ CASES = [
     Case(
         "one hard ID becomes an alias while another call makes it a customer",
         [_viewed("S1"), _viewed("S2"), _identified("S1", loyalty="L")],
-        [_identified("S1", loyalty="L", registered="A"), _identified("S2", registered="A")],
+        [
+            _identified("S1", loyalty="L", registered="A"),
+            _identified("S2", registered="A"),
+        ],
     ),
     *[
         Case(
@@ -223,12 +234,20 @@ CASES = [
     ],
     Case(
         "a visitor is unlinked while their address changes hands",
-        [_viewed("S1"), _viewed("S2"), _identified("S1", registered="A", email="e@x.com")],
+        [
+            _viewed("S1"),
+            _viewed("S2"),
+            _identified("S1", registered="A", email="e@x.com"),
+        ],
         [_unlinked("S1"), _identified("S2", registered="B", email="e@x.com")],
     ),
     Case(
         "two unlink the same session",
-        [_viewed("S1"), _identified("S1", registered="A"), _identified("S1", registered="B")],
+        [
+            _viewed("S1"),
+            _identified("S1", registered="A"),
+            _identified("S1", registered="B"),
+        ],
         [_unlinked("S1"), _unlinked("S1")],
     ),
     Case(
@@ -249,7 +268,10 @@ CASES = [
     Case(
         "values are said while the visitor is identified",
         [_viewed("S1")],
-        [lambda w: w.update("S1", properties={"x": 1}), _identified("S1", registered="A")],
+        [
+            lambda w: w.update("S1", properties={"x": 1}),
+            _identified("S1", registered="A"),
+        ],
     ),
     Case(
         "a session lasts longer while its profile is identified",
@@ -286,7 +308,11 @@ CASES = [
     ),
     Case(
         "two workers bring one profile home, one dies on the way",
-        [_viewed("S1"), _identified("S1", registered="A"), _identified("S1", registered="B")],
+        [
+            _viewed("S1"),
+            _identified("S1", registered="A"),
+            _identified("S1", registered="B"),
+        ],
         [],
         workers=2,
         crashes=True,
@@ -319,7 +345,9 @@ def test_it_is_as_if_one_came_after_the_other(case: Case) -> None:
 def tried(case: Case) -> Explored:
     """Every order of a case. Raises `AssertionError` telling the first that breaks a promise."""
     store = _prepared(case)
-    expected = {_in_order(case, order) for order in permutations(range(len(case.at_once)))}
+    expected = {
+        _in_order(case, order) for order in permutations(range(len(case.at_once)))
+    }
 
     def judge(end: End) -> None:
         world = World(store).at(20)
@@ -333,9 +361,13 @@ def tried(case: Case) -> Explored:
         if "busy" in end.answers:
             return  # nothing was promised
         found = _outcome(case, world, end.answers)
-        assert found in expected, f"{found}\nis none of\n" + "\n".join(map(str, expected))
+        assert found in expected, f"{found}\nis none of\n" + "\n".join(
+            map(str, expected)
+        )
 
-    writers = [Writer(f"{number}", _act(case, number)) for number in range(len(case.at_once))]
+    writers = [
+        Writer(f"{number}", _act(case, number)) for number in range(len(case.at_once))
+    ]
     workers = [
         Worker(f"w{number}", _associate, crashes=case.crashes and not number)
         for number in range(case.workers + SOAK)

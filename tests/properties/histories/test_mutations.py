@@ -17,9 +17,25 @@ from hardlink.domain.graph import PROFILE, Entry
 from hardlink.domain.records import Key
 from hardlink.domain.times import END
 from hardlink.queries import customer, explanation
-from hardlink.services import association, consent, erasure, erasure_sweep, links, sessions
+from hardlink.services import (
+    association,
+    consent,
+    erasure,
+    erasure_sweep,
+    links,
+    sessions,
+)
 from hardlink.storage import keys
-from hardlink.storage.store import Action, AtMost, Check, Condition, Delete, Present, Put, Rev
+from hardlink.storage.store import (
+    Action,
+    AtMost,
+    Check,
+    Condition,
+    Delete,
+    Present,
+    Put,
+    Rev,
+)
 from tests.properties.histories import test_erasures, test_interleavings
 from tests.properties.histories.machine import histories
 from tests.properties.histories.test_erasures import Erasures
@@ -37,7 +53,9 @@ class NoCheck(Check):
     """Checks nothing: what it looks at is somewhere where nothing ever is."""
 
     def __new__(cls, key: Key, when: Condition) -> Self:
-        return super().__new__(cls, key._replace(partition=f"{key.partition}/nowhere"), Rev(0))
+        return super().__new__(
+            cls, key._replace(partition=f"{key.partition}/nowhere"), Rev(0)
+        )
 
 
 def _without_checks(module: Any) -> Patching:
@@ -50,13 +68,21 @@ def _association_lowers_latest(patch: pytest.MonkeyPatch) -> None:
     def always(key: Key, item: records.Item, when: Condition | None = None) -> Put:
         return Put(key, item, None if isinstance(when, AtMost) else when)
 
-    patch.setattr(association, "_session_rows", _with(association._session_rows, always))
+    patch.setattr(
+        association, "_session_rows", _with(association._session_rows, always)
+    )
 
 
-def _with(rows: Callable[..., Iterator[Action]], put: Callable[..., Put]) -> Callable[..., Any]:
+def _with(
+    rows: Callable[..., Iterator[Action]], put: Callable[..., Put]
+) -> Callable[..., Any]:
     def mutated(*args: Any) -> Iterator[Action]:
         for action in rows(*args):
-            yield put(action.key, action.item, action.when) if isinstance(action, Put) else action
+            yield (
+                put(action.key, action.item, action.when)
+                if isinstance(action, Put)
+                else action
+            )
 
     return mutated
 
@@ -81,7 +107,9 @@ def _stale_references_go_first(patch: pytest.MonkeyPatch) -> None:
 
     def mutated(*args: Any, **more: Any) -> Iterator[Action]:
         actions = list(whole(*args, **more))
-        gone = [a for a in actions if isinstance(a, Delete) and a.key.item.startswith("h/")]
+        gone = [
+            a for a in actions if isinstance(a, Delete) and a.key.item.startswith("h/")
+        ]
         return iter([*gone, *(action for action in actions if action not in gone)])
 
     patch.setattr(association, "_diff_rows", mutated)
@@ -89,7 +117,9 @@ def _stale_references_go_first(patch: pytest.MonkeyPatch) -> None:
 
 
 def _one_at_a_time(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(association, "_batches", lambda actions, _: ([action] for action in actions))
+    patch.setattr(
+        association, "_batches", lambda actions, _: ([action] for action in actions)
+    )
 
 
 def _undo_marks_the_profile_alone(patch: pytest.MonkeyPatch) -> None:
@@ -137,8 +167,14 @@ def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
             _without_checks(association),
             "a visitor comes and goes while two workers follow, one dies on the way",
         ),
-        (_association_lowers_latest, "a session is raised twice while two workers follow"),
-        (_root_references_are_forgotten, "two customers log in on one device at once, policy move"),
+        (
+            _association_lowers_latest,
+            "a session is raised twice while two workers follow",
+        ),
+        (
+            _root_references_are_forgotten,
+            "two customers log in on one device at once, policy move",
+        ),
         (
             _stale_references_go_first,
             "a visitor comes and goes while two workers follow, one dies on the way",
@@ -148,10 +184,22 @@ def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
             _without_checks(links),
             "who is known by an email is unlinked while being identified, policy split",
         ),
-        (_children_are_forgotten, "one says an email while another says it with a hard ID"),
-        (_without_checks(sessions), "a visitor opts out while a session of theirs is opened"),
-        (_without_checks(consent), "a visitor opts out while another call opts them in"),
-        (_roots_are_not_held, "a customer is erased while another device logs in as them"),
+        (
+            _children_are_forgotten,
+            "one says an email while another says it with a hard ID",
+        ),
+        (
+            _without_checks(sessions),
+            "a visitor opts out while a session of theirs is opened",
+        ),
+        (
+            _without_checks(consent),
+            "a visitor opts out while another call opts them in",
+        ),
+        (
+            _roots_are_not_held,
+            "a customer is erased while another device logs in as them",
+        ),
         (_nothing_is_swept, "a customer is erased while their device is tracked"),
     ],
 )
@@ -304,7 +352,9 @@ def _opting_out_forgets_other_sessions(patch: pytest.MonkeyPatch) -> None:
         _stale_references_go_first,
     ],
 )
-def test_a_broken_rule_is_noticed(mutation: Patching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_rule_is_noticed(
+    mutation: Patching, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mutation(monkeypatch)
     with pytest.raises((AssertionError, HardlinkError)):
         histories(Histories, EXAMPLES, shrink=False)
@@ -338,7 +388,9 @@ def _nobody_is_freed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         erasure.Erasure,
         "_free_identifier",
-        lambda self, tasks, soft: self._store.write([tasks.delete(keys.FREED_IDENTIFIER, soft)]),
+        lambda self, tasks, soft: self._store.write(
+            [tasks.delete(keys.FREED_IDENTIFIER, soft)]
+        ),
     )
 
 
@@ -376,7 +428,11 @@ def _who_stays_keeps_its_events(patch: pytest.MonkeyPatch) -> None:
 def _everybody_comes_back_as_another(patch: pytest.MonkeyPatch) -> None:
     numbers = itertools.count()
     after = sessions._successor_profile
-    patch.setattr(sessions, "_successor_profile", lambda named, _: after(named, str(next(numbers))))
+    patch.setattr(
+        sessions,
+        "_successor_profile",
+        lambda named, _: after(named, str(next(numbers))),
+    )
 
 
 def _names_stay_elsewhere(patch: pytest.MonkeyPatch) -> None:
@@ -384,7 +440,9 @@ def _names_stay_elsewhere(patch: pytest.MonkeyPatch) -> None:
 
 
 def _only_the_last_erasure_counts(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(redaction, "join_intervals", lambda one, other: tuple(sorted(other or one)))
+    patch.setattr(
+        redaction, "join_intervals", lambda one, other: tuple(sorted(other or one))
+    )
 
 
 def _links_of_the_erased_are_taken_back(patch: pytest.MonkeyPatch) -> None:
@@ -393,7 +451,9 @@ def _links_of_the_erased_are_taken_back(patch: pytest.MonkeyPatch) -> None:
 
     def mutated(entry: Entry, dead: Any) -> Entry:
         is_named = entry.link in dead or entry.owner in dead
-        return whole(entry, dead)._replace(undone=entry.at if is_named else entry.undone)
+        return whole(entry, dead)._replace(
+            undone=entry.at if is_named else entry.undone
+        )
 
     patch.setattr(redaction, "redact_entry", mutated)
 
@@ -421,7 +481,9 @@ def _visitors_show_whose_they_were(patch: pytest.MonkeyPatch) -> None:
         _visitors_show_whose_they_were,
     ],
 )
-def test_a_broken_erasure_is_noticed(mutation: Patching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_erasure_is_noticed(
+    mutation: Patching, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mutation(monkeypatch)
     with pytest.raises((AssertionError, HardlinkError, pytest.fail.Exception)):
         histories(Erasures, test_erasures.EXAMPLES, shrink=False)

@@ -67,7 +67,9 @@ class World:
         self.ids = 0
         self.service = Service(self.store, SOURCES, lambda: self.now, self.new_id)
         self.queries = ReadApi(self.store, SOURCES, lambda: self.now)
-        self.administration = Administration(self.store, SOURCES, lambda: self.now, self.new_id)
+        self.administration = Administration(
+            self.store, SOURCES, lambda: self.now, self.new_id
+        )
         self.association = Association(self.store, HARD)
         self.erasing = Erasure(self.store, lambda: self.now, self.new_id)
 
@@ -95,7 +97,9 @@ class World:
         """`POST /identify`."""
         return self._sent(self.service.identify, Identify, session, source, body)
 
-    def update(self, session: str | None, *, source: str = "move", **body: Any) -> Outcome:
+    def update(
+        self, session: str | None, *, source: str = "move", **body: Any
+    ) -> Outcome:
         """`POST /update`."""
         return self._sent(self.service.update, Update, session, source, body)
 
@@ -103,10 +107,16 @@ class World:
         """`POST /anonymize`."""
         return self._sent(self.service.anonymize, Anonymize, session, source, {})
 
-    def consent(self, session: str, tracking: str, *, source: str = "move", **body: Any) -> Outcome:
+    def consent(
+        self, session: str, tracking: str, *, source: str = "move", **body: Any
+    ) -> Outcome:
         """`POST /consent`."""
         return self._sent(
-            self.service.consent, Consent, session, source, {**body, "tracking": tracking}
+            self.service.consent,
+            Consent,
+            session,
+            source,
+            {**body, "tracking": tracking},
         )
 
     def unlink(self, session: str) -> Outcome:
@@ -119,7 +129,9 @@ class World:
 
     def erase(self, customer: str) -> Outcome:
         """`POST /customers/{type}/{value}/erase`."""
-        return outcome(lambda: {"id": self.erasing.erase_customer(SPACE, Node.parse(customer))})
+        return outcome(
+            lambda: {"id": self.erasing.erase_customer(SPACE, Node.parse(customer))}
+        )
 
     def erase_session(self, session: str) -> Outcome:
         """`POST /sessions/{id}/erase`."""
@@ -135,7 +147,9 @@ class World:
 
     def sweep_once(self, id_: str) -> int:
         """Carry an erasure on, as a stream record makes it; answers how long to wait before the next time."""
-        return ErasureSweep(self.store, lambda: self.now, self.erasing).sweep(SPACE, id_)
+        return ErasureSweep(self.store, lambda: self.now, self.erasing).sweep(
+            SPACE, id_
+        )
 
     @property
     def running(self) -> list[str]:
@@ -161,7 +175,9 @@ class World:
     def events(self, customer: str) -> list[str]:
         """The IDs of a customer's events, newest first."""
         type_, _, value = customer.partition("=")
-        found = self.queries.read_customer_events(SPACE, type_, value, {"limit": "1000"}.get)
+        found = self.queries.read_customer_events(
+            SPACE, type_, value, {"limit": "1000"}.get
+        )
         return [event["id"] for event in found["events"]]
 
     def customer(self, customer: str) -> dict[str, Any]:
@@ -196,7 +212,11 @@ class World:
         source: str,
         body: Mapping[str, Any],
     ) -> Outcome:
-        sent = {"source": {"id": f"key-{source}"}, "session": session and {"id": session}, **body}
+        sent = {
+            "source": {"id": f"key-{source}"},
+            "session": session and {"id": session},
+            **body,
+        }
         command = commands.read(model, sent)
         return outcome(lambda: act(self.service.call(f"key-{source}"), command))
 

@@ -40,7 +40,9 @@ def running() -> Iterator[Browser]:
     try:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415 (see above)
     except ImportError as error:
-        raise Unavailable("no Playwright: pip install -r requirements-dev.txt") from error
+        raise Unavailable(
+            "no Playwright: pip install -r requirements-dev.txt"
+        ) from error
     with sync_playwright() as playwright:
         browser = _launched(playwright.chromium)
         try:
@@ -98,7 +100,14 @@ def _existing(path: str) -> str:
 def _ran(command: list[str]) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=_LONGEST, check=False, env=environment
+        command,
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST,
+        check=False,
+        env=environment,
     )
     if done.returncode:
-        raise Unavailable(f"{' '.join(command)} failed: {done.stderr.strip()[-_LAST_WORDS:]}")
+        raise Unavailable(
+            f"{' '.join(command)} failed: {done.stderr.strip()[-_LAST_WORDS:]}"
+        )

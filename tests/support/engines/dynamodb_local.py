@@ -62,7 +62,9 @@ def _download(folder: Path) -> Path:
     archive = tools.pack(PACKAGE, folder)
     found = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if found != SHA512:
-        raise Unavailable(f"{PACKAGE} is not the archive that was pinned: its SHA-512 is {found}")
+        raise Unavailable(
+            f"{PACKAGE} is not the archive that was pinned: its SHA-512 is {found}"
+        )
     return archive
 
 
@@ -92,7 +94,10 @@ def _started(folder: Path, log: int, heap: str) -> tuple[subprocess.Popen[bytes]
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
     give_up = time.monotonic() + _READY_WITHIN
     while process.poll() is None and time.monotonic() < give_up:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with (
+            suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), timeout=1),
+        ):
             return True
         time.sleep(0.1)
     return False

@@ -60,7 +60,9 @@ class _Connection(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         page = self.server.site.pages.get(path)
         self.send_response(404 if page is None else 200)
-        self.send_header("content-type", f"{_TYPES.get(path.rpartition('.')[2])};charset=utf-8")
+        self.send_header(
+            "content-type", f"{_TYPES.get(path.rpartition('.')[2])};charset=utf-8"
+        )
         self.end_headers()
         self.wfile.write((page or "").encode())
 

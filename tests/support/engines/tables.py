@@ -111,7 +111,11 @@ class Engine:
             return None
         self._iterators[table] = answer["NextShardIterator"]
         found = (record["dynamodb"]["Keys"] for record in answer["Records"])
-        return [(table, keys[PARTITION[table]]["S"]) for keys in found if keys[SORT]["S"] == HEAD]
+        return [
+            (table, keys[PARTITION[table]]["S"])
+            for keys in found
+            if keys[SORT]["S"] == HEAD
+        ]
 
     def _page(self, iterator: str) -> Any:
         try:
@@ -123,9 +127,9 @@ class Engine:
         """Return the stream's iterator at its first record (each stream has one shard here)."""
         described = self.clients.patient.describe_table(TableName=self.names[table])
         arn = described["Table"]["LatestStreamArn"]
-        (shard,) = self.clients.streams.describe_stream(StreamArn=arn)["StreamDescription"][
-            "Shards"
-        ]
+        (shard,) = self.clients.streams.describe_stream(StreamArn=arn)[
+            "StreamDescription"
+        ]["Shards"]
         answer = self.clients.streams.get_shard_iterator(
             StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )

@@ -18,13 +18,18 @@ def nothing_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("nothing_on_path")
-def test_dynamodb_local_is_downloaded_and_runs_without_java_and_node(tmp_path: Path) -> None:
+def test_dynamodb_local_is_downloaded_and_runs_without_java_and_node(
+    tmp_path: Path,
+) -> None:
     with dynamodb_local.running(tmp_path / "cache") as endpoint:
         port = int(urlsplit(endpoint).port or 0)
         with tables.dynamodb_local(endpoint) as clients, tables.new(clients) as engine:
             engine.world().track("s1", {"type": "view", "id": "a"})
             assert any(key.item.endswith("/a") for key in engine.dump())
-    with pytest.raises(OSError, match="refused"), socket.create_connection(("127.0.0.1", port)):
+    with (
+        pytest.raises(OSError, match="refused"),
+        socket.create_connection(("127.0.0.1", port)),
+    ):
         pass
 
 

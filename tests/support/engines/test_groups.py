@@ -73,7 +73,9 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _run(suite: Path, ci: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    suite: Path, ci: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
     environment |= {"PYTHONPATH": str(ROOT), **ci}
     command = [

