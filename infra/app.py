@@ -15,7 +15,7 @@ from infra.stack import node  # noqa: F401 - chooses the CDK's Node.js, so it co
 # isort: split
 from aws_cdk import App
 
-from hardlink.domain.sources_schema import SourcesError
+from hardlink.domain.sources.file_schema import SourcesError
 from infra import topology
 from infra.stack.assets import LayerError
 from infra.stack.stack import UnknownStage, compose_app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from string import Template
 
-from hardlink.domain.sources import Source, Sources
+from hardlink.domain.sources.registry import Source, Sources
 
 _SNIPPET = Template("""\
 <script>

@@ -16,10 +16,10 @@ from uuid import uuid4
 
 import boto3
 
-from hardlink.domain import sources_schema
 from hardlink.domain.graph import NOTHING
-from hardlink.domain.sources import Sources
-from hardlink.domain.sources_schema import SourcesError
+from hardlink.domain.sources import file_schema
+from hardlink.domain.sources.file_schema import SourcesError
+from hardlink.domain.sources.registry import Sources
 from hardlink.storage import erasure_queue
 from hardlink.web import caller, wiring
 from infra import topology
@@ -86,7 +86,7 @@ class Deployment:
 
 def load_sources(path: Path) -> Sources:
     """Read the sources that a file declares. Raises `SourcesError`."""
-    return sources_schema.load_sources(path)
+    return file_schema.load_sources(path)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from infra import routes, topology
 from infra.stack.functions import Functions
 from infra.stack.nag import suppress_nag

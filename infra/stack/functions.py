@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from infra import topology
 from infra.stack import assets, queues
 from infra.stack.nag import suppress_nag

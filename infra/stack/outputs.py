@@ -7,7 +7,7 @@ import json
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from infra import topology
 from infra.snippet import first_browser_source, render_snippet
 from infra.stack.api import Api

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aws_cdk import App, Stack, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from hardlink.domain import sources_schema
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources import file_schema
+from hardlink.domain.sources.registry import Sources
 from infra import stages, topology
 from infra.stack.api import Api
 from infra.stack.custom_domain import CustomDomain
@@ -128,7 +128,7 @@ def compose_app(app: App, settings: Stage | None = None) -> Hardlink:
         raise UnknownStage(f"there is no stage {stage!r}: use one of {known}")
     settings = settings or stages.load_stage(topology.STAGES, stage)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    sources = sources_schema.load_sources(topology.SOURCES)
+    sources = file_schema.load_sources(topology.SOURCES)
     stack = Hardlink(
         app, f"hardlink-{stage}", sources=sources, stage=settings, keep=stage == "prod"
     )

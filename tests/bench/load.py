@@ -24,9 +24,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hardlink.domain import sources_schema
 from hardlink.domain.errors import NotFound
 from hardlink.domain.graph import Node
+from hardlink.domain.sources import file_schema
 from hardlink.domain.times import to_iso
 from hardlink.queries.api import ReadApi
 from infra import topology
@@ -207,7 +207,7 @@ class Client:
 
 def _read_back(engine: Engine, found: Found) -> None:
     """Count events in the tables, and in the timelines of their customers."""
-    sources = sources_schema.load_sources(topology.SOURCES)
+    sources = file_schema.load_sources(topology.SOURCES)
     over = time.monotonic()
     wrong = _awaited(lambda: broken(engine.dump(), sources.hard_types))
     found.behind = time.monotonic() - over

@@ -8,7 +8,7 @@ from textwrap import indent
 import pytest
 from aws_cdk import App, Stack
 
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from infra.snippet import render_snippet
 from infra.stack.server_keys import SigningKeys
 from tests.deploy.template import Template, describe_reference

@@ -11,7 +11,7 @@ import jwt
 
 from hardlink.domain.call import Call
 from hardlink.domain.graph import NOTHING
-from hardlink.domain.sources import Signed
+from hardlink.domain.sources.registry import Signed
 from tests.support.world import SOURCES
 
 KEY = "signing-key-of-the-tests-" + "0123456789abcdef" * 3

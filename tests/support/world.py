@@ -18,7 +18,7 @@ from hardlink.domain.commands import (
     WriteCommand,
 )
 from hardlink.domain.records import Table
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from hardlink.domain.times import SECOND
 from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration

@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from hardlink.domain import erasure_states
-from hardlink.domain.erasure_states import TRANSITIONS, Transition, belongs_to_erased
+from hardlink.domain.erasure import states
+from hardlink.domain.erasure.states import TRANSITIONS, Transition, belongs_to_erased
 from hardlink.domain.graph import NOBODY, Node
 from hardlink.services import erasure, erasure_sweep
 from hardlink.services.erasure import Erasure
@@ -66,7 +66,7 @@ def test_every_state_can_be_left_or_is_an_end() -> None:
 def test_a_receipt_tells_its_state(
     receipt: dict[str, str | int | bool], state: str
 ) -> None:
-    assert erasure_states.receipt_state(receipt) == state
+    assert states.receipt_state(receipt) == state
 
 
 @pytest.mark.parametrize(

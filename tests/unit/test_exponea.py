@@ -17,7 +17,6 @@ from dialects.exponea.commands import Command, Context
 from dialects.exponea.credentials import Credentials
 from dialects.exponea.requests import RawCommand, RawCommands
 from dialects.exponea.system_commands import BulkCommand, translate_bulk_command
-from hardlink.domain import sources_schema
 from hardlink.domain.errors import (
     Busy,
     Forbidden,
@@ -27,11 +26,12 @@ from hardlink.domain.errors import (
     Unauthorized,
     UnknownSource,
 )
+from hardlink.domain.sources import file_schema
 from hardlink.domain.times import SECOND
 from infra import topology
 
 NOW = 1_795_319_534 * SECOND
-PROJECT = sources_schema.load_sources(topology.SOURCES).projects["demo"]
+PROJECT = file_schema.load_sources(topology.SOURCES).projects["demo"]
 WHO = {"customer_ids": {"cookie": "c1"}}
 
 

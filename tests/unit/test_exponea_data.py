@@ -20,7 +20,7 @@ from hardlink.domain.errors import (
 )
 from hardlink.domain.graph import Node, State, profile_node
 from hardlink.domain.records import Contribution, Record, SessionRow
-from hardlink.domain.sources import IdentifierType, Project
+from hardlink.domain.sources.registry import IdentifierType, Project
 from hardlink.domain.times import SECOND
 from hardlink.queries.customer import Customer
 

@@ -12,7 +12,7 @@ from hardlink.domain.commands import Track
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import Node, State, profile_node
 from hardlink.domain.records import Item, Key, Record, Session
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from hardlink.domain.values import Value
 from hardlink.services.batch import Batch, parse_batch
 from hardlink.services.links import last_erasure, plan_identify

@@ -13,9 +13,9 @@ from hardlink.domain import (
     commands,
     identifiers,
     signed_identity,
-    sources,
     values,
 )
+from hardlink.domain.sources import registry
 from hardlink.domain.times import MINUTE, SECOND
 from hardlink.web import api_keys, request
 from infra import routes, topology
@@ -58,7 +58,7 @@ def test_every_code_of_an_error_says_what_to_do_and_there_are_no_others() -> Non
         f"{request.MOST_BYTES // 1024**2} MiB a call; an ID has {identifiers.MOST_BYTES} bytes",
         f"at most {changeset.MOST_LINKS} links in all, {changeset.MOST_SOFT_LINKS} of them to soft",
         f"`links_a_day`: of one profile, at most ({changeset.LINKS_A_DAY})",
-        f"at most ({sources.PROFILES_A_CUSTOMER:,})".replace(",", " "),
+        f"at most ({registry.PROFILES_A_CUSTOMER:,})".replace(",", " "),
         f"It has at least {signed_identity.SHORTEST_KEY} bytes",
         f"beyond {routes.WRITES.per_second} calls a second, for each route; {routes.READS.per_second} for",
         f"{routes.FEEDS_AND_EXPORTS.per_second} for order feeds",

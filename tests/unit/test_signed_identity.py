@@ -18,7 +18,7 @@ from hardlink.domain import signed_identity
 from hardlink.domain.errors import UnverifiedIdentity
 from hardlink.domain.graph import Node
 from hardlink.domain.signed_identity import IdentityVerifier
-from hardlink.domain.sources import Project, Signed
+from hardlink.domain.sources.registry import Project, Signed
 from hardlink.domain.times import SECOND
 from infra import topology
 from tests.support.signing import KEY, SECOND_KEY, call, token

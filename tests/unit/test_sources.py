@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hardlink.domain import sources, sources_schema
 from hardlink.domain.errors import Invalid, UnknownSource
 from hardlink.domain.graph import Node
-from hardlink.domain.sources import Project
-from hardlink.domain.sources_schema import SourcesError
+from hardlink.domain.sources import file_schema, registry
+from hardlink.domain.sources.file_schema import SourcesError
+from hardlink.domain.sources.registry import Project
 from infra import topology
 
 VALID = """
@@ -40,15 +40,15 @@ def written(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def project(written: Path) -> Project:
-    return sources_schema.load_sources(written).projects["shop"]
+    return file_schema.load_sources(written).projects["shop"]
 
 
 def test_what_is_deployed_is_what_was_validated(written: Path) -> None:
-    assert sources.load_deployed(written) == sources_schema.load_sources(written)
+    assert registry.load_deployed(written) == file_schema.load_sources(written)
 
 
 def test_the_file_that_is_shipped_is_valid() -> None:
-    demo = sources_schema.load_sources(topology.SOURCES)
+    demo = file_schema.load_sources(topology.SOURCES)
     assert {name: source.policy for name, source in demo.sources.items()} == {
         "demo": None,
         "demo-split": "split",
@@ -152,7 +152,7 @@ def test_a_mistake_is_named_with_file_and_field(
     assert old in VALID
     written.write_text(VALID.replace(old, new))
     with pytest.raises(SourcesError) as error:
-        sources_schema.load_sources(written)
+        file_schema.load_sources(written)
     assert str(written) in str(error.value)
     assert named in str(error.value)
 
@@ -170,8 +170,8 @@ legitimate_interest = true
 
 def test_consent_categories_are_declared_in_order(written: Path) -> None:
     written.write_text(VALID + CATEGORIES)
-    found = sources_schema.load_sources(written)
-    assert found == sources.load_deployed(written)
+    found = file_schema.load_sources(written)
+    assert found == registry.load_deployed(written)
     newsletter, personalisation = found.projects["shop"].consent_categories
     assert (newsletter.id, newsletter.legitimate_interest) == ("newsletter", False)
     assert newsletter.translations == {"en": {"name": "Newsletter"}}
@@ -202,7 +202,7 @@ def test_a_mistake_in_a_consent_category_is_named(
 ) -> None:
     written.write_text(VALID + CATEGORIES.replace(old, new))
     with pytest.raises(SourcesError) as error:
-        sources_schema.load_sources(written)
+        file_schema.load_sources(written)
     assert named in str(error.value)
 
 
@@ -210,7 +210,7 @@ def test_a_project_has_at_most_8_types(written: Path) -> None:
     many = "".join(f'soft{n} = {{ kind = "soft" }}\n' for n in range(6))
     written.write_text(VALID.replace("[sources.web]", f"{many}\n[sources.web]"))
     with pytest.raises(SourcesError, match="9 identifier types"):
-        sources_schema.load_sources(written)
+        file_schema.load_sources(written)
 
 
 def test_two_sources_never_share_a_write_key(written: Path) -> None:
@@ -220,22 +220,22 @@ def test_two_sources_never_share_a_write_key(written: Path) -> None:
     with pytest.raises(
         SourcesError, match=r"sources\.app\.write_key: also the key of 'web'"
     ):
-        sources_schema.load_sources(written)
+        file_schema.load_sources(written)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourcesError, match="nowhere"):
-        sources_schema.load_sources(tmp_path / "nowhere.toml")
+        file_schema.load_sources(tmp_path / "nowhere.toml")
 
 
 def test_a_write_key_finds_its_source(written: Path) -> None:
-    name, source, _ = sources_schema.load_sources(written).resolve_key("web-key")
+    name, source, _ = file_schema.load_sources(written).resolve_key("web-key")
     assert (name, source.policy) == ("web", "split")
 
 
 def test_an_unknown_write_key_is_unauthorized(written: Path) -> None:
     with pytest.raises(UnknownSource, match="Unauthorized Access") as unknown:
-        sources_schema.load_sources(written).resolve_key("other")
+        file_schema.load_sources(written).resolve_key("other")
     assert unknown.value.status == 401
 
 

@@ -14,7 +14,7 @@ from dialects.tracardi.executor import Part
 from hardlink.domain import commands
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid, Refused, TooLarge, UnknownSource
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from hardlink.web.response import Answer
 
 SHOP = Sources.from_declaration(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dialects.attraqt_xo.requests import Activity, is_session
 from hardlink.domain.errors import HardlinkError, Invalid, TooManyIdentifiers
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 from hardlink.domain.values import to_json
 
 _SESSION_FIELDS = {

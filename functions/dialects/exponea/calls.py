@@ -14,7 +14,7 @@ from dialects.exponea.requests import RawCommand
 from dialects.exponea.system_commands import BulkCommand
 from hardlink.domain.call import Call
 from hardlink.domain.errors import NotFound
-from hardlink.domain.sources import Policy
+from hardlink.domain.sources.registry import Policy
 from hardlink.services.service import Service
 from hardlink.web import caller
 from hardlink.web.api_keys import ServerKeys

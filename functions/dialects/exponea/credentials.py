@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from dialects.basic_auth import read_basic_auth
 from hardlink.domain.errors import Unauthorized
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from hardlink.web import api_keys
 from hardlink.web.api_keys import ServerKeys
 from hardlink.web.request import Request

@@ -27,7 +27,7 @@ from hardlink.domain.errors import (
     UnknownSource,
     located_message,
 )
-from hardlink.domain.sources import ConsentCategory, Project
+from hardlink.domain.sources.registry import ConsentCategory, Project
 from hardlink.domain.times import SECOND
 from hardlink.queries.customer import Customer
 from hardlink.web.response import Answer

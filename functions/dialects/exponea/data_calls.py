@@ -8,7 +8,7 @@ from dialects.exponea import credentials, data_answers, data_requests
 from dialects.exponea.data_answers import Viewed
 from hardlink.domain.errors import Forbidden, Invalid
 from hardlink.domain.events import MOST_ANSWERED_BYTES
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 from hardlink.queries.customer import Customer
 from hardlink.queries.export_budget import Budget
 from hardlink.queries.export_reader import ExportReader, ExportRequest

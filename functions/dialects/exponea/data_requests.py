@@ -23,7 +23,7 @@ from hardlink.domain.schema import (
     required,
     validate,
 )
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 from hardlink.queries.export_reader import ExportRequest
 
 _COMPUTED_TYPES = (

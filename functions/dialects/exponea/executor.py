@@ -21,7 +21,7 @@ from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Track, Update
 from hardlink.domain.errors import HardlinkError, Invalid, TooLarge, TooManyIdentifiers
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 from hardlink.services.answers import NOT_KEPT
 from hardlink.services.service import Service
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dialects.hello_retail.requests import TrackingCall
 from hardlink.domain.errors import HardlinkError, Invalid, TooManyIdentifiers
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 
 _CART = ("total", "url", "productNumbers", "urls")
 

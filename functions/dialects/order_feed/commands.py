@@ -25,7 +25,7 @@ from hardlink.domain.schema import (
     optional,
     validate,
 )
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 from hardlink.services.orders import Purchase
 
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d{1,2}")

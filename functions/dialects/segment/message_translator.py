@@ -16,7 +16,7 @@ from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.identifiers import parse_identifier, parse_session_id
 from hardlink.domain.schema import validate
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 
 
 class NoVisitorError(Exception):

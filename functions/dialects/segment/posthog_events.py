@@ -24,7 +24,7 @@ from dialects.segment.message_translator import (
 from dialects.segment.requests import Batch, is_given
 from hardlink.domain.errors import Invalid
 from hardlink.domain.schema import ANY, OBJECT, object_validator, optional
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 
 _IDENTIFIED_FLAGS = ("$process_person_profile", "$is_identified")
 _GROUP_FIELDS = {

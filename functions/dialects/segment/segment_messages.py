@@ -25,7 +25,7 @@ from dialects.segment.requests import KINDS, Batch, is_given
 from hardlink.domain.errors import Invalid
 from hardlink.domain.identifiers import parse_id
 from hardlink.domain.schema import ANY, OBJECT, object_validator, optional
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 
 Message = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from dialects.segment.message_translator import NoVisitorError
 from dialects.segment.requests import MOST_BYTES_A_MESSAGE, Batch
 from hardlink.domain import values
 from hardlink.domain.errors import Invalid
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 
 
 class Translation(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 
 from dialects.tracardi.executor import Part
 from hardlink.domain.errors import HardlinkError, Invalid
-from hardlink.domain.sources import Redirect
+from hardlink.domain.sources.registry import Redirect
 from hardlink.web.response import Answer
 
 _IM_USED = 226

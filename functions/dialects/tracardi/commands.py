@@ -18,7 +18,7 @@ from hardlink.domain import commands
 from hardlink.domain.commands import Event, Track
 from hardlink.domain.errors import HardlinkError, Invalid
 from hardlink.domain.graph import NOTHING
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 
 _NO_UPDATE = ProfileUpdate()
 

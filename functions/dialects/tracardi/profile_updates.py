@@ -15,7 +15,7 @@ from hardlink.domain import values
 from hardlink.domain.commands import TRACKING
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import NOTHING, Node
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 
 Properties = Mapping[str, Any]
 Pairs = Iterator[tuple[str, Any]]

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from hardlink.domain import values
 from hardlink.domain.errors import Invalid, NotFound, TooLarge, located_message
 from hardlink.domain.identifiers import parse_identifier, parse_session_id
-from hardlink.domain.sources import Redirect
+from hardlink.domain.sources.registry import Redirect
 from hardlink.web.request import Request
 
 SESSION_COOKIE = "tracardi-session-id"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from uuid import uuid4
 
-from hardlink.domain.sources import Policy, Project, Source
+from hardlink.domain.sources.registry import Policy, Project, Source
 from hardlink.domain.times import DAY, SECOND
 
 NewId = Callable[[], str]

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Invalid, UnverifiedIdentity
 from hardlink.domain.graph import Node
-from hardlink.domain.sources import Project
+from hardlink.domain.sources.registry import Project
 from hardlink.domain.times import SECOND
 
 ALGORITHM = "HS256"

@@ -10,7 +10,7 @@ from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_identifier
 from hardlink.domain.records import Session
-from hardlink.domain.sources import Project, Sources
+from hardlink.domain.sources.registry import Project, Sources
 from hardlink.domain.times import END
 from hardlink.queries.customer import Customer
 from hardlink.queries.customer_export import CustomerExport

@@ -8,7 +8,7 @@ from typing import Any
 from hardlink.domain.call import NewId, new_id
 from hardlink.domain.identifiers import parse_identifier
 from hardlink.domain.records import Session
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from hardlink.services.erasure import Erasure
 from hardlink.services.links import Links
 from hardlink.storage.sessions import read_session

@@ -1,6 +1,6 @@
 """Erases customers and anonymous profiles: at once what they are known by, for good.
 
-What they did is deleted afterwards, by `erasure_sweep`. `domain.erasure_states` lists the states
+What they did is deleted afterwards, by `erasure_sweep`. `domain.erasure.states` lists the states
 and the steps between them; each step is a method of its name here or there.
 """
 
@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from hardlink.domain import redaction, synthetic_ids
-from hardlink.domain.erasure_states import belongs_to_erased
+from hardlink.domain import synthetic_ids
+from hardlink.domain.erasure import redaction
+from hardlink.domain.erasure.redaction import Redaction
+from hardlink.domain.erasure.states import belongs_to_erased
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
 from hardlink.domain.graph import NOBODY, PROFILE, Entry, Node, State, profile_node
 from hardlink.domain.records import Item, Key, Record, Session
-from hardlink.domain.redaction import Redaction
 from hardlink.domain.times import to_iso
 from hardlink.domain.values import to_json
 from hardlink.services.erasure_tasks import Tasks

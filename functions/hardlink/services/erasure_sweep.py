@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
-from hardlink.domain.erasure_states import receipt_state
+from hardlink.domain.erasure.states import receipt_state
 from hardlink.domain.graph import PROFILE, Node, profile_node
 from hardlink.domain.order_matching import Order, ShopOrder
 from hardlink.domain.records import Item, Key, Session

@@ -1,4 +1,4 @@
-"""The tasks of one erasure, rows beside its receipt (see `domain.erasure_states`)."""
+"""The tasks of one erasure, rows beside its receipt (see `domain.erasure.states`)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from hardlink.domain.call import Call, NewId, new_id
 from hardlink.domain.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.domain.errors import BeforeErasure, Refused
 from hardlink.domain.signed_identity import Keys, NoKeys
-from hardlink.domain.sources import Policy, Sources
+from hardlink.domain.sources.registry import Policy, Sources
 from hardlink.services.anonymize import anonymize
 from hardlink.services.answers import ERASED, Answer
 from hardlink.services.consent import Consents

@@ -42,7 +42,7 @@ SHOP_ORDER = "t/"
 SPILLED_VALUE = "v/"
 BACK_REFERENCE = "w/"
 
-# Prefixes of an erasure's tasks, see `hardlink.domain.erasure_states`.
+# Prefixes of an erasure's tasks, see `hardlink.domain.erasure.states`.
 ERASED_NODE = "n/"
 ORDER_TASK = "o/"
 REDACTED_NODE = "r/"

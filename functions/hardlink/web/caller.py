@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 
 from hardlink import metrics
-from hardlink.domain import sources
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Forbidden, Throttled
 from hardlink.domain.signed_identity import Keys
-from hardlink.domain.sources import Policy, Sources
+from hardlink.domain.sources import registry
+from hardlink.domain.sources.registry import Policy, Sources
 from hardlink.services.service import Service
 from hardlink.web import api_keys, bots
 from hardlink.web.rate_limit import RateLimiter
@@ -26,7 +26,7 @@ _MOST_DIGITS = 14
 @cache
 def deployed_sources() -> Sources:
     """Return the sources of this deployment."""
-    return sources.load_deployed(Path(os.environ["HARDLINK_SOURCES"]))
+    return registry.load_deployed(Path(os.environ["HARDLINK_SOURCES"]))
 
 
 @cache

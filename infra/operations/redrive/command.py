@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hardlink.domain import sources_schema
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import Node
-from hardlink.domain.sources_schema import SourcesError
+from hardlink.domain.sources import file_schema
+from hardlink.domain.sources.file_schema import SourcesError
 from hardlink.storage.dynamodb import Tables, connect
 from hardlink.storage.store import Part
 from infra import topology
@@ -113,7 +113,7 @@ def _resolve_target(options: argparse.Namespace) -> RedriveTarget:
         raise UnusableArguments(
             "say where: --stack, or --sessions-table and --customers-table"
         )
-    hard_types = sources_schema.load_sources(options.sources).hard_types
+    hard_types = file_schema.load_sources(options.sources).hard_types
     return RedriveTarget(
         options.sessions_table, options.customers_table, hard_types, options.endpoint
     )

@@ -10,7 +10,7 @@ import pytest
 
 from hardlink import metrics
 from hardlink.domain.errors import Refused
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from hardlink.domain.times import DAY
 from tests.support.engines.tables import Engine
 from tests.support.world import SOURCES, SPACE, World, in_memory

@@ -10,7 +10,7 @@ import pytest
 from hardlink.domain.errors import Invalid, NotFound, TooLarge
 from hardlink.domain.graph import Node, profile_node
 from hardlink.domain.records import Key
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from hardlink.domain.times import SECOND, to_iso
 from hardlink.queries.customer import Customer
 from hardlink.queries.export_budget import LONGEST_READ

@@ -12,7 +12,7 @@ import pytest
 from hardlink.domain import commands
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from hardlink.domain.times import DAY, SECOND, to_iso
 from tests.support.engines.tables import Engine
 from tests.support.memory_store import MemoryStore

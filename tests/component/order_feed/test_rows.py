@@ -10,7 +10,7 @@ from dialects.order_feed import commands
 from hardlink.domain import order_matching, times
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import Node
-from hardlink.domain.sources import IdentifierType, Project
+from hardlink.domain.sources.registry import IdentifierType, Project
 
 TYPES = {
     "registered": IdentifierType("hard"),

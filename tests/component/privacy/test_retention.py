@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hardlink.domain.graph import Node
-from hardlink.domain.sources import Source
+from hardlink.domain.sources.registry import Source
 from hardlink.domain.times import DAY, HOUR, MINUTE, to_iso
 from hardlink.queries.customer import Customer
 from hardlink.queries.export_reader import ExportReader, ExportRequest

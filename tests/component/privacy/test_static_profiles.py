@@ -11,7 +11,7 @@ import pytest
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import Node
 from hardlink.domain.records import Key
-from hardlink.domain.sources import Source
+from hardlink.domain.sources.registry import Source
 from hardlink.domain.times import HOUR, to_iso
 from hardlink.services.administration import Administration
 from hardlink.storage import keys

@@ -11,7 +11,8 @@ from typing import Any, Self
 import pytest
 
 from hardlink.domain import changeset as changeset_module
-from hardlink.domain import graph, identity, records, redaction
+from hardlink.domain import graph, identity, records
+from hardlink.domain.erasure import redaction
 from hardlink.domain.errors import HardlinkError
 from hardlink.domain.graph import PROFILE, Entry
 from hardlink.domain.records import Key

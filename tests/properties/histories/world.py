@@ -9,7 +9,7 @@ from hardlink.domain import commands
 from hardlink.domain.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.domain.errors import HardlinkError
 from hardlink.domain.graph import Node
-from hardlink.domain.sources import Sources
+from hardlink.domain.sources.registry import Sources
 from hardlink.domain.times import SECOND, to_iso
 from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration

@@ -26,7 +26,13 @@ from hardlink.domain.changeset import LINKS_A_DAY, MOST_LINKS
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import PROFILE
 from hardlink.domain.schema import describe_errors
-from hardlink.domain.sources import PROFILES_A_CUSTOMER, Bots, Policy, Signed, Sources
+from hardlink.domain.sources.registry import (
+    PROFILES_A_CUSTOMER,
+    Bots,
+    Policy,
+    Signed,
+    Sources,
+)
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 WriteKey = Annotated[
