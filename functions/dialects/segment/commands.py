@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from dialects.partial_failure import Failure, Fault, rejected_events
 from hardlink.domain.commands import MOST_EVENTS, Identify, Track, Update
 from hardlink.domain.errors import HardlinkError, Refused, TooManyNames
+from hardlink.domain.identifiers import normal_email, normal_text
 
 _UNSTORED = ("rejected", "dropped")
 
@@ -176,4 +177,8 @@ def _error_fields(error: HardlinkError) -> Sequence[str]:
 
 
 def _identifier_names(ids: Mapping[str, Any]) -> list[str]:
-    return [f"{type_}={str(value).strip().lower()}" for type_, value in ids.items()]
+    # in the normal form of addresses, which no two spellings of any other type have apart
+    return [
+        f"{type_}={normal_email(normal_text(str(value)))}"
+        for type_, value in ids.items()
+    ]

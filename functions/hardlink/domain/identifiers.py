@@ -1,4 +1,8 @@
-"""Validate IDs from callers, and refuse placeholders that many visitors would share."""
+"""Parse IDs from callers to one normal form, and refuse placeholders that many would share.
+
+Two spellings that a person cannot tell apart are one ID, in every call: writes, reads, erasing,
+exports and tokens all parse their IDs here, or by `Project.parse_node`, which calls this.
+"""
 
 from __future__ import annotations
 
@@ -30,22 +34,67 @@ _PLACEHOLDERS = frozenset(
         *("not_authenticated", "[objectobject]"),
     }
 )
+_UNFILLED = frozenset(
+    {"undefined", "null", "none", "nil", "nan", "[object", "object]", ""}
+)
+"""Parts of text that code joined from missing values, as in `undefined@undefined`."""
+_JOINTS = re.compile(r"[\s@_.:;,/|+-]+")
+_TEMPLATES = re.compile(
+    # Handlebars, Liquid and Twig; template literals, JSP and Ruby; ExactTarget; ERB; Mailchimp;
+    # Template Toolkit; MediaWiki: anywhere, as in `user-{{id}}`
+    r"\{\{.*\}\}|\{%.*%\}|[$#]\{.*\}|%%.*%%|<%.*%>|\*\|.*\|\*|\[%.*%\]|\[\[.*\]\]"
+    # single marks only around one whole name, because GUIDs come in braces as well
+    r"|^\{\$?[a-z_][\w.]*\}$|^%[a-z_][\w.]*%$|^<[a-z_][\w. ]*>$|^%[sd@]$",
+    re.DOTALL,
+)
 _ZEROS = re.compile(r"[0\-.]+")
 _BRACKETS_AND_QUOTES = "{}()<>[] \t\"'"
 _INVISIBLE_CATEGORIES = {"Cf", "Cc", "Zs", "Zl", "Zp"}
 _INVISIBLE_LETTERS = "\u115f\u1160\u3164\uffa0"
 """Hangul fillers: letters by their Unicode category, yet blank."""
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_IGNORABLE = re.compile(
+    # Default_Ignorable_Code_Point of Unicode 15: soft hyphen, joiners and zero-width spaces,
+    # marks of direction, fillers, variation selectors, byte order mark, tags
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_FULL_STOPS = re.compile("[\u3002\uff0e\uff61]")
+"""Ideographic full stops, which separate the labels of a domain as a dot does (UTS #46)."""
+
+
+def normal_text(text: str) -> str:
+    """Return the normal form of an ID: composed (NFC), without invisible characters, trimmed."""
+    if text.isascii():
+        return text.strip()
+    # first, because they keep letters from being composed
+    visible = _IGNORABLE.sub("", text)
+    return unicodedata.normalize("NFC", visible).strip()
+
+
+def normal_email(text: str) -> str:
+    """Return the normal form of an address: lower case, its domain as DNS has it (`xn--`)."""
+    if text.isascii():
+        return text.lower()
+    local_part, at, domain = text.rpartition("@")
+    lower = unicodedata.normalize("NFC", local_part.lower())
+    return f"{lower}{at}{_ascii_domain(domain) if at else domain.lower()}"
 
 
 def is_placeholder(value: str) -> bool:
-    """Check for a value that many visitors would share (`undefined`, `0`, an all-zero UUID)."""
-    visible = [
-        char for char in unicodedata.normalize("NFKC", value) if not _is_invisible(char)
-    ]
-    folded = "".join(visible).casefold()
-    return _is_placeholder_text(folded) or _is_placeholder_text(
-        folded.strip(_BRACKETS_AND_QUOTES)
+    """Check for a value that many visitors would share.
+
+    For example `undefined`, `0`, an all-zero UUID, `null@null`, or a template that was never
+    filled in (`{{user_id}}`).
+    """
+    compatible = unicodedata.normalize("NFKC", value).casefold()
+    folded = "".join(char for char in compatible if not _is_invisible(char))
+    return (
+        _is_placeholder_text(folded)
+        or _is_placeholder_text(folded.strip(_BRACKETS_AND_QUOTES))
+        or _TEMPLATES.search(compatible) is not None
+        or _UNFILLED.issuperset(_JOINTS.split(compatible))
     )
 
 
@@ -73,15 +122,33 @@ def parse_session_id(value: object, field: str) -> str:
 
 
 def parse_id(value: object, field: str) -> str:
-    """Parse an ID of any kind to trimmed text. Raises `Invalid` naming `field`."""
+    """Parse an ID of any kind to its normal form. Raises `Invalid` naming `field`."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Invalid("must be a string or an integer", field)
-    text = str(value).strip()
+    text = normal_text(str(value))
     if _UNPRINTABLE.search(text):
         raise Invalid("must not contain control characters", field)
     if len(text.encode()) > MOST_BYTES:
         raise Invalid(f"must have at most {MOST_BYTES} bytes", field)
     return text
+
+
+def _ascii_domain(domain: str) -> str:
+    """Convert a domain to ASCII by the mapping of UTS #46, nontransitional, without its checks.
+
+    Python's own codec is that of IDNA 2003, which takes `straße` and `strasse` for one domain.
+    """
+    labels = _FULL_STOPS.sub(".", domain).split(".")
+    return ".".join(_ascii_label(label) for label in labels)
+
+
+def _ascii_label(label: str) -> str:
+    # letter by letter, because a sigma at the end of a word is no letter of its own in UTS #46
+    lower = "".join(char.lower() for char in unicodedata.normalize("NFKC", label))
+    mapped = unicodedata.normalize("NFC", lower)
+    if mapped.isascii():
+        return mapped
+    return "xn--" + mapped.encode("punycode").decode()
 
 
 def _is_invisible(char: str) -> bool:

@@ -17,6 +17,7 @@ from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.identifiers import (
     MOST_BYTES,
     is_placeholder,
+    normal_email,
     parse_id,
     parse_identifier,
 )
@@ -123,9 +124,9 @@ def parse_order_number(value: object, field: str) -> str:
 
 
 def parse_email(value: object, field: str) -> str | None:
-    """Parse an address, in lower case; a placeholder is none. Raises `Invalid`."""
+    """Parse an address to its normal form; a placeholder is none. Raises `Invalid`."""
     text = parse_id(value, field)
-    return None if is_placeholder(text) else text.lower()
+    return None if is_placeholder(text) else normal_email(text)
 
 
 def order_event_id(number: str) -> str:

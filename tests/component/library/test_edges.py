@@ -228,3 +228,20 @@ def test_the_consent_to_be_tracked_is_said_in_one_place(world: World) -> None:
     world.consent("s", "denied")
     world.settle()
     assert world.customer("k")["consents"] == {"tracking": "denied"}
+
+
+def test_w10_each_call_finds_an_identifier_in_each_spelling(world: World) -> None:
+    composed, decomposed = "b\u00fccher", "bu\u0308ch\u00ader"
+    addresses = [f"Max@{decomposed}.example", "max@xn--bcher-kva.example"]
+    world.identify("s1", ids={"registered": composed, "email": addresses[0]})
+    world.identify("s2", ids={"registered": decomposed})
+    world.identify("s3", ids={"email": addresses[1]})
+    world.settle()
+    assert world.sessions(f"\u200b{decomposed}") == {"s1", "s2", "s3"}
+    for address in addresses:
+        assert world.sessions(address, "email") == {"s1", "s2", "s3"}
+    world.erase(decomposed)
+    world.swept()
+    for address in addresses:
+        with pytest.raises(NotFound):
+            world.customer(address, "email")

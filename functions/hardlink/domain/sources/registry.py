@@ -16,7 +16,7 @@ from typing import Any, Literal
 from hardlink.domain.changeset import LINKS_A_DAY
 from hardlink.domain.errors import Invalid, UnknownSource
 from hardlink.domain.graph import PROFILE, Node, profile_node
-from hardlink.domain.identifiers import parse_identifier
+from hardlink.domain.identifiers import normal_email, parse_identifier
 
 Policy = Literal["move", "split", "refuse"]
 Signed = Literal["off", "optional", "required"]
@@ -32,7 +32,7 @@ class IdentifierType:
     """One type of identifier of a project.
 
     `kind`: `hard` (one per customer) or `soft` (many). `spellings`: other names on the wire, in any
-    case. `email`: values are trimmed and lower-cased. `most`: values per customer (soft types).
+    case. `email`: values are addresses, in their normal form (lower case). `most`: values per customer (soft types).
     """
 
     kind: Literal["hard", "soft"]
@@ -151,7 +151,7 @@ class Project:
         """Parse an identifier. Raises `Invalid` naming `field`, or `type_field` for the type."""
         name = self.parse_type(type_, type_field or field)
         text = parse_identifier(value, field)
-        return Node(name, text.lower() if self.identifiers[name].email else text)
+        return Node(name, normal_email(text) if self.identifiers[name].email else text)
 
     def parse_customer(self, type_: str, value: str) -> Node:
         """Parse the customer in a path, `type/value`; `type` may be `profile`. Raises `Invalid`."""
