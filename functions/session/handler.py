@@ -1,7 +1,8 @@
 """POST /session: keep a visitor's session in a cookie of the API's own domain.
 
-Safari deletes after a week what a script stored, and what the shop's own servers set it keeps. So this is for an API on
-the shop's own domain (`hardlink.shop.example`); on any other one browsers keep no such cookie, and nothing is lost.
+Safari deletes what a script stored after a week, but not what the shop's own servers set. So this
+is for an API on the shop's own domain (`hardlink.shop.example`). On any other domain browsers do
+not keep the cookie, and the page's own storage is used as before.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ service = caller.service()
 
 @entrypoint
 def handler(request: Request) -> Answer:
-    """The session that the browser's cookie names, else the one that was sent, which it names from now on."""
+    """Answer the session of the browser's cookie; without one, keep the session that was sent.
+
+    `renew`: replace the cookie's session by the sent one. `forget`: delete the cookie.
+    """
     command = commands.read(Keep, request.json)
     caller.authenticate(request, command.write_key)
     sent = command.session_id

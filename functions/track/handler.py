@@ -1,4 +1,4 @@
-"""POST /track: the native call, or Tracardi's for a source of its clients; PUT /track: Tracardi's."""
+"""POST /track: the native call, or Tracardi's for a source of its clients. PUT: Tracardi's."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ service = caller.service()
 def handler(request: Request) -> Answer:
     """Store events, and answer as the source's clients expect it.
 
-    The source decides, as the smallest payload of Tracardi's clients looks like a native one. An error
-    has Tracardi's `detail` for all: the client of an unknown source may be of either kind.
+    The source decides, because the smallest payload of Tracardi's clients looks like a native one.
+    Every error has Tracardi's `detail`: the client of an unknown source may be of either kind.
     """
     if _is_from_tracardi(request):
         return _track_tracardi(request)

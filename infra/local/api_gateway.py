@@ -1,7 +1,7 @@
 """API Gateway's part on one machine: routes, limits, CORS, and Lambda events for HTTP requests.
 
-Events have the payload format 2.0 of HTTP APIs:
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+Events have the payload format 2.0 of HTTP APIs ("Create AWS Lambda proxy integrations for HTTP
+APIs" in the developer guide of API Gateway).
 """
 
 from __future__ import annotations
@@ -53,9 +53,8 @@ class HttpRequest:
     def path(self) -> str:
         """The path, still encoded."""
         target = self.target
-        if not target.startswith(
-            "/"
-        ):  # the absolute form, which clients send to proxies
+        # Clients of a proxy send the absolute form.
+        if not target.startswith("/"):
             target = urlsplit(target).path or "/"
         return target.partition("?")[0]
 

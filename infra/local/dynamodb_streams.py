@@ -87,9 +87,8 @@ class Shard:
         failures = (answer or {}).get("batchItemFailures") or []
         failed = {failure.get("itemIdentifier") for failure in failures}
         numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
-        if not failed <= set(
-            numbers
-        ):  # Lambda takes an unknown identifier for a failure of all
+        # Lambda takes an unknown identifier for a failure of all.
+        if not failed <= set(numbers):
             return 0
         for index, number in enumerate(numbers):
             if number in failed:

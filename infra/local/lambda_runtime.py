@@ -159,6 +159,7 @@ def _environment(
 
 def load_handler(function: str) -> Handler:
     """Load a function's handler from a new instance of its module."""
+    # Loaded anew from its file, because every test deploys other sources and tables.
     path = topology.FUNCTIONS / function / "handler.py"
     spec = importlib.util.spec_from_file_location(f"function_{function}", path)
     if spec is None or spec.loader is None:

@@ -163,9 +163,8 @@ def listen_for_records(listener: Callable[[], None]) -> Iterator[None]:
 
 def _lambda_record(record: dict[str, Any], arn: str) -> dict[str, Any]:
     change = dict(record["dynamodb"])
-    created = change["ApproximateCreationDateTime"].replace(
-        tzinfo=UTC
-    )  # moto's have no time zone
+    # moto's times have no zone.
+    created = change["ApproximateCreationDateTime"].replace(tzinfo=UTC)
     change["ApproximateCreationDateTime"] = created.timestamp()
     return {**record, "awsRegion": REGION, "eventSourceARN": arn, "dynamodb": change}
 

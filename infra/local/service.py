@@ -95,6 +95,7 @@ def _run_service(number: int) -> Iterator[str]:
             _leave_key(number, keys),
         ):
             yield _welcome(number, deployment.sources, keys, signing)
+            # Calls first, because they write the stream records that are delivered then.
             server.finish(_GRACE)
             if not streams.drain(_GRACE):
                 print("streams: some records were not delivered", file=sys.stderr)
@@ -133,6 +134,7 @@ def _leave_key(number: int, keys: Mapping[str, str]) -> Iterator[None]:
     path = server_key_file(number)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
+    # A new file: an old one could be another user's, or a link that leads elsewhere.
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(next(iter(keys.values())))
     try:

@@ -280,7 +280,8 @@ def main() -> int:
     try:
         a_service = _find_service()
         print(
-            f"KEY={a_service.key}  # the server key, which reads and undoes: keep it on your servers"
+            f"KEY={a_service.key}  # the server key, which reads and undoes: "
+            "keep it on your servers"
         )
         Walk(a_service).run_all()
     except (UnexpectedAnswer, service.UnusableSetting, OSError) as error:

@@ -33,6 +33,7 @@ class Api(Construct):
             self,
             "Http",
             description="Hardlink: customer identity and event tracking",
+            # The stage is created below: the CDK's own has no access log and no throttling.
             create_default_stage=False,
             cors_preflight=_cors_options(sources),
         )
@@ -96,6 +97,7 @@ class Api(Construct):
             ),
             route_settings=settings,
         )
+        # Settings of a route are refused while the route does not exist yet.
         stage.node.add_dependency(self._http)
         return stage
 
@@ -105,6 +107,7 @@ def _cors_options(sources: Sources) -> gateway.CorsPreflightOptions | None:
         return None
     return gateway.CorsPreflightOptions(
         allow_origins=list(sources.origins),
+        # The cookie of /session needs credentials, which CORS allows for exact origins only.
         allow_credentials=True,
         allow_headers=list(routes.CORS_HEADERS),
         allow_methods=[
@@ -135,7 +138,10 @@ def _explain_no_authorizer(route: routes.Route) -> str:
     if route.function == "sdk":
         return "a script that every visitor's page loads: it says nothing of anybody"
     if route.function == "console":
-        return "files that are the same for everybody: what they show is asked for with a server key"
+        return (
+            "files that are the same for everybody: what they show is asked for with a "
+            "server key"
+        )
     if route.function == "health":
         return "says whether the service answers, and nothing else, to whoever asks"
     return "visitors have no account: the function demands a source's public write key and origin"

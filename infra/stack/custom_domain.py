@@ -61,12 +61,14 @@ class CustomDomain(Construct):
             domain_name=name.name,
             stage=api.stage.stage_name,
         )
+        # The stage is named by its text, which orders nothing: it has to exist before.
         mapping.add_dependency(api.stage)
         return name.regional_domain_name
 
     def _create_distribution(
         self, api: Api, domain: str, certificate: acm.ICertificate
     ) -> str:
+        # CloudFront wants the host alone of `https://<host>`, which is a token here.
         host = Fn.select(2, Fn.split("/", api.url))
         origin = origins.HttpOrigin(
             host, origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2]
@@ -114,6 +116,7 @@ class CustomDomain(Construct):
             default_ttl=Duration.seconds(0),
             max_ttl=Duration.days(1),
             query_string_behavior=cloudfront.CacheQueryStringBehavior.allow_list(
+                # `/sdk.js?with=ecommerce` is another file than `/sdk.js`.
                 "with"
             ),
             # API Gateway answers each origin with CORS headers of its own.

@@ -81,6 +81,7 @@ class EventForwarding(Construct):
             "Role",
             assumed_by=iam.ServicePrincipal(
                 "firehose.amazonaws.com",
+                # Firehose of another account can't be made to assume the role ("confused deputy").
                 conditions={"StringEquals": {"sts:ExternalId": Aws.ACCOUNT_ID}},
             ),
         )
@@ -129,12 +130,14 @@ class EventForwarding(Construct):
                     prefix="told/!{timestamp:yyyy/MM/dd}/",
                     error_output_prefix="failed/!{firehose:error-output-type}/",
                     compression_format="GZIP",
+                    # Few large files: S3 charges for each, and nobody waits for a line.
                     buffering_hints=Stream.BufferingHintsProperty(
                         interval_in_seconds=300, size_in_m_bs=64
                     ),
                 )
             ),
         )
+        # Firehose tries the role when the stream is created.
         stream.node.add_dependency(permission)
         return stream
 

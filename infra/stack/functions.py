@@ -84,6 +84,7 @@ class Functions(Construct):
 
     def _create_function(self, function: topology.Function) -> lambda_.Function:
         scope = Construct(self, function.name.capitalize())
+        # Lambda would create a group by itself, which keeps its lines for ever.
         log = logs.LogGroup(
             scope,
             "Log",
@@ -131,6 +132,7 @@ class Functions(Construct):
             role.add_to_policy(queues.allow(actions, [self._erasures.queue_arn]))
         if function.server_keys:
             role.add_to_policy(self._server_keys.read_policy())
+        # IAM refuses a statement without resources: no source may be signed.
         if function.signing_keys and self._signing_keys.arns:
             role.add_to_policy(self._signing_keys.read_policy())
         if self._tracing(function) == lambda_.Tracing.ACTIVE:
@@ -163,6 +165,7 @@ class Functions(Construct):
         if function.erasures:
             environment["HARDLINK_ERASURES"] = self._erasures.queue_url
         if function.server_keys:
+            # The ARNs are tokens until the deployment, which json.dumps would write as they are.
             keys = Stack.of(self).to_json_string(self._server_keys.arns)
             environment["HARDLINK_SERVER_KEYS"] = keys
         if function.signing_keys and self._signing_keys.arns:

@@ -43,6 +43,7 @@ class Monitoring(Construct):
             metric=alarm.metric,
             threshold=alarm.threshold,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            # A single bad minute among five raises no alarm, unless one message is enough.
             evaluation_periods=_EVALUATION_PERIODS if alarm.periods > 1 else 1,
             datapoints_to_alarm=alarm.periods,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,

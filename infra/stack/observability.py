@@ -157,6 +157,7 @@ def aggregate(
     by_name: dict[str, cloudwatch.IMetric] = {}
     for number, metric in enumerate(metrics):
         by_name[f"m{number}"] = metric
+    # A minute without calls has no data point, and would leave the whole sum without one.
     filled = ", ".join(f"FILL({name}, 0)" for name in by_name)
     return cloudwatch.MathExpression(
         expression=f"{function}([{filled}])", using_metrics=by_name, period=MINUTE

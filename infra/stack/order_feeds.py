@@ -32,11 +32,13 @@ class OrderFeeds(Construct):
             self,
             self.failed,
             max_runs=topology.FEED_MAX_RUNS,
+            # Lambda refuses a queue whose messages reappear while the function may still run.
             visibility_timeout=topology.FUNCTIONS_BY_NAME["orders"].timeout,
             retention_period=Duration.days(topology.QUEUE_DAYS),
         )
         self._bucket = self._create_bucket(keep=keep)
         self._notify_queue()
+        # S3 sends a test message when the notification is set up, and fails without the right.
         self._bucket.node.add_dependency(self._allow_notifications())
         mapping = queues.subscribe(
             self, self.waiting, orders, concurrency=topology.FEED_CONCURRENCY
@@ -90,6 +92,7 @@ class OrderFeeds(Construct):
                 principals=[iam.ServicePrincipal("s3.amazonaws.com")],
                 resources=[self.waiting.queue_arn],
                 conditions={
+                    # Bucket names are global: once free, another account may take this one.
                     "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
                     "ArnEquals": {
                         "aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{self.name}"

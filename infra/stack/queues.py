@@ -74,6 +74,7 @@ def subscribe(
         "Mapping",
         function_name=function.function_arn,
         event_source_arn=queue.queue_arn,
+        # A message is an erasure or a file: each may take a whole run of the function.
         batch_size=1,
         function_response_types=["ReportBatchItemFailures"],
         scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(

@@ -58,7 +58,9 @@ class ServerKeys(Construct):
             secret_name=self._secret_name(project),
             description=f"{self.description} {project}",
             generate_secret_string=secretsmanager.SecretStringGenerator(
-                password_length=KEY_LENGTH, exclude_punctuation=True
+                # Without punctuation a key needs no quoting in a shell or a header.
+                password_length=KEY_LENGTH,
+                exclude_punctuation=True,
             ),
         )
         suppress_nag(

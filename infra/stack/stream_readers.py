@@ -74,6 +74,7 @@ class StreamReader(Construct):
             id_,
             function_name=self._function.function_arn,
             event_source_arn=stream,
+            # A record that was written before the mapping existed is delivered too.
             starting_position="TRIM_HORIZON",
             filter_criteria=SourceMapping.FilterCriteriaProperty(
                 filters=[SourceMapping.FilterProperty(pattern=json.dumps(pattern))]
@@ -81,6 +82,7 @@ class StreamReader(Construct):
             batch_size=topology.STREAM_BATCH,
             maximum_batching_window_in_seconds=topology.STREAM_WINDOW,
             parallelization_factor=topology.STREAM_PARALLEL,
+            # The function names the records that failed, and Lambda repeats from the first of them.
             function_response_types=["ReportBatchItemFailures"],
             # One record that fails must not hold up the others of its batch.
             bisect_batch_on_function_error=True,

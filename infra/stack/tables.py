@@ -35,6 +35,7 @@ class Tables(Construct):
             table.name.capitalize(),
             partition_key=_string_key(table.partition),
             sort_key=_string_key(table.sort),
+            # It follows the peak of a campaign by itself, and costs nothing without calls.
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             stream=dynamodb.StreamViewType.KEYS_ONLY,
             time_to_live_attribute=table.expires,
@@ -42,6 +43,7 @@ class Tables(Construct):
                 point_in_time_recovery_enabled=True
             ),
             encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            # The removal policy binds CloudFormation alone; this binds the console and scripts too.
             deletion_protection=keep,
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )

@@ -21,7 +21,10 @@ from hardlink.storage.store import Store
 
 MOST_ZIPPED = 16 * 1024 * 1024
 """Bytes of a document that is answered zipped."""
-HINT = "send Accept-Encoding: gzip, or read it in parts by the time of events: since (included), until"
+HINT = (
+    "send Accept-Encoding: gzip, or read it in parts by the time of events: "
+    "since (included), until"
+)
 
 
 class CustomerExport:

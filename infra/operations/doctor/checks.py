@@ -270,6 +270,7 @@ class _Checks:
         groups: list[Description] = self._account.list_all(
             "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name
         )
+        # AWS lists by prefix, and the name of one group may begin another's.
         for group in groups:
             if group["logGroupName"] == name:
                 return group

@@ -160,6 +160,7 @@ def _run_all(redrive: Redrive, options: argparse.Namespace, report: Report) -> N
 
     numbers = range(options.from_part - 1, options.parts)
     with ThreadPoolExecutor(_CONCURRENT_PARTS) as threads:
+        # In order, so that the last line printed says where an interrupted run goes on.
         for number, _ in zip(numbers, threads.map(run_part, numbers), strict=True):
             print(f"part {number + 1} of {options.parts} is done", flush=True)
 

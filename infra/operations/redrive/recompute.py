@@ -209,6 +209,8 @@ class Redrive:
         project, id_ = keys.erasure_of_partition(key.partition)
         try:
             while not self._dry_run:
+                # Calls that began before the erasure may still write: it waits until they have
+                # ended.
                 wait = self._sweep.sweep(project, id_)
                 if not wait:
                     break

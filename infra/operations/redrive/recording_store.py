@@ -46,6 +46,7 @@ class RecordingStore:
         """Count the writes, and carry them out unless this is a dry run."""
         if not self._dry_run:
             self._store.write(actions)
+        # After the write, because a transaction that DynamoDB refused has written nothing.
         for action in actions:
             if not isinstance(action, Check):
                 self.written[_describe_write(action)] += 1

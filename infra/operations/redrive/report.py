@@ -23,6 +23,7 @@ class Report:
     def add_all(self, outcomes: Iterable[Outcome]) -> None:
         """Print and count outcomes."""
         for outcome in outcomes:
+            # Parts run in threads, and their lines must not mix.
             with self._lock:
                 self._add(outcome)
 
