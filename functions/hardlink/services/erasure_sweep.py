@@ -18,6 +18,7 @@ from hardlink.domain.times import MINUTE
 from hardlink.services.erasure import Erasure
 from hardlink.services.erasure_tasks import Tasks
 from hardlink.storage import items, keys, nodes
+from hardlink.storage.node_reader import NodeReader
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.sessions import find_session
 from hardlink.storage.store import (
@@ -225,10 +226,9 @@ class ErasureSweep:
     def _remaining_shop_order(
         self, project_id: str, order: ShopOrder
     ) -> ShopOrder | None:
-        records = nodes.read_claimed_records(
-            self._store, project_id, order.ids
-        ).values()
-        for record in records:
+        reader = NodeReader(self._store, project_id)
+        reader.load(order.ids)
+        for record in reader.records.values():
             if not record.exists or record.last_erased_at >= order.claim.time:
                 return None
         visitor = order.visitor

@@ -155,10 +155,9 @@ class Orders:
 
     def _was_erased(self, call: Call, shop_order: ShopOrder) -> bool:
         """Tell whether the customer of an order was erased since."""
-        records = nodes.read_claimed_records(
-            self._store, call.project_id, shop_order.ids
-        )
-        last = max(record.last_erased_at for record in records.values())
+        reader = NodeReader(self._store, call.project_id)
+        reader.load(shop_order.ids)
+        last = max(record.last_erased_at for record in reader.records.values())
         return last >= shop_order.claim.time
 
     # The shop reports an order.

@@ -18,6 +18,7 @@ from hardlink.domain.times import DAY, MINUTE
 from hardlink.storage import activity, event_store, items, keys, nodes
 from hardlink.storage.node_reader import BEING_ERASED, LivingNodeReader
 from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.sessions import find_session, find_sessions
 from hardlink.storage.store import (
     Absent,
     Action,
@@ -99,20 +100,12 @@ class Sessions:
 
     def read(self, project_id: str, id_: str) -> Session | None:
         """Read a session, also one that was erased."""
-        key = keys.session_head(project_id, id_)
-        item = self._store.get([key])[0]
-        return items.decode_session(key, item) if item else None
+        return find_session(self._store, project_id, id_)
 
     def find_existing(self, project_id: str, ids: Sequence[str]) -> list[str]:
         """List which of these sessions exist, in their order, with one request."""
-        item_keys = [keys.session_head(project_id, id_) for id_ in ids]
-        existing: list[str] = []
-        for id_, key, item in zip(
-            ids, item_keys, self._store.get(item_keys), strict=True
-        ):
-            if item and not items.decode_session(key, item).is_erased:
-                existing.append(id_)
-        return existing
+        existing = find_sessions(self._store, project_id, ids)
+        return [session.id for session in existing if not session.is_erased]
 
     def open(self, call: Call, visit: Visit) -> Session:
         """Read the session of a visit, or make it.

@@ -56,6 +56,16 @@ _PASSING = {
 """What DynamoDB says when the same request may succeed a moment later."""
 _SERVERS_FAULT = 500
 """HTTP: from this status on it is so too, whichever proxy on the way answers it."""
+_PLAIN_WRITES = {Put: "put_item", Patch: "update_item", Delete: "delete_item"}
+"""The operation that carries out an action alone."""
+_PARTS = {Put: "Put", Patch: "Update", Delete: "Delete", Check: "ConditionCheck"}
+"""DynamoDB's name of an action as part of a transaction."""
+_COMPARISONS = {
+    AtMost: "attribute_not_exists(#w) OR #w <= :w",
+    Below: "#w < :w",
+    Same: "#w = :w",
+}
+"""Expressions of the conditions on an attribute `#w` and a value `:w`."""
 
 _T = TypeVar("_T")
 _Request = dict[str, Any]
@@ -88,8 +98,10 @@ class Tables:
         """See `Store.get`: one GetItem, or a BatchGetItem for every hundred."""
         if len(keys) == 1:
             return [self._get_one(keys[0])]
+        # DynamoDB refuses a batch that names a key twice, and answers in any order.
+        distinct = list(dict.fromkeys(keys))
         found: dict[Key, Item] = {}
-        for some in _chunks(list(dict.fromkeys(keys)), _READ_AT_ONCE):
+        for some in _chunks(distinct, _READ_AT_ONCE):
             found.update(self._get_batch(some))
         return [found.get(key) for key in keys]
 
@@ -123,18 +135,23 @@ class Tables:
         self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
     ) -> Iterator[list[tuple[Key, Item]]]:
         """See `Store.scan_all`: one Scan a megabyte of the table."""
-        marks: Item = {f":{number}": kind for number, kind in enumerate(kinds)}
-        either = " OR ".join(f"begins_with(#s, {mark})" for mark in marks)
-        names, wanted = {"#s": SORT}, f"({either})"
+        names = {"#s": SORT}
+        values: Item = {}
+        begins = []
+        for number, kind in enumerate(kinds):
+            values[f":{number}"] = kind
+            begins.append(f"begins_with(#s, :{number})")
+        wanted = f"({' OR '.join(begins)})"
+        # DynamoDB refuses a name that the expression does not use.
         if partitions:
             names["#p"] = PARTITION[table]
-            marks[":p"] = partitions
+            values[":p"] = partitions
             wanted = f"begins_with(#p, :p) AND {wanted}"
         request: _Request = {
             "TableName": self._names[table],
             "FilterExpression": wanted,
             "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": _encode(marks),
+            "ExpressionAttributeValues": _encode(values),
             "ConsistentRead": True,
             "Segment": part.number,
             "TotalSegments": part.of,
@@ -144,7 +161,8 @@ class Tables:
     def write(self, actions: Sequence[Action]) -> None:
         """See `Store.write`: a single action is a plain write, at half a transaction's price."""
         if len(actions) == 1 and not isinstance(actions[0], Check):
-            self._write_one(actions[0])
+            operation = _PLAIN_WRITES[type(actions[0])]
+            self._call(operation, self._action_request(actions[0]))
         elif actions:
             self._write_transaction(actions)
 
@@ -175,12 +193,12 @@ class Tables:
 
     def _get_batch(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Item]]:
         wanted = self._batch_request(keys)
-        for attempt in range(_TRIES):
-            if attempt:
-                _pause(attempt)
+        for _ in _attempts():
             answer = self._call("batch_get_item", {"RequestItems": wanted})
             for name, raws in answer["Responses"].items():
-                yield from (self._read_item(self._tables[name], raw) for raw in raws)
+                table = self._tables[name]
+                for raw in raws:
+                    yield self._read_item(table, raw)
             # A batch ends at 16 MB, or where a partition is throttled: the rest comes with the next
             # request.
             wanted = answer.get("UnprocessedKeys")
@@ -200,44 +218,24 @@ class Tables:
         item = _decode(raw)
         return Key(table, str(item.pop(PARTITION[table])), str(item.pop(SORT))), item
 
-    def _write_one(self, action: Action) -> None:
-        match action:
-            case Put():
-                self._call("put_item", self._put_request(action))
-            case Patch():
-                self._call("update_item", self._patch_request(action))
-            case Delete():
-                self._call("delete_item", self._delete_request(action))
-            case Check():
-                raise TypeError("a check alone writes nothing")
-
     def _write_transaction(self, actions: Sequence[Action]) -> None:
         # With a token of its own: when the answer was lost, sending it again answers what became of
         # it.
-        request = {
-            "TransactItems": [self._transaction_item(action) for action in actions],
-            "ClientRequestToken": str(uuid4()),
-        }
+        parts = [
+            {_PARTS[type(action)]: self._action_request(action)} for action in actions
+        ]
+        request = {"TransactItems": parts, "ClientRequestToken": str(uuid4())}
         self._call("transact_write_items", request)
 
-    def _transaction_item(self, action: Action) -> _Request:
-        match action:
-            case Put():
-                return {"Put": self._put_request(action)}
-            case Patch():
-                return {"Update": self._patch_request(action)}
-            case Delete():
-                return {"Delete": self._delete_request(action)}
-            case Check():
-                return {
-                    "ConditionCheck": self._at(action.key) | _conditions(action.when)
-                }
+    def _action_request(self, action: Action) -> _Request:
+        if isinstance(action, Put):
+            return self._put_request(action)
+        if isinstance(action, Patch):
+            return self._patch_request(action)
+        return self._at(action.key) | _conditions(action.when)
 
     def _at(self, key: Key) -> _Request:
         return {"TableName": self._names[key.table], "Key": _encode_key(key)}
-
-    def _delete_request(self, delete: Delete) -> _Request:
-        return self._at(delete.key) | _conditions(delete.when)
 
     def _put_request(self, put: Put) -> _Request:
         item = _encode_key(put.key) | _encode(put.item)
@@ -271,24 +269,22 @@ class Tables:
         return True
 
     def _insert_batch(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
-        """Insert some, those that were not taken again."""
-        added: dict[int, bool] = {}
-        for attempt in range(_TRIES):
-            waiting = [number for number in range(len(items)) if number not in added]
-            if not waiting:
-                return [added[number] for number in range(len(items))]
-            if attempt:
-                _pause(attempt)
+        """Insert at most 25 items, and those again that DynamoDB did not take."""
+        results: dict[int, bool] = {}
+        waiting = list(range(len(items)))
+        for _ in _attempts():
             # BatchWriteItem would overwrite, and a transaction costs twice as much: PartiQL's
             # INSERT fails alone.
-            request = {
-                "Statements": [self._insert_statement(*items[n]) for n in waiting]
-            }
+            statements = [self._insert_statement(*items[n]) for n in waiting]
+            request = {"Statements": statements}
             answers = self._call("batch_execute_statement", request)["Responses"]
             for number, answer in zip(waiting, answers, strict=True):
                 was_added = _insert_result(answer.get("Error"))
                 if was_added is not None:
-                    added[number] = was_added
+                    results[number] = was_added
+            waiting = [number for number in waiting if number not in results]
+            if not waiting:
+                return [results[number] for number in range(len(items))]
         raise _busy()
 
     def _insert_statement(self, key: Key, item: Item) -> _Request:
@@ -349,6 +345,8 @@ def _conditions(
 def _condition_parts(when: Condition | None) -> tuple[str, str, Attribute | None]:
     """A condition's expression, the attribute it calls `#w` and the value it calls `:w`."""
     match when:
+        case None:
+            return "", "", None
         case Absent():
             return "attribute_not_exists(#w)", SORT, None
         case Present():
@@ -357,21 +355,13 @@ def _condition_parts(when: Condition | None) -> tuple[str, str, Attribute | None
             return "attribute_not_exists(#w)", "rev", None
         case Rev(rev):
             return "#w = :w", "rev", rev
-        case AtMost(attribute, value):
-            return "attribute_not_exists(#w) OR #w <= :w", attribute, value
-        case Same(attribute, same):
-            return "#w = :w", attribute, same
-        case Below(attribute, value):
-            return "#w < :w", attribute, value
-    return "", "", None
+    return _COMPARISONS[type(when)], when.attribute, when.value
 
 
 def _condition_failed(error: ClientError) -> bool:
-    code = error.response["Error"]["Code"]
-    return (
-        code == "ConditionalCheckFailedException"
-        or "ConditionalCheckFailed" in _reasons(error)
-    )
+    if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+        return True
+    return "ConditionalCheckFailed" in _reasons(error)
 
 
 def _is_passing(error: ClientError) -> bool:
@@ -383,17 +373,24 @@ def _is_passing(error: ClientError) -> bool:
 
 
 def _reasons(error: ClientError) -> set[str]:
-    """Why a transaction was cancelled: the codes of its actions that failed."""
+    """The codes of the actions for which DynamoDB cancelled a transaction."""
     reasons = error.response.get("CancellationReasons", [])
-    return {
-        reason["Code"] for reason in reasons if reason.get("Code") not in (None, "None")
-    }
+    # An action that would have succeeded has the code "None", or none with some emulators.
+    return {reason.get("Code", "None") for reason in reasons} - {"None"}
 
 
 def _busy() -> Busy:
     return Busy(
         "the tables are too busy to answer: nothing is promised, send the call again"
     )
+
+
+def _attempts() -> Iterator[None]:
+    """Yield once for each attempt, after a pause for all but the first."""
+    yield
+    for attempt in range(1, _TRIES):
+        _pause(attempt)
+        yield
 
 
 def _pause(attempt: int) -> None:

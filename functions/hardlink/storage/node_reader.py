@@ -35,30 +35,30 @@ class NodeReader:
 
         `profiles`: profiles that are read with their tombstones as well. A profile that was erased
         never comes back under its ID, so that only callers who follow it to its successor ask for
-        that.
+        that. Nodes and tombstones that were read before are not read again.
         """
-        wanted = [
-            node
-            for node in dict.fromkeys((*wanted_nodes, *profiles))
-            if node not in self._records
-        ]
-        stones = [node for node in wanted if node.type != PROFILE]
-        stones += [
+        named = dict.fromkeys((*wanted_nodes, *profiles))
+        wanted = [node for node in named if node not in self._records]
+        buried = [node for node in wanted if node.type != PROFILE]
+        buried += [
             node for node in dict.fromkeys(profiles) if node not in self._tombstones
         ]
         item_keys = [keys.node_head(self._project_id, node) for node in wanted]
-        item_keys += [keys.tombstone(self._project_id, node) for node in stones]
+        item_keys += [keys.tombstone(self._project_id, node) for node in buried]
         if not item_keys:
             return
         found = self._store.get(item_keys)
-        self._tombstones.update(zip(stones, found[len(wanted) :], strict=True))
-        for node, item in zip(wanted, found, strict=False):
-            self._records[node] = items.decode_record(item)
-            if node.type != PROFILE:
-                erased_at = nodes.erasure_time(self._tombstones[node])
-                self._records[node] = self._records[node]._replace(
-                    last_erased_at=erased_at
-                )
+        heads, tombstones = found[: len(wanted)], found[len(wanted) :]
+        self._tombstones.update(zip(buried, tombstones, strict=True))
+        for node, item in zip(wanted, heads, strict=True):
+            self._records[node] = self._decode(node, item)
+
+    def _decode(self, node: Node, item: Item | None) -> Record:
+        record = items.decode_record(item)
+        if node.type == PROFILE:
+            return record
+        erased_at = nodes.erasure_time(self._tombstones[node])
+        return record._replace(last_erased_at=erased_at)
 
     def record(self, node: Node) -> Record:
         """Read a node; `Record()` for a node that does not exist."""
@@ -115,9 +115,11 @@ class LivingNodeReader(NodeReader):
         """Hold nodes to exist as far as they have to. Raises `Busy`."""
         self.load(checked)
         for node in checked:
-            record = self._records[node]
-            is_missing = (
-                node.type == PROFILE and not record.state.rev and node != self._created
-            )
-            if record.erasing_since or is_missing:
+            if self._records[node].erasing_since or self._is_missing(node):
                 raise Busy(BEING_ERASED)
+
+    def _is_missing(self, node: Node) -> bool:
+        """True for a profile that was erased between the reads of this call."""
+        if node.type != PROFILE or node == self._created:
+            return False
+        return not self._records[node].state.rev

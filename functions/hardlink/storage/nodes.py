@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from hardlink.domain import records
-from hardlink.domain.graph import PROFILE, Entry, Node, profile_node
+from hardlink.domain.graph import Entry, Node, profile_node
 from hardlink.domain.records import Item, Key, Record
 from hardlink.storage import items, keys
 from hardlink.storage.store import Store
@@ -15,44 +15,17 @@ from hardlink.storage.store import Store
 def read_records(
     store: Store, project_id: str, nodes: Iterable[Node]
 ) -> dict[Node, Record]:
-    """Read nodes."""
+    """Read nodes, each once; `Record()` for a node that does not exist."""
     wanted = list(dict.fromkeys(nodes))
     if not wanted:
         return {}
     found_items = store.get([keys.node_head(project_id, node) for node in wanted])
-    return {
-        node: items.decode_record(item)
-        for node, item in zip(wanted, found_items, strict=True)
-    }
+    return dict(zip(wanted, map(items.decode_record, found_items), strict=True))
 
 
 def read_record(store: Store, project_id: str, node: Node) -> Record:
     """Read one node."""
     return items.decode_record(store.get([keys.node_head(project_id, node)])[0])
-
-
-def read_claimed_records(
-    store: Store, project_id: str, nodes: Iterable[Node]
-) -> dict[Node, Record]:
-    """Read nodes, and of each identifier when it was erased last: one request.
-
-    A profile that was erased never comes back under its ID, so its tombstone is not read.
-    """
-    wanted = list(dict.fromkeys(nodes))
-    if not wanted:
-        return {}
-    identifiers = [node for node in wanted if node.type != PROFILE]
-    heads = [keys.node_head(project_id, node) for node in wanted]
-    tombstones = [keys.tombstone(project_id, node) for node in identifiers]
-    found_items = store.get([*heads, *tombstones])
-    erased_at = dict(
-        zip(identifiers, map(erasure_time, found_items[len(heads) :]), strict=True)
-    )
-    found = {}
-    for node, item in zip(wanted, found_items, strict=False):
-        record = items.decode_record(item)
-        found[node] = record._replace(last_erased_at=erased_at.get(node, 0))
-    return found
 
 
 def erasure_time(tombstone: Item | None) -> int:
