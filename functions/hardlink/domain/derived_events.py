@@ -68,7 +68,7 @@ class _Visits:
         """Return the remaining events, after the oldest was added."""
         if self._start_candidate:
             self._pending.append(_start(self._start_candidate))
-        return sorted(self._pending, key=_timeline_order, reverse=True)
+        return sorted(self._pending, key=_order_in_session, reverse=True)
 
     def _add_ping(self, ping: StoredEvent) -> None:
         if self._newer_ping_at is None:
@@ -87,7 +87,7 @@ class _Visits:
         newest_derived = time + END_DELAY
         if self._start_candidate:
             newest_derived = max(newest_derived, self._start_candidate.time)
-        self._pending.sort(key=_timeline_order, reverse=True)
+        self._pending.sort(key=_order_in_session, reverse=True)
         final: list[StoredEvent] = []
         while self._pending and self._pending[0].time > newest_derived:
             final.append(self._pending.pop(0))
@@ -118,7 +118,7 @@ def _end(ping: StoredEvent) -> StoredEvent:
 
 
 def _derive(ping: StoredEvent, type_: str, time: int) -> StoredEvent:
-    """Derive an event; `!` sorts its ID before that of the ping, which has the same time."""
+    """Derive an event; `!` sorts its ID before that of the ping, which has the same times."""
     body = {
         "properties": ping.body["properties"],
         "context": ping.body["context"],
@@ -127,5 +127,5 @@ def _derive(ping: StoredEvent, type_: str, time: int) -> StoredEvent:
     return ping._replace(id=f"!{type_}:{ping.id}", type=type_, time=time, body=body)
 
 
-def _timeline_order(event: StoredEvent) -> tuple[int, str]:
-    return event.time, event.id
+def _order_in_session(event: StoredEvent) -> tuple[int, int, str]:
+    return event.order_in_session

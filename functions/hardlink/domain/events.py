@@ -19,7 +19,8 @@ MOST_ANSWERED_BYTES = 2_500_000
 class StoredEvent(NamedTuple):
     """An event as it is stored under its session.
 
-    `time`, `received`: microseconds on the server's clock. `body`: properties, context and tags as
+    `time`, `received`: microseconds on the server's clock; the events of one call are received a
+    microsecond apart, in the order of the call. `body`: properties, context and tags as
     the client sent them. `expires`: seconds since 1970. `order`: number of the order that it is, by
     which an erasure finds the order's rows.
     """
@@ -32,6 +33,11 @@ class StoredEvent(NamedTuple):
     body: Mapping[str, Any]
     expires: int | None = None
     order: str | None = None
+
+    @property
+    def order_in_session(self) -> tuple[int, int, str]:
+        """Its order among the events of its session: by time, and then as they were received."""
+        return self.time, self.received, self.id
 
     def as_json(self, session: str, profile: str) -> dict[str, Any]:
         """Format the event as the timeline answers it."""

@@ -20,8 +20,11 @@ MOST_EVENTS = 1000
 """Events of one page."""
 DEFAULT_LIMIT = 50
 
-Position = tuple[int, str, str]
-"""Position of an event in a timeline: time, ID, session."""
+Position = tuple[int, int, str, str]
+"""Position of an event in a timeline: time, time of receipt, ID, session.
+
+Events of one call are received a microsecond apart, so equal times keep the order of the call.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class TimelineEvent:
     @property
     def position(self) -> Position:
         """Its position in the timeline."""
-        return (self.event.time, self.event.id, self.interval.session)
+        return (*self.event.order_in_session, self.interval.session)
 
     def as_json(self) -> dict[str, Any]:
         """Format the event as the timeline answers it."""
@@ -138,8 +141,8 @@ def parse_cursor(text: str) -> Position:
     padding = "=" * (-len(text) % 4)
     try:
         decoded = base64.urlsafe_b64decode(text + padding).decode()
-        time, id_, session = decoded.split("\n")
-        return int(time), id_, session
+        time, received, id_, session = decoded.split("\n")
+        return int(time), int(received), id_, session
     except (ValueError, binascii.Error) as error:
         raise Invalid(
             "not a cursor of this API: send the one from the last answer", "cursor"

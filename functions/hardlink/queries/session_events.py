@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import heapq
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 
 from hardlink.domain import derived_events
 from hardlink.domain.events import StoredEvent
@@ -18,6 +19,9 @@ _CONTEXT_ITEMS = 25
 """Items read beyond the wanted ones: earlier pings decide whether a visit began or ended."""
 _FILTERED_ITEMS = 200
 """Items of one request when a filter drops most of them."""
+
+
+_Row = tuple[Key, Item]
 
 
 class SessionEvents:
@@ -50,9 +54,10 @@ class SessionEvents:
         scan = self._scan(
             project_id, interval.session, interval.start, interval.end, page
         )
-        for key, item in scan:
-            if query.type in (None, item["type"]):
-                yield event_store.read_event(self._store, key, item)
+        rows = (row for row in scan if query.type in (None, row[1]["type"]))
+        before = query.before[:3] if query.before else None
+        for key, item in _newest_first(rows, query.limit + 1, before):
+            yield event_store.read_event(self._store, key, item)
 
     def _with_visits(
         self, project_id: str, query: EventQuery, interval: SessionInterval
@@ -75,9 +80,8 @@ class SessionEvents:
     ) -> Iterator[StoredEvent]:
         page = _page_size(query, query.limit + _CONTEXT_ITEMS)
         start = max(0, interval.start - derived_events.SILENCE)
-        for key, item in self._scan(
-            project_id, interval.session, start, interval.end, page
-        ):
+        scan = self._scan(project_id, interval.session, start, interval.end, page)
+        for key, item in _newest_first(scan):
             is_inside = keys.event_time(key) >= interval.start
             if is_inside or item["type"] == derived_events.PING:
                 yield event_store.read_event(self._store, key, item)
@@ -97,7 +101,7 @@ class SessionEvents:
 
     def _scan(
         self, project_id: str, session: str, start: int, end: int, page: int
-    ) -> Iterator[tuple[Key, Item]]:
+    ) -> Iterator[_Row]:
         """Read the events from `start` up to, not including, `end`, newest first."""
         if start >= end:
             return
@@ -113,4 +117,34 @@ class SessionEvents:
 
 
 def _page_size(query: EventQuery, wanted: int) -> int:
-    return wanted if query.type is None else max(query.limit, _FILTERED_ITEMS)
+    # one more than is wanted: the next event shows that no other one has the time of the last
+    return wanted + 1 if query.type is None else max(query.limit, _FILTERED_ITEMS)
+
+
+def _newest_first(
+    rows: Iterable[_Row],
+    most: int | None = None,
+    before: tuple[int, int, str] | None = None,
+) -> Iterator[_Row]:
+    """Order events of equal times as they were received; their keys order them by ID.
+
+    `rows`: newest first. `most`: of each time, hold no more than so many of those up to `before`,
+    so that a session whose events all have one time costs no more memory than any other.
+    """
+    for _, run in groupby(rows, key=_time_of_row):
+        if most is None:
+            yield from sorted(run, key=_order_of_row, reverse=True)
+        else:
+            wanted = (
+                row for row in run if before is None or _order_of_row(row) <= before
+            )
+            yield from heapq.nlargest(most, wanted, key=_order_of_row)
+
+
+def _time_of_row(row: _Row) -> int:
+    return keys.event_time(row[0])
+
+
+def _order_of_row(row: _Row) -> tuple[int, int, str]:
+    key, item = row
+    return keys.event_time(key), int(item["received"]), keys.event_id(key)

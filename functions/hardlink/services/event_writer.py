@@ -117,7 +117,8 @@ class EventWriter:
             id=parsed.id or derived_id or self._new_id(),
             type=event.type,
             time=time,
-            received=call.now,
+            # a microsecond apart: timelines read equal times in the order of their receipt
+            received=call.now + parsed.number,
             source=call.name,
             body=body,
             expires=call.expires(time),
@@ -146,7 +147,7 @@ class EventWriter:
         for first, last in _ranges_around(times, jitter):
             low, high = keys.first_event_item(first), keys.first_event_item(last + 1)
             for key, _ in self._store.scan("sessions", partition, low, high):
-                places.append((keys.event_time(key), key.item.split("/", 2)[2]))
+                places.append((keys.event_time(key), keys.event_id(key)))
         return places
 
     def _write(self, call: Call, session: Session, judged: Judged) -> Judged:

@@ -61,10 +61,11 @@ class Statement(NamedTuple):
 
 
 def server_time(device_time: int | None, call: Call, offset: int) -> int | None:
-    """Convert a device's time to the server's clock: never in the future, and never before 1970."""
+    """Convert a device's time to the server's clock: never in the future, and after 1970 began."""
     if device_time is None:
         return None
-    return max(0, min(clock_skew.correct_time(device_time, offset), call.now))
+    # never 0, which is "never" wherever a node says when it was linked, undone or erased
+    return max(1, min(clock_skew.correct_time(device_time, offset), call.now))
 
 
 class VisitorUpdate(NamedTuple):

@@ -165,6 +165,11 @@ def event_time(key: Key) -> int:
     return int(key.item.split("/", 2)[1])
 
 
+def event_id(key: Key) -> str:
+    """Read the ID from the key of an event."""
+    return key.item.split("/", 2)[2]
+
+
 def order_head(project: str, number: str) -> Key:
     """The key of an order: beside the sessions, under a name that no client may send for one."""
     return _session_item(project, synthetic_ids.order_partition(number), "o")

@@ -1,0 +1,84 @@
+"""When it was: the order of equal times, events without a time, and clocks that are wrong or change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hardlink.domain.times import SECOND, to_iso
+from tests.support.world import START, World
+
+NAMES = ["search", "view", "add", "cart", "pay", "buy", "leave"]
+
+
+def at(type_: str, time: int | None = None, **more: Any) -> dict[str, Any]:
+    named = {} if time is None else {"time": to_iso(time)}
+    return {"type": type_, **named, **more}
+
+
+def in_order(world: World, session: str, **query: str) -> list[str]:
+    """Read the types of a session's events from all pages, the first one first."""
+    found: list[str] = []
+    while True:
+        page = world.queries.read_session_events("shop", session, query.get)
+        found += [event["type"] for event in page["events"]]
+        if page["cursor"] is None:
+            return found[::-1]
+        query["cursor"] = page["cursor"]
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "3", "50"])
+def test_t4_equal_times_keep_the_order_of_the_call_on_every_page(
+    world: World, limit: str
+) -> None:
+    time = START - 60 * SECOND
+    world.track("s", *[at(name, time) for name in NAMES])
+    world.clock.pass_(SECOND)
+    world.track("s", at("later in time", time + 1), at("received later", time))
+    wanted = [*NAMES, "received later", "later in time"]
+    assert in_order(world, "s", limit=limit) == wanted
+    assert in_order(world, "s", limit=limit, derived="true") == wanted
+    world.identify("s", ids={"registered": "g"})
+    world.settle()
+    found = world.events("g", limit=limit)
+    assert [event["type"] for event in reversed(found)] == wanted
+
+
+def test_t4_a_call_sent_again_in_other_parts_keeps_order_and_stores_nothing_twice(
+    world: World,
+) -> None:
+    time = START - 60 * SECOND
+    events = [at(name, time, id=f"{9 - n}") for n, name in enumerate(NAMES)]
+    world.track("s", *events[:4])
+    world.clock.pass_(SECOND)
+    again = world.track("s", *events[2:])["results"]
+    assert [one["status"] for one in again] == ["duplicate"] * 2 + ["stored"] * 3
+    assert in_order(world, "s") == NAMES
+
+
+@pytest.mark.parametrize("time", [0, 0.0, "1970-01-01T00:00:00Z"])
+@pytest.mark.parametrize("source", ["move", "split", "refuse"])
+def test_t3_a_login_of_1970_is_linked_and_its_values_are_kept(
+    world: World, source: str, time: object
+) -> None:
+    world.track("s", at("view"))
+    ids = {"registered": "gordon", "email": "g@x.com"}
+    answer = world.identify(
+        "s", source, ids=ids, time=time, properties={"color": "red"}
+    )
+    assert (answer["customer"], answer["warnings"]) == (
+        {"type": "registered", "value": "gordon"},
+        [],
+    )
+    world.settle()
+    assert world.customer("gordon")["attributes"] == {"color": "red"}
+    assert world.sessions("g@x.com", "email") == {"s"}
+
+
+def test_t3_an_event_of_1970_links_its_visitor(world: World) -> None:
+    answer = world.track("s", at("view", 0, id="a"), ids={"registered": "gordon"})
+    assert answer["results"] == [{"id": "a", "status": "stored"}]
+    assert answer["warnings"] == []
+    world.settle()
+    assert world.timeline("gordon") == ["a"]
