@@ -48,6 +48,17 @@ ROUTES = (
     Route("POST", "/update", "update"),
     Route("POST", "/anonymize", "anonymize"),
     Route("POST", "/consent", "consent"),
+    # API Gateway decodes a path before it chooses a route, so identifiers travel in the query;
+    # the forms with a path are for values without special characters.
+    Route("GET", "/customers", "customers", READS),
+    Route("GET", "/customers/events", "customers", READS),
+    Route("GET", "/customers/export", "customers", READS),
+    Route("POST", "/customers/erase", "erase", READS),
+    Route("GET", "/sessions", "customers", READS),
+    Route("GET", "/sessions/events", "customers", READS),
+    Route("GET", "/sessions/verdicts", "customers", READS),
+    Route("POST", "/sessions/unlink", "customers", READS),
+    Route("POST", "/sessions/erase", "erase", READS),
     Route("GET", "/customers/{type}/{value}", "customers", READS),
     Route("GET", "/customers/{type}/{value}/events", "customers", READS),
     Route("GET", "/customers/{type}/{value}/export", "customers", READS),

@@ -1,4 +1,4 @@
-"""GET /customers, /sessions, /live, /project, /tracking-user; POST /sessions/{id}/unlink."""
+"""GET /customers, /sessions, /live, /project, /tracking-user; POST /sessions/unlink."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
 from hardlink.web import api_keys, caller
 from hardlink.web.entrypoint import entrypoint
+from hardlink.web.names import read_customer_name, read_session_name
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock, tables
@@ -29,18 +30,17 @@ def handler(request: Request) -> Answer:
 
 
 def _customer(project_id: str, request: Request) -> dict[str, Any]:
-    return queries.read_customer(
-        project_id, request.path("type"), request.path("value")
-    )
+    type_, value = read_customer_name(request)
+    return queries.read_customer(project_id, type_, value)
 
 
 def _customer_events(project_id: str, request: Request) -> dict[str, Any]:
-    type_, value = request.path("type"), request.path("value")
+    type_, value = read_customer_name(request)
     return queries.read_customer_events(project_id, type_, value, request.query)
 
 
 def _export(project_id: str, request: Request) -> dict[str, Any]:
-    type_, value = request.path("type"), request.path("value")
+    type_, value = read_customer_name(request)
     zipped = request.accepts_gzip
     return queries.export_customer(
         project_id, type_, value, request.query, zipped=zipped
@@ -48,15 +48,17 @@ def _export(project_id: str, request: Request) -> dict[str, Any]:
 
 
 def _session(project_id: str, request: Request) -> dict[str, Any]:
-    return queries.read_session(project_id, request.path("id"))
+    return queries.read_session(project_id, read_session_name(request))
 
 
 def _session_events(project_id: str, request: Request) -> dict[str, Any]:
-    return queries.read_session_events(project_id, request.path("id"), request.query)
+    return queries.read_session_events(
+        project_id, read_session_name(request), request.query
+    )
 
 
 def _verdicts(project_id: str, request: Request) -> dict[str, Any]:
-    return queries.read_verdicts(project_id, request.path("id"))
+    return queries.read_verdicts(project_id, read_session_name(request))
 
 
 def _unlink(project_id: str, request: Request) -> dict[str, Any]:
@@ -64,7 +66,9 @@ def _unlink(project_id: str, request: Request) -> dict[str, Any]:
     body = request.json if request.has_body else None
     evidence = body.get("evidence") if isinstance(body, dict) else None
     administration.undo_link(
-        project_id, request.path("id"), None if evidence is None else str(evidence)
+        project_id,
+        read_session_name(request),
+        None if evidence is None else str(evidence),
     )
     return _session(project_id, request)
 
@@ -82,9 +86,16 @@ def _project(project_id: str, _: Request) -> dict[str, Any]:
 
 
 ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
+    "GET /customers": _customer,
+    "GET /customers/events": _customer_events,
+    "GET /customers/export": _export,
     "GET /customers/{type}/{value}": _customer,
     "GET /customers/{type}/{value}/events": _customer_events,
     "GET /customers/{type}/{value}/export": _export,
+    "GET /sessions": _session,
+    "GET /sessions/events": _session_events,
+    "GET /sessions/verdicts": _verdicts,
+    "POST /sessions/unlink": _unlink,
     "GET /sessions/{id}": _session,
     "GET /sessions/{id}/events": _session_events,
     "GET /sessions/{id}/verdicts": _verdicts,

@@ -16,6 +16,7 @@ from hardlink.services.erasure_sweep import ErasureSweep
 from hardlink.storage import erasure_queue
 from hardlink.web import api_keys, caller
 from hardlink.web.entrypoint import entrypoint
+from hardlink.web.names import read_customer_name, read_session_name
 from hardlink.web.request import Request
 from hardlink.web.response import Answer, InternalFailure
 from hardlink.web.wiring import read_clock, tables
@@ -29,13 +30,13 @@ _ACCEPTED = 202
 
 
 def _erase_customer(project_id: str, request: Request) -> Answer:
-    type_, value = request.path("type"), request.path("value")
+    type_, value = read_customer_name(request)
     return Answer(administration.erase_customer(project_id, type_, value), _ACCEPTED)
 
 
 def _erase_session(project_id: str, request: Request) -> Answer:
     return Answer(
-        administration.erase_session(project_id, request.path("id")), _ACCEPTED
+        administration.erase_session(project_id, read_session_name(request)), _ACCEPTED
     )
 
 
@@ -44,7 +45,9 @@ def _read_erasure(project_id: str, request: Request) -> Answer:
 
 
 ROUTES: dict[str, Callable[[str, Request], Answer]] = {
+    "POST /customers/erase": _erase_customer,
     "POST /customers/{type}/{value}/erase": _erase_customer,
+    "POST /sessions/erase": _erase_session,
     "POST /sessions/{id}/erase": _erase_session,
     "GET /erasures/{id}": _read_erasure,
 }

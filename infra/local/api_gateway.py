@@ -28,6 +28,12 @@ _MAX_EVENT_BYTES = 6 * 1024 * 1024
 _TEXT_TYPE = re.compile(
     r"text/.*|application/(json|javascript|xml|[\w.-]+\+(json|xml))"
 )
+_MISREAD = re.compile("%(?:2F|3F|25)", re.IGNORECASE)
+_MISREAD_MESSAGE = (
+    "API Gateway would misread an encoded /, ? or % in a path: "
+    "send identifiers in the query string"
+)
+"""AWS answers 404 or reads another path, where this machine says what is wrong."""
 _PARAMETER = re.compile(r"\{(\w+)(\+?)\}")
 Headers = Sequence[tuple[str, str]]
 Invoke = Callable[[str, dict[str, Any]], Any]
@@ -117,7 +123,9 @@ class Gateway:
     def _invoke_route(self, request: HttpRequest) -> HttpResponse:
         if len(request.body) > MAX_BODY_BYTES:
             return too_large_response()
-        match = self._match_route(request.method, request.path)
+        if _MISREAD.search(request.path):
+            return error_response(400, _MISREAD_MESSAGE)
+        match = self._match_route(request.method, unquote(request.path))
         if match is None:
             return error_response(404, "Not Found")
         route, parameters = match
@@ -133,13 +141,11 @@ class Gateway:
     def _match_route(
         self, method: str, path: str
     ) -> tuple[Route, dict[str, str]] | None:
+        """Find the route of a path that is decoded already, as API Gateway does."""
         for pattern, route in self._routes:
             match = pattern.fullmatch(path)
             if match and route.method in (method, "ANY"):
-                parameters = match.groupdict()
-                return route, {
-                    name: unquote(value) for name, value in parameters.items()
-                }
+                return route, match.groupdict()
         return None
 
     def _without_own_origin(self, request: HttpRequest) -> HttpRequest:
@@ -315,7 +321,7 @@ def _route_pattern(route: Route) -> re.Pattern[str]:
         parts.append(f"(?P<{parameter[1]}>{value})")
         end = parameter.end()
     parts.append(re.escape(route.path[end:]))
-    return re.compile("".join(parts))
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def _preflight_headers() -> Headers:

@@ -197,5 +197,5 @@ def _list_commands(number: int, write_key: str, server_key: str) -> list[str]:
         "try, in another terminal:",
         f"  {variable}make walk",
         f"  curl {url}/track -d '{event}'",
-        f"  curl {url}/sessions/visit-1/events -H 'Authorization: Bearer {server_key}'",
+        f"  curl '{url}/sessions/events?id=visit-1' -H 'Authorization: Bearer {server_key}'",
     ]

@@ -80,7 +80,7 @@ class WalkedService:
     def check_timeline(self, customer: str, *expected: str) -> None:
         """Wait until a customer has events of these types, oldest first."""
         self.wait_for(
-            f"/customers/registered/{customer}/events", _event_types, list(expected)
+            f"/customers/events?registered={customer}", _event_types, list(expected)
         )
 
     def _send(
@@ -187,7 +187,7 @@ class Walk:
         _check(
             "verdicts", [r["status"] for r in answer["results"]], ["stored", "stored"]
         )
-        self._service.wait_for(f"/sessions/{self._phone}", _customer, None)
+        self._service.wait_for(f"/sessions?id={self._phone}", _customer, None)
 
     def _identified(self) -> None:
         """The visitor logs in. A moment later all earlier events belong to the customer."""
@@ -210,7 +210,7 @@ class Walk:
 
     def _undo(self) -> None:
         """That was a mistake. The last link is undone exactly, and its reason stays known."""
-        self._service.call("POST", f"/sessions/{self._laptop}/unlink", reads=True)
+        self._service.call("POST", f"/sessions/unlink?id={self._laptop}", reads=True)
         back = ["page-view", "product-in-basket", "wishlist-opened"]
         self._service.check_timeline(self._gordon, *back)
         self._service.check_timeline(self._alyx)
@@ -255,7 +255,9 @@ class Walk:
         self._service.call("POST", "/consent", body)
         answer = self._track("demo", session, "while")
         _check("the verdict", answer["results"][0]["status"], "dropped")
-        self._service.wait_for(f"/sessions/{session}/events", _event_types, ["before"])
+        self._service.wait_for(
+            f"/sessions/events?id={session}", _event_types, ["before"]
+        )
 
     def _track(self, source: str, session: str, *types: str) -> Json:
         events = [{"type": type_} for type_ in types]

@@ -198,7 +198,7 @@ def test_the_real_client_is_told_what_is_wrong(shop: Client, python: Path) -> No
     assert "'phone' is not declared: use one of registered" in message
     ((message,),) = anonymize["raised"]
     assert (
-        "not offered, and nothing was changed: POST /customers/{type}/{value}/erase"
+        "not offered, and nothing was changed: POST /customers/erase?<type>=<value>"
         in message
     )
     (denied,) = said(shop, python, ["get_customer", [{"registered": "x"}]], key="wrong")

@@ -93,7 +93,17 @@ class Client:
         )
 
     def get(self, *path: str, key: str | None = _OWN, **query: str | int) -> Reply:
-        """A read call: every part of the path is encoded. `key`: another one than its own, or none."""
+        """A read call; `customers, type, value` and `sessions, id` name theirs in the query.
+
+        `key`: another one than its own, or none.
+        """
+        match path:
+            case ("customers", str(type_), str(value), *rest):
+                path, query = ("customers", *rest), {type_: value, **query}
+            case ("sessions", str(id_), *rest):
+                path, query = ("sessions", *rest), {"id": id_, **query}
+            case _:
+                pass
         target = "".join(f"/{quote(part, safe='')}" for part in path)
         headers = self._with(key)
         return self.send(
@@ -102,7 +112,7 @@ class Client:
 
     def unlink(self, session: str, key: str | None = _OWN) -> Reply:
         """Undo the newest link of a session's profile."""
-        target = f"/sessions/{quote(session, safe='')}/unlink"
+        target = f"/sessions/unlink?{urlencode({'id': session})}"
         return self.send("POST", target, b"", self._with(key))
 
     def _with(self, key: str | None) -> dict[str, str]:

@@ -138,7 +138,9 @@ def test_bodies_that_are_not_text_are_base64(
     ("method", "target", "function", "parameters"),
     [
         ("POST", "/a/x/b", "echo", {"name": "x"}),
-        ("POST", "/a/%2F/b", "echo", {"name": "/"}),
+        ("POST", "/a/%C3%BC%20%23/b", "echo", {"name": "ü #"}),
+        ("POST", "/a/%66ixed/b", "fixed", None),
+        ("GET", "/v1/a%0Ab", "proxy", {"proxy": "a\nb"}),
         ("POST", "/a/fixed/b", "fixed", None),
         ("GET", "/v1/a/b", "proxy", {"proxy": "a/b"}),
         ("DELETE", "/v1/a", "proxy", {"proxy": "a"}),
@@ -163,6 +165,13 @@ def test_what_is_no_route(target: str) -> None:
         404,
         {"message": "Not Found"},
     )
+
+
+@pytest.mark.parametrize("coded", ["%2F", "%2f", "%3F", "%25", "x%252Fy"])
+def test_p8_a_path_that_aws_would_misread_is_refused(coded: str) -> None:
+    response = answer("POST", f"/a/{coded}/b")
+    assert response.status == 400
+    assert "in the query string" in json.loads(response.body)["message"]
 
 
 @pytest.mark.parametrize("target", ["/fail", "/odd", "/huge"])

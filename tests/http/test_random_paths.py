@@ -93,6 +93,11 @@ QUERIES = (
     ),
     *(
         "type=%00",
+        "registered=gordon",
+        "email=g@x.y&limit=2",
+        "id=s-1",
+        "id=@web&type=view",
+        "profile=%2F%3F%25",
         "type=first_session&limit=2",
         "type=session_end",
         "type=merge",

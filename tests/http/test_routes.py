@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, urlencode
+
 import pytest
 
 from infra import routes
@@ -304,6 +306,7 @@ def test_a_server_key_reads_its_own_project_only(shop: Client) -> None:
         ("DELETE", "/sessions/a"),
         ("GET", "/customers/a"),
         ("GET", "/customers//a"),
+        ("GET", "/customers/a/b/c/d"),
         ("GET", "/Health"),
         ("POST", "/nothing/at/all"),
         ("GET", "/sessions/a/b/c"),
@@ -318,13 +321,71 @@ def test_what_is_no_route_is_404(shop: Client, method: str, path: str) -> None:
 @pytest.mark.parametrize(
     "value", ["a/b", "ü ö", "a+b@example.com", "50%", "a?b&c=d", "%2F", "日本"]
 )
-def test_values_in_a_path_are_decoded_once(shop: Client, value: str) -> None:
-    session, who = fresh(), f"{value}{fresh()}"
+def test_p8_values_in_the_query_are_decoded_once(shop: Client, value: str) -> None:
+    session, who = f"{fresh()}{value}", f"{value}{fresh()}"
     shop.track(session, "a")
     shop.identify(session, {"registered": who})
     shop.settles("registered", who, "a")
     assert shop.get("customers", "registered", who).json["customer"]["value"] == who
     assert shop.get("customers", "ECOMMERCEid", who).status == 200
+    assert shop.get("sessions", session).json["session"] == {"id": session}
+    assert len(shop.get("sessions", session, "events").json["events"]) == 1
+    query = urlencode({"registered": who})
+    authorized = {"authorization": f"Bearer {KEY}"}
+    reply = shop.send("POST", f"/customers/erase?{query}", b"", authorized)
+    assert reply.status == 202
+    assert shop.get("customers", "registered", who).status == 404
+
+
+@pytest.mark.parametrize("value", ["simple", "ü ö", "a+b@example.com", "日本#"])
+def test_p8_a_path_names_a_customer_with_a_simple_value(
+    shop: Client, value: str
+) -> None:
+    session, who = fresh(), f"{value}{fresh()}"
+    shop.track(session, "a")
+    shop.identify(session, {"registered": who})
+    shop.settles("registered", who, "a")
+    authorized = {"authorization": f"Bearer {KEY}"}
+    path = f"/customers/registered/{quote(who, safe='')}"
+    for part in ("", "/events", "/export"):
+        assert shop.send("GET", path + part, None, authorized).status == 200
+    for part in ("", "/events", "/verdicts"):
+        path = f"/sessions/{session}{part}"
+        assert shop.send("GET", path, None, authorized).status == 200
+
+
+@pytest.mark.parametrize("value", ["a/b", "a?b", "50%"])
+def test_p8_a_path_that_aws_would_misread_names_the_query(
+    shop: Client, value: str
+) -> None:
+    path = f"/customers/registered/{quote(value, safe='')}"
+    reply = shop.send("GET", path, None, {"authorization": f"Bearer {KEY}"})
+    assert reply.status == 400
+    assert "in the query string" in reply.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/customers", "send an identifier of the customer in the query string"),
+        ("/customers/events?limit=5&type=view", "send an identifier of the customer"),
+        ("/customers?registered=a&email=b", "not 'registered', 'email' at once"),
+        ("/customers?registered=a&from=yesterday", "not 'registered', 'from' at once"),
+        ("/customers?registered=a&registered=b", "sent twice: send one value"),
+        ("/customers?phone=1", "identifier type 'phone' is not declared"),
+        ("/customers?registered=", "a placeholder, not an ID"),
+        ("/customers?registered={{id}}", "a placeholder, not an ID"),
+        ("/sessions", "send the session's ID in the query string"),
+        ("/sessions/events?session=s", "send the session's ID in the query string"),
+        ("/sessions?id=a&id=b", "sent twice: send one value"),
+    ],
+)
+def test_p8_a_query_that_names_no_one_customer_or_session_is_400(
+    shop: Client, path: str, message: str
+) -> None:
+    reply = shop.send("GET", path, None, {"authorization": f"Bearer {KEY}"})
+    assert reply.status == 400
+    assert message in reply.error["message"]
 
 
 def test_an_undeclared_type_in_a_path_names_the_declared_ones(shop: Client) -> None:

@@ -137,6 +137,10 @@ def test_the_file_that_is_shipped_is_valid() -> None:
             id="one redirect of two sources",
         ),
         pytest.param("loyalty =", "profile =", "'profile'", id="a reserved type"),
+        pytest.param("loyalty =", "since =", "'since' is an option", id="an option"),
+        pytest.param(
+            '"customerId"', '"Limit"', "'Limit' is an option", id="spelt as an option"
+        ),
         pytest.param(
             '"customerId"',
             '"EMAIL"',

@@ -39,27 +39,32 @@ export function forgetKey() {
  * @returns {Promise<any>} the parsed body; rejects with an `ApiError`
  */
 export function get(segments, query = {}, signal) {
-  const url = buildUrl(segments);
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, String(value));
-  }
-  return request(url, { signal });
+  return request(buildUrl(segments, query), { signal });
 }
 
 /**
  * Send a `POST` request with a JSON body.
  * @param {string[]} segments of the path
  * @param {unknown} body
+ * @param {Record<string, string>} [query] parameters
  * @returns {Promise<any>} the parsed body; rejects with an `ApiError`
  */
-export function post(segments, body) {
+export function post(segments, body, query = {}) {
   const headers = { "content-type": "application/json" };
-  return request(buildUrl(segments), { method: "POST", headers, body: JSON.stringify(body) });
+  return request(buildUrl(segments, query), { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-/** @param {string[]} segments */
-function buildUrl(segments) {
-  return new URL(segments.map(encodeURIComponent).join("/"), BASE);
+/**
+ * Identifiers travel in the query string: API Gateway decodes a path before it chooses a route.
+ * @param {string[]} segments
+ * @param {Record<string, string | number | null | undefined>} query
+ */
+function buildUrl(segments, query) {
+  const url = new URL(segments.map(encodeURIComponent).join("/"), BASE);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, String(value));
+  }
+  return url;
 }
 
 /**

@@ -8,7 +8,7 @@ import { createCustomerGraph } from "./identity.js";
 import { createSessionLink, isBackendSession, viewPath } from "./links.js";
 import { createTimeline } from "./timeline.js";
 
-/** @typedef {Record<string, any>} Customer the answer of `GET /customers/{type}/{value}` */
+/** @typedef {Record<string, any>} Customer the answer of `GET /customers` */
 
 const CARD_ATTRIBUTES = ["first_name", "last_name", "company_name", "photo", "email", "phone", "language", "domain"];
 // Attributes are set by visitors, so only values of these forms become an image or a link.
@@ -27,9 +27,9 @@ const TABS = { timeline: "Timeline", graph: "Identity graph", sessions: "Session
  */
 export async function renderCustomer(page, context, type, value, requestedTab = "timeline") {
   /** @type {Customer} */
-  const customer = await get(["customers", type, value], {}, context.signal);
+  const customer = await get(["customers"], { [type]: value }, context.signal);
   const createTab = {
-    timeline: () => createTimeline(["customers", type, value], context),
+    timeline: () => createTimeline("customers", { [type]: value }, context),
     graph: () => createCustomerGraph(customer, context),
     sessions: () => createSessionList(customer),
   };

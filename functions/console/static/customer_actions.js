@@ -21,7 +21,7 @@ export function createCustomerActions(type, value, context) {
 /** @param {string} type @param {string} value @param {import("./app.js").Context} context */
 async function exportCustomer(type, value, context) {
   try {
-    const document = await get(["customers", type, value, "export"]);
+    const document = await get(["customers", "export"], { [type]: value });
     const file = new Blob([JSON.stringify(document, null, 2)], { type: "application/json" });
     const url = URL.createObjectURL(file);
     h("a", { href: url, download: `${type}-${value}.json` }).click();
@@ -39,7 +39,7 @@ async function eraseCustomer(type, value, context) {
   ]);
   if (!isConfirmed) return;
   try {
-    await post(["customers", type, value, "erase"], {});
+    await post(["customers", "erase"], {}, { [type]: value });
     context.showMessage("The customer is erased and no longer shown. Their events are deleted within minutes.");
     location.hash = "#/customers";
   } catch (error) {

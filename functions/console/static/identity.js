@@ -53,7 +53,7 @@ export function createCustomerGraph(customer, context) {
   async function loadVisitors(limit) {
     try {
       const firstSessions = [...sessionIds.values()].slice(0, limit).map(([id]) => id);
-      const sessions = await Promise.all(firstSessions.map((id) => get(["sessions", id], {}, context.signal)));
+      const sessions = await Promise.all(firstSessions.map((id) => get(["sessions"], { id }, context.signal)));
       const hasMore = sessions.length < sessionIds.size;
       setChildren(view, createGraph(sessions, sessionIds, identifierLinks, context),
         hasMore && h("button", { type: "button", onclick: () => loadVisitors(limit + VISITORS_PER_PAGE) },
@@ -124,9 +124,9 @@ function createGraph(sessions, sessionIds, identifierLinks, context) {
     ]);
     if (!isConfirmed) return;
     try {
-      const updated = await post(["sessions", session.session.id, "unlink"], { evidence: link.evidence });
+      const updated = await post(["sessions", "unlink"], { evidence: link.evidence }, { id: session.session.id });
       sessions = await Promise.all(sessions.map((other) =>
-        other === session ? updated : get(["sessions", other.session.id], {}, context.signal)));
+        other === session ? updated : get(["sessions"], { id: other.session.id }, context.signal)));
       redraw();
       picture.focus(); // the focused button was removed
       context.showMessage("The link was undone. Timelines are updated within seconds.");

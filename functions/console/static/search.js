@@ -63,10 +63,13 @@ export function createSearchForm(context) {
  */
 async function findFirst(value, types) {
   for (const type of types) {
-    const segments = type === "session" ? ["sessions", value] : ["customers", type, value];
     try {
-      await get(segments);
-      return viewPath(...segments);
+      if (type === "session") {
+        await get(["sessions"], { id: value });
+        return viewPath("sessions", value);
+      }
+      await get(["customers"], { [type]: value });
+      return viewPath("customers", type, value);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const isInvalid = error.status === 400; // the value cannot be of this type

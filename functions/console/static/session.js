@@ -14,8 +14,8 @@ import { createTimeline } from "./timeline.js";
  */
 export async function renderSession(page, context, id) {
   const [session, { verdicts }] = await Promise.all([
-    get(["sessions", id], {}, context.signal),
-    get(["sessions", id, "verdicts"], {}, context.signal),
+    get(["sessions"], { id }, context.signal),
+    get(["sessions", "verdicts"], { id }, context.signal),
   ]);
   const profileId = session.profile.id;
   const visitorLink = h("a", { href: viewPath("customers", "profile", profileId) }, h("code", {}, profileId));
@@ -33,7 +33,7 @@ export async function renderSession(page, context, id) {
       h("h2", {}, "Not stored in the last 24 hours"),
       h("ol", { class: "entries" }, verdicts.map((/** @type {any} */ verdict) => h("li", {}, createEntry(verdict))))),
     h("h2", {}, "Events"),
-    createTimeline(["sessions", id], context));
+    createTimeline("sessions", { id }, context));
 }
 
 /** @param {string} label @param {Node | string} value */

@@ -9,10 +9,11 @@ import { createRawSwitch } from "./switches.js";
 const PAGE_SIZE = 50;
 
 /**
- * @param {string[]} owner path of the customer or session
+ * @param {"customers" | "sessions"} kind
+ * @param {Record<string, string>} owner the query parameter that names the customer or session
  * @param {import("./app.js").Context} context
  */
-export function createTimeline(owner, { signal, showError }) {
+export function createTimeline(kind, owner, { signal, showError }) {
   const list = h("ol", { class: "entries", "aria-label": "Timeline" });
   const status = h("p", { class: "dim", role: "status" });
   const olderButton = h("button", { type: "button", "data-key": "m", hidden: true, onclick: () => load() }, "Older events");
@@ -42,8 +43,8 @@ export function createTimeline(owner, { signal, showError }) {
     olderButton.disabled = true;
     setChildren(status, "Loading…");
     try {
-      const query = { limit: PAGE_SIZE, cursor, type: typeInput.value.trim() };
-      const page = await get([...owner, "events"], query, signal);
+      const query = { ...owner, limit: PAGE_SIZE, cursor, type: typeInput.value.trim() };
+      const page = await get([kind, "events"], query, signal);
       if (request !== latestRequest) return; // a newer request replaces this one
       if (restart) setChildren(list);
       appendEvents(page.events);

@@ -30,7 +30,7 @@ _EXPORT_HINT = (
 )
 _NO_ANONYMIZE = (
     "anonymizing is not offered, and nothing was changed: "
-    "POST /customers/{type}/{value}/erase forgets a customer with all their events, "
+    "POST /customers/erase?<type>=<value> forgets a customer with all their events, "
     "POST /consent opts a visitor out"
 )
 

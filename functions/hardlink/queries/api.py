@@ -59,7 +59,7 @@ class ReadApi:
         return self._live.read_page(project_id, query("since"))
 
     def read_verdicts(self, project_id: str, id_: str) -> dict[str, Any]:
-        """`GET /sessions/{id}/verdicts`: events of the last day that were not stored.
+        """`GET /sessions/verdicts`: events of the last day that were not stored.
 
         Raises `NotFound`.
         """
@@ -71,14 +71,14 @@ class ReadApi:
         }
 
     def read_customer(self, project_id: str, type_: str, value: str) -> dict[str, Any]:
-        """`GET /customers/{type}/{value}`; `type` may be `profile`. Raises `NotFound`."""
+        """`GET /customers`; `type_` may be `profile`. Raises `NotFound`."""
         customer = self._find_customer(project_id, type_, value)
         return describe_customer(self._store, self._timeline, customer)
 
     def read_customer_events(
         self, project_id: str, type_: str, value: str, query: QueryParameters
     ) -> dict[str, Any]:
-        """`GET /customers/{type}/{value}/events`: a page, newest first. Raises `NotFound`."""
+        """`GET /customers/events`: a page, newest first. Raises `NotFound`."""
         event_query = _parse_event_query(query)
         customer = self._find_customer(project_id, type_, value)
         return self._timeline.read_customer_events(customer, event_query)
@@ -92,13 +92,13 @@ class ReadApi:
         *,
         zipped: bool,
     ) -> dict[str, Any]:
-        """`GET /customers/{type}/{value}/export`: all data. Raises `NotFound`, `TooLarge`."""
+        """`GET /customers/export`: all data. Raises `NotFound`, `TooLarge`."""
         event_query = _parse_event_query(query)
         customer = self._find_customer(project_id, type_, value)
         return self._export.export_customer(customer, event_query, zipped=zipped)
 
     def read_session(self, project_id: str, id_: str) -> dict[str, Any]:
-        """`GET /sessions/{id}`: its customer, and why. Raises `NotFound`."""
+        """`GET /sessions`: its customer, and why. Raises `NotFound`."""
         return explain_session(
             self._store, project_id, self._read_session(project_id, id_)
         )
@@ -106,7 +106,7 @@ class ReadApi:
     def read_session_events(
         self, project_id: str, id_: str, query: QueryParameters
     ) -> dict[str, Any]:
-        """`GET /sessions/{id}/events`: a page, newest first. Raises `NotFound`."""
+        """`GET /sessions/events`: a page, newest first. Raises `NotFound`."""
         event_query = _parse_event_query(query)
         session = self._read_session(project_id, id_)
         return self._timeline.read_session_events(project_id, session, event_query)

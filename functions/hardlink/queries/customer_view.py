@@ -13,7 +13,7 @@ from hardlink.storage.store import Store
 def describe_customer(
     store: Store, timeline: Timeline, customer: Customer
 ) -> dict[str, Any]:
-    """Answer `GET /customers/{type}/{value}`."""
+    """Answer `GET /customers`."""
     sessions = timeline.list_sessions(customer)
     times = [customer.record.created]
     for row, last_seen in sessions:

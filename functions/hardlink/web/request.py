@@ -55,6 +55,10 @@ class Request:
         value = self._event.get("headers", {}).get(name)
         return None if value is None else str(value)
 
+    def has_path(self, name: str) -> bool:
+        """True if the route has a path parameter of this name."""
+        return name in (self._event.get("pathParameters") or {})
+
     def path(self, name: str) -> str:
         """Return a path parameter, decoded."""
         return str(self._event["pathParameters"][name])

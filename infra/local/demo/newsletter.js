@@ -42,7 +42,7 @@ function createBackendCalls(email) {
   const { url = "" } = document.body.dataset;
   const authorization = '-H "Authorization: Bearer $KEY"';
   const findVisitor = `curl "${url}/tracking-user?email=${encodeURIComponent(email)}" \\\n  ${authorization}`;
-  const readEvents = `curl "${url}/sessions/<session id>/events?type=product_detail" \\\n  ${authorization}`;
+  const readEvents = `curl "${url}/sessions/events?id=<session id>&type=product_detail" \\\n  ${authorization}`;
   return h("section", { class: "summary", "aria-label": "Calls of the shop’s backend" },
     h("h2", {}, "Where the content comes from"),
     h("p", {}, "Before it sends the e-mail, the shop’s backend asks Hardlink for the latest visitor with this address:"),

@@ -28,6 +28,7 @@ from hardlink.domain.graph import PROFILE
 from hardlink.domain.schema import describe_errors
 from hardlink.domain.sources.registry import (
     PROFILES_A_CUSTOMER,
+    READ_OPTIONS,
     Bots,
     Policy,
     Signed,
@@ -130,6 +131,10 @@ class Project(_Declared):
         names: dict[str, str] = {}
         for name, type_ in self.identifiers.items():
             for spelling in (name, *type_.spellings):
+                if spelling.lower() in READ_OPTIONS:
+                    raise ValueError(
+                        f"{spelling!r} is an option of read calls: rename the type"
+                    )
                 other = names.setdefault(spelling.lower(), name)
                 if other != name:
                     raise ValueError(

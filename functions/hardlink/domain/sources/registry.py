@@ -23,6 +23,8 @@ Signed = Literal["off", "optional", "required"]
 Bots = Literal["keep", "drop"]
 PROFILES_A_CUSTOMER = 10_000
 """Profiles of one customer: three new logins a day reach it after nine years."""
+READ_OPTIONS = frozenset({"cursor", "limit", "since", "type", "until"})
+"""Query parameters of read calls, which therefore no identifier type may be called."""
 _MOST_SHOWN = 64
 """Characters of a caller's own spelling that an error quotes."""
 
@@ -145,19 +147,20 @@ class Project:
             )
         return name
 
-    def parse_node(
-        self, type_: str, value: object, field: str, *, type_field: str | None = None
-    ) -> Node:
-        """Parse an identifier. Raises `Invalid` naming `field`, or `type_field` for the type."""
-        name = self.parse_type(type_, type_field or field)
+    def parse_node(self, type_: str, value: object, field: str) -> Node:
+        """Parse an identifier. Raises `Invalid` naming `field`."""
+        name = self.parse_type(type_, field)
         text = parse_identifier(value, field)
         return Node(name, normal_email(text) if self.identifiers[name].email else text)
 
     def parse_customer(self, type_: str, value: str) -> Node:
-        """Parse the customer in a path, `type/value`; `type` may be `profile`. Raises `Invalid`."""
+        """Parse the customer that a read call names; `type_` may be `profile`.
+
+        Raises `Invalid` naming the type as it was sent.
+        """
         if type_ == PROFILE:
-            return profile_node(parse_identifier(value, "value"))
-        return self.parse_node(type_, value, "value", type_field="type")
+            return profile_node(parse_identifier(value, PROFILE))
+        return self.parse_node(type_, value, type_[:_MOST_SHOWN])
 
     def parse_ids(self, ids: Mapping[str, object]) -> tuple[Node, ...]:
         """Parse the `ids` of a call, without nulls, in order of preference.
