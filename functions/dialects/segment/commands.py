@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from dialects.partial_failure import Failure, Fault, rejected_events
 from hardlink.domain.commands import MOST_EVENTS, Identify, Track, Update
-from hardlink.domain.errors import HardlinkError, Refused, TooManyNames
+from hardlink.domain.errors import HardlinkError, Refused
 from hardlink.domain.identifiers import normal_email, normal_text
 
 _UNSTORED = ("rejected", "dropped")
@@ -28,10 +28,11 @@ class CommandGroup(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """The visitor and customers that it is about."""
+        """The visitor and customers that it is about, such as `session=a1` and `user_id=7`."""
         session, ids = self.body.get("session"), self.body.get("ids", {})
-        names = [f"session={session}"] if session else []
-        names += _identifier_names(ids)
+        names = _identifier_names(ids)
+        if session:
+            names.append(f"session={session}")
         if self.renames:
             names += _identifier_names(dict.fromkeys(ids, session))
         return names
@@ -65,28 +66,42 @@ def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:
 
 
 def drop_fault(group: CommandGroup, error: HardlinkError) -> CommandGroup | None:
-    """The command without the values or the email address that the error names.
+    """Build the command without the values or the email address that the error names.
 
     `None` if the error is about anything else.
     """
     part, _, name = (error.field or "").partition(".")
-    values = group.body.get(part)
-    if part in ("properties", "traits") and values:
-        rest = _without_values(values, error) if name in values else {}
-        return _with_part(group, part, rest)
-    # The first identifier is the user's own ID, without which nothing is left to say.
-    first, *others = group.body.get("ids") or ("",)
-    about_others = isinstance(error, Refused) or (part == "ids" and name != first)
-    if others and about_others:
-        return _with_part(group, "ids", {first: group.body["ids"][first]})
+    if part in ("properties", "traits") and group.body.get(part):
+        return _with_part(group, part, _without_faults(group.body[part], name, error))
+    is_about_first = name in list(group.body.get("ids", ()))[:1]
+    if isinstance(error, Refused) or (part == "ids" and not is_about_first):
+        return _keep_first_id(group)
     return None
 
 
+def _without_faults(
+    values: Mapping[str, Any], at_fault: str, error: HardlinkError
+) -> dict[str, Any]:
+    """Leave out the values that an error names; all of them where it names none."""
+    if at_fault not in values:
+        return {}
+    names = {field.partition(".")[2] for field in error.fields}
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def _keep_first_id(group: CommandGroup) -> CommandGroup | None:
+    """Keep the user's own ID alone, without which nothing is left to store."""
+    first, *others = group.body.get("ids") or ("",)
+    if not others:
+        return None
+    return _with_part(group, "ids", {first: group.body["ids"][first]})
+
+
 def command_faults(failure: Failure[CommandGroup]) -> Iterator[Fault]:
-    """Faults of every message of a command that was refused."""
+    """List the faults of every message of a command that was refused."""
     group, error = failure
     for number in group.numbers:
-        for field in _error_fields(error):
+        for field in error.fields:
             yield Fault(number, wire_field(group, field), error.message)
 
 
@@ -137,15 +152,9 @@ def _join_events(groups: Sequence[CommandGroup]) -> Chain:
 
 
 def _can_join(run: Chain, group: CommandGroup) -> bool:
-    if (
-        len(run) >= MOST_EVENTS
-        or group.command is not Track
-        or run[0].command is not Track
-    ):
+    if group.command is not Track or len(run) >= MOST_EVENTS:
         return False
-    return group.wire == run[0].wire and _without_events(group) == _without_events(
-        run[0]
-    )
+    return _shared_part(group) == _shared_part(run[0])
 
 
 def _join_run(run: Chain) -> CommandGroup:
@@ -159,21 +168,13 @@ def _join_run(run: Chain) -> CommandGroup:
     return _with_part(run[0], "events", events)._replace(numbers=numbers)
 
 
-def _without_events(group: CommandGroup) -> dict[str, Any]:
-    return {name: value for name, value in group.body.items() if name != "events"}
+def _shared_part(group: CommandGroup) -> tuple[object, ...]:
+    """Everything but its events and their numbers: two equal ones make one command."""
+    return group.command, group.wire, {**group.body, "events": None}
 
 
 def _with_part(group: CommandGroup, part: str, value: object) -> CommandGroup:
     return group._replace(body={**group.body, part: value})
-
-
-def _without_values(values: Mapping[str, Any], error: HardlinkError) -> dict[str, Any]:
-    at_fault = {field.partition(".")[2] for field in _error_fields(error)}
-    return {name: value for name, value in values.items() if name not in at_fault}
-
-
-def _error_fields(error: HardlinkError) -> Sequence[str]:
-    return error.fields if isinstance(error, TooManyNames) else (error.field or "",)
 
 
 def _identifier_names(ids: Mapping[str, Any]) -> list[str]:

@@ -179,15 +179,10 @@ class MessageTranslator:
             return None
 
     def _valid_values(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """The values that can be stored; the others are recorded."""
-        valid: dict[str, Any] = {}
-        for name, value in properties.items():
-            try:
-                values.check_values({name: value}, self._fields.values)
-            except Invalid as error:
-                self._record_fault(error.field or self._fields.values, error)
-            else:
-                valid[name] = value
+        """Keep the values that can be stored, and record the others."""
+        valid, errors = values.split_valid(properties, self._fields.values)
+        for error in errors:
+            self._record_fault(error.field or self._fields.values, error)
         return valid
 
     def _record_fault(self, field: str, error: Invalid) -> None:

@@ -17,6 +17,7 @@ from hardlink.domain.errors import (
     UnknownSource,
     located_message,
 )
+from hardlink.domain.values import as_object
 from hardlink.web.request import Request
 
 MOST_MESSAGES = 2500
@@ -67,8 +68,7 @@ def read_batch(request: Request) -> Batch:
             f"{len(messages)} messages: send at most {MOST_MESSAGES} a batch", "batch"
         )
     # A batch may have one context for all its messages (Segment's spec).
-    context = body.get("context")
-    shared = context if isinstance(context, Mapping) else {}
+    shared = as_object(body.get("context"))
     return Batch(messages, shared, posthog=request.route.startswith("POST /batch"))
 
 
@@ -113,8 +113,8 @@ def _parse_sent_at(value: object) -> SentAt:
 
 
 def _read_object(request: Request) -> Mapping[str, Any]:
-    body = request.json if request.has_body else None
-    return body if isinstance(body, Mapping) else {}
+    # A GET has its key in the query.
+    return as_object(request.json) if request.has_body else {}
 
 
 def _read_kind(request: Request) -> str | None:

@@ -26,6 +26,7 @@ from hardlink.domain.errors import Invalid
 from hardlink.domain.identifiers import parse_id
 from hardlink.domain.schema import ANY, OBJECT, object_validator, optional
 from hardlink.domain.sources.registry import Project
+from hardlink.domain.values import as_object
 
 Message = Mapping[str, Any]
 
@@ -55,10 +56,9 @@ def translate_message(
 
 
 def _read_traits(message: Message) -> dict[str, Any]:
-    """RudderStack's clients send the traits in the context."""
-    in_context = message["context"].get("traits")
-    traits = message.get("traits", {})
-    return {**in_context, **traits} if isinstance(in_context, Mapping) else dict(traits)
+    """Read the traits; RudderStack's clients send them in the context."""
+    in_context = as_object(message["context"].get("traits"))
+    return {**in_context, **message.get("traits", {})}
 
 
 def _read_event(kind: str, message: Message, time: object) -> dict[str, Any]:

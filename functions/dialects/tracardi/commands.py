@@ -19,6 +19,7 @@ from hardlink.domain.commands import Event, Track
 from hardlink.domain.errors import HardlinkError, Invalid
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.sources.registry import Project
+from hardlink.domain.values import as_object
 
 _NO_UPDATE = ProfileUpdate()
 
@@ -40,9 +41,9 @@ class Command(NamedTuple):
         only_current = sent.get("only_current_customer") or update.only_current_customer
         return {
             **sent,
-            "ids": {**(sent.get("ids") or {}), **update.ids},
-            "attributes": {**(sent.get("attributes") or {}), **update.attributes},
-            "consents": {**(sent.get("consents") or {}), **update.consents},
+            "ids": {**as_object(sent.get("ids")), **update.ids},
+            "attributes": {**as_object(sent.get("attributes")), **update.attributes},
+            "consents": {**as_object(sent.get("consents")), **update.consents},
             "only_current_customer": only_current,
         }
 
@@ -96,19 +97,17 @@ def _change_options(payload: Payload, track: Track) -> dict[str, Any]:
     """Options without `saveSession` for a visit that has ended: it must not begin."""
     for event in track.events:
         if _event_type(event) == "visit-ended":
-            return {"options": {**(payload.get("options") or {}), "saveSession": False}}
+            sent = as_object(payload.get("options"))
+            return {"options": {**sent, "saveSession": False}}
     return {}
 
 
 def _read_event(
     event: object, number: int, payload: Payload, track: Track, project: Project
 ) -> _EventUpdate:
-    saves_profile = (payload.get("options") or {}).get("saveProfile") is not False
-    if (
-        track.profile_less
-        or not saves_profile
-        or _event_type(event) not in UPDATING_TYPES
-    ):
+    if _event_type(event) not in UPDATING_TYPES or track.profile_less:
+        return _EventUpdate()
+    if as_object(payload.get("options")).get("saveProfile") is False:
         return _EventUpdate()
     try:
         parsed, has_time = _validate_event(event, number)
@@ -161,5 +160,5 @@ def _append_event(command: Command, event: object, update: ProfileUpdate) -> Com
 
 
 def _event_type(event: object) -> str | None:
-    type_ = event.get("type") if isinstance(event, Mapping) else None
+    type_ = as_object(event).get("type")
     return type_.strip() if isinstance(type_, str) else None

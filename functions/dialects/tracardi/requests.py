@@ -47,7 +47,7 @@ def read_payload(body: object, profile_less: str | None) -> Payload:
 
 def read_write_key(payload: object) -> str:
     """Return the ID of the source that a payload names, empty if it names none."""
-    source = payload.get("source") if isinstance(payload, Mapping) else None
+    source = values.as_object(payload).get("source")
     id_ = source.get("id") if isinstance(source, Mapping) else source
     return str(id_).strip() if isinstance(id_, str | int) else ""
 
@@ -59,9 +59,8 @@ def read_forwarded_profile(
 
     `is_same_project`: tells if the source with this write key shares the caller's profiles.
     """
-    forwarded: object = payload
-    for name in ("context", "tracardi", "pass"):
-        forwarded = forwarded.get(name) if isinstance(forwarded, Mapping) else None
+    tracardi = values.as_object(payload.get("context")).get("tracardi")
+    forwarded = values.as_object(tracardi).get("pass")
     if not isinstance(forwarded, Mapping):
         return ForwardedProfile()
     source = forwarded.get("source")
@@ -77,7 +76,7 @@ def read_forwarded_profile(
 
 def read_collected(request: Request) -> Payload:
     """The payload of `/collect`: an event with the query and the body. Raises `Invalid`."""
-    session = request.path("session_id") if "{session_id}" in request.route else None
+    session = _session_in_path(request)
     event = {
         "type": request.path("event_type"),
         "properties": _read_properties(request),
@@ -100,11 +99,10 @@ def find_redirect(
 
 def read_redirect_session(request: Request) -> str | None:
     """The session in the path or in the tracker's cookie, if it is a valid ID."""
-    in_path = request.path("session_id") if "{session_id}" in request.route else None
     # Scripts percent-encode the cookies that they write.
     in_cookie = unquote(request.cookie(SESSION_COOKIE) or "")
     try:
-        return parse_session_id(in_path or in_cookie, "session_id")
+        return parse_session_id(_session_in_path(request) or in_cookie, "session_id")
     except Invalid:
         return None
 
@@ -119,17 +117,19 @@ def read_redirect(
     except (Invalid, TooLarge) as error:
         sent = request.parameters
         warnings.append(error.message)
-    properties: dict[str, Any] = {}
-    for name, value in {**sent, **redirect.properties}.items():
-        try:
-            values.check_values({name: value}, "properties")
-        except Invalid as error:
-            warnings.append(located_message(error))
-        else:
-            properties[name] = value
+    properties, errors = values.split_valid(
+        {**sent, **redirect.properties}, "properties"
+    )
+    warnings += map(located_message, errors)
     event = {"type": redirect.event_type, "properties": properties}
     payload = _build_payload(write_key, session, event, opens_session=False)
     return RedirectPayload(payload, warnings)
+
+
+def _session_in_path(request: Request) -> str | None:
+    if "{session_id}" not in request.route:
+        return None
+    return request.path("session_id")
 
 
 def _build_payload(

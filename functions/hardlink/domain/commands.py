@@ -81,10 +81,12 @@ class Event(NamedTuple):
         """
         if not isinstance(self.time, Mapping):
             return self.time
-        told = [self.time[name] for name in ("insert", "create") if name in self.time]
-        if self.time and not told:
-            return self.time
-        return next((time for time in told if time is not None), None)
+        for name in ("insert", "create"):
+            if self.time.get(name) is not None:
+                return self.time[name]
+        # `{}` and `{"insert": null}` name no time; any other object is refused where it is parsed.
+        is_empty = not self.time or self.time.keys() & {"insert", "create"}
+        return None if is_empty else self.time
 
 
 @dataclass(eq=False, repr=False)
@@ -111,11 +113,7 @@ class WriteCommand:
     @property
     def session_id(self) -> str | None:
         """The session that the client made up, if it sent one. Raises `Invalid`."""
-        return (
-            None
-            if self.session is None
-            else parse_session_id(self.session, "session.id")
-        )
+        return _parse_session(self.session, "session.id")
 
 
 @dataclass(eq=False, repr=False)
@@ -175,11 +173,7 @@ class Track(WriteCommand):
     @property
     def linked_session_id(self) -> str | None:
         """The visitor's other session, if there is one. Raises `Invalid`."""
-        return (
-            None
-            if self.linked_session is None
-            else parse_session_id(self.linked_session, "linked_session.id")
-        )
+        return _parse_session(self.linked_session, "linked_session.id")
 
 
 @dataclass(eq=False, repr=False)
@@ -229,30 +223,48 @@ class Keep(WriteCommand):
 
 
 def read(command: type[_C], body: object) -> _C:
-    """A command from a parsed JSON body. Raises `Invalid`, and `TooLarge` for too many events."""
+    """Read a command from a parsed JSON body.
+
+    Events are not looked at yet: each is validated by itself, so that one that is wrong keeps no
+    other from being stored. Raises `Invalid`, and `TooLarge` for too many events.
+    """
     if not isinstance(body, Mapping):
         raise Invalid("the body must be a JSON object")
     found = command(**validate(_COMMANDS[command], body))
-    if isinstance(found, Track) and len(found.events) > MOST_EVENTS:
-        raise TooLarge(
-            f"{len(found.events)} events: send at most {MOST_EVENTS} a call", "events"
-        )
-    if isinstance(found, Track | Identify):
-        values.check_values(found.segments, "segments")
-        values.check_values(found.traits, "traits")
-        values.check_values(found.consents, "consents")
-        if TRACKING in found.consents:
-            raise Invalid(
-                "only /consent sets this consent: leave it out here",
-                f"consents.{TRACKING}",
-            )
     if isinstance(found, Track):
+        _check_event_count(found.events)
+        _check_visitor_values(found)
         values.check_values(found.attributes, "attributes")
-    if isinstance(found, Identify):
+    elif isinstance(found, Identify):
+        _check_visitor_values(found)
         values.check_values(found.properties, "properties")
         if found.time is not None:
             times.parse_time(found.time, "time")
     return found
+
+
+def _check_event_count(events: Sequence[Any]) -> None:
+    if len(events) > MOST_EVENTS:
+        raise TooLarge(
+            f"{len(events)} events: send at most {MOST_EVENTS} a call", "events"
+        )
+
+
+def _check_visitor_values(command: Track | Identify) -> None:
+    values.check_values(command.segments, "segments")
+    values.check_values(command.traits, "traits")
+    values.check_values(command.consents, "consents")
+    # An opt-out must hold from its answer on, which a value of a customer could not promise.
+    if TRACKING in command.consents:
+        raise Invalid(
+            "only /consent sets this consent: leave it out here", f"consents.{TRACKING}"
+        )
+
+
+def _parse_session(sent: object, field: str) -> str | None:
+    if sent is None:
+        return None
+    return parse_session_id(sent, field)
 
 
 def parse_event(body: object, number: int) -> Event:
@@ -275,9 +287,9 @@ def parse_event(body: object, number: int) -> Event:
 
 def parse_event_id(found: Event, number: int) -> str | None:
     """The ID that the client gave an event. Raises `Invalid`."""
-    return (
-        None if found.id in (None, "") else parse_id(found.id, f"events[{number}].id")
-    )
+    if found.id in (None, ""):
+        return None
+    return parse_id(found.id, f"events[{number}].id")
 
 
 def parse_event_time(found: Event, number: int) -> int | None:
@@ -291,26 +303,33 @@ def parse_event_order(found: Event, number: int) -> OrderClaim | None:
     """The order that an event is, if it is one. Raises `Invalid`."""
     if found.order is None:
         return None
-    of, field = found.order, f"events[{number}].order"
     return order_matching.parse_claim(
-        of["number"], 0, of.get("total"), of.get("email"), f"{field}.number"
+        found.order["number"],
+        0,  # its time is the event's, which is not known yet
+        found.order.get("total"),
+        found.order.get("email"),
+        f"events[{number}].order.number",
     )
 
 
 def _reference(value: object) -> object:
-    """`{"id": ...}`, an empty one, or nothing; a bare ID is taken as well."""
+    """Read the ID of `{"id": ...}`, or a bare one; a blank ID is none."""
     id_ = value.get("id") if isinstance(value, Mapping) else value
-    return None if id_ is None or (isinstance(id_, str) and not id_.strip()) else id_
+    is_blank = isinstance(id_, str) and not id_.strip()
+    return None if is_blank else id_
 
 
 def _labels(value: object) -> object:
-    """Segments come as a list of labels, or as label -> whether it holds."""
-    if isinstance(value, list):
-        return {
-            v if isinstance(v, str) else repr(v): isinstance(v, str) or None
-            for v in value
-        }
-    return value
+    """Read segments, which come as a list of labels, or as label -> true or false."""
+    if not isinstance(value, list):
+        return value
+    labels: dict[str, bool | None] = {}
+    for label in value:
+        if isinstance(label, str):
+            labels[label] = True
+        else:
+            labels[repr(label)] = None  # no boolean: the schema's error names it
+    return labels
 
 
 def _stripped(value: object) -> object:

@@ -23,8 +23,13 @@ class HardlinkError(Exception):
         self.field = field
         self.code = code or type(self).code
 
+    @property
+    def fields(self) -> Sequence[str]:
+        """Every field at fault; an empty name where the error is about the whole call."""
+        return (self.field or "",)
+
     def body(self) -> dict[str, object]:
-        """Build the body of the answer."""
+        """Build the body of the answer: `{"error": {"code", "message", "field"?}}`."""
         error: dict[str, object] = {"code": self.code, "message": self.message}
         if self.field:
             error["field"] = self.field
@@ -60,9 +65,14 @@ class UnreadableBody(Invalid):
 class TooManyNames(Invalid):
     """A customer has as many attributes as it may have: 400. `fields`: all that are too many."""
 
-    def __init__(self, message: str, fields: Sequence[str]) -> None:
-        super().__init__(message, fields[0])
-        self.fields = tuple(fields)
+    def __init__(self, message: str, excess: Sequence[str]) -> None:
+        super().__init__(message, excess[0])
+        self._excess = tuple(excess)
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """Every property beyond the limit: without them the call is accepted."""
+        return self._excess
 
 
 class UnknownSource(HardlinkError):

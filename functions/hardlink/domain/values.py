@@ -62,6 +62,14 @@ def to_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def as_object(value: object) -> Mapping[str, Any]:
+    """Return a parsed JSON value if it is an object, else an empty one.
+
+    It is for fields that clients may leave out, or send in another form, without being refused.
+    """
+    return value if isinstance(value, Mapping) else {}
+
+
 def _is_encodable(text: str) -> bool:
     try:
         text.encode()
@@ -76,8 +84,31 @@ def json_size(value: object) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
+def split_valid(
+    properties: Mapping[str, Any], field: str
+) -> tuple[dict[str, Any], list[Invalid]]:
+    """Separate the properties that can be stored from the errors of the others.
+
+    For dialects whose clients cannot mend a call: they store what they can and name the rest.
+    `field`: the name of the properties in the errors.
+    """
+    valid: dict[str, Any] = {}
+    errors: list[Invalid] = []
+    for name, value in properties.items():
+        try:
+            check_values({name: value}, field)
+        except Invalid as error:
+            errors.append(error)
+        else:
+            valid[name] = value
+    return valid, errors
+
+
 def check_values(names: Mapping[str, object], field: str) -> None:
-    """Check properties against the limits of seed 004. Raises `Invalid` naming the property."""
+    """Check properties against the limits of seed 004. Raises `Invalid` naming the property.
+
+    `field`: where the properties stand in the call, such as `events[0].properties`.
+    """
     if len(names) > MOST_NAMES:
         raise Invalid(f"has {len(names)} names: send at most {MOST_NAMES}", field)
     for name, value in names.items():
