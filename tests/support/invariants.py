@@ -18,6 +18,7 @@ from hardlink.domain.graph import (
     Entry,
     Node,
     current_owner,
+    existing,
     fold_spans,
     newest_root,
 )
@@ -167,7 +168,7 @@ def worlds(dump: Dump, hard_types: HardTypes) -> dict[str, World]:
 
 
 def _add_to_erasures(world: World, key: Key, item: Item) -> None:
-    if key.item != "t":
+    if key.item not in ("t", "e"):  # tombstones and notes stay
         world.erasures[key.item.partition("/")[0]].append((key, item))
 
 
@@ -291,9 +292,9 @@ def _check_hard_identifiers(world: World) -> Iterator[str]:
 
 def _owned_identifiers(world: World) -> set[tuple[Node, str]]:
     return {
-        (record.state.owner, str(node))
+        (owner, str(node))
         for node, record in world.nodes.items()
-        if record.state.owner and node.type not in world.hard
+        if (owner := existing(record.state.owner)) and node.type not in world.hard
     }
 
 

@@ -16,6 +16,7 @@ from hardlink.domain.changeset import (
 )
 from hardlink.domain.errors import Refused
 from hardlink.domain.graph import (
+    NOBODY,
     Entry,
     Node,
     Span,
@@ -637,6 +638,21 @@ def test_spans_touch_and_the_last_is_open() -> None:
 def test_the_owner_is_the_newest_that_was_not_undone() -> None:
     history = [entry(1, owner=A), entry(2, owner=B), entry(3, owner=C, undone=9)]
     assert current_owner(history) == B
+
+
+def test_a1_an_owner_who_was_erased_is_followed_by_no_earlier_one() -> None:
+    history = [entry(1, owner=A), entry(2, owner=NOBODY)]
+    assert current_owner(history) == NOBODY
+    facts = {X: State(rev=2, link=A, owner=NOBODY), A: ROOT}
+    assert identity.look_up(X, snapshot(facts), HARD) is None
+
+
+def test_a1_an_identifier_of_nobody_belongs_to_whoever_gives_it_next() -> None:
+    facts = {X: State(rev=2, link=A, owner=NOBODY, owner_effective_at=5), A: ROOT}
+    decision = decided(facts, B, X)
+    assert decision.states[X].owner == B
+    assert decision.owned == ((X, None, B),)
+    assert decision.warnings == ()
 
 
 def test_neighbouring_spans_with_one_root_are_one() -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from hardlink.domain.errors import Refused, TooManyIdentifiers
 from hardlink.domain.graph import (
+    NOBODY,
     NOTHING,
     PROFILE,
     Entry,
@@ -14,6 +15,7 @@ from hardlink.domain.graph import (
     Span,
     State,
     current_owner,
+    existing,
     fold_spans,
     newest_root,
 )
@@ -169,6 +171,9 @@ class ChangeSet:
         predates_owner = self._timed and self._effective_at < state.owner_effective_at
         if predates_owner and not self.is_hard(node):
             owner = self._owner_at(node, self._effective_at)
+        if owner == NOBODY:
+            # its customer was erased: whoever had it before does not get it back (I8)
+            return None
         if owner:
             return self.resolve_root(owner)
         return self.resolve_root(node) if state.known or state.link else None
@@ -208,16 +213,20 @@ class ChangeSet:
         self._add_entry(node, NewEntry("claim", self._effective_at, owner=root))
 
     def set_owner(self, node: Node, customer: Node) -> None:
-        """Make a look-up of this soft identifier find `customer`, unless a later claim stands."""
+        """Make a look-up of this soft identifier find `customer`, unless a later claim stands.
+
+        An identifier that finds itself needs no owner, unless its owner was erased.
+        """
         state = self.state(node)
-        if customer in (node, state.owner):
+        if customer == state.owner or (customer == node and state.owner != NOBODY):
             return
         if self._timed and self._effective_at <= max(
             state.owner_effective_at, state.undone
         ):
             self.warn_superseded(f"{node.type!r} changed hands")
             return
-        previous = self.resolve_root(state.owner) if state.owner else None
+        owner = existing(state.owner)
+        previous = self.resolve_root(owner) if owner else None
         if previous and self.is_hard(previous) and previous != customer:
             self.warnings.append(
                 f"ids.{node.type}: it belonged to another customer; from now on it finds this one, "
@@ -226,7 +235,7 @@ class ChangeSet:
         effective_at = max(self._effective_at, state.owner_effective_at + 1)
         self._states[node] = state._replace(owner=customer)
         self._add_entry(node, NewEntry("own", effective_at, owner=customer))
-        self._transfer_identifier(node, state.owner, customer)
+        self._transfer_identifier(node, owner, customer)
 
     def link_once(self, soft: Node, customer: Node) -> None:
         """Link a soft identifier to a hard one, once, with all that was known by it alone."""
@@ -292,9 +301,10 @@ class ChangeSet:
         if owner_before == owner_after:
             return
         if self.is_hard(node):
-            self._remove_alias(node, owner_before)
+            self._remove_alias(node, existing(owner_before))
         else:
-            self._transfer_identifier(node, owner_before, owner_after)
+            before, after = existing(owner_before), existing(owner_after)
+            self._transfer_identifier(node, before, after)
 
     def to_decision(self, customer: Node) -> Decision:
         """Return the changes as one transaction about a customer."""

@@ -51,8 +51,8 @@ class State(NamedTuple):
 
     - `rev`: revision, grows by one with every write.
     - `known`: it is a customer of its own (a root), not merely an alias of one.
-    - `owner`: the customer that a look-up of this identifier finds, if that is another node, since
-      `owner_effective_at`.
+    - `owner`: the customer that a look-up of this identifier finds, since `owner_effective_at`.
+      `NOBODY`: that customer was erased, and no call gave the identifier to another one since.
     - `link`: target of the newest span. `effective_at`: the latest event time of a link, `undone`:
       the latest time at which one was undone.
     - `links`: number of entries with a link ever written, `soft_links`: those to soft identifiers,
@@ -170,12 +170,29 @@ def merging_link(entries: Iterable[Entry]) -> Entry | None:
 
 
 def current_owner(entries: Iterable[Entry]) -> Node | None:
-    """Return the customer that a look-up finds: the latest owner that is not undone."""
+    """Return the customer that a look-up finds: the latest owner that is not undone.
+
+    `NOBODY` where that one was erased: an earlier owner does not get the identifier back.
+    """
     live = [entry for entry in entries if entry.owner and not entry.undone]
     latest = max(live, key=_effective_order, default=None)
-    if latest is None or latest.owner == NOBODY:
-        return None
-    return latest.owner
+    return latest.owner if latest else None
+
+
+def existing(node: Node | None) -> Node | None:
+    """Return a node, but none for the placeholder of an erased one."""
+    return None if node == NOBODY else node
+
+
+def next_node(state: State, *, is_named: bool) -> Node | None:
+    """Return the node to which a search for a customer goes on; `None` where this one is the last.
+
+    `is_named`: it is the identifier that was asked for. Only that one has an owner, which is
+    `NOBODY` after an erasure; beyond it, links lead to the root.
+    """
+    if is_named and state.owner:
+        return state.owner
+    return state.link
 
 
 def _effective_order(entry: Entry) -> tuple[int, int]:

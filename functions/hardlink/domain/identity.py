@@ -197,7 +197,9 @@ def _soft_customer(changes: ChangeSet, soft: Sequence[Node]) -> Node:
     owners = {node: changes.look_up(node) for node in soft}
     known = [owner for owner in owners.values() if owner]
     hard = [owner for owner in known if changes.is_hard(owner)]
-    customer = [*hard, *known, *soft][0]
+    # An identifier whose customer was erased leads to who is known by it still, if it is anybody.
+    remaining = [changes.resolve_root(node) for node in soft]
+    customer = [*hard, *known, *remaining][0]
     changes.mark_known(customer)
     if hard:
         return customer

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
-from hardlink.domain.graph import PROFILE, Node
+from hardlink.domain.graph import NOBODY, PROFILE, Node, next_node
 from hardlink.domain.records import SessionRow
 from hardlink.queries.customer import Customer
 from hardlink.storage import items, keys, nodes
@@ -25,8 +25,9 @@ def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
         state = customer.record.state
         if customer.record.erasing_since:
             break
-        # only the identifier that was asked for has an owner: beyond it the links lead to the root
-        target = state.owner if hop == 0 and state.owner else state.link
+        target = next_node(state, is_named=hop == 0)
+        if target == NOBODY:
+            break
         if target:
             node = target
         elif state.known:

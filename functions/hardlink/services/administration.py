@@ -61,8 +61,8 @@ class Administration:
 
         Raises `NotFound`, `Busy`.
         """
-        session = self._read_session(project_id, session_id)
-        erasure_id = self._erasure.erase_node(project_id, session.profile)
+        id_ = parse_identifier(session_id, "id")
+        erasure_id = self._erasure.erase_session(project_id, id_)
         return self._erasure.read_receipt(project_id, erasure_id)
 
     def read_erasure(self, project_id: str, erasure_id: str) -> dict[str, Any]:

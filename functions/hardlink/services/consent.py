@@ -61,9 +61,13 @@ class Consents:
         )
         session = self._set(call, visit, denied=denied)
         answer = {**visitor_answer(session), "tracking": command.tracking}
-        if session.profile == NOBODY or not command.erase:
+        if not command.erase:
             return answer
-        erasure = self._erasure.erase_node(call.project_id, session.profile)
+        if session.profile == NOBODY:
+            # the visitor was erased before, and asks again
+            erasure = self._erasure.find_erasure(call.project_id, session.id)
+            return {**answer, "erasure": {"id": erasure}} if erasure else answer
+        erasure = self._erasure.erase_session(call.project_id, session.id)
         return {**answer, "profile": {"id": None}, "erasure": {"id": erasure}}
 
     def _set(self, call: Call, visit: Visit, *, denied: bool) -> Session:

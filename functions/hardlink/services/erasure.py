@@ -16,7 +16,15 @@ from hardlink.domain.erasure import redaction
 from hardlink.domain.erasure.redaction import Redaction
 from hardlink.domain.erasure.states import belongs_to_erased
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
-from hardlink.domain.graph import NOBODY, PROFILE, Entry, Node, State, profile_node
+from hardlink.domain.graph import (
+    NOBODY,
+    PROFILE,
+    Entry,
+    Node,
+    State,
+    next_node,
+    profile_node,
+)
 from hardlink.domain.records import Item, Key, Record, Session
 from hardlink.domain.times import to_iso
 from hardlink.domain.values import to_json
@@ -42,6 +50,8 @@ _MOST_SPILLED = 30
 """Large values that one redaction deletes: `_drop_spilled_values` deletes the others."""
 _DEEPEST = 3
 """Nodes from an identifier to its customer."""
+_Path = Sequence[tuple[Node, Record]]
+"""Nodes as they were read, from the one that was named to the customer that it finds."""
 _COUNTS = ("identifiers", "profiles", "sessions", "events")
 
 
@@ -58,41 +68,39 @@ class Erasure:
     def erase_customer(self, project_id: str, identifier: Node) -> str:
         """Erase the customer that an identifier finds, or an anonymous profile. Raises `NotFound`.
 
-        Answers the receipt's ID.
-        """
-        node = identifier
-        for hop in range(_DEEPEST):
-            record = nodes.read_record(self._store, project_id, node)
-            if record.erasing_since:
-                return self.erase_node(project_id, node)
-            state = record.state
-            target = (state.owner or state.link) if hop == 0 else state.link
-            if target is None:
-                return self._erase_root(project_id, node, state)
-            node = target
-        raise NotFound(UNKNOWN_IDENTIFIER)
-
-    def erase_node(self, project_id: str, node: Node) -> str:
-        """Erase a customer or a profile; answers the receipt's ID. Raises `NotFound`.
-
-        From the answer on, no late call brings anything of it back.
+        Answers the receipt's ID, and the same one when it is called again. From the answer on, no
+        late call brings anything of the customer back.
         """
         for _ in optimistic_retries():
-            record = nodes.read_record(self._store, project_id, node)
-            if not record.state.rev:
-                raise NotFound(UNKNOWN_IDENTIFIER)
-            id_ = record.erasure
-            if not record.erasing_since:
-                id_ = self._new_id()
-                try:
-                    self._write_receipt(
-                        Tasks(self._store, project_id, id_), node, record
-                    )
-                except ConditionFailed:
-                    continue
-            self.propagate(project_id, id_)
-            return id_
+            path = self._read_path(project_id, identifier)
+            if not path:
+                return self._read_note(project_id, str(identifier))
+            with suppress(ConditionFailed):
+                return self._begin(project_id, str(identifier), path)
         raise AssertionError("attempts end in an answer or an error")
+
+    def erase_session(self, project_id: str, session_id: str) -> str:
+        """Erase the visitor of a session, with all of their sessions. Raises `NotFound`.
+
+        Answers the receipt's ID, and the same one when it is called again.
+        """
+        named = _session_name(session_id)
+        for _ in optimistic_retries():
+            session = find_session(self._store, project_id, session_id)
+            if session is None or session.is_erased:
+                return self._read_note(project_id, named)
+            record = nodes.read_record(self._store, project_id, session.profile)
+            # Without the profile, its erasure goes on: the session is ended in a moment.
+            if record.state.rev:
+                with suppress(ConditionFailed):
+                    return self._begin(project_id, named, [(session.profile, record)])
+        raise AssertionError("attempts end in an answer or an error")
+
+    def find_erasure(self, project_id: str, session_id: str) -> str | None:
+        """Find the erasure that the erasing of a session led to."""
+        with suppress(NotFound):
+            return self._read_note(project_id, _session_name(session_id))
+        return None
 
     def read_receipt(self, project_id: str, id_: str) -> dict[str, Any]:
         """Read an erasure's receipt: its state, times and what was removed. Raises `NotFound`."""
@@ -119,15 +127,54 @@ class Erasure:
         for name in tasks.read_names(keys.REDACTED_NODE):
             self._mark_sessions(tasks, Node.parse(name))
 
-    def _erase_root(self, project_id: str, node: Node, state: State) -> str:
-        if state.known or (node.type == PROFILE and state.rev):
-            return self.erase_node(project_id, node)
-        raise NotFound(UNKNOWN_IDENTIFIER)
+    def _read_path(self, project_id: str, identifier: Node) -> _Path:
+        """Read the nodes from an identifier to the customer that it finds; empty without one."""
+        path: list[tuple[Node, Record]] = []
+        node = identifier
+        for _ in range(_DEEPEST):
+            record = nodes.read_record(self._store, project_id, node)
+            path.append((node, record))
+            target = next_node(record.state, is_named=len(path) == 1)
+            if target is None or record.erasing_since:
+                return path if _can_be_erased(node, record) else ()
+            if target == NOBODY:
+                return ()
+            node = target
+        return ()
 
-    def _write_receipt(self, tasks: Tasks, node: Node, record: Record) -> None:
+    def _begin(self, project_id: str, named: str, path: _Path) -> str:
+        """Begin to erase the last node of a path, or join its erasure. Raises `ConditionFailed`.
+
+        The note of it is written in the same transaction, while the path is what was read: so a
+        call that is sent again finds this erasure, whoever its identifier finds by then.
+        """
+        node, record = path[-1]
         now = self._clock()
-        receipt = Put(tasks.receipt_key, {"at": now, "state": "running"}, Absent())
-        self._store.write([receipt, *_begin_erasure(tasks, node, record, now)])
+        tasks = Tasks(self._store, project_id, record.erasure or self._new_id())
+        note = Put(keys.erasure_note(project_id, named), {"erasure": tasks.erasure})
+        before = {one: read for one, read in path[:-1] if one != node}
+        held: list[Action] = [
+            Check(keys.node_head(project_id, one), Rev(read.state.rev))
+            for one, read in before.items()
+        ]
+        if record.erasing_since:
+            erasing = Same("erasing_since", record.erasing_since)
+            self._store.write(
+                [note, Check(keys.node_head(project_id, node), erasing), *held]
+            )
+        else:
+            receipt = Put(tasks.receipt_key, {"at": now, "state": "running"}, Absent())
+            begin = _begin_erasure(tasks, node, record, now)
+            self._store.write([receipt, note, *begin, *held])
+        self.propagate(project_id, tasks.erasure)
+        return tasks.erasure
+
+    def _read_note(self, project_id: str, named: str) -> str:
+        """Read the ID of the erasure that a name led to. Raises `NotFound`."""
+        item = self._store.get([keys.erasure_note(project_id, named)])[0]
+        if item is None:
+            raise NotFound(UNKNOWN_IDENTIFIER)
+        return str(item["erasure"])
 
     def _propagate_once(self, tasks: Tasks) -> bool:
         """Carry out the tasks of now, which may add others; `False` where there was none."""
@@ -330,6 +377,17 @@ class Erasure:
         portion = MOST_ACTIONS - 1
         for start in range(0, len(once), portion):
             self._store.write([held, *once[start : start + portion]])
+
+
+def _can_be_erased(node: Node, record: Record) -> bool:
+    """Tell whether a node is a customer, an anonymous profile, or is being erased."""
+    is_profile = node.type == PROFILE and bool(record.state.rev)
+    return record.state.known or is_profile or bool(record.erasing_since)
+
+
+def _session_name(session_id: str) -> str:
+    """Name a session in notes: types of identifiers hold no `/`, so no identifier is named so."""
+    return f"session/{session_id}"
 
 
 class _Partition(NamedTuple):

@@ -125,6 +125,15 @@ def tombstone(project: str, node: Node) -> Key:
     return Key("customers", f"{project}/{ERASURE}{digest}", "t")
 
 
+def erasure_note(project: str, named: str) -> Key:
+    """The key of the note which erasure a call led to: a digest, so that it names no customer.
+
+    `named`: the identifier or session that the call named, see `Erasure`.
+    """
+    digest = hashlib.sha256(f"{project}/{named}".encode()).hexdigest()
+    return Key("customers", f"{project}/{ERASURE}{digest}", "e")
+
+
 def erasure_item(project: str, id_: str, item: str = ERASURE) -> Key:
     """The key of an erasure's receipt; with `item`, of one of its tasks (`TASKS`)."""
     return Key("customers", f"{project}/{ERASURE}/{id_}", item)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hardlink.domain.call import new_id
-from hardlink.domain.graph import Node
+from hardlink.domain.graph import Node, existing, next_node
 from hardlink.domain.records import Item, Key
 from hardlink.domain.times import SECOND
 from hardlink.services.association import Association
@@ -111,7 +111,7 @@ class Redrive:
             raise NotFound(
                 f"no customer has the identifier {node} in project {project!r}"
             )
-        root = record.state.owner or record.state.link or node
+        root = existing(next_node(record.state, is_named=True)) or node
         yield from self._run_nodes(project, self._related_nodes(project, root))
 
     def _related_nodes(self, project: str, root: Node) -> Iterator[Node]:

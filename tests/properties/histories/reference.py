@@ -251,9 +251,7 @@ class Reference:
 
     def owner(self, name: Name, at: int | None = None) -> Name | None:
         """Whom a name finds, by the word said last (up to a time)."""
-        said = [w for w in self.words if w.of == name and w.owner and not w.undone]
-        said = [w for w in said if at is None or w.said <= at]
-        found = sorted(said, key=lambda w: w.said)[-1].owner if said else None
+        found = self._last_owner(name, at)
         return None if found == NOBODY else found
 
     def root(self, name: Name) -> Name:
@@ -364,7 +362,7 @@ class Reference:
         found = {name: self._find(name, at) for name in soft}
         known = [customer for customer in found.values() if customer]
         hard = [customer for customer in known if customer.type in self.hard]
-        customer = (hard or known or list(soft))[0]
+        customer = (hard or known or [self.root(name) for name in soft])[0]
         self.known.add(customer)
         for name, other in found.items():
             if hard or other == customer:
@@ -395,7 +393,9 @@ class Reference:
 
     def _own(self, claim: Claim, name: Name, customer: Name) -> None:
         before = self.owner(name)
-        if customer in (name, before):
+        if customer == before:
+            return
+        if customer == name and self._last_owner(name) != NOBODY:
             return
         ever = [w.said for w in self.words if w.of == name and w.owner]
         if claim.timed and any(claim.said <= said for said in ever):
@@ -516,8 +516,15 @@ class Reference:
 
     # -- asked of the words ---------------------------------------------------------------------------------------
 
+    def _last_owner(self, name: Name, at: int | None = None) -> Name | None:
+        said = [w for w in self.words if w.of == name and w.owner and not w.undone]
+        said = [w for w in said if at is None or w.said <= at]
+        return sorted(said, key=lambda w: w.said)[-1].owner if said else None
+
     def _find(self, name: Name, at: int | None = None) -> Name | None:
-        owner = self.owner(name, at)
+        owner = self._last_owner(name, at)
+        if owner == NOBODY:
+            return None  # whoever had it before does not get it back
         if owner:
             return self.root(owner)
         root = self.root(name)

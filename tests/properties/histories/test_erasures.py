@@ -83,6 +83,8 @@ class Erasures(Shop):
     def __init__(self) -> None:
         super().__init__()
         self.erasures: list[str] = []
+        self.named: dict[str, str] = {}
+        """The erasure that each name or session led to last."""
         self.forgotten: set[str] = set()
         self.early: list[Sent] = []
         self.how: tuple[str, int, int] = ("plain", 0, 0)
@@ -299,7 +301,11 @@ class Erasures(Shop):
             if not begun:
                 return NOT_BEGUN
             answer = {"id": begun.pop()}
-            self.world.sweep_once(answer["id"])
+            if which % 2:
+                self.world.sweep_once(answer["id"])
+            else:  # it answered nothing, so it is sent again, by the same name
+                assert self._asked(sent) == answer
+                explored["sent again after a crash"] += 1
         self.erasures += set(self.world.running) - before
         return answer
 
@@ -331,12 +337,16 @@ class Erasures(Shop):
             if sent.session
             else reference.answers(Name(*sent.body["whom"].split("=")))
         )
+        named = sent.session or sent.body["whom"]
         if whom is None:
-            assert outcome == "not_found"
+            expected = {"id": self.named[named]} if named in self.named else "not_found"
+            assert outcome == expected
+            explored["erased again by the same name"] += named in self.named
             return
         if outcome == NOT_BEGUN:
             return
         assert not isinstance(outcome, str), outcome
+        self.named[named] = outcome["id"]
         before = self._told_of()
         gone = reference.erase(whom, self.world.now)
         self.forgotten |= before - self._told_of()

@@ -135,7 +135,7 @@ class World:
 
     def erase_session(self, session: str) -> Outcome:
         """`POST /sessions/{id}/erase`."""
-        return outcome(lambda: self.administration.erase_session(SPACE, session))
+        return outcome(lambda: {"id": self.erasing.erase_session(SPACE, session)})
 
     def sweep(self) -> None:
         """Carry every erasure out, to its end."""

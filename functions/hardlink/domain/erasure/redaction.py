@@ -11,6 +11,7 @@ from hardlink.domain.graph import (
     Entry,
     Node,
     current_owner,
+    existing,
     fold_spans,
     newest_root,
 )
@@ -80,9 +81,8 @@ def find_owners(node: Node, history: Sequence[Entry]) -> set[Node]:
     """Find the nodes that a node belongs to, by the entries that are not undone."""
     spans = fold_spans(history)
     if node.type != PROFILE:
-        return {
-            owner for owner in (newest_root(spans), current_owner(history)) if owner
-        }
+        found = (newest_root(spans), existing(current_owner(history)))
+        return {owner for owner in found if owner and owner != node}
     owners = {span.target for span in spans}
     if spans and newest_root(spans) is None:
         # Its last customer was erased before: the time since belongs to no customer, and not to the
