@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from hardlink.domain.graph import NOTHING, Node, State
+from hardlink.domain.times import lies_within
 from hardlink.domain.values import Values
 
 Table = Literal["sessions", "customers"]
@@ -48,7 +49,7 @@ class Session(NamedTuple):
 
     def was_erased(self, time: int) -> bool:
         """Tell whether events of this time were erased, however late they come."""
-        return any(start <= time < end for start, end in self.erased)
+        return lies_within(time, self.erased)
 
 
 class Record(NamedTuple):
@@ -71,7 +72,7 @@ class Record(NamedTuple):
 
     def was_erased(self, time: int) -> bool:
         """Tell whether values of this time belonged to a customer who was erased."""
-        return any(start <= time < end for start, end in self.erased)
+        return lies_within(time, self.erased)
 
     @property
     def exists(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from hardlink.domain.errors import Invalid
@@ -21,6 +22,11 @@ _NOT_A_TIME = (
     'not a valid time: send ISO 8601 ("2026-11-22T10:00:00Z") '
     "or a UNIX time in seconds or milliseconds"
 )
+
+
+def lies_within(time: int, intervals: Iterable[tuple[int, int]]) -> bool:
+    """Tell whether a time lies in one of some intervals, each without its end."""
+    return any(start <= time < end for start, end in intervals)
 
 
 def parse_time(value: object, field: str) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from hardlink.domain.errors import Invalid, TooManyNames
+from hardlink.domain.times import lies_within
 
 Kind = Literal["attributes", "segments", "traits", "consents"]
 KINDS: tuple[Kind, ...] = ("attributes", "segments", "traits", "consents")
@@ -159,6 +160,17 @@ def _is_change(old: Value | None, new: Value) -> bool:
     if old is not None and old.spilled and old.time == new.time:
         return False  # a repeated command: comparing would take a read of the spilled value
     return new.newer_than(old)
+
+
+def values_set_within(
+    values: Values, intervals: Sequence[tuple[int, int]]
+) -> dict[Name, Value]:
+    """Choose the values that were set in one of some intervals of time."""
+    return {
+        name: value
+        for name, value in values.items()
+        if lies_within(value.time, intervals)
+    }
 
 
 def check_name_count(values: Iterable[Name]) -> None:

@@ -18,8 +18,8 @@ from hardlink.domain.records import (
     SessionRow,
 )
 from hardlink.domain.times import END
-from hardlink.domain.values import KINDS, Name, Value, Values
-from hardlink.storage import items, keys
+from hardlink.domain.values import KINDS, Name, Value, Values, values_set_within
+from hardlink.storage import items, keys, nodes
 from hardlink.storage.store import Store
 
 
@@ -85,11 +85,7 @@ class Customer:
     def _unlinked_part(self, history: Iterable[Entry]) -> Customer:
         """Drop what an anonymous profile did while it was linked: that belongs to the customer."""
         unlinked = unlinked_intervals(fold_spans(history))
-        values = {
-            name: value
-            for name, value in self.record.values.items()
-            if _is_within(value.time, unlinked)
-        }
+        values = values_set_within(self.record.values, unlinked)
         own = Contribution(self.root, unlinked, {})
         return replace(
             self,
@@ -101,9 +97,7 @@ class Customer:
     def identifiers(self) -> dict[str, list[str]]:
         """Values of every identifier that finds this customer, by type."""
         nodes = {self.root, *self.owned}
-        nodes.update(
-            Node(type_, value) for type_, value in self.record.state.ids.items()
-        )
+        nodes.update(map(Node._make, self.record.state.ids.items()))
         for contribution in self.contributions:
             nodes.update((contribution.node, *contribution.identifiers))
         by_type: dict[str, list[str]] = {}
@@ -115,10 +109,8 @@ class Customer:
     @property
     def visits(self) -> list[SessionRow]:
         """The sessions that clients made, oldest first; not the customer's own synthetic ones."""
-        rows = [
-            row for row in self.sessions if not synthetic_ids.is_synthetic(row.session)
-        ]
-        return sorted(rows, key=_creation_order)
+        rows = sorted(self.sessions, key=_creation_order)
+        return [row for row in rows if not synthetic_ids.is_synthetic(row.session)]
 
     def first_session(self, profile: Node) -> str | None:
         """Find the ID of a profile's first visit."""
@@ -130,11 +122,10 @@ class Customer:
     @property
     def current_sessions(self) -> list[str]:
         """The sessions whose next event will be this customer's, oldest first."""
-        current = {
-            interval.session
-            for interval in self.session_intervals()
-            if interval.end == END
-        }
+        current: set[str] = set()
+        for interval in self.session_intervals():
+            if interval.end == END:
+                current.add(interval.session)
         return [row.session for row in self.visits if row.session in current]
 
     def read_values(self, store: Store) -> Mapping[str, Any]:
@@ -149,9 +140,9 @@ class Customer:
         """List the visitors whose history joined a customer who was known already."""
         for contribution in self.contributions:
             notice = contribution.merge_notice
-            if notice is None or contribution.node.type != PROFILE:
-                continue
-            if notice.at > self.record.created:
+            is_visitor = contribution.node.type == PROFILE
+            # The first visitor makes the customer, and so joins nobody.
+            if is_visitor and notice and notice.at > self.record.created:
                 yield contribution.node, notice
 
     def session_intervals(self) -> list[SessionInterval]:
@@ -180,17 +171,12 @@ def _creation_order(row: SessionRow) -> tuple[int, str]:
     return row.created, row.session
 
 
-def _is_within(time: int, intervals: Iterable[tuple[int, int]]) -> bool:
-    return any(start <= time < end for start, end in intervals)
-
-
 def _fold_newest(
     newest: dict[Name, tuple[Value, Node]], node: Node, values: Values
 ) -> None:
     """Keep the later value of each name, with the node whose partition holds it."""
     for name, value in values.items():
-        current = newest.get(name)
-        if value.newer_than(current[0] if current else None):
+        if name not in newest or value.newer_than(newest[name][0]):
             newest[name] = (value, node)
 
 
@@ -205,10 +191,10 @@ def _read_spilled(
             spilled[name] = keys.spilled_value(project_id, node, name)
         else:
             texts[name] = value.json
-    found = store.get(list(spilled.values())) if spilled else []
-    for name, item in zip(spilled, found, strict=True):
-        if item:
-            texts[name] = str(item["json"])
+    found = nodes.read_items(store, list(spilled.values()))
+    for name, key in spilled.items():
+        if key in found:
+            texts[name] = str(found[key]["json"])
     return texts
 
 
@@ -217,7 +203,6 @@ def _by_kind(texts: Mapping[Name, str]) -> dict[str, Any]:
     grouped: dict[str, Any] = {kind: {} for kind in KINDS}
     for (kind, name), text in sorted(texts.items()):
         grouped[kind][name] = json.loads(text)
-    grouped["segments"] = [
-        label for label, holds in grouped["segments"].items() if holds
-    ]
+    segments = grouped["segments"]
+    grouped["segments"] = list(filter(segments.get, segments))
     return grouped

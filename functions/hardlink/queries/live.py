@@ -19,7 +19,8 @@ from hardlink.domain.records import Item, Key, Session
 from hardlink.domain.times import MINUTE
 from hardlink.domain.values import json_size
 from hardlink.queries.live_cursor import Cursor, parse_cursor
-from hardlink.storage import activity, event_store, items, keys
+from hardlink.storage import activity, event_store, items, keys, nodes
+from hardlink.storage.sessions import find_session
 from hardlink.storage.store import Store
 
 MOST_SESSIONS = 128
@@ -106,9 +107,8 @@ class LiveFeed:
         """Scan the bounds of sessions that may hold new entries, each session once."""
         first = keys.active_session(project_id, cursor.happened_from, "")
         last = cursor.bound or keys.end_of_prefix(keys.ACTIVE_SESSION)
-        if (
-            last < first.item
-        ):  # the rest of the sweep expired since the cursor was given
+        # The rest of the sweep expired since the cursor was given.
+        if last < first.item:
             return
         seen: set[str] = set()
         scan = self._store.scan(
@@ -130,42 +130,38 @@ class LiveFeed:
     ) -> _SessionPage:
         """Read the new entries of a session: one query, and no more where nothing is new."""
         is_resumed = bound.item == cursor.bound and bool(cursor.item)
-        first = (
-            cursor.item if is_resumed else keys.first_event_item(cursor.happened_from)
-        )
-        head = keys.session_head(project_id, keys.active_session_id(bound))
+        first = keys.first_event_item(cursor.happened_from)
+        if is_resumed:
+            first = cursor.item
+        session_id = keys.active_session_id(bound)
+        partition = keys.session_head(project_id, session_id).partition
         last = keys.end_of_prefix(keys.CALL_NOTE)
-        scan = self._store.scan(
-            "sessions", head.partition, first, last, page=MOST_ITEMS
-        )
+        scan = self._store.scan("sessions", partition, first, last, page=MOST_ITEMS)
+        # One row more than wanted tells whether there are more, and where to go on.
         rows = list(islice(scan, MOST_ITEMS + 1))
         next_item = rows[MOST_ITEMS][0].item if len(rows) > MOST_ITEMS else None
-        entries = self._new_entries(head, rows[:MOST_ITEMS], cursor)
+        new: list[tuple[Key, Item]] = []
+        for key, item in rows[:MOST_ITEMS]:
+            if _receipt_time(key, item) >= cursor.received_from:
+                new.append((key, item))
+        entries = self._new_entries(project_id, session_id, new)
         if is_resumed:
             entries = [entry for entry in entries if not _was_answered(entry, cursor)]
         return _SessionPage(entries, next_item)
 
     def _new_entries(
-        self, head: Key, rows: Sequence[tuple[Key, Item]], cursor: Cursor
+        self, project_id: str, session_id: str, rows: Sequence[tuple[Key, Item]]
     ) -> list[_Entry]:
-        new = [
-            (key, item)
-            for key, item in rows
-            if _receipt_time(key, item) >= cursor.received_from
-        ]
-        session = self._read_session(head) if new else None
+        """List the entries of new items; none of a visitor who was erased meanwhile."""
+        if not rows:
+            return []
+        session = find_session(self._store, project_id, session_id)
+        if session is None or session.is_erased:
+            return []
         entries: list[_Entry] = []
-        if session is not None:
-            for key, item in new:
-                entries += self._entries_of(session, key, item)
+        for key, item in rows:
+            entries += self._entries_of(session, key, item)
         return entries
-
-    def _read_session(self, head: Key) -> Session | None:
-        item = self._store.get([head])[0]
-        if item is None:
-            return None
-        session = items.decode_session(head, item)
-        return None if session.is_erased else session
 
     def _entries_of(self, session: Session, key: Key, item: Item) -> Iterator[_Entry]:
         """List the entries of an item: an event, or a note's verdicts and late events."""
@@ -175,21 +171,24 @@ class LiveFeed:
             yield self._event_entry(session, key.item, 0, key, item)
 
     def _note_entries(self, session: Session, key: Key, item: Item) -> Iterator[_Entry]:
+        """List the verdicts of a call, then the events that it stored far back in time.
+
+        The numbers of entries stay the same in every answer, because cursors name them.
+        """
         note = items.decode_note(item)
-        number = 0
-        for verdict in activity.list_verdicts(key, note, session):
+        verdicts = list(activity.list_verdicts(key, note, session))
+        for number, verdict in enumerate(verdicts):
             shown = {**verdict, "customer": _customer_reference(session)}
             yield _Entry(key.item, number, shown, json_size(verdict))
-            number += 1
         late_keys = [
             key._replace(item=f"{keys.first_event_item(time)}{id_}")
             for time, id_ in note.late
         ]
-        stored = self._store.get(late_keys) if late_keys else []
-        for late_key, event in zip(late_keys, stored, strict=True):
+        stored = nodes.read_items(self._store, late_keys)
+        for number, late_key in enumerate(late_keys, len(verdicts)):
+            event = stored.get(late_key)
             if event and not event_store.is_expired(event, self._clock()):
                 yield self._event_entry(session, key.item, number, late_key, event)
-            number += 1
 
     def _event_entry(
         self, session: Session, found_in: str, number: int, key: Key, item: Item
@@ -220,11 +219,9 @@ def _was_answered(entry: _Entry, cursor: Cursor) -> bool:
 
 
 def _receipt_time(key: Key, item: Item) -> int:
-    return (
-        keys.note_time(key)
-        if key.item.startswith(keys.CALL_NOTE)
-        else int(item["received"])
-    )
+    if key.item.startswith(keys.CALL_NOTE):
+        return keys.note_time(key)
+    return int(item["received"])
 
 
 def _received(shown: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ from hardlink.domain.records import (
     Table,
 )
 from hardlink.domain.times import END
-from hardlink.domain.values import Values
+from hardlink.domain.values import values_set_within
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.sessions import find_session, find_sessions
@@ -321,20 +321,10 @@ def _contribution(profile: _Profile, intervals: _Intervals) -> Contribution:
     return Contribution(
         profile.node,
         tuple(intervals),
-        _values_within(profile.record.values, intervals),
+        values_set_within(profile.record.values, intervals),
         profile.identifiers,
         profile.merge_notice if brings_all else None,
     )
-
-
-def _values_within(values: Values, intervals: _Intervals) -> Values:
-    return {
-        name: value for name, value in values.items() if _lies_in(value.time, intervals)
-    }
-
-
-def _lies_in(time: int, intervals: _Intervals) -> bool:
-    return any(start <= time < end for start, end in intervals)
 
 
 def _session_rows(

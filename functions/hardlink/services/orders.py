@@ -42,7 +42,10 @@ from hardlink.storage.store import Absent, Action, ConditionFailed, Put, Rev, St
 CONVERSION = "conversion"
 """The type of an event that is an order, as Hello Retail calls it."""
 
-TRACKED_BY_OTHER_VISITOR = "also tracked by a visitor who is not known to be this customer: it is kept there too"
+TRACKED_BY_OTHER_VISITOR = (
+    "also tracked by a visitor who is not known to be this customer: "
+    "it is kept there too"
+)
 
 
 class Purchase(NamedTuple):

@@ -7,7 +7,7 @@ a cold start the validation.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,8 +33,10 @@ _MOST_SHOWN = 64
 class IdentifierType:
     """One type of identifier of a project.
 
-    `kind`: `hard` (one per customer) or `soft` (many). `spellings`: other names on the wire, in any
-    case. `email`: values are addresses, in their normal form (lower case). `most`: values per customer (soft types).
+    - `kind`: `hard` (one per customer) or `soft` (many).
+    - `spellings`: other names on the wire, in any case.
+    - `email`: values are addresses, in their normal form (lower case).
+    - `most`: values per customer (soft types).
     """
 
     kind: Literal["hard", "soft"]
@@ -96,33 +98,39 @@ class Project:
 
     @cached_property
     def _preference(self) -> Mapping[str, int]:
-        return {name: position for position, name in enumerate(self.identifiers)}
+        return dict(zip(self.identifiers, range(len(self.identifiers)), strict=True))
 
     @cached_property
     def caps(self) -> Mapping[str, int]:
         """Identifiers that one customer may have, for types with a cap."""
-        return {
-            name: type_.most for name, type_ in self.identifiers.items() if type_.most
-        }
+        caps: dict[str, int] = {}
+        for name, type_ in self.identifiers.items():
+            if type_.most:
+                caps[name] = type_.most
+        return caps
+
+    @cached_property
+    def _hard_types(self) -> Sequence[str]:
+        types = self.identifiers.items()
+        return [name for name, type_ in types if type_.kind == "hard"]
 
     @cached_property
     def hard_types(self) -> frozenset[str]:
         """Types of which a customer has one identifier each."""
-        return frozenset(
-            name for name, type_ in self.identifiers.items() if type_.kind == "hard"
-        )
+        return frozenset(self._hard_types)
 
     @property
     def first_hard_type(self) -> str:
         """The first hard type, which other systems call the customer ID."""
-        return next(name for name in self.identifiers if name in self.hard_types)
+        return self._hard_types[0]
 
     @property
     def email_type(self) -> str | None:
         """The type of e-mail addresses, if one is declared."""
-        return next(
-            (name for name, type_ in self.identifiers.items() if type_.email), None
-        )
+        for name, type_ in self.identifiers.items():
+            if type_.email:
+                return name
+        return None
 
     def declares(self, spelling: str) -> bool:
         """Check whether a type is declared, in any spelling."""
@@ -222,13 +230,11 @@ class Source:
     @classmethod
     def from_declaration(cls, declared: Mapping[str, Any]) -> Source:
         """Build a source from its part of a valid file."""
-        redirects = declared.get("redirects", {})
-        fields = {
-            **declared,
-            "origins": tuple(declared.get("origins", ())),
-            "redirects": {id_: Redirect(**found) for id_, found in redirects.items()},
-        }
-        return cls(**fields)
+        redirects: dict[str, Redirect] = {}
+        for id_, redirect in declared.get("redirects", {}).items():
+            redirects[id_] = Redirect(**redirect)
+        origins = tuple(declared.get("origins", ()))
+        return cls(**{**declared, "origins": origins, "redirects": redirects})
 
     @property
     def system_events(self) -> bool:
@@ -260,10 +266,11 @@ class Sources:
 
     @cached_property
     def origins(self) -> tuple[str, ...]:
-        """Every origin that some source allows."""
-        return tuple(
-            sorted({one for source in self.sources.values() for one in source.origins})
-        )
+        """Every origin that some source allows, sorted: the stack's template stays the same."""
+        origins: set[str] = set()
+        for source in self.sources.values():
+            origins.update(source.origins)
+        return tuple(sorted(origins))
 
     @property
     def hard_types(self) -> Mapping[str, frozenset[str]]:
@@ -273,10 +280,11 @@ class Sources:
     @property
     def signing_projects(self) -> tuple[str, ...]:
         """The projects that need signing keys, because one of their sources verifies tokens."""
-        signing = {
-            source.project for source in self.sources.values() if source.signed != "off"
-        }
-        return tuple(name for name in self.projects if name in signing)
+        signing: set[str] = set()
+        for source in self.sources.values():
+            if source.signed != "off":
+                signing.add(source.project)
+        return tuple(sorted(signing, key=list(self.projects).index))
 
     @cached_property
     def redirects(self) -> Mapping[str, tuple[str, Redirect]]:
