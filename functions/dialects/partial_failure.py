@@ -6,6 +6,7 @@ a whole, so a dialect drops the part at fault and tries again. What is dropped i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -26,6 +27,10 @@ class Fault(NamedTuple):
     number: int
     field: str
     message: str
+
+
+_EVENT_WARNING = re.compile(r"events\[(\d+)\]\.([^:]*): (.*)", re.DOTALL)
+"""A warning about one event, as `Service.track` answers it."""
 
 
 class Failure(NamedTuple, Generic[Command]):
@@ -82,3 +87,23 @@ def rejected_events(
         if result["status"] in statuses:
             field = str(result.get("field", "")).partition(".")[2]
             yield Fault(number, field, str(result["reason"]))
+
+
+def split_warnings(
+    numbers: Sequence[int], warnings: Sequence[str]
+) -> tuple[list[Fault], list[str]]:
+    """Split the warnings of `Service.track` into those about single events, and the others.
+
+    `numbers`: places of the events in the call. The events were stored; the faults name what of
+    them was not used, with the fields of an event (`properties.a`).
+    """
+    about_events: list[Fault] = []
+    others: list[str] = []
+    for warning in warnings:
+        match = _EVENT_WARNING.fullmatch(warning)
+        if match is None:
+            others.append(warning)
+        else:
+            number, field, message = match.groups()
+            about_events.append(Fault(numbers[int(number)], field, message))
+    return about_events, others

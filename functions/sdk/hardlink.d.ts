@@ -167,6 +167,8 @@ export interface Cart {
 export interface Conversion extends Omit<Cart, "url"> {
   orderNumber?: Id
   customerId?: Id
+  currency?: string
+  status?: string
   products?: { productNumber?: Id; url?: string; quantity?: number; lineTotal?: number }[]
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from tests.clients import test_exponea, test_segment, test_tracardi, test_xo
 from tests.clients.test_helloretail import collect, newest, seen
 from tests.http.service import KEY, OTHER_KEY, Client, Reply, eventually, fresh
 
@@ -204,3 +206,84 @@ def test_a_large_feed_belongs_into_the_bucket(
     )
     assert (reply.status, reply.error["code"]) == (413, "too_large")
     assert reply.error["message"].endswith("into the stack's bucket under feeds/shop/")
+
+
+Tell = Callable[[Client, str, str, str], Reply]
+"""Tells that a visitor, known as a customer, placed an order: session, customer, number."""
+
+
+def tell_segment(shop: Client, user: str, customer: str, number: str) -> Reply:
+    """A page's `Order Completed`, with a message ID that is new each time."""
+    order = {"order_id": number, "total": 2185.85, "currency": "EUR"}
+    message = {"anonymousId": user, "userId": customer, "messageId": fresh("m")}
+    body = {**message, "event": "Order Completed", "properties": order}
+    return test_segment.send(shop, "track", body)
+
+
+def tell_exponea(shop: Client, user: str, customer: str, number: str) -> Reply:
+    """A page's `purchase`."""
+    order = {
+        "purchase_id": number,
+        "total_price": 2185.85,
+        "purchase_status": "success",
+    }
+    ids = {"cookie": user, "registered": customer}
+    return test_exponea.bulk(
+        shop, test_exponea.event("purchase", ids, properties=order, age=fresh_age())
+    )
+
+
+def fresh_age() -> float:
+    """Seconds since an event, never twice the same."""
+    return int(fresh("")[-4:], 16) / 100_000
+
+
+def tell_xo(shop: Client, user: str, customer: str, number: str) -> Reply:
+    """A page's `purchase`, whose order has one line."""
+    ids, order = {"ecommerceId": customer}, {"orderId": number, "price": 218585}
+    purchase = test_xo.activity(user, ids=ids, action="purchase", metadata=order)
+    return test_xo.send(shop, [purchase])
+
+
+def tell_tracardi(shop: Client, user: str, customer: str, number: str) -> Reply:
+    """A page's `order-completed`."""
+    order = {"id": number, "income": {"value": 2185.85, "currency": "EUR"}}
+    event = {"type": "order-completed", "properties": order}
+    body = {"session": {"id": user}, "ids": {"registered": customer}}
+    return test_tracardi.send(shop, {**body, "events": [event]})
+
+
+def tell_hello_retail(shop: Client, user: str, customer: str, number: str) -> Reply:
+    """A page's `conversion`."""
+    return convert(shop, user, number, customerId=customer)
+
+
+TELL: dict[str, Tell] = {
+    "segment": tell_segment,
+    "exponea": tell_exponea,
+    "attraqt_xo": tell_xo,
+    "tracardi": tell_tracardi,
+    "hello_retail": tell_hello_retail,
+}
+
+
+def orders_of(shop: Client, customer: str) -> list[str]:
+    """The numbers of the orders on a customer's timeline."""
+    events = shop.get("customers", "registered", customer, "events", limit=1000)
+    return [e["order"]["number"] for e in events.json["events"] if "order" in e]
+
+
+@pytest.mark.parametrize("tell", TELL.values(), ids=TELL)
+@pytest.mark.parametrize("first", ["tracked", "told"])
+def test_o1_each_systems_purchase_and_the_feed_are_one_order(
+    shop: Client, tell: Tell, first: str
+) -> None:
+    user, customer, number = fresh("u"), fresh("c"), fresh("o")
+    order = row(number, customerId=customer)
+    if first == "told":
+        feed(shop, order)
+    for _ in range(2):
+        assert tell(shop, user, customer, number).status in (200, 202)
+    eventually(lambda: orders_of(shop, customer), [number])
+    assert statuses(feed(shop, order)) == ["known"]
+    eventually(lambda: orders_of(shop, customer), [number])

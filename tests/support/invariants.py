@@ -230,14 +230,14 @@ def _check_always(world: World) -> Iterator[str]:
 
 
 def _check_orders(world: World) -> Iterator[str]:
-    """An order has one stored event for each visitor who tracked it."""
+    """An order has one stored event for each visitor who tracked it, or for each of its lines."""
     for order in world.orders:
         for kept in order.tracked:
             if (kept.claim.time, kept.event) not in world.events[kept.session]:
                 yield f"order {order.number} misses its event of session {kept.session}"
-        profiles = [kept.profile for kept in order.tracked]
-        if len(profiles) != len(set(profiles)) or not profiles:
-            yield f"order {order.number} is kept under {profiles}"
+        places = [(kept.profile, kept.claim.line) for kept in order.tracked]
+        if len(places) != len(set(places)) or not places:
+            yield f"order {order.number} is kept under {places}"
 
 
 def _check_head(world: World, node: Node, record: Record) -> Iterator[str]:

@@ -12,11 +12,13 @@ from hardlink.domain.graph import Node, profile_node
 from hardlink.domain.order_matching import (
     KNOWN,
     STORE,
+    EventOrder,
     Match,
     Order,
     OrderClaim,
     ShopOrder,
     TrackedOrder,
+    UnusableOrder,
 )
 from hardlink.domain.times import DAY
 from hardlink.storage import items, keys
@@ -111,6 +113,34 @@ def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> 
             CLAIM,
             STORE,
             id="two strangers are two strangers",
+        ),
+        pytest.param(
+            Order("7", 1, (tracked_by(PHONE, CLAIM._replace(line="a")),)),
+            {},
+            CLAIM._replace(line="b"),
+            STORE,
+            id="each line of an order is an event of its own",
+        ),
+        pytest.param(
+            Order("7", 1, (tracked_by(PHONE, CLAIM._replace(line="a")),)),
+            {},
+            CLAIM._replace(line="a"),
+            KNOWN,
+            id="a line that is sent again is known",
+        ),
+        pytest.param(
+            Order("7", 1, (tracked_by(PHONE, CLAIM._replace(line="a")),)),
+            {},
+            CLAIM,
+            KNOWN,
+            id="an order whose lines are there is known",
+        ),
+        pytest.param(
+            Order("7", 1, (tracked_by(PHONE),)),
+            {},
+            CLAIM._replace(line="a"),
+            KNOWN,
+            id="and so is a line of an order that is there",
         ),
         pytest.param(
             Order("7", 1, (FEED,), REPORTED),
@@ -294,7 +324,7 @@ def test_claims_are_comparable() -> None:
         Order(
             "a=b/c",
             3,
-            (FEED, tracked_by(PHONE, OrderClaim("a=b/c", 1))),
+            (FEED, tracked_by(PHONE, OrderClaim("a=b/c", 1, line="crowbar"))),
             ShopOrder((GORDON, MAIL), CLAIM, PHONE),
         ),
         Order("7", 1, (tracked_by(PHONE),), expires=12),
@@ -363,3 +393,154 @@ def test_as_many_as_are_tracked_fit_into_an_item() -> None:
     )
     item = items.encode_order(Order("x" * 250, 1, most))
     assert sum(len(str(value).encode()) for value in item.values()) < 300_000
+
+
+@pytest.mark.parametrize(
+    ("type_", "properties", "order"),
+    [
+        pytest.param(
+            "conversion",
+            {"orderNumber": 7, "total": 19.99, "currency": " EUR ", "status": "paid"},
+            {"number": "7", "total": 19.99, "currency": "EUR", "status": "paid"},
+            id="hello retail",
+        ),
+        pytest.param(
+            "purchase",
+            {
+                "purchase_id": "7",
+                "total_price": 19.99,
+                "purchase_status": "success",
+                "voucher_code": "x",
+            },
+            {"number": "7", "total": 19.99, "status": "success"},
+            id="exponea",
+        ),
+        pytest.param(
+            "transaction",
+            {"transaction_id": "7", "revenue": "19.99", "currency_code": "EUR"},
+            {"number": "7", "total": 19.99, "currency": "EUR"},
+            id="exponea's enhanced ecommerce, with numbers as text",
+        ),
+        pytest.param(
+            "Order Completed",
+            {"order_id": "7", "total": 19.99, "revenue": 15, "currency": "EUR"},
+            {"number": "7", "total": 19.99, "currency": "EUR"},
+            id="segment",
+        ),
+        pytest.param(
+            "Completed Order",
+            {"orderId": "7", "total": 19.99},
+            {"number": "7", "total": 19.99},
+            id="segment, version 1",
+        ),
+        pytest.param(
+            "purchase",
+            {"metadata": {"orderId": "7", "price": 1999, "currency": "EUR"}},
+            {"number": "7", "currency": "EUR"},
+            id="attraqt, whose price is that of one line",
+        ),
+        pytest.param(
+            "order-completed",
+            {
+                "id": "7",
+                "status": "completed",
+                "income": {"value": 2, "currency": "EUR"},
+            },
+            {"number": "7", "total": 2.0, "currency": "EUR", "status": "completed"},
+            id="tracardi",
+        ),
+    ],
+)
+def test_o1_each_systems_purchase_event_names_its_order(
+    type_: str, properties: dict[str, Any], order: dict[str, Any]
+) -> None:
+    found = order_matching.read_event_order(type_, properties, None, "events[0]")
+    assert isinstance(found, EventOrder)
+    assert (found.as_json(), found.faults) == (order, ())
+
+
+@pytest.mark.parametrize(
+    ("type_", "properties"),
+    [
+        pytest.param("view", {"orderNumber": "7"}, id="no purchase"),
+        pytest.param("purchase", {"item": "7", "price": 7.99}, id="without a number"),
+        pytest.param("conversion", {"orderNumber": ""}, id="with a blank one"),
+        pytest.param("purchase", {"metadata": "7"}, id="with something else there"),
+        pytest.param(
+            "purchase",
+            {"purchase_id": "7", "purchase_status": " Refund "},
+            id="a refund is an event of its own",
+        ),
+        pytest.param(
+            "purchase",
+            {"metadata": {"orderId": "7"}, "opposite": True},
+            id="and so is the opposite of a purchase",
+        ),
+        pytest.param("purchase_item", {"purchase_id": "7"}, id="a line beside it"),
+    ],
+)
+def test_o1_what_is_no_order(type_: str, properties: dict[str, Any]) -> None:
+    found = order_matching.read_event_order(type_, properties, None, "events[0]")
+    assert found is None
+
+
+def test_o1_the_events_own_order_comes_first() -> None:
+    found = order_matching.read_event_order(
+        "conversion", {"orderNumber": "8"}, {"number": "7", "email": "G@x.org"}, "e"
+    )
+    claim = order_matching.parse_claim("7", 0, None, "g@x.org")
+    assert found == EventOrder(claim)
+
+
+@pytest.mark.parametrize(
+    ("properties", "given", "fault"),
+    [
+        pytest.param(
+            {"orderNumber": "undefined"},
+            None,
+            "events[0].properties.orderNumber: a placeholder",
+            id="a placeholder",
+        ),
+        pytest.param({}, {"number": 1.5}, "events[0].order.number: must", id="no ID"),
+        pytest.param({}, {"total": 5}, "events[0].order.number: must", id="none"),
+        pytest.param({}, "7", "events[0].order: must be an object", id="no object"),
+    ],
+)
+def test_o1_an_odd_number_costs_the_order_and_not_the_event(
+    properties: dict[str, Any], given: object, fault: str
+) -> None:
+    found = order_matching.read_event_order(
+        "conversion", properties, given, "events[0]"
+    )
+    assert isinstance(found, UnusableOrder)
+    assert found.faults[0].startswith(fault)
+
+
+def test_o1_any_other_odd_part_costs_itself_alone() -> None:
+    given = {
+        "number": "7",
+        "total": "much",
+        "email": "a\nb",
+        "currency": 7,
+        "status": "x" * 65,
+    }
+    found = order_matching.read_event_order("any", {}, given, "events[2]")
+    assert isinstance(found, EventOrder)
+    assert (found.claim, found.details) == (OrderClaim("7", 0), {})
+    assert [fault.partition(":")[0] for fault in found.faults] == [
+        f"events[2].order.{name}" for name in ("total", "email", "currency", "status")
+    ]
+    odd = order_matching.read_event_order("any", {}, {**given, "total": True}, "e")
+    assert odd is not None
+    assert odd.faults[0].startswith("e.order.total: must be a number")
+
+
+def test_o1_the_lines_of_an_order_are_told_apart_by_what_they_are_of() -> None:
+    lines = []
+    for target in ({"product": "a"}, {"product": "b"}, {"product": "a"}):
+        properties = {"metadata": {"orderId": "7"}, "target": target}
+        found = order_matching.read_event_order("purchase", properties, None, "e")
+        assert isinstance(found, EventOrder)
+        lines.append(order_matching.order_event_id(found.claim))
+    assert lines[0] == lines[2] != lines[1]
+    assert order_matching.order_event_id(OrderClaim("7", 0)) == "order=7"

@@ -39,13 +39,12 @@ def answer_call(faults: Sequence[Fault], outcome: Outcome) -> Answer:
     body: dict[str, Any] = {"profiles": {}}
     if outcome.dropped:
         body["message"] = outcome.dropped
+    if outcome.unused:
+        body["warnings"] = [_show_fault(fault) for fault in outcome.unused]
     every = sorted([*faults, *outcome.faults])
     if not every:
         return Answer(body)
-    first = every[0]
-    body |= _error_body(
-        _UNPROCESSABLE, f"activity {first.number}: {first.field}: {first.message}"
-    )
+    body |= _error_body(_UNPROCESSABLE, _show_fault(every[0]))
     body["errors"] = [
         {"activity": fault.number, "field": fault.field, "message": fault.message}
         for fault in every
@@ -59,6 +58,10 @@ def answer_error(error: HardlinkError) -> Answer:
         return Answer(_error_body(error.status, "Unknown tracker key"), error.status)
     status = _UNPROCESSABLE if isinstance(error, Invalid) else error.status
     return Answer(_error_body(status, located_message(error)), status)
+
+
+def _show_fault(fault: Fault) -> str:
+    return f"activity {fault.number}: {fault.field}: {fault.message}"
 
 
 def _error_body(status: int, message: str) -> dict[str, str]:

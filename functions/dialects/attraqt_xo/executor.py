@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,20 +19,26 @@ from dialects.partial_failure import (
     Fault,
     execute_without_faults,
     rejected_events,
+    split_warnings,
 )
 from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Track
 from hardlink.services.service import Service
 
-Results = Sequence[dict[str, Any]]
+Result = dict[str, Any]
+Results = Sequence[Mapping[str, Any]]
 
 
 class Outcome(NamedTuple):
-    """Activities that were not stored as sent, and why all were dropped (an opt-out, a bot)."""
+    """Activities that were not stored as sent, and why all were dropped (an opt-out, a bot).
+
+    `unused`: parts of stored activities that were not used.
+    """
 
     faults: list[Fault]
     dropped: str | None = None
+    unused: Sequence[Fault] = ()
 
 
 class Executor:
@@ -45,30 +51,32 @@ class Executor:
     def execute(self, xo_commands: Sequence[Command]) -> Outcome:
         """Store what can be stored, and report the rest."""
         faults: list[Fault] = []
+        unused: list[Fault] = []
         dropped: str | None = None
         for command in xo_commands:
             outcome = self._execute_command(command)
             faults += outcome.faults
+            unused += outcome.unused
             dropped = dropped or outcome.dropped
-        return Outcome(faults, dropped)
+        return Outcome(faults, dropped, unused)
 
     def _execute_command(self, command: Command) -> Outcome:
-        attempt: Attempt[Command, Results] = execute_without_faults(
+        attempt: Attempt[Command, Result] = execute_without_faults(
             command, self._track, partial(drop_identity, project=self._call.project)
         )
         faults: list[Fault] = []
         for failure in attempt.failures:
             faults += _command_faults(failure)
-        results = attempt.result or ()
+        if attempt.result is None:
+            return Outcome(faults)
+        results = attempt.result["results"]
         faults += _event_faults(command, results)
-        return Outcome(faults, _find_drop_reason(results))
+        unused = list(_unused_parts(command, attempt.result["warnings"]))
+        return Outcome(faults, _find_drop_reason(results), unused)
 
-    def _track(self, command: Command) -> Results:
+    def _track(self, command: Command) -> Result:
         call = call_at(self._call, command.numbers[0])
-        results: Results = self._service.track(
-            call, commands.read(Track, command.body)
-        )["results"]
-        return results
+        return self._service.track(call, commands.read(Track, command.body))
 
 
 def _command_faults(failure: Failure[Command]) -> Iterator[Fault]:
@@ -78,9 +86,14 @@ def _command_faults(failure: Failure[Command]) -> Iterator[Fault]:
 
 
 def _event_faults(command: Command, results: Results) -> Iterator[Fault]:
-    if results:
-        for fault in rejected_events(command.numbers, results):
-            yield fault._replace(field=event_wire_field(fault.field))
+    for fault in rejected_events(command.numbers, results):
+        yield fault._replace(field=event_wire_field(fault.field))
+
+
+def _unused_parts(command: Command, warnings: Sequence[str]) -> Iterator[Fault]:
+    about_events, _ = split_warnings(command.numbers, warnings)
+    for fault in about_events:
+        yield fault._replace(field=event_wire_field(fault.field))
 
 
 def _find_drop_reason(results: Results) -> str | None:

@@ -16,7 +16,12 @@ from dialects.exponea.commands import (
 )
 from dialects.exponea.requests import RawCommand, RawCommands
 from dialects.exponea.system_commands import BulkCommand
-from dialects.partial_failure import REFUSALS, Attempt, execute_without_faults
+from dialects.partial_failure import (
+    REFUSALS,
+    Attempt,
+    execute_without_faults,
+    split_warnings,
+)
 from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Track, Update
@@ -119,13 +124,19 @@ class Executor:
         track = commands.read(Track, build_track(group))
         track.jitter = group[0].jitter
         result = self._service.track(call, track)
-        warnings = tuple(
-            warning for warning in result["warnings"] if warning not in NOT_KEPT
-        )
+        numbers = [command.number for command in group]
+        about_events, about_all = split_warnings(numbers, result["warnings"])
+        warnings = [warning for warning in about_all if warning not in NOT_KEPT]
         verdicts: Verdicts = []
         for command, event in zip(group, result["results"], strict=True):
             if event["status"] in ("stored", "duplicate"):
-                verdicts.append(Verdict(messages=(*command.warnings, *warnings)))
+                own = [
+                    f"{fault.field}: {fault.message}"
+                    for fault in about_events
+                    if fault.number == command.number
+                ]
+                messages = (*command.warnings, *own, *warnings)
+                verdicts.append(Verdict(messages=messages))
             else:
                 verdicts.append(Verdict(stored=False, messages=(_event_reason(event),)))
         return verdicts

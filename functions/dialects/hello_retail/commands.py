@@ -14,6 +14,9 @@ from hardlink.domain.errors import HardlinkError, Invalid, TooManyIdentifiers
 from hardlink.domain.sources.registry import Project
 
 _CART = ("total", "url", "productNumbers", "urls")
+_FIELDS = {"session.id": "trackingUserId", "order.number": "orderNumber"}
+"""Fields of the command and of its event that Hello Retail calls otherwise."""
+_ORDER_DETAILS = ("total", "email", "currency", "status")
 
 
 class Command(NamedTuple):
@@ -65,17 +68,10 @@ def drop_identifier(command: Command, error: HardlinkError) -> Command | None:
     return command._replace(body={**body, **changed})
 
 
-def drop_order(command: Command) -> Command:
-    """The command whose conversion refers to no order."""
-    # The order number stays among the properties: it was sent, it only identifies no order.
-    events = [{**event, "order": None} for event in command.body["events"]]
-    return command._replace(body={**command.body, "events": events})
-
-
 def wire_field(field: str | None, project: Project) -> str | None:
     """A field of the command in Hello Retail's spelling."""
-    if field == "session.id":
-        return "trackingUserId"
+    if field in _FIELDS:
+        return _FIELDS[field]
     for name, type_ in _identifier_types(project).items():
         if field == f"ids.{type_}":
             return name
@@ -94,8 +90,9 @@ def _order_reference(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The order of a conversion: it counts once, however often it is sent or fed."""
     if "orderNumber" not in fields:
         return {}
+    # Not left to the properties, which are without the address that identifies a customer.
     order = {"number": fields["orderNumber"]}
-    for name in ("total", "email"):
+    for name in _ORDER_DETAILS:
         if name in fields:
             order[name] = fields[name]
     return {"order": order}

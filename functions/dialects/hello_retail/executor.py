@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 from dialects.hello_retail.commands import (
     Command,
     drop_identifier,
-    drop_order,
     wire_field,
 )
-from dialects.partial_failure import Attempt, execute_without_faults
+from dialects.partial_failure import Attempt, execute_without_faults, split_warnings
 from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Track
@@ -38,18 +37,14 @@ class Executor:
 
     def execute(self, command: Command) -> Outcome:
         """Store what can be stored. Raises `Invalid` or `Refused` if nothing can."""
-        result, stored = self._track(command)
-        order_fault = _find_order_fault(result)
-        # The activity counts even if it is of no order.
-        if order_fault:
-            self._warnings.append(order_fault)
-            result, _ = self._track(drop_order(stored))
+        result = self._track(command)
         _raise_if_rejected(result)
-        return Outcome(result, [*self._warnings, *result["warnings"]])
+        warnings = _use_wire_fields(result["warnings"], command)
+        return Outcome(result, [*self._warnings, *warnings])
 
-    def _track(self, command: Command) -> tuple[Result, Command]:
-        """The result, and the part of the command that it is about."""
-        attempt: Attempt[Command, tuple[Result, Command]] = execute_without_faults(
+    def _track(self, command: Command) -> Result:
+        """Store the parts of a command that are not refused. Raises the last refusal."""
+        attempt: Attempt[Command, Result] = execute_without_faults(
             command, self._track_whole, drop_identifier
         )
         for failure in attempt.failures:
@@ -61,23 +56,22 @@ class Executor:
         ]
         return attempt.result
 
-    def _track_whole(self, command: Command) -> tuple[Result, Command]:
-        result = self._service.track(self._call, commands.read(Track, command.body))
-        return result, command
+    def _track_whole(self, command: Command) -> Result:
+        return self._service.track(self._call, commands.read(Track, command.body))
 
 
 def _use_wire_field(error: HardlinkError, command: Command) -> None:
     error.field = wire_field(error.field, command.project)
 
 
-def _find_order_fault(result: Result) -> str | None:
-    """Message about an order number, total or address that cannot be one."""
-    for event in result["results"]:
-        _, is_order, name = str(event.get("field", "")).partition(".order.")
-        if is_order:
-            field = "orderNumber" if name == "number" else name
-            return f"{field}: {event['reason']}"
-    return None
+def _use_wire_fields(warnings: Sequence[str], command: Command) -> list[str]:
+    """The warnings of a result, with the fields of its one event in Hello Retail's spelling."""
+    about_event, others = split_warnings([0], warnings)
+    shown: list[str] = []
+    for fault in about_event:
+        field = wire_field(fault.field, command.project) or ""
+        shown.append(f"{field.removeprefix('order.')}: {fault.message}")
+    return [*shown, *others]
 
 
 def _raise_if_rejected(result: Result) -> None:

@@ -13,6 +13,7 @@ from pydantic_core.core_schema import TypedDictField
 
 from hardlink.domain.errors import Invalid, NotFound
 from hardlink.domain.schema import (
+    ANY,
     IDENTIFIER,
     TEXT,
     object_validator,
@@ -97,6 +98,9 @@ _BODIES: Mapping[str, SchemaValidator] = {
             **_PRODUCTS,
             "orderNumber": optional(IDENTIFIER),
             "customerId": optional(IDENTIFIER),
+            # Checked with the order: an odd one costs neither the conversion nor its order.
+            "currency": optional(ANY),
+            "status": optional(ANY),
             "products": optional(core_schema.list_schema(_PRODUCT_LINE)),
         }
     ),

@@ -8,7 +8,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from dialects.call_order import call_at
-from dialects.partial_failure import REFUSALS, Attempt, Fault, execute_without_faults
+from dialects.partial_failure import (
+    REFUSALS,
+    Attempt,
+    Fault,
+    execute_without_faults,
+    split_warnings,
+)
 from dialects.segment.commands import (
     Chain,
     CommandGroup,
@@ -16,6 +22,7 @@ from dialects.segment.commands import (
     command_faults,
     drop_fault,
     event_faults,
+    wire_field,
 )
 from hardlink.domain import commands
 from hardlink.domain.call import Call
@@ -95,9 +102,11 @@ class Executor:
             outcome.faults.extend(command_faults(failure))
         if attempt.result is None:
             return
+        warnings = attempt.result["warnings"]
         if group.command is Track:
             outcome.faults.extend(event_faults(group, attempt.result["results"]))
-        outcome.warnings.extend(attempt.result["warnings"])
+            warnings = _use_wire_fields(group, warnings)
+        outcome.warnings.extend(warnings)
 
     def _execute_command(self, call: Call, group: CommandGroup) -> Result:
         if group.command is Track:
@@ -108,3 +117,13 @@ class Executor:
         if group.renames:
             return self._service.alias(call, command)
         return self._service.identify(call, command)
+
+
+def _use_wire_fields(group: CommandGroup, warnings: Sequence[str]) -> list[str]:
+    """The warnings of a result, with the messages' places and fields as the client knows them."""
+    about_events, others = split_warnings(group.numbers, warnings)
+    shown: list[str] = []
+    for fault in about_events:
+        field = wire_field(group, fault.field)
+        shown.append(f"message {fault.number}: {field}: {fault.message}")
+    return [*shown, *others]

@@ -127,7 +127,6 @@ def _validate_event(event: object, number: int) -> tuple[Event, bool]:
     parsed = commands.parse_event(event, number)
     time = commands.parse_event_time(parsed, number)
     commands.parse_event_id(parsed, number)
-    commands.parse_event_order(parsed, number)
     return parsed, time is not None
 
 

@@ -18,7 +18,7 @@ from hardlink.domain import order_matching, synthetic_ids, times, values
 from hardlink.domain.errors import Invalid, TooLarge
 from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_id, parse_session_id
-from hardlink.domain.order_matching import OrderClaim
+from hardlink.domain.order_matching import EventOrder, UnusableOrder
 from hardlink.domain.schema import (
     ANY,
     OBJECT,
@@ -60,8 +60,8 @@ class Options(NamedTuple):
 class Event(NamedTuple):
     """One event of a tracker payload (seed 002). `time`: when it happened, on the device's clock.
 
-    `order`: the order that it is (`number`, `total?`, `email?`): it is stored once, however often
-    it is sent.
+    `order`: the order that it is (`number`, `total?`, `email?`, `currency?`, `status?`): it is stored
+    once, however often it is sent. Its parts are parsed by `order_matching`.
     """
 
     type: str
@@ -71,7 +71,7 @@ class Event(NamedTuple):
     context: Properties
     options: Options
     tags: Sequence[str]
-    order: Mapping[str, Any] | None = None
+    order: Any = None
 
     @property
     def happened(self) -> object:
@@ -299,16 +299,10 @@ def parse_event_time(found: Event, number: int) -> int | None:
     return times.parse_time(found.happened, f"events[{number}].time")
 
 
-def parse_event_order(found: Event, number: int) -> OrderClaim | None:
-    """The order that an event is, if it is one. Raises `Invalid`."""
-    if found.order is None:
-        return None
-    return order_matching.parse_claim(
-        found.order["number"],
-        0,  # its time is the event's, which is not known yet
-        found.order.get("total"),
-        found.order.get("email"),
-        f"events[{number}].order.number",
+def read_event_order(found: Event, number: int) -> EventOrder | UnusableOrder | None:
+    """Read the order that an event stands for, if it stands for one."""
+    return order_matching.read_event_order(
+        found.type, found.properties, found.order, f"events[{number}]"
     )
 
 
@@ -413,13 +407,6 @@ _KEEP_FIELDS = {
     "renew": option(default=False),
     "forget": option(default=False),
 }
-_ORDER = core.typed_dict_schema(
-    {
-        "number": required(ANY),
-        "total": defaulted(core.float_schema(allow_inf_nan=False), _none),
-        "email": defaulted(TEXT, _none),
-    }
-)
 _EVENT = object_validator(
     {
         "type": required(core.no_info_before_validator_function(_stripped, TEXT)),
@@ -429,7 +416,7 @@ _EVENT = object_validator(
         "context": _PROPERTIES,
         "options": _OPTIONS,
         "tags": defaulted(core.list_schema(TEXT), list),
-        "order": defaulted(_ORDER, _none),
+        "order": _ANYTHING,
     }
 )
 _COMMANDS: dict[type[WriteCommand], SchemaValidator] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -9,7 +10,7 @@ from hardlink.domain import clock_skew, commands, values
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Event, Track
 from hardlink.domain.errors import Invalid, TooLarge
-from hardlink.domain.order_matching import OrderClaim
+from hardlink.domain.order_matching import EventOrder, OrderClaim
 from hardlink.domain.records import Session
 from hardlink.services.answers import ERASED
 from hardlink.services.statements import server_time
@@ -48,7 +49,7 @@ class ParsedEvent(NamedTuple):
     event: Event
     id: str | None
     device_time: int | None
-    order: OrderClaim | None = None
+    order: EventOrder | None = None
 
     def time(self, call: Call, session: Session) -> int:
         """Return the server time, in the payload's order where the device names none."""
@@ -59,11 +60,15 @@ class ParsedEvent(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The events of a payload that are still to be stored, and the verdicts of all."""
+    """The events of a payload that are still to be stored, and the verdicts of all.
+
+    `warnings`: parts of events that were not used, each as `events[n].field: why`.
+    """
 
     verdicts: tuple[Verdict, ...]
     events: tuple[ParsedEvent, ...] = ()
     is_erased: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def device_times(self) -> Sequence[int | None]:
@@ -105,7 +110,10 @@ class Batch(NamedTuple):
         """Count orders once, without the total and the address that would prove who placed them."""
         unverified: list[ParsedEvent] = []
         for parsed in self.events:
-            order = parsed.order and parsed.order._replace(total=None, email=None)
+            order = parsed.order
+            if order:
+                claim = order.claim._replace(total=None, email=None)
+                order = order._replace(claim=claim)
             unverified.append(parsed._replace(order=order))
         return self._replace(events=tuple(unverified))
 
@@ -125,14 +133,16 @@ def parse_batch(command: Track) -> Batch:
     _check_shared(command)
     verdicts: list[Verdict] = []
     events: list[ParsedEvent] = []
+    warnings: list[str] = []
+    lines: Counter[OrderClaim] = Counter()
     for number, body in enumerate(command.events):
-        parsed = _parse_event(command, number, body)
+        parsed = _parse_event(command, number, body, warnings)
         if isinstance(parsed, Verdict):
             verdicts.append(parsed)
         else:
             verdicts.append(Verdict(parsed.id, "stored"))
-            events.append(parsed)
-    return Batch(tuple(verdicts), tuple(events))
+            events.append(_number_line(parsed, lines))
+    return Batch(tuple(verdicts), tuple(events), warnings=tuple(warnings))
 
 
 def opens_session(command: Track, batch: Batch) -> bool:
@@ -157,12 +167,14 @@ def given_type(body: object) -> str | None:
     return _given_text(body, "type")
 
 
-def _parse_event(command: Track, number: int, body: object) -> ParsedEvent | Verdict:
+def _parse_event(
+    command: Track, number: int, body: object, warnings: list[str]
+) -> ParsedEvent | Verdict:
+    """Parse an event; `warnings` gets a message for each part of it that is not used."""
     id_ = None
     try:
         event = commands.parse_event(body, number)
         id_ = commands.parse_event_id(event, number)
-        order = commands.parse_event_order(event, number)
         device_time = commands.parse_event_time(event, number)
     except Invalid as error:
         shown_id = id_ or _given_text(body, "id")
@@ -170,7 +182,24 @@ def _parse_event(command: Track, number: int, body: object) -> ParsedEvent | Ver
         return Verdict(shown_id, "rejected", error.message, error.field)
     if not (command.options.saves and event.options.saves):
         return Verdict(id_, "dropped", "not saved: the options say so")
-    return ParsedEvent(number, event, id_, device_time, order)
+    order = commands.read_event_order(event, number)
+    if order is not None:
+        warnings += order.faults
+    event_order = order if isinstance(order, EventOrder) else None
+    return ParsedEvent(number, event, id_, device_time, event_order)
+
+
+def _number_line(parsed: ParsedEvent, lines: Counter[OrderClaim]) -> ParsedEvent:
+    """Number the copies of one line of an order in a call: a page that is loaded anew repeats them."""
+    order = parsed.order
+    if order is None or order.claim.line is None:
+        return parsed
+    lines[order.claim] += 1
+    copy = lines[order.claim]
+    if copy == 1:
+        return parsed
+    claim = order.claim._replace(line=f"{order.claim.line}-{copy}")
+    return parsed._replace(order=order._replace(claim=claim))
 
 
 def _check_shared(command: Track) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from hardlink.domain.erasure.states import receipt_state
-from hardlink.domain.graph import PROFILE, Node, profile_node
+from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.order_matching import Order, ShopOrder
 from hardlink.domain.records import Item, Key, Session
 from hardlink.domain.times import MINUTE
@@ -202,7 +202,7 @@ class ErasureSweep:
         for key, _ in self._store.scan(
             "sessions", partition, kind, keys.end_of_prefix(kind)
         ):
-            visitor = profile_node(key.item.removeprefix(kind))
+            visitor = keys.order_visitor_profile(key)
             if not nodes.read_record(self._store, project_id, visitor).exists:
                 self._store.write([Delete(key)])
 

@@ -110,9 +110,12 @@ class EventWriter:
             body["tags"] = event.tags
         if parsed.device_time is not None:
             body["sent_time"] = event.happened
+        number, derived_id = None, None
+        if parsed.order:
+            number = parsed.order.claim.number
+            derived_id = order_event_id(parsed.order.claim)
+            body["order"] = parsed.order.as_json()
         time = parsed.time(call, session)
-        number = parsed.order.number if parsed.order else None
-        derived_id = order_event_id(number) if number is not None else None
         return StoredEvent(
             id=parsed.id or derived_id or self._new_id(),
             type=event.type,
@@ -164,7 +167,7 @@ class EventWriter:
         ]
         for one in judged.events:
             order = one.parsed.order
-            if order and not self._orders.track(call, session, order, one.stored):
+            if order and not self._orders.track(call, session, order.claim, one.stored):
                 duplicates.append(one)
         return judged.with_duplicates(duplicates)
 

@@ -49,11 +49,16 @@ TRACKED_BY_OTHER_VISITOR = (
 
 
 class Purchase(NamedTuple):
-    """An order as the shop reports it. `ids`: the customer's; `properties`: of its event."""
+    """An order as the shop reports it.
+
+    `ids`: the customer's; `properties`: of its event; `details`: `currency` and `status`, where the
+    shop reports them.
+    """
 
     claim: OrderClaim
     ids: tuple[Node, ...]
     properties: Mapping[str, Any] = NOTHING
+    details: Mapping[str, str] = NOTHING
 
 
 class Outcome(NamedTuple):
@@ -319,7 +324,8 @@ class Orders:
         row: Item = {"time": event.time}
         if event.expires is not None:
             row[keys.EXPIRES] = event.expires
-        key = keys.order_visitor(call.project_id, order.number, mine.profile)
+        line = mine.claim.line
+        key = keys.order_visitor(call.project_id, order.number, mine.profile, line)
         put = event_store.put_event(self._store, call.project_id, mine.session, event)
         try:
             self._store.write([Put(key, row, Absent()), put])
@@ -387,12 +393,16 @@ def _purchase_claim(
 def _purchase_event(call: Call, purchase: Purchase) -> StoredEvent:
     properties = ip_addresses.strip_ip_addresses(purchase.properties)
     return StoredEvent(
-        id=order_event_id(purchase.claim.number),
+        id=order_event_id(purchase.claim),
         type=CONVERSION,
         time=purchase.claim.time,
         received=call.now,
         source=call.name,
-        body={"properties": properties, "context": {}},
+        body={
+            "properties": properties,
+            "context": {},
+            "order": order_matching.describe_order(purchase.claim, purchase.details),
+        },
         order=purchase.claim.number,
     )
 

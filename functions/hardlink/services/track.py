@@ -215,7 +215,7 @@ def _make_visit(
 
 def _drop_denied(outcome: VisitOutcome[Batch]) -> tuple[Batch, list[str]]:
     """Drop the events of a visitor who opted out; return the batch and the warnings so far."""
-    warnings = list(outcome.warnings)
+    warnings = [*outcome.said.warnings, *outcome.warnings]
     if outcome.status != "denied":
         return outcome.said, warnings
     return outcome.said.drop(OPTED_OUT), [*warnings, OPTED_OUT]

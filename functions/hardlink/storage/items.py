@@ -278,20 +278,22 @@ def decode_order(key: Key, item: Item | None) -> Order:
 
 def _tracked_json(tracked: TrackedOrder) -> list[Any]:
     claim = tracked.claim
-    row = [tracked.profile.value, tracked.session, tracked.event]
     return [
-        *row,
+        tracked.profile.value,
+        tracked.session,
+        tracked.event,
         claim.time,
         claim.total,
         claim.email,
-        *([] if tracked.sent_by_client else [False]),
+        claim.line,
+        tracked.sent_by_client,
     ]
 
 
 def _tracked_order(number: str, row: Sequence[Any]) -> TrackedOrder:
-    profile, session, event, time, total, email, *sent_by_client = row
-    claim = OrderClaim(number, time, total, email)
-    return TrackedOrder(profile_node(profile), session, event, claim, *sent_by_client)
+    profile, session, event, time, total, email, line, sent_by_client = row
+    claim = OrderClaim(number, time, total, email, line)
+    return TrackedOrder(profile_node(profile), session, event, claim, sent_by_client)
 
 
 def _shop_order_json(order: ShopOrder) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from hardlink.domain import synthetic_ids
-from hardlink.domain.graph import PROFILE, Node
+from hardlink.domain.graph import PROFILE, Node, profile_node
 from hardlink.domain.records import Key, Table
 from hardlink.domain.values import Name
 
@@ -184,9 +184,20 @@ def order_head(project: str, number: str) -> Key:
     return _session_item(project, synthetic_ids.order_partition(number), "o")
 
 
-def order_visitor(project: str, number: str, profile: Node) -> Key:
-    """The key of a profile that tracked an order whose item has no room for more."""
-    return order_head(project, number)._replace(item=f"{ORDER_VISITOR}{profile.value}")
+def order_visitor(
+    project: str, number: str, profile: Node, line: str | None = None
+) -> Key:
+    """The key of a profile that tracked an order whose item has no room for more.
+
+    `line`: of the order, where its client tracks each line.
+    """
+    item = f"{ORDER_VISITOR}{line or ''}/{profile.value}"
+    return order_head(project, number)._replace(item=item)
+
+
+def order_visitor_profile(key: Key) -> Node:
+    """Read the profile from the key of one that tracked an order."""
+    return profile_node(key.item.split("/", 2)[2])
 
 
 def active_session(project: str, latest: int, session_id: str) -> Key:

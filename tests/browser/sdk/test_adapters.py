@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra import topology
 from tests.browser.sdk.shop import Shop, call, open_page, session, start_script
+from tests.http.service import KEY as SERVER_KEY
 from tests.http.service import fresh
 
 if TYPE_CHECKING:
@@ -497,6 +499,28 @@ def test_hello_retail_conversion_identifies_the_customer(
     shop.client.settles("registered", customer, "pageview", "conversion")
     assert shop.events("registered", customer)[1]["properties"] == order
     assert shop.customer("registered", customer)["identifiers"]["email"] == [email]
+
+
+def test_o1_hello_retail_conversion_counts_once_with_the_order_feed(
+    shop: Shop, page: Page
+) -> None:
+    customer, email, number = fresh("c"), f"{fresh()}@example.com", fresh("o")
+    conversion = {"orderNumber": number, "total": 20, "email": email, "currency": "EUR"}
+    track = f"hardlink.helloretail.trackConversion({json.dumps(conversion)})"
+    assert run(page, track)["status"] == "stored"
+    assert run(page, track)["status"] == "duplicate"
+    order = {
+        "orderNumber": number,
+        "date": datetime.now(UTC).isoformat(),
+        "email": email,
+        "customerId": customer,
+    }
+    reply = shop.client.post("/orders", [order], authorization=f"Bearer {SERVER_KEY}")
+    # by the address, which identified the visitor: the feed names no total
+    assert reply.json["results"][0]["status"] == "known"
+    shop.client.settles("registered", customer, "conversion")
+    (event,) = shop.events("registered", customer)
+    assert event["order"] == {"number": number, "total": 20, "currency": "EUR"}
 
 
 def test_hello_retail_email_alone_does_not_switch_to_its_customer(

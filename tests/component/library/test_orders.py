@@ -392,9 +392,11 @@ def test_sent_again_it_counts_once_however_many_forged_it(store_world: World) ->
 def test_each_that_has_no_room_leaves_one_mark(store_world: World) -> None:
     for number in range(51):
         convert(store_world, f"m{number}", total=1)
-    marks = [key for key in store_world.dumped() if key.item.startswith("p/made-")]
+    partition = keys.order_head(SPACE, "7").partition
     rows = [
-        key for key in marks if key.partition == keys.order_head(SPACE, "7").partition
+        key
+        for key in store_world.dumped()
+        if key.partition == partition and key.item.startswith(keys.ORDER_VISITOR)
     ]
     assert len(rows) == 1
 
@@ -409,3 +411,113 @@ def test_an_address_that_changed_hands_takes_no_order_along(world: World) -> Non
         assert world.order("7", ids=ids, time=when).status == "known"
     assert unchanged(world) == before
     assert types(world) == ["conversion"]
+
+
+PURCHASES: dict[str, dict[str, Any]] = {
+    "hello retail": {
+        "type": "conversion",
+        "properties": {"orderNumber": "7", "total": TOTAL},
+    },
+    "exponea": {
+        "type": "purchase",
+        "properties": {
+            "purchase_id": "7",
+            "total_price": TOTAL,
+            "purchase_status": "success",
+        },
+    },
+    "exponea's enhanced ecommerce": {
+        "type": "transaction",
+        "properties": {"transaction_id": "7", "revenue": str(TOTAL)},
+    },
+    "segment": {
+        "type": "Order Completed",
+        "properties": {"order_id": "7", "total": TOTAL},
+    },
+    "tracardi": {
+        "type": "order-completed",
+        "properties": {"id": "7", "income": {"value": TOTAL}},
+    },
+    "native": {"type": "bought", "order": {"number": "7", "total": TOTAL}},
+}
+
+
+def purchases_of(world: World) -> list[str]:
+    """The events of the customer's timeline that stand for orders."""
+    world.settle()
+    return [
+        event["order"]["number"] for event in world.events("gordon") if "order" in event
+    ]
+
+
+@pytest.mark.parametrize("event", PURCHASES.values(), ids=PURCHASES)
+@pytest.mark.parametrize("first", ["tracked", "reported"])
+def test_o1_one_order_counts_once_whoever_tells_it_first(
+    world: World, event: dict[str, Any], first: str
+) -> None:
+    """The page tells it, is loaded anew, and the feed tells it; or the feed comes first."""
+
+    def track() -> None:
+        world.track("phone", {**event, "id": f"sent-{world.clock()}"})
+
+    if first == "tracked":
+        track()
+        track()
+    assert world.order("7", ids=IDS, total=TOTAL).status != "known"
+    track()
+    track()
+    assert purchases_of(world) == ["7"]
+    assert world.order("7", ids=IDS, total=TOTAL).status == "known"
+    assert purchases_of(world) == ["7"]
+
+
+@pytest.mark.parametrize("event", PURCHASES.values(), ids=PURCHASES)
+def test_o1_a_backend_and_the_feed_tell_of_one_order(
+    world: World, event: dict[str, Any]
+) -> None:
+    for _ in range(2):
+        world.track(None, event, ids={"registered": "gordon"}, server_side=True)
+    assert world.order("7", ids=IDS, total=TOTAL).status == "known"
+    assert purchases_of(world) == ["7"]
+
+
+def test_o1_a_client_that_tracks_each_line_keeps_them_all_and_counts_no_other(
+    world: World,
+) -> None:
+    lines = [
+        {
+            "type": "purchase",
+            "properties": {"target": {"product": name}, "metadata": {"orderId": "7"}},
+        }
+        for name in ("crowbar", "suit", "crowbar")
+    ]
+    ids = {"registered": "gordon"}
+    verdicts = [
+        world.track("phone", line, ids=ids)["results"][0]["status"] for line in lines
+    ]
+    assert verdicts == ["stored", "stored", "duplicate"]
+    assert world.order("7", ids=IDS, total=TOTAL).status == "known"
+    world.settle()
+    products = [e["properties"]["target"]["product"] for e in world.events("gordon")]
+    assert products == ["suit", "crowbar"]
+
+
+def test_o1_a_refund_is_no_order_and_is_kept(world: World) -> None:
+    convert(world, "phone")
+    refund = {"purchase_id": "7", "purchase_status": "refund"}
+    answer = world.track("phone", {"type": "purchase", "properties": refund})
+    assert answer["results"][0]["status"] == "stored"
+    assert [e["type"] for e in world.session_events("phone")] == [
+        "purchase",
+        "conversion",
+    ]
+
+
+def test_o1_an_event_whose_order_has_no_number_is_stored_and_warned_of(
+    world: World,
+) -> None:
+    answer = world.track("phone", {"type": "bought", "order": {"number": "undefined"}})
+    assert answer["results"][0]["status"] == "stored"
+    assert "events[0].order.number: a placeholder" in answer["warnings"][0]
+    (event,) = world.session_events("phone")
+    assert "order" not in event

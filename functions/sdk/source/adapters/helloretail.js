@@ -16,8 +16,11 @@ const createHelloRetailApi = ({ visitor, enqueue, withCallbacks, normalizeIds })
   const track = (type, { customerId, email, ...properties }, body, onSuccess) =>
     withCallbacks(() => {
       const ids = { ...normalizeIds(customerId), ...(email && { email }) }
+      const { orderNumber: number, total, currency, status } = properties
+      // the address is an identifier, so the order has to name it beside its number
+      const order = number && { order: { number, total, email, currency, status } }
       // an e-mail address without a customer ID must not switch from the customer who is logged in to its owner
-      return enqueue("/track", { ids, only_current_customer: !customerId, ...body }, { type, properties })
+      return enqueue("/track", { ids, only_current_customer: !customerId, ...body }, { type, properties, ...order })
     }, onSuccess)
 
   return {
