@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from hardlink.domain.values import as_object
 from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
 from hardlink.web import api_keys, caller
@@ -63,13 +64,11 @@ def _verdicts(project_id: str, request: Request) -> dict[str, Any]:
 
 def _unlink(project_id: str, request: Request) -> dict[str, Any]:
     """Undo the newest link, or the one that `evidence` in the body names."""
-    body = request.json if request.has_body else None
-    evidence = body.get("evidence") if isinstance(body, dict) else None
-    administration.undo_link(
-        project_id,
-        read_session_name(request),
-        None if evidence is None else str(evidence),
-    )
+    body = as_object(request.json) if request.has_body else {}
+    evidence = body.get("evidence")
+    if evidence is not None:
+        evidence = str(evidence)
+    administration.undo_link(project_id, read_session_name(request), evidence)
     return _session(project_id, request)
 
 

@@ -34,9 +34,7 @@ def write_event(key: Key, session: Session, event: StoredEvent) -> dict[str, Any
         "kind": "event",
         "project": split_partition(key.partition)[0],
         "key": f"{key.partition}/{event.time}/{event.id}",
-        "customer": {"type": customer.type, "value": customer.value}
-        if customer
-        else None,
+        "customer": customer._asdict() if customer else None,
         **event.as_json(session.id, session.profile.value),
     }
 

@@ -26,13 +26,16 @@ _FORWARDED = (keys.EVENT, keys.LINK_ENTRY)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Forward the records of a stream; those that Firehose refused are delivered again."""
+    """Forward the records of a stream, and name those that Firehose refused.
+
+    Lambda delivers these again, so that a line may come twice, but none is lost.
+    """
     numbers = _sequence_numbers(event["Records"])
-    lines = list(_write_lines(tables(), list(numbers)))
-    refused = firehose(os.environ["HARDLINK_FORWARD_STREAM"]).put(
-        [line for _, line in lines]
-    )
-    failed = [numbers[lines[place][0]] for place in sorted(refused)]
+    lines = dict(_write_lines(tables(), list(numbers)))
+    stream = firehose(os.environ["HARDLINK_FORWARD_STREAM"])
+    refused = stream.put(list(lines.values()))
+    line_keys = list(lines)
+    failed = [numbers[line_keys[place]] for place in sorted(refused)]
     metrics.count("forwarded", len(lines) - len(failed))
     metrics.count("forward_failures", len(failed))
     if failed:
@@ -42,18 +45,21 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _sequence_numbers(records: Sequence[Mapping[str, Any]]) -> dict[Key, str]:
-    """Read where to look, and the number of the first record that says so."""
+    """Read the keys of events and links, each with the number of the first record that names it."""
     numbers: dict[Key, str] = {}
     for record in records:
         key = _parse_key(record["dynamodb"]["Keys"])
+        # An expired or erased item has left the table: there is nothing to forward.
         if record["eventName"] != "REMOVE" and key.item.startswith(_FORWARDED):
             numbers.setdefault(key, record["dynamodb"]["SequenceNumber"])
     return numbers
 
 
 def _parse_key(item_keys: Mapping[str, Mapping[str, str]]) -> Key:
-    table = next(table for table, name in PARTITION.items() if name in item_keys)
-    return Key(table, item_keys[PARTITION[table]]["S"], item_keys[SORT]["S"])
+    for table, name in PARTITION.items():
+        if name in item_keys:
+            return Key(table, item_keys[name]["S"], item_keys[SORT]["S"])
+    raise ValueError(f"no table of this service has the keys {sorted(item_keys)}")
 
 
 def _write_lines(store: Store, item_keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
@@ -61,17 +67,25 @@ def _write_lines(store: Store, item_keys: Sequence[Key]) -> Iterator[tuple[Key, 
     heads = [_session_head(key) for key in item_keys if key.table == "sessions"]
     found = nodes.read_items(store, list(dict.fromkeys([*item_keys, *heads])))
     for key in item_keys:
-        item = found.get(key)
-        if item is None:
-            continue
-        if key.table == "customers":
-            document = documents.write_link(key, items.decode_entry(key, item))
+        document = _write_document(store, key, found)
+        if document is not None:
             yield key, documents.write_line(document)
-            continue
-        session = _find_session(found, key)
-        if session:
-            event = event_store.read_event(store, key, item)
-            yield key, documents.write_line(documents.write_event(key, session, event))
+
+
+def _write_document(
+    store: Store, key: Key, found: Mapping[Key, Item]
+) -> dict[str, Any] | None:
+    """Write an event or a link as it is stored now; `None` where it was deleted or erased."""
+    item = found.get(key)
+    if item is None:
+        return None
+    if key.table == "customers":
+        return documents.write_link(key, items.decode_entry(key, item))
+    session = _find_session(found, key)
+    if session is None:
+        return None
+    event = event_store.read_event(store, key, item)
+    return documents.write_event(key, session, event)
 
 
 def _find_session(found: Mapping[Key, Item], event: Key) -> Session | None:

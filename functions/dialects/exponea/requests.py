@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hardlink.domain.errors import Invalid, UnknownSource
+from hardlink.domain.values import as_object
 from hardlink.web.request import Request
 
 MOST_COMMANDS = 50
@@ -30,7 +31,7 @@ RawCommands = Sequence[RawCommand | Invalid]
 
 def read_commands(body: object) -> RawCommands:
     """The commands of a batch or a bulk. Raises `Invalid` if there are none, or too many."""
-    listed = body.get("commands") if isinstance(body, Mapping) else None
+    listed = as_object(body).get("commands")
     if not isinstance(listed, list) or not listed:
         raise Invalid("No commands", code=_NO_COMMANDS)
     if len(listed) > MOST_COMMANDS:
@@ -48,20 +49,16 @@ def read_single_command(name: str, body: object) -> RawCommand:
 
 def read_command_token(data: Mapping[str, Any]) -> str:
     """The project token that a command of the web SDK names. Raises `Invalid`."""
-    token = data.get("company_id") or data.get("project_id")
-    if not isinstance(token, str):
+    token = _find_token(data)
+    if token is None:
         raise Invalid("send the project token as company_id", "company_id")
     return token
 
 
 def read_bulk_tokens(raw_commands: RawCommands) -> list[str]:
     """The distinct project tokens of a bulk. The web SDK sends one; its cookie is the first's."""
-    tokens: list[str] = []
-    for data in command_data(raw_commands):
-        token = data.get("company_id") or data.get("project_id")
-        if isinstance(token, str) and token not in tokens:
-            tokens.append(token)
-    return tokens
+    tokens = dict.fromkeys(map(_find_token, command_data(raw_commands)))
+    return [token for token in tokens if token is not None]
 
 
 def read_call_token(request: Request) -> str:
@@ -84,12 +81,20 @@ def command_data(raw_commands: RawCommands) -> list[Mapping[str, Any]]:
     return [command.data for command in raw_commands if isinstance(command, RawCommand)]
 
 
+def _find_token(data: Mapping[str, Any]) -> str | None:
+    # The web SDK has one name or the other, by the kind of its command.
+    token = data.get("company_id") or data.get("project_id")
+    return token if isinstance(token, str) else None
+
+
 def _read_command(number: int, command: object) -> RawCommand | Invalid:
-    name = command.get("name") if isinstance(command, Mapping) else None
-    if not isinstance(command, Mapping) or not isinstance(name, str):
+    sent = as_object(command)
+    name, data = sent.get("name"), sent.get("data")
+    if not isinstance(name, str):
         return Invalid('a command is {"name": ..., "data": {...}}', "name")
     # exponea-python-sdk sends `system/time` without data.
-    data = command.get("data")
-    if data is not None and not isinstance(data, Mapping):
+    if data is None:
+        return RawCommand(number, name, {})
+    if not isinstance(data, Mapping):
         return Invalid("must be an object", "data")
-    return RawCommand(number, name, data or {})
+    return RawCommand(number, name, data)

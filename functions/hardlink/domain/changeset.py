@@ -167,7 +167,7 @@ class ChangeSet:
         """Find the customer of an identifier, at the time of a claim that names its time."""
         state = self.state(node)
         owner = state.owner
-        # a hard identifier never had another owner, so only a soft one has to be looked up in time
+        # A hard identifier never had another owner: only a soft one has to be looked up in time.
         predates_owner = self._timed and self._effective_at < state.owner_effective_at
         if predates_owner and not self.is_hard(node):
             owner = self._owner_at(node, self._effective_at)
@@ -179,9 +179,8 @@ class ChangeSet:
         return self.resolve_root(node) if state.known or state.link else None
 
     def _owner_at(self, node: Node, time: int) -> Node | None:
-        return current_owner(
-            entry for entry in self.history(node) if entry.effective_at <= time
-        )
+        history = self.history(node)
+        return current_owner(entry for entry in history if entry.effective_at <= time)
 
     def mark_known(self, node: Node) -> None:
         """Make this node a customer of its own."""
@@ -284,13 +283,11 @@ class ChangeSet:
 
     def undo_entries(self, node: Node, evidence: str) -> None:
         """Mark a node's entries of one evidence ID undone, and fold the others again."""
-        history = self.history(node)
-        undone = [
-            entry
-            for entry in history
-            if entry.evidence == evidence and not entry.undone
-        ]
-        rest = [entry for entry in history if entry not in undone]
+        undone: list[Entry] = []
+        rest: list[Entry] = []
+        for entry in self.history(node):
+            is_meant = entry.evidence == evidence and not entry.undone
+            (undone if is_meant else rest).append(entry)
         owner_before, owner_after = self.state(node).owner, current_owner(rest)
         self._states[node] = self.state(node)._replace(
             owner=owner_after,
@@ -324,13 +321,13 @@ class ChangeSet:
         )
 
     def _is_stable_root(self, node: Node) -> bool:
-        # a hard root stays one until it is erased: holding its `rev` still would make every
-        # call about a popular customer wait for the others
+        # A hard root stays one until it is erased: holding its `rev` still would make every
+        # call about a popular customer wait for the others.
         state = self._read[node]
         return self.is_hard(node) and state.known and state.owner is None
 
     def _add_entry(self, node: Node, entry: NewEntry) -> None:
-        # one entry a node and command, so that its owner and its link are undone together
+        # One entry a node and command, so that its owner and its link are undone together.
         previous = self._entries.get(node)
         if previous:
             entry = entry._replace(
@@ -350,7 +347,7 @@ class ChangeSet:
             if customer is None:
                 continue
             if not self.is_hard(customer):
-                # its contribution lists its identifiers, and only a write lets association see it
+                # Its contribution lists its identifiers, and only a write lets association see it.
                 self._states[customer] = self.state(customer)
             self._count_identifier(node, customer, step)
 
@@ -373,7 +370,8 @@ class ChangeSet:
         if root is None:
             return
         state = self.state(root)
-        ids = {type_: value for type_, value in state.ids.items() if type_ != node.type}
+        ids = dict(state.ids)
+        ids.pop(node.type, None)
         self._states[root] = state._replace(ids=ids)
 
 

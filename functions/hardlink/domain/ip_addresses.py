@@ -7,40 +7,32 @@ from typing import Any
 
 _NAMES = frozenset(
     {
-        *(
-            "ip",
-            "ips",
-            "ipaddress",
-            "ipaddr",
-            "ipv4",
-            "ipv6",
-            "requestip",
-            "hostip",
-            "visitorip",
-        ),
-        *(
-            "clientip",
-            "clientipaddress",
-            "userip",
-            "useripaddress",
-            "remoteip",
-            "remoteipaddress",
-        ),
-        *(
-            "remoteaddress",
-            "remoteaddr",
-            "sourceip",
-            "sourceipaddress",
-            "httpclientip",
-            "lastip",
-        ),
-        *(
-            "xforwardedfor",
-            "httpxforwardedfor",
-            "xrealip",
-            "xclientip",
-            "cfconnectingip",
-        ),
+        "ip",
+        "ips",
+        "ipaddress",
+        "ipaddr",
+        "ipv4",
+        "ipv6",
+        "requestip",
+        "hostip",
+        "visitorip",
+        "clientip",
+        "clientipaddress",
+        "userip",
+        "useripaddress",
+        "remoteip",
+        "remoteipaddress",
+        "remoteaddress",
+        "remoteaddr",
+        "sourceip",
+        "sourceipaddress",
+        "httpclientip",
+        "lastip",
+        "xforwardedfor",
+        "httpxforwardedfor",
+        "xrealip",
+        "xclientip",
+        "cfconnectingip",
         "trueclientip",
     }
 )
@@ -50,9 +42,11 @@ _WORD_SEPARATORS = str.maketrans("", "", "$_-. ")
 
 def strip_ip_addresses(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Copy a context, properties or attributes without IP addresses, at any depth."""
-    return {
-        name: _strip_value(value) for name, value in fields.items() if not _is_ip(name)
-    }
+    stripped: dict[str, Any] = {}
+    for name, value in fields.items():
+        if not _is_ip_name(name):
+            stripped[name] = _strip_value(value)
+    return stripped
 
 
 def _strip_value(value: Any) -> Any:
@@ -63,8 +57,9 @@ def _strip_value(value: Any) -> Any:
     return value
 
 
-def _is_ip(name: str) -> bool:
+def _is_ip_name(name: str) -> bool:
     lower = name.lower()
-    # every name above contains one of these: most others need no translation
-    is_candidate = "ip" in lower or "addr" in lower or "forwarded" in lower
-    return is_candidate and lower.translate(_WORD_SEPARATORS) in _NAMES
+    # Every name above contains one of these: most others need no translation.
+    if "ip" in lower or "addr" in lower or "forwarded" in lower:
+        return lower.translate(_WORD_SEPARATORS) in _NAMES
+    return False

@@ -32,17 +32,12 @@ _LATEST = 1e11
 """Seconds since 1970: the year 5138."""
 _JWT_OPTIONS: Any = {
     "require": ["sub", "exp"],
-    **dict.fromkeys(
-        (
-            "verify_exp",
-            "verify_nbf",
-            "verify_iat",
-            "verify_aud",
-            "verify_iss",
-            "verify_jti",
-        ),
-        False,
-    ),
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_jti": False,
 }
 """Times are checked here, by the clock of the call. Audience and issuer are the shop's own."""
 
@@ -70,22 +65,25 @@ class IdentityVerifier:
         self._keys = keys
 
     def check(self, call: Call, token: object, ids: Sequence[Node]) -> None:
-        """Check that a call may use these identifiers. Raises `UnverifiedIdentity`."""
+        """Check that a call may use these identifiers. Raises `UnverifiedIdentity`.
+
+        `token`: as sent, `None` or empty where the call has none.
+        """
         if call.source.signed == "off" or call.trusted or not ids:
             return
-        if token in (None, ""):
-            if call.source.signed == "required":
-                raise UnverifiedIdentity(
-                    "this source requires signed identities: send a token", "token"
-                )
-            return
-        self._verify(call, token, ids)
+        if token not in (None, ""):
+            self._verify(call, token, ids)
+        elif call.source.signed == "required":
+            raise UnverifiedIdentity(
+                "this source requires signed identities: send a token", "token"
+            )
 
     def _verify(self, call: Call, token: object, ids: Sequence[Node]) -> None:
         keys = self._keys.of(call.project_id)
         try:
             verify_identifiers(token, ids, call.project, keys, call.now)
         except UnverifiedIdentity:
+            # The key may have been rotated since this process read it last.
             fresh_keys = self._keys.of(call.project_id, fresh=True)
             if fresh_keys == keys:
                 raise
@@ -134,7 +132,7 @@ def _decode_claims(token: object, keys: Sequence[str]) -> Mapping[str, Any]:
 
 def _decode_with_key(token: str, key: str) -> Mapping[str, Any] | None:
     """Decode a token; `None` if another key signed it."""
-    import jwt  # noqa: PLC0415 - see above
+    import jwt  # noqa: PLC0415 - loaded by the first token, so that other calls need not wait
 
     if len(key.encode()) < SHORTEST_KEY:
         return None
@@ -161,11 +159,11 @@ def _check_times(claims: Mapping[str, Any], now: int) -> None:
 def _parse_seconds(claims: Mapping[str, Any], name: str) -> float:
     """Parse a claim in seconds since 1970 to microseconds."""
     seconds = claims[name]
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise _bad_token(f"{name} must be a number of seconds since 1970")
-    if not 0 <= seconds < _LATEST:  # false for NaN as well
-        raise _bad_token(f"{name} must be a number of seconds since 1970")
-    return seconds * SECOND
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    # The comparison is false for NaN as well.
+    if is_number and 0 <= seconds < _LATEST:
+        return float(seconds * SECOND)
+    raise _bad_token(f"{name} must be a number of seconds since 1970")
 
 
 def _claimed_nodes(claims: Mapping[str, Any], project: Project) -> dict[str, Node]:

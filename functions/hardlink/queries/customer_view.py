@@ -19,7 +19,7 @@ def describe_customer(
     for row, last_seen in sessions:
         times += (row.created, last_seen)
     return {
-        "customer": {"type": customer.root.type, "value": customer.root.value},
+        "customer": customer.root._asdict(),
         "identifiers": customer.identifiers,
         **customer.read_values(store),
         "sessions": [

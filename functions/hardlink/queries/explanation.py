@@ -33,7 +33,7 @@ def explain_session(store: Store, project_id: str, session: Session) -> dict[str
     root = _current_target(chain)
     for target in _list_targets(chain):
         onward = _read_entries(store, project_id, target)
-        # the profile may link to a soft identifier, which links to the customer in turn
+        # The profile may link to a soft identifier, which links to the customer in turn.
         if target == root:
             root = _current_target(onward) or root
         chain += onward
@@ -41,13 +41,16 @@ def explain_session(store: Store, project_id: str, session: Session) -> dict[str
     return {
         "session": {"id": session.id},
         "profile": {"id": session.profile.value},
-        "customer": {"type": root.type, "value": root.value} if root else None,
+        "customer": root._asdict() if root else None,
         "why": [_explain_entry(one) for one in chain if one.is_shown],
     }
 
 
 def describe_entry(node: Node, entry: Entry) -> dict[str, Any]:
-    """Describe an entry of a link history as every answer shows it."""
+    """Describe an entry of a link history as every answer shows it.
+
+    `said`: event time from which it holds. `at`: when it was written. Both are ISO 8601.
+    """
     return {
         "from": str(node),
         "to": str(entry.link) if entry.link else None,

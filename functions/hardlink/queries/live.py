@@ -205,8 +205,7 @@ class LiveFeed:
 
 def _customer_reference(session: Session) -> dict[str, str] | None:
     """Return the session's customer, as far as association has come."""
-    customer = session.customer
-    return {"type": customer.type, "value": customer.value} if customer else None
+    return session.customer._asdict() if session.customer else None
 
 
 def _continue_at(cursor: Cursor, bound: Key, item: str = "", number: int = 0) -> Cursor:

@@ -44,7 +44,7 @@ def customer_answer(decision: Decision, ids: tuple[Node, ...]) -> dict[str, str]
     A write key is public, so it must not read any other identifier.
     """
     shown = decision.customer if decision.customer in ids else ids[0]
-    return {"type": shown.type, "value": shown.value}
+    return shown._asdict()
 
 
 def has_visitor(session: Session | None) -> bool:

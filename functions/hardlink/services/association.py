@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from hardlink.domain import identity
 from hardlink.domain.changeset import ForestSnapshot
 from hardlink.domain.errors import Busy
-from hardlink.domain.graph import PROFILE, Node, Span, fold_spans, merging_link
+from hardlink.domain.graph import (
+    PROFILE,
+    Entry,
+    Node,
+    Span,
+    fold_spans,
+    merging_link,
+)
 from hardlink.domain.records import (
     Contribution,
     Item,
@@ -201,8 +208,6 @@ class Association:
         homes = nodes.read_named_nodes(
             self._store, project_id, node, keys.ROOT_REFERENCE
         )
-        identifiers = self._read_identifiers(project_id, node)
-        merging = merging_link(history)
         return _Profile(
             project_id=project_id,
             node=node,
@@ -211,12 +216,8 @@ class Association:
             checks=_unchanged(project_id, {node: record, **soft}),
             homes=frozenset(homes),
             orphan_roots=orphan_roots,
-            identifiers=tuple(identifiers),
-            merge_notice=(
-                MergeNotice(merging.effective_at, merging.at, merging.source)
-                if merging
-                else None
-            ),
+            identifiers=tuple(self._read_identifiers(project_id, node)),
+            merge_notice=_merge_notice(history),
         )
 
     def _read_identifiers(self, project_id: str, node: Node) -> list[Node]:
@@ -231,11 +232,14 @@ class Association:
     ) -> list[Session]:
         if profile.node.type != PROFILE:
             return []
-        ids = [only_session] if only_session else self._session_ids(profile)
+        ids = self._session_ids(profile, only_session)
         found = find_sessions(self._store, profile.project_id, ids)
+        # An erased session may have been opened anew by another visitor.
         return [session for session in found if session.profile == profile.node]
 
-    def _session_ids(self, profile: _Profile) -> list[str]:
+    def _session_ids(self, profile: _Profile, only_session: str | None) -> list[str]:
+        if only_session:
+            return [only_session]
         return nodes.read_session_ids(self._store, profile.project_id, profile.node)
 
     # Write.
@@ -257,6 +261,14 @@ def _unchanged(project_id: str, records: Mapping[Node, Record]) -> list[Action]:
         Check(keys.node_head(project_id, node), Rev(record.state.rev))
         for node, record in records.items()
     ]
+
+
+def _merge_notice(history: Sequence[Entry]) -> MergeNotice | None:
+    """Make the notice of the link that joined a visitor's history with a known customer's."""
+    link = merging_link(history)
+    if link is None:
+        return None
+    return MergeNotice(link.effective_at, link.at, link.source)
 
 
 # Plan.
@@ -334,10 +346,10 @@ def _session_rows(
     for root in plan.roots:
         key = plan.session_key(root, session)
         row = existing.get(key)
-        if root in plan.intervals:
-            if row != item:
-                yield Put(key, item, _replaceable(session, row))
-        elif row is not None:
+        belongs_here = root in plan.intervals
+        if belongs_here and row != item:
+            yield Put(key, item, _replaceable(session, row))
+        elif row is not None and not belongs_here:
             yield Delete(key)
     if session.customer != plan.customer:
         yield _copy_customer(
@@ -366,12 +378,15 @@ def _copy_customer(key: Key, customer: Node | None) -> Action:
 def _stale_row_deletions(plan: _Plan, existing: Mapping[Key, Item]) -> _Actions:
     """Delete rows under roots that are none any more: contributions first, references last."""
     profile = plan.profile
-    for root in sorted((profile.homes | profile.orphan_roots) - plan.intervals.keys()):
+    stale = [root for root in plan.roots if root not in plan.intervals]
+    for root in stale:
         key = plan.contribution_key(root)
         if key in existing:
             yield Delete(key)
-    for root in sorted(profile.homes - plan.intervals.keys()):
-        yield Delete(keys.root_reference(profile.project_id, profile.node, root))
+    for root in stale:
+        # No reference leads to an orphan root: that is what makes it one.
+        if root in profile.homes:
+            yield Delete(keys.root_reference(profile.project_id, profile.node, root))
 
 
 def _batches(actions: Iterable[Action], most: int) -> Iterator[list[Action]]:

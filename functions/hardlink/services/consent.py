@@ -14,6 +14,7 @@ from hardlink.services.sessions import Opening, Sessions, Visit
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.node_reader import LivingNodeReader
 from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.sessions import find_sessions
 from hardlink.storage.store import (
     Action,
     Check,
@@ -78,9 +79,8 @@ class Consents:
                 return session  # the visitor had opted out before the erasure, and that stays so
             try:
                 rev = self._write(call, reader, session, opening, denied=denied)
-                if (
-                    opening is None or not opening.is_new_profile
-                ):  # a new one has no other session
+                # A new profile has no other session.
+                if opening is None or not opening.is_new_profile:
                     self._set_sessions(call, session.profile, rev, denied=denied)
             except ConditionFailed:
                 continue
@@ -137,14 +137,12 @@ class Consents:
         """Write the sessions with another consent. Raises `ConditionFailed`."""
         unchanged = Check(keys.node_head(call.project_id, profile), Rev(rev))
         ids = nodes.read_session_ids(self._store, call.project_id, profile)
-        item_keys = [keys.session_head(call.project_id, id_) for id_ in ids]
-        for key, item in zip(item_keys, self._store.get(item_keys), strict=True):
-            if (
-                item
-                and "erased_at" not in item
-                and bool(item.get("denied", False)) != denied
-            ):
-                self._store.write([unchanged, _set_denied(key, denied=denied)])
+        for session in find_sessions(self._store, call.project_id, ids):
+            if session.denied == denied or session.is_erased:
+                continue
+            # One at a time, each with the check: an opposite consent that came later wins.
+            key = keys.session_head(call.project_id, session.id)
+            self._store.write([unchanged, _set_denied(key, denied=denied)])
 
 
 def _with_consent(record: Record, now: int, *, denied: bool) -> Record:
