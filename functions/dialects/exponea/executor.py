@@ -26,6 +26,7 @@ from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Track, Update
 from hardlink.domain.errors import HardlinkError, Invalid, TooLarge, TooManyIdentifiers
+from hardlink.domain.records import Session
 from hardlink.domain.sources.registry import Project
 from hardlink.services.answers import NOT_KEPT
 from hardlink.services.service import Service
@@ -42,6 +43,8 @@ class Executor:
     def __init__(self, service: Service, call_of_token: CallOfToken) -> None:
         self._service = service
         self._call_of_token = call_of_token
+        self._sessions: dict[str, dict[str, Session]] = {}
+        """By project: the sessions as the commands so far left them."""
 
     def execute(self, raw_commands: RawCommands, translate: Translate) -> Verdicts:
         """Store what can be stored, and return a verdict for every command, in their order."""
@@ -82,7 +85,9 @@ class Executor:
         undeclared = _find_undeclared(first, call.project)
         if undeclared:
             return [Verdict(stored=False, messages=(undeclared,))] * len(group)
-        return self._execute_without_faults(call_at(call, first.number), group)
+        sessions = self._sessions.setdefault(call.project_id, {})
+        call = call_at(call, first.number)._replace(sessions=sessions)
+        return self._execute_without_faults(call, group)
 
     def _execute_without_faults(self, call: Call, group: list[Command]) -> Verdicts:
         def execute(commands_left: list[Command]) -> Verdicts:

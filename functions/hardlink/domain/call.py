@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import NamedTuple
 from uuid import uuid4
 
+from hardlink.domain.records import Session
 from hardlink.domain.sources.registry import Policy, Project, Source
 from hardlink.domain.times import DAY, SECOND
 
@@ -27,6 +28,8 @@ class Call(NamedTuple):
     - `sent`: the device's clock when it was sent, if it names it (Tracardi's `x-timestamp`).
     - `trusted`: it has a key of the shop's backend, and so needs no token for its customers.
     - `bot`: a bot sent it, and the source drops what bots send.
+    - `sessions`: of a call of several commands, its sessions by ID as the commands before left
+      them, so that each is read once. `None`: every command reads its session.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Call(NamedTuple):
     sent: int | None = None
     trusted: bool = False
     bot: bool = False
+    sessions: MutableMapping[str, Session] | None = None
 
     @property
     def project_id(self) -> str:

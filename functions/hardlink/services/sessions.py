@@ -102,6 +102,14 @@ class Sessions:
         """Read a session, also one that was erased."""
         return find_session(self._store, project_id, id_)
 
+    def recall(self, call: Call, id_: str) -> Session | None:
+        """Take a session as an earlier command of the call left it, else read it.
+
+        It is taken once: a command that loses a race, and is decided again, reads it anew.
+        """
+        known = call.sessions.pop(id_, None) if call.sessions else None
+        return known or self.read(call.project_id, id_)
+
     def find_existing(self, project_id: str, ids: Sequence[str]) -> list[str]:
         """List which of these sessions exist, in their order, with one request."""
         existing = find_sessions(self._store, project_id, ids)
@@ -247,6 +255,7 @@ class Sessions:
         with suppress(ConditionFailed):  # another call raised it further
             raised: Item = {"latest": latest, "last_event_at": time}
             self._store.write([Patch(key, raised, Below("latest", latest))])
+            remember_session(call, session._replace(latest=latest, last_event_at=time))
 
     def store_clock_offset(self, call: Call, session: Session) -> None:
         """Store the clock offset of a session (see `clock_skew.with_clock_offset`)."""
@@ -254,6 +263,13 @@ class Sessions:
         same = Same("profile", session.profile.value)
         with suppress(ConditionFailed):  # it was erased meanwhile
             self._store.write([Patch(key, {"offset": session.offset}, same)])
+            remember_session(call, session)
+
+
+def remember_session(call: Call, session: Session) -> None:
+    """Leave a session, as it is stored now, to the next command of a call of several."""
+    if call.sessions is not None:
+        call.sessions[session.id] = session
 
 
 def named_profiles(call: Call, visit: Visit) -> list[Node]:

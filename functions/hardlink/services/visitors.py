@@ -21,7 +21,13 @@ from hardlink.domain.times import DAY
 from hardlink.services import links
 from hardlink.services.answers import Answer, anonymous_answer, visitor_answer
 from hardlink.services.links import LinkPlan, Links
-from hardlink.services.sessions import Opening, Sessions, Visit, named_profiles
+from hardlink.services.sessions import (
+    Opening,
+    Sessions,
+    Visit,
+    named_profiles,
+    remember_session,
+)
 from hardlink.services.statements import Dated, VisitorUpdate
 from hardlink.storage.node_reader import LivingNodeReader
 from hardlink.storage.retries import optimistic_retries
@@ -170,7 +176,7 @@ class Visitors:
     def _read_session(self, call: Call, visit: Visit) -> Session | None:
         if visit.is_generated:
             return None  # no other call knows this ID
-        return self._sessions.read(call.project_id, visit.session_id)
+        return self._sessions.recall(call, visit.session_id)
 
     def _begin(
         self,
@@ -203,6 +209,8 @@ class Visitors:
         opening_actions = self._opening_actions(call, attempt.opening, session)
         plan = _plan_update(attempt, reserved=len(opening_actions))
         self._links.write(merged_actions(opening_actions, plan.actions))
+        # A known session keeps its stored offset, by which a changed one is told later.
+        remember_session(call, session if attempt.opening else known or session)
         self._links.complete(call, plan, attempt.effective_at)
         warnings = (*plan.decision.warnings, *self._link_others(attempt))
         return VisitOutcome(

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hardlink.domain.records import Item, Key
+import pytest
+
+from dialects.content_ids import ContentIds
+from dialects.exponea.answers import Verdict
+from dialects.exponea.commands import Context, translate_command
+from dialects.exponea.executor import Executor
+from dialects.exponea.requests import RawCommand, read_commands
+from dialects.exponea.system_commands import BulkCommand
+from hardlink.domain.records import Item, Key, Session
 from hardlink.domain.times import HOUR, to_iso
+from hardlink.services import sessions
 from hardlink.storage import keys
+from hardlink.storage.sessions import find_session
+from hardlink.storage.store import Store
 from tests.support.engines.tables import Engine
-from tests.support.world import SPACE, START
+from tests.support.world import SPACE, START, World
 
 
 def view(id_: str) -> dict[str, str]:
@@ -35,6 +46,58 @@ def test_a_steady_track_call_is_one_consistent_read_and_one_write(
     with engine.counted() as found:
         world.track("s1", *(view(f"b{number}") for number in range(25)))
     assert found == {"ConsistentGetItem": 1, "BatchExecuteStatement": 1}
+
+
+BULK = [
+    {"name": "crm/customers", "data": {"properties": {"color": "red"}}},
+    {"name": "crm/events", "data": {"type": "view", "timestamp": 1764000000}},
+    {"name": "crm/customers", "data": {"properties": {"size": 42}}},
+    {"name": "crm/events", "data": {"type": "view", "age": 3}},
+]
+"""Exponea's web SDK: neighbours that differ, so that each is a command of its own."""
+
+
+def execute_bulk(world: World, cookie: str) -> list[Verdict]:
+    """Execute the bulk as `/bulk` does."""
+    context = Context(world.clock(), ContentIds(), cookie)
+
+    def translate(raw: RawCommand) -> BulkCommand:
+        return BulkCommand(command=translate_command(raw, "split", context))
+
+    executor = Executor(world.service, lambda _: world.service.call("split"))
+    return executor.execute(read_commands({"commands": BULK}), translate)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_bulk_of_several_commands_reads_its_session_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+) -> None:
+    world = engine.world()
+    if is_known:
+        world.track("s1", view("a"))
+    read: list[str] = []
+
+    def record(store: Store, project: str, id_: str) -> Session | None:
+        read.append(id_)
+        return find_session(store, project, id_)
+
+    monkeypatch.setattr(sessions, "find_session", record)
+    assert [verdict.stored for verdict in execute_bulk(world, "s1")] == [True] * 4
+    assert read == ["s1"]
+    assert len(world.session_events("s1")) == 2 + is_known
+
+
+def test_a_command_that_loses_a_race_reads_its_session_anew(engine: Engine) -> None:
+    world = engine.world()
+    world.track("s1", view("a"))
+    call = world.service.call("split")._replace(sessions={})
+    reader = sessions.Sessions(world.store, lambda: "id")
+    stored = reader.recall(call, "s1")
+    assert stored
+    remembered = stored._replace(denied=True)
+    sessions.remember_session(call, remembered)
+    assert reader.recall(call, "s1") == remembered
+    assert reader.recall(call, "s1") == stored
 
 
 def test_the_first_call_of_a_visitor_is_one_transaction_more(engine: Engine) -> None:
