@@ -95,8 +95,17 @@ ROUTES = (
         "exponeadata",
         FEEDS_AND_EXPORTS,
     ),
-    Route("POST", "/data/v2/projects/{token}/consent/categories", "exponeadata", READS),
-    Route("POST", "/data/v2/streams/{token}/consent/categories", "exponeadata", READS),
+    # Android's SDK and iOS's send GET.
+    *(
+        Route(
+            method,
+            f"/data/v2/{kind}/{{token}}/consent/categories",
+            "exponeadata",
+            READS,
+        )
+        for kind in ("projects", "streams")
+        for method in ("GET", "POST")
+    ),
     Route("POST", "/orders", "orders", FEEDS_AND_EXPORTS),
     Route("POST", "/serve/trackingUser", "helloretail"),
     Route("POST", "/serve/collect/{kind}", "helloretail"),
@@ -108,6 +117,8 @@ ROUTES = (
     Route("GET", "/track/u/v1/system/time", "exponea"),
     Route("POST", "/track/u/v1/{call+}", "exponea"),
     Route("POST", "/managed-tags/show", "exponea"),
+    Route("POST", "/crm/customers", "exponea"),
+    Route("POST", "/crm/events", "exponea"),
     *(
         Route(method, f"/webxp/{kind}/{{token}}/{path}", "exponea")
         for kind in ("projects", "streams")
@@ -129,8 +140,13 @@ ROUTES = (
 CORS_HEADERS = (
     "anonymousid",
     "authorization",
+    # Tracing libraries of a page (Sentry, OpenTelemetry) add these four to every call.
+    "baggage",
     "content-type",
     "sentat",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
     "x-retry-count",
     "x-sdk",
     "x-timestamp",

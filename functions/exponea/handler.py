@@ -22,6 +22,8 @@ ROUTES: dict[str, WebCall] = {
     "GET /track/u/v1/system/time": calls.answer_time,
     "POST /track/u/v1/{call+}": calls.call_tracking_api,
     "POST /managed-tags/show": with_errors_by_field(web_calls.show_managed_tags),
+    "POST /crm/customers": web_calls.execute_crm_command,
+    "POST /crm/events": web_calls.execute_crm_command,
 }
 for kind in ("projects", "streams"):
     base = f"/webxp/{kind}/{{token}}"

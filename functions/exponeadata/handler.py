@@ -1,4 +1,4 @@
-"""POST /data/v2/projects/{token}/...: Exponea's data and GDPR calls."""
+"""/data/v2/projects/{token}/...: Exponea's data and GDPR calls, and consent categories."""
 
 from __future__ import annotations
 

@@ -955,11 +955,30 @@ def test_an_alias_of_a_customer_is_refused(shop: Client) -> None:
         "event": "$create_alias",
         "properties": {"distinct_id": first, "alias": second},
     }
-    reply = capture(shop, {"event": "a", "distinct_id": first}, said)
+    seen = ({"event": "a", "distinct_id": one} for one in (first, second))
+    reply = capture(shop, *seen, said)
     assert [error["field"] for error in reply.json["errors"]] == [
         "properties.distinct_id"
     ]
     shop.settles("registered", first, "a")
+
+
+def test_p5_posthog_node_names_the_anonymous_id_as_the_alias(shop: Client) -> None:
+    customer, anonymous = fresh("c"), fresh("a")
+    before = {
+        "event": "before",
+        "distinct_id": anonymous,
+        "properties": {"$process_person_profile": False},
+    }
+    alias = {
+        "event": "$create_alias",
+        "distinct_id": customer,
+        "properties": {"distinct_id": customer, "alias": anonymous},
+    }
+    capture(shop, {"event": "seen", "distinct_id": customer}, before)
+    assert capture(shop, alias).json == TAKEN
+    eventually(lambda: sorted(shop.types("registered", customer)), ["before", "seen"])
+    assert shop.get("customers", "registered", anonymous).status == 404
 
 
 def test_posthogs_event_that_is_sent_again_is_stored_once(shop: Client) -> None:

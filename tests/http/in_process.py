@@ -10,7 +10,7 @@ from typing import Any
 
 from infra import routes
 from infra.local import lambda_runtime
-from infra.local.api_gateway import Gateway, HttpRequest
+from infra.local.api_gateway import Gateway, HttpRequest, HttpResponse
 from tests.http.service import KEY, SOURCES
 
 
@@ -37,6 +37,13 @@ class Shop:
         """Read with the server key."""
         return self._send("GET", path, b"", {"authorization": f"Bearer {KEY}"})
 
+    def send(
+        self, method: str, path: str, body: bytes = b"", **headers: str
+    ) -> HttpResponse:
+        """Send any request and return the answer with its headers."""
+        named = tuple((name.replace("_", "-"), text) for name, text in headers.items())
+        return self._gateway.answer(HttpRequest(method, path, named, body))
+
     def events(self, session: str) -> list[dict[str, Any]]:
         """Read the events of a session in the order in which they happened."""
         found = self.get(f"/sessions/{session}/events").body["events"]
@@ -45,8 +52,7 @@ class Shop:
     def _send(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str]
     ) -> Answered:
-        named = tuple((name.replace("_", "-"), text) for name, text in headers.items())
-        response = self._gateway.answer(HttpRequest(method, path, named, body))
+        response = self.send(method, path, body, **headers)
         return Answered(response.status, json.loads(response.body or b"null"))
 
 

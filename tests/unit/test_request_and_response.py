@@ -6,13 +6,21 @@ import base64
 import gzip
 import json
 import traceback
+import zlib
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from hardlink import log
-from hardlink.domain.errors import Busy, Invalid, Refused, TooLarge, Unauthorized
+from hardlink.domain.errors import (
+    Busy,
+    Invalid,
+    Refused,
+    TooLarge,
+    Unauthorized,
+    UnreadableBody,
+)
 from hardlink.web import request
 from hardlink.web.api_keys import ServerKeys
 from hardlink.web.entrypoint import entrypoint
@@ -114,7 +122,7 @@ def test_a_gzip_body_has_some_members_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"no gzip at all", gzip.compress(b'{"a":1}', mtime=0)[:-9]]
+    "raw", [b"\xffno gzip at all", gzip.compress(b'{"a":1}', mtime=0)[:-9]]
 )
 def test_a_broken_zip_is_a_clear_error(raw: bytes) -> None:
     event = {"isBase64Encoded": True, "headers": {"content-encoding": "gzip"}}
@@ -288,3 +296,67 @@ def test_an_answer_that_lambda_could_not_give_is_a_clear_error() -> None:
     answer = large(None)
     assert answer["statusCode"] == 413
     assert "Accept-Encoding" in json.loads(answer["body"])["error"]["message"]
+
+
+# -- encodings of a body -------------------------------------------------------------------------
+
+PLAIN = b'{"a": "\xc3\xbc"}'
+GZIPPED = gzip.compress(PLAIN)
+DEFLATED = zlib.compress(PLAIN)
+BARE = zlib.compressobj(wbits=-15)
+DEFLATED_BARE = BARE.compress(PLAIN) + BARE.flush()
+BROTLI = bytes.fromhex("0b0480") + PLAIN + b"\x03"
+"""As the brotli tool writes this text: a small one is stored, not compressed."""
+
+
+def encoded_request(raw: bytes, encoding: str | None) -> Request:
+    headers = {} if encoding is None else {"content-encoding": encoding}
+    body = base64.b64encode(raw).decode()
+    return http_request(body, isBase64Encoded=True, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("raw", "encoding"),
+    [
+        pytest.param(GZIPPED, None, id="gzip that no header names"),
+        pytest.param(GZIPPED, "identity", id="gzip that a header denies"),
+        pytest.param(GZIPPED, "deflate", id="gzip under another name"),
+        pytest.param(GZIPPED, "x-gzip", id="the old name of gzip"),
+        pytest.param(PLAIN, "gzip", id="text that a header calls gzip"),
+        pytest.param(PLAIN, "deflate", id="text that a header calls deflate"),
+        pytest.param(PLAIN, "br", id="text that a header calls brotli"),
+        pytest.param(PLAIN, "UTF-8", id="a charset as encoding"),
+        pytest.param(DEFLATED, "deflate", id="deflate"),
+        pytest.param(DEFLATED, "Deflate ", id="deflate, spelt otherwise"),
+        pytest.param(DEFLATED_BARE, "deflate", id="deflate without zlib's header"),
+    ],
+)
+def test_p6_a_body_is_read_as_its_content_shows(
+    raw: bytes, encoding: str | None
+) -> None:
+    assert encoded_request(raw, encoding).json == {"a": "\u00fc"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "encoding", "message"),
+    [
+        (BROTLI, "br", "Content-Encoding 'br' cannot be read: send gzip"),
+        (DEFLATED, "zstd", "Content-Encoding 'zstd' cannot be read"),
+        (DEFLATED, "gzip", "not valid gzip, though its Content-Encoding is gzip"),
+        (b"\xff\x00", "deflate", "not valid deflate, though"),
+        (DEFLATED[:-6], "deflate", "not valid deflate, though"),
+        (GZIPPED[:-6], None, "the gzip body is incomplete"),
+        (b"\x1f\xef\xbf\xbd\x08", None, "send it with Content-Encoding: gzip"),
+    ],
+)
+def test_p6_an_error_names_the_encoding(
+    raw: bytes, encoding: str | None, message: str
+) -> None:
+    with pytest.raises(UnreadableBody, match=message) as error:
+        _ = encoded_request(raw, encoding).json
+    assert "utf-8" not in error.value.message.lower()
+
+
+def test_p6_a_deflate_bomb_is_too_large() -> None:
+    with pytest.raises(TooLarge):
+        _ = encoded_request(zlib.compress(b" " * 50_000_000), "deflate").json

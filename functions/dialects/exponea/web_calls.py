@@ -74,6 +74,17 @@ def link_ids(deployment: Deployment, request: Request) -> Answer:
     )
 
 
+def execute_crm_command(deployment: Deployment, request: Request) -> Answer:
+    """Execute one command of Exponea's older clients: the path names it, its body the project.
+
+    Source: the first version of Exponea's API, as exponea-go calls it.
+    """
+    raw = requests.read_single_command(_crm_name(request.route), request.json)
+    token = requests.read_command_token(raw.data)
+    call = caller.authenticate(request, token, POLICY)
+    return execute_single(deployment.service, call, token, raw)
+
+
 def read_segments(_: Deployment, request: Request) -> Answer:
     """Answer the visitor's segments."""
     caller.authenticate(request, requests.read_call_token(request))
@@ -107,6 +118,11 @@ def with_errors_by_field(web_call: WebCall) -> WebCall:
         return answers.with_errors_by_field(answer)
 
     return execute
+
+
+def _crm_name(route: str) -> str:
+    """The command that `POST /crm/events` means."""
+    return route.partition("/")[2]
 
 
 def _authenticate_bulk(request: Request, tokens: Sequence[str]) -> CallOfToken:

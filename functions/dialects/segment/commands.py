@@ -17,7 +17,8 @@ class CommandGroup(NamedTuple):
     """One command, which stores one or more messages of a batch.
 
     `numbers`: places of the messages in the batch; `wire`: fields of the command -> the client's
-    spelling; `renames`: the message is an alias, so the session's ID may also be a customer's.
+    spelling; `renames`: the message is an alias, so the session's ID may also be a customer's;
+    `either_way`: an alias whose client may name the two IDs the other way round.
     """
 
     numbers: Sequence[int]
@@ -25,6 +26,7 @@ class CommandGroup(NamedTuple):
     body: Mapping[str, Any]
     wire: Mapping[str, str]
     renames: bool = False
+    either_way: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -35,6 +37,8 @@ class CommandGroup(NamedTuple):
             names.append(f"session={session}")
         if self.renames:
             names += _identifier_names(dict.fromkeys(ids, session))
+        if self.either_way:
+            names += [f"session={id_}" for id_ in ids.values()]
         return names
 
     @property

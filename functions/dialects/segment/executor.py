@@ -115,7 +115,7 @@ class Executor:
             return self._service.update(call, commands.read(Update, group.body))
         command = commands.read(Identify, group.body)
         if group.renames:
-            return self._service.alias(call, command)
+            return self._service.alias(call, command, either_way=group.either_way)
         return self._service.identify(call, command)
 
 

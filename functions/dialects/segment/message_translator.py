@@ -131,9 +131,17 @@ class MessageTranslator:
         )
 
     def build_alias(
-        self, previous: FieldValue, user: FieldValue, time: object
+        self,
+        previous: FieldValue,
+        user: FieldValue,
+        time: object,
+        *,
+        either_way: bool = False,
     ) -> list[CommandGroup]:
-        """Link a session, whose ID the client made up, to a customer; nothing if it is the same."""
+        """Link a session, whose ID the client made up, to a customer; nothing if it is the same.
+
+        `either_way`: the client may name the two the other way round.
+        """
         for sent in (previous, user):
             if not is_given(sent.value):
                 raise Invalid(
@@ -146,7 +154,7 @@ class MessageTranslator:
         body = {"session": session, "ids": self._customer_ids(customer), "time": time}
         group = self._build_identify(Identify, body)
         wire = {**group.wire, "session.id": previous.field}
-        return [group._replace(wire=wire, renames=True)]
+        return [group._replace(wire=wire, renames=True, either_way=either_way)]
 
     def _build_identify(
         self, command: type[Identify | Update], body: Mapping[str, Any]

@@ -90,12 +90,13 @@ def _translate_identify(
 def _translate_alias(
     translator: MessageTranslator, message: Message
 ) -> list[CommandGroup]:
-    """`alias` is the ID from now on: posthog-python names the two this way round."""
+    """Join two IDs: `alias` is the later one for posthog-python, the earlier for posthog-node."""
     properties = message.get("properties", {})
     return translator.build_alias(
         FieldValue("properties.distinct_id", properties.get("distinct_id")),
         FieldValue("properties.alias", properties.get("alias")),
         message.get("timestamp"),
+        either_way=True,
     )
 
 

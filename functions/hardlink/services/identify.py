@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hardlink.domain import times
 from hardlink.domain.call import Call, NewId
 from hardlink.domain.commands import Identify
@@ -16,7 +18,7 @@ from hardlink.services.answers import (
     visitor_answer,
 )
 from hardlink.services.links import Links
-from hardlink.services.sessions import Visit
+from hardlink.services.sessions import Sessions, Visit
 from hardlink.services.statements import Statement, VisitorUpdate
 from hardlink.services.verification import Verification
 from hardlink.services.visitors import Visitors, VisitOutcome
@@ -29,11 +31,13 @@ class Identification:
         self,
         visitors: Visitors,
         links: Links,
+        sessions: Sessions,
         verification: Verification,
         new_id: NewId,
     ) -> None:
         self._visitors = visitors
         self._links = links
+        self._sessions = sessions
         self._verification = verification
         self._new_id = new_id
 
@@ -47,12 +51,17 @@ class Identification:
             raise Invalid("send at least one identifier of the customer", "ids")
         return self.apply(call, command, ids)
 
-    def alias(self, call: Call, command: Identify) -> Answer:
+    def alias(
+        self, call: Call, command: Identify, *, either_way: bool = False
+    ) -> Answer:
         """Link a session whose ID may be a customer's as well, in the caller's own system.
 
-        Raises `Refused` where it is the ID of a customer, of the type of the first of `ids`: two
-        customers never merge.
+        `either_way`: the session's ID and that of the customer may be exchanged, and the one that
+        is no customer yet is the session's. Raises `Refused` where both are customers, of the type
+        of the first of `ids`: two customers never merge.
         """
+        if either_way:
+            command = self._with_session_first(call, command)
         ids = self._verification.verified_ids(call, command)
         if command.session_id is None or not ids:
             raise Invalid(
@@ -68,6 +77,28 @@ class Identification:
                 code="another_customer",
             )
         return self.apply(call, command, ids)
+
+    def _with_session_first(self, call: Call, command: Identify) -> Identify:
+        """Exchange the two IDs of an alias, if only the other one can be the session's."""
+        ids = call.project.parse_ids(command.ids)
+        session_id = command.session_id
+        if session_id is None or not ids:
+            return command
+        customer = ids[0]
+        namesake = call.project.parse_node(customer.type, session_id, "session.id")
+        if self._is_session_first(call, namesake, customer):
+            return command
+        exchanged = {**command.ids, customer.type: session_id}
+        return replace(command, session=customer.value, ids=exchanged)
+
+    def _is_session_first(self, call: Call, first: Node, second: Node) -> bool:
+        is_customer = self._links.exists(call, first)
+        if is_customer or self._links.exists(call, second):
+            return not is_customer
+        # neither is a customer: the one with a session is the earlier one
+        if self._sessions.read(call.project_id, first.value):
+            return True
+        return self._sessions.read(call.project_id, second.value) is None
 
     def apply(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
         """Link a session's visitor where there are IDs, and set the command's values."""

@@ -52,7 +52,9 @@ class Service:
         self._tracking = Tracking(
             visitors, self._sessions, self._writer, verification, new_id
         )
-        self._identification = Identification(visitors, links, verification, new_id)
+        self._identification = Identification(
+            visitors, links, self._sessions, verification, new_id
+        )
         self._updates = Updates(self._identification, links, verification)
         self._consents = Consents(
             store, self._sessions, Erasure(store, clock, new_id), new_id
@@ -94,9 +96,11 @@ class Service:
         """Link a session's visitor to a customer (see `identify`)."""
         return self._identification.identify(call, command)
 
-    def alias(self, call: Call, command: Identify) -> Answer:
+    def alias(
+        self, call: Call, command: Identify, *, either_way: bool = False
+    ) -> Answer:
         """Link a session whose ID may be a customer's as well (see `identify`)."""
-        return self._identification.alias(call, command)
+        return self._identification.alias(call, command, either_way=either_way)
 
     def update(self, call: Call, command: Update) -> Answer:
         """Set values of a session's visitor, or of a customer (see `update`)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -28,8 +29,11 @@ Brackets within strings count as well, which keeps the check quick.
 MOST_GZIP_MEMBERS = 100
 """Members of a gzip body: each copies all bytes behind it, so many of them would take a minute."""
 
-_GZIP_FORMAT = 31
-"""Window bits with which zlib expects gzip headers."""
+_GZIP_FORMAT, _ZLIB_FORMAT, _RAW_FORMAT = 31, 15, -15
+"""Window bits with which zlib expects headers of gzip, of zlib, or none."""
+_GZIP_MAGIC = b"\x1f\x8b"
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffd]")
+"""Characters that no text body has. API Gateway may put U+FFFD for bytes that are no UTF-8."""
 
 Event = Mapping[str, Any]
 
@@ -126,9 +130,8 @@ class Request:
     @cached_property
     def raw(self) -> bytes:
         """The body, decoded and decompressed. Raises `UnreadableBody`, `TooLarge`."""
-        raw = self._encoded_body()
-        if (self.header("content-encoding") or "").strip().lower() == "gzip":
-            raw = decompress_gzip(raw)
+        encoding = (self.header("content-encoding") or "").strip().lower()
+        raw = _decompress(self._encoded_body(), encoding)
         if len(raw) > MOST_BYTES:
             raise _body_too_large()
         return raw
@@ -141,6 +144,62 @@ class Request:
             return str(body).encode()
         except ValueError as error:
             raise UnreadableBody("the body cannot be decoded: send UTF-8") from error
+
+
+def _decompress(raw: bytes, encoding: str) -> bytes:
+    """Decompress a body as its content shows, because some clients send a wrong header or none.
+
+    `encoding`: its Content-Encoding. Raises `UnreadableBody` naming it, `TooLarge`.
+    """
+    if raw.startswith(_GZIP_MAGIC):
+        return decompress_gzip(raw)
+    if encoding in ("", "identity"):
+        return _check_unzipped(raw)
+    if _is_text(raw):
+        return raw
+    if encoding == "deflate":
+        return _decompress_deflate(raw)
+    if encoding in ("gzip", "x-gzip"):
+        raise UnreadableBody(
+            f"the body is not valid gzip, though its Content-Encoding is {encoding}"
+        )
+    raise UnreadableBody(
+        f"Content-Encoding {encoding[:64]!r} cannot be read: "
+        "send gzip, deflate, or an uncompressed body"
+    )
+
+
+def _check_unzipped(raw: bytes) -> bytes:
+    """Refuse a gzip body that API Gateway took for text, because no header says that it is none."""
+    if raw.startswith(_GZIP_MAGIC[:1]):
+        raise UnreadableBody(
+            "the body seems to be gzip: send it with Content-Encoding: gzip"
+        )
+    return raw
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        return _CONTROL.search(raw.decode()) is None
+    except UnicodeDecodeError:
+        return False
+
+
+def _decompress_deflate(raw: bytes) -> bytes:
+    """Decompress a deflate body; some clients send it without the header of zlib."""
+    for wbits in (_ZLIB_FORMAT, _RAW_FORMAT):
+        decompressor = zlib.decompressobj(wbits=wbits)
+        try:
+            content = decompressor.decompress(raw, MOST_BYTES + 1)
+        except zlib.error:
+            continue
+        if decompressor.unconsumed_tail or len(content) > MOST_BYTES:
+            raise _body_too_large()
+        if decompressor.eof:
+            return content
+    raise UnreadableBody(
+        "the body is not valid deflate, though its Content-Encoding is deflate"
+    )
 
 
 def decompress_gzip(raw: bytes) -> bytes:

@@ -220,7 +220,7 @@ def test_a_link_is_explained_and_undone(console: Page, shop: Client) -> None:
 def test_a_failed_call_is_not_shown_as_not_found(console: Page, shop: Client) -> None:
     customer = fresh("c")
     identify_visitor(shop, fresh(), customer, "view")
-    console.route("**/customers/registered/*", lambda route: route.abort())
+    console.route("**/customers?*", lambda route: route.abort())
     console.evaluate(
         "hash => { location.hash = hash }", f"#/customers/registered/{customer}"
     )

@@ -78,7 +78,9 @@ def test_values_of_events_are_text(console: Page, shop: Client) -> None:
 
 
 def test_values_of_customers_are_text(console: Page, shop: Client) -> None:
-    customer, session = f"{fresh()}{MARKUP}", f"{fresh()}<b onclick=1>"
+    # a template in an identifier would be refused
+    markup = MARKUP.partition("{{")[0]
+    customer, session = f"{fresh()}{markup}", f"{fresh()}<b onclick=1>"
     names = (
         "first_name",
         "company_name",

@@ -1,0 +1,100 @@
+"""What other systems' clients put on the wire beside their usual calls."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.http.in_process import Shop, deployed
+from tests.http.service import fresh
+
+TOKEN = "Token PROJTOKEN"
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Shop]:
+    with deployed() as shop:
+        yield shop
+
+
+@pytest.mark.parametrize("kind", ["projects", "streams"])
+def test_p4_the_consent_categories_are_read_by_get_and_by_post(
+    local: Shop, kind: str
+) -> None:
+    """EX-27: Android's SDK and iOS's send GET."""
+    path = f"/data/v2/{kind}/PROJTOKEN/consent/categories"
+    read = local.send("GET", path, authorization=TOKEN)
+    posted = local.send("POST", path, authorization=TOKEN)
+    assert read.status == posted.status == 200
+    assert read.body == posted.body
+    found = json.loads(read.body)["results"]
+    assert [one["id"] for one in found] == ["newsletter", "personalisation"]
+
+
+@pytest.mark.parametrize("project", ["project_id", "company_id"])
+def test_p7_the_calls_of_older_clients_are_those_of_their_successors(
+    local: Shop, project: str
+) -> None:
+    """Bodies as exponea-go sends them: the project in the body, and no key."""
+    cookie, customer = fresh("c"), fresh("registered")
+    event = {
+        project: "PROJTOKEN",
+        "customer_ids": {"cookie": cookie},
+        "type": "purchase",
+        "timestamp": 1795341600,
+        "properties": {"total": 12.5},
+    }
+    update = {
+        project: "PROJTOKEN",
+        "ids": {"cookie": cookie, "registered": customer},
+        "properties": {"first_name": "Gordon"},
+    }
+    for path, body in (("/crm/events", event), ("/crm/customers", update)):
+        reply = local.post(path, body)
+        assert (reply.status, reply.body) == (200, {"success": True, "errors": []})
+    (stored,) = local.events(cookie)
+    assert (stored["type"], stored["properties"]) == ("purchase", {"total": 12.5})
+    session = local.get(f"/sessions?id={cookie}").body
+    assert session["customer"] == {"type": "registered", "value": customer}
+    found = local.get(f"/customers?registered={customer}").body
+    assert found["attributes"] == {"first_name": "Gordon"}
+
+
+@pytest.mark.parametrize("path", ["/crm/events", "/crm/customers"])
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"project_id": "nobody", "customer_ids": {"cookie": "c"}}, "Invalid project"),
+        ({"customer_ids": {"cookie": "c"}}, "send the project token"),
+        ({"project_id": "PROJTOKEN", "type": "a"}, "At least one id"),
+        ([], "the body must be a JSON object"),
+    ],
+)
+def test_p7_a_mistake_in_an_older_clients_call_is_400_in_its_words(
+    local: Shop, path: str, body: object, said: str
+) -> None:
+    reply = local.post(path, body)
+    assert (reply.status, reply.body["success"]) == (400, False)
+    assert said in json.dumps(reply.body)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity", "deflate"])
+def test_p6_a_call_is_understood_whatever_its_encoding_says(
+    local: Shop, encoding: str
+) -> None:
+    session = fresh()
+    body = {"source": {"id": "web-key"}, "session": {"id": session}}
+    text = json.dumps({**body, "events": [{"type": "a"}]}).encode()
+    for sent in (text, gzip.compress(text)):
+        reply = local.post("/track", sent, content_encoding=encoding)
+        assert [one["status"] for one in reply.body["results"]] == ["stored"]
+    assert local.post("/track", gzip.compress(text)).status == 200
+
+
+def test_p6_an_encoding_that_cannot_be_read_is_named(local: Shop) -> None:
+    reply = local.post("/track", b"\x0b\x04\x80{}\x03", content_encoding="br")
+    assert reply.status == 400
+    assert "Content-Encoding 'br' cannot be read" in reply.body["error"]["message"]
