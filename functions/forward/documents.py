@@ -28,7 +28,11 @@ _LARGE = ("properties", "context")
 
 
 def write_event(key: Key, session: Session, event: StoredEvent) -> dict[str, Any]:
-    """Write the document of a stored event."""
+    """Write the document of a stored event.
+
+    `customer` is the one of now, as far as association has come; `null` while the visitor is
+    anonymous.
+    """
     customer = session.customer
     return {
         "kind": "event",
@@ -40,7 +44,10 @@ def write_event(key: Key, session: Session, event: StoredEvent) -> dict[str, Any
 
 
 def write_link(key: Key, entry: Entry) -> dict[str, Any]:
-    """Write the document of an entry of a node's link history."""
+    """Write the document of an entry of a node's link history.
+
+    An entry that was undone has a `key` of its own, so that both stay where lines are deduplicated.
+    """
     project, node = split_partition(key.partition)
     document = {
         "kind": "link",
@@ -70,7 +77,10 @@ def _node_text(node: Node | None) -> str | None:
 
 
 def write_line(document: Mapping[str, Any]) -> bytes:
-    """Write a document as a line; one that is too long goes without its largest parts."""
+    """Write a document as a line; one that is too long goes without its largest parts.
+
+    `omitted` names these. The whole event stays in the tables.
+    """
     whole = f"{to_json(document)}\n".encode()
     if len(whole) <= MOST_BYTES:
         return whole

@@ -27,7 +27,10 @@ class Firehose:
         )
 
     def put(self, lines: Sequence[bytes]) -> set[int]:
-        """Send lines; answers the places of those that Firehose refused in every attempt."""
+        """Send lines; answers the places of those that Firehose refused in every attempt.
+
+        Raises nothing: a request that fails counts as a refusal of all its lines.
+        """
         waiting = list(range(len(lines)))
         for attempt in range(_TRIES):
             if attempt:
@@ -38,6 +41,7 @@ class Firehose:
         return set(waiting)
 
     def _send_all(self, lines: Sequence[bytes], places: Sequence[int]) -> list[int]:
+        """Send lines in as few requests as it takes; answers the places of refused ones."""
         refused: list[int] = []
         for batch in _split_batches(lines, places):
             refused += self._send_batch(lines, batch)

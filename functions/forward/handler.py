@@ -56,6 +56,7 @@ def _sequence_numbers(records: Sequence[Mapping[str, Any]]) -> dict[Key, str]:
 
 
 def _parse_key(item_keys: Mapping[str, Mapping[str, str]]) -> Key:
+    """Read the key of a stream record. Raises `ValueError` for another table's."""
     for table, name in PARTITION.items():
         if name in item_keys:
             return Key(table, item_keys[name]["S"], item_keys[SORT]["S"])
@@ -63,7 +64,10 @@ def _parse_key(item_keys: Mapping[str, Mapping[str, str]]) -> Key:
 
 
 def _write_lines(store: Store, item_keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
-    """Write the line of each key whose item exists."""
+    """Write the line of each key whose item exists.
+
+    All items, and the sessions of all events, are read in one request for every hundred.
+    """
     heads = [_session_head(key) for key in item_keys if key.table == "sessions"]
     found = nodes.read_items(store, list(dict.fromkeys([*item_keys, *heads])))
     for key in item_keys:

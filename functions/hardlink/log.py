@@ -46,6 +46,7 @@ flush_metrics = MetricsFlusher()
 
 
 def _write_metrics(snapshot: metrics.MetricsSnapshot) -> None:
+    """Write a line that CloudWatch turns into metrics, of one deployment and all its functions."""
     # one dimension, the deployment: each further one would be another metric to pay for
     service = os.environ.get("POWERTOOLS_SERVICE_NAME", "hardlink")
     line = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service=service)

@@ -52,7 +52,10 @@ _durations: dict[Duration, list[int]] = {}
 
 
 def count(name: Name, n: int = 1) -> None:
-    """Add `n` to a count. Raises `ValueError` for an undeclared name."""
+    """Add `n` to a count. Raises `ValueError` for an undeclared name.
+
+    Nothing is written here: see `hardlink.log`.
+    """
     if name not in COUNTS:
         raise ValueError(f"{name!r} is not a metric: use one of {', '.join(COUNTS)}")
     if n:

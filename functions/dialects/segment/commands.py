@@ -52,9 +52,10 @@ Chain = list[CommandGroup]
 
 
 def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:
-    """Commands that share a visitor or a customer, in their order. Chains are independent.
+    """Group the commands that share a visitor or a customer, each chain in the batch's order.
 
-    Within a chain, neighbouring events of one visitor become one command.
+    Chains are independent of each other, so that they may be executed at once. Within a chain,
+    neighbouring events of one visitor become one command.
     """
     # Numbers, not commands: merged chains are sorted by their order in the batch.
     chain_of: dict[str, list[int]] = {}
@@ -118,7 +119,10 @@ def event_faults(
 
 
 def wire_field(group: CommandGroup, field: str) -> str:
-    """A field of the command in the client's spelling, and the rest of its path."""
+    """Translate a field of the command into the client's spelling, with the rest of its path.
+
+    A field that the client's format does not rename stays as it is.
+    """
     for name, wire in group.wire.items():
         if field == name or field.startswith(f"{name}."):
             return wire + field.removeprefix(name)
@@ -128,7 +132,10 @@ def wire_field(group: CommandGroup, field: str) -> str:
 def _merge_chains(
     names: Sequence[str], chain_of: dict[str, list[int]], groups: Sequence[CommandGroup]
 ) -> list[int]:
-    """The one chain of these names: a command about two chains makes them one."""
+    """Find the one chain of these names: a command about two chains makes them one.
+
+    `chain_of`: the chain of each name so far, which is updated.
+    """
     chains: dict[int, list[int]] = {}
     for name in names:
         if name in chain_of:
@@ -146,6 +153,7 @@ def _merge_chains(
 
 
 def _join_events(groups: Sequence[CommandGroup]) -> Chain:
+    """Make one command of neighbouring events that have everything else in common."""
     runs: list[Chain] = []
     for group in groups:
         if runs and _can_join(runs[-1], group):
@@ -162,6 +170,7 @@ def _can_join(run: Chain, group: CommandGroup) -> bool:
 
 
 def _join_run(run: Chain) -> CommandGroup:
+    """Join the events of commands that differ in nothing else."""
     if len(run) == 1:
         return run[0]
     numbers: list[int] = []
@@ -182,6 +191,7 @@ def _with_part(group: CommandGroup, part: str, value: object) -> CommandGroup:
 
 
 def _identifier_names(ids: Mapping[str, Any]) -> list[str]:
+    """Name identifiers as they are compared: trimmed, in any case."""
     # in the normal form of addresses, which no two spellings of any other type have apart
     return [
         f"{type_}={normal_email(normal_text(str(value)))}"

@@ -91,7 +91,11 @@ class ProfileUpdate(NamedTuple):
 def read_profile_update(
     type_: str, properties: Properties, field: str, project: Project
 ) -> ProfileUpdate:
-    """Translate an event of this type. `field`: of its properties in the call, for the warnings."""
+    """Translate an event of this type.
+
+    `field`: where its properties stand in the call, such as `events[0].properties`, for the
+    warnings. A type that changes nothing makes an empty update.
+    """
     if type_ in _CONSENT_READERS:
         return _read_consents(_CONSENT_READERS[type_](properties), field)
     if type_ in _ATTRIBUTE_READERS:
@@ -101,6 +105,7 @@ def read_profile_update(
 
 
 def _read_attributes(pairs: Pairs, field: str, project: Project) -> ProfileUpdate:
+    """Read attributes, and identifiers among them. An identifier is stored as an attribute too."""
     ids: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     warnings: list[str] = []
@@ -118,6 +123,7 @@ def _read_attributes(pairs: Pairs, field: str, project: Project) -> ProfileUpdat
 
 
 def _add_identifier(ids: dict[str, Any], node: Node) -> None:
+    """Add an identifier. Raises `Invalid` where the event names another one of its type."""
     if ids.setdefault(node.type, node.value) != node.value:
         raise Invalid(
             "another value in this event identifies the visitor already", node.type
@@ -125,6 +131,7 @@ def _add_identifier(ids: dict[str, Any], node: Node) -> None:
 
 
 def _identifier_type(path: str, project: Project) -> str | None:
+    """Find the identifier type that the project declares for a path of the profile."""
     names = _TYPE_NAMES.get(path, ())
     for name in names:
         type_ = project.find_type(name)
@@ -134,6 +141,7 @@ def _identifier_type(path: str, project: Project) -> str | None:
 
 
 def _read_consents(pairs: Pairs, field: str) -> ProfileUpdate:
+    """Read consents. One that is not usable costs a warning, and no other consent."""
     consents: dict[str, Any] = {}
     warnings: list[str] = []
     for name, value in pairs:
@@ -173,16 +181,19 @@ def _add_value(
 
 
 def _read_named_properties(properties: Properties) -> Pairs:
+    """Read the properties of a log-in event, which have no place of their own in the profile."""
     for name, path in _PROFILE_PATHS.items():
         yield from _flatten(properties.get(name), path)
 
 
 def _read_profile_parts(properties: Properties) -> Pairs:
+    """Read the parts of a `profile-update`, each an object like the profile's own."""
     for part in _PROFILE_PARTS:
         yield from _flatten(properties.get(part), part)
 
 
 def _flatten(value: object, path: str) -> Pairs:
+    """List the values of nested objects by their paths; nulls are left out."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _flatten(inner, f"{path}.{name}")

@@ -164,7 +164,10 @@ class ChangeSet:
         return tuple(resolved)
 
     def look_up(self, node: Node) -> Node | None:
-        """Find the customer of an identifier, at the time of a claim that names its time."""
+        """Find the customer of an identifier, at the time of a claim that names its time.
+
+        `None` where no customer has it.
+        """
         state = self.state(node)
         owner = state.owner
         # A hard identifier never had another owner: only a soft one has to be looked up in time.
@@ -179,11 +182,12 @@ class ChangeSet:
         return self.resolve_root(node) if state.known or state.link else None
 
     def _owner_at(self, node: Node, time: int) -> Node | None:
+        """Find the owner of that time, of entries that were not undone since."""
         history = self.history(node)
         return current_owner(entry for entry in history if entry.effective_at <= time)
 
     def mark_known(self, node: Node) -> None:
-        """Make this node a customer of its own."""
+        """Make this node a customer of its own, which look-ups find."""
         state = self.state(node)
         if not state.known:
             self._states[node] = state._replace(known=True)
@@ -191,7 +195,8 @@ class ChangeSet:
     def add_alias(self, node: Node, root: Node) -> None:
         """Give a customer one more hard identifier.
 
-        Raises `Refused` where the customer has another one of its type.
+        A late claim changes nothing where the alias was unlinked after its time, and warns. Raises
+        `Refused` where the customer has another one of its type.
         """
         ids = {root.type: root.value, **self.state(root).ids}
         if ids.get(node.type, node.value) != node.value:
@@ -214,7 +219,7 @@ class ChangeSet:
     def set_owner(self, node: Node, customer: Node) -> None:
         """Make a look-up of this soft identifier find `customer`, unless a later claim stands.
 
-        An identifier that finds itself needs no owner, unless its owner was erased.
+        No history moves: events stay with the customer who had the identifier at their time.
         """
         state = self.state(node)
         if customer == state.owner or (customer == node and state.owner != NOBODY):
@@ -237,7 +242,11 @@ class ChangeSet:
         self._transfer_identifier(node, owner, customer)
 
     def link_once(self, soft: Node, customer: Node) -> None:
-        """Link a soft identifier to a hard one, once, with all that was known by it alone."""
+        """Link a soft identifier to a hard one, once, with all that was known by it alone.
+
+        Values, consents and visitors that were recorded under the identifier are the customer's
+        from then on. Where it is linked already, or was unlinked after this claim, nothing changes.
+        """
         state = self.state(soft)
         if state.link or (self._timed and self._effective_at <= state.undone):
             return
@@ -271,6 +280,7 @@ class ChangeSet:
             self._children.append((entry.link, node))
 
     def _with_link_today(self, state: State) -> State:
+        """Count one more link of this day. Raises `Refused` beyond `links_a_day`."""
         count = state.links_that_day if state.day == self._day else 0
         if count >= self._links_a_day:
             raise Refused(
@@ -282,7 +292,11 @@ class ChangeSet:
         return state._replace(day=self._day, links_that_day=count + 1)
 
     def undo_entries(self, node: Node, evidence: str) -> None:
-        """Mark a node's entries of one evidence ID undone, and fold the others again."""
+        """Mark a node's entries of one evidence ID undone, and fold the others again.
+
+        Its owner, its link, and the identifiers of the customers concerned follow from what is
+        left.
+        """
         undone: list[Entry] = []
         rest: list[Entry] = []
         for entry in self.history(node):
@@ -327,6 +341,7 @@ class ChangeSet:
         return self.is_hard(node) and state.known and state.owner is None
 
     def _add_entry(self, node: Node, entry: NewEntry) -> None:
+        """Add an entry to a node's history, joined with one that this decision added before."""
         # One entry a node and command, so that its owner and its link are undone together.
         previous = self._entries.get(node)
         if previous:
@@ -342,6 +357,7 @@ class ChangeSet:
     def _transfer_identifier(
         self, node: Node, before: Node | None, after: Node | None
     ) -> None:
+        """Take an identifier from one customer and give it to another; `None` is no customer."""
         self._owned.append((node, before, after))
         for customer, step in ((before, -1), (after, 1)):
             if customer is None:
@@ -352,6 +368,7 @@ class ChangeSet:
             self._count_identifier(node, customer, step)
 
     def _count_identifier(self, node: Node, customer: Node, step: int) -> None:
+        """Count an identifier of a type with a cap. Raises `TooManyIdentifiers` beyond it."""
         state = self.state(customer)
         if node.type not in self._caps and node.type not in state.counts:
             return
@@ -367,6 +384,7 @@ class ChangeSet:
         )
 
     def _remove_alias(self, node: Node, root: Node | None) -> None:
+        """Take a hard identifier from the customer of whom it was another name."""
         if root is None:
             return
         state = self.state(root)
@@ -376,6 +394,10 @@ class ChangeSet:
 
 
 def _check_room_for_link(state: State, *, is_soft: bool) -> None:
+    """Hold a node to its number of links. Raises `Refused`.
+
+    Links to soft identifiers have a cap of their own, because association checks each of them.
+    """
     count, most = state.links, MOST_LINKS
     if is_soft and state.soft_links >= MOST_SOFT_LINKS:
         count, most = state.soft_links, MOST_SOFT_LINKS

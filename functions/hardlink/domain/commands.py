@@ -105,7 +105,10 @@ class WriteCommand:
 
     @property
     def write_key(self) -> str:
-        """The ID of the source. Raises `Invalid`."""
+        """The ID of the source. Raises `Invalid`.
+
+        An integer is taken as well, because a key of digits may be sent as one.
+        """
         if isinstance(self.source, bool) or not isinstance(self.source, str | int):
             raise Invalid("send the write key of a source", "source.id")
         return str(self.source).strip()
@@ -270,7 +273,7 @@ def _parse_session(sent: object, field: str) -> str | None:
 def parse_event(body: object, number: int) -> Event:
     """Parse one event of a payload, with the limits of seed 004.
 
-    Raises `Invalid` naming `events[number]`.
+    `number`: its place in the payload, from 0. Raises `Invalid` naming `events[number]`.
     """
     field = f"events[{number}]"
     if not isinstance(body, Mapping):
@@ -286,14 +289,20 @@ def parse_event(body: object, number: int) -> Event:
 
 
 def parse_event_id(found: Event, number: int) -> str | None:
-    """The ID that the client gave an event. Raises `Invalid`."""
+    """Parse the ID that the client gave an event, if it gave one. Raises `Invalid`.
+
+    With it and the event's time, an event that is sent again is stored once.
+    """
     if found.id in (None, ""):
         return None
     return parse_id(found.id, f"events[{number}].id")
 
 
 def parse_event_time(found: Event, number: int) -> int | None:
-    """Parse the time of an event on the device's clock, if it has one. Raises `Invalid`."""
+    """Parse the time of an event on the device's clock, if it has one. Raises `Invalid`.
+
+    In microseconds; `clock_skew` corrects it to the server's clock.
+    """
     if found.happened is None:
         return None
     return times.parse_time(found.happened, f"events[{number}].time")

@@ -37,7 +37,10 @@ class HardlinkError(Exception):
 
 
 def located_message(error: HardlinkError) -> str:
-    """Format an error as `field: message`, or as its message where it names no field."""
+    """Format an error as `field: message`, or as its message where it names no field.
+
+    For answers of other systems, which have no place for a field.
+    """
     return f"{error.field}: {error.message}" if error.field else error.message
 
 

@@ -79,6 +79,7 @@ class IdentityVerifier:
             )
 
     def _verify(self, call: Call, token: object, ids: Sequence[Node]) -> None:
+        """Verify with the keys that are cached, then with those of now."""
         keys = self._keys.of(call.project_id)
         try:
             verify_identifiers(token, ids, call.project, keys, call.now)
@@ -93,7 +94,10 @@ class IdentityVerifier:
 def verify_identifiers(
     token: object, ids: Sequence[Node], project: Project, keys: Sequence[str], now: int
 ) -> None:
-    """Verify identifiers by a token. Raises `UnverifiedIdentity` for those it does not prove."""
+    """Verify identifiers by a token. Raises `UnverifiedIdentity` for those it does not prove.
+
+    `keys`: the project's valid signing keys, any of which may have signed it. `now`: microseconds.
+    """
     claims = _decode_claims(token, keys)
     _check_times(claims, now)
     claimed = _claimed_nodes(claims, project)
@@ -106,6 +110,7 @@ def verify_identifiers(
 
 
 def _verify_node(node: Node, claimed: Node | None, project: Project) -> None:
+    """Hold an identifier to the claim of its type: a hard one needs it, a soft one does not."""
     field = f"ids.{node.type}"
     if claimed is None and node.type in project.hard_types:
         raise _bad_token(
@@ -167,7 +172,10 @@ def _parse_seconds(claims: Mapping[str, Any], name: str) -> float:
 
 
 def _claimed_nodes(claims: Mapping[str, Any], project: Project) -> dict[str, Node]:
-    """Parse the identifiers that a token proves, by type."""
+    """Parse the identifiers that a token proves, by type.
+
+    `sub` comes last, so that no other claim of its type stands beside it.
+    """
     subject_type = claims.get("typ", project.first_hard_type)
     type_ = project.find_type(subject_type) if isinstance(subject_type, str) else None
     if type_ not in project.hard_types:

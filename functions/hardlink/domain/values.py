@@ -33,7 +33,10 @@ class Value(NamedTuple):
     spilled: bool = False
 
     def newer_than(self, other: Value | None) -> bool:
-        """Compare times. Of two values set at one time, the same one wins in any order."""
+        """Compare times. Of two values set at one time, the same one wins in any order.
+
+        A value without an `other` is newer.
+        """
         if other is None:
             return True
         return (self.time, self.spilled, self.json) > (
@@ -72,6 +75,7 @@ def as_object(value: object) -> Mapping[str, Any]:
 
 
 def _is_encodable(text: str) -> bool:
+    """Tell whether UTF-8 can encode a text: a lone surrogate, half of an emoji, it cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -80,7 +84,10 @@ def _is_encodable(text: str) -> bool:
 
 
 def json_size(value: object) -> int:
-    """Count the bytes of a value as seed 004 does: UTF-8 of a string, compact JSON otherwise."""
+    """Count the bytes of a value as seed 004 does: UTF-8 of a string, compact JSON otherwise.
+
+    A string counts without quotes and escapes.
+    """
     text = value if isinstance(value, str) else to_json(value)
     return len(text.encode(errors="surrogatepass"))
 
@@ -118,6 +125,7 @@ def check_values(names: Mapping[str, object], field: str) -> None:
 
 
 def _check_size(value: object, field: str) -> None:
+    """Hold one value to its size. Raises `Invalid` naming `field`, also for NaN and Infinity."""
     try:
         size = json_size(value)
     except Invalid as error:
@@ -157,6 +165,7 @@ def changed(old: Values, new: Values) -> dict[Name, Value]:
 
 
 def _is_change(old: Value | None, new: Value) -> bool:
+    """Tell whether a value replaces the one that is set."""
     if old is not None and old.spilled and old.time == new.time:
         return False  # a repeated command: comparing would take a read of the spilled value
     return new.newer_than(old)
@@ -174,7 +183,10 @@ def values_set_within(
 
 
 def check_name_count(values: Iterable[Name]) -> None:
-    """Check that a customer has at most 255 names of a kind. Raises `TooManyNames`."""
+    """Check that a customer has at most 255 names of a kind. Raises `TooManyNames`.
+
+    `values`: the names that are set already first, so that new ones are those beyond the limit.
+    """
     names: dict[Kind, list[str]] = {}
     for kind, name in values:
         names.setdefault(kind, []).append(name)
@@ -206,6 +218,7 @@ def spilled_names(old: Values, new: Values) -> frozenset[Name]:
 
 
 def _must_spill(old: Value | None, new: Value) -> bool:
+    """Tell whether a value has to be an item of its own: it is large, or the one before it was."""
     was_spilled = old is not None and old.spilled
     return was_spilled or len(new.json) > _INLINE_VALUE
 

@@ -45,7 +45,10 @@ class ReadApi:
         self._export = CustomerExport(store, clock, self._timeline)
 
     def describe_project(self, project_id: str) -> dict[str, Any]:
-        """`GET /project`: the server key's project and its identifier types."""
+        """`GET /project`: the server key's project and its identifier types.
+
+        Types are in order of preference, each with its kind, `hard` or `soft`.
+        """
         types = self._sources.projects[project_id].identifiers
         return {
             "project": {"name": project_id},
@@ -55,7 +58,10 @@ class ReadApi:
         }
 
     def read_live(self, project_id: str, query: QueryParameters) -> dict[str, Any]:
-        """`GET /live`: events and verdicts since the cursor `since`. Raises `Invalid`."""
+        """`GET /live`: events and verdicts since the cursor `since`. Raises `Invalid`.
+
+        Without a cursor, those of the last quarter of an hour.
+        """
         return self._live.read_page(project_id, query("since"))
 
     def read_verdicts(self, project_id: str, id_: str) -> dict[str, Any]:
@@ -71,14 +77,21 @@ class ReadApi:
         }
 
     def read_customer(self, project_id: str, type_: str, value: str) -> dict[str, Any]:
-        """`GET /customers`; `type_` may be `profile`. Raises `NotFound`."""
+        """`GET /customers`: identifiers, values, sessions. `type_` may be `profile`.
+
+        Raises `Invalid` for an undeclared type or a placeholder, `NotFound` for an unknown
+        customer.
+        """
         customer = self._find_customer(project_id, type_, value)
         return describe_customer(self._store, self._timeline, customer)
 
     def read_customer_events(
         self, project_id: str, type_: str, value: str, query: QueryParameters
     ) -> dict[str, Any]:
-        """`GET /customers/events`: a page, newest first. Raises `NotFound`."""
+        """`GET /customers/events`: a page, newest first.
+
+        Query parameters: `limit`, `type`, `since`, `until`, `cursor`. Raises `Invalid`, `NotFound`.
+        """
         event_query = _parse_event_query(query)
         customer = self._find_customer(project_id, type_, value)
         return self._timeline.read_customer_events(customer, event_query)
@@ -92,13 +105,17 @@ class ReadApi:
         *,
         zipped: bool,
     ) -> dict[str, Any]:
-        """`GET /customers/export`: all data. Raises `NotFound`, `TooLarge`."""
+        """`GET /customers/export`: all data, complete, or `TooLarge`.
+
+        `zipped`: the client accepts gzip, so the answer may be larger. Only `since` and `until` of
+        the query count. Raises `Invalid`, `NotFound`, `TooLarge`.
+        """
         event_query = _parse_event_query(query)
         customer = self._find_customer(project_id, type_, value)
         return self._export.export_customer(customer, event_query, zipped=zipped)
 
     def read_session(self, project_id: str, id_: str) -> dict[str, Any]:
-        """`GET /sessions`: its customer, and why. Raises `NotFound`."""
+        """`GET /sessions`: its customer, and every link behind that. Raises `NotFound`."""
         return explain_session(
             self._store, project_id, self._read_session(project_id, id_)
         )
@@ -106,7 +123,10 @@ class ReadApi:
     def read_session_events(
         self, project_id: str, id_: str, query: QueryParameters
     ) -> dict[str, Any]:
-        """`GET /sessions/events`: a page, newest first. Raises `NotFound`."""
+        """`GET /sessions/events`: a page, newest first.
+
+        Query parameters as for a customer's events. Raises `Invalid`, `NotFound`.
+        """
         event_query = _parse_event_query(query)
         session = self._read_session(project_id, id_)
         return self._timeline.read_session_events(project_id, session, event_query)
@@ -132,6 +152,7 @@ class ReadApi:
 
 
 def _parse_tracking_user(project: Project, query: QueryParameters) -> Node:
+    """Parse who is asked for: exactly one of `email` and `customer_id`. Raises `Invalid`."""
     email, customer_id = query("email"), query("customer_id")
     if (email is None) == (customer_id is None):
         raise Invalid("send either email or customer_id", "email")
@@ -141,6 +162,7 @@ def _parse_tracking_user(project: Project, query: QueryParameters) -> Node:
 
 
 def _parse_event_query(query: QueryParameters) -> EventQuery:
+    """Parse the query parameters of a page of events. Raises `Invalid` naming one at fault."""
     cursor = query("cursor")
     return EventQuery(
         limit=_parse_limit(query("limit")),
@@ -153,6 +175,7 @@ def _parse_event_query(query: QueryParameters) -> EventQuery:
 
 
 def _parse_limit(text: str | None) -> int:
+    """Parse how many events a page may have. Raises `Invalid`."""
     if text is None:
         return DEFAULT_LIMIT
     # `int()` alone would take minutes for a million digits, and accept signs and other scripts
@@ -163,6 +186,7 @@ def _parse_limit(text: str | None) -> int:
 
 
 def _parse_query_time(query: QueryParameters, name: str, *, default: int) -> int:
+    """Parse a time to microseconds: ISO 8601, UNIX seconds or milliseconds. Raises `Invalid`."""
     text = query(name)
     return default if text is None else times.parse_time(_parse_unix_time(text), name)
 

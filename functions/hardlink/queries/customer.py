@@ -54,7 +54,11 @@ class Customer:
     def from_items(
         cls, project_id: str, root: Node, partition: Iterable[tuple[Key, Item]]
     ) -> Customer:
-        """Build a customer from the items of its partition."""
+        """Build a customer from the items of its partition.
+
+        `partition`: items from `#` to the end of `s/`, in any order; those of other kinds are
+        ignored. Of an anonymous profile, what it did while it was linked is left out.
+        """
         record = Record()
         contributions: list[Contribution] = []
         sessions: list[SessionRow] = []
@@ -95,7 +99,10 @@ class Customer:
 
     @property
     def identifiers(self) -> dict[str, list[str]]:
-        """Values of every identifier that finds this customer, by type."""
+        """Values of every identifier that finds this customer, by type, both sorted.
+
+        Profiles are none: only the service knows their IDs.
+        """
         nodes = {self.root, *self.owned}
         nodes.update(map(Node._make, self.record.state.ids.items()))
         for contribution in self.contributions:
@@ -129,7 +136,11 @@ class Customer:
         return [row.session for row in self.visits if row.session in current]
 
     def read_values(self, store: Store) -> Mapping[str, Any]:
-        """Read attributes, segments, traits and consents; of each name the value set last."""
+        """Read attributes, segments, traits and consents; of each name the value set last.
+
+        Returns kind -> name -> value; `segments` is a list of labels. Large values cost one
+        request.
+        """
         newest: dict[Name, tuple[Value, Node]] = {}
         _fold_newest(newest, self.root, self.record.values)
         for contribution in self.contributions:
@@ -146,7 +157,10 @@ class Customer:
                 yield contribution.node, notice
 
     def session_intervals(self) -> list[SessionInterval]:
-        """List every part of a session whose events are this customer's."""
+        """List every part of a session whose events are this customer's.
+
+        A session has several where its visitor became another customer in between.
+        """
         intervals = {one.node: one.intervals for one in self.contributions}
         found: list[SessionInterval] = []
         for row in self.sessions:
@@ -157,6 +171,7 @@ class Customer:
 
 
 def _session_interval(row: SessionRow, start: int, end: int) -> SessionInterval:
+    """Make the part of a session that lies in an interval. Bounds beyond its end are cut."""
     return SessionInterval(
         row.session,
         row.profile.value,
@@ -168,6 +183,7 @@ def _session_interval(row: SessionRow, start: int, end: int) -> SessionInterval:
 
 
 def _creation_order(row: SessionRow) -> tuple[int, str]:
+    """Order sessions by their creation, and those of one moment by ID."""
     return row.created, row.session
 
 

@@ -97,11 +97,13 @@ def _linked_nodes(customer: Customer) -> Iterator[Node]:
 
 
 def _write_order(pair: tuple[Node, Entry]) -> tuple[int, int, Node]:
+    """Order entries by the time at which they were written."""
     node, entry = pair
     return entry.at, entry.rev, node
 
 
 def _session_details(key: Key, item: Item | None) -> dict[str, Any]:
+    """Describe what a session's own item holds; nothing where it was deleted since."""
     if item is None:
         return {}
     session = items.decode_session(key, item)

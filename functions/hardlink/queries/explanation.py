@@ -64,17 +64,20 @@ def describe_entry(node: Node, entry: Entry) -> dict[str, Any]:
 
 
 def _explain_entry(one: NodeEntry) -> dict[str, Any]:
+    """Describe an entry; `since` is the time from which it begins a span."""
     since = to_iso(one.entry.effective_at) if one.entry.starts_span else None
     return {**describe_entry(one.node, one.entry), "since": since}
 
 
 def _read_entries(store: Store, project_id: str, node: Node) -> list[NodeEntry]:
+    """Read the link history of a node, each entry with the node."""
     return [
         NodeEntry(node, entry) for entry in nodes.read_history(store, project_id, node)
     ]
 
 
 def _current_target(history: Iterable[NodeEntry]) -> Node | None:
+    """Find the node to which the next event belongs."""
     return newest_root(fold_spans(entry for _, entry in history))
 
 

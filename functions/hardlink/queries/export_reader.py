@@ -79,7 +79,8 @@ class ExportReader:
     ) -> Customer:
         """Find the one customer of some identifiers and a session; unknown ones are ignored.
 
-        Raises `NotFound` where all are unknown, `Invalid` where they find different customers.
+        `session`: the ID of a session, whose profile counts as one more identifier. Raises
+        `NotFound` where all are unknown, `Invalid` where they find different customers.
         """
         nodes = list(identifiers)
         if session is not None:
@@ -101,7 +102,7 @@ class ExportReader:
         return next(iter(found.values()))
 
     def read_values(self, customer: Customer) -> Mapping[str, Any]:
-        """Read a customer's attributes, segments, traits and consents."""
+        """Read a customer's attributes, segments, traits and consents, by kind and name."""
         return customer.read_values(self._store)
 
     def open_budget(self, most: int, hint: str) -> Budget:
@@ -144,7 +145,10 @@ class ExportReader:
         return found
 
     def _read_partitions(self, project_id: str, reading: Budget) -> Mapping[str, Rows]:
-        """Read the rows of every node of a project, by partition; receipts of erasures are none."""
+        """Read the rows of every node of a project, by partition.
+
+        Receipts of erasures lie in the same table, and are left out.
+        """
         partitions: dict[str, Rows] = defaultdict(list)
         receipts = f"{project_id}/{keys.ERASURE}"
         for page in self._store.scan_all("customers", f"{project_id}/", _VIEW_ROWS):
@@ -155,6 +159,7 @@ class ExportReader:
         return partitions
 
     def _profiles(self, project_id: str, session: str) -> list[Node]:
+        """Find the profile of a session; none where the session is unknown or was erased."""
         try:
             return [read_session(self._store, project_id, session).profile]
         except NotFound:

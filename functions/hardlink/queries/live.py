@@ -193,6 +193,7 @@ class LiveFeed:
     def _event_entry(
         self, session: Session, found_in: str, number: int, key: Key, item: Item
     ) -> _Entry:
+        """Make the entry of an event. `found_in`: the item that led to it, for the cursor."""
         event = event_store.read_event(self._store, key, item)
         shown = {
             "key": f"{session.id}/{event.time}/{event.id}",
@@ -209,6 +210,7 @@ def _customer_reference(session: Session) -> dict[str, str] | None:
 
 
 def _continue_at(cursor: Cursor, bound: Key, item: str = "", number: int = 0) -> Cursor:
+    """Move a cursor to the entry from which the next call goes on."""
     return cursor._replace(bound=bound.item, item=item, number=number)
 
 
@@ -218,6 +220,7 @@ def _was_answered(entry: _Entry, cursor: Cursor) -> bool:
 
 
 def _receipt_time(key: Key, item: Item) -> int:
+    """Read when an item was received: a note has the time of its call in its key."""
     if key.item.startswith(keys.CALL_NOTE):
         return keys.note_time(key)
     return int(item["received"])

@@ -49,7 +49,10 @@ class EventQuery:
         )
 
     def selects(self, type_: str, position: Position) -> bool:
-        """Check type and position of an event; the interval it lies in is clipped already."""
+        """Check type and position of an event; the interval it lies in is clipped already.
+
+        A cursor is the position of the last event of the page before, which is not selected again.
+        """
         is_after_cursor = self.before is None or position < self.before
         return is_after_cursor and self.type in (None, type_)
 
@@ -72,7 +75,10 @@ class TimelineEvent:
 
 
 def select_newest(found: Iterable[TimelineEvent], limit: int) -> list[TimelineEvent]:
-    """Sort events, newest first, and keep at most `limit`."""
+    """Sort events, newest first, and keep at most `limit`.
+
+    Events of one time are in order of their receipt, so that pages never overlap.
+    """
     ordered = sorted(found, key=lambda one: one.position, reverse=True)
     return ordered[:limit]
 
@@ -111,6 +117,7 @@ def merge_events(customer: Customer, query: EventQuery) -> list[TimelineEvent]:
 
 
 def _merge_event(session: str, profile: str, notice: MergeNotice) -> TimelineEvent:
+    """Make a `merge` event, which lies in no stored session."""
     event = derived_events.merge_event(notice.effective_at, profile, notice.source)
     return TimelineEvent(event, SessionInterval(session, profile, 0, END, END, END))
 
@@ -131,7 +138,7 @@ def sessions_to_read(limit: int, found: int, read: int, most: int) -> int:
 
 
 def format_cursor(position: Position) -> str:
-    """Format a position as opaque text."""
+    """Format a position as text that is safe in a URL, and that clients need not understand."""
     text = "\n".join(map(str, position))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 

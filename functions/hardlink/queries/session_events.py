@@ -41,6 +41,7 @@ class SessionEvents:
     def _selected(
         self, project_id: str, query: EventQuery, interval: SessionInterval
     ) -> Iterator[TimelineEvent]:
+        """Read an interval's events that a query selects, newest first, one by one."""
         read = self._with_visits if query.includes_visits else self._stored
         for event in read(project_id, query, interval):
             found = TimelineEvent(event, interval)
@@ -50,6 +51,7 @@ class SessionEvents:
     def _stored(
         self, project_id: str, query: EventQuery, interval: SessionInterval
     ) -> Iterator[StoredEvent]:
+        """Read the stored events of an interval."""
         page = _page_size(query, query.limit)
         scan = self._scan(
             project_id, interval.session, interval.start, interval.end, page
@@ -117,6 +119,7 @@ class SessionEvents:
 
 
 def _page_size(query: EventQuery, wanted: int) -> int:
+    """Choose how many items a request reads: more where a filter drops most of them."""
     # one more than is wanted: the next event shows that no other one has the time of the last
     return wanted + 1 if query.type is None else max(query.limit, _FILTERED_ITEMS)
 

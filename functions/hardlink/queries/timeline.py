@@ -35,7 +35,11 @@ class Timeline:
     def read_customer_events(
         self, customer: Customer, query: EventQuery
     ) -> dict[str, Any]:
-        """Read a page of a customer's events, newest first."""
+        """Read a page of a customer's events, newest first.
+
+        Returns `{"events": [...], "cursor": <text or null>}`. It reads only the sessions that may
+        hold one of these events, the latest first, sixteen at a time.
+        """
         query = paging.with_lookahead(query)
         merges = paging.merge_events(customer, query)
         intervals = customer.session_intervals()
@@ -48,7 +52,7 @@ class Timeline:
     def read_session_events(
         self, project_id: str, session: Session, query: EventQuery
     ) -> dict[str, Any]:
-        """Read a page of a session's events, newest first."""
+        """Read a page of a session's events, newest first, whichever customers they belong to."""
         query = paging.with_lookahead(query)
         found = self._read_newest(project_id, [paging.whole_session(session)], query)
         return paging.make_page(found, query)
@@ -71,7 +75,10 @@ class Timeline:
         return row.session, row.profile.value
 
     def list_sessions(self, customer: Customer) -> list[tuple[SessionRow, int]]:
-        """List sessions and the times of their last events, the latest first."""
+        """List sessions and the times of their last events, the latest first.
+
+        The last event of the 25 latest sessions is read; of older ones it is known to half an hour.
+        """
         rows = sorted(customer.sessions, key=_latest_order, reverse=True)
         recent, older = rows[:_EXACT_SESSIONS], rows[_EXACT_SESSIONS:]
         by_session = _group_by_session(customer.session_intervals())
@@ -87,6 +94,7 @@ class Timeline:
     def _last_event_time(
         self, project_id: str, intervals: Sequence[SessionInterval]
     ) -> int | None:
+        """Read the time of a session's newest event; `None` where no event is this customer's."""
         last = None
         for interval in intervals:
             newest = self._session_events.read_newest(
@@ -131,6 +139,7 @@ class Timeline:
         intervals: Sequence[SessionInterval],
         start: TimelineEvent,
     ) -> bool:
+        """Tell whether a customer visited before a visit began."""
         earlier = replace(_VISIT_STARTS, before=start.position)
         return bool(self._read_newest(project_id, intervals, earlier))
 
@@ -206,6 +215,7 @@ def _oldest_visit_start(found: Iterable[TimelineEvent]) -> TimelineEvent | None:
 def _group_by_session(
     intervals: Iterable[SessionInterval],
 ) -> Mapping[str, list[SessionInterval]]:
+    """Group intervals by their session."""
     grouped: dict[str, list[SessionInterval]] = {}
     for interval in intervals:
         grouped.setdefault(interval.session, []).append(interval)

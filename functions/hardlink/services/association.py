@@ -172,7 +172,10 @@ class Association:
             return
 
     def _dependent_nodes(self, project_id: str, node: Node) -> Iterator[Node]:
-        """The nodes whose rows depend on this one: a hard root's change moves nothing."""
+        """List the nodes whose rows depend on this one: a hard root's change moves nothing.
+
+        Of a soft identifier these are the profiles that link to it, or once did.
+        """
         if node.type in self._hard_types.get(project_id, frozenset()):
             return
         yield node
@@ -180,6 +183,7 @@ class Association:
             yield from nodes.read_linked_profiles(self._store, project_id, node)
 
     def _rehome_session(self, project_id: str, id_: str) -> None:
+        """Bring the rows of one session in line with its profile's links."""
         session = find_session(self._store, project_id, id_)
         if session and not session.is_erased:
             self.rehome(project_id, session.profile, only_session=id_)
@@ -221,6 +225,7 @@ class Association:
         )
 
     def _read_identifiers(self, project_id: str, node: Node) -> list[Node]:
+        """Read the identifiers that find a customer known by a soft one. A profile has none."""
         if node.type == PROFILE:
             return []
         return nodes.read_named_nodes(
@@ -230,6 +235,7 @@ class Association:
     def _read_sessions(
         self, profile: _Profile, only_session: str | None
     ) -> list[Session]:
+        """Read the sessions whose rows are compared: all of a profile, or one."""
         if profile.node.type != PROFILE:
             return []
         ids = self._session_ids(profile, only_session)
@@ -275,6 +281,7 @@ def _merge_notice(history: Sequence[Entry]) -> MergeNotice | None:
 
 
 def _plan_rows(profile: _Profile) -> _Plan:
+    """Group a node's spans by the root that each resolves to."""
     intervals: dict[Node, _Intervals] = {}
     for span in profile.spans:
         intervals.setdefault(span.target, []).append((span.start, span.end))
@@ -314,12 +321,14 @@ def _diff_rows(
 
 
 def _missing_references(plan: _Plan) -> _Actions:
+    """Refer from the node to each root that gets rows of it, before it gets any."""
     profile = plan.profile
     for root in sorted(plan.intervals.keys() - profile.homes):
         yield Put(keys.root_reference(profile.project_id, profile.node, root), {})
 
 
 def _changed_contributions(plan: _Plan, existing: Mapping[Key, Item]) -> _Actions:
+    """Write the contributions that differ from what is stored."""
     for root, intervals in plan.intervals.items():
         key = plan.contribution_key(root)
         item = items.encode_contribution(_contribution(plan.profile, intervals))
@@ -342,6 +351,7 @@ def _contribution(profile: _Profile, intervals: _Intervals) -> Contribution:
 def _session_rows(
     plan: _Plan, session: Session, existing: Mapping[Key, Item]
 ) -> _Actions:
+    """Write a session's row where it belongs, delete it elsewhere, and copy its customer."""
     item = items.encode_session_row(items.session_row(session))
     for root in plan.roots:
         key = plan.session_key(root, session)
@@ -370,6 +380,7 @@ def _replaceable(session: Session, row: Item | None) -> Condition:
 
 
 def _copy_customer(key: Key, customer: Node | None) -> Action:
+    """Write a session's copy of its customer, unless the session is gone."""
     if customer:
         return Patch(key, {"customer": str(customer)}, Present())
     return Patch(key, {}, Present(), remove=("customer",))

@@ -90,6 +90,10 @@ class Consents:
     def _begin(
         self, call: Call, reader: LivingNodeReader, visit: Visit
     ) -> tuple[Session, Opening | None]:
+        """Read the session of a visit, or plan to open it.
+
+        Nothing is planned for a visitor who opted out before.
+        """
         known = None
         if not visit.is_generated:
             known = self._sessions.read(call.project_id, visit.session_id)
@@ -162,6 +166,7 @@ def _with_consent(record: Record, now: int, *, denied: bool) -> Record:
 
 
 def _set_denied(key: records.Key, *, denied: bool) -> Action:
+    """Write a session's copy of the consent, unless it was erased meanwhile."""
     if denied:
         return Patch(key, {"denied": True}, Present())
     return Patch(key, {}, Present(), remove=("denied",))

@@ -72,7 +72,11 @@ _Request = dict[str, Any]
 
 
 def connect(endpoint: str | None = None) -> Any:
-    """Create a DynamoDB client for `Tables`, with short time-outs."""
+    """Create a DynamoDB client for `Tables`, with short time-outs.
+
+    `endpoint`: of an emulator, instead of AWS. A function of ten seconds has room for three
+    attempts at a connection.
+    """
     return create_client(
         "dynamodb",
         connect_timeout=1,
@@ -95,7 +99,10 @@ class Tables:
         self._tables = {name: table for table, name in names.items()}
 
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
-        """See `Store.get`: one GetItem, or a BatchGetItem for every hundred."""
+        """See `Store.get`: one GetItem, or a BatchGetItem for every hundred.
+
+        Both are consistent. A key that is named twice is read once.
+        """
         if len(keys) == 1:
             return [self._get_one(keys[0])]
         # DynamoDB refuses a batch that names a key twice, and answers in any order.
@@ -115,7 +122,10 @@ class Tables:
         newest_first: bool = False,
         page: int | None = None,
     ) -> Iterator[tuple[Key, Item]]:
-        """See `Store.scan`: one Query a page."""
+        """See `Store.scan`: one Query a page, which ends at a megabyte or at `page` items.
+
+        The next page is requested only if the caller goes on.
+        """
         request: _Request = {
             "TableName": self._names[table],
             "KeyConditionExpression": "#p = :p AND #s BETWEEN :first AND :last",
@@ -134,7 +144,10 @@ class Tables:
     def scan_all(
         self, table: Table, partitions: str, kinds: Sequence[str], part: Part = WHOLE
     ) -> Iterator[list[tuple[Key, Item]]]:
-        """See `Store.scan_all`: one Scan a megabyte of the table."""
+        """See `Store.scan_all`: one Scan a megabyte of the table.
+
+        It is read whole, whatever the filter leaves: a scan costs what the table holds.
+        """
         names = {"#s": SORT}
         values: Item = {}
         begins = []
@@ -178,6 +191,10 @@ class Tables:
     def _pages(
         self, operation: str, table: Table, request: _Request
     ) -> Iterator[list[tuple[Key, Item]]]:
+        """Request page after page, as they are asked for.
+
+        A page may be empty where a filter dropped all of it.
+        """
         while True:
             answer = self._call(operation, request)
             yield [self._read_item(table, raw) for raw in answer["Items"]]
@@ -192,6 +209,10 @@ class Tables:
         return self._read_item(key.table, raw)[1] if raw else None
 
     def _get_batch(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Item]]:
+        """Read up to a hundred items.
+
+        Raises `Busy` where DynamoDB leaves some of them out each time.
+        """
         wanted = self._batch_request(keys)
         for _ in _attempts():
             answer = self._call("batch_get_item", {"RequestItems": wanted})
@@ -207,6 +228,7 @@ class Tables:
         raise _busy()
 
     def _batch_request(self, keys: Sequence[Key]) -> _Request:
+        """Group keys by table, as BatchGetItem wants them."""
         request: _Request = {}
         for key in keys:
             name = self._names[key.table]
@@ -215,10 +237,12 @@ class Tables:
         return request
 
     def _read_item(self, table: Table, raw: Mapping[str, Any]) -> tuple[Key, Item]:
+        """Decode an item and take its key from it."""
         item = _decode(raw)
         return Key(table, str(item.pop(PARTITION[table])), str(item.pop(SORT))), item
 
     def _write_transaction(self, actions: Sequence[Action]) -> None:
+        """Write all of these actions or none. Raises `ConditionFailed`."""
         # With a token of its own: when the answer was lost, sending it again answers what became of
         # it.
         parts = [
@@ -228,6 +252,7 @@ class Tables:
         self._call("transact_write_items", request)
 
     def _action_request(self, action: Action) -> _Request:
+        """Build the request of an action, which is the same alone and in a transaction."""
         if isinstance(action, Put):
             return self._put_request(action)
         if isinstance(action, Patch):
@@ -243,6 +268,10 @@ class Tables:
         return target | _conditions(put.when)
 
     def _patch_request(self, patch: Patch) -> _Request:
+        """Build an update expression.
+
+        Names and values are numbered in it, because some names are reserved words.
+        """
         names: dict[str, str] = {}
         values: Item = {}
         assignments = []
@@ -269,7 +298,10 @@ class Tables:
         return True
 
     def _insert_batch(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
-        """Insert at most 25 items, and those again that DynamoDB did not take."""
+        """Insert at most 25 items, and those again that DynamoDB did not take.
+
+        Returns for each, in their order, whether it was added. Raises `Busy`.
+        """
         results: dict[int, bool] = {}
         waiting = list(range(len(items)))
         for _ in _attempts():
@@ -288,12 +320,18 @@ class Tables:
         raise _busy()
 
     def _insert_statement(self, key: Key, item: Item) -> _Request:
+        """Write an insert in PartiQL. Its values are parameters, never a part of the statement."""
         whole = _encode_key(key) | _encode(item)
         pairs = ", ".join(f"'{name}': ?" for name in whole)
         statement = f'INSERT INTO "{self._names[key.table]}" VALUE {{{pairs}}}'
         return {"Statement": statement, "Parameters": list(whole.values())}
 
     def _call(self, operation: str, request: _Request) -> Any:
+        """Send one request, and again after a pause where it may succeed then.
+
+        Raises `ConditionFailed` where a condition does not hold, `Busy` where DynamoDB is not
+        reached or stays busy, and botocore's own error for a request that is wrong.
+        """
         for attempt in range(1, _TRIES):
             try:
                 return getattr(self._client, operation)(**request)
@@ -359,12 +397,17 @@ def _condition_parts(when: Condition | None) -> tuple[str, str, Attribute | None
 
 
 def _condition_failed(error: ClientError) -> bool:
+    """Tell whether a request failed by its condition, alone or in a transaction."""
     if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
         return True
     return "ConditionalCheckFailed" in _reasons(error)
 
 
 def _is_passing(error: ClientError) -> bool:
+    """Tell whether the same request may succeed a moment later.
+
+    A cancelled transaction may, if none of its actions has another reason than a passing one.
+    """
     reasons = _reasons(error)
     if reasons:
         return reasons <= _PASSING
@@ -399,6 +442,7 @@ def _pause(attempt: int) -> None:
 
 
 def _chunks(items: Sequence[_T], most: int) -> Iterator[Sequence[_T]]:
+    """Split a sequence into parts of at most so many items."""
     return (items[start : start + most] for start in range(0, len(items), most))
 
 
@@ -411,6 +455,7 @@ def _encode(item: Mapping[str, Attribute]) -> dict[str, Any]:
 
 
 def _encode_attribute(value: Attribute) -> dict[str, Any]:
+    """Encode a text, a boolean or an integer; there are no other attributes in these tables."""
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, bool):

@@ -31,7 +31,10 @@ class _EncodedEvent(NamedTuple):
 def insert_events(
     store: Store, project_id: str, session: str, events: Sequence[StoredEvent]
 ) -> list[bool]:
-    """Store events; `False` where one with this ID and time is stored already."""
+    """Store events; `False` where one with this ID and time is stored already.
+
+    `project_id`, `session`: where they belong. Raises `Busy`.
+    """
     heads = [
         _write_pieces(store, _encode(project_id, session, event)) for event in events
     ]
@@ -74,6 +77,10 @@ def _write_pieces(store: Store, event: _EncodedEvent) -> _Keyed:
 
 
 def _encode(project_id: str, session: str, event: StoredEvent) -> _EncodedEvent:
+    """Encode an event. Its body is one text, or pieces of at most 90,000 characters.
+
+    Pieces are named by a digest of the whole, so that two events of one ID and time share none.
+    """
     key = keys.session_event(project_id, session, event.time, event.id)
     lifetime: Item = {} if event.expires is None else {EXPIRES: event.expires}
     item: Item = {
@@ -98,6 +105,7 @@ def _encode(project_id: str, session: str, event: StoredEvent) -> _EncodedEvent:
 
 
 def _read_pieces(store: Store, key: Key, item: Item) -> str:
+    """Join the pieces of a large body."""
     digest = str(item["digest"])
     piece_keys = [
         keys.event_piece(key, digest, number) for number in range(int(item["pieces"]))

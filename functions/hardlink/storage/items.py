@@ -30,7 +30,7 @@ from hardlink.storage.keys import EXPIRES, split_partition
 
 
 def encode_session(s: Session) -> Item:
-    """Encode a session."""
+    """Encode a session. Times are microseconds."""
     item: Item = {
         "profile": s.profile.value,
         "source": s.source,
@@ -58,7 +58,10 @@ def encode_erased_session(s: Session) -> Item:
 
 
 def decode_session(key: Key, item: Item) -> Session:
-    """Decode a session, or what is kept of one that was erased."""
+    """Decode a session, or what is kept of one that was erased.
+
+    An erased one has `is_erased`, no profile, and the intervals that were erased.
+    """
     is_erased = "erased_at" in item
     session = _erased_session(key) if is_erased else _live_session(key, item)
     return session._replace(
@@ -93,7 +96,7 @@ def _erased_session(key: Key) -> Session:
 
 
 def encode_record(record: Record) -> Item:
-    """Encode a node."""
+    """Encode a node: its state, its values, and what is kept of erasures."""
     item: Item = {"rev": record.state.rev, "created": record.created}
     return item | _encode_state(record.state) | _encode_contents(record)
 
@@ -126,7 +129,10 @@ def _encode_contents(record: Record) -> Item:
 
 
 def decode_record(item: Item | None) -> Record:
-    """Decode a node; an absent item is a node that no call mentioned yet."""
+    """Decode a node; an absent item is a node that no call mentioned yet.
+
+    `last_erased_at` is 0: it stands in the node's tombstone.
+    """
     if item is None:
         return Record()
     return Record(
@@ -223,7 +229,7 @@ def decode_session_row(key: Key, item: Item) -> SessionRow:
 
 
 def encode_contribution(c: Contribution) -> Item:
-    """Encode a contribution."""
+    """Encode a contribution: a node's intervals under a root, and its values of that time."""
     item: Item = {"intervals": values.to_json(c.intervals)}
     return item | _present(
         values=values.pack_values(c.values) if c.values else "",
@@ -260,7 +266,10 @@ def encode_order(order: Order) -> Item:
 
 
 def decode_order(key: Key, item: Item | None) -> Order:
-    """Decode an order; an absent item is an order that no call mentioned yet."""
+    """Decode an order; an absent item is an order that no call mentioned yet.
+
+    The order's number is part of its key.
+    """
     number = synthetic_ids.order_number(split_partition(key.partition)[1])
     if item is None:
         return Order(number)
@@ -341,6 +350,7 @@ def _present(**attributes: Attribute) -> Item:
 
 
 def _json_unless_empty(value: Sequence[Any] | Mapping[str, Any] | None) -> str:
+    """Format JSON, and nothing for an empty value, so that `_present` leaves it out."""
     return values.to_json(value) if value else ""
 
 

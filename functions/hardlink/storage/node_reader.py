@@ -61,13 +61,19 @@ class NodeReader:
         return record._replace(last_erased_at=erased_at)
 
     def record(self, node: Node) -> Record:
-        """Read a node; `Record()` for a node that does not exist."""
+        """Read a node; `Record()` for a node that does not exist.
+
+        Of an identifier, `last_erased_at` is that of its tombstone.
+        """
         if node not in self._records:
             self.load([node])
         return self._records[node]
 
     def tombstone(self, profile: Node) -> Item | None:
-        """Read the tombstone of a profile, if it was erased."""
+        """Read the tombstone of a profile, if it was erased.
+
+        It holds `at` (microseconds), `successor_seed`, and `denied` if the visitor had opted out.
+        """
         self.load([], profiles=[profile])
         return self._tombstones[profile]
 
@@ -102,7 +108,10 @@ class LivingNodeReader(NodeReader):
         self._created: Node | None = None
 
     def create(self, profile: Node, record: Record) -> None:
-        """Take a profile as read that does not exist, and is made together with what is decided."""
+        """Take a profile as read that does not exist, and is made together with what is decided.
+
+        Without it `check` would take the profile for one that was erased.
+        """
         self._records[profile] = record
         self._created = profile
 

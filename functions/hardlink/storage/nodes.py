@@ -15,7 +15,10 @@ from hardlink.storage.store import Store
 def read_records(
     store: Store, project_id: str, nodes: Iterable[Node]
 ) -> dict[Node, Record]:
-    """Read nodes, each once; `Record()` for a node that does not exist."""
+    """Read nodes, each once; `Record()` for a node that does not exist.
+
+    Tombstones are not read: `last_erased_at` is 0 (see `NodeReader.load`).
+    """
     wanted = list(dict.fromkeys(nodes))
     if not wanted:
         return {}
@@ -24,7 +27,7 @@ def read_records(
 
 
 def read_record(store: Store, project_id: str, node: Node) -> Record:
-    """Read one node."""
+    """Read one node; `Record()` if it does not exist."""
     return items.decode_record(store.get([keys.node_head(project_id, node)])[0])
 
 
@@ -34,7 +37,7 @@ def erasure_time(tombstone: Item | None) -> int:
 
 
 def read_history(store: Store, project_id: str, node: Node) -> list[Entry]:
-    """Read the link history of a node, oldest first."""
+    """Read the link history of a node, oldest first, with entries that were undone."""
     rows = read_rows(store, project_id, node, keys.LINK_ENTRY)
     return [
         items.decode_entry(records.Key("customers", "", name), item)
@@ -43,7 +46,10 @@ def read_history(store: Store, project_id: str, node: Node) -> list[Entry]:
 
 
 def count_profiles(store: Store, project_id: str, root: Node, most: int) -> int:
-    """Count the profiles that are associated with a customer, up to `most`."""
+    """Count the profiles that are associated with a customer, up to `most`.
+
+    It reads one row a profile, and stops at `most`.
+    """
     first, last = keys.profile_contributions(project_id, root)
     found = store.scan(first.table, first.partition, first.item, last)
     return sum(1 for _ in islice(found, most))
@@ -85,7 +91,10 @@ def read_session_ids(store: Store, project_id: str, profile: Node) -> list[str]:
 
 
 def read_items(store: Store, item_keys: Sequence[Key]) -> dict[Key, Item]:
-    """Read those of these items that exist, in the keys' order."""
+    """Read those of these items that exist, in the keys' order.
+
+    No keys cost no request.
+    """
     if not item_keys:
         return {}
     found_items = store.get(item_keys)

@@ -32,6 +32,10 @@ class _KeyCache:
         self._fetched_at = -CACHE_TIME
 
     def _current_keys(self, max_age: int = CACHE_TIME) -> Keys:
+        """Return keys that are at most so old, in microseconds.
+
+        Raises `Busy` where none were ever read.
+        """
         if self._clock() < self._fetched_at + max_age:
             return self._keys
         try:
@@ -57,7 +61,10 @@ class ServerKeys(_KeyCache):
         return self.owner(key.strip())
 
     def owner(self, key: str) -> str:
-        """Find the project of a server key. Raises `Unauthorized`."""
+        """Find the project of a server key. Raises `Unauthorized`.
+
+        An unknown key has the cached ones read again, at most every ten seconds.
+        """
         project = self._find_project(key, CACHE_TIME)
         if project is None:  # it may have been rotated a moment ago
             project = self._find_project(key, _RECHECK_AFTER)
@@ -107,6 +114,7 @@ def secret_reader(names: str) -> Callable[[], Keys]:
 
 
 def _read_versions(client: Any, name: str) -> Iterator[str]:
+    """Read the current version of a secret, and the previous one if it was ever rotated."""
     yield client.get_secret_value(SecretId=name)["SecretString"].strip()
     with suppress(client.exceptions.ResourceNotFoundException):  # never rotated
         previous = client.get_secret_value(SecretId=name, VersionStage="AWSPREVIOUS")

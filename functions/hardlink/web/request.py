@@ -55,7 +55,10 @@ class Request:
         return str(self._event["routeKey"])
 
     def header(self, name: str) -> str | None:
-        """Return a header by its lower-case name."""
+        """Return a header by its lower-case name.
+
+        API Gateway joins the values of a repeated header with commas.
+        """
         value = self._event.get("headers", {}).get(name)
         return None if value is None else str(value)
 
@@ -79,7 +82,7 @@ class Request:
 
     @property
     def address(self) -> str:
-        """The client's IP address."""
+        """The client's IP address, which is never stored (see `ip_addresses`)."""
         return str(self._event["requestContext"]["http"]["sourceIp"])
 
     @property
@@ -88,7 +91,7 @@ class Request:
         return _parse_form(str(self._event.get("rawQueryString", "")))
 
     def cookie(self, name: str) -> str | None:
-        """Return a cookie."""
+        """Return a cookie by its name, as the browser sent it: not decoded."""
         for cookie in self._event.get("cookies") or ():
             cookie_name, _, value = cookie.partition("=")
             if cookie_name.strip() == name:
@@ -137,6 +140,7 @@ class Request:
         return raw
 
     def _encoded_body(self) -> bytes:
+        """Decode the body as API Gateway encodes it: base64 where it is not text."""
         body = self._event.get("body") or ""
         try:
             if self._event.get("isBase64Encoded"):
@@ -203,7 +207,10 @@ def _decompress_deflate(raw: bytes) -> bytes:
 
 
 def decompress_gzip(raw: bytes) -> bytes:
-    """Decompress a gzip body of one or several members. Raises `UnreadableBody`, `TooLarge`."""
+    """Decompress a gzip body of one or several members. Raises `UnreadableBody`, `TooLarge`.
+
+    Never more is decompressed than a body may have, so that a small one can't fill the memory.
+    """
     content, members = b"", 0
     while raw:
         members += 1
@@ -224,6 +231,7 @@ def decompress_gzip(raw: bytes) -> bytes:
 
 
 def _parse_json(raw: bytes) -> object:
+    """Parse JSON as RFC 8259 has it. Raises `UnreadableBody` with the place of the fault."""
     try:
         return json.loads(raw, parse_constant=_parse_number, parse_float=_parse_number)
     except RecursionError as error:

@@ -66,6 +66,7 @@ class IdentifierType(_Declared):
 
     @model_validator(mode="after")
     def _check_cap(self) -> IdentifierType:
+        """Refuse a cap that could have no effect."""
         if self.kind == "hard" and self.most is not None:
             raise ValueError(
                 "a customer has one identifier of a hard type: remove most"
@@ -94,6 +95,7 @@ class Project(_Declared):
     def _check_categories(
         cls, categories: tuple[ConsentCategory, ...]
     ) -> tuple[ConsentCategory, ...]:
+        """Refuse a category that is declared twice."""
         repeated = _first_repeated(category.id for category in categories)
         if repeated is not None:
             raise ValueError(f"category {repeated!r} is declared twice")
@@ -102,6 +104,7 @@ class Project(_Declared):
     @field_validator("time_zone")
     @classmethod
     def _check_time_zone(cls, name: str) -> str:
+        """Refuse a time zone that Python does not know: feeds would fail one by one."""
         try:
             ZoneInfo(name)
         except (ValueError, OSError, ZoneInfoNotFoundError) as error:
@@ -112,6 +115,10 @@ class Project(_Declared):
 
     @model_validator(mode="after")
     def _check_identifier_types(self) -> Project:
+        """Refuse too many types, reserved names, and a project without a hard type.
+
+        A hard type is what every customer is known by in the end.
+        """
         if len(self.identifiers) > MOST_TYPES:
             raise ValueError(
                 f"{len(self.identifiers)} identifier types: declare at most {MOST_TYPES}"
@@ -153,12 +160,14 @@ class Redirect(_Declared):
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: str) -> str:
+        """Refuse a URL that no browser could follow."""
         if not _URL.fullmatch(url):
             raise ValueError(f"{url!r} is not a complete URL: write https://host/path")
         return url
 
     @model_validator(mode="after")
     def _check_event(self) -> Redirect:
+        """Refuse an event that `track` would reject each time."""
         try:
             commands.parse_event(
                 {"type": self.event_type, "properties": self.properties}, 0
@@ -187,6 +196,7 @@ class Source(_Declared):
     @field_validator("origins")
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse patterns: an origin is compared with what the browser sends, letter by letter."""
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(
@@ -204,6 +214,7 @@ class Declaration(_Declared):
 
     @model_validator(mode="after")
     def _check_projects(self) -> Declaration:
+        """Refuse a source of a project that is not declared."""
         for name, source in self.sources.items():
             if source.project not in self.projects:
                 raise ValueError(
@@ -213,6 +224,7 @@ class Declaration(_Declared):
 
     @model_validator(mode="after")
     def _check_write_keys(self) -> Declaration:
+        """Refuse one key for two sources, which calls could not tell apart."""
         names: dict[str, str] = {}
         for name, source in self.sources.items():
             other = names.setdefault(source.write_key, name)
@@ -222,6 +234,7 @@ class Declaration(_Declared):
 
     @model_validator(mode="after")
     def _check_redirects(self) -> Declaration:
+        """Refuse one ID for two redirects, because their path names no source."""
         ids = (id_ for source in self.sources.values() for id_ in source.redirects)
         repeated = _first_repeated(ids)
         if repeated is not None:
@@ -230,7 +243,11 @@ class Declaration(_Declared):
 
 
 def load_sources(path: Path) -> Sources:
-    """Load the sources that a file declares. Raises `SourcesError`."""
+    """Load the sources that a file declares.
+
+    Raises `SourcesError` for a file that cannot be read, is no TOML, or declares something
+    unusable.
+    """
     try:
         return validate_sources(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -246,6 +263,7 @@ def validate_sources(declared: Mapping[str, Any]) -> Sources:
 
 
 def _first_repeated(names: Iterable[str]) -> str | None:
+    """Find the first name that stands there twice."""
     seen: set[str] = set()
     for name in names:
         if name in seen:

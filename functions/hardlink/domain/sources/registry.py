@@ -90,6 +90,7 @@ class Project:
 
     @cached_property
     def _by_spelling(self) -> Mapping[str, str]:
+        """Every name and spelling in lower case, with the type it stands for."""
         names: dict[str, str] = {}
         for name, type_ in self.identifiers.items():
             for spelling in (name.lower(), *type_.names):
@@ -137,7 +138,7 @@ class Project:
         return self.find_type(spelling) is not None
 
     def find_type(self, spelling: str) -> str | None:
-        """Find an identifier type by its name or another spelling."""
+        """Find an identifier type by its name or another spelling, in any case."""
         return self._by_spelling.get(spelling.strip().lower())
 
     def matches_type(self, spelling: str, named: str) -> bool:
@@ -145,7 +146,7 @@ class Project:
         return named in (spelling[:_MOST_SHOWN], self.find_type(spelling))
 
     def parse_type(self, spelling: str, field: str) -> str:
-        """Parse a type in any spelling. Raises `Invalid` naming `field`."""
+        """Parse a type in any spelling. Raises `Invalid` naming `field` and the declared types."""
         name = self.find_type(spelling)
         if name is None:
             known = ", ".join(self.identifiers)
@@ -229,7 +230,10 @@ class Source:
 
     @classmethod
     def from_declaration(cls, declared: Mapping[str, Any]) -> Source:
-        """Build a source from its part of a valid file."""
+        """Build a source from its part of a valid file.
+
+        Lists become tuples, so that nothing changes it while functions use it.
+        """
         redirects: dict[str, Redirect] = {}
         for id_, redirect in declared.get("redirects", {}).items():
             redirects[id_] = Redirect(**redirect)
@@ -288,7 +292,10 @@ class Sources:
 
     @cached_property
     def redirects(self) -> Mapping[str, tuple[str, Redirect]]:
-        """Every redirect by its ID, with the write key of its source."""
+        """Every redirect by its ID, with the write key of its source.
+
+        IDs are unique in a deployment, because a redirect's path names no source.
+        """
         found: dict[str, tuple[str, Redirect]] = {}
         for source in self.sources.values():
             for id_, redirect in source.redirects.items():
@@ -296,7 +303,7 @@ class Sources:
         return found
 
     def find_source(self, write_key: str) -> Source | None:
-        """Find the source of a write key."""
+        """Find the source of a write key, which is compared as it is: write keys are public."""
         found = self._by_key.get(write_key)
         return found[1] if found else None
 
@@ -312,7 +319,10 @@ class Sources:
 
 
 def load_deployed(path: Path) -> Sources:
-    """Load the sources of a deployment, whose file was validated before."""
+    """Load the sources of a deployment, whose file was validated before.
+
+    It is not validated again, which would lengthen every cold start.
+    """
     return Sources.from_declaration(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
