@@ -16,6 +16,7 @@ from hardlink.web.request import Request
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock, tables
 
+# Made once a process: clients and cached keys serve all calls of it.
 server_keys = api_keys.ServerKeys(
     api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
 )

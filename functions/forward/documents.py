@@ -84,5 +84,6 @@ def write_line(document: Mapping[str, Any]) -> bytes:
     whole = f"{to_json(document)}\n".encode()
     if len(whole) <= MOST_BYTES:
         return whole
+    # The type, the time and the customer still say what happened.
     kept = {name: value for name, value in document.items() if name not in _LARGE}
     return f"{to_json({**kept, 'omitted': list(_LARGE)})}\n".encode()

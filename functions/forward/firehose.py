@@ -33,6 +33,7 @@ class Firehose:
         """
         waiting = list(range(len(lines)))
         for attempt in range(_TRIES):
+            # Firehose refuses records while it is throttled, which passes within a second.
             if attempt:
                 time.sleep(random.uniform(0, _PAUSE * 2**attempt))
             waiting = self._send_all(lines, waiting)

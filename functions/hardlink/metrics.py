@@ -68,6 +68,7 @@ def record_duration(name: Duration, milliseconds: int) -> None:
     milliseconds = max(0, milliseconds)
     with _lock:
         values = _durations.setdefault(name, [])
+        # CloudWatch takes a hundred values of one metric in a line.
         if len(values) < MOST_DURATIONS:
             values.append(milliseconds)
         else:

@@ -24,6 +24,7 @@ def handler(request: Request) -> File:
         module=request.route.endswith(".mjs"),
     )
     headers = {**_HEADERS, "etag": script.etag}
+    # A page asks again after an hour, and mostly has the same script still.
     if script.etag in (request.header("if-none-match") or ""):
         return File(b"", 304, headers)
     if "gzip" in (request.header("accept-encoding") or ""):

@@ -39,6 +39,7 @@ def parse_adapters(text: str | None) -> tuple[str, ...]:
 def build_script(adapters: tuple[str, ...] = (), *, module: bool = False) -> Script:
     """The file with these adapters. `module`: an ES module, which exports the SDK."""
     parts = [(_SERVED / f"{name}.js").read_bytes() for name in (*adapters, "hardlink")]
+    # The adapters first: the core takes them over when it is run.
     content = b"".join([*parts, _MODULE if module else b""])
     digest = hashlib.sha256(content).hexdigest()[:32]
     return Script(content, gzip.compress(content, 9, mtime=0), f'W/"{digest}"')

@@ -62,6 +62,7 @@ def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:
     for number, group in enumerate(groups):
         chain = _merge_chains(group.names, chain_of, groups)
         chain.append(number)
+        # Names of a group join its chain, so that a later command about any of them follows it.
         for name in group.names:
             chain_of[name] = chain
     distinct = {id(chain): chain for chain in chain_of.values()}
@@ -164,6 +165,7 @@ def _join_events(groups: Sequence[CommandGroup]) -> Chain:
 
 
 def _can_join(run: Chain, group: CommandGroup) -> bool:
+    # One command if possible: each costs a read of the session and a write.
     if group.command is not Track or len(run) >= MOST_EVENTS:
         return False
     return _shared_part(group) == _shared_part(run[0])

@@ -94,6 +94,7 @@ def read_write_key(request: Request) -> str:
 def read_sent_at(request: Request) -> SentAt:
     """The device's clock. An invalid one is no reason to refuse the call."""
     body = _read_object(request)
+    # Segment's name, PostHog's, and the header of RudderStack's browser client.
     for value in (body.get("sentAt"), body.get("sent_at"), request.header("sentat")):
         if is_given(value):
             return _parse_sent_at(value)

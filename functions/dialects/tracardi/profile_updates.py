@@ -118,6 +118,7 @@ def _read_attributes(pairs: Pairs, field: str, project: Project) -> ProfileUpdat
                 )
         except Invalid as error:
             warnings.append(located_message(error))
+        # Also where it identifies: Tracardi's profile shows it among its attributes.
         warnings += _add_value(attributes, path, value, field)
     return ProfileUpdate(ids, attributes, warnings=tuple(warnings))
 
@@ -137,6 +138,7 @@ def _identifier_type(path: str, project: Project) -> str | None:
         type_ = project.find_type(name)
         if type_:
             return type_
+    # A project calls its type of addresses as it likes.
     return project.email_type if names == ("email",) else None
 
 
@@ -164,6 +166,7 @@ def _read_consent(value: object) -> object:
     if isinstance(value, bool):
         return value
     if isinstance(value, Mapping) and "revoke" in value:
+        # An empty time never comes: the consent is given for good.
         return {"revoke": value["revoke"]} if value["revoke"] else True
     return None
 

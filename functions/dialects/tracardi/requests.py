@@ -115,6 +115,7 @@ def read_redirect(
     try:
         sent = _read_properties(request)
     except (Invalid, TooLarge) as error:
+        # Without the body, which is what could not be read.
         sent = request.parameters
         warnings.append(error.message)
     properties, errors = values.split_valid(

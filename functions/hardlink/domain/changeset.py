@@ -236,6 +236,7 @@ class ChangeSet:
                 f"ids.{node.type}: it belonged to another customer; from now on it finds this one, "
                 "no history was moved"
             )
+        # Later than the claim it replaces, whatever the clocks of the clients say.
         effective_at = max(self._effective_at, state.owner_effective_at + 1)
         self._states[node] = state._replace(owner=customer)
         self._add_entry(node, NewEntry("own", effective_at, owner=customer))
@@ -400,6 +401,7 @@ def _check_room_for_link(state: State, *, is_soft: bool) -> None:
     """
     count, most = state.links, MOST_LINKS
     if is_soft and state.soft_links >= MOST_SOFT_LINKS:
+        # The smaller cap is the one to name.
         count, most = state.soft_links, MOST_SOFT_LINKS
     if count < most:
         return

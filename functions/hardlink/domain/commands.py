@@ -60,8 +60,8 @@ class Options(NamedTuple):
 class Event(NamedTuple):
     """One event of a tracker payload (seed 002). `time`: when it happened, on the device's clock.
 
-    `order`: the order that it is (`number`, `total?`, `email?`, `currency?`, `status?`): it is stored
-    once, however often it is sent. Its parts are parsed by `order_matching`.
+    `order`: the order that it is (`number`, `total?`, `email?`, `currency?`, `status?`): it is
+    stored once, however often it is sent. Its parts are parsed by `order_matching`.
     """
 
     type: str
@@ -109,6 +109,7 @@ class WriteCommand:
 
         An integer is taken as well, because a key of digits may be sent as one.
         """
+        # `True` is an integer in Python, and no key.
         if isinstance(self.source, bool) or not isinstance(self.source, str | int):
             raise Invalid("send the write key of a source", "source.id")
         return str(self.source).strip()
@@ -235,6 +236,7 @@ def read(command: type[_C], body: object) -> _C:
         raise Invalid("the body must be a JSON object")
     found = command(**validate(_COMMANDS[command], body))
     if isinstance(found, Track):
+        # Counted before any is parsed: a hostile call must cost no more than its bytes.
         _check_event_count(found.events)
         _check_visitor_values(found)
         values.check_values(found.attributes, "attributes")
@@ -281,6 +283,7 @@ def parse_event(body: object, number: int) -> Event:
     found = Event(**validate(_EVENT, body, f"{field}."))
     values.check_name(found.type, f"{field}.type")
     values.check_values(found.properties, f"{field}.properties")
+    # Tags are stored beside the properties, whose limit they share.
     if found.tags and values.json_size(found.tags) > values.MOST_BYTES:
         raise Invalid(
             f"larger than {values.MOST_BYTES} bytes: shorten them", f"{field}.tags"

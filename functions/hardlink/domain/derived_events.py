@@ -73,6 +73,7 @@ class _Visits:
     def _add_ping(self, ping: StoredEvent) -> None:
         if self._newer_ping_at is None:
             self._newer_ping_at = self._next_ping(ping.time)
+        # A visit whose last ping was a moment ago may go on: it has no end yet.
         silent_until = self._now if self._newer_ping_at is None else self._newer_ping_at
         if silent_until - ping.time > SILENCE:
             self._pending.append(_end(ping))

@@ -31,6 +31,7 @@ class HardlinkError(Exception):
     def body(self) -> dict[str, object]:
         """Build the body of the answer: `{"error": {"code", "message", "field"?}}`."""
         error: dict[str, object] = {"code": self.code, "message": self.message}
+        # An error of the whole call has none.
         if self.field:
             error["field"] = self.field
         return {"error": error}

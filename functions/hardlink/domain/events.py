@@ -59,6 +59,7 @@ def count_fitting(events: Iterable[StoredEvent]) -> int:
     """Count the leading events that fit into one answer."""
     count, size = 0, 0
     for event in events:
+        # Only the body: what is around it is small beside the room that is left.
         size += json_size(event.body)
         if size > MOST_ANSWERED_BYTES:
             break

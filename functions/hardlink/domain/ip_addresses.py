@@ -52,6 +52,7 @@ def strip_ip_addresses(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _strip_value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return strip_ip_addresses(value)
+    # Objects may stand in lists: `{"requests": [{"ip": ...}]}`.
     if isinstance(value, list):
         return [_strip_value(member) for member in value]
     return value

@@ -114,6 +114,7 @@ def validate(
     try:
         fields: dict[str, Any] = validator.validate_python(body)
     except ValidationError as error:
+        # The value is left out, because it may be personal data and errors are logged.
         first = error.errors(include_url=False, include_input=False)[0]
         path = prefix + ".".join(map(str, first["loc"]))
         raise Invalid(_describe(first), path.removesuffix(".") or None) from error

@@ -101,6 +101,7 @@ def verify_identifiers(
     claims = _decode_claims(token, keys)
     _check_times(claims, now)
     claimed = _claimed_nodes(claims, project)
+    # Soft identifiers alone would look up a customer without any proof.
     if not any(node.type in project.hard_types for node in ids):
         raise UnverifiedIdentity(
             "a token proves a customer ID: send that identifier as well", "ids"
@@ -139,6 +140,7 @@ def _decode_with_key(token: str, key: str) -> Mapping[str, Any] | None:
     """Decode a token; `None` if another key signed it."""
     import jwt  # noqa: PLC0415 - loaded by the first token, so that other calls need not wait
 
+    # PyJWT only warns of a short key, and a guessed key would prove anything.
     if len(key.encode()) < SHORTEST_KEY:
         return None
     try:
@@ -147,6 +149,7 @@ def _decode_with_key(token: str, key: str) -> Mapping[str, Any] | None:
         )
     except jwt.InvalidSignatureError:
         return None
+    # PyJWT lets errors of the JSON parser and of the base64 decoder through.
     except (jwt.PyJWTError, RecursionError, TypeError, ValueError) as error:
         raise _bad_token(f"this token cannot be used: {str(error)[:100]}") from error
     return claims
@@ -157,6 +160,7 @@ def _check_times(claims: Mapping[str, Any], now: int) -> None:
     if _parse_seconds(claims, "exp") + LEEWAY <= now:
         raise _bad_token("the token has expired: sign a new one")
     for name in ("nbf", "iat"):
+        # Both are optional, and clocks of backends differ by some seconds.
         if name in claims and _parse_seconds(claims, name) - LEEWAY > now:
             raise _bad_token(f"the token is not valid yet: {name} is in the future")
 

@@ -61,6 +61,7 @@ def to_json(value: object) -> str:
         )
     except ValueError as error:
         raise Invalid("a number must be finite: leave NaN and Infinity out") from error
+    # Most texts are ASCII, which is told without looking at each character.
     if text.isascii() or _is_encodable(text):
         return text
     return json.dumps(value, separators=(",", ":"))
@@ -191,6 +192,7 @@ def check_name_count(values: Iterable[Name]) -> None:
     for kind, name in values:
         names.setdefault(kind, []).append(name)
     for kind, found in names.items():
+        # All at once, so that a caller can leave them out in one go.
         excess = found[MOST_NAMES:]
         if excess:
             field = "properties" if kind == "attributes" else kind
@@ -208,6 +210,7 @@ def spilled_names(old: Values, new: Values) -> frozenset[Name]:
     inline = sum(
         _item_bytes(*pair) for pair in merged.items() if pair[0] not in spilled
     )
+    # The largest first, so that as few values as possible become items of their own.
     for name, value in sorted(new.items(), key=_json_length, reverse=True):
         if inline <= _INLINE_TOTAL:
             break
@@ -248,6 +251,7 @@ def unpack_values(text: str | None) -> dict[Name, Value]:
         return {}
     packed = json.loads(text)
     values: dict[Name, Value] = {}
+    # In a fixed order of kinds, so that equal values make equal items.
     for kind in KINDS:
         for name, (time, value) in packed.get(kind, {}).items():
             values[kind, name] = Value(time, value or "", spilled=value is None)

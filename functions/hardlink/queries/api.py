@@ -154,6 +154,7 @@ class ReadApi:
 def _parse_tracking_user(project: Project, query: QueryParameters) -> Node:
     """Parse who is asked for: exactly one of `email` and `customer_id`. Raises `Invalid`."""
     email, customer_id = query("email"), query("customer_id")
+    # Both could find different customers.
     if (email is None) == (customer_id is None):
         raise Invalid("send either email or customer_id", "email")
     if email is not None:

@@ -76,6 +76,7 @@ class CustomerExport:
         """Describe the link histories of identifiers and profiles, oldest entry first."""
         history: list[tuple[Node, Entry]] = []
         for node in _linked_nodes(customer):
+            # A read for every identifier and profile: the function must answer before it is ended.
             budget.check_time()
             entries = nodes.read_history(self._store, customer.project_id, node)
             history += [(node, entry) for entry in entries if NOBODY not in entry]

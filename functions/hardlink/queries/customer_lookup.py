@@ -23,6 +23,7 @@ def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
     for hop in range(_MOST_HOPS):
         customer = _read_customer(store, project_id, node)
         state = customer.record.state
+        # Answered like one that is erased already: nothing of it is shown any more.
         if customer.record.erasing_since:
             break
         target = next_node(state, is_named=hop == 0)

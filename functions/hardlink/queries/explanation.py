@@ -31,6 +31,7 @@ def explain_session(store: Store, project_id: str, session: Session) -> dict[str
     """
     chain = _read_entries(store, project_id, session.profile)
     root = _current_target(chain)
+    # Also the targets of undone links, because they explain what was so for a time.
     for target in _list_targets(chain):
         onward = _read_entries(store, project_id, target)
         # The profile may link to a soft identifier, which links to the customer in turn.

@@ -116,6 +116,7 @@ class ExportReader:
 
         Never cut short: raises `TooLarge` where the answer's budget cannot hold them.
         """
+        # A filter without any type selects nothing, unlike no filter.
         if request.types is not None and not request.types:
             return []
         reading = self.open_budget(MOST_READ, answer.hint)
@@ -152,6 +153,8 @@ class ExportReader:
         partitions: dict[str, Rows] = defaultdict(list)
         receipts = f"{project_id}/{keys.ERASURE}"
         for page in self._store.scan_all("customers", f"{project_id}/", _VIEW_ROWS):
+            # Before the rows are kept, so that a table too large ends with an error and not with
+            # the memory.
             reading.spend(sum(_approximate_size(key, item) for key, item in page))
             for key, item in page:
                 if not key.partition.startswith(receipts):
@@ -189,6 +192,7 @@ def _last_events(
     for event in events:
         reading.spend(values.json_size(event))
         held.append(event)
+        # The timeline is read newest first, and the oldest are wanted.
         if most is not None and len(held) > most:
             dropped = held.popleft()
             reading.spend(-values.json_size(dropped))

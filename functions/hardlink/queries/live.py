@@ -63,6 +63,7 @@ class LiveFeed:
         """
         now = self._clock()
         cursor = parse_cursor(since) if since else Cursor(now - _FIRST_WINDOW, now)
+        # A cursor without a bound ended a sweep: the next one begins now.
         if since and not cursor.bound:
             cursor = cursor._replace(beginning=now)
         found: list[_Entry] = []
@@ -84,6 +85,7 @@ class LiveFeed:
         room = events.MOST_ANSWERED_BYTES
         for bound, page in self._read_pages(project_id, cursor, bounds[:MOST_SESSIONS]):
             for entry in page.entries:
+                # Counted here, because Lambda refuses an answer of more than 6 MB.
                 room -= entry.size
                 if room < 0 and found:
                     return _continue_at(cursor, bound, entry.item, entry.number)
@@ -99,6 +101,7 @@ class LiveFeed:
     ) -> Iterator[tuple[Key, _SessionPage]]:
         """Read sessions in waves, as they are asked for."""
         read = partial(self._read_session_page, project_id, cursor)
+        # Not all at once: the answer may be full after the first wave.
         for start in range(0, len(bounds), _PARALLEL_READS):
             wave = bounds[start : start + _PARALLEL_READS]
             yield from zip(wave, self._threads.map(read, wave), strict=True)
@@ -121,6 +124,7 @@ class LiveFeed:
         )
         for key, _ in scan:
             session = keys.active_session_id(key)
+            # A session has a row for each time its bound was raised.
             if session not in seen:
                 seen.add(session)
                 yield key

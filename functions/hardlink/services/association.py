@@ -254,6 +254,7 @@ class Association:
         self, checks: Sequence[Action], actions: Iterable[Action]
     ) -> None:
         """Write actions in order, each batch with the checks. Raises `ConditionFailed`."""
+        # The checks are part of every batch: a link may change between two of them.
         for batch in _batches(actions, MOST_ACTIONS - len(checks)):
             self._store.write([*checks, *batch])
 
@@ -323,6 +324,7 @@ def _diff_rows(
 def _missing_references(plan: _Plan) -> _Actions:
     """Refer from the node to each root that gets rows of it, before it gets any."""
     profile = plan.profile
+    # In one order, so that a run that was interrupted is repeated alike.
     for root in sorted(plan.intervals.keys() - profile.homes):
         yield Put(keys.root_reference(profile.project_id, profile.node, root), {})
 
@@ -338,6 +340,7 @@ def _changed_contributions(plan: _Plan, existing: Mapping[Key, Item]) -> _Action
 
 def _contribution(profile: _Profile, intervals: _Intervals) -> Contribution:
     """A node's contribution to a root: its values of the time in which it belongs there."""
+    # A visitor who joined later brought only what came after, which is no merge.
     brings_all = intervals[0][0] == 0
     return Contribution(
         profile.node,

@@ -190,7 +190,10 @@ def _parse_event(
 
 
 def _number_line(parsed: ParsedEvent, lines: Counter[OrderClaim]) -> ParsedEvent:
-    """Number the copies of one line of an order in a call: a page that is loaded anew repeats them."""
+    """Number the copies of one line of an order in a call.
+
+    A page that is loaded anew repeats them.
+    """
     order = parsed.order
     if order is None or order.claim.line is None:
         return parsed

@@ -103,6 +103,7 @@ class Tables:
 
         Both are consistent. A key that is named twice is read once.
         """
+        # A GetItem is answered or fails; a batch may leave its one key out.
         if len(keys) == 1:
             return [self._get_one(keys[0])]
         # DynamoDB refuses a batch that names a key twice, and answers in any order.
@@ -340,6 +341,8 @@ class Tables:
                     raise ConditionFailed from error
                 if not _is_passing(error):
                     raise
+            # The connection failed or timed out: each attempt may take two seconds, so three are
+            # enough.
             except (HTTPClientError, Unreachable) as error:
                 if attempt >= _CONNECTIONS:
                     raise _busy() from error

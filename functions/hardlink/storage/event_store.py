@@ -70,6 +70,7 @@ def is_expired(item: Item, now: int) -> bool:
 def _write_pieces(store: Store, event: _EncodedEvent) -> _Keyed:
     """Write the pieces of a large event, before its head: so no reader ever finds half of one."""
     key, _ = event.head
+    # An event that is stored already has its pieces: it is sent again.
     if event.pieces and store.get([key]) == [None]:
         for piece in event.pieces:
             store.write([Put(*piece)])

@@ -52,6 +52,7 @@ def encode_erased_session(s: Session) -> Item:
     `erased_at` is that time as well. A session that begins anew in its place has none, so a writer
     that counts on the erased one can check for it.
     """
+    # The session is erased up to the end of its last erased interval.
     erased_at = max(end for _, end in s.erased)
     item: Item = {"erased_at": erased_at, "erased": values.to_json(s.erased)}
     return item | _present(offset=s.offset, denied=s.denied)
@@ -201,6 +202,7 @@ def decode_entry(key: Key, item: Item) -> Entry:
 
 def session_row(s: Session) -> SessionRow:
     """Make the row of a session under the roots that it has an interval under."""
+    # Only what was erased from its beginning shortens a session; a hole within it is empty anyway.
     since = max((end for start, end in s.erased if start == 0), default=0)
     return SessionRow(s.id, s.profile, s.created, s.latest, s.last_event_at, since)
 
@@ -260,6 +262,7 @@ def encode_order(order: Order) -> Item:
     )
     if order.shop_order:
         item["shop_order"] = values.to_json(_shop_order_json(order.shop_order))
+    # An order that the shop reported is kept, so that a feed that is sent again changes nothing.
     if order.expires is not None:
         item[EXPIRES] = order.expires
     return item

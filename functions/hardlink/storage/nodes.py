@@ -51,6 +51,7 @@ def count_profiles(store: Store, project_id: str, root: Node, most: int) -> int:
     It reads one row a profile, and stops at `most`.
     """
     first, last = keys.profile_contributions(project_id, root)
+    # A query counts no rows without reading them, so it stops at the cap.
     found = store.scan(first.table, first.partition, first.item, last)
     return sum(1 for _ in islice(found, most))
 

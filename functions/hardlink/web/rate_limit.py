@@ -22,6 +22,7 @@ class TokenBucket:
 
     def take(self, now: int) -> int:
         """Take a token. Return 0, or the seconds after which there is one."""
+        # Calls of several threads may come in another order than they were received.
         elapsed = max(0, now - self._filled_at) / SECOND
         self._tokens = min(float(self._rate), self._tokens + elapsed * self._rate)
         self._filled_at = max(now, self._filled_at)

@@ -126,6 +126,7 @@ class Request:
         if brackets > MOST_CONTAINERS:
             raise TooLarge(f"more than {MOST_CONTAINERS} of [ and {{: send it in parts")
         value = _parse_json(raw)
+        # Most bodies have fewer brackets than levels are allowed, and need no second look.
         if brackets > MOST_LEVELS and _count_levels(value) > MOST_LEVELS:
             raise UnreadableBody(f"nested deeper than {MOST_LEVELS} levels: flatten it")
         return value
@@ -253,6 +254,7 @@ def _parse_number(text: str) -> float:
 def _parse_form(text: str) -> dict[str, Any]:
     """Parse URL-encoded fields; a repeated one is a list."""
     values: dict[str, list[str]] = {}
+    # Blank values too: a form field that was left empty was still sent.
     for name, value in parse_qsl(text, keep_blank_values=True):
         values.setdefault(name, []).append(value)
     return {

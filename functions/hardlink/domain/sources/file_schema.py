@@ -137,6 +137,7 @@ class Project(_Declared):
         """Check that no spelling stands for two types, in any case."""
         names: dict[str, str] = {}
         for name, type_ in self.identifiers.items():
+            # Compared in lower case, as calls are.
             for spelling in (name, *type_.spellings):
                 if spelling.lower() in READ_OPTIONS:
                     raise ValueError(
@@ -235,6 +236,7 @@ class Declaration(_Declared):
     @model_validator(mode="after")
     def _check_redirects(self) -> Declaration:
         """Refuse one ID for two redirects, because their path names no source."""
+        # Over all sources: TOML itself only sees to it within one.
         ids = (id_ for source in self.sources.values() for id_ in source.redirects)
         repeated = _first_repeated(ids)
         if repeated is not None:

@@ -178,10 +178,12 @@ class Project:
         """
         nodes: dict[str, Node] = {}
         for type_, value in ids.items():
+            # Clients send null for what they do not know.
             if value is None:
                 continue
             field = f"ids.{type_[:_MOST_SHOWN]}"
             node = self.parse_node(type_, value, field)
+            # Two spellings of one type are fine, as long as they have one value.
             if nodes.setdefault(node.type, node) != node:
                 raise Invalid(f"two values for {node.type!r}: send one", field)
         return tuple(sorted(nodes.values(), key=self._by_preference))
