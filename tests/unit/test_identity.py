@@ -24,8 +24,10 @@ from hardlink.domain.graph import (
     current_owner,
     fold_spans,
     profile_node,
+    unlinked_intervals,
 )
 from hardlink.domain.identity import Claim, Policy, decide, look_up, undo
+from hardlink.domain.times import END
 
 HARD = frozenset({"registered", "loyalty"})
 P, Q = profile_node("p"), profile_node("q")
@@ -698,3 +700,61 @@ def test_a_customers_own_profile_is_linked_whatever_was_taken_back() -> None:
     own = decided({P: undone}, A, timed=True, own=True, histories=history)
     assert own.states[P].link == A
     assert not own.warnings
+
+
+# -- late claims and undone ones ----------------------------------------------------------------
+
+
+def test_a_late_claim_before_the_first_link_gives_way_to_a_later_hard_id() -> None:
+    history = [
+        entry(2, X, 10, starts_span=True),
+        entry(3, A, 20, starts_span=False)._replace(rule="known"),
+    ]
+    facts = {P: linked(A, 20), X: State(rev=2, known=True, link=A), A: ROOT}
+    decision = decided(
+        facts, B, policy="split", said=5, timed=True, histories={P: history}
+    )
+    assert P not in decision.entries
+    assert decision.warnings == (
+        "superseded: this visitor was identified at a later time, which stands",
+    )
+
+
+def test_a_late_claim_that_is_in_the_history_already_is_not_added_again() -> None:
+    history = [
+        entry(2, A, 10, starts_span=True),
+        entry(3, B, 20, starts_span=True),
+        entry(4, C, 20, starts_span=True),
+        entry(5, A, 30, starts_span=True),
+    ]
+    facts = {P: linked(A, 30), A: ROOT, B: ROOT, C: ROOT}
+    decision = decided(
+        facts, B, policy="split", said=20, timed=True, histories={P: history}
+    )
+    assert P not in decision.entries
+
+
+def test_a_late_second_hard_identifier_that_was_unlinked_since_stays_unlinked() -> None:
+    facts = {A: ROOT, L: State(rev=3, undone=NOW)}
+    decision = decided(facts, A, L, said=NOW, timed=True)
+    assert L not in decision.entries
+    assert decision.warnings == (
+        "superseded: 'loyalty' was unlinked at a later time, which stands",
+    )
+
+
+def test_undoing_a_claim_on_an_erased_customer_takes_nothing_from_anybody() -> None:
+    erased = entry(3, owner=NOBODY, evidence="e")
+    history = {
+        P: [entry(2, A, evidence="e")._replace(nodes=(P, L))],
+        L: [entry(2, owner=A), erased],
+    }
+    facts = {P: linked(A), A: ROOT, L: State(rev=3)}
+    decision = undo(P, snapshot(facts, history), HARD, NOW)
+    assert decision.undone[-1] == (L, erased)
+    assert A not in decision.states
+
+
+def test_an_anonymous_time_before_a_link_is_an_interval_of_its_own() -> None:
+    assert unlinked_intervals([Span(5, 10, A)]) == ((0, 5), (10, END))
+    assert unlinked_intervals([Span(0, END, A)]) == ()

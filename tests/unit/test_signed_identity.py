@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hardlink.domain import signed_identity
 from hardlink.domain.errors import UnverifiedIdentity
 from hardlink.domain.graph import Node
-from hardlink.domain.signed_identity import IdentityVerifier
+from hardlink.domain.signed_identity import IdentityVerifier, NoKeys
 from hardlink.domain.sources.registry import Project, Signed
 from hardlink.domain.times import SECOND
 from infra import topology
@@ -318,3 +318,7 @@ def test_nobody_waits_for_what_checks_tokens_who_checks_none() -> None:
         check=True,
     )
     assert ran.stdout.strip() == "False"
+
+
+def test_without_signing_keys_no_token_is_valid() -> None:
+    assert NoKeys().of("shop", fresh=True) == ()

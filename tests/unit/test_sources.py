@@ -290,3 +290,67 @@ def test_two_values_of_one_type_in_two_spellings_are_refused(project: Project) -
 def test_caps_and_hard_types_are_the_declared_ones(project: Project) -> None:
     assert dict(project.caps) == {"email": 3}
     assert project.hard_types == {"registered", "loyalty"}
+
+
+DECLARED = """
+[projects.other.identifiers]
+user = { kind = "hard" }
+
+[sources.signed]
+write_key = "signed-key"
+project = "other"
+signed = "required"
+origins = ["https://a.example"]
+redirects.spring = { url = "https://shop.example", event_type = "click" }
+"""
+
+
+def test_what_several_sources_declare_is_found_over_all_of_them(written: Path) -> None:
+    written.write_text(VALID + DECLARED)
+    sources = file_schema.load_sources(written)
+    assert sources.origins == ("https://a.example", "https://shop.example")
+    assert sources.signing_projects == ("other",)
+    assert sources.hard_types == {
+        "shop": frozenset({"registered", "loyalty"}),
+        "other": frozenset({"user"}),
+    }
+    write_key, redirect = sources.redirects["spring"]
+    assert (write_key, redirect.event_type) == ("signed-key", "click")
+    found = sources.find_source("signed-key")
+    assert found is not None
+    assert found.project == "other"
+    assert sources.find_source("unknown") is None
+    assert sources.projects["other"].email_type is None
+    assert sources.projects["shop"].email_type == "email"
+
+
+def test_a_project_declares_its_types_in_any_spelling(project: Project) -> None:
+    assert project.declares("ECOMMERCEID")
+    assert not project.declares("phone")
+
+
+@pytest.mark.parametrize(
+    ("zone", "is_valid"),
+    [
+        ("Europe/Copenhagen", True),
+        ("UTC", True),
+        ("Mars/Olympus", False),
+        ("..", False),
+    ],
+)
+def test_a_time_zone_is_one_that_python_knows(
+    written: Path, zone: str, *, is_valid: bool
+) -> None:
+    written.write_text(f'[projects.shop]\ntime_zone = "{zone}"\n{VALID}')
+    if is_valid:
+        assert file_schema.load_sources(written).projects["shop"].time_zone == zone
+        return
+    with pytest.raises(SourcesError, match="time zone"):
+        file_schema.load_sources(written)
+
+
+def test_a_project_has_at_most_eight_types(written: Path) -> None:
+    more = "\n".join(f'soft{number} = {{ kind = "soft" }}' for number in range(6))
+    written.write_text(VALID.replace("[sources.web]", f"{more}\n\n[sources.web]"))
+    with pytest.raises(SourcesError, match="9 identifier types: declare at most 8"):
+        file_schema.load_sources(written)

@@ -153,3 +153,30 @@ def test_every_name_that_has_no_room_is_named_at_once() -> None:
         )
     assert raised.value.fields == ("properties.c", "properties.d")
     assert raised.value.field == "properties.c"
+
+
+def test_what_can_be_stored_is_split_from_the_errors_of_the_rest() -> None:
+    sent = {"color": "red", "": 1, "large": "x" * (values.MOST_BYTES + 1)}
+    valid, errors = values.split_valid(sent, "traits")
+    assert valid == {"color": "red"}
+    assert [error.field for error in errors] == ["traits.", "traits.large"]
+
+
+def test_where_the_node_is_full_every_new_value_is_an_item_of_its_own() -> None:
+    full: dict[Name, Value] = {
+        ("attributes", f"n{number}"): Value(1, "1" * 1000) for number in range(100)
+    }
+    new: dict[Name, Value] = {
+        ("traits", "large"): Value(2, "2" * 2000),
+        ("traits", "small"): Value(2, "2"),
+    }
+    assert values.spilled_names(full, new) == new.keys()
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [({"a": 1}, {"a": 1}), ([1], {}), ("a", {}), (None, {})]
+)
+def test_what_is_no_object_is_read_as_an_empty_one(
+    value: object, read: dict[str, int]
+) -> None:
+    assert values.as_object(value) == read
