@@ -116,11 +116,12 @@ def _answer_results(
         "success": True,
         "start_time": to_seconds(start),
         "end_time": to_seconds(end),
-        "results": [show(verdict) for verdict in verdicts],
+        "results": list(map(show, verdicts)),
     }
 
 
 def _show_bulk_result(verdict: Verdict) -> dict[str, Any]:
+    """Show a result as the web SDK reads it: `status` is `ok` or `error`."""
     if not verdict.stored:
         return {"status": "error", "errors": list(verdict.messages)}
     return {"status": "ok", **verdict.more, **_show_warnings(verdict)}
@@ -131,12 +132,14 @@ def _show_batch_result(verdict: Verdict) -> dict[str, Any]:
 
 
 def _show_result(verdict: Verdict) -> dict[str, Any]:
+    """Show a result as the tracking API answers it."""
     if not verdict.stored:
         return {"success": False, "errors": list(verdict.messages)}
     return {"success": True, **_show_warnings(verdict)}
 
 
 def _show_warnings(verdict: Verdict) -> dict[str, Any]:
+    """Show warnings in a field that Exponea's answers do not have."""
     return {"warnings": list(verdict.messages)} if verdict.messages else {}
 
 

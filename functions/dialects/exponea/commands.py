@@ -84,7 +84,11 @@ class Command(NamedTuple):
 
 
 def translate_command(raw: RawCommand, token: str, context: Context) -> Command:
-    """Translate a command for the project with this token. Raises `Invalid`."""
+    """Translate a command for the project with this token.
+
+    Raises `Invalid` for an unknown command, a body of another shape, and a command without a
+    visitor.
+    """
     kind = _KIND_OF_NAME.get(raw.name)
     if kind is None:
         known = ", ".join(_KIND_OF_NAME)
@@ -103,7 +107,10 @@ def translate_command(raw: RawCommand, token: str, context: Context) -> Command:
 
 
 def batch_key(command: Command) -> tuple[object, ...]:
-    """Equal for neighbouring events that become one `Track` command; all others go alone."""
+    """Equal for neighbouring events that become one `Track` command; all others go alone.
+
+    One command costs one read of the session and one write, however many events it has.
+    """
     # A command sets its consents once, so an event with one has a command of its own.
     goes_alone = command.event is None or bool(command.consents)
     ids = to_json(sorted(command.ids.items(), key=lambda pair: pair[0]))
@@ -112,7 +119,10 @@ def batch_key(command: Command) -> tuple[object, ...]:
 
 
 def build_track(group: Sequence[Command]) -> dict[str, Any]:
-    """The body of a `Track` command with the events of commands of one `batch_key`."""
+    """Build the body of a `Track` command with the events of commands of one `batch_key`.
+
+    Without a visitor, its events are kept under the source's own session.
+    """
     first = group[0]
     group_events = [command.event for command in group]
     if not first.names_visitor:
@@ -127,14 +137,17 @@ def build_track(group: Sequence[Command]) -> dict[str, Any]:
 
 
 def build_update(command: Command) -> dict[str, Any]:
-    """The body of an `Update` command."""
+    """Build the body of an `Update` command: properties and their time."""
     return {"session": command.session, "ids": command.ids, **command.update}
 
 
 def without_identifier(
     command: Command, type_: str, project: Project
 ) -> Command | None:
-    """The command without an identifier; `None` if it has none of this type, or no other."""
+    """Build the command without an identifier.
+
+    `None` if it has none of this type, or if nothing would be left to tell whose it is.
+    """
     ids = {
         name: value
         for name, value in command.ids.items()
@@ -148,6 +161,7 @@ def without_identifier(
 def _address_command(
     number: int, token: str, data: Mapping[str, Any], context: Context
 ) -> Command:
+    """Read whom a command is about: the cookie is the session, the others are identifiers."""
     sent_ids = data.get("customer_ids") or data.get("ids") or {}
     # Exponea ignores blank identifiers, too.
     ids = {type_: value for type_, value in sent_ids.items() if value not in (None, "")}
@@ -157,6 +171,7 @@ def _address_command(
 
 
 def _read_cookie(cookie: object) -> str:
+    """Read a cookie, which some clients send as a number. Raises `Invalid`."""
     if isinstance(cookie, bool) or not isinstance(cookie, str | int):
         raise Invalid("must be a string", f"customer_ids.{COOKIE}")
     return str(cookie)
@@ -171,6 +186,7 @@ def _read_update(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _add_event(command: Command, data: Mapping[str, Any], context: Context) -> Command:
+    """Add the event of a command, with an ID that is the same when it is sent again."""
     time, jitter = events.read_event_time(data, context.now)
     owner = command.cookie or sorted(map(str, command.ids.items()))
     event = events.build_event(data, time, (command.token, owner), context.content_ids)

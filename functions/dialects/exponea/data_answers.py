@@ -63,7 +63,10 @@ class Viewed(NamedTuple):
 
 
 def show_event(event: Values) -> dict[str, Any]:
-    """An event of the timeline. Exponea's form has no place for its `context`."""
+    """Show an event of the timeline in Exponea's form, which has no place for its `context`.
+
+    `timestamp`: seconds since 1970, with fractions.
+    """
     return {
         "type": event["type"],
         "timestamp": times.parse_time(event["time"], "time") / SECOND,
@@ -77,14 +80,14 @@ def answer_customer(viewed: Viewed, events: Iterable[Values]) -> Answer:
         "success": True,
         "ids": viewed.ids,
         "properties": viewed.values["attributes"],
-        "events": [show_event(event) for event in events],
+        "events": list(map(show_event, events)),
     }
     return Answer(body)
 
 
 def answer_events(events: Iterable[Values]) -> Answer:
     """Answer `events`."""
-    return Answer({"success": True, "data": [show_event(event) for event in events]})
+    return Answer({"success": True, "data": list(map(show_event, events))})
 
 
 def answer_attributes(attributes: Sequence[object], viewed: Viewed, now: int) -> Answer:
@@ -103,7 +106,10 @@ def answer_export(
 def build_table(
     customers: Sequence[tuple[Customer, Values]], columns: Columns, project: Project
 ) -> tuple[list[dict[str, str]], Iterator[list[Any]]]:
-    """The columns of an export, and a row for each customer."""
+    """Build the columns of an export, and a row for each customer.
+
+    Identifiers come first. Without a list of properties, every property that any customer has.
+    """
     properties = columns.properties
     if properties is None:
         properties = _every_property(customers)
@@ -123,9 +129,7 @@ def build_table(
 
 def answer_categories(categories: Iterable[ConsentCategory]) -> Answer:
     """Answer `consent/categories`, as the mobile clients read it."""
-    return Answer(
-        {"success": True, "results": [_show_category(one) for one in categories]}
-    )
+    return Answer({"success": True, "results": list(map(_show_category, categories))})
 
 
 def answer_no_such_call(name: str) -> Answer:
@@ -136,7 +140,10 @@ def answer_no_such_call(name: str) -> Answer:
 
 
 def answer_error(error: HardlinkError) -> Answer:
-    """Answer an error in Exponea's words; `message` says what to do where they don't."""
+    """Answer an error in Exponea's words; `message` says what to do where they don't.
+
+    Statuses are Exponea's too: an unknown project is 400 there, not 401.
+    """
     match error:
         case UnknownSource():
             return _deny(
@@ -155,6 +162,7 @@ def answer_error(error: HardlinkError) -> Answer:
 
 
 def _show_attribute(attribute: object, viewed: Viewed, now: int) -> dict[str, Any]:
+    """Show one attribute, or why it is not computed here."""
     try:
         value = _read_value(read_attribute(attribute), viewed, now)
     except Invalid as error:
@@ -180,12 +188,14 @@ def _read_value(attribute: Values, viewed: Viewed, now: int) -> object:
 
 
 def _read_id(name: str, viewed: Viewed) -> object:
+    """Read an identifier: a text for a hard type, a list for a soft one."""
     type_ = declared_type(name, viewed.project, "id")
     missing: object = None if type_ in viewed.project.hard_types else []
     return viewed.ids.get(type_, missing)
 
 
 def _every_property(customers: Sequence[tuple[Customer, Values]]) -> list[str]:
+    """List the names of all properties that any customer has."""
     names: set[str] = set()
     for _, values in customers:
         names.update(values["attributes"])
@@ -193,6 +203,7 @@ def _every_property(customers: Sequence[tuple[Customer, Values]]) -> list[str]:
 
 
 def _show_category(category: ConsentCategory) -> dict[str, Any]:
+    """Show a category of consents as the mobile clients read it."""
     translations = {
         language: dict(texts) for language, texts in category.translations.items()
     }
@@ -205,8 +216,10 @@ def _show_category(category: ConsentCategory) -> dict[str, Any]:
 
 
 def _deny(status: int, error: str, message: str) -> Answer:
+    """Answer that a caller may not do this, with `error` and `message`."""
     return Answer({"success": False, "error": error, "message": message}, status)
 
 
 def _fail(status: int, errors: Mapping[str, list[str]] | list[str]) -> Answer:
+    """Answer that a call failed, with `errors`."""
     return Answer({"success": False, "errors": errors}, status)

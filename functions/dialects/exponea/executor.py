@@ -69,6 +69,7 @@ class Executor:
         return [verdicts[number] for number in range(len(raw_commands))]
 
     def _execute_commands(self, translated: Sequence[Command]) -> Mapping[int, Verdict]:
+        """Execute neighbours that can be one command together, in the order of the call."""
         verdicts: dict[int, Verdict] = {}
         for _, neighbours in groupby(translated, key=batch_key):
             group = list(neighbours)
@@ -77,6 +78,7 @@ class Executor:
         return verdicts
 
     def _execute_group(self, group: list[Command]) -> Verdicts:
+        """Execute commands of one project and one visitor; all get the error of the first."""
         first = group[0]
         try:
             call = self._call_of_token(first.token)
@@ -90,6 +92,8 @@ class Executor:
         return self._execute_without_faults(call, group)
 
     def _execute_without_faults(self, call: Call, group: list[Command]) -> Verdicts:
+        """Execute commands, again without each identifier that is refused."""
+
         def execute(commands_left: list[Command]) -> Verdicts:
             return self._store(call, commands_left)
 
@@ -114,11 +118,13 @@ class Executor:
         ]
 
     def _store(self, call: Call, group: list[Command]) -> Verdicts:
+        """Store events, or the values of an update."""
         if group[0].event is None:
             return [self._update(call, group[0])]
         return self._track(call, group)
 
     def _update(self, call: Call, command: Command) -> Verdict:
+        """Set values. A visitor who opted out and a bot get the verdict that nothing was stored."""
         result = self._service.update(
             call, commands.read(Update, build_update(command))
         )
@@ -180,6 +186,7 @@ def _drop_identifier(
 
 
 def _refuse(error: HardlinkError) -> Verdict:
+    """Make the verdict of a command that was refused."""
     return Verdict(stored=False, messages=(_wire_message(error),))
 
 
@@ -194,5 +201,6 @@ def _wire_message(error: HardlinkError) -> str:
 
 
 def _event_reason(event: Mapping[str, str]) -> str:
+    """Format why an event was not stored, with the field below the event."""
     field = event.get("field", "").partition(".")[2]
     return f"{field}: {event['reason']}" if field else event["reason"]

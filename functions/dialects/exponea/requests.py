@@ -30,7 +30,10 @@ RawCommands = Sequence[RawCommand | Invalid]
 
 
 def read_commands(body: object) -> RawCommands:
-    """The commands of a batch or a bulk. Raises `Invalid` if there are none, or too many."""
+    """Read the commands of a batch or a bulk, each by itself.
+
+    Raises `Invalid` if there are none, or more than 50.
+    """
     listed = as_object(body).get("commands")
     if not isinstance(listed, list) or not listed:
         raise Invalid("No commands", code=_NO_COMMANDS)
@@ -41,14 +44,14 @@ def read_commands(body: object) -> RawCommands:
 
 
 def read_single_command(name: str, body: object) -> RawCommand:
-    """The command of a call that is one. Raises `Invalid`."""
+    """Read the command of a call that is one. Raises `Invalid` where the body is no object."""
     if not isinstance(body, Mapping):
         raise Invalid("the body must be a JSON object")
     return RawCommand(0, name, body)
 
 
 def read_command_token(data: Mapping[str, Any]) -> str:
-    """The project token that a command of the web SDK names. Raises `Invalid`."""
+    """Read the project token that a command of the web SDK names. Raises `Invalid`."""
     token = _find_token(data)
     if token is None:
         raise Invalid("send the project token as company_id", "company_id")
@@ -62,7 +65,10 @@ def read_bulk_tokens(raw_commands: RawCommands) -> list[str]:
 
 
 def read_call_token(request: Request) -> str:
-    """The project token in the path, or the stream ID in the query. Raises `UnknownSource`."""
+    """Read the project token in the path, or the stream ID in the query.
+
+    Raises `UnknownSource` where the query has none.
+    """
     token = (
         request.query("stream_id") if is_stream_call(request) else request.path("token")
     )
@@ -88,6 +94,7 @@ def _find_token(data: Mapping[str, Any]) -> str | None:
 
 
 def _read_command(number: int, command: object) -> RawCommand | Invalid:
+    """Read one command of a batch; the error of a malformed one takes its place."""
     sent = as_object(command)
     name, data = sent.get("name"), sent.get("data")
     if not isinstance(name, str):

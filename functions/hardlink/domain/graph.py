@@ -30,7 +30,7 @@ class Node(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Node:
-        """Parse the text that `str()` wrote: types contain no `=`, values may."""
+        """Parse `type=value`, as a node stands in keys. A value may hold `=` itself."""
         type_, _, value = text.partition("=")
         return cls(type_, value)
 
@@ -135,14 +135,17 @@ def fold_spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
 
 
 def newest_root(spans: Sequence[Span]) -> Node | None:
-    """Return the target to which the next event belongs."""
+    """Return the target to which the next event belongs; `None` where it is no customer."""
     if spans and spans[-1].end == END:
         return spans[-1].target
     return None
 
 
 def unlinked_intervals(spans: Sequence[Span]) -> tuple[tuple[int, int], ...]:
-    """List the intervals of event time in which a node is linked to no customer."""
+    """List the intervals of event time in which a node is linked to no customer.
+
+    `spans`: in order of time, as `fold_spans` returns them. Each interval is without its end.
+    """
     intervals: list[tuple[int, int]] = []
     start = 0
     for span in spans:
@@ -196,4 +199,5 @@ def next_node(state: State, *, is_named: bool) -> Node | None:
 
 
 def _effective_order(entry: Entry) -> tuple[int, int]:
+    """Order entries by the time from which they hold; those of one time as they were written."""
     return entry.effective_at, entry.rev

@@ -64,7 +64,11 @@ class Claim(NamedTuple):
 
 
 def decide(claim: Claim, reader: ForestReader) -> Decision:
-    """Decide what a claim changes. Raises `Refused` where a rule forbids it."""
+    """Decide what a claim changes, without writing it.
+
+    The decision holds every node still that it was derived from. Raises `Refused` where a rule
+    forbids the claim, and `TooManyIdentifiers` where the customer has no room for an identifier.
+    """
     reader.load(claim.nodes)  # one request for all that the claim names
     changes = ChangeSet(
         reader,
@@ -123,21 +127,30 @@ def undo(
 def resolve_spans(
     spans: Sequence[Span], reader: ForestReader, hard_types: frozenset[str]
 ) -> tuple[Span, ...]:
-    """Follow spans to their roots; neighbours with one root become one span."""
+    """Follow spans to their roots; neighbours with one root become one span.
+
+    `reader`: has the soft identifiers that spans end at. Hard ones are roots by themselves.
+    """
     return ChangeSet(reader, hard_types, 0).resolve_spans(spans)
 
 
 def look_up(
     node: Node, reader: ForestReader, hard_types: frozenset[str]
 ) -> Node | None:
-    """Find the customer of an identifier; `None` where no customer has it."""
+    """Find the customer of an identifier; `None` where no customer has it.
+
+    Linked identifiers are followed to their root.
+    """
     return ChangeSet(reader, hard_types, 0).look_up(node)
 
 
 def find_root(
     profile: Node, reader: ForestReader, hard_types: frozenset[str], time: int | None
 ) -> Node:
-    """Find the customer behind a profile at a time (`None`: now), or the profile itself."""
+    """Find the customer behind a profile at a time (`None`: now), or the profile itself.
+
+    `time`: event time in microseconds. Without it no history is read.
+    """
     state = reader.state(profile)
     target = state.link
     if time is not None and state.links and time < state.effective_at:
@@ -295,6 +308,7 @@ def _is_placed(
 
 
 def _belongs_to(spans: Sequence[Span], time: int, customer: Node) -> bool:
+    """Tell whether a time is in a span of this customer."""
     return any(
         span.start <= time < span.end and span.target == customer for span in spans
     )
@@ -303,6 +317,7 @@ def _belongs_to(spans: Sequence[Span], time: int, customer: Node) -> bool:
 def _entry(
     claim: Claim, current: Node | None, customer: Node, effective_at: int
 ) -> NewEntry:
+    """Make the entry of a link, by the rule that applies."""
     rule = _rule(claim, current, customer)
     # an earlier event stays where it is, but for one that was known by a soft identifier alone
     starts_span = claim.policy == "split" and rule != "known"
@@ -336,6 +351,7 @@ def _read_chain(
 
 
 def _was_undone(chain: Mapping[Node, Sequence[Entry]], evidence: str) -> bool:
+    """Tell whether the command with this evidence linked something that was undone since."""
     entries = (entry for history in chain.values() for entry in history)
     return any(entry.undone and entry.evidence == evidence for entry in entries)
 
@@ -357,6 +373,7 @@ def _newest_link(chain: Mapping[Node, Sequence[Entry]]) -> Entry | None:
 
 
 def _revision(entry: Entry) -> int:
+    """Order the entries of one node as they were written."""
     return entry.rev
 
 

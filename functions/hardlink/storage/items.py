@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from hardlink.domain import synthetic_ids, values
@@ -173,7 +174,7 @@ def encode_entry(e: Entry) -> Item:
         "at": e.at,
         "effective_at": e.effective_at,
         "source": e.source,
-        "nodes": values.to_json([str(node) for node in e.nodes]),
+        "nodes": values.to_json(list(map(str, e.nodes))),
     }
     return item | _present(
         link=_node_text(e.link),
@@ -235,7 +236,7 @@ def encode_contribution(c: Contribution) -> Item:
     item: Item = {"intervals": values.to_json(c.intervals)}
     return item | _present(
         values=values.pack_values(c.values) if c.values else "",
-        identifiers=_json_unless_empty([str(node) for node in c.identifiers]),
+        identifiers=_json_unless_empty(list(map(str, c.identifiers))),
         merge_notice=_json_unless_empty(c.merge_notice),
     )
 
@@ -245,9 +246,7 @@ def decode_contribution(key: Key, item: Item) -> Contribution:
     notice = _json(item, "merge_notice", "[]")
     return Contribution(
         node=Node.parse(key.item.removeprefix(keys.CONTRIBUTION)),
-        intervals=tuple(
-            (start, end) for start, end in json.loads(str(item["intervals"]))
-        ),
+        intervals=_parse_intervals(item["intervals"]),
         values=_decode_values(item),
         identifiers=_nodes(item, "identifiers"),
         merge_notice=MergeNotice(*notice) if notice else None,
@@ -258,7 +257,7 @@ def encode_order(order: Order) -> Item:
     """Encode an order."""
     item: Item = {"rev": order.rev}
     item |= _present(
-        tracked=_json_unless_empty([_tracked_json(t) for t in order.tracked])
+        tracked=_json_unless_empty(list(map(_tracked_json, order.tracked)))
     )
     if order.shop_order:
         item["shop_order"] = values.to_json(_shop_order_json(order.shop_order))
@@ -281,7 +280,7 @@ def decode_order(key: Key, item: Item | None) -> Order:
         number=number,
         rev=int(item["rev"]),
         tracked=tuple(
-            _tracked_order(number, row) for row in _json(item, "tracked", "[]")
+            map(partial(_tracked_order, number), _json(item, "tracked", "[]"))
         ),
         shop_order=_shop_order(number, shop_order) if shop_order else None,
         expires=int(item[EXPIRES]) if EXPIRES in item else None,
@@ -312,7 +311,7 @@ def _shop_order_json(order: ShopOrder) -> list[Any]:
     claim = order.claim
     visitor = order.visitor.value if order.visitor else None
     return [
-        [str(node) for node in order.ids],
+        list(map(str, order.ids)),
         claim.time,
         claim.total,
         claim.email,
@@ -376,7 +375,11 @@ def _flag(item: Item, name: str) -> bool:
 
 
 def _intervals(item: Item, name: str) -> Intervals:
-    return tuple((start, end) for start, end in _json(item, name, "[]"))
+    return _parse_intervals(item.get(name, "[]"))
+
+
+def _parse_intervals(text: Attribute) -> Intervals:
+    return tuple((start, end) for start, end in json.loads(str(text)))
 
 
 def _node(item: Item, name: str) -> Node | None:

@@ -53,7 +53,7 @@ def count_profiles(store: Store, project_id: str, root: Node, most: int) -> int:
     first, last = keys.profile_contributions(project_id, root)
     # A query counts no rows without reading them, so it stops at the cap.
     found = store.scan(first.table, first.partition, first.item, last)
-    return sum(1 for _ in islice(found, most))
+    return len(list(islice(found, most)))
 
 
 def read_rows(
@@ -75,15 +75,13 @@ def read_named_nodes(
     store: Store, project_id: str, node: Node, prefix: str
 ) -> list[Node]:
     """Read the nodes that the items under a node name in their sort keys, behind a prefix."""
-    return [
-        Node.parse(name) for name in read_row_names(store, project_id, node, prefix)
-    ]
+    return list(map(Node.parse, read_row_names(store, project_id, node, prefix)))
 
 
 def read_linked_profiles(store: Store, project_id: str, soft: Node) -> list[Node]:
     """Read the profiles that link to a soft identifier, or once did."""
     names = read_row_names(store, project_id, soft, keys.LINKED_PROFILE)
-    return [profile_node(name) for name in names]
+    return list(map(profile_node, names))
 
 
 def read_session_ids(store: Store, project_id: str, profile: Node) -> list[str]:

@@ -130,7 +130,10 @@ def find_lost_intervals(
 def find_owned_intervals(
     history: Sequence[Entry], erased: Collection[Node], now: int
 ) -> Intervals:
-    """Find the intervals, up to now, in which a look-up of an identifier found an erased node."""
+    """Find the intervals, up to now, in which a look-up of an identifier found an erased node.
+
+    `now`: microseconds. An owner holds until the next one that was not undone.
+    """
     standing = [entry for entry in history if entry.owner and not entry.undone]
     standing.sort(key=_effective_order)
     ends = [*(entry.effective_at for entry in standing[1:]), now + 1]
@@ -142,15 +145,17 @@ def find_owned_intervals(
 
 
 def join_intervals(one: Intervals, other: Intervals) -> Intervals:
-    """Join two sets of intervals, in order."""
+    """Join two sets of intervals, in order. Intervals that overlap stay two."""
     return tuple(sorted({*one, *other}))
 
 
 def _effective_order(entry: Entry) -> tuple[int, int]:
+    """Order entries by the time from which they hold; those of one time as they were written."""
     return entry.effective_at, entry.rev
 
 
 def _keep_values(values: Mapping[Name, Value], lost: Intervals) -> dict[Name, Value]:
+    """Keep the values that were set outside of the erased intervals."""
     return {
         name: value for name, value in values.items() if not _lies_in(value.time, lost)
     }

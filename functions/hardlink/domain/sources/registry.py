@@ -266,9 +266,10 @@ class Sources:
 
     @cached_property
     def _by_key(self) -> Mapping[str, tuple[str, Source]]:
-        return {
-            source.write_key: (name, source) for name, source in self.sources.items()
-        }
+        by_key: dict[str, tuple[str, Source]] = {}
+        for name, source in self.sources.items():
+            by_key[source.write_key] = (name, source)
+        return by_key
 
     @cached_property
     def origins(self) -> tuple[str, ...]:
