@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from hardlink.web import wiring
 from tests.http.in_process import Shop, deployed
 from tests.http.service import fresh
 
@@ -98,3 +100,38 @@ def test_p6_an_encoding_that_cannot_be_read_is_named(local: Shop) -> None:
     reply = local.post("/track", b"\x0b\x04\x80{}\x03", content_encoding="br")
     assert reply.status == 400
     assert "Content-Encoding 'br' cannot be read" in reply.body["error"]["message"]
+
+
+class Clock:
+    """Nanoseconds, as `time` of the standard library reads them, and later on demand."""
+
+    def __init__(self) -> None:
+        self.later = 0
+
+    def time_ns(self) -> int:
+        return time.time_ns() + self.later
+
+
+def test_a6_a_first_bulk_whose_answer_was_lost_is_stored_once(
+    local: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, now = Clock(), time.time()
+    monkeypatch.setattr(wiring, "time", clock)
+    agent = fresh("browser")
+
+    def send_first_bulk(waited: float) -> str:
+        asked = {"project_id": "PROJTOKEN", "customer": {}}
+        ping = {"company_id": "PROJTOKEN", "customer_ids": {}, "type": "session_ping"}
+        commands = [
+            {"name": "system/ids", "data": asked},
+            {"name": "system/time", "data": {"clientTS": now + waited}},
+            {"name": "crm/events", "data": {**ping, "age": 0.1 + waited}},
+        ]
+        clock.later = round(waited * 1_000_000_000)
+        reply = local.post("/bulk", {"commands": commands}, user_agent=agent)
+        return str(reply.body["results"][0]["data"]["cookie"])
+
+    cookie = send_first_bulk(0)
+    assert send_first_bulk(5.002) == send_first_bulk(15) == cookie
+    types = [event["type"] for event in local.events(cookie)]
+    assert types == ["session_start", "session_ping"]

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dialects.content_ids import ContentIds
 from dialects.exponea import answers, commands, cookies, credentials, requests
@@ -304,57 +302,57 @@ def clocked(ts: float, age: float, location: str = "/") -> RawCommands:
     )
 
 
-def new_cookies(found: RawCommands, *browser: str) -> list[str]:
-    return cookies.choose_cookies(found, None, browser, "fresh")
+def read_first(found: RawCommands, *browser: str) -> cookies.FirstBulk:
+    first = cookies.read_first_bulk(found, browser)
+    assert first is not None
+    return first
 
 
 def test_the_cookie_of_a_bulk() -> None:
     own = requests.read_commands({"commands": [{**IDS, "data": {"cookie": "own"}}]})
-    assert cookies.choose_cookies(own, "sent", (), "fresh") == ["own"]
+    assert cookies.choose_cookie(own, "sent") == "own"
     asking = requests.read_commands({"commands": [IDS]})
-    assert cookies.choose_cookies(asking, "sent", (), "fresh") == ["sent"]
-    assert cookies.choose_cookies(asking, None, (), "fresh") == ["fresh"]
+    assert cookies.choose_cookie(asking, "sent") == "sent"
+    assert cookies.choose_cookie(asking, None) is None
+    assert cookies.asks_for_cookie(asking)
     others = requests.read_commands({"commands": [{"name": "system/time"}]})
-    assert cookies.choose_cookies(others, "sent", (), "fresh") == ["sent"]
-    assert cookies.choose_cookies(others, None, (), "fresh") == []
+    assert cookies.choose_cookie(others, "sent") == "sent"
+    assert cookies.choose_cookie(others, None) is None
+    assert not cookies.asks_for_cookie(others)
 
 
 @pytest.mark.parametrize("cookie", ["0", "@registered=eve", " ", "x" * 300])
 def test_a_cookie_that_could_never_be_used_is_replaced(cookie: str) -> None:
     named = requests.read_commands({"commands": [{**IDS, "data": {"cookie": cookie}}]})
-    assert cookies.choose_cookies(named, "sent", (), "fresh") == ["sent"]
-    assert cookies.choose_cookies(named, cookie, (), "fresh") == ["fresh"]
+    assert cookies.choose_cookie(named, "sent") == "sent"
+    assert cookies.choose_cookie(named, cookie) is None
 
 
-@given(
-    st.floats(1.7e9, 1.9e9),
-    st.floats(0, 3),
-    st.sampled_from([-0.002, -0.001, 0, 0.001, 0.002]),
+def test_a_first_bulk_tells_its_times_on_the_devices_clock() -> None:
+    first = read_first(clocked(1795319534.191, 0.125), "Chrome")
+    assert (first.happened, first.sent) == (1795319534066000, 1795319534191000)
+    again = read_first(clocked(1795319539.203, 5.137), "Chrome")
+    assert again == first._replace(sent=1795319539203000)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param((clocked(1.0, 0.1), "Firefox"), id="another browser"),
+        pytest.param((clocked(1.0, 0.1, "/other"), "Chrome"), id="another page"),
+    ],
 )
-def test_a_first_bulk_that_is_sent_again_finds_the_cookie_of_the_first(
-    ts: float, age: float, drift: float
+def test_a_first_bulk_is_told_from_another_browsers(
+    other: tuple[RawCommands, str],
 ) -> None:
-    """Whichever of the two is known: the first sending made a session of its own first one."""
-    (known, *_), again = (
-        new_cookies(clocked(ts, age)),
-        new_cookies(clocked(ts + 5, age + 5 + drift)),
-    )
-    assert known in again
+    first = read_first(clocked(1.0, 0.1), "Chrome")
+    assert read_first(*other).fingerprint != first.fingerprint
 
 
-def test_a_first_bulk_that_is_sent_again_gets_the_same_cookie_and_another_visitor_another() -> (
-    None
-):
-    first = new_cookies(clocked(1795319534.191, 0.1100001335144043), "Chrome")[0]
-    assert first != "fresh"
-    assert first in new_cookies(clocked(1795319539.203, 5.1220000334), "Chrome")
-    assert first not in new_cookies(
-        clocked(1795319534.191, 0.1100001335144043), "Firefox"
+def test_a_first_bulk_without_a_clock_is_not_recognized() -> None:
+    assert cookies.read_first_bulk(requests.read_commands({"commands": [IDS]}), ()) is (
+        None
     )
-    assert first not in new_cookies(
-        clocked(1795319534.391, 0.1100001335144043), "Chrome"
-    )
-    assert first not in new_cookies(clocked(1795319534.191, 0.11, "/other"), "Chrome")
 
 
 def test_the_cookie_on_the_apis_own_domain() -> None:

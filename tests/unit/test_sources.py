@@ -136,6 +136,12 @@ def test_the_file_that_is_shipped_is_valid() -> None:
             "redirects.r: two sources",
             id="one redirect of two sources",
         ),
+        pytest.param(
+            'policy = "split"',
+            'signed = "required"\nstatic_profile_id = true',
+            "static_profile_id lets any caller join a visitor",
+            id="A12: profiles that anyone joins, beside tokens",
+        ),
         pytest.param("loyalty =", "profile =", "'profile'", id="a reserved type"),
         pytest.param("loyalty =", "since =", "'since' is an option", id="an option"),
         pytest.param(

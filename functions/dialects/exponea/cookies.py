@@ -8,50 +8,70 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-from uuid import UUID
+from typing import Any, NamedTuple
 
 from dialects.exponea.commands import COOKIE
 from dialects.exponea.requests import RawCommand, RawCommands, command_data
 from dialects.exponea.system_commands import IDS
 from hardlink.domain.errors import Invalid
 from hardlink.domain.identifiers import parse_session_id
+from hardlink.domain.times import SECOND
 from hardlink.domain.values import to_json
 
 _THREE_YEARS = 3 * 365 * 24 * 3600
 _NAME = re.compile(r"[\w!#$%&'*+.^`|~-]{1,128}", re.ASCII)
 _VALUE = re.compile(r"[\w!#$%&'()*+./:<=>?@\[\]^`{|}~-]{1,256}", re.ASCII)
-_CLOCK_GRAIN = 0.02
-"""Seconds. Two sendings of a first bulk agree about its first event's time to this."""
-_NEAR_EDGE = 0.3
-"""Of a grain, from its middle: less than 4 ms from the next one."""
 _MOST_SECONDS = 1e12
 
 
-def choose_cookies(
-    raw_commands: RawCommands,
-    sent: str | None,
-    browser: Iterable[str | None],
-    fresh: str,
-) -> list[str]:
-    """Candidates for the cookie of a bulk, the best one first.
+class FirstBulk(NamedTuple):
+    """What a bulk that asks for a cookie tells of its browser.
 
-    It is the one that the bulk sets or that the browser sends, else a new one, where the bulk asks
-    for one. `sent`: the browser's `xnpe_` cookie; `browser`: what tells it from others, so that a
-    first bulk that is sent again gets the same new cookie (the second candidate if it is known);
-    `fresh`: a random one.
+    `fingerprint`: a digest of the browser and of its first event; `happened`: the time of that
+    event, and `sent`: of the call, both on the device's clock, microseconds.
     """
-    asking = [
-        raw for raw in raw_commands if isinstance(raw, RawCommand) and raw.name == IDS
-    ]
+
+    fingerprint: str
+    happened: int
+    sent: int
+
+
+def choose_cookie(raw_commands: RawCommands, sent: str | None) -> str | None:
+    """The cookie that the bulk sets, else the one that the browser sends, if it can be used.
+
+    `sent`: the browser's `xnpe_` cookie.
+    """
+    asking = _list_asking(raw_commands)
     set_by_bulk = asking[0].data.get(COOKIE) if asking else None
     # An unusable one would be refused in every later call, because the SDK keeps it.
     for cookie in (set_by_bulk, sent):
         if _is_usable(cookie):
-            return [str(cookie)]
-    if not asking:
-        return []
-    return _derive_cookies(raw_commands, browser) or [fresh]
+            return str(cookie)
+    return None
+
+
+def asks_for_cookie(raw_commands: RawCommands) -> bool:
+    """Tell whether a bulk asks for the visitor's cookie, as the first one of a visit does."""
+    return bool(_list_asking(raw_commands))
+
+
+def read_first_bulk(
+    raw_commands: RawCommands, browser: Iterable[str | None]
+) -> FirstBulk | None:
+    """Read what recognizes a first bulk that is sent again; `None` if it tells no times.
+
+    `browser`: what tells it from others. The SDK reads its clock anew for every sending
+    (`clientTS`, `age`), so the time of the first event is their difference.
+    """
+    data = command_data(raw_commands)
+    clock = _first_number(data, "clientTS")
+    first = _first_number(data, "age")
+    if clock is None or first is None:
+        return None
+    content = to_json([first.get("properties"), *browser])
+    digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
+    happened = clock["clientTS"] - first["age"]
+    return FirstBulk(digest, _to_micros(happened), _to_micros(clock["clientTS"]))
 
 
 def build_cookie_header(token: str, value: str) -> dict[str, str]:
@@ -76,28 +96,14 @@ def _is_usable(cookie: object) -> bool:
     return True
 
 
-def _derive_cookies(
-    raw_commands: RawCommands, browser: Iterable[str | None]
-) -> list[str]:
-    """Cookies derived from the device's time of the first event, equal in every sending.
+def _list_asking(raw_commands: RawCommands) -> list[RawCommand]:
+    return [
+        raw for raw in raw_commands if isinstance(raw, RawCommand) and raw.name == IDS
+    ]
 
-    The SDK reads its clock anew for every sending (`clientTS`, `age`), so their difference may be
-    off by a millisecond or two. Near the edge of a grain the next grain's cookie comes second.
-    """
-    data = command_data(raw_commands)
-    clock = _first_number(data, "clientTS")
-    first = _first_number(data, "age")
-    if clock is None or first is None:
-        return []
-    grains = (clock["clientTS"] - first["age"]) / _CLOCK_GRAIN
-    nearest = round(grains)
-    offset = grains - nearest
-    content = [first.get("properties"), *browser]
-    cookies = [_derive_cookie(nearest, content)]
-    if abs(offset) > _NEAR_EDGE:
-        neighbour = nearest + (1 if offset > 0 else -1)
-        cookies.append(_derive_cookie(neighbour, content))
-    return cookies
+
+def _to_micros(seconds: float) -> int:
+    return round(seconds * SECOND)
 
 
 def _first_number(
@@ -108,12 +114,6 @@ def _first_number(
         if _is_number(fields.get(name)):
             return fields
     return None
-
-
-def _derive_cookie(grain: int, content: Sequence[object]) -> str:
-    text = to_json([grain, *content])
-    digest = hashlib.sha256(text.encode(errors="surrogatepass")).digest()
-    return str(UUID(bytes=digest[:16], version=4))
 
 
 def _is_number(value: object) -> bool:

@@ -9,9 +9,14 @@ from dialects.content_ids import ContentIds
 from dialects.exponea import answers, requests
 from dialects.exponea.calls import POLICY, Deployment, execute_single
 from dialects.exponea.commands import COOKIE, NO_ID, Context
-from dialects.exponea.cookies import build_cookie_header, choose_cookies
+from dialects.exponea.cookies import (
+    asks_for_cookie,
+    build_cookie_header,
+    choose_cookie,
+    read_first_bulk,
+)
 from dialects.exponea.executor import CallOfToken, Executor
-from dialects.exponea.requests import RawCommand
+from dialects.exponea.requests import RawCommand, RawCommands
 from dialects.exponea.system_commands import BulkCommand, translate_bulk_command
 from hardlink.domain.call import Call, new_id
 from hardlink.domain.errors import (
@@ -40,14 +45,10 @@ def execute_bulk(deployment: Deployment, request: Request) -> Answer:
     call_of_token = _authenticate_bulk(request, tokens)
     token = tokens[0] if tokens else None
     sent = request.cookie(f"xnpe_{token}") or request.cookie("__exponea_etc__")
-    browser = (
-        token,
-        request.address,
-        request.header("user-agent"),
-        request.header("referer"),
-    )
-    candidates = choose_cookies(raw_commands, sent, browser, new_id())
-    cookie = _choose_known(deployment.service, call_of_token, token, candidates)
+    cookie = choose_cookie(raw_commands, sent)
+    if cookie is None and asks_for_cookie(raw_commands):
+        call = call_of_token(token) if token else None
+        cookie = _new_cookie(deployment.service, call, raw_commands, request)
     context = Context(start, ContentIds(), cookie)
 
     def translate(raw: RawCommand) -> BulkCommand:
@@ -146,16 +147,16 @@ def _authenticate_bulk(request: Request, tokens: Sequence[str]) -> CallOfToken:
     return authenticate
 
 
-def _choose_known(
-    service: Service,
-    call_of_token: CallOfToken,
-    token: str | None,
-    candidates: Sequence[str],
-) -> str | None:
-    """The candidate whose session exists; the first one if none does or all do."""
-    if not candidates:
-        return None
-    if token is None or len(candidates) == 1:
-        return candidates[0]
-    existing = service.existing_sessions(call_of_token(token), candidates)
-    return existing[0] if existing else candidates[0]
+def _new_cookie(
+    service: Service, call: Call | None, raw_commands: RawCommands, request: Request
+) -> str:
+    """Make a random cookie, or return that of the same first bulk, whose answer was lost."""
+    if call is None or call.bot:
+        return new_id()
+    headers = (request.header("user-agent"), request.header("referer"))
+    first = read_first_bulk(raw_commands, (call.name, request.address, *headers))
+    if first is None:
+        return new_id()
+    return service.first_session(
+        call, first.fingerprint, happened=first.happened, sent=first.sent
+    )

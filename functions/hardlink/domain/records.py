@@ -115,6 +115,19 @@ class Contribution(NamedTuple):
     merge_notice: MergeNotice | None = None
 
 
+class FirstCall(NamedTuple):
+    """The first call of a browser, which its client may send again.
+
+    `session`: made for it; `happened`: the time of its first event, and `sent`: of the call, both
+    on the device's clock, microseconds; `expires`: in seconds.
+    """
+
+    session: str
+    happened: int
+    sent: int
+    expires: int
+
+
 class Note(NamedTuple):
     """`n/<time>/<evidence>` under a session: events of a call that the live view misses.
 

@@ -24,6 +24,11 @@ def customer_session(customer: Node) -> str:
     return f"{PREFIX}{customer}"
 
 
+def first_call_partition(fingerprint: str) -> str:
+    """The name under which a browser's first call is remembered among the sessions."""
+    return f"{PREFIX}=first/{fingerprint}"
+
+
 def source_session(source: str) -> str:
     """The ID of a source's own session."""
     return f"{PREFIX}{source}"

@@ -10,6 +10,7 @@ from hardlink.domain.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.domain.errors import BeforeErasure, Refused
 from hardlink.domain.signed_identity import Keys, NoKeys
 from hardlink.domain.sources.registry import Policy, Sources
+from hardlink.services import first_calls
 from hardlink.services.anonymize import anonymize
 from hardlink.services.answers import ERASED, Answer
 from hardlink.services.consent import Consents
@@ -40,6 +41,7 @@ class Service:
         new_id: NewId = new_id,
         signing_keys: Keys | None = None,
     ) -> None:
+        self._store = store
         self._sources = sources
         self._clock = clock
         self._new_id = new_id
@@ -87,6 +89,14 @@ class Service:
     def existing_sessions(self, call: Call, session_ids: Sequence[str]) -> list[str]:
         """List which of these sessions exist, in their order, with one request."""
         return self._sessions.find_existing(call.project_id, session_ids)
+
+    def first_session(
+        self, call: Call, fingerprint: str, *, happened: int, sent: int
+    ) -> str:
+        """Return the session of a browser's first call (see `first_calls`)."""
+        return first_calls.first_session(
+            self._store, call, self._new_id, fingerprint, happened=happened, sent=sent
+        )
 
     def track(self, call: Call, command: Track) -> Answer:
         """Store events under a session (see `track`)."""

@@ -61,7 +61,8 @@ class _Attempt(NamedTuple, Generic[_D]):
     """One attempt at a call, once its session is read or planned.
 
     `session`: with the offset that dates `said`. `opening`: where the session is to be made.
-    `profiles`: the profiles of the visitor, that of the session first.
+    `profiles`: the profiles of the visitor, that of the session first. `is_denied`: the visitor
+    opted out, in this session or in another one that the call names as theirs.
     """
 
     call: Call
@@ -71,6 +72,7 @@ class _Attempt(NamedTuple, Generic[_D]):
     said: _D
     opening: Opening | None
     profiles: tuple[Node, ...]
+    is_denied: bool
 
     @property
     def time(self) -> int | None:
@@ -199,8 +201,9 @@ class Visitors:
         profiles = [session.profile]
         if visit.linked and visit.linked.profile != session.profile:
             profiles.append(visit.linked.profile)
+        is_denied = session.denied or (visit.linked is not None and visit.linked.denied)
         attempt = _Attempt(
-            call, reader, update, session, said, opening, tuple(profiles)
+            call, reader, update, session, said, opening, tuple(profiles), is_denied
         )
         return attempt.redated(session)
 
@@ -279,7 +282,7 @@ def _is_clock_changed(attempt: _Attempt[_D], known: Session | None) -> bool:
 def _status_of(attempt: _Attempt[_D]) -> Status:
     if attempt.said.is_erased:
         return "erased"
-    if attempt.session.denied:
+    if attempt.is_denied:
         return "denied"
     if attempt.session.is_erased:
         return "unopened"

@@ -17,6 +17,7 @@ from hardlink.domain.order_matching import Order, OrderClaim, ShopOrder, Tracked
 from hardlink.domain.records import (
     Attribute,
     Contribution,
+    FirstCall,
     Intervals,
     Item,
     Key,
@@ -44,6 +45,27 @@ def encode_session(s: Session) -> Item:
         denied=s.denied,
         customer=_node_text(s.customer),
         erased=_json_unless_empty(s.erased),
+    )
+
+
+def encode_first_call(first: FirstCall) -> Item:
+    """Encode a browser's first call."""
+    item: Item = {
+        "opened": first.session,
+        "happened": first.happened,
+        "sent": first.sent,
+        EXPIRES: first.expires,
+    }
+    return item
+
+
+def decode_first_call(item: Item) -> FirstCall:
+    """Decode a browser's first call."""
+    return FirstCall(
+        session=str(item["opened"]),
+        happened=int(item["happened"]),
+        sent=int(item["sent"]),
+        expires=int(item[EXPIRES]),
     )
 
 

@@ -179,6 +179,12 @@ def event_id(key: Key) -> str:
     return key.item.split("/", 2)[2]
 
 
+def first_call(project: str, fingerprint: str) -> Key:
+    """The key of a browser's first call, under a name that no client may send for a session."""
+    partition = synthetic_ids.first_call_partition(fingerprint)
+    return _session_item(project, partition, "f")
+
+
 def order_head(project: str, number: str) -> Key:
     """The key of an order: beside the sessions, under a name that no client may send for one."""
     return _session_item(project, synthetic_ids.order_partition(number), "o")

@@ -13,6 +13,7 @@ from hardlink.domain.changeset import MOST_SOFT_LINKS
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid, NotFound, Refused
 from hardlink.domain.times import DAY, to_iso
+from hardlink.services.answers import OPTED_OUT
 from tests.support.engines.tables import Engine
 from tests.support.world import START, World
 
@@ -245,3 +246,25 @@ def test_w10_each_call_finds_an_identifier_in_each_spelling(world: World) -> Non
     for address in addresses:
         with pytest.raises(NotFound):
             world.customer(address, "email")
+
+
+@pytest.mark.parametrize("denied", ["mine", "other"])
+def test_a7_an_opt_out_holds_under_both_session_ids_of_a_visitor(
+    world: World, denied: str
+) -> None:
+    """Attraqt's clients send two; each was a visitor of its own before the two met."""
+    for session in ("mine", "other"):
+        world.track(session, {"type": "view", "id": session})
+    world.consent(denied, "denied")
+    answer = world.track(
+        "mine",
+        {"type": "view", "id": "late"},
+        linked_session={"id": "other"},
+        ids={"registered": "gordon"},
+    )
+    assert [one["status"] for one in answer["results"]] == ["dropped"]
+    assert answer["warnings"] == [OPTED_OUT]
+    for session in ("mine", "other"):
+        assert world.session(session)["customer"] is None
+    with pytest.raises(NotFound):
+        world.customer("gordon")

@@ -194,6 +194,15 @@ class Source(_Declared):
     rate: Annotated[int, Field(ge=1)] | None = None
     bots: Bots = "keep"
 
+    @model_validator(mode="after")
+    def _check_profiles(self) -> Source:
+        if self.static_profile_id and self.signed == "required":
+            raise ValueError(
+                "static_profile_id lets any caller join a visitor by a profile ID, without the "
+                'token that signed = "required" demands: remove one of them'
+            )
+        return self
+
     @field_validator("origins")
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
