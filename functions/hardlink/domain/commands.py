@@ -14,11 +14,12 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from pydantic_core import SchemaValidator
 from pydantic_core import core_schema as core
 
-from hardlink.domain import order_matching, synthetic_ids, times, values
+from hardlink.domain import synthetic_ids, times, values
 from hardlink.domain.errors import Invalid, TooLarge
 from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_id, parse_session_id
-from hardlink.domain.order_matching import EventOrder, UnusableOrder
+from hardlink.domain.orders import purchase_events
+from hardlink.domain.orders.purchase_events import EventOrder, UnusableOrder
 from hardlink.domain.schema import (
     ANY,
     OBJECT,
@@ -61,7 +62,7 @@ class Event(NamedTuple):
     """One event of a tracker payload (seed 002). `time`: when it happened, on the device's clock.
 
     `order`: the order that it is (`number`, `total?`, `email?`, `currency?`, `status?`): it is
-    stored once, however often it is sent. Its parts are parsed by `order_matching`.
+    stored once, however often it is sent. Its parts are parsed by `purchase_events`.
     """
 
     type: str
@@ -313,7 +314,7 @@ def parse_event_time(found: Event, number: int) -> int | None:
 
 def read_event_order(found: Event, number: int) -> EventOrder | UnusableOrder | None:
     """Read the order that an event stands for, if it stands for one."""
-    return order_matching.read_event_order(
+    return purchase_events.read_event_order(
         found.type, found.properties, found.order, f"events[{number}]"
     )
 

@@ -10,7 +10,8 @@ from hardlink.domain import clock_skew, commands, values
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Event, Track
 from hardlink.domain.errors import Invalid, TooLarge
-from hardlink.domain.order_matching import EventOrder, OrderClaim
+from hardlink.domain.order_matching import OrderClaim
+from hardlink.domain.orders.purchase_events import EventOrder
 from hardlink.domain.records import Session
 from hardlink.services.answers import ERASED
 from hardlink.services.statements import server_time
