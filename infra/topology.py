@@ -87,7 +87,14 @@ _ONE_CPU_MB = 1769
 
 # Read a session, or create it.
 _OPEN: tuple[Action, ...] = ("GetItem", "PutItem")
-_BATCHED_TRACK: tuple[Action, ...] = (*_OPEN, "UpdateItem", "PartiQLInsert")
+# Store events one by one. An order that is told again is read with what was added to it.
+_TRACK: tuple[Action, ...] = (
+    *_OPEN,
+    "UpdateItem",
+    "BatchGetItem",
+    "ConditionCheckItem",
+)
+_BATCHED_TRACK: tuple[Action, ...] = (*_TRACK, "PartiQLInsert")
 # Read nodes and histories, count a customer's profiles, write a link. An identifier that passes
 # to another customer is deleted under the previous one.
 _LINK: tuple[Action, ...] = (
@@ -119,7 +126,7 @@ _FUNCTIONS = (
     ),
     Function(
         "helloretail",
-        {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
+        {"sessions": _TRACK, "customers": _LINK},
         per_event=True,
         timeout=20,
         memory=_IO_BOUND_MB,
@@ -127,7 +134,7 @@ _FUNCTIONS = (
     Function(
         "exponea",
         {
-            "sessions": (*_OPEN, "Query", "UpdateItem", "PartiQLInsert"),
+            "sessions": (*_BATCHED_TRACK, "Query"),
             "customers": _LINK,
         },
         server_keys=True,
@@ -137,14 +144,14 @@ _FUNCTIONS = (
     ),
     Function(
         "collect",
-        {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
+        {"sessions": _TRACK, "customers": _LINK},
         per_event=True,
         timeout=20,
         memory=_IO_BOUND_MB,
     ),
     Function(
         "orders",
-        {"sessions": (*_OPEN, "UpdateItem"), "customers": _LINK},
+        {"sessions": _TRACK, "customers": _LINK},
         server_keys=True,
         timeout=_LAMBDA_MAX_TIMEOUT,  # a large file takes several runs
         memory=_ONE_CPU_MB,

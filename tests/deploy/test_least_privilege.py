@@ -59,26 +59,30 @@ class Shop:
         *,
         times: int = 1,
         at: str | None = None,
+        order: Mapping[str, str] | None = None,
         segments: Sequence[str] = (),
         **ids: str,
     ) -> dict[str, Any]:
         """An XO client's call; the streams are delivered after it."""
         one = {
-            "action": "view",
+            "action": "purchase" if order else "view",
             "target": {"product": "1"},
             "user": {
                 "identities": {"sessionid": session, **ids},
                 "segments": list(segments),
             },
             **({"timestamp": at} if at else {}),
+            **({"metadata": order} if order else {}),
         }
         return self._call(
             HttpRequest("POST", "/demo", body=json.dumps([one] * times).encode())
         )
 
-    def webhook(self, session: str | None, **properties: str) -> dict[str, Any]:
+    def webhook(
+        self, session: str | None, type_: str = "sign-in", **properties: str
+    ) -> dict[str, Any]:
         """A call of Tracardi's webhook bridge; the streams are delivered after it."""
-        path = "/collect/sign-in/demo-tracardi" + (f"/{session}" if session else "")
+        path = f"/collect/{type_}/demo-tracardi" + (f"/{session}" if session else "")
         return self._call(
             HttpRequest("POST", path, body=json.dumps(properties).encode())
         )
@@ -213,6 +217,39 @@ def _tell_orders(shop: Shop) -> None:
     shop.collect("conversion", "s8", orderNumber="o3", total=1)
     shop.collect("conversion", "s11", orderNumber="o11", total=1)
     shop.order("o11", now.isoformat(), customerId="o11")
+    _tell_orders_again(shop, now.isoformat())
+
+
+def _tell_orders_again(shop: Shop, at: str) -> None:
+    """Each client tells an order in its words, and then more of it; the feed completes them."""
+
+    def exponea(number: str, **more: str) -> None:
+        purchase = {"purchase_id": number, **more}
+        data = {"customer_ids": {"cookie": "b3"}, "event_type": "purchase"}
+        sent = {**data, "properties": purchase}
+        shop.commands({"name": "customers/events", "data": sent})
+
+    def segment(number: str, **more: str) -> None:
+        message = {"type": "track", "anonymousId": "b4", "event": "Order Completed"}
+        shop.messages({**message, "properties": {"order_id": number, **more}})
+
+    def native(number: str, **more: str) -> None:
+        event = {"type": "bought", "order": {"number": number, **more}}
+        shop.write("/track", "b5", events=[event])
+
+    def hello_retail(number: str, **more: str) -> None:
+        shop.collect("conversion", "b2", orderNumber=number, **more)
+
+    def tracardi(number: str, **more: str) -> None:
+        shop.webhook("b6", "order-completed", id=number, **more)
+
+    tellings = (hello_retail, exponea, segment, native, tracardi)
+    for number, tell in enumerate(tellings):
+        tell(f"b{number}")
+        tell(f"b{number}", status="paid")
+    for order in ({"orderId": "b9"}, {"orderId": "b9", "currency": "EUR"}):
+        shop.activity("b1", order=order, ecommerceid="b1")
+    shop.order("b9", at, customerId="b1", status="paid")
 
 
 def _say_everything(shop: Shop) -> None:

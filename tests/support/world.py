@@ -173,9 +173,14 @@ class World:
             more.get("email", ids.get("email")),
         )
         properties = {"orderNumber": number, "total": more.get("total")}
-        return self.service.order(
-            call, Purchase(said, call.project.parse_ids(ids), properties)
-        )
+        for name in ("currency", "status", "products"):
+            if name in more:
+                properties[name] = more[name]
+        details: dict[str, str] = {
+            name: more[name] for name in ("currency", "status") if name in more
+        }
+        purchase = Purchase(said, call.project.parse_ids(ids), properties, details)
+        return self.service.order(call, purchase)
 
     # -- read calls ------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from hardlink.domain import order_matching, times, values
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import Node
 from hardlink.domain.schema import (
+    ANY,
     IDENTIFIER,
     TEXT,
     object_validator,
@@ -53,12 +54,13 @@ def build_command(row: Mapping[str, Any], project: Project) -> Command:
     )
     if not ids:
         raise Invalid("; ".join(warnings) or _NO_CUSTOMER, "customerId")
-    properties: dict[str, Any] = {"orderNumber": claim.number}
+    details = _read_details(fields, warnings)
+    properties: dict[str, Any] = {"orderNumber": claim.number, **details}
     for name in ("total", "products"):
         if name in fields:
             properties[name] = fields[name]
     values.check_values(properties, "order")
-    return Command(Purchase(claim, ids, properties), warnings)
+    return Command(Purchase(claim, ids, properties, details), warnings)
 
 
 def read_order_number(row: Mapping[str, Any]) -> str | None:
@@ -81,6 +83,18 @@ def _read_identifiers(
         except Invalid as error:
             warnings.append(f"{name}: {error.message}")
     return tuple(ids)
+
+
+def _read_details(fields: Mapping[str, Any], warnings: list[str]) -> dict[str, str]:
+    """Currency and status of the order; one that cannot be kept is left out with a warning."""
+    details: dict[str, str] = {}
+    for name in ("currency", "status"):
+        if name in fields:
+            try:
+                details[name] = order_matching.parse_detail(fields[name], name)
+            except Invalid as error:
+                warnings.append(located_message(error))
+    return details
 
 
 def _read_email(fields: Mapping[str, Any], warnings: list[str]) -> str | None:
@@ -151,6 +165,8 @@ _ROW = object_validator(
         "orderNumber": optional(IDENTIFIER),
         "date": optional(_DATE),
         "total": optional(_NUMBER),
+        "currency": optional(ANY),
+        "status": optional(ANY),
         "email": optional(TEXT),
         "customerId": optional(IDENTIFIER),
         "products": optional(core_schema.list_schema(_PRODUCT)),

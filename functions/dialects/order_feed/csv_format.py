@@ -11,7 +11,10 @@ from typing import Any, TextIO
 
 from dialects.order_feed.feed_errors import MOST_CHARACTERS, BrokenFeedError
 
-_ORDER_FIELDS = ("orderNumber", "date", "total", "email", "customerId")
+_ORDER_FIELDS = (
+    *("orderNumber", "date", "total", "currency", "status"),
+    *("email", "customerId"),
+)
 _LINE_FIELDS = ("productNumber", "url", "quantity", "lineTotal")
 _FIELDS = {name.lower(): name for name in (*_ORDER_FIELDS, *_LINE_FIELDS)}
 _DELIMITERS = (",", ";", "\t")

@@ -20,7 +20,8 @@ _TAG_CHARACTERS = 8
 _FIELDS = {
     name.lower(): name
     for name in (
-        *("orderNumber", "date", "total", "email", "customerId", "products"),
+        *("orderNumber", "date", "total", "currency", "status"),
+        *("email", "customerId", "products"),
         *("productNumber", "url", "quantity", "lineTotal"),
     )
 }

@@ -71,11 +71,13 @@ class ShopOrder(NamedTuple):
     """An order as the shop reported it. `ids`: the customer's identifiers, the hard one first.
 
     `visitor`: the one who was linked to that customer by this order; it links no other one.
+    `place`: the profile whose event stands for the order in the customer's timeline.
     """
 
     ids: tuple[Node, ...]
     claim: OrderClaim
     visitor: Node | None = None
+    place: Node | None = None
 
 
 class Order(NamedTuple):
@@ -87,16 +89,32 @@ class Order(NamedTuple):
     shop_order: ShopOrder | None = None
     expires: int | None = None
 
+    @property
+    def kept_event(self) -> TrackedOrder | None:
+        """The event that stands for the order that the shop reported, unless it is gone."""
+        place = self.shop_order and self.shop_order.place
+        for tracked in self.tracked:
+            if tracked.profile == place:
+                return tracked
+        return None
+
 
 class Match(NamedTuple):
-    """The match of an order and a claim. `visitor`: to be linked to the order's customer."""
+    """The match of an order and a claim.
+
+    `event`: the one that stands for the order already, or whose visitor is to be linked to the
+    order's customer.
+    """
 
     action: Literal["store", "known", "link"]
-    visitor: TrackedOrder | None = None
+    event: TrackedOrder | None = None
+
+
+Placement = Literal["kept", "joins", "lost", "refused"]
+"""Where an order that is reported again belongs: see `judge_placement`."""
 
 
 STORE = Match("store")
-KNOWN = Match("known")
 Roots = Mapping[Node, Node]
 """The owner of each profile by now: its customer, or itself."""
 
@@ -174,13 +192,17 @@ def match_tracked(
             continue
         is_sent_again = tracked.profile == mine.profile
         if is_sent_again or _is_same(tracked, mine.claim, owner, roots):
-            return KNOWN
+            return Match("known", tracked)
     shop_order = order.shop_order
-    if shop_order is None or shop_order.visitor:
+    if shop_order is None or not _proves(shop_order.claim, mine.claim):
         return STORE
     is_unknown_visitor = mine.by_visitor and owner.type not in hard_types
-    if is_unknown_visitor and _proves(shop_order.claim, mine.claim):
+    if is_unknown_visitor and shop_order.visitor is None:
         return Match("link", mine)
+    # One order has one place: what proves to be it is no other one, whoever tells it.
+    kept = order.kept_event
+    if kept and roots[kept.profile].type != PROFILE:
+        return Match("known", kept)
     return STORE
 
 
@@ -191,9 +213,17 @@ def match_shop_order(
     roots: Roots,
     hard_types: frozenset[str],
 ) -> Match:
-    """Match an order that the shop reports of a customer with the events that were tracked."""
-    if any(_is_same(tracked, claim, customer, roots) for tracked in order.tracked):
-        return KNOWN
+    """Match an order that the shop reports of a customer with the events that were tracked.
+
+    An event of the customer's own is this order, even if its client named another total: what the
+    shop reports lies over it, so a forged event hides nothing.
+    """
+    own = [t for t in order.tracked if roots[t.profile] == customer]
+    for tracked in own:
+        if claims_agree(tracked.claim, claim) is not False:
+            return Match("known", tracked)
+    if own:
+        return Match("known", own[0])
     if order.shop_order and order.shop_order.visitor:
         return STORE  # it linked a visitor before: one who was unlinked since stays unlinked
     proven = []
@@ -205,6 +235,44 @@ def match_shop_order(
             proven.append(tracked)
     visitor = _only_visitor(claim, proven)
     return Match("link", visitor) if visitor else STORE
+
+
+def judge_placement(
+    order: Order,
+    kept: TrackedOrder,
+    owner: Node,
+    named: Node | None,
+    hard_types: frozenset[str],
+) -> Placement:
+    """Judge a further report of an order whose event is kept: one order has one place.
+
+    `owner`: the customer of the event; `named`: the customer of the hard ID in the report, if it
+    has one. An address alone names no customer here, because it may have changed hands since.
+
+    | the event's owner | the report names | |
+    |---|---|---|
+    | nobody: its visitor was unlinked | anybody | `lost`: it is stored with the customer anew |
+    | a customer | the same one, or an address alone | `kept` |
+    | an address | a customer | `joins`: the address comes to the customer, if it is nobody else's |
+    | another customer | the customer of the reports before, whose visitor went | `lost` |
+    | another customer | a customer | `refused` |
+    """
+    if owner.type == PROFILE:
+        return "lost"
+    if named is None or named == owner:
+        return "kept"
+    if owner.type not in hard_types:
+        return "joins"
+    reported = order.shop_order.ids if order.shop_order else ()
+    if kept.by_visitor and any(node.type in hard_types for node in reported):
+        return "lost"
+    return "refused"
+
+
+def complete_claim(kept: OrderClaim, claim: OrderClaim) -> OrderClaim:
+    """Add to a claim what a later one of the same visitor says beyond it."""
+    total = claim.total if kept.total is None else kept.total
+    return kept._replace(total=total, email=kept.email or claim.email)
 
 
 def adds_identifiers(order: Order, ids: tuple[Node, ...]) -> bool:

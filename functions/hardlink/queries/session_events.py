@@ -36,7 +36,25 @@ class SessionEvents:
     ) -> list[TimelineEvent]:
         """Read the newest events of an interval that a query selects, at most its `limit`."""
         selected = self._selected(project_id, query, interval)
-        return list(islice(selected, query.limit))
+        found = list(islice(selected, query.limit))
+        return self._complete_orders(project_id, found)
+
+    def _complete_orders(
+        self, project_id: str, found: list[TimelineEvent]
+    ) -> list[TimelineEvent]:
+        """Lay over the events that are orders what later reports of these orders added."""
+        events = [(one.interval.session, one.event) for one in found]
+        completions = event_store.read_completions(self._store, project_id, events)
+        if not completions:
+            return found
+        completed: list[TimelineEvent] = []
+        for one in found:
+            event = one.event
+            added = completions.get((one.interval.session, event.time, event.id))
+            if added:
+                event = event._replace(body=added.overlay(event.body))
+            completed.append(TimelineEvent(event, one.interval))
+        return completed
 
     def _selected(
         self, project_id: str, query: EventQuery, interval: SessionInterval

@@ -38,7 +38,7 @@ UNDER_WAY = MINUTE
 """A write call ends within this time, or fails."""
 _AT_ONCE = 40
 """Rows of one transaction of 100 actions: each may name an order, one more action."""
-_KINDS = (keys.EVENT, keys.CALL_NOTE, keys.EVENT_PIECE)
+_KINDS = (keys.EVENT, keys.CALL_NOTE, keys.EVENT_PIECE, keys.ORDER_COMPLETION)
 
 
 class ErasureSweep:
@@ -231,10 +231,12 @@ class ErasureSweep:
         for record in reader.records.values():
             if not record.exists or record.last_erased_at >= order.claim.time:
                 return None
-        visitor = order.visitor
+        visitor, place = order.visitor, order.place
         if visitor and not nodes.read_record(self._store, project_id, visitor).exists:
-            return order._replace(visitor=None)
-        return order
+            visitor = None
+        if place and not nodes.read_record(self._store, project_id, place).exists:
+            place = None
+        return order._replace(visitor=visitor, place=place)
 
     # The steps of the receipt.
 

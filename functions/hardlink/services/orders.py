@@ -6,7 +6,7 @@ exists alone. `domain.order_matching` decides which event is which order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
@@ -26,9 +26,15 @@ from hardlink.domain.order_matching import (
     Match,
     Order,
     OrderClaim,
+    Placement,
     ShopOrder,
     TrackedOrder,
     order_event_id,
+)
+from hardlink.domain.orders.completion import (
+    Completion,
+    OrderReport,
+    complete_order,
 )
 from hardlink.domain.records import Item, Session
 from hardlink.services.links import Links
@@ -37,7 +43,16 @@ from hardlink.services.visitors import Visitors
 from hardlink.storage import event_store, items, keys, nodes
 from hardlink.storage.node_reader import NodeReader
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.store import Absent, Action, ConditionFailed, Put, Rev, Store
+from hardlink.storage.store import (
+    Absent,
+    Action,
+    Check,
+    ConditionFailed,
+    Present,
+    Put,
+    Rev,
+    Store,
+)
 
 CONVERSION = "conversion"
 """The type of an event that is an order, as Hello Retail calls it."""
@@ -82,14 +97,21 @@ class Orders:
     def track(
         self, call: Call, session: Session, claim: OrderClaim, event: StoredEvent
     ) -> bool:
-        """Store a visitor's conversion; `False` where the order is there already."""
+        """Store a visitor's conversion; `False` where the order is there already.
+
+        What it says beyond the event that is there is added to that one.
+        """
         mine = TrackedOrder(
             session.profile, session.id, event.id, claim._replace(time=event.time)
         )
         for _ in optimistic_retries():
             order = self._read_order(call, claim.number)
             match = self._match_tracked(call, order, mine)
-            if match.action == "known":
+            if match.action == "known" and match.event:
+                fresh = _with_completed_claim(order, match.event, mine)
+                report = _report_of(event, by_shop=False)
+                if self._complete(call, order, fresh, match.event, report) is None:
+                    continue
                 return False
             if match.action == "link" and order.shop_order:
                 # The order is stored in the next attempt: under the customer whom it proved.
@@ -107,22 +129,24 @@ class Orders:
     def record(self, call: Call, purchase: Purchase) -> Outcome:
         """Store an order that the shop reports, or link the visitor who tracked it.
 
-        Raises `Invalid`, and `Refused` where a rule of identity forbids it, or it was reported of
-        another customer.
+        An order that is reported again stays where it is, and is completed. Raises `Invalid`, and
+        `Refused` where a rule of identity forbids it, or the order is another customer's.
         """
         for _ in optimistic_retries():
             order = self._read_order(call, purchase.claim.number)
-            if self._is_recorded(call, order, purchase.ids):
-                return Outcome("known")
-            if order_matching.names_other_customer(
-                order, purchase.ids, call.project.hard_types
-            ):
+            placement = self._judge_placement(call, order, purchase)
+            if placement == "refused":
                 raise Refused(
                     "this order was reported of another customer before, and stays there",
                     "orderNumber",
                     code="another_customer",
                 )
-            outcome = self._try_record(call, order, purchase)
+            kept = order.kept_event
+            if kept and placement == "kept":
+                outcome = self._confirm(call, order, kept, purchase)
+            else:
+                kept = kept if placement == "joins" else None
+                outcome = self._try_record(call, order, purchase, kept)
             if outcome:
                 return outcome
         raise AssertionError("attempts end in an answer or an error")
@@ -156,10 +180,21 @@ class Orders:
             caps=call.project.caps,
             evidence_only=True,
         )
-        with suppress(Refused):
-            self._links.identify(call, claim, {})
+        if self._has_kept_customer(call, order, shop_order.ids[0]):
+            with suppress(Refused):
+                self._links.identify(call, claim, {})
         linked = shop_order._replace(visitor=visitor)
         self._write_order(call.project_id, order, order._replace(shop_order=linked))
+
+    def _has_kept_customer(self, call: Call, order: Order, identifier: Node) -> bool:
+        """Tell whether an identifier still finds the customer who has the order's event.
+
+        An address may have changed hands: the order proves nothing about its new owner.
+        """
+        kept = order.kept_event
+        if kept is None:
+            return True
+        return self._find_owner(call, kept) == self._look_up(call, identifier)
 
     def _was_erased(self, call: Call, shop_order: ShopOrder) -> bool:
         """Tell whether the customer of an order was erased since."""
@@ -170,45 +205,69 @@ class Orders:
 
     # The shop reports an order.
 
-    def _is_recorded(self, call: Call, order: Order, ids: tuple[Node, ...]) -> bool:
-        """Tell whether an order was reported with these identifiers, and its customer has it.
-
-        The visitor who tracked it may have been unlinked or erased since.
-        """
-        if order.shop_order is None or order_matching.adds_identifiers(order, ids):
-            return False
-        known = order.shop_order.ids
-        hard = [node for node in known if node.type in call.project.hard_types]
-        reader = NodeReader(self._store, call.project_id)
-        identifier = hard[0] if hard else known[0]
-        customer = identity.look_up(identifier, reader, call.project.hard_types)
-        return any(
-            self._links.find_root(call, tracked.profile) == customer
-            for tracked in order.tracked
+    def _judge_placement(
+        self, call: Call, order: Order, purchase: Purchase
+    ) -> Placement:
+        hard_types = call.project.hard_types
+        hard = [node for node in purchase.ids if node.type in hard_types]
+        named = self._look_up(call, hard[0]) if hard else None
+        if order_matching.names_other_customer(order, purchase.ids, hard_types):
+            return "refused"
+        kept = order.kept_event
+        if kept is None:
+            return "lost"
+        owner = self._find_owner(call, kept)
+        placement = order_matching.judge_placement(
+            order, kept, owner, named, hard_types
         )
+        adds_identifiers = order_matching.adds_identifiers(order, purchase.ids)
+        if placement == "kept" and named and adds_identifiers:
+            return "joins"
+        return placement
+
+    def _look_up(self, call: Call, identifier: Node) -> Node:
+        """Find the customer of an identifier, or the identifier itself, which none has."""
+        reader = NodeReader(self._store, call.project_id)
+        hard_types = call.project.hard_types
+        return identity.look_up(identifier, reader, hard_types) or identifier
+
+    def _confirm(
+        self, call: Call, order: Order, kept: TrackedOrder, purchase: Purchase
+    ) -> Outcome | None:
+        """Complete the event of an order that is reported again; nothing: try again."""
+        report = _report_of(_purchase_event(call, purchase), by_shop=True)
+        warnings = self._complete(call, order, order, kept, report)
+        return None if warnings is None else Outcome("known", warnings)
 
     def _try_record(
-        self, call: Call, order: Order, purchase: Purchase
+        self, call: Call, order: Order, purchase: Purchase, kept: TrackedOrder | None
     ) -> Outcome | None:
-        """Record a report; nothing where another call wrote meanwhile: another attempt is due."""
+        """Record a report; nothing where another call wrote meanwhile: another attempt is due.
+
+        `kept`: the event that stays the order's although its address does not come to the customer.
+        """
         if not order.tracked:
             return self._store_purchase(call, order, purchase, ())
         match = self._match_purchase(call, order, purchase)
-        visitor = match.visitor.profile if match.visitor else None
-        if visitor and self._link_visitor(call, purchase, visitor):
-            outcome = Outcome("associated")
-        elif match.action == "known":
-            outcome = Outcome("known")
-        else:
+        found, status = match.event, "known"
+        if found and match.action == "link":
+            status = "associated"
+            if not self._link_visitor(call, purchase, found.profile):
+                found = None
+        found = found or kept
+        if found is None:
             return self._store_purchase(
                 call, order, purchase, (TRACKED_BY_OTHER_VISITOR,)
             )
-        shop_order = _merge_reports(order, purchase, visitor)
+        visitor = found.profile if status == "associated" else None
+        shop_order = _merge_reports(order, purchase, visitor, found.profile)
         # Without an expiry: the shop may report it again when its event is past its retention.
         fresh = order._replace(shop_order=shop_order, expires=None)
-        if fresh == order or self._write_order(call.project_id, order, fresh):
-            return outcome
-        return None
+        report = _report_of(_purchase_event(call, purchase), by_shop=True)
+        warnings = self._complete(call, order, fresh, found, report)
+        if warnings is None:
+            return None
+        return Outcome("associated" if visitor else "known", warnings)
 
     def _match_purchase(self, call: Call, order: Order, purchase: Purchase) -> Match:
         customer = self._links.identify(
@@ -258,9 +317,8 @@ class Orders:
         mine = TrackedOrder(
             session.profile, session.id, event.id, purchase.claim, sent_by_client=False
         )
-        stored = self._store_event(
-            call, order, mine, event, _merge_reports(order, purchase, None)
-        )
+        shop_order = _merge_reports(order, purchase, None, session.profile)
+        stored = self._store_event(call, order, mine, event, shop_order)
         if stored is None:
             return None
         return Outcome("stored" if stored else "known", (*warnings, *more))
@@ -290,6 +348,42 @@ class Orders:
         return session, tuple(dict.fromkeys((*warnings, *decision.warnings)))
 
     # Both.
+
+    def _complete(
+        self,
+        call: Call,
+        order: Order,
+        fresh: Order,
+        kept: TrackedOrder,
+        report: OrderReport,
+    ) -> tuple[str, ...] | None:
+        """Add to the event of an order what a report says beyond it, and write the order.
+
+        Returns warnings about what is not added; `None` where another call wrote the order
+        meanwhile. Nothing is written where the report says nothing new.
+        """
+        key = keys.session_event(
+            call.project_id, kept.session, kept.claim.time, kept.event
+        )
+        added_key = keys.order_completion(key)
+        item, added = self._store.get([key, added_key])
+        actions: list[Action] = []
+        warnings: tuple[str, ...] = ()
+        if item is not None:
+            before = event_store.decode_completion(added)
+            event = event_store.read_event(self._store, key, item)
+            own = _report_of(event, by_shop=not kept.sent_by_client)
+            completion, unchanged = complete_order(own, before, report)
+            warnings = _warn_of_unchanged(unchanged, report)
+            if _adds_values(completion, before):
+                row = event_store.encode_completion(item, completion)
+                # erased meanwhile, the event must not be brought back by half
+                actions = [Put(added_key, row), Check(key, Present())]
+        if not actions and fresh == order:
+            return warnings
+        if self._write_order(call.project_id, order, fresh, *actions):
+            return warnings
+        return None
 
     def _store_event(
         self,
@@ -366,13 +460,47 @@ class Orders:
         return True
 
 
-def _merge_reports(order: Order, purchase: Purchase, visitor: Node | None) -> ShopOrder:
-    """All that the shop reported of an order so far."""
+def _merge_reports(
+    order: Order, purchase: Purchase, visitor: Node | None, place: Node
+) -> ShopOrder:
+    """All that the shop reported of an order so far. `place`: the profile that has its event."""
     before = order.shop_order
     if before is None:
-        return ShopOrder(tuple(dict.fromkeys(purchase.ids)), purchase.claim, visitor)
+        ids = tuple(dict.fromkeys(purchase.ids))
+        return ShopOrder(ids, purchase.claim, visitor, place)
     ids = tuple(dict.fromkeys((*purchase.ids, *before.ids)))
-    return ShopOrder(ids, purchase.claim, visitor or before.visitor)
+    return ShopOrder(ids, purchase.claim, visitor or before.visitor, place)
+
+
+def _with_completed_claim(
+    order: Order, kept: TrackedOrder, mine: TrackedOrder
+) -> Order:
+    """Complete what the event of an order claims, if the same visitor tells it again."""
+    claim = order_matching.complete_claim(kept.claim, mine.claim)
+    if kept.profile != mine.profile or claim == kept.claim:
+        return order
+    tracked = list(order.tracked)
+    tracked[tracked.index(kept)] = kept._replace(claim=claim)
+    return order._replace(tracked=tuple(tracked))
+
+
+def _report_of(event: StoredEvent, *, by_shop: bool) -> OrderReport:
+    body = event.body
+    return OrderReport(event.type, body["order"], body["properties"], by_shop)
+
+
+def _adds_values(completion: Completion, before: Completion) -> bool:
+    return (completion.order, completion.properties) != (
+        before.order,
+        before.properties,
+    )
+
+
+def _warn_of_unchanged(names: Sequence[str], report: OrderReport) -> tuple[str, ...]:
+    """Warn the shop of values that stay as they were; a client's own answer has no room for it."""
+    if not (names and report.by_shop):
+        return ()
+    return (f"{', '.join(names)}: stays as it was reported first",)
 
 
 def _purchase_claim(

@@ -7,7 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from hardlink.domain.errors import TooLarge
 from hardlink.domain.events import StoredEvent
+from hardlink.domain.orders.completion import Completion
 from hardlink.domain.records import Item, Key
 from hardlink.domain.times import SECOND
 from hardlink.domain.values import to_json
@@ -17,6 +19,9 @@ from hardlink.storage.store import Absent, Put, Store
 
 _PIECE = 90_000
 """Characters of one piece: at most four bytes each, and an item ends at 400 KB."""
+
+_COMPLETION_BYTES = 350_000
+"""An item has at most 400 KB, with its keys."""
 
 _Keyed = tuple[Key, Item]
 
@@ -58,7 +63,47 @@ def read_event(store: Store, key: Key, item: Item) -> StoredEvent:
         source=str(item["source"]),
         body=json.loads(text),
         expires=int(item[EXPIRES]) if EXPIRES in item else None,
+        order=str(item["order"]) if "order" in item else None,
     )
+
+
+def read_completions(
+    store: Store, project_id: str, events: Sequence[tuple[str, StoredEvent]]
+) -> dict[tuple[str, int, str], Completion]:
+    """Read what later reports added to events that are orders, by session, time and ID.
+
+    `events`: each with its session. One request for a hundred orders; none without an order.
+    """
+    places: dict[Key, tuple[str, int, str]] = {}
+    for session, event in events:
+        if event.order is not None:
+            key = keys.session_event(project_id, session, event.time, event.id)
+            places[keys.order_completion(key)] = (session, event.time, event.id)
+    if not places:
+        return {}
+    found: dict[tuple[str, int, str], Completion] = {}
+    for key, item in nodes.read_items(store, list(places)).items():
+        found[places[key]] = decode_completion(item)
+    return found
+
+
+def encode_completion(event: Item, completion: Completion) -> Item:
+    """Encode a completion; it is kept and erased with its event.
+
+    Raises `TooLarge` where an item cannot hold it.
+    """
+    body = to_json([completion.order, completion.properties, completion.by_shop])
+    if len(body.encode()) > _COMPLETION_BYTES:
+        raise TooLarge(f"an order is completed by at most {_COMPLETION_BYTES} bytes")
+    item: Item = {"body": body, "received": event["received"], "order": event["order"]}
+    if EXPIRES in event:
+        item[EXPIRES] = event[EXPIRES]
+    return item
+
+
+def decode_completion(item: Item | None) -> Completion:
+    """Decode a completion; there is none as long as no report added anything."""
+    return Completion(*json.loads(str(item["body"]))) if item else Completion()
 
 
 def is_expired(item: Item, now: int) -> bool:

@@ -332,21 +332,24 @@ def _tracked_order(number: str, row: Sequence[Any]) -> TrackedOrder:
 def _shop_order_json(order: ShopOrder) -> list[Any]:
     claim = order.claim
     visitor = order.visitor.value if order.visitor else None
+    place = order.place.value if order.place else None
     return [
         list(map(str, order.ids)),
         claim.time,
         claim.total,
         claim.email,
         visitor,
+        place,
     ]
 
 
 def _shop_order(number: str, row: Sequence[Any]) -> ShopOrder:
-    ids, time, total, email, visitor = row
+    ids, time, total, email, visitor, place = row
     return ShopOrder(
         ids=tuple(map(Node.parse, ids)),
         claim=OrderClaim(number, time, total, email),
         visitor=profile_node(visitor) if visitor else None,
+        place=profile_node(place) if place else None,
     )
 
 

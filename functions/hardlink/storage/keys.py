@@ -23,6 +23,7 @@ ERASURE = "~"
 
 # Prefixes of sort keys in a session's partition. Events sort before notes, and pieces lie behind
 # both: a timeline and the live view read one range each.
+ORDER_COMPLETION = "c/"
 EVENT = "e/"
 CALL_NOTE = "n/"
 EVENT_PIECE = "x/"
@@ -169,8 +170,13 @@ def event_piece(of: Key, digest: str, number: int) -> Key:
     return of._replace(item=f"{EVENT_PIECE}{event}/{digest}/{number:03d}")
 
 
+def order_completion(of: Key) -> Key:
+    """The key of what later reports of an order add to its event."""
+    return of._replace(item=ORDER_COMPLETION + of.item.removeprefix(EVENT))
+
+
 def event_time(key: Key) -> int:
-    """Read the time from the key of an event, of a piece of one, or of a note: microseconds."""
+    """Read the time from the key of an event, or of what belongs to one, or of a note: microseconds."""
     return int(key.item.split("/", 2)[1])
 
 

@@ -521,3 +521,174 @@ def test_o1_an_event_whose_order_has_no_number_is_stored_and_warned_of(
     assert "events[0].order.number: a placeholder" in answer["warnings"][0]
     (event,) = world.session_events("phone")
     assert "order" not in event
+
+
+# -- one order, one place ----------------------------------------------------------------------------
+
+
+def own_events(world: World, value: str) -> list[str]:
+    """The orders on a customer's timeline; none where nobody has the ID."""
+    world.settle()
+    try:
+        return [event["order"]["number"] for event in world.events(value)]
+    except NotFound:
+        return []
+
+
+@pytest.mark.parametrize("tracked", [False, True], ids=["reported", "tracked"])
+def test_a8_a_guest_order_stays_where_it_is_though_its_address_changes_hands(
+    world: World, *, tracked: bool
+) -> None:
+    guest = {"email": "g@x.org"}
+    if tracked:
+        convert(world, "phone", email="g@x.org")
+    world.order("7", ids=guest, total=TOTAL)
+    world.identify("laptop", ids={"registered": "alyx", "email": "g@x.org"})
+    world.clock.pass_(DAY)
+    world.identify("tablet", ids={"registered": "gordon", "email": "g@x.org"})
+    assert own_events(world, "alyx") == ["7"]
+    for days in (0, 1, 2):
+        later = world.clock.now + days * DAY
+        assert world.order("7", ids=guest, total=TOTAL, time=later).status == "known"
+    with pytest.raises(Refused, match="another customer"):
+        world.order("7", ids=IDS, total=TOTAL)
+    assert own_events(world, "alyx") == ["7"]
+    assert own_events(world, "gordon") == []
+
+
+def test_a8_the_new_owner_of_an_address_has_no_order_by_a_client_either(
+    world: World,
+) -> None:
+    world.order("7", ids={"email": "g@x.org"}, total=TOTAL)
+    world.identify("laptop", ids={"registered": "alyx", "email": "g@x.org"})
+    world.identify("tablet", ids={"registered": "gordon", "email": "g@x.org"})
+    assert convert(world, "tablet", email="g@x.org") == "duplicate"
+    assert convert(world, "stranger", email="g@x.org") == "duplicate"
+    assert own_events(world, "alyx") == ["7"]
+    assert own_events(world, "gordon") == []
+    assert world.session("stranger")["customer"] is None
+
+
+# -- what a further report adds -------------------------------------------------------------------------
+
+
+CROWBAR = {"productNumber": "crowbar", "quantity": 1, "lineTotal": 2000}
+SUIT = {"productNumber": "suit", "quantity": 1, "lineTotal": 185.85}
+
+
+def test_o1_what_a_page_does_not_say_the_feed_adds(world: World) -> None:
+    """In the customer's timeline and in the session's."""
+    event = {"type": "conversion", "properties": {"orderNumber": "7", "total": TOTAL}}
+    world.track("phone", event)
+    report: dict[str, Any] = {
+        "total": TOTAL,
+        "currency": "EUR",
+        "status": "paid",
+        "products": [SUIT],
+    }
+    assert world.order("7", ids=IDS, **report).status == "associated"
+    world.settle()
+    for (found,) in (world.events("gordon"), world.session_events("phone")):
+        assert found["order"] == {
+            "number": "7",
+            "total": TOTAL,
+            "currency": "EUR",
+            "status": "paid",
+        }
+        assert found["properties"]["products"] == [SUIT]
+    before = unchanged(world)
+    assert world.order("7", ids=IDS, **report).warnings == ()
+    assert unchanged(world) == before
+
+
+def test_o1_what_the_feed_does_not_say_a_page_adds(world: World) -> None:
+    world.order("7", ids=IDS, total=TOTAL)
+    event = {
+        "type": "conversion",
+        "properties": {"orderNumber": "7", "total": TOTAL, "currency": "EUR"},
+    }
+    assert world.track("phone", event)["results"][0]["status"] == "duplicate"
+    world.settle()
+    (found,) = world.events("gordon")
+    assert found["order"] == {"number": "7", "total": TOTAL, "currency": "EUR"}
+    assert found["properties"]["currency"] == "EUR"
+
+
+def test_o1_a_page_that_is_loaded_anew_says_what_proves_it(world: World) -> None:
+    world.track("phone", {"type": "conversion", "order": {"number": "7"}})
+    assert convert(world, "phone") == "duplicate"
+    assert world.order("7", ids=IDS, total=TOTAL).status == "associated"
+    assert types(world) == ["conversion"]
+
+
+def test_o3_an_order_that_is_told_again_in_full_is_completed(world: World) -> None:
+    world.order("7", ids=IDS, total=TOTAL, products=[CROWBAR])
+    again = world.order("7", ids=IDS, total=TOTAL, products=[CROWBAR, SUIT])
+    assert (again.status, again.warnings) == ("known", ())
+    world.settle()
+    (found,) = world.events("gordon")
+    assert found["properties"]["products"] == [CROWBAR, SUIT]
+
+
+def test_o5_a_status_changes_and_a_total_does_not(world: World) -> None:
+    world.order("7", ids=IDS, total=TOTAL, status="placed")
+    again = world.order("7", ids=IDS, total=5, status="shipped")
+    assert again.status == "known"
+    assert again.warnings == ("total: stays as it was reported first",)
+    world.settle()
+    (found,) = world.events("gordon")
+    assert found["order"] == {"number": "7", "total": TOTAL, "status": "shipped"}
+
+
+def test_o1_the_shop_corrects_the_total_that_its_customers_page_named(
+    world: World,
+) -> None:
+    world.identify("phone", ids={"registered": "gordon"})
+    convert(world, "phone", total=1)
+    assert world.order("7", ids=IDS, total=TOTAL).status == "known"
+    world.settle()
+    (found,) = world.events("gordon")
+    assert found["order"]["total"] == TOTAL
+
+
+def test_o5_an_exported_customer_has_the_orders_currency_and_status(
+    world: World,
+) -> None:
+    convert(world, "phone")
+    world.order("7", ids=IDS, total=TOTAL, currency="EUR", status="paid")
+    world.settle()
+    document = world.queries.export_customer(
+        SPACE, "registered", "gordon", dict[str, str]().get, zipped=False
+    )
+    (event,) = document["events"]
+    assert (event["order"]["currency"], event["order"]["status"]) == ("EUR", "paid")
+
+
+def test_o5_what_was_added_is_erased_with_its_event(world: World) -> None:
+    convert(world, "phone")
+    world.order("7", ids=IDS, total=TOTAL, currency="EUR")
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    left = [key for key in world.dumped() if key.item.startswith(keys.ORDER_COMPLETION)]
+    assert left == []
+    assert not any(key.partition.endswith("@order=7") for key in world.dumped())
+
+
+def test_o5_a_completion_of_an_event_that_was_erased_meanwhile_is_not_written() -> None:
+    before = Interrupted(lambda name, item: name == "write" and item == "o")
+    world = worlds.in_memory(MemoryStore(before))
+    convert(world, "phone")
+    world.identify("phone", ids=IDS)
+    world.settle()
+
+    def erase() -> None:
+        world.erase("gordon")
+        world.swept()
+
+    before.then = erase
+    with pytest.raises(Refused, match="erased"):
+        world.order("7", ids=IDS, total=TOTAL, currency="EUR")
+    assert before.then is None
+    left = [key for key in world.dumped() if key.item.startswith(keys.ORDER_COMPLETION)]
+    assert left == []

@@ -18,6 +18,8 @@ ORDER = {
     "orderNumber": "7",
     "date": "2026-11-22 10:00:00",
     "total": "2.5",
+    "currency": "EUR",
+    "status": "paid",
     "email": "g@x.org",
     "customerId": "gordon",
     "products": [
@@ -32,13 +34,14 @@ ORDER = {
 }
 JSON = json.dumps([ORDER, {**ORDER, "orderNumber": "8"}])
 LINES = "\n".join(json.dumps({**ORDER, "orderNumber": n}) for n in ("7", "8"))
-CSV = """orderNumber;Date;TOTAL;email;customer_id;Product Number;url;quantity;lineTotal;unknown
-7;2026-11-22 10:00:00;2.5;g@x.org;gordon;crowbar;https://x.org/1;1;2;x
-7;;;;;suit;;1;0.5;
-8;2026-11-22 10:00:00;2.5;g@x.org;gordon;crowbar;https://x.org/1;1;2;x
-8;2026-11-22 10:00:00;2.5;g@x.org;gordon;suit;;1;0.5;
+CSV = """orderNumber;Date;TOTAL;Currency;status;email;customer_id;Product Number;url;quantity;lineTotal;unknown
+7;2026-11-22 10:00:00;2.5;EUR;paid;g@x.org;gordon;crowbar;https://x.org/1;1;2;x
+7;;;;;;;suit;;1;0.5;
+8;2026-11-22 10:00:00;2.5;EUR;paid;g@x.org;gordon;crowbar;https://x.org/1;1;2;x
+8;2026-11-22 10:00:00;2.5;EUR;paid;g@x.org;gordon;suit;;1;0.5;
 """
 XML_ORDER = """<order><ordernumber>7</ordernumber><email>g@x.org</email><total>2.5</total>
+<currency>EUR</currency><Status>paid</Status>
 <date>2026-11-22 10:00:00</date><customerId>gordon</customerId><products>
 <product><productNumber>crowbar</productNumber><url>https://x.org/1</url><quantity>1</quantity>
 <lineTotal>2</lineTotal></product>

@@ -113,3 +113,16 @@ def test_so_it_is_in_a_project_without_a_type_for_addresses() -> None:
     )
     assert purchase.claim.email is None
     assert warning.startswith("email: ")
+
+
+def test_o5_currency_and_status_are_kept_with_the_order() -> None:
+    purchase, warnings = build(currency="EUR ", status="shipped")
+    assert purchase.details == {"currency": "EUR", "status": "shipped"}
+    assert purchase.properties["currency"] == "EUR"
+    assert warnings == []
+
+
+def test_o5_an_odd_one_is_left_out_with_a_warning() -> None:
+    purchase, warnings = build(currency=978, status="x" * 65)
+    assert purchase.details == {}
+    assert [warning.partition(":")[0] for warning in warnings] == ["currency", "status"]
