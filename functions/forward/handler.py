@@ -14,7 +14,7 @@ from typing import Any
 from forward import documents
 from forward.firehose import Firehose
 from hardlink import metrics
-from hardlink.domain.records import Item, Key, Session
+from hardlink.domain.records import Item, Key, Session, stored_was_erased
 from hardlink.log import flush_metrics, logger
 from hardlink.storage import event_store, items, keys, nodes
 from hardlink.storage.keys import PARTITION, SORT
@@ -85,22 +85,23 @@ def _write_document(
         return None
     if key.table == "customers":
         return documents.write_link(key, items.decode_entry(key, item))
-    session = _find_session(found, key)
+    session = _find_session(found, key, int(item["received"]))
     if session is None:
         return None
     event = event_store.read_event(store, key, item)
     return documents.write_event(key, session, event)
 
 
-def _find_session(found: Mapping[Key, Item], event: Key) -> Session | None:
+def _find_session(
+    found: Mapping[Key, Item], event: Key, received: int
+) -> Session | None:
     """Find the session of an event, unless the event was erased with it, or in part of it."""
     head = _session_head(event)
     if head not in found:
         return None
     session = items.decode_session(head, found[head])
-    if session.is_erased or session.was_erased(keys.event_time(event)):
-        return None
-    return session
+    was_erased = stored_was_erased(session.erased, keys.event_time(event), received)
+    return None if session.is_erased or was_erased else session
 
 
 def _session_head(event: Key) -> Key:

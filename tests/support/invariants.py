@@ -30,6 +30,7 @@ from hardlink.domain.records import (
     MergeNotice,
     Record,
     Session,
+    stored_was_erased,
 )
 from hardlink.domain.times import DAY, END, SECOND
 from hardlink.storage import items, keys
@@ -88,6 +89,8 @@ class World:
     events: dict[str, list[tuple[int, str]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    received: dict[tuple[str, int, str], int] = field(default_factory=dict)
+    """When events came in, by session, time and ID."""
     rows: dict[str, dict[tuple[Node, str], Item]] = field(
         default_factory=lambda: defaultdict(dict)
     )
@@ -182,6 +185,7 @@ def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
     elif kind == "e":
         time, _, event = rest.partition("/")
         world.events[id_].append((int(time), event))
+        world.received[id_, int(time), event] = int(item["received"])
         if "pieces" in item:
             world.cut[id_, rest] = int(item["pieces"])
     elif kind == "o":
@@ -380,8 +384,9 @@ def _check_erased_sessions(world: World) -> Iterator[str]:
         if world.events.get(id_) or id_ in with_pieces:
             yield f"session {id_} was erased, and has events"
     for session in world.sessions.values():
-        for time, _ in world.events.get(session.id, []):
-            if session.was_erased(time):
+        for time, id_ in world.events.get(session.id, []):
+            received = world.received[session.id, time, id_]
+            if stored_was_erased(session.erased, time, received):
                 yield f"session {session.id} has an event of {time}, which was erased"
 
 
@@ -431,6 +436,7 @@ def _expected_contribution(
             )
         ),
         _merge_notice(world, node) if found[0][0] == 0 else None,
+        world.nodes[node].erased if node.type == PROFILE else (),
     )
 
 

@@ -104,8 +104,10 @@ class World:
         self.administration = Administration(
             self.store, self.sources, self.clock, lambda: f"erasure-{next(ids):06d}"
         )
-        erasing = Erasure(self.store, self.clock, lambda: f"consented-{next(ids):06d}")
-        self.sweep = ErasureSweep(self.store, self.clock, erasing)
+        self.erasure = Erasure(
+            self.store, self.clock, lambda: f"consented-{next(ids):06d}"
+        )
+        self.sweep = ErasureSweep(self.store, self.clock, self.erasure)
 
     # -- clients' calls --------------------------------------------------------------------------
 

@@ -11,7 +11,14 @@ from hardlink.domain.call import Call
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import Node, State, profile_node
-from hardlink.domain.records import Item, Key, Record, Session
+from hardlink.domain.records import (
+    Erased,
+    Item,
+    Key,
+    Record,
+    Session,
+    erased_before,
+)
 from hardlink.domain.sources.registry import Sources
 from hardlink.domain.values import Value
 from hardlink.services.batch import Batch, parse_batch
@@ -120,10 +127,18 @@ def test_the_session_of_a_visitor_who_opted_out_is_planned_as_denied() -> None:
 def test_a_session_in_place_of_an_erased_one_holds_the_erasure_still() -> None:
     store = MemoryStore()
     erased = Session(
-        "s", P, "web", 0, 0, 0, erased=((0, NOW - 5),), is_erased=True, denied=True
+        "s",
+        P,
+        "web",
+        0,
+        0,
+        0,
+        erased=(erased_before(NOW - 5),),
+        is_erased=True,
+        denied=True,
     )
     opening = opened(store, Visit("s"), erased)
-    assert opening.session.erased == ((0, NOW - 5),)
+    assert opening.session.erased == (erased_before(NOW - 5),)
     assert opening.session.denied
     assert not opened(store, Visit("s", opts_in=True), erased).session.denied
     head = keys.session_head("shop", "s")
@@ -139,7 +154,7 @@ def test_a_profile_whose_erasure_has_begun_is_joined_by_its_successor_alone() ->
     store.write([Put(keys.tombstone("shop", P), tombstone)])
     opening = opened(store, Visit("s", profile="p"))
     assert opening.session.profile not in (P, profile_node("made"))
-    assert opening.session.erased == ((0, NOW - 8),)
+    assert opening.session.erased == (erased_before(NOW - 8),)
     assert opened(store, Visit("s", profile="p")) == opening
 
 
@@ -195,7 +210,7 @@ def test_values_without_room_in_the_transaction_are_written_after_it() -> None:
 def test_a_name_is_erased_from_the_time_on_at_which_it_was_erased() -> None:
     store = MemoryStore()
     store.write([Put(keys.tombstone("shop", EMAIL), {"at": 50})])
-    given(store, GORDON, Record(State(rev=1), 1, erased=((70, 80),)))
+    given(store, GORDON, Record(State(rev=1), 1, erased=(Erased(70, 80, 90),)))
     reader = LivingNodeReader(store, "shop")
     found = [last_erasure(reader, [GORDON, EMAIL], time) for time in (50, 51, 75, 80)]
     assert found == [50, None, 75, None]
@@ -246,7 +261,7 @@ def test_a_batch_has_a_verdict_for_every_event_in_order() -> None:
 
 def test_dropping_makes_another_batch() -> None:
     batch = parsed({"type": "a"}, {"type": "b", "time": times.to_iso(NOW - 100)})
-    session = Session("s", P, "web", 0, 0, 0, erased=((0, NOW - 50),))
+    session = Session("s", P, "web", 0, 0, 0, erased=(erased_before(NOW - 50),))
     rest = batch.without_erased(CALL, session)
     assert [one.number for one in rest.events] == [0]
     assert [verdict.status for verdict in rest.verdicts] == ["stored", "dropped"]
@@ -257,6 +272,6 @@ def test_dropping_makes_another_batch() -> None:
 
 def test_a_batch_that_predates_an_erasure_whole_is_erased() -> None:
     batch = parsed({"type": "b", "time": times.to_iso(NOW - 100)})
-    session = Session("s", P, "web", 0, 0, 0, erased=((0, NOW - 50),))
+    session = Session("s", P, "web", 0, 0, 0, erased=(erased_before(NOW - 50),))
     assert batch.without_erased(CALL, session).is_erased
     assert not parsed().without_erased(CALL, session).is_erased

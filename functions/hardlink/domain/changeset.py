@@ -17,6 +17,7 @@ from hardlink.domain.graph import (
     current_owner,
     existing,
     fold_spans,
+    is_own_customer,
     newest_root,
 )
 
@@ -176,7 +177,7 @@ class ChangeSet:
             owner = self._owner_at(node, self._effective_at)
         if owner == NOBODY:
             # its customer was erased: whoever had it before does not get it back (I8)
-            return None
+            return node if is_own_customer(state) else None
         if owner:
             return self.resolve_root(owner)
         return self.resolve_root(node) if state.known or state.link else None
@@ -222,7 +223,7 @@ class ChangeSet:
         No history moves: events stay with the customer who had the identifier at their time.
         """
         state = self.state(node)
-        if customer == state.owner or (customer == node and state.owner != NOBODY):
+        if customer in (node, state.owner):
             return
         if self._timed and self._effective_at <= max(
             state.owner_effective_at, state.undone

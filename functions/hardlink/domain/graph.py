@@ -86,6 +86,7 @@ class Entry(NamedTuple):
       previous target; otherwise this target replaces that of the whole previous span.
     - `owner`: the customer that a look-up of the node finds from now on.
     - `undone`: when it was undone; 0 if it holds.
+    - `erased_at`: when its target was erased, which ends the span that was its; 0 if it was not.
     """
 
     rev: int
@@ -99,6 +100,7 @@ class Entry(NamedTuple):
     starts_span: bool = False
     owner: Node | None = None
     undone: int = 0
+    erased_at: int = 0
 
 
 class Span(NamedTuple):
@@ -112,26 +114,55 @@ class Span(NamedTuple):
 def fold_spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
     """Fold a link history into spans, in order of event time, whatever the order of arrival.
 
-    The first link that is not undone covers the whole history before it. Spans of an erased target
-    are left out.
+    The first link that is not undone covers the whole history before it. A span of an erased target
+    ends when that was erased: the next link covers what happened since, as nobody was linked then.
+    Spans of erased targets, and what follows them unlinked, are left out.
     """
-    starts: list[tuple[int, Node]] = []
+    starts: list[_Start] = []
     for entry in sorted(entries, key=_effective_order):
         if entry.link is None or entry.undone:
             continue
-        if not starts:
-            starts.append((0, entry.link))
-        elif entry.starts_span and entry.effective_at > starts[-1][0]:
-            starts.append((entry.effective_at, entry.link))
-        else:
-            starts[-1] = (starts[-1][0], entry.link)
+        _end_erased_span(starts, entry.effective_at)
+        start = _Start(_span_start(starts, entry), entry.link, entry.erased_at)
+        if starts and start.time <= starts[-1].time:
+            starts.pop()
+        starts.append(start)
     spans: list[Span] = []
     end = END
-    for start, target in reversed(starts):
-        if target != NOBODY:
-            spans.append(Span(start, end, target))
-        end = start
+    for start in reversed(starts):
+        if start.target != NOBODY:
+            spans.append(Span(start.time, end, start.target))
+        end = start.time
     return tuple(reversed(spans))
+
+
+class _Start(NamedTuple):
+    """The start of a span. `erased_at`: when its target was erased; 0 is never.
+
+    The target is `NOBODY` without such a time where nobody was linked since an erasure.
+    """
+
+    time: int
+    target: Node
+    erased_at: int = 0
+
+
+def _end_erased_span(starts: list[_Start], time: int) -> None:
+    """End the last span at its target's erasure, if that was before this time."""
+    if starts and 0 < starts[-1].erased_at <= time:
+        last = starts[-1]
+        starts.append(_Start(max(last.time, last.erased_at), NOBODY))
+
+
+def _span_start(starts: Sequence[_Start], entry: Entry) -> int:
+    """Return the time from which an entry's target has the history."""
+    if not starts:
+        return 0
+    last = starts[-1]
+    is_unlinked = last.target == NOBODY and not last.erased_at
+    if entry.starts_span and not is_unlinked:
+        return max(last.time, entry.effective_at)
+    return last.time
 
 
 def newest_root(spans: Sequence[Span]) -> Node | None:
@@ -190,12 +221,19 @@ def existing(node: Node | None) -> Node | None:
 def next_node(state: State, *, is_named: bool) -> Node | None:
     """Return the node to which a search for a customer goes on; `None` where this one is the last.
 
-    `is_named`: it is the identifier that was asked for. Only that one has an owner, which is
-    `NOBODY` after an erasure; beyond it, links lead to the root.
+    `is_named`: it is the identifier that was asked for. Only that one has an owner; beyond it,
+    links lead to the root. `NOBODY`: its owner was erased, and it does not lead to an earlier one.
     """
-    if is_named and state.owner:
-        return state.owner
-    return state.link
+    if not is_named or state.owner is None:
+        return state.link
+    if state.owner == NOBODY and is_own_customer(state):
+        return None
+    return state.owner
+
+
+def is_own_customer(state: State) -> bool:
+    """Tell whether a node is a customer of its own: one whom no link leads on from."""
+    return state.known and state.link is None
 
 
 def _effective_order(entry: Entry) -> tuple[int, int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from hardlink.domain.graph import NOTHING, Node, State
-from hardlink.domain.times import lies_within
+from hardlink.domain.times import END
 from hardlink.domain.values import Values
 
 Table = Literal["sessions", "customers"]
@@ -27,12 +27,46 @@ class Key(NamedTuple):
     item: str
 
 
+class Erased(NamedTuple):
+    """A part of a history that was a customer's who was erased. Times are microseconds.
+
+    - `start`, `end`: the half-open interval of event time that was theirs.
+    - `until`: when it was erased, on the server's clock.
+
+    What is stored is judged by the interval as it was, and by when it came in: a device's clock may
+    be ahead of the erasure. What comes later is judged by its time alone, as others may have the
+    device or the address by then.
+    """
+
+    start: int
+    end: int
+    until: int
+
+    def includes(self, time: int) -> bool:
+        """Tell whether an event of this time that comes now is refused."""
+        return self.start <= time < min(self.end, self.until)
+
+    def includes_stored(self, time: int, received: int) -> bool:
+        """Tell whether a stored event of this time, which came in at `received`, was erased."""
+        return self.start <= time < self.end and min(time, received) < self.until
+
+
+def stored_was_erased(parts: Iterable[Erased], time: int, received: int) -> bool:
+    """Tell whether a stored event of this time, which came in at `received`, was erased."""
+    return any(part.includes_stored(time, received) for part in parts)
+
+
+def erased_before(until: int) -> Erased:
+    """Make the part that is all of a history before it was erased."""
+    return Erased(0, END, until)
+
+
 class Session(NamedTuple):
     """`sessions` `#`: a visit.
 
     `latest`: an upper bound of its events' times. `offset`: server minus device clock. `erased`:
-    events of these intervals were erased, and are not stored again. `is_erased`: as a whole; the
-    next call opens it anew.
+    what of it was erased, and is not stored again. `is_erased`: as a whole; the next call opens it
+    anew.
     """
 
     id: str
@@ -44,19 +78,19 @@ class Session(NamedTuple):
     offset: int = 0
     denied: bool = False
     customer: Node | None = None
-    erased: Intervals = ()
+    erased: tuple[Erased, ...] = ()
     is_erased: bool = False
 
     def was_erased(self, time: int) -> bool:
         """Tell whether events of this time were erased, however late they come."""
-        return lies_within(time, self.erased)
+        return any(part.includes(time) for part in self.erased)
 
 
 class Record(NamedTuple):
     """`customers` `#`: a node, its state and its own values.
 
-    `erased`: of a profile, the intervals of its history that were erased, as its sessions have
-    them; of an identifier, when a look-up found a customer who was erased. `erasing_since`: when
+    `erased`: of a profile, what of its history was erased, as its sessions have it; of an
+    identifier, when a look-up found a customer who was erased. `erasing_since`: when
     the erasure `erasure` began to erase it. `last_erased_at`: when this identifier was erased last
     (read from its tombstone).
     """
@@ -65,14 +99,14 @@ class Record(NamedTuple):
     created: int = 0
     values: Values = NOTHING
     denied: bool = False
-    erased: Intervals = ()
+    erased: tuple[Erased, ...] = ()
     erasing_since: int = 0
     erasure: str = ""
     last_erased_at: int = 0
 
     def was_erased(self, time: int) -> bool:
         """Tell whether values of this time belonged to a customer who was erased."""
-        return lies_within(time, self.erased)
+        return any(part.includes(time) for part in self.erased)
 
     @property
     def exists(self) -> bool:
@@ -86,15 +120,17 @@ class Record(NamedTuple):
 
 
 class SessionRow(NamedTuple):
-    """`s/<session>` under a root: a session that has an interval here."""
+    """`s/<session>` under a root: a session that has an interval here.
+
+    `erased`: what of the session was erased; until it is deleted, readers leave it out.
+    """
 
     session: str
     profile: Node
     created: int
     latest: int
     last_event_at: int
-    since: int = 0
-    """Events before this time were erased."""
+    erased: tuple[Erased, ...] = ()
 
 
 class MergeNotice(NamedTuple):
@@ -106,13 +142,17 @@ class MergeNotice(NamedTuple):
 
 
 class Contribution(NamedTuple):
-    """`p/<node>` under a root: a node's values, and the intervals in which it belongs here."""
+    """`p/<node>` under a root: a node's values, and the intervals in which it belongs here.
+
+    `erased`: what of a profile was erased; until it is deleted, readers leave it out.
+    """
 
     node: Node
     intervals: Intervals
     values: Values
     identifiers: tuple[Node, ...] = ()
     merge_notice: MergeNotice | None = None
+    erased: tuple[Erased, ...] = ()
 
 
 class FirstCall(NamedTuple):

@@ -11,11 +11,13 @@ from hardlink.domain import synthetic_ids
 from hardlink.domain.graph import PROFILE, Entry, Node, fold_spans, unlinked_intervals
 from hardlink.domain.records import (
     Contribution,
+    Erased,
     Item,
     Key,
     MergeNotice,
     Record,
     SessionRow,
+    stored_was_erased,
 )
 from hardlink.domain.times import END
 from hardlink.domain.values import KINDS, Name, Value, Values, values_set_within
@@ -28,7 +30,7 @@ class SessionInterval:
     """The part of a session that belongs to one customer: from `start` up to, not including, `end`.
 
     Times are microseconds of event time. `bound`: no event of it is later, `seen`: the latest event
-    is expected here.
+    is expected here. `erased`: what of it was erased, and may not be deleted yet.
     """
 
     session: str
@@ -37,6 +39,11 @@ class SessionInterval:
     end: int
     bound: int
     seen: int
+    erased: tuple[Erased, ...] = ()
+
+    def shows(self, time: int, received: int) -> bool:
+        """Tell whether readers are shown an event of this time, which came in at `received`."""
+        return not stored_was_erased(self.erased, time, received)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ class Customer:
         """Drop what an anonymous profile did while it was linked: that belongs to the customer."""
         unlinked = unlinked_intervals(fold_spans(history))
         values = values_set_within(self.record.values, unlinked)
-        own = Contribution(self.root, unlinked, {})
+        own = Contribution(self.root, unlinked, {}, erased=self.record.erased)
         return replace(
             self,
             record=self.record._replace(values=values),
@@ -161,24 +168,36 @@ class Customer:
 
         A session has several where its visitor became another customer in between.
         """
-        intervals = {one.node: one.intervals for one in self.contributions}
+        contributions = {one.node: one for one in self.contributions}
         found: list[SessionInterval] = []
         for row in self.sessions:
-            for start, end in intervals.get(row.profile, ()):
-                if row.since < end:
-                    found.append(_session_interval(row, start, end))
-        return found
+            contribution = contributions.get(row.profile)
+            if contribution is None:
+                continue
+            erased = tuple(dict.fromkeys((*row.erased, *contribution.erased)))
+            for start, end in contribution.intervals:
+                found.append(session_interval(row, start, end, erased))
+        return [interval for interval in found if interval.start < interval.end]
 
 
-def _session_interval(row: SessionRow, start: int, end: int) -> SessionInterval:
-    """Make the part of a session that lies in an interval. Bounds beyond its end are cut."""
+def session_interval(
+    row: SessionRow, start: int, end: int, erased: tuple[Erased, ...]
+) -> SessionInterval:
+    """Make the part of a session that lies in an interval, without an erased beginning.
+
+    Bounds beyond its end are cut.
+    """
+    for part in sorted(erased):
+        if part.start <= start:
+            start = max(start, min(part.end, part.until))
     return SessionInterval(
         row.session,
         row.profile.value,
-        max(start, row.since),
+        start,
         end,
         min(row.latest, end - 1),
         min(row.last_event_at, end - 1),
+        erased,
     )
 
 

@@ -18,7 +18,7 @@ from hardlink.queries.customer_lookup import find_customer
 from hardlink.queries.export_budget import MOST_READ, Budget
 from hardlink.queries.paging import MOST_EVENTS, EventQuery, parse_cursor
 from hardlink.queries.timeline import Timeline
-from hardlink.storage import keys
+from hardlink.storage import items, keys
 from hardlink.storage.sessions import read_session
 from hardlink.storage.store import Store
 
@@ -223,6 +223,4 @@ def _profile_sessions(profile: Node, rows: Rows) -> Iterator[SessionRow]:
     """List the sessions of an anonymous profile, from the rows that name them."""
     for key, item in rows:
         if key.item.startswith(keys.PROFILE_SESSION):
-            created = int(item["created"])
-            session = key.item.removeprefix(keys.PROFILE_SESSION)
-            yield SessionRow(session, profile, created, created, created)
+            yield items.decode_profile_session(key, item, profile)

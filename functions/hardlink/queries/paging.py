@@ -13,7 +13,7 @@ from hardlink.domain.errors import Invalid
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.records import MergeNotice, Session
 from hardlink.domain.times import END
-from hardlink.queries.customer import Customer, SessionInterval
+from hardlink.queries.customer import Customer, SessionInterval, session_interval
 from hardlink.storage import items
 
 MOST_EVENTS = 1000
@@ -158,15 +158,7 @@ def parse_cursor(text: str) -> Position:
 
 def whole_session(session: Session) -> SessionInterval:
     """Return all of a session as one interval, whichever customers it belongs to."""
-    row = items.session_row(session)
-    return SessionInterval(
-        session.id,
-        session.profile.value,
-        row.since,
-        END,
-        session.latest,
-        session.last_event_at,
-    )
+    return session_interval(items.session_row(session), 0, END, session.erased)
 
 
 def clip_intervals(

@@ -71,9 +71,7 @@ class SessionEvents:
     ) -> Iterator[StoredEvent]:
         """Read the stored events of an interval."""
         page = _page_size(query, query.limit)
-        scan = self._scan(
-            project_id, interval.session, interval.start, interval.end, page
-        )
+        scan = self._scan(project_id, interval, interval.start, interval.end, page)
         rows = (row for row in scan if query.type in (None, row[1]["type"]))
         before = query.before[:3] if query.before else None
         for key, item in _newest_first(rows, query.limit + 1, before):
@@ -100,7 +98,7 @@ class SessionEvents:
     ) -> Iterator[StoredEvent]:
         page = _page_size(query, query.limit + _CONTEXT_ITEMS)
         start = max(0, interval.start - derived_events.SILENCE)
-        scan = self._scan(project_id, interval.session, start, interval.end, page)
+        scan = self._scan(project_id, interval, start, interval.end, page)
         for key, item in _newest_first(scan):
             is_inside = keys.event_time(key) >= interval.start
             if is_inside or item["type"] == derived_events.PING:
@@ -112,27 +110,29 @@ class SessionEvents:
         """Find the time of the first ping after the interval, if it belongs to the same visit."""
         start, end = interval.end, ping + derived_events.SILENCE + 1
         earliest = None
-        for key, item in self._scan(
-            project_id, interval.session, start, end, _FILTERED_ITEMS
-        ):
+        for key, item in self._scan(project_id, interval, start, end, _FILTERED_ITEMS):
             if item["type"] == derived_events.PING:
                 earliest = keys.event_time(key)  # the scan goes back in time
         return earliest
 
     def _scan(
-        self, project_id: str, session: str, start: int, end: int, page: int
+        self, project_id: str, of: SessionInterval, start: int, end: int, page: int
     ) -> Iterator[_Row]:
-        """Read the events from `start` up to, not including, `end`, newest first."""
+        """Read the events from `start` up to, not including, `end`, newest first.
+
+        Without those that were erased and are not deleted yet.
+        """
         if start >= end:
             return
         now = self._clock()
-        partition = keys.session_head(project_id, session).partition
+        partition = keys.session_head(project_id, of.session).partition
         first, last = keys.first_event_item(start), keys.first_event_item(end)
         scan = self._store.scan(
             "sessions", partition, first, last, newest_first=True, page=page
         )
         for key, item in scan:
-            if not event_store.is_expired(item, now):
+            time, received = keys.event_time(key), int(item["received"])
+            if not event_store.is_expired(item, now) and of.shows(time, received):
                 yield key, item
 
 

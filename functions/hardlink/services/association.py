@@ -348,6 +348,7 @@ def _contribution(profile: _Profile, intervals: _Intervals) -> Contribution:
         values_set_within(profile.record.values, intervals),
         profile.identifiers,
         profile.merge_notice if brings_all else None,
+        profile.record.erased if profile.node.type == PROFILE else (),
     )
 
 

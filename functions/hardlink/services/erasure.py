@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from hardlink.domain import synthetic_ids
 from hardlink.domain.erasure import redaction
-from hardlink.domain.erasure.redaction import Redaction
+from hardlink.domain.erasure.redaction import Redaction, names_any
 from hardlink.domain.erasure.states import belongs_to_erased
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
 from hardlink.domain.graph import (
@@ -22,10 +22,11 @@ from hardlink.domain.graph import (
     Entry,
     Node,
     State,
+    is_own_customer,
     next_node,
     profile_node,
 )
-from hardlink.domain.records import Item, Key, Record, Session
+from hardlink.domain.records import Item, Key, Record, Session, erased_before
 from hardlink.domain.times import to_iso
 from hardlink.domain.values import to_json
 from hardlink.services.erasure_tasks import Tasks
@@ -152,11 +153,7 @@ class Erasure:
         now = self._clock()
         tasks = Tasks(self._store, project_id, record.erasure or self._new_id())
         note = Put(keys.erasure_note(project_id, named), {"erasure": tasks.erasure})
-        before = {one: read for one, read in path[:-1] if one != node}
-        held: list[Action] = [
-            Check(keys.node_head(project_id, one), Rev(read.state.rev))
-            for one, read in before.items()
-        ]
+        held = _hold_path(tasks, path[:-1], now)
         if record.erasing_since:
             erasing = Same("erasing_since", record.erasing_since)
             self._store.write(
@@ -200,6 +197,7 @@ class Erasure:
             return
         for neighbour in partition.find_neighbours():
             self._erase_or_redact(tasks, neighbour)
+        self._erase_own_session(tasks, node)
         for session_id in partition.list_names(keys.PROFILE_SESSION):
             self._end_session(tasks, node, session_id, denied=record.denied)
         still_erasing = Same("erasing_since", record.erasing_since)
@@ -216,6 +214,24 @@ class Erasure:
             self._write_in_portions(held, [*orders, *rows])
             self._store.write([Delete(partition.head, still_erasing), done])
 
+    def _erase_own_session(self, tasks: Tasks, node: Node) -> None:
+        """Begin to erase the profile of a customer's own session, whoever it is linked to.
+
+        The session is named after the identifier that goes, so it cannot stay with anybody.
+        """
+        own_id = synthetic_ids.customer_session(node)
+        for _ in optimistic_retries():
+            session = find_session(self._store, tasks.project_id, own_id)
+            if node.type == PROFILE or session is None or session.is_erased:
+                return
+            profile = session.profile
+            record = nodes.read_record(self._store, tasks.project_id, profile)
+            if not record.exists:
+                return
+            begin = _begin_erasure(tasks, profile, record, self._clock())
+            with suppress(ConditionFailed):
+                self._store.write(begin)
+
     def _delete_stale_rows(self, held: Check, node: Node, stale: Iterable[Key]) -> None:
         """Delete a node's rows under others, each by itself: one that changed hands fails alone."""
         for key in stale:
@@ -230,10 +246,7 @@ class Erasure:
     def _end_session(
         self, tasks: Tasks, node: Node, session_id: str, *, denied: bool
     ) -> None:
-        """End a session with its profile: what is kept says until when it was erased.
-
-        A customer's own session is deleted, as it is named after them.
-        """
+        """End a session with its profile: what is kept says until when it was erased."""
         for _ in optimistic_retries():
             session = find_session(self._store, tasks.project_id, session_id)
             if session is None or session.profile != node:
@@ -278,15 +291,17 @@ class Erasure:
             history = nodes.read_history(self._store, project_id, node)
             named = redaction.find_named_nodes(node, history)
             erased = self._select_erased(project_id, named, through)
-            if not erased:
+            if not any(names_any(entry, erased, through) for entry in history):
                 return
-            owners = redaction.find_owners(node, history)
+            owners = redaction.find_owners(node, record, history)
             was_owned = self._was_owned(tasks, node, owners)
             now = self._clock()
             if belongs_to_erased(owners, erased, was_owned=was_owned):
                 actions = _begin_erasure(tasks, node, record, now)
             else:
-                change = redaction.redact_node(node, record, history, erased, now)
+                change = redaction.redact_node(
+                    node, record, history, erased, now, through
+                )
                 actions = _redact_node(
                     tasks, node, record, change, through, was_owned=was_owned
                 )
@@ -333,7 +348,7 @@ class Erasure:
         session = items.decode_session(key, item) if item else None
         if session is None or session.profile != profile:
             return
-        erased = redaction.join_intervals(session.erased, record.erased)
+        erased = redaction.join_parts(session.erased, record.erased)
         if task and erased == session.erased:
             return
         self._store.write(
@@ -430,6 +445,21 @@ class _Partition(NamedTuple):
         ]
 
 
+def _hold_path(tasks: Tasks, path: _Path, now: int) -> list[Action]:
+    """Make the actions that hold still what led from the named identifier to its customer.
+
+    An identifier that is a customer of its own as well is erased too, as it was named itself.
+    """
+    actions: list[Action] = []
+    for node, record in path:
+        if node.type != PROFILE and is_own_customer(record.state):
+            actions += _begin_erasure(tasks, node, record, now)
+        else:
+            head = keys.node_head(tasks.project_id, node)
+            actions.append(Check(head, Rev(record.state.rev)))
+    return actions
+
+
 def _begin_erasure(tasks: Tasks, node: Node, record: Record, now: int) -> list[Action]:
     """Make the actions that begin to erase a node: no call links to it any more."""
     # Without `created`: who links to a hard root counts on that attribute, see
@@ -499,9 +529,8 @@ def _end_session_action(
 ) -> Action:
     key = keys.session_head(project_id, session.id)
     unchanged = Same("profile", session.profile.value)
-    if synthetic_ids.is_synthetic(session.id):
-        return Delete(key, unchanged)
-    ended = session._replace(erased=((0, now + 1),), denied=denied or session.denied)
+    whole = (erased_before(now + 1),)
+    ended = session._replace(erased=whole, denied=denied or session.denied)
     return Put(key, items.encode_erased_session(ended), unchanged)
 
 

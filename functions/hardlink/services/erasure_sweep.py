@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
+from hardlink.domain import synthetic_ids
 from hardlink.domain.erasure.states import receipt_state
 from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.order_matching import Order, ShopOrder
-from hardlink.domain.records import Item, Key, Session
+from hardlink.domain.records import Item, Key, Session, stored_was_erased
 from hardlink.domain.times import MINUTE
 from hardlink.services.erasure import Erasure
 from hardlink.services.erasure_tasks import Tasks
@@ -85,6 +86,8 @@ class ErasureSweep:
         wait = last + UNDER_WAY - began
         if wait >= 0:
             return wait + 1
+        for session_id, _ in sessions:
+            self._delete_own_session(tasks.project_id, session_id)
         self._count_removed(tasks, receipt)
         self._close_receipt(tasks)
         return 0
@@ -127,6 +130,18 @@ class ErasureSweep:
             ]
         )
         return True
+
+    def _delete_own_session(self, project_id: str, session_id: str) -> None:
+        """Delete what is kept of a customer's own session: it is named after them.
+
+        One that began anew stays, and so do sessions of devices, which refuse what comes late.
+        """
+        key = keys.session_head(project_id, session_id)
+        item = self._store.get([key])[0]
+        if item and "erased_at" in item and synthetic_ids.is_synthetic(session_id):
+            with suppress(ConditionFailed):
+                ended = Same("erased_at", int(item["erased_at"]))
+                self._store.write([Delete(key, ended)])
 
     def _find_erased_rows(
         self, key: Key, session: Session | None, task: Item
@@ -297,4 +312,6 @@ def _is_erased(session: Session, task: Item, row: Key, item: Item) -> bool:
     time = keys.event_time(row)
     received = int(item.get("received", time))
     erased_until = int(task.get("erased_until", -1))
-    return session.was_erased(time) or min(time, received) <= erased_until
+    if min(time, received) <= erased_until:
+        return True
+    return stored_was_erased(session.erased, time, received)

@@ -295,7 +295,7 @@ def _link_actions(
     actions = _state_actions(project_id, decision, records, call.now)
     for node, new in decision.entries.items():
         rev = records[node].next_rev
-        entry = _entry(call, new, rev, tuple(decision.entries))
+        entry = _entry(call, node, new, rev, decision)
         actions.append(
             Put(keys.link_entry(project_id, node, rev), items.encode_entry(entry))
         )
@@ -359,12 +359,19 @@ def _owner_actions(project_id: str, decision: Decision) -> list[Action]:
 
 
 def _entry(
-    call: Call, new: NewEntry, rev: int, linked_nodes: tuple[Node, ...]
+    call: Call, node: Node, new: NewEntry, rev: int, decision: Decision
 ) -> Entry:
+    own_profiles = [one for one in decision.entries if _is_own_profile(one)]
+    linked_nodes = tuple(one for one in decision.entries if one not in own_profiles)
+    evidence = call.evidence
+    if node in own_profiles:
+        # evidence of its own: a customer's own session stays theirs when a visitor is unlinked
+        # whom the same command linked
+        evidence, linked_nodes = f"{call.evidence}/own", (node,)
     return Entry(
         rev=rev,
         rule=new.rule,
-        evidence=call.evidence,
+        evidence=evidence,
         at=call.now,
         effective_at=new.effective_at,
         source=call.name,
@@ -373,6 +380,11 @@ def _entry(
         starts_span=new.starts_span,
         owner=new.owner,
     )
+
+
+def _is_own_profile(node: Node) -> bool:
+    """Tell whether a node is the profile of a customer's own session."""
+    return node.type == PROFILE and synthetic_ids.is_synthetic(node.value)
 
 
 def _with_values(

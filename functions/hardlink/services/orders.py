@@ -328,8 +328,7 @@ class Orders:
     ) -> tuple[Session, tuple[str, ...]]:
         """Open the customer's own session, for what happened on no device; also answers warnings.
 
-        It is linked by evidence of its own: a visitor whom an address brought along can be unlinked
-        without it.
+        It is linked in a command of its own, by the first identifier alone.
         """
         first = purchase._replace(ids=purchase.ids[:1])
         warnings: tuple[str, ...] = ()
@@ -338,9 +337,8 @@ class Orders:
                 call, _purchase_claim(call, purchase), {}
             ).warnings
         own_id = synthetic_ids.customer_session(purchase.ids[0])
-        own = call._replace(evidence=f"{call.evidence}/own")
         session, decision = self._visitors.open_own_session(
-            own,
+            call,
             own_id,
             _purchase_claim(call, first)._replace(own=True),
             happened=purchase.claim.time,

@@ -13,7 +13,7 @@ from hardlink.domain.call import Call, NewId
 from hardlink.domain.errors import Busy, Invalid
 from hardlink.domain.graph import NOBODY, Node, State, profile_node
 from hardlink.domain.identifiers import parse_session_id
-from hardlink.domain.records import Item, Record, Session
+from hardlink.domain.records import Item, Record, Session, erased_before
 from hardlink.domain.times import DAY, MINUTE
 from hardlink.storage import activity, event_store, items, keys, nodes
 from hardlink.storage.node_reader import BEING_ERASED, LivingNodeReader
@@ -189,7 +189,7 @@ class Sessions:
             # nothing that the visitor did before the erasure is stored under the successor
             denied = named.denied and not visit.opts_in
             session = session._replace(
-                erased=((0, named.erased_at + 1),), denied=denied
+                erased=(erased_before(named.erased_at + 1),), denied=denied
             )
         if named and named.record.exists:
             return _join_profile(session, named, visit)
@@ -225,7 +225,7 @@ class Sessions:
         member = keys.profile_session(project_id, session.profile, session.id)
         return [
             Put(head, items.encode_session(session), condition),
-            Put(member, {"created": session.created}),
+            Put(member, items.encode_profile_session(session)),
             _profile_action(call, opening),
             activity.put_active_session(project_id, session.id, session.latest),
             *self._first_events(call, opening),

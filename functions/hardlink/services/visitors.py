@@ -16,7 +16,7 @@ from hardlink.domain.changeset import Decision
 from hardlink.domain.errors import BeforeErasure
 from hardlink.domain.graph import NOBODY, Node
 from hardlink.domain.identity import Claim
-from hardlink.domain.records import Session
+from hardlink.domain.records import Session, erased_before
 from hardlink.domain.times import DAY
 from hardlink.services import links
 from hardlink.services.answers import Answer, anonymous_answer, visitor_answer
@@ -310,7 +310,7 @@ def _without_erased_claims(attempt: _Attempt[_D]) -> _Attempt[_D]:
         erased_at = links.last_erasure(attempt.reader, named, attempt.effective_at)
         if erased_at is None:
             break
-        erased = (*attempt.session.erased, (0, erased_at + 1))
+        erased = (*attempt.session.erased, erased_before(erased_at + 1))
         rest = attempt.redated(attempt.session._replace(erased=erased))
         if _is_dated_alike(attempt, rest):
             rest = rest._replace(said=rest.said.erase())

@@ -17,8 +17,8 @@ from hardlink.domain.order_matching import Order, OrderClaim, ShopOrder, Tracked
 from hardlink.domain.records import (
     Attribute,
     Contribution,
+    Erased,
     FirstCall,
-    Intervals,
     Item,
     Key,
     MergeNotice,
@@ -75,8 +75,8 @@ def encode_erased_session(s: Session) -> Item:
     `erased_at` is that time as well. A session that begins anew in its place has none, so a writer
     that counts on the erased one can check for it.
     """
-    # The session is erased up to the end of its last erased interval.
-    erased_at = max(end for _, end in s.erased)
+    # The session is erased up to the end of its last erased part.
+    erased_at = max(part.until for part in s.erased)
     item: Item = {"erased_at": erased_at, "erased": values.to_json(s.erased)}
     return item | _present(offset=s.offset, denied=s.denied)
 
@@ -92,7 +92,7 @@ def decode_session(key: Key, item: Item) -> Session:
         offset=_number(item, "offset"),
         denied=_flag(item, "denied"),
         customer=_node(item, "customer"),
-        erased=_intervals(item, "erased"),
+        erased=_erased(item),
     )
 
 
@@ -164,7 +164,7 @@ def decode_record(item: Item | None) -> Record:
         created=int(item["created"]),
         values=_decode_values(item),
         denied=_flag(item, "denied"),
-        erased=_intervals(item, "erased"),
+        erased=_erased(item),
         erasing_since=_number(item, "erasing_since"),
         erasure=str(item.get("erasure", "")),
     )
@@ -203,6 +203,7 @@ def encode_entry(e: Entry) -> Item:
         starts_span=e.starts_span,
         owner=_node_text(e.owner),
         undone=e.undone,
+        erased_at=e.erased_at,
     )
 
 
@@ -220,14 +221,27 @@ def decode_entry(key: Key, item: Item) -> Entry:
         starts_span=_flag(item, "starts_span"),
         owner=_node(item, "owner"),
         undone=_number(item, "undone"),
+        erased_at=_number(item, "erased_at"),
     )
 
 
 def session_row(s: Session) -> SessionRow:
     """Make the row of a session under the roots that it has an interval under."""
-    # Only what was erased from its beginning shortens a session; a hole within it is empty anyway.
-    since = max((end for start, end in s.erased if start == 0), default=0)
-    return SessionRow(s.id, s.profile, s.created, s.latest, s.last_event_at, since)
+    return SessionRow(s.id, s.profile, s.created, s.latest, s.last_event_at, s.erased)
+
+
+def encode_profile_session(s: Session) -> Item:
+    """Encode the row that makes a session one of its profile's."""
+    item: Item = {"created": s.created}
+    return item | _present(erased=_json_unless_empty(s.erased))
+
+
+def decode_profile_session(key: Key, item: Item, profile: Node) -> SessionRow:
+    """Decode the row that makes a session one of a profile's; its times are not exact."""
+    created = int(item["created"])
+    session_id = key.item.removeprefix(keys.PROFILE_SESSION)
+    erased = _erased(item)
+    return SessionRow(session_id, profile, created, created, created, erased)
 
 
 def encode_session_row(row: SessionRow) -> Item:
@@ -238,7 +252,7 @@ def encode_session_row(row: SessionRow) -> Item:
         "latest": row.latest,
         "last_event_at": row.last_event_at,
     }
-    return item | _present(since=row.since)
+    return item | _present(erased=_json_unless_empty(row.erased))
 
 
 def decode_session_row(key: Key, item: Item) -> SessionRow:
@@ -249,7 +263,7 @@ def decode_session_row(key: Key, item: Item) -> SessionRow:
         created=int(item["created"]),
         latest=int(item["latest"]),
         last_event_at=int(item["last_event_at"]),
-        since=_number(item, "since"),
+        erased=_erased(item),
     )
 
 
@@ -260,6 +274,7 @@ def encode_contribution(c: Contribution) -> Item:
         values=values.pack_values(c.values) if c.values else "",
         identifiers=_json_unless_empty(list(map(str, c.identifiers))),
         merge_notice=_json_unless_empty(c.merge_notice),
+        erased=_json_unless_empty(c.erased),
     )
 
 
@@ -268,10 +283,13 @@ def decode_contribution(key: Key, item: Item) -> Contribution:
     notice = _json(item, "merge_notice", "[]")
     return Contribution(
         node=Node.parse(key.item.removeprefix(keys.CONTRIBUTION)),
-        intervals=_parse_intervals(item["intervals"]),
+        intervals=tuple(
+            (start, end) for start, end in json.loads(str(item["intervals"]))
+        ),
         values=_decode_values(item),
         identifiers=_nodes(item, "identifiers"),
         merge_notice=MergeNotice(*notice) if notice else None,
+        erased=_erased(item),
     )
 
 
@@ -399,12 +417,8 @@ def _flag(item: Item, name: str) -> bool:
     return bool(item.get(name, False))
 
 
-def _intervals(item: Item, name: str) -> Intervals:
-    return _parse_intervals(item.get(name, "[]"))
-
-
-def _parse_intervals(text: Attribute) -> Intervals:
-    return tuple((start, end) for start, end in json.loads(str(text)))
+def _erased(item: Item) -> tuple[Erased, ...]:
+    return tuple(Erased(*part) for part in _json(item, "erased", "[]"))
 
 
 def _node(item: Item, name: str) -> Node | None:

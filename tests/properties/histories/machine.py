@@ -538,6 +538,24 @@ class Shop(RuleBasedStateMachine):
         shown = {root for root in answers.values() if root}
         found = [place for root in shown for place in self.reference.timeline(root)]
         assert len(found) == len(set(found))
+        # Complete as readers see it: each of them was compared with what a reader is shown.
+        stored = {
+            (time, id_, session)
+            for session in self.reference.sessions
+            for time, id_ in self.reference.events[session]
+        }
+        assert set(found) == stored
+        assert self._stored_events(dump) == stored
+
+    def _stored_events(self, dump: Dump) -> set[tuple[int, str, str]]:
+        """Time, ID and session of every event that the tables hold, but for those of erased sessions."""
+        found = set()
+        for key in dump:
+            session = keys.split_partition(key.partition)[1]
+            if key.item.startswith("e/") and session in self.reference.sessions:
+                _, time, id_ = key.item.split("/", 2)
+                found.add((int(time), id_, session))
+        return found
 
     def _compare_one(self, name: Name, root: Name | None) -> None:
         if root is None:
@@ -561,7 +579,11 @@ class Shop(RuleBasedStateMachine):
         }, name
         assert identifiers == reference.identifiers(root), name
         assert facts == reference.facts(root), name
-        assert self._timeline(name) == reference.timeline(root), name
+        shown = self._timeline(name)
+        times_shown = [time for time, _, _ in shown]
+        assert times_shown == sorted(times_shown, reverse=True), name
+        # events of equal times stand in the order of their calls, which other tests hold
+        assert sorted(shown, reverse=True) == reference.timeline(root), name
 
     def _timeline(self, name: Name) -> list[tuple[int, str, str]]:
         """As a reader finds it page by page."""

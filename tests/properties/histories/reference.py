@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+END = 10**16 - 1
+"""After any time."""
 ALWAYS = -1
 """Before any time: where the first stretch of a history begins."""
 
@@ -55,6 +57,8 @@ class Word:
     upgrade: bool = False
     owner: Name | None = None
     undone: bool = False
+    ended: int | None = None
+    """When the one whom `link` named was erased: from then on nobody is linked by this word."""
 
 
 class Claim(NamedTuple):
@@ -216,12 +220,15 @@ class Reference:
 
     # -- who is forgotten -----------------------------------------------------------------------------------------
 
-    def erase(self, name: Name, now: int) -> set[Name]:
+    def erase(self, name: Name, now: int, named: Name | None = None) -> set[Name]:
         """Forget a customer or a profile, and who was theirs alone; answers everybody who goes.
 
+        `named`: the identifier that found the customer; it goes too if it is a customer of its own.
         Who was there for others as well stays, names nobody where they named the dead, and keeps nothing of that.
         """
         dead = {name}
+        if named and named.type != "profile" and self._is_own_customer(named):
+            dead |= {named}
         while more := {
             n for n in self._everybody() - dead if self._is_theirs_alone(n, dead)
         }:
@@ -229,15 +236,19 @@ class Reference:
         stay = {n for n in self._everybody() - dead if n.type != "profile"}
         freed = {n for n in stay if self.root(n) in dead}
         for profile in {*self.sessions.values()} - dead:
-            stretches = self._lost_with(profile, dead, now)
-            self.erased[profile] |= stretches
-            self._let_go(profile, stretches)
+            whole = self._lost_with(profile, dead)
+            # whatever is there goes, also what is dated ahead; what comes later is judged by its time
+            self._let_go(profile, whole)
+            past = {(start, min(end, now + 1)) for start, end in whole}
+            self.erased[profile] |= past
+            for session in [s for s, p in self.sessions.items() if p == profile]:
+                self.erased[session] |= past
         for identifier in freed:
-            self._let_go(identifier, {(0, now + 1)})
+            self._let_go(identifier, {(0, END)})
         for identifier in stay:
             self.erased[identifier] |= self._found_them(identifier, dead | freed, now)
         self._end(dead, now)
-        self._redact(dead, freed)
+        self._redact(dead, freed, now)
         for one in dead:
             self.stones[one] = now
             for known in (self.values, self.undone, self.erased):
@@ -393,9 +404,7 @@ class Reference:
 
     def _own(self, claim: Claim, name: Name, customer: Name) -> None:
         before = self.owner(name)
-        if customer == before:
-            return
-        if customer == name and self._last_owner(name) != NOBODY:
+        if customer in (name, before):
             return
         ever = [w.said for w in self.words if w.of == name and w.owner]
         if claim.timed and any(claim.said <= said for said in ever):
@@ -466,13 +475,16 @@ class Reference:
             last = {NOBODY} if blocks and blocks[-1][1] == NOBODY else set()
             return self._roots(name) | last
         found = {self.root(name), self.root(self.owner(name) or name)}
-        return found - {name}
+        return found if self._is_own_customer(name) else found - {name}
 
-    def _lost_with(self, profile: Name, dead: set[Name], now: int) -> set[Stretch]:
+    def _is_own_customer(self, name: Name) -> bool:
+        return name in self.known and self.root(name) == name
+
+    def _lost_with(self, profile: Name, dead: set[Name]) -> set[Stretch]:
         blocks = self._blocks(profile)
-        ends = [*(start for start, _ in blocks[1:]), now + 1]
+        ends = [*(start for start, _ in blocks[1:]), END]
         return {
-            (max(start, 0), min(end, now + 1))
+            (max(start, 0), end)
             for (start, name), end in zip(blocks, ends, strict=False)
             if self.root(name) in dead
         }
@@ -494,7 +506,6 @@ class Reference:
         }
         self.values[name].update(kept)
         for session in [s for s, profile in self.sessions.items() if profile == name]:
-            self.erased[session] |= stretches
             events = self.events[session]
             events -= {place for place in events if within(place[0], stretches)}
 
@@ -506,11 +517,12 @@ class Reference:
             self.erased[session] = {(0, now + 1)}
             self.events[session].clear()
 
-    def _redact(self, dead: set[Name], freed: set[Name]) -> None:
+    def _redact(self, dead: set[Name], freed: set[Name], now: int) -> None:
         self.words = [word for word in self.words if word.of not in dead]
         for word in self.words:
             if word.link in dead | freed:
                 word.link = NOBODY
+                word.ended = now + 1
             if word.owner in dead | freed:
                 word.owner = NOBODY
 
@@ -524,7 +536,8 @@ class Reference:
     def _find(self, name: Name, at: int | None = None) -> Name | None:
         owner = self._last_owner(name, at)
         if owner == NOBODY:
-            return None  # whoever had it before does not get it back
+            # whoever had it before does not get it back
+            return name if self._is_own_customer(name) else None
         if owner:
             return self.root(owner)
         root = self.root(name)
@@ -555,14 +568,20 @@ class Reference:
         links = [w for w in self.words if w.of == profile and w.link and not w.undone]
         links = [w for w in links if until is None or w.said <= until]
         blocks: list[tuple[int, Name]] = []
+        ended: int | None = None
         for word in sorted(links, key=lambda w: w.said):
+            is_vacant = ended is not None and ended <= word.said
+            if is_vacant:  # what nobody did since the erasure is brought along
+                assert ended is not None
+                blocks.append((max(ended, blocks[-1][0]), NOBODY))
             start = blocks[-1][0] if blocks else ALWAYS
-            if word.begins and blocks and word.said > start:
+            if word.begins and blocks and word.said > start and not is_vacant:
                 start = word.said
             elif blocks:
                 blocks.pop()
             assert word.link
             blocks.append((start, word.link))
+            ended = word.ended
         return blocks
 
     def _stretches(self, profile: Name) -> list[tuple[int, Name]]:

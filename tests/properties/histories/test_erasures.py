@@ -106,6 +106,17 @@ class Erasures(Shop):
             )
         )
 
+    @precondition(lambda self: self.reference.sessions)
+    @rule(which=small, source=sources, minutes=st.integers(1, 20))
+    def view_ahead(self, which: int, source: str, minutes: int) -> None:
+        """A device whose clock is ahead, on a session that does not know it: it is sent once."""
+        known = sorted(self.reference.sessions)
+        session = known[which % len(known)]
+        events = self._events(["both", "both"], -MINUTE // SECOND * minutes)
+        sent = self._tracked(session, source, {}, events, {})
+        self._perform(sent._replace(at=None))
+        explored["dated ahead"] += 1
+
     @rule(
         session=sessions,
         source=sources,
@@ -348,7 +359,8 @@ class Erasures(Shop):
         assert not isinstance(outcome, str), outcome
         self.named[named] = outcome["id"]
         before = self._told_of()
-        gone = reference.erase(whom, self.world.now)
+        by_name = None if sent.session else Name(*sent.body["whom"].split("="))
+        gone = reference.erase(whom, self.world.now, by_name)
         self.forgotten |= before - self._told_of()
         self.disturbed += 1
         explored["people erased"] += 1

@@ -399,9 +399,9 @@ def _who_shares_a_device_goes(patch: pytest.MonkeyPatch) -> None:
     """Of a device or an address that two had the last one's erasure takes all."""
     whole = redaction.find_owners
 
-    def mutated(node: Any, history: Any) -> set[Any]:
+    def mutated(node: Any, record: Any, history: Any) -> set[Any]:
         last = graph.newest_root(graph.fold_spans(history))
-        return {last} if last else whole(node, history)
+        return {last} if last else whole(node, record, history)
 
     patch.setattr(redaction, "find_owners", mutated)
 
@@ -442,7 +442,7 @@ def _names_stay_elsewhere(patch: pytest.MonkeyPatch) -> None:
 
 def _only_the_last_erasure_counts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        redaction, "join_intervals", lambda one, other: tuple(sorted(other or one))
+        redaction, "join_parts", lambda one, other: tuple(sorted(other or one))
     )
 
 
@@ -450,9 +450,9 @@ def _links_of_the_erased_are_taken_back(patch: pytest.MonkeyPatch) -> None:
     """What the erased were is undone: whoever was there before is there again."""
     whole = redaction.redact_entry
 
-    def mutated(entry: Entry, dead: Any) -> Entry:
+    def mutated(entry: Entry, dead: Any, *args: Any) -> Entry:
         is_named = entry.link in dead or entry.owner in dead
-        return whole(entry, dead)._replace(
+        return whole(entry, dead, *args)._replace(
             undone=entry.at if is_named else entry.undone
         )
 

@@ -15,7 +15,8 @@ from hardlink.domain.graph import (
     fold_spans,
     newest_root,
 )
-from hardlink.domain.records import Intervals, Record
+from hardlink.domain.records import Erased, Record, erased_before
+from hardlink.domain.times import END
 from hardlink.domain.values import Name, Value
 
 MOST_ENTRIES = 60
@@ -25,13 +26,13 @@ MOST_ENTRIES = 60
 class Redaction(NamedTuple):
     """The changes of a redaction. `record`: the node, `entries`: changed ones, both afterwards.
 
-    `lost`: half-open intervals in which the node belonged to an erased one. `spilled`: names of
+    `lost`: the parts of its history in which it belonged to an erased one. `spilled`: names of
     large values that it loses. `is_complete`: no entry names an erased node any more.
     """
 
     record: Record
     entries: tuple[Entry, ...]
-    lost: Intervals
+    lost: tuple[Erased, ...]
     spilled: tuple[Name, ...]
     is_complete: bool
 
@@ -42,11 +43,16 @@ def redact_node(
     history: Sequence[Entry],
     erased: Collection[Node],
     now: int,
+    freed: Node | None = None,
 ) -> Redaction:
-    """Take erased nodes out of a node's history, with the values that it held for them."""
-    naming = [entry for entry in history if names_any(entry, erased)]
+    """Take erased nodes out of a node's history, with the values that it held for them.
+
+    `freed`: one of the erased ones that stays as an identifier of somebody else.
+    """
+    naming = [entry for entry in history if names_any(entry, erased, freed)]
     changed = {
-        entry.rev: redact_entry(entry, erased) for entry in naming[:MOST_ENTRIES]
+        entry.rev: redact_entry(entry, erased, now, freed)
+        for entry in naming[:MOST_ENTRIES]
     }
     rest = [changed.get(entry.rev, entry) for entry in history]
     lost = find_lost_intervals(node, history, erased, now)
@@ -60,6 +66,8 @@ def redact_node(
         rev=record.state.rev + 1,
         link=newest_root(fold_spans(rest)),
         owner=current_owner(rest),
+        # whoever was known by an identifier alone was the erased customer
+        known=record.state.known and not (lost and node.type != PROFILE),
     )
     # A profile refuses what happened while it was an erased customer's; an identifier, what was
     # sent with it while a look-up found one.
@@ -68,7 +76,7 @@ def redact_node(
     )
     return Redaction(
         record=record._replace(
-            state=state, values=kept, erased=join_intervals(record.erased, refused)
+            state=state, values=kept, erased=join_parts(record.erased, refused)
         ),
         entries=tuple(changed.values()),
         lost=lost,
@@ -77,12 +85,16 @@ def redact_node(
     )
 
 
-def find_owners(node: Node, history: Sequence[Entry]) -> set[Node]:
-    """Find the nodes that a node belongs to, by the entries that are not undone."""
+def find_owners(node: Node, record: Record, history: Sequence[Entry]) -> set[Node]:
+    """Find the nodes that a node belongs to, by the entries that are not undone.
+
+    An identifier that is a customer of its own belongs to itself, whoever a look-up of it finds.
+    """
     spans = fold_spans(history)
     if node.type != PROFILE:
-        found = (newest_root(spans), existing(current_owner(history)))
-        return {owner for owner in found if owner and owner != node}
+        own = node if record.state.known else None
+        found = {newest_root(spans) or own, existing(current_owner(history))}
+        return {one for one in found if one}
     owners = {span.target for span in spans}
     if spans and newest_root(spans) is None:
         # Its last customer was erased before: the time since belongs to no customer, and not to the
@@ -100,52 +112,67 @@ def find_named_nodes(node: Node, history: Sequence[Entry]) -> set[Node]:
     return named - {node, NOBODY}
 
 
-def names_any(entry: Entry, nodes: Collection[Node]) -> bool:
-    """Tell whether an entry names one of these nodes."""
-    return any(node in nodes for node in (entry.link, entry.owner, *entry.nodes))
+def names_any(
+    entry: Entry, erased: Collection[Node], freed: Node | None = None
+) -> bool:
+    """Tell whether an entry leads to an erased node, or names one that is not merely freed."""
+    return (
+        entry.link in erased
+        or entry.owner in erased
+        or any(node in erased and node != freed for node in entry.nodes)
+    )
 
 
-def redact_entry(entry: Entry, erased: Collection[Node]) -> Entry:
-    """Replace erased nodes in an entry by `NOBODY`: what was theirs is no other customer's."""
+def redact_entry(
+    entry: Entry, erased: Collection[Node], now: int, freed: Node | None = None
+) -> Entry:
+    """Replace erased nodes in an entry by `NOBODY`: what was theirs is no other customer's.
+
+    A `freed` one stays among the nodes that the command changed, so that it is undone with them.
+    """
+    is_target_erased = entry.link in erased
     return entry._replace(
-        link=NOBODY if entry.link in erased else entry.link,
+        link=NOBODY if is_target_erased else entry.link,
+        erased_at=now + 1 if is_target_erased else entry.erased_at,
         owner=NOBODY if entry.owner in erased else entry.owner,
-        nodes=tuple(node for node in entry.nodes if node not in erased),
+        nodes=tuple(
+            node for node in entry.nodes if node not in erased or node == freed
+        ),
     )
 
 
 def find_lost_intervals(
     node: Node, history: Sequence[Entry], erased: Collection[Node], now: int
-) -> Intervals:
-    """Find the intervals of event time, up to now, in which a node belonged to an erased one."""
+) -> tuple[Erased, ...]:
+    """Find the parts of a node's history in which it belonged to an erased one."""
     spans = [span for span in fold_spans(history) if span.target in erased]
-    lost = [(span.start, min(span.end, now + 1)) for span in spans]
-    if lost and node.type != PROFILE:
-        return (
-            (0, now + 1),
-        )  # an identifier has one link, and all of its values belong there
-    return tuple(lost)
+    if spans and node.type != PROFILE:
+        # an identifier has one link, and all of its values belong there
+        return (erased_before(now + 1),)
+    return tuple(Erased(span.start, span.end, now + 1) for span in spans)
 
 
 def find_owned_intervals(
     history: Sequence[Entry], erased: Collection[Node], now: int
-) -> Intervals:
-    """Find the intervals, up to now, in which a look-up of an identifier found an erased node.
+) -> tuple[Erased, ...]:
+    """Find the parts of its history in which a look-up of an identifier found an erased node.
 
     `now`: microseconds. An owner holds until the next one that was not undone.
     """
     standing = [entry for entry in history if entry.owner and not entry.undone]
     standing.sort(key=_effective_order)
-    ends = [*(entry.effective_at for entry in standing[1:]), now + 1]
-    owned: list[tuple[int, int]] = []
+    ends = [*(entry.effective_at for entry in standing[1:]), END]
+    owned: list[Erased] = []
     for entry, end in zip(standing, ends, strict=False):
         if entry.owner in erased and entry.effective_at <= now:
-            owned.append((entry.effective_at, min(end, now + 1)))
+            owned.append(Erased(entry.effective_at, end, now + 1))
     return tuple(owned)
 
 
-def join_intervals(one: Intervals, other: Intervals) -> Intervals:
-    """Join two sets of intervals, in order. Intervals that overlap stay two."""
+def join_parts(
+    one: tuple[Erased, ...], other: tuple[Erased, ...]
+) -> tuple[Erased, ...]:
+    """Join two sets of erased parts, in order. Parts that overlap stay two."""
     return tuple(sorted({*one, *other}))
 
 
@@ -154,12 +181,15 @@ def _effective_order(entry: Entry) -> tuple[int, int]:
     return entry.effective_at, entry.rev
 
 
-def _keep_values(values: Mapping[Name, Value], lost: Intervals) -> dict[Name, Value]:
-    """Keep the values that were set outside of the erased intervals."""
+def _keep_values(
+    values: Mapping[Name, Value], lost: tuple[Erased, ...]
+) -> dict[Name, Value]:
+    """Keep the values that were set outside of the erased parts."""
     return {
         name: value for name, value in values.items() if not _lies_in(value.time, lost)
     }
 
 
-def _lies_in(time: int, intervals: Intervals) -> bool:
-    return any(start <= time < end for start, end in intervals)
+def _lies_in(time: int, lost: tuple[Erased, ...]) -> bool:
+    # by the interval alone: all of these values came in before the erasure
+    return any(part.start <= time < part.end for part in lost)
