@@ -1,4 +1,4 @@
-"""Routes of the HTTP API and its CORS rules, as data for the stack and the local gateway."""
+"""Routes of the HTTP API, as data for the stack and the local gateway."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class Route:
 
 
 ROUTES = (
+    Route("OPTIONS", "/{proxy+}", "preflight"),
     Route("POST", "/track", "track"),
     Route("PUT", "/track", "track"),
     Route("POST", "/identify", "identify"),
@@ -136,23 +137,3 @@ ROUTES = (
     Route("GET", "/sourceConfig", "segment"),
     Route("GET", "/sourceConfig/{proxy+}", "segment"),
 )
-
-CORS_HEADERS = (
-    "anonymousid",
-    "authorization",
-    # Tracing libraries of a page (Sentry, OpenTelemetry) add these four to every call.
-    "baggage",
-    "content-type",
-    "sentat",
-    "sentry-trace",
-    "traceparent",
-    "tracestate",
-    "x-retry-count",
-    "x-sdk",
-    "x-timestamp",
-)
-CORS_METHODS = ("GET", "POST")
-CORS_EXPOSED = ("apigw-requestid", "retry-after", "x-request-id")
-"""Response headers that a page may read: request IDs to quote, and the pause before a retry."""
-CORS_MAX_AGE = 7200
-"""Seconds for which a browser may cache a preflight: the maximum that Chromium honours."""

@@ -211,6 +211,7 @@ _FUNCTIONS = (
         server_keys=True,
         timeout=_LAMBDA_MAX_TIMEOUT,  # it deletes every event of a customer
     ),
+    Function("preflight", {}),
     Function("sdk", {}),
     Function("session", {}),
     Function("console", {}, memory=256),

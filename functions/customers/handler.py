@@ -9,7 +9,7 @@ from typing import Any
 from hardlink.domain.values import as_object
 from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
-from hardlink.web import api_keys, caller
+from hardlink.web import api_keys, declarations
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.names import read_customer_name, read_session_name
 from hardlink.web.request import Request
@@ -20,8 +20,8 @@ from hardlink.web.wiring import read_clock, tables
 server_keys = api_keys.ServerKeys(
     api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
 )
-queries = ReadApi(tables(), caller.deployed_sources(), read_clock)
-administration = Administration(tables(), caller.deployed_sources(), read_clock)
+queries = ReadApi(tables(), declarations.deployed_sources(), read_clock)
+administration = Administration(tables(), declarations.deployed_sources(), read_clock)
 
 
 @entrypoint

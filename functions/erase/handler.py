@@ -14,7 +14,7 @@ from hardlink.services.administration import Administration
 from hardlink.services.erasure import Erasure
 from hardlink.services.erasure_sweep import ErasureSweep
 from hardlink.storage import erasure_queue
-from hardlink.web import api_keys, caller
+from hardlink.web import api_keys, declarations
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.names import read_customer_name, read_session_name
 from hardlink.web.request import Request
@@ -24,7 +24,7 @@ from hardlink.web.wiring import read_clock, tables
 server_keys = api_keys.ServerKeys(
     api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
 )
-administration = Administration(tables(), caller.deployed_sources(), read_clock)
+administration = Administration(tables(), declarations.deployed_sources(), read_clock)
 sweep = ErasureSweep(tables(), read_clock, Erasure(tables(), read_clock, new_id))
 _ACCEPTED = 202
 

@@ -9,7 +9,7 @@ from dialects.tracardi import answers, calls, requests
 from hardlink.domain import commands
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid
-from hardlink.web import caller
+from hardlink.web import caller, declarations
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
@@ -34,7 +34,7 @@ def handler(request: Request) -> Answer:
 def _is_from_tracardi(request: Request) -> bool:
     if request.route == "PUT /track":
         return True
-    source = caller.deployed_sources().find_source(
+    source = declarations.deployed_sources().find_source(
         requests.read_write_key(request.json)
     )
     return source is not None and source.tracardi

@@ -1,4 +1,4 @@
-"""API Gateway's part on one machine: routes, limits, CORS, and Lambda events for HTTP requests.
+"""API Gateway's part on one machine: routes, limits, and Lambda events for HTTP requests.
 
 Events have the payload format 2.0 of HTTP APIs ("Create AWS Lambda proxy integrations for HTTP
 APIs" in the developer guide of API Gateway).
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
-from infra import routes
+from hardlink.web import cors
 from infra.routes import Route
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -88,17 +88,16 @@ class HttpApp(Protocol):
 
 
 class Gateway:
-    """The routes of an API, with limits and CORS.
+    """The routes of an API, with limits.
 
-    `invoke` calls a function by its name. `origins`: allowed origins of the sources. `own`: origins
-    of pages that this machine serves itself, which no source has to allow.
+    `invoke` calls a function by its name. `own`: origins of pages that this machine serves itself,
+    which no source has to allow: for them it answers CORS itself.
     """
 
     def __init__(
         self,
         routes: Iterable[Route],
         invoke: Invoke,
-        origins: Iterable[str],
         own: Iterable[str] = (),
     ) -> None:
         self._routes = [
@@ -106,19 +105,12 @@ class Gateway:
         ]
         self._invoke = invoke
         self._own = frozenset(own)
-        self._origins = self._own | frozenset(origins)
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer any request."""
-        cors = self._cors_headers(request)
-        if request.method == "OPTIONS":
-            return HttpResponse(204, (*cors, *_preflight_headers()) if cors else ())
         response = self._invoke_route(self._without_own_origin(request))
-        # API Gateway ignores the CORS headers of a function.
-        headers = [
-            h for h in response.headers if not h[0].startswith("access-control-")
-        ]
-        return HttpResponse(response.status, (*headers, *cors), response.body)
+        own = self._own_cors_headers(request)
+        return HttpResponse(response.status, (*response.headers, *own), response.body)
 
     def _invoke_route(self, request: HttpRequest) -> HttpResponse:
         if len(request.body) > MAX_BODY_BYTES:
@@ -161,17 +153,14 @@ class Gateway:
         )
         return replace(request, headers=headers)
 
-    def _cors_headers(self, request: HttpRequest) -> Headers:
-        """CORS headers with credentials for an allowed origin, and none for any other."""
+    def _own_cors_headers(self, request: HttpRequest) -> Headers:
+        """CORS headers for an own page that calls this machine by its other name."""
         origin = request.header("origin")
-        if origin is None or origin not in self._origins:
+        if origin is None or origin not in self._own:
             return ()
-        return (
-            ("access-control-allow-origin", origin),
-            ("access-control-allow-credentials", "true"),
-            ("access-control-expose-headers", ",".join(routes.CORS_EXPOSED)),
-            ("vary", "origin"),
-        )
+        if request.method == "OPTIONS":
+            return tuple(cors.preflight_headers(origin).items())
+        return tuple(cors.allow_origin(origin).items())
 
 
 def build_event(
@@ -322,11 +311,3 @@ def _route_pattern(route: Route) -> re.Pattern[str]:
         end = parameter.end()
     parts.append(re.escape(route.path[end:]))
     return re.compile("".join(parts), re.DOTALL)
-
-
-def _preflight_headers() -> Headers:
-    return (
-        ("access-control-allow-methods", ",".join(routes.CORS_METHODS)),
-        ("access-control-allow-headers", ",".join(routes.CORS_HEADERS)),
-        ("access-control-max-age", str(routes.CORS_MAX_AGE)),
-    )

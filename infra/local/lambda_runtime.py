@@ -21,7 +21,7 @@ from hardlink.domain.sources import file_schema
 from hardlink.domain.sources.file_schema import SourcesError
 from hardlink.domain.sources.registry import Sources
 from hardlink.storage import erasure_queue
-from hardlink.web import caller, wiring
+from hardlink.web import caller, declarations, wiring
 from infra import topology
 from infra.local import moto_engine
 from infra.local.sqs import create_queue
@@ -30,7 +30,7 @@ from infra.local.sqs import create_queue
 _CACHES = (
     erasure_queue.open_queue,
     wiring.tables,
-    caller.deployed_sources,
+    declarations.deployed_sources,
     caller.service,
     caller.rate_limiter,
 )

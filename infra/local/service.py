@@ -104,7 +104,7 @@ def _run_service(number: int) -> Iterator[str]:
 def _create_server(number: int, deployment: Deployment) -> HttpServer:
     """Create the server, with the demo shop in front of the API. Raises `UnusableSetting`."""
     own = [f"http://{name}:{number}" for name in (HOST, "localhost")]
-    api = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins, own)
+    api = Gateway(routes.ROUTES, deployment.invoke, own)
     try:
         return HttpServer((HOST, number), DemoShop(api, own[0], deployment.sources))
     except OSError as error:

@@ -1,16 +1,15 @@
-"""The HTTP API: its routes, CORS for the sources' origins, throttling and the access log."""
+"""The HTTP API: its routes, throttling and the access log. Functions answer CORS themselves."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as gateway
 from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from hardlink.domain.sources.registry import Sources
 from infra import routes, topology
 from infra.stack.functions import Functions
 from infra.stack.nag import suppress_nag
@@ -25,7 +24,6 @@ class Api(Construct):
         id_: str,
         *,
         functions: Functions,
-        sources: Sources,
         keep: bool,
     ) -> None:
         super().__init__(scope, id_)
@@ -35,7 +33,6 @@ class Api(Construct):
             description="Hardlink: customer identity and event tracking",
             # The stage is created below: the CDK's own has no access log and no throttling.
             create_default_stage=False,
-            cors_preflight=_cors_options(sources),
         )
         self._add_routes(functions)
         self.stage = self._create_stage(self._create_access_log(keep=keep))
@@ -102,22 +99,6 @@ class Api(Construct):
         return stage
 
 
-def _cors_options(sources: Sources) -> gateway.CorsPreflightOptions | None:
-    if not sources.origins:
-        return None
-    return gateway.CorsPreflightOptions(
-        allow_origins=list(sources.origins),
-        # The cookie of /session needs credentials, which CORS allows for exact origins only.
-        allow_credentials=True,
-        allow_headers=list(routes.CORS_HEADERS),
-        allow_methods=[
-            gateway.CorsHttpMethod[method] for method in routes.CORS_METHODS
-        ],
-        expose_headers=list(routes.CORS_EXPOSED),
-        max_age=Duration.seconds(routes.CORS_MAX_AGE),
-    )
-
-
 def _throttle_settings(rate: routes.Rate) -> dict[str, Any]:
     # CloudFormation's spelling: the CDK passes route settings on as plain JSON.
     return {
@@ -135,6 +116,8 @@ def _explain_no_authorizer(route: routes.Route) -> str:
         )
     if topology.FUNCTIONS_BY_NAME[route.function].server_keys:
         return "the function itself demands a server key, compared in constant time"
+    if route.function == "preflight":
+        return "browsers send no keys with a preflight, and its answer is the same for everybody"
     if route.function == "sdk":
         return "a script that every visitor's page loads: it says nothing of anybody"
     if route.function == "console":

@@ -55,7 +55,7 @@ class Hardlink(Stack):
             stage=stage,
             keep=keep,
         )
-        api = Api(self, "Api", functions=functions, sources=sources, keep=keep)
+        api = Api(self, "Api", functions=functions, keep=keep)
         domain = _create_domain(self, api, stage)
         erasures.subscribe(functions["erase"])
         association = StreamReader(

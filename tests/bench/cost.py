@@ -115,10 +115,10 @@ class _Driver:
     """Calls handlers as Lambda does, and counts."""
 
     def __init__(self, engine: Engine) -> None:
-        from hardlink.web import caller  # noqa: PLC0415 - needs the environment
+        from hardlink.web import caller, declarations  # noqa: PLC0415 - needs the environment
         from hardlink.web import wiring as deployed  # noqa: PLC0415
 
-        for cached in (deployed.tables, caller.deployed_sources, caller.service):
+        for cached in (deployed.tables, declarations.deployed_sources, caller.service):
             cached.cache_clear()
         names = ("track", "identify", "associate")
         self._handlers: dict[str, Handler] = {}

@@ -45,7 +45,7 @@ def main(endpoint: str, port: str, sessions: str, customers: str) -> None:
         return handlers[function](event, LambdaContext(function, "load"))
 
     with tables.dynamodb_local(endpoint) as clients:
-        server = HttpServer(("127.0.0.1", int(port)), Gateway(ROUTES, invoke, ()))
+        server = HttpServer(("127.0.0.1", int(port)), Gateway(ROUTES, invoke))
         stream = threading.Thread(
             target=_deliver, args=(Engine(clients, names), handlers["associate"], over)
         )

@@ -625,7 +625,7 @@ def test_a_service_that_is_busy_answers_503_as_a_whole(
         .replace("crm/", "customers/")
     )
     with lambda_runtime.run_deployment(SOURCES, keys) as deployment:
-        gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
+        gateway = Gateway(routes.ROUTES, deployment.invoke)
         for path, body in (
             ("/bulk", {"commands": [*start(time.time()), command]}),
             (

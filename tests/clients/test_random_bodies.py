@@ -36,7 +36,7 @@ NATIVE = {
 }
 ELSEWHERE = {"collect", "exponeadata", "orders"}
 """In `tests/http/test_random_tracardi.py`, `test_exponea_data.py`, `tests/orders`."""
-FILES = {"sdk", "console"}
+FILES = {"sdk", "console", "preflight"}
 """They answer files, whatever they are sent."""
 CAPTURES = Path(__file__).parent / "captures"
 
@@ -231,7 +231,7 @@ def test_random_bodies(name: str) -> None:
     with lambda_runtime.run_deployment(
         SOURCES, {"shop": KEY, "other": f"{KEY}-other"}
     ) as deployment:
-        gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
+        gateway = Gateway(routes.ROUTES, deployment.invoke)
         for _ in range(MANY):
             request, sent, headers = some(rng, dialect.requests)
             answer = gateway.answer(

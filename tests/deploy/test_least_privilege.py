@@ -35,7 +35,7 @@ class Shop:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._gateway = Gateway(routes.ROUTES, self._invoke, ())
+        self._gateway = Gateway(routes.ROUTES, self._invoke)
         self._now = ""
         self.asked: dict[str, Asked] = defaultdict(set)
         tables()._client.meta.events.register(

@@ -1,4 +1,4 @@
-"""Four substitutions in the template that the emulator needs, and its other limits."""
+"""Three substitutions in the template that the emulator needs, and its other limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 DOCUMENTED = {
     "path": "functions run in the folder of their code, which is not /var/task: the path is said from there",
     "secret": "Ref of a secret is its name, not its ARN as with AWS: Fn::GetAtt Id, which is the ARN with both",
-    "cors": "of a template's CorsConfiguration it knows the keys only in camel case, as API Gateway's own API has them",
     "partiql": "a batch of PartiQL inserts is checked as the action BatchExecuteStatement, on `*`, which IAM does not "
     "know: it is allowed where PartiQLInsert is. So whether PartiQLInsert is allowed is not shown here",
 }
@@ -34,7 +33,6 @@ def substitute_resources(body: dict[str, Any]) -> tuple[dict[str, Any], list[Cha
     rules = {
         "path": _path,
         "secret": _secret_of(body),
-        "cors": _cors,
         "partiql": _partiql,
     }
     assert rules.keys() == DOCUMENTED.keys()
@@ -79,12 +77,6 @@ def _secret_of(body: dict[str, Any]) -> Rule:
         return None
 
     return secret
-
-
-def _cors(value: Any) -> Any:
-    if isinstance(value, dict) and "AllowOrigins" in value:
-        return {f"{key[0].lower()}{key[1:]}": said for key, said in value.items()}
-    return None
 
 
 def _partiql(value: Any) -> Any:

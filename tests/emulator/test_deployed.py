@@ -97,7 +97,6 @@ def test_the_template_differs_in_what_is_documented_and_in_nothing_else(
     assert Counter(change.kind for change in changes) == {
         "path": len(functions),
         "secret": 2 * sum(f.server_keys + f.signing_keys for f in functions),
-        "cors": 1,
         "partiql": len(inserting),
     }
     assert {change.kind for change in changes} == DOCUMENTED.keys()
@@ -129,8 +128,6 @@ def _expected(template: Template, change: Change) -> bool:
             "Resource",
         ]:
             return True
-        case "cors", "AWS::ApiGatewayV2::Api", ["CorsConfiguration"]:
-            return True
         case "partiql", "AWS::IAM::Policy", ["PolicyDocument", "Statement"]:
             return True
     return False
@@ -153,11 +150,6 @@ def test_what_is_not_substituted_stays_as_it_is() -> None:
                 "Statement": [{"Action": ["dynamodb:PartiQLInsert"]}],
             },
             "Path": {"Type": "x", "Paths": ["/var/task/a", "/opt/a"]},
-            "Api": {
-                "Type": "x",
-                "Cors": {"AllowOrigins": ["A"], "MaxAge": 1},
-                "Name": "A",
-            },
         }
     }
     before = repr(body)
@@ -175,6 +167,5 @@ def test_what_is_not_substituted_stays_as_it_is() -> None:
             "Statement": [{"Action": ["dynamodb:PartiQLInsert"]}, BATCH],
         },
         "Path": {"Type": "x", "Paths": ["a", "/opt/a"]},
-        "Api": {"Type": "x", "Cors": {"allowOrigins": ["A"], "maxAge": 1}, "Name": "A"},
     }
-    assert [change.kind for change in changes] == ["secret", "partiql", "path", "cors"]
+    assert [change.kind for change in changes] == ["secret", "partiql", "path"]

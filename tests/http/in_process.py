@@ -61,6 +61,4 @@ def deployed() -> Iterator[Shop]:
     """Run every function in this process, on tables of its own."""
     server_keys = {"shop": KEY, "other": f"{KEY}-other"}
     with lambda_runtime.run_deployment(SOURCES, server_keys) as deployment:
-        yield Shop(
-            Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
-        )
+        yield Shop(Gateway(routes.ROUTES, deployment.invoke))

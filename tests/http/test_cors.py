@@ -1,4 +1,4 @@
-"""Browsers of allowed origins may call, with their credentials; pages of other sites get nothing."""
+"""Browsers of allowed origins may call, with their credentials; pages of other sites read why not."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from hardlink.web import cors
 from infra import routes
-from tests.http.service import SOURCES, Client, Reply, fresh
+from tests.http.service import KEY, SOURCES, Client, Reply, fresh
 
 ALLOWED = "https://shop.example"
 STRANGERS = [
@@ -57,18 +58,32 @@ def test_the_preflight_of_an_allowed_origin(shop: Client, path: str) -> None:
         "access-control-allow-origin": ALLOWED,
         "access-control-allow-credentials": "true",
         "access-control-expose-headers": "apigw-requestid,retry-after,x-request-id",
-        "access-control-allow-methods": ",".join(routes.CORS_METHODS),
-        "access-control-allow-headers": ",".join(routes.CORS_HEADERS),
-        "access-control-max-age": str(routes.CORS_MAX_AGE),
+        "access-control-allow-methods": ",".join(cors.ALLOWED_METHODS),
+        "access-control-allow-headers": ",".join(cors.ALLOWED_HEADERS),
+        "access-control-max-age": str(cors.MAX_AGE),
         "vary": "origin",
     }
 
 
 @pytest.mark.parametrize("origin", STRANGERS)
-def test_the_preflight_of_a_stranger_allows_nothing(shop: Client, origin: str) -> None:
+def test_p3_the_preflight_of_a_stranger_lets_its_page_read_the_refusal(
+    shop: Client, origin: str
+) -> None:
     reply = preflight(shop, "/track", origin)
     assert reply.status == 204
-    assert of_cors(reply) == {}
+    assert of_cors(reply)["access-control-allow-origin"] == origin
+
+
+@pytest.mark.parametrize(
+    "header", ["baggage", "sentry-trace", "traceparent", "tracestate"]
+)
+def test_p2_a_page_with_a_tracing_library_may_call(shop: Client, header: str) -> None:
+    reply = preflight(shop, "/track", ALLOWED)
+    assert header in reply.headers["access-control-allow-headers"].split(",")
+
+
+def test_a_preflight_without_an_origin_gets_no_cors(shop: Client) -> None:
+    assert of_cors(shop.send("OPTIONS", "/track")) == {}
 
 
 @pytest.mark.parametrize("origin", [ALLOWED, "http://127.0.0.1:9999"])
@@ -84,12 +99,81 @@ def test_a_call_from_an_allowed_origin(shop: Client, origin: str) -> None:
 
 
 @pytest.mark.parametrize("origin", STRANGERS)
-def test_a_call_from_a_stranger_is_403_and_stores_nothing(
+def test_p3_a_call_from_a_stranger_is_403_and_its_page_reads_why(
     shop: Client, origin: str
 ) -> None:
     reply = track(shop, origin)
     assert (reply.status, reply.error["code"]) == (403, "origin_not_allowed")
-    assert of_cors(reply) == {}
+    assert "add it to its origins" in reply.error["message"]
+    assert reply.headers["access-control-allow-origin"] == origin
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/track", {"source": {"id": "no-such-key"}}),
+        ("/no-such-key", {"activity": []}),
+        ("/bulk", {"commands": [{"name": "a", "data": {"company_id": "no-such-key"}}]}),
+        ("/managed-tags/show", {"company_id": "no", "customer_ids": {"cookie": "c"}}),
+        ("/batch", {"api_key": "no-such-key", "batch": []}),
+    ],
+)
+def test_p3_a_page_reads_that_its_key_is_wrong(
+    shop: Client, path: str, body: object
+) -> None:
+    reply = shop.post(path, body, origin="https://new-shop.example")
+    assert 400 <= reply.status < 500
+    assert reply.headers["access-control-allow-origin"] == "https://new-shop.example", (
+        reply.body
+    )
+
+
+def test_p3_a_page_reads_that_a_server_key_is_wrong(shop: Client) -> None:
+    for key in ({}, {"authorization": "Bearer web-key"}):
+        headers = {"origin": "https://evil.example", **key}
+        reply = shop.send("GET", "/customers?registered=gordon", None, headers)
+        assert (reply.status, reply.error["code"]) == (401, "unauthorized")
+        assert reply.headers["access-control-allow-origin"] == "https://evil.example"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/project", 200),
+        ("GET", "/health", 200),
+        ("GET", "/sdk.js", 200),
+        ("GET", "/customers?registered=nobody-here", 404),
+        ("POST", "/track", 400),
+    ],
+)
+def test_p3_a_stranger_reads_nothing_but_refusals(
+    shop: Client, method: str, path: str, status: int
+) -> None:
+    headers = {"origin": "https://evil.example", "authorization": f"Bearer {KEY}"}
+    reply = shop.send(method, path, b"{" if method == "POST" else None, headers)
+    assert reply.status == status
+    assert not [name for name in reply.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    "origin", ["null", "capacitor://localhost", "ionic://localhost"]
+)
+def test_p1_apps_and_sandboxed_frames_may_call_where_their_source_says_so(
+    shop: Client, origin: str
+) -> None:
+    reply = track(shop, origin, "app-key")
+    assert (reply.status, reply.json["results"][0]["status"]) == (200, "stored")
+    assert reply.headers["access-control-allow-origin"] == origin
+    allowed = preflight(shop, "/track", origin).headers
+    assert allowed["access-control-allow-origin"] == origin
+    assert track(shop, origin, "web-key").status == 403
+
+
+def test_p1_a_sandboxed_frame_reads_nothing_that_belongs_to_cookies(
+    shop: Client,
+) -> None:
+    for reply in (track(shop, "null", "app-key"), preflight(shop, "/track", "null")):
+        assert "access-control-allow-credentials" not in reply.headers
 
 
 def test_an_origin_that_only_another_source_allows_is_403(shop: Client) -> None:
@@ -100,10 +184,15 @@ def test_an_origin_that_only_another_source_allows_is_403(shop: Client) -> None:
 
 
 def test_a_page_may_read_errors(shop: Client) -> None:
-    for path, status in (("/track", 400), ("/no/thing", 404)):
-        reply = shop.send("POST", path, b"{", {"origin": ALLOWED})
-        assert reply.status == status
-        assert reply.headers["access-control-allow-origin"] == ALLOWED
+    reply = shop.send("POST", "/track", b"{", {"origin": ALLOWED})
+    assert reply.status == 400
+    assert reply.headers["access-control-allow-origin"] == ALLOWED
+
+
+def test_a_cache_keeps_the_sdk_for_each_origin(shop: Client) -> None:
+    reply = shop.send("GET", "/sdk.mjs", None, {"origin": ALLOWED})
+    assert reply.headers["access-control-allow-origin"] == ALLOWED
+    assert reply.headers["vary"] == "origin, accept-encoding"
 
 
 def test_calls_without_an_origin_get_no_cors(shop: Client) -> None:
@@ -147,4 +236,4 @@ def test_what_only_looks_like_an_own_page_is_a_stranger(
     body = b'{"source": {"id": "web-key"}, "session": {"id": "s"}, "events": [{"type": "a"}]}'
     headers = {"origin": said, "host": said.partition("//")[2]}
     reply = shop.send("POST", "/track", body, headers)
-    assert (reply.status, of_cors(reply)) == (403, {})
+    assert (reply.status, reply.error["code"]) == (403, "origin_not_allowed")

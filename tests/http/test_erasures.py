@@ -29,7 +29,7 @@ class Shop:
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
-        self._gateway = Gateway(routes.ROUTES, deployment.invoke, ())
+        self._gateway = Gateway(routes.ROUTES, deployment.invoke)
         self.runs: list[dict[str, Any]] = []
         """What `erase` answered to each message."""
         self.messages = QueuePoller(deployment.erasures, self._erase)

@@ -36,7 +36,7 @@ class Shop:
         sent = {"source": {"id": "demo"}, "session": {"id": session}, **body}
         headers = [("authorization", f"Bearer {KEY}")]
         request = HttpRequest("POST", path, headers, json.dumps(sent).encode())
-        response = Gateway(routes.ROUTES, self.deployment.invoke, ()).answer(request)
+        response = Gateway(routes.ROUTES, self.deployment.invoke).answer(request)
         assert response.status == 200, response.body
         answer: dict[str, Any] = json.loads(response.body)
         return answer

@@ -45,7 +45,7 @@ def log() -> Iterator[io.StringIO]:
 def post(deployment: Deployment, path: str, **body: Any) -> HttpResponse:
     sent = {"source": {"id": "demo"}, "session": {"id": "s1"}, **body}
     request = HttpRequest("POST", path, body=json.dumps(sent).encode())
-    return Gateway(routes.ROUTES, deployment.invoke, ()).answer(request)
+    return Gateway(routes.ROUTES, deployment.invoke).answer(request)
 
 
 def quoted(response: HttpResponse) -> str:
@@ -91,7 +91,7 @@ def test_every_function_says_what_to_quote(deployment: Deployment) -> None:
         asked.append(event["requestContext"]["requestId"])
         return deployment.invoke(function, event)
 
-    gateway = Gateway(routes.ROUTES, invoke, ())
+    gateway = Gateway(routes.ROUTES, invoke)
     answers = [
         gateway.answer(HttpRequest(route.method, path(route)))
         for route in routes.ROUTES
@@ -112,7 +112,7 @@ def test_a_fault_of_ours_is_found_too(
 
     sent = {"source": {"id": "demo"}, "session": {"id": "s1"}, "events": []}
     request = HttpRequest("POST", "/track", body=json.dumps(sent).encode())
-    assert Gateway(routes.ROUTES, invoke, ()).answer(request).status == 500
+    assert Gateway(routes.ROUTES, invoke).answer(request).status == 500
     (line,) = found(log, asked[0])
     assert (line["level"], line["message"]) == ("ERROR", "failed")
     assert line["code"] == "ZeroDivisionError"

@@ -28,7 +28,7 @@ class Shop:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._gateway = Gateway(routes.ROUTES, deployment.invoke, ())
+        self._gateway = Gateway(routes.ROUTES, deployment.invoke)
         self.delivered: list[tuple[int, int]] = []
         """Of each batch, how many records it had and how many of them failed."""
         self.shards = [

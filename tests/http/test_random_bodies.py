@@ -137,7 +137,7 @@ def test_random_bodies(part: int) -> None:
     with lambda_runtime.run_deployment(
         SOURCES, {"shop": KEY, "other": f"{KEY}-other"}
     ) as deployment:
-        gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
+        gateway = Gateway(routes.ROUTES, deployment.invoke)
 
         def send(path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
             response = gateway.answer(

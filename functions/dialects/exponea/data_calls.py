@@ -12,7 +12,7 @@ from hardlink.domain.sources.registry import Project
 from hardlink.queries.customer import Customer
 from hardlink.queries.export_budget import Budget
 from hardlink.queries.export_reader import ExportReader, ExportRequest
-from hardlink.web import caller
+from hardlink.web import declarations
 from hardlink.web.api_keys import ServerKeys
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
@@ -44,7 +44,7 @@ class DataCall:
         self._exports = exports
         self._request = request
         self._project_id = project_id
-        self._project: Project = caller.deployed_sources().projects[project_id]
+        self._project: Project = declarations.deployed_sources().projects[project_id]
 
     def export_one(self) -> Answer:
         """Everything about a customer."""
@@ -117,7 +117,7 @@ def call_data_api(
 
 def read_categories(server_keys: ServerKeys, request: Request) -> Answer:
     """Answer the consent categories, with a public key too: pages and apps show them."""
-    token, sources = request.path("token"), caller.deployed_sources()
+    token, sources = request.path("token"), declarations.deployed_sources()
     _, _, project = sources.resolve_key(token)
     is_stream = "/streams/" in request.route
     if not (is_stream and credentials.is_stream_key(request.header("authorization"))):
@@ -128,7 +128,7 @@ def read_categories(server_keys: ServerKeys, request: Request) -> Answer:
 
 def _find_readable_project(server_keys: ServerKeys, request: Request) -> str:
     """The project that a call may read. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
-    token, sources = request.path("token"), caller.deployed_sources()
+    token, sources = request.path("token"), declarations.deployed_sources()
     sources.resolve_key(token)
     given = credentials.read_credentials(request)
     if given.kind == "public":

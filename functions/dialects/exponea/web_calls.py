@@ -26,6 +26,7 @@ from hardlink.domain.errors import (
     Throttled,
     Unauthorized,
     UnknownSource,
+    is_refusal,
 )
 from hardlink.services.service import Service
 from hardlink.web import caller
@@ -116,6 +117,7 @@ def with_errors_by_field(web_call: WebCall) -> WebCall:
             answer = web_call(deployment, request)
         except (Forbidden, Invalid, Unauthorized, UnknownSource) as error:
             answer = answers.answer_error(error)
+            answer = answer._replace(is_refusal=is_refusal(error))
         return answers.with_errors_by_field(answer)
 
     return execute

@@ -15,7 +15,7 @@ from dialects.order_feed.bucket import Bucket, FileGoneError
 from dialects.order_feed.calls import create_importer
 from hardlink.domain.errors import Busy
 from hardlink.log import flush_metrics, logger
-from hardlink.web import caller
+from hardlink.web import declarations
 
 _SPARE_MILLISECONDS = 60_000
 """Before the end of a run, in which no further rows are begun."""
@@ -65,7 +65,7 @@ def _import_file(
     project_id, _, name = key.removeprefix(file_import.FEEDS).partition("/")
     if not name or key.endswith("/"):
         return True
-    if project_id not in caller.deployed_sources().projects:
+    if project_id not in declarations.deployed_sources().projects:
         logger.error(
             "a feed below feeds/ lies in a folder that is no project of sources.toml"
         )

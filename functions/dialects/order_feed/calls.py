@@ -9,7 +9,7 @@ from dialects.order_feed import feed_reader, file_import
 from dialects.order_feed.answers import answer_import
 from dialects.order_feed.executor import FeedImporter, Result
 from hardlink.domain.errors import Invalid, TooLarge
-from hardlink.web import caller
+from hardlink.web import caller, declarations
 from hardlink.web.api_keys import ServerKeys
 from hardlink.web.request import MOST_BYTES, Request, decompress_gzip
 from hardlink.web.response import Answer
@@ -37,7 +37,7 @@ def post_orders(server_keys: ServerKeys, request: Request) -> Answer:
 
 def create_importer(project_id: str, evidence: str) -> FeedImporter:
     """Create the importer of one feed. `evidence`: ID under which its links are explained."""
-    project = caller.deployed_sources().projects[project_id]
+    project = declarations.deployed_sources().projects[project_id]
     return FeedImporter(caller.service(), read_clock, project_id, project, evidence)
 
 

@@ -11,7 +11,7 @@ from hardlink.domain.call import Call
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Throttled
 from hardlink.services.service import Service
-from hardlink.web import caller
+from hardlink.web import caller, declarations
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
 
@@ -46,7 +46,7 @@ def follow_redirect(service: Service, request: Request) -> Answer:
     The target is never the caller's word. The visitor is redirected even if nothing is stored.
     """
     write_key, redirect = requests.find_redirect(
-        request, caller.deployed_sources().redirects
+        request, declarations.deployed_sources().redirects
     )
     try:
         call = caller.authenticate(request, write_key)
@@ -66,7 +66,7 @@ def _track_with_updates(
     service: Service, call: Call, payload: Payload, command: Track
 ) -> Answer:
     def is_same_project(write_key: str) -> bool:
-        source = caller.deployed_sources().find_source(write_key)
+        source = declarations.deployed_sources().find_source(write_key)
         return source is not None and source.project == call.source.project
 
     forwarded = requests.read_forwarded_profile(payload, is_same_project)

@@ -37,6 +37,11 @@ class HardlinkError(Exception):
         return {"error": error}
 
 
+def is_refusal(error: HardlinkError) -> bool:
+    """Tell whether an error says that the caller may not make the call, with any body."""
+    return isinstance(error, Forbidden | Unauthorized | UnknownSource)
+
+
 def located_message(error: HardlinkError) -> str:
     """Format an error as `field: message`, or as its message where it names no field.
 

@@ -5,28 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 from hardlink import metrics
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Forbidden, Throttled
 from hardlink.domain.signed_identity import Keys
-from hardlink.domain.sources import registry
-from hardlink.domain.sources.registry import Policy, Sources
+from hardlink.domain.sources.registry import Policy
 from hardlink.services.service import Service
 from hardlink.web import api_keys, bots
+from hardlink.web.declarations import deployed_sources
 from hardlink.web.rate_limit import RateLimiter
 from hardlink.web.request import Request
 from hardlink.web.wiring import read_clock, tables
 
 _MOST_DIGITS = 14
 """Digits of a time in milliseconds, up to the year 5138."""
-
-
-@cache
-def deployed_sources() -> Sources:
-    """Return the sources of this deployment."""
-    return registry.load_deployed(Path(os.environ["HARDLINK_SOURCES"]))
 
 
 @cache

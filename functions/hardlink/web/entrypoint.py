@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from hardlink.domain.errors import HardlinkError
+from hardlink.domain.errors import HardlinkError, is_refusal
 from hardlink.log import flush_metrics, logger
 from hardlink.web.request import Event, Request
 from hardlink.web.response import Answer, File, InternalFailure, as_lambda_response
@@ -56,6 +56,7 @@ def entrypoint(
 def _error_response(
     answer: Answer, error: HardlinkError, request: Request
 ) -> dict[str, Any]:
+    answer = answer._replace(is_refusal=is_refusal(error))
     response = as_lambda_response(answer, request)
     if error.retry_after:
         response["headers"]["retry-after"] = str(error.retry_after)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from hardlink.domain.errors import TooLarge
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.values import to_json
+from hardlink.web import cors
 from hardlink.web.request import Request
 
 MOST_ANSWERED = 6_200_000
@@ -26,11 +27,15 @@ _ZIPPED_FROM = 1_000_000
 
 
 class Answer(NamedTuple):
-    """A JSON body with a status."""
+    """A JSON body with a status.
+
+    `is_refusal`: the caller may not make this call, and a page of any origin may read why.
+    """
 
     body: Any
     status: int = 200
     headers: Mapping[str, str] = NOTHING
+    is_refusal: bool = False
 
 
 class File(NamedTuple):
@@ -62,7 +67,12 @@ def as_lambda_response(answer: Answer | File, request: Request) -> dict[str, Any
     if isinstance(answer, File):
         return _file_response(answer, request)
     body = to_json(answer.body)
-    headers = {**_JSON_HEADERS, "x-request-id": request.id, **answer.headers}
+    headers = {
+        **_JSON_HEADERS,
+        "x-request-id": request.id,
+        **cors.answer_headers(request, is_refusal=answer.is_refusal),
+        **answer.headers,
+    }
     response = {"statusCode": answer.status, "headers": headers, "body": body}
     if len(body) < _ZIPPED_FROM:
         return response
@@ -78,9 +88,15 @@ def as_lambda_response(answer: Answer | File, request: Request) -> dict[str, Any
 
 
 def _file_response(file: File, request: Request) -> dict[str, Any]:
+    headers = {"x-request-id": request.id}
+    headers |= cors.answer_headers(request, is_refusal=False)
+    varies = [found["vary"] for found in (headers, file.headers) if "vary" in found]
+    headers |= file.headers
+    if varies:
+        headers["vary"] = ", ".join(dict.fromkeys(varies))
     return {
         "statusCode": file.status,
-        "headers": {"x-request-id": request.id, **file.headers},
+        "headers": headers,
         "body": base64.b64encode(file.content).decode(),
         "isBase64Encoded": True,
     }

@@ -40,7 +40,11 @@ WriteKey = Annotated[
     str, Field(min_length=4, max_length=256, pattern=r"^[\x21-\x7e]+$")
 ]
 RedirectId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
+_ORIGIN = re.compile(
+    r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?"
+    # apps in a web view (capacitor://localhost, ionic://localhost), and sandboxed frames
+    r"|(?!https?:)[a-z][a-z0-9+.-]*://[a-z0-9._-]+(:\d+)?|null"
+)
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?([/?#][\x21-\x7e]*)?")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 MOST_TYPES = 8
