@@ -29,7 +29,10 @@ class Command(NamedTuple):
 
 
 def build_commands(activities: Sequence[Activity]) -> list[Command]:
-    """Translate the activities of a call, in their order."""
+    """Translate the activities of a call, in their order.
+
+    Neighbours of one user are one command, which reads the session once.
+    """
     groups = groupby(activities, key=lambda activity: to_json(activity.user))
     return [_build_command(list(group)) for _, group in groups]
 
@@ -37,7 +40,10 @@ def build_commands(activities: Sequence[Activity]) -> list[Command]:
 def drop_identity(
     command: Command, error: HardlinkError, project: Project
 ) -> Command | None:
-    """The command without the identity that the error names; `None` if it names none."""
+    """Build the command without the identity that the error names.
+
+    `None` if it names none of the command's.
+    """
     if not isinstance(error, Invalid | TooManyIdentifiers):
         return None
     type_ = (error.field or "").removeprefix("ids.")
@@ -51,17 +57,18 @@ def drop_identity(
 
 
 def wire_field(field: str) -> str:
-    """A field of a command in XO's spelling."""
+    """Translate a field of a command into XO's spelling."""
     identity = field.replace("ids.", "user.identities.")
     return _SESSION_FIELDS.get(identity, identity)
 
 
 def event_wire_field(field: str) -> str:
-    """A field of an event in XO's spelling."""
+    """Translate a field of an event into XO's spelling, where properties are fields themselves."""
     return _EVENT_FIELDS.get(field, field.removeprefix("properties."))
 
 
 def _build_command(activities: Sequence[Activity]) -> Command:
+    """Make one command of the activities of one user."""
     user = activities[0].user
     current, other = _read_sessions(user["identities"])
     ids = {

@@ -49,7 +49,10 @@ class Executor:
         self._call = call
 
     def execute(self, xo_commands: Sequence[Command]) -> Outcome:
-        """Store what can be stored, and report the rest."""
+        """Store what can be stored, and report the rest.
+
+        One command that is refused keeps no other from being stored.
+        """
         faults: list[Fault] = []
         unused: list[Fault] = []
         dropped: str | None = None
@@ -61,6 +64,7 @@ class Executor:
         return Outcome(faults, dropped, unused)
 
     def _execute_command(self, command: Command) -> Outcome:
+        """Store the activities of one user, again without each identity that is refused."""
         attempt: Attempt[Command, Result] = execute_without_faults(
             command, self._track, partial(drop_identity, project=self._call.project)
         )
@@ -75,28 +79,33 @@ class Executor:
         return Outcome(faults, _find_drop_reason(results), unused)
 
     def _track(self, command: Command) -> Result:
+        """Store events at the time of their place in the call."""
         call = call_at(self._call, command.numbers[0])
         return self._service.track(call, commands.read(Track, command.body))
 
 
 def _command_faults(failure: Failure[Command]) -> Iterator[Fault]:
+    """List a fault for every activity of a command that was refused."""
     field = wire_field(failure.error.field or "")
     for number in failure.command.numbers:
         yield Fault(number, field, failure.error.message)
 
 
 def _event_faults(command: Command, results: Results) -> Iterator[Fault]:
+    """List the activities that were not stored, with the field at fault."""
     for fault in rejected_events(command.numbers, results):
         yield fault._replace(field=event_wire_field(fault.field))
 
 
 def _unused_parts(command: Command, warnings: Sequence[str]) -> Iterator[Fault]:
+    """List the parts of stored activities that were not used."""
     about_events, _ = split_warnings(command.numbers, warnings)
     for fault in about_events:
         yield fault._replace(field=event_wire_field(fault.field))
 
 
 def _find_drop_reason(results: Results) -> str | None:
+    """Find why all was dropped: an opt-out, or a bot."""
     for result in results:
         if result["status"] == "dropped":
             return str(result["reason"])

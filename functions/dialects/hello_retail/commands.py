@@ -27,7 +27,10 @@ class Command(NamedTuple):
 
 
 def build_command(tracking_call: TrackingCall, project: Project) -> Command:
-    """Translate a tracking call."""
+    """Translate a tracking call.
+
+    Fields that identify a customer in this project become `ids`; everything else is a property.
+    """
     kind, fields = tracking_call
     identifiers = _identifier_types(project)
     not_in_event = {"websiteUuid", "trackingUserId", *identifiers}
@@ -49,7 +52,7 @@ def build_command(tracking_call: TrackingCall, project: Project) -> Command:
 
 
 def drop_identifier(command: Command, error: HardlinkError) -> Command | None:
-    """The command without the identifier that the error names.
+    """Build the command without the identifier that the error names.
 
     `None` if the error is about something else, or if nothing is left to store.
     """
@@ -69,7 +72,10 @@ def drop_identifier(command: Command, error: HardlinkError) -> Command | None:
 
 
 def wire_field(field: str | None, project: Project) -> str | None:
-    """A field of the command in Hello Retail's spelling."""
+    """Translate a field of the command into Hello Retail's spelling.
+
+    A field that it does not rename stays as it is.
+    """
     if field in _FIELDS:
         return _FIELDS[field]
     for name, type_ in _identifier_types(project).items():
@@ -99,7 +105,10 @@ def _order_reference(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cart_trait(fields: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The whole cart, which replaces the one before; without products the cart is cleared."""
+    """Read the whole cart, which replaces the one before.
+
+    Without products it is `None`, which clears the cart.
+    """
     if not (fields.get("productNumbers") or fields.get("urls")):
         return None
     return {name: fields[name] for name in _CART if name in fields}

@@ -43,7 +43,11 @@ class Command(NamedTuple):
 
 
 def build_command(row: Mapping[str, Any], project: Project) -> Command:
-    """Translate a row. Raises `Invalid` naming the field."""
+    """Translate a row.
+
+    Raises `Invalid` naming the field where the number, the date or the amounts are not valid, or
+    where neither a customer ID nor an address is left.
+    """
     fields = _read_fields(row)
     warnings: list[str] = []
     time = _read_time(fields.get("date"), project.time_zone)
@@ -64,7 +68,7 @@ def build_command(row: Mapping[str, Any], project: Project) -> Command:
 
 
 def read_order_number(row: Mapping[str, Any]) -> str | None:
-    """The number in a row that may not be valid, for its result."""
+    """Read the number in a row that may not be valid, for its result."""
     number = row.get("orderNumber")
     return str(number)[:_LONGEST_NUMBER] if isinstance(number, str | int) else None
 
@@ -127,6 +131,7 @@ def _read_time(date: object, zone: str) -> int:
 
 @cache
 def _time_zone(name: str) -> ZoneInfo:
+    """Load a time zone, once: each is a file."""
     return ZoneInfo(name)
 
 

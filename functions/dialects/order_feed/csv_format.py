@@ -27,7 +27,11 @@ Columns = Sequence[str | None]
 
 
 def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
-    """Read each order, or a message why it is not one. Raises `BrokenFeedError`."""
+    """Read each order, or a message why it is not one.
+
+    The first row names the columns, in any order and spelling. Raises `BrokenFeedError` where it
+    does not, and where a row or an order is too long to be one.
+    """
     lines = _read_lines(text)
     header = next(lines, "")
     # Spreadsheets of half of Europe separate with `;`, because the comma is in the numbers.
@@ -38,6 +42,7 @@ def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
 
 
 def _read_lines(text: TextIO) -> Iterator[str]:
+    """Read line by line. Raises `BrokenFeedError` for one that would not end."""
     while line := text.readline(MOST_CHARACTERS):
         if len(line) == MOST_CHARACTERS:
             raise BrokenFeedError(f"a row has more than {MOST_CHARACTERS} characters")
@@ -45,6 +50,7 @@ def _read_lines(text: TextIO) -> Iterator[str]:
 
 
 def _read_columns(header: str, delimiter: str) -> Columns:
+    """Read the fields of the columns from the first row; unknown columns are not read."""
     try:
         names = next(csv.reader([header], delimiter=delimiter), [])
     except csv.Error as error:
@@ -63,7 +69,10 @@ def _normalize(name: str) -> str:
 def _read_rows(
     lines: Iterator[str], delimiter: str, columns: Columns
 ) -> Iterator[CsvRow | str]:
-    """The rows that are not blank, or messages in the places of invalid ones."""
+    """Read the rows that are not blank, or messages in the places of invalid ones.
+
+    A row may span lines, within quotes, so the messages name the line on which it ends.
+    """
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         try:
@@ -96,7 +105,7 @@ def _read_cells(columns: Columns, cells: Sequence[str]) -> CsvRow | None:
 
 
 def _group_rows(rows: Iterator[CsvRow | str]) -> Iterator[list[CsvRow] | str]:
-    """The rows of each order together."""
+    """Group the rows of each order: those that follow each other with one number."""
     order: list[CsvRow] = []
     for row in rows:
         if isinstance(row, str):

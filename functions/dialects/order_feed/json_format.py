@@ -18,7 +18,10 @@ _LONGEST_INTEGER = 18
 
 
 def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
-    """Read each order, or a message why it is not one. Raises `BrokenFeedError`."""
+    """Read each order, or a message why it is not one. Raises `BrokenFeedError`.
+
+    A text that begins with `[` is one array; any other is a value for each order.
+    """
     window = _Window(text)
     values = (
         _read_array(window) if window.next_character() == "[" else _read_lines(window)
@@ -37,7 +40,7 @@ class _Window:
         self._ended = False
 
     def next_character(self) -> str:
-        """The next character that is not white space; empty at the end."""
+        """Find the next character that is not white space; empty at the end."""
         while True:
             while self._position < len(self._held):
                 character = self._held[self._position]
@@ -52,7 +55,7 @@ class _Window:
         self._position += 1
 
     def read_value(self) -> object:
-        """Parse the next value. Raises `BrokenFeedError`."""
+        """Parse the next value, and read on as far as it needs. Raises `BrokenFeedError`."""
         self.next_character()
         while True:
             try:
@@ -84,6 +87,7 @@ class _Window:
 
 
 def _read_array(window: _Window) -> Iterator[object]:
+    """Read the members of an array one by one."""
     window.skip_character()
     character = window.next_character()
     is_first = True
@@ -105,6 +109,7 @@ def _read_array(window: _Window) -> Iterator[object]:
 
 
 def _read_lines(window: _Window) -> Iterator[object]:
+    """Read values that follow each other, with or without lines between them."""
     while character := window.next_character():
         if character == "]":
             raise BrokenFeedError("the JSON is broken: something follows its end")
@@ -112,6 +117,7 @@ def _read_lines(window: _Window) -> Iterator[object]:
 
 
 def _parse_integer(text: str) -> float:
+    """Parse an integer; one that is too long to be an amount becomes a float."""
     return int(text) if len(text) <= _LONGEST_INTEGER else float(text)
 
 

@@ -198,7 +198,10 @@ class MessageTranslator:
 
 
 def validate_message(validator: SchemaValidator, body: object) -> dict[str, Any]:
-    """The known fields of a message, without nulls. Raises `Invalid` naming the field."""
+    """Read the known fields of a message, without nulls.
+
+    Raises `Invalid` naming the field; one that is not a JSON object names none.
+    """
     if not isinstance(body, Mapping):
         raise Invalid("a message must be a JSON object")
     fields = validate(validator, body)

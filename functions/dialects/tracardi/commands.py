@@ -78,9 +78,10 @@ def build_commands(payload: Payload, track: Track, project: Project) -> list[Com
 
 
 def drop_update(command: Command, error: HardlinkError) -> Command | None:
-    """The command with fewer changes of the profile, `None` if it has none: its events remain.
+    """Build the command with fewer changes of the profile; its events remain.
 
-    An invalid value costs the values, everything else the identifiers too.
+    An invalid value costs the values, everything else the identifiers too. `None` if it has no
+    changes.
     """
     update = command.update
     if not update.changes_profile:
@@ -133,7 +134,10 @@ def _validate_event(event: object, number: int) -> tuple[Event, bool]:
 def _begins_command(
     update: ProfileUpdate, before: ProfileUpdate, *, has_time: bool
 ) -> bool:
-    """Tell if an event's changes cannot be in one command with those before it."""
+    """Tell if an event's changes cannot be in one command with those before it.
+
+    They cannot where it has its own time, or identifies someone else.
+    """
     if has_time and update.changes_profile:
         return True
     if not update.ids:
@@ -145,6 +149,7 @@ def _begins_command(
 
 
 def _append_event(command: Command, event: object, update: ProfileUpdate) -> Command:
+    """Add an event to a command, and what it changes on the profile."""
     events: Sequence[object] = command.payload["events"]
     before = command.update
     # The event has no other identifiers, or it would have begun a command.
@@ -159,5 +164,6 @@ def _append_event(command: Command, event: object, update: ProfileUpdate) -> Com
 
 
 def _event_type(event: object) -> str | None:
+    """Read the type of an event that was not validated yet; `None` if it has none."""
     type_ = as_object(event).get("type")
     return type_.strip() if isinstance(type_, str) else None

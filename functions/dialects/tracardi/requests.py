@@ -98,7 +98,7 @@ def find_redirect(
 
 
 def read_redirect_session(request: Request) -> str | None:
-    """The session in the path or in the tracker's cookie, if it is a valid ID."""
+    """Read the session in the path or in the tracker's cookie, if it is a valid ID."""
     # Scripts percent-encode the cookies that they write.
     in_cookie = unquote(request.cookie(SESSION_COOKIE) or "")
     try:
@@ -128,6 +128,7 @@ def read_redirect(
 
 
 def _session_in_path(request: Request) -> str | None:
+    """Read the session from the path of a route that has it."""
     if "{session_id}" not in request.route:
         return None
     return request.path("session_id")
@@ -136,7 +137,7 @@ def _session_in_path(request: Request) -> str | None:
 def _build_payload(
     source: str, session: str | None, event: Mapping[str, Any], *, opens_session: bool
 ) -> dict[str, Any]:
-    """A payload of one event. Without a session it belongs to no visitor."""
+    """Build a payload of one event. Without a session it belongs to no visitor."""
     return {
         "source": {"id": source},
         "session": {"id": session} if session else None,
@@ -147,6 +148,10 @@ def _build_payload(
 
 
 def _read_properties(request: Request) -> dict[str, Any]:
+    """Merge the query and, of a POST, the body.
+
+    Raises `Invalid` where the body is neither an object nor a form.
+    """
     fields = request.fields if request.route.startswith("POST ") else {}
     if not isinstance(fields, Mapping):
         raise Invalid(
