@@ -102,7 +102,7 @@ class Batch(NamedTuple):
         return self._drop_events(self.events, reason)
 
     def without_orders(self) -> Batch:
-        """Store orders like any other event."""
+        """Store orders like any other event: as often as they are sent."""
         return self._replace(
             events=tuple(one._replace(order=None) for one in self.events)
         )
@@ -119,6 +119,7 @@ class Batch(NamedTuple):
         return self._replace(events=tuple(unverified))
 
     def _drop_events(self, dropped: Iterable[ParsedEvent], reason: str) -> Batch:
+        """Give events the verdict `dropped`, and take them out of what is still to be stored."""
         verdicts = list(self.verdicts)
         numbers: set[int] = set()
         for parsed in dropped:
@@ -218,15 +219,18 @@ def _check_shared(command: Track) -> None:
 
 
 def _wants_session(command: Track) -> bool:
+    """Tell whether the options of the payload or of any event let a session be opened."""
     wanted = [_saves_session(body) for body in command.events]
     return command.options.save_session and (not wanted or any(wanted))
 
 
 def _saves_session(body: object) -> bool:
+    """Tell whether an event lets a session be opened; only `saveSession: false` does not."""
     options = body.get("options") if isinstance(body, Mapping) else None
     return not isinstance(options, Mapping) or options.get("saveSession") is not False
 
 
 def _given_text(body: object, name: str) -> str | None:
+    """Read a text of an event that is not valid, cut to what an answer shows."""
     text = body.get(name) if isinstance(body, Mapping) else None
     return text[:_LONGEST_SHOWN] if isinstance(text, str) else None

@@ -99,6 +99,10 @@ class EventWriter:
     def _complete_event(
         self, call: Call, session: Session, command: Track, parsed: ParsedEvent
     ) -> StoredEvent:
+        """Complete an event with what it inherits, its time, and an ID if the client gave none.
+
+        IP addresses are taken out. An order's event has the ID of its order.
+        """
         event = parsed.event
         properties = {**command.properties, **event.properties}
         context = _merge_objects(command.context, event.context)
@@ -144,6 +148,7 @@ class EventWriter:
     def _read_places(
         self, call: Call, session: Session, judged: Judged, jitter: int
     ) -> list[Place]:
+        """Read where events are stored around the times of these."""
         partition = keys.session_head(call.project_id, session.id).partition
         times = [one.stored.time for one in judged.events]
         places: list[Place] = []
@@ -194,6 +199,7 @@ def _is_late(call: Call, judged: Judged, one: JudgedEvent) -> bool:
 
 
 def _is_resent(one: JudgedEvent, known: Sequence[Place], jitter: int) -> bool:
+    """Tell whether an event with this ID is stored at about this time."""
     time, id_ = one.place
     return any(id_ == other and abs(time - at) <= jitter for at, other in known)
 

@@ -263,7 +263,10 @@ def _parse_form(text: str) -> dict[str, Any]:
 
 
 def _count_levels(value: object) -> int:
-    """Count the levels of objects and arrays, without recursion that would overflow the stack."""
+    """Count the levels of objects and arrays.
+
+    Without recursion, which would overflow the stack where the body is hostile.
+    """
     depth = 0
     level = _containers([value])
     while level:
