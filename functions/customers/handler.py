@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hardlink.domain.values import as_object
+from hardlink.domain.json_types import as_object
 from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
 from hardlink.web import api_keys, declarations

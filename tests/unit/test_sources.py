@@ -152,6 +152,12 @@ def test_the_file_that_is_shipped_is_valid() -> None:
             id="A12: profiles that anyone joins, beside tokens",
         ),
         pytest.param("loyalty =", "profile =", "'profile'", id="a reserved type"),
+        pytest.param(
+            'kind = "hard"',
+            'kind = "soft"',
+            "a project needs a hard identifier type",
+            id="no hard type",
+        ),
         pytest.param("loyalty =", "since =", "'since' is an option", id="an option"),
         pytest.param(
             '"customerId"', '"Limit"', "'Limit' is an option", id="spelt as an option"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardlink.domain import values
+from hardlink.domain import json_types, values
 from hardlink.domain.errors import Invalid, TooManyNames
 from hardlink.domain.values import Name, Value
 
@@ -179,4 +179,4 @@ def test_where_the_node_is_full_every_new_value_is_an_item_of_its_own() -> None:
 def test_what_is_no_object_is_read_as_an_empty_one(
     value: object, read: dict[str, int]
 ) -> None:
-    assert values.as_object(value) == read
+    assert json_types.as_object(value) == read

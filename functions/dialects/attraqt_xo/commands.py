@@ -33,6 +33,7 @@ def build_commands(activities: Sequence[Activity]) -> list[Command]:
 
     Neighbours of one user are one command, which reads the session once.
     """
+    # Only neighbours: an activity of another user in between may change whose the next is.
     groups = groupby(activities, key=lambda activity: to_json(activity.user))
     return [_build_command(list(group)) for _, group in groups]
 
@@ -91,6 +92,7 @@ def _read_sessions(identities: Mapping[str, str]) -> tuple[str, str | None]:
     The SDK sends its own `sessionid` beside the `sessionId` that the shop set, which comes first.
     """
     sessions = {name: id_ for name, id_ in identities.items() if is_session(name)}
+    # The shop's own has the spelling of the documents, the SDK's is in lower case.
     set_by_shop = [id_ for name, id_ in sessions.items() if name != name.lower()]
     current = (set_by_shop or list(sessions.values()))[0]
     others = [id_ for id_ in sessions.values() if id_ != current]

@@ -70,6 +70,7 @@ def answer_error(error: HardlinkError) -> Answer:
 def with_errors_by_field(answer: Answer) -> Answer:
     """The answer with its errors by field, each a list of texts, for the web SDK's single calls."""
     errors = answer.body.get("errors")
+    # Answers of the tracking API have a list, which the web SDK does not read.
     if answer.status < _BAD_REQUEST or isinstance(errors, Mapping):
         return answer
     messages = errors or [answer.body.get("error") or answer.body.get("message")]

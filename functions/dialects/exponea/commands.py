@@ -17,6 +17,7 @@ from dialects.exponea.requests import RawCommand
 from hardlink.domain.commands import TRACKING as OPT_OUT
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import NOTHING
+from hardlink.domain.json_types import is_text_or_integer
 from hardlink.domain.schema import (
     ANY,
     OBJECT,
@@ -153,6 +154,7 @@ def without_identifier(
         for name, value in command.ids.items()
         if not project.matches_type(name, type_)
     }
+    # Without a cookie and identifiers nothing would say whose it is.
     if len(ids) == len(command.ids) or (command.cookie is None and not ids):
         return None
     return command._replace(ids=ids)
@@ -172,7 +174,7 @@ def _address_command(
 
 def _read_cookie(cookie: object) -> str:
     """Read a cookie, which some clients send as a number. Raises `Invalid`."""
-    if isinstance(cookie, bool) or not isinstance(cookie, str | int):
+    if not is_text_or_integer(cookie):
         raise Invalid("must be a string", f"customer_ids.{COOKIE}")
     return str(cookie)
 

@@ -15,6 +15,7 @@ from dialects.exponea.requests import RawCommand, RawCommands, command_data
 from dialects.exponea.system_commands import IDS
 from hardlink.domain.errors import Invalid
 from hardlink.domain.identifiers import parse_session_id
+from hardlink.domain.json_types import is_number
 from hardlink.domain.times import SECOND
 from hardlink.domain.values import to_json
 
@@ -111,12 +112,10 @@ def _first_number(
 ) -> Mapping[str, Any] | None:
     """The first command's data in which this field is a number."""
     for fields in data:
-        if _is_number(fields.get(name)):
+        if _is_seconds(fields.get(name)):
             return fields
     return None
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) < _MOST_SECONDS
+def _is_seconds(value: object) -> bool:
+    return is_number(value) and abs(value) < _MOST_SECONDS

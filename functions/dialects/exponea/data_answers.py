@@ -112,6 +112,7 @@ def build_table(
     """
     properties = columns.properties
     if properties is None:
+        # A table has one row of columns, whatever each customer has.
         properties = _every_property(customers)
     # exponea-python-sdk reads identifiers by their position, so they come first.
     fields = [{"type": "id", "id": type_} for type_ in columns.ids]
@@ -190,6 +191,7 @@ def _read_value(attribute: Values, viewed: Viewed, now: int) -> object:
 def _read_id(name: str, viewed: Viewed) -> object:
     """Read an identifier: a text for a hard type, a list for a soft one."""
     type_ = declared_type(name, viewed.project, "id")
+    # The forms of a known identifier, so that a caller reads both alike.
     missing: object = None if type_ in viewed.project.hard_types else []
     return viewed.ids.get(type_, missing)
 

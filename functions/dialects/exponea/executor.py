@@ -84,6 +84,7 @@ class Executor:
             call = self._call_of_token(first.token)
         except HardlinkError as error:
             return [Verdict(stored=False, messages=(error.message,))] * len(group)
+        # Before anything is stored: such a call is discarded whole.
         undeclared = _find_undeclared(first, call.project)
         if undeclared:
             return [Verdict(stored=False, messages=(undeclared,))] * len(group)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hardlink.domain.errors import Invalid, UnknownSource
-from hardlink.domain.values import as_object
+from hardlink.domain.json_types import as_object
 from hardlink.web.request import Request
 
 MOST_COMMANDS = 50

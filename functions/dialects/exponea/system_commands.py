@@ -12,6 +12,7 @@ from dialects.exponea import commands
 from dialects.exponea.answers import Verdict, to_seconds
 from dialects.exponea.commands import COOKIE, Command, Context
 from dialects.exponea.requests import RawCommand, read_command_token
+from hardlink.domain.json_types import as_object
 
 IDS = "system/ids"
 
@@ -52,7 +53,7 @@ def translate_bulk_command(
 def _answer_ids(data: Mapping[str, Any], context: Context) -> Verdict:
     """The cookie, and the IDs that the call itself carried: a write key reads no others."""
     sent = data.get("customer")
-    ids = dict(sent) if isinstance(sent, Mapping) else {}
+    ids = dict(as_object(sent))
     return Verdict(more={"data": {**ids, COOKIE: context.cookie}})
 
 

@@ -28,6 +28,7 @@ from hardlink.domain.errors import (
     UnknownSource,
     is_refusal,
 )
+from hardlink.domain.json_types import as_object
 from hardlink.services.service import Service
 from hardlink.web import caller
 from hardlink.web.request import Request
@@ -67,7 +68,7 @@ def link_ids(deployment: Deployment, request: Request) -> Answer:
     token = requests.read_call_token(request)
     call = caller.authenticate(request, token, POLICY)
     body = request.json
-    ids = body.get("external_ids") if isinstance(body, Mapping) else None
+    ids = as_object(body).get("external_ids")
     if not isinstance(ids, Mapping):
         raise Invalid("send the IDs to link", "external_ids")
     data = {"ids": {**ids, COOKIE: request.path("cookie")}}
@@ -101,9 +102,8 @@ def read_bundle(_: Deployment, request: Request) -> Answer:
 
 def show_managed_tags(_: Deployment, request: Request) -> Answer:
     """Answer the tags for a page."""
-    body = request.json
-    ids = body.get("customer_ids") if isinstance(body, Mapping) else None
-    if not isinstance(body, Mapping) or not isinstance(ids, Mapping) or not ids:
+    body = as_object(request.json)
+    if not as_object(body.get("customer_ids")):
         return answers.answer_missing_ids(NO_ID)
     caller.authenticate(request, requests.read_command_token(body))
     return answers.answer_managed_tags()

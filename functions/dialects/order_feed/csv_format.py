@@ -44,6 +44,7 @@ def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
 def _read_lines(text: TextIO) -> Iterator[str]:
     """Read line by line. Raises `BrokenFeedError` for one that would not end."""
     while line := text.readline(MOST_CHARACTERS):
+        # `readline` stops there, so that a file without any line end is not held in memory.
         if len(line) == MOST_CHARACTERS:
             raise BrokenFeedError(f"a row has more than {MOST_CHARACTERS} characters")
         yield line
@@ -130,6 +131,7 @@ def _join_rows(rows: Sequence[CsvRow]) -> dict[str, Any] | str:
     products: list[CsvRow] = []
     for row in rows:
         for name in _ORDER_FIELDS:
+            # An export repeats the order in each of its rows, or only in the first.
             if name in row and order.setdefault(name, row[name]) != row[name]:
                 return f"the rows of this order differ in {name}"
         line = {name: row[name] for name in _LINE_FIELDS if name in row}

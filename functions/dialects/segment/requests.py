@@ -17,7 +17,7 @@ from hardlink.domain.errors import (
     UnknownSource,
     located_message,
 )
-from hardlink.domain.values import as_object
+from hardlink.domain.json_types import as_object
 from hardlink.web.request import Request
 
 MOST_MESSAGES = 2500

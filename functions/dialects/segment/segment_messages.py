@@ -24,9 +24,9 @@ from dialects.segment.message_translator import (
 from dialects.segment.requests import KINDS, Batch, is_given
 from hardlink.domain.errors import Invalid
 from hardlink.domain.identifiers import parse_id
+from hardlink.domain.json_types import as_object
 from hardlink.domain.schema import ANY, OBJECT, object_validator, optional
 from hardlink.domain.sources.registry import Project
-from hardlink.domain.values import as_object
 
 Message = Mapping[str, Any]
 

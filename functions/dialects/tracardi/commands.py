@@ -18,8 +18,8 @@ from hardlink.domain import commands
 from hardlink.domain.commands import Event, Track
 from hardlink.domain.errors import HardlinkError, Invalid
 from hardlink.domain.graph import NOTHING
+from hardlink.domain.json_types import as_object
 from hardlink.domain.sources.registry import Project
-from hardlink.domain.values import as_object
 
 _NO_UPDATE = ProfileUpdate()
 

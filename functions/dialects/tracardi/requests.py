@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from hardlink.domain import values
 from hardlink.domain.errors import Invalid, NotFound, TooLarge, located_message
 from hardlink.domain.identifiers import parse_identifier, parse_session_id
+from hardlink.domain.json_types import as_object
 from hardlink.domain.sources.registry import Redirect
 from hardlink.web.request import Request
 
@@ -47,7 +48,7 @@ def read_payload(body: object, profile_less: str | None) -> Payload:
 
 def read_write_key(payload: object) -> str:
     """Return the ID of the source that a payload names, empty if it names none."""
-    source = values.as_object(payload).get("source")
+    source = as_object(payload).get("source")
     id_ = source.get("id") if isinstance(source, Mapping) else source
     return str(id_).strip() if isinstance(id_, str | int) else ""
 
@@ -59,8 +60,8 @@ def read_forwarded_profile(
 
     `is_same_project`: tells if the source with this write key shares the caller's profiles.
     """
-    tracardi = values.as_object(payload.get("context")).get("tracardi")
-    forwarded = values.as_object(tracardi).get("pass")
+    tracardi = as_object(payload.get("context")).get("tracardi")
+    forwarded = as_object(tracardi).get("pass")
     if not isinstance(forwarded, Mapping):
         return ForwardedProfile()
     source = forwarded.get("source")

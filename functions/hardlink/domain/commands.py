@@ -18,6 +18,7 @@ from hardlink.domain import synthetic_ids, times, values
 from hardlink.domain.errors import Invalid, TooLarge
 from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_id, parse_session_id
+from hardlink.domain.json_types import is_text_or_integer
 from hardlink.domain.orders import purchase_events
 from hardlink.domain.orders.purchase_events import EventOrder, UnusableOrder
 from hardlink.domain.schema import (
@@ -110,8 +111,7 @@ class WriteCommand:
 
         An integer is taken as well, because a key of digits may be sent as one.
         """
-        # `True` is an integer in Python, and no key.
-        if isinstance(self.source, bool) or not isinstance(self.source, str | int):
+        if not is_text_or_integer(self.source):
             raise Invalid("send the write key of a source", "source.id")
         return str(self.source).strip()
 

@@ -11,6 +11,7 @@ import unicodedata
 
 from hardlink.domain import synthetic_ids
 from hardlink.domain.errors import Invalid
+from hardlink.domain.json_types import is_text_or_integer
 
 MOST_BYTES = 256
 """UTF-8 bytes of an identifier, session or event ID (a DynamoDB sort key has at most 1,024)."""
@@ -123,7 +124,7 @@ def parse_session_id(value: object, field: str) -> str:
 
 def parse_id(value: object, field: str) -> str:
     """Parse an ID of any kind to its normal form. Raises `Invalid` naming `field`."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if not is_text_or_integer(value):
         raise Invalid("must be a string or an integer", field)
     text = normal_text(str(value))
     if _UNPRINTABLE.search(text):

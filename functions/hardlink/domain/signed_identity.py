@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Invalid, UnverifiedIdentity
 from hardlink.domain.graph import Node
+from hardlink.domain.json_types import is_number
 from hardlink.domain.sources.registry import Project
 from hardlink.domain.times import SECOND
 
@@ -168,9 +169,8 @@ def _check_times(claims: Mapping[str, Any], now: int) -> None:
 def _parse_seconds(claims: Mapping[str, Any], name: str) -> float:
     """Parse a claim in seconds since 1970 to microseconds."""
     seconds = claims[name]
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     # The comparison is false for NaN as well.
-    if is_number and 0 <= seconds < _LATEST:
+    if is_number(seconds) and 0 <= seconds < _LATEST:
         return float(seconds * SECOND)
     raise _bad_token(f"{name} must be a number of seconds since 1970")
 

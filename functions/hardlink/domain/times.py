@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from hardlink.domain.errors import Invalid
+from hardlink.domain.json_types import is_number
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -34,7 +35,7 @@ def parse_time(value: object, field: str) -> int:
 
     Raises `Invalid` naming `field` for anything else, and for times before 1970 or after 2286.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if not (isinstance(value, str) or is_number(value)):
         raise Invalid(_NOT_A_TIME, field)
     try:
         micros = _parse_iso(value) if isinstance(value, str) else _from_number(value)

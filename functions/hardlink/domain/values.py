@@ -67,14 +67,6 @@ def to_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def as_object(value: object) -> Mapping[str, Any]:
-    """Return a parsed JSON value if it is an object, else an empty one.
-
-    It is for fields that clients may leave out, or send in another form, without being refused.
-    """
-    return value if isinstance(value, Mapping) else {}
-
-
 def _is_encodable(text: str) -> bool:
     """Tell whether UTF-8 can encode a text: a lone surrogate, half of an emoji, it cannot."""
     try:

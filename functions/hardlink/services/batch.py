@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from hardlink.domain import clock_skew, commands, values
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Event, Track
 from hardlink.domain.errors import Invalid, TooLarge
+from hardlink.domain.json_types import as_object
 from hardlink.domain.order_matching import OrderClaim
 from hardlink.domain.orders.purchase_events import EventOrder
 from hardlink.domain.records import Session
@@ -226,11 +227,11 @@ def _wants_session(command: Track) -> bool:
 
 def _saves_session(body: object) -> bool:
     """Tell whether an event lets a session be opened; only `saveSession: false` does not."""
-    options = body.get("options") if isinstance(body, Mapping) else None
-    return not isinstance(options, Mapping) or options.get("saveSession") is not False
+    options = as_object(as_object(body).get("options"))
+    return options.get("saveSession") is not False
 
 
 def _given_text(body: object, name: str) -> str | None:
     """Read a text of an event that is not valid, cut to what an answer shows."""
-    text = body.get(name) if isinstance(body, Mapping) else None
+    text = as_object(body).get(name)
     return text[:_LONGEST_SHOWN] if isinstance(text, str) else None

@@ -213,6 +213,7 @@ def decompress_gzip(raw: bytes) -> bytes:
     Never more is decompressed than a body may have, so that a small one can't fill the memory.
     """
     content, members = b"", 0
+    # Members may follow each other: gzip files are joined by writing one behind the other.
     while raw:
         members += 1
         if members > MOST_GZIP_MEMBERS:

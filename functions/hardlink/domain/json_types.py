@@ -1,0 +1,24 @@
+"""Tell the types of parsed JSON apart, where clients may send any of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+
+def as_object(value: object) -> Mapping[str, Any]:
+    """Return a value if it is an object, else an empty one.
+
+    It is for fields that clients may leave out, or send in another form, without being refused.
+    """
+    return value if isinstance(value, Mapping) else {}
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Tell whether a value is a number: in Python `True` is one as well, in JSON it is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_text_or_integer(value: object) -> TypeGuard[str | int]:
+    """Tell whether a value can be an ID: a text, or an integer as many databases have them."""
+    return isinstance(value, str | int) and not isinstance(value, bool)
