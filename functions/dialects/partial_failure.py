@@ -7,10 +7,11 @@ a whole, so a dialect drops the part at fault and tries again. What is dropped i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from hardlink.domain.errors import HardlinkError, Invalid, Refused
+from hardlink.web.request import NOT_FINITE, Path, format_path
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
@@ -71,6 +72,36 @@ def execute_without_faults(
             failures.append(Failure(rest, error))
             rest = drop_fault(rest, error)
     return Attempt(None, failures)
+
+
+def not_finite_faults(
+    paths: Iterable[Path], listed: str | None = None
+) -> tuple[list[Fault], list[str]]:
+    """Faults of numbers that are not finite in the messages of a call, and warnings about others.
+
+    `paths`: of `Request.not_finite`; `listed`: the field of the body that lists the messages, where
+    the body itself is none and lists none.
+    """
+    faults: list[Fault] = []
+    warnings: list[str] = []
+    for path in paths:
+        inner = path[1:] if listed and path[0] == listed else path
+        if inner and isinstance(inner[0], int):
+            faults.append(Fault(inner[0], format_path(inner[1:]), NOT_FINITE))
+        elif listed:
+            warnings.append(f"{format_path(path)}: {NOT_FINITE}")
+        else:
+            faults.append(Fault(0, format_path(path), NOT_FINITE))
+    return faults, warnings
+
+
+def left_out_parts(
+    numbers: Sequence[int], results: Sequence[Mapping[str, Any]]
+) -> Iterator[Fault]:
+    """Faults of the parts without which events were stored. Arguments as of `rejected_events`."""
+    for number, result in zip(numbers, results, strict=True):
+        for part in result.get("left_out", ()):
+            yield Fault(number, part["field"], part["reason"])
 
 
 def rejected_events(

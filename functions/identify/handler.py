@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hardlink.domain import commands
 from hardlink.domain.commands import Identify
+from hardlink.services.answers import with_warnings
 from hardlink.web import caller
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
@@ -16,8 +17,5 @@ service = caller.service()
 def handler(request: Request) -> Answer:
     """Link a session's visitor to a customer, see `Service.identify`."""
     command = commands.read(Identify, request.json)
-    return Answer(
-        service.identify(
-            caller.authenticate(request, command.write_key, sent=command.sent), command
-        )
-    )
+    call = caller.authenticate(request, command.write_key, sent=command.sent)
+    return Answer(with_warnings(service.identify(call, command), request.left_out))

@@ -9,6 +9,7 @@ from dialects.tracardi import answers, calls, requests
 from hardlink.domain import commands
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid
+from hardlink.services.answers import with_warnings
 from hardlink.web import caller, declarations
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
@@ -28,7 +29,7 @@ def handler(request: Request) -> Answer:
         return _track_tracardi(request)
     command = commands.read(Track, request.json)
     call = caller.authenticate(request, command.write_key, sent=command.sent)
-    return Answer(service.track(call, command))
+    return Answer(with_warnings(service.track(call, command), request.left_out))
 
 
 def _is_from_tracardi(request: Request) -> bool:

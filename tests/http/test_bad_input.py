@@ -155,9 +155,6 @@ def refused(reply: Reply, status: int = 400) -> Any:
         b'"\\ud8"',
         DEEP,
         b'{"a":' * 50_000,
-        b'{"a":NaN}',
-        b'{"a":-Infinity}',
-        b'{"a":1e999}',
         b'{"a":' + b"9" * 5000 + b"}",
         b"\x80\x81",
     ],
@@ -411,24 +408,25 @@ def test_an_option_that_is_no_switch(shop: Client, option: str, wrong: Any) -> N
 
 
 @pytest.mark.parametrize("wrong", NO_TIMES, ids=lambda wrong: repr(wrong)[:30])
-def test_a_time_that_is_none(shop: Client, wrong: Any) -> None:
-    body = event(time=wrong)
-    (result,) = shop.post("/track", body).json["results"]
-    if wrong in ({}, "", []):  # nothing is said
-        assert result["status"] in ("stored", "rejected")
+def test_t5_a_time_that_is_none_costs_neither_event_nor_login(
+    shop: Client, wrong: Any
+) -> None:
+    answer = shop.post("/track", event(time=wrong)).json
+    assert answer["results"][0]["status"] == "stored"
+    if wrong == {}:  # Tracardi's clients send one for no time
+        assert answer["warnings"] == []
         return
-    assert result["status"] == "rejected"
-    assert result["field"] == "events[0].time"
-    assert "send ISO 8601" in result["reason"] or "it is before" in result["reason"]
+    (warning,) = answer["warnings"]
+    assert warning.startswith("events[0].time: not a valid time")
     if not isinstance(wrong, dict):
         said = {
             "source": {"id": "web-key"},
             "session": {"id": fresh()},
             "ids": {"registered": fresh()},
         }
-        assert (
-            refused(shop.post("/identify", {**said, "time": wrong}))["field"] == "time"
-        )
+        answer = shop.post("/identify", {**said, "time": wrong}).json
+        assert answer["customer"]["value"] == said["ids"]["registered"]
+        assert answer["warnings"][0].startswith("time: not a valid time")
 
 
 @pytest.mark.parametrize(("given", "stored"), TIMES, ids=lambda given: repr(given)[:40])
@@ -505,10 +503,9 @@ def test_a_consent_that_is_none(shop: Client, tracking: Any) -> None:
 
 LIMITS: list[tuple[dict[str, Any], str]] = [
     ({f"n{n}": n for n in range(256)}, ""),
-    ({"large": "x" * 17 * 1024}, ".large"),
-    ({"large": "ü" * 9 * 1024}, ".large"),
-    ({"large": ["x" * 17 * 1024]}, ".large"),
-    ({"größe": 1}, ".gr"),
+    ({"large": "x" * 400 * 1024}, ".large"),
+    ({"large": "ü" * 200 * 1024}, ".large"),
+    ({"large": ["x" * 400 * 1024]}, ".large"),
     ({"": 1}, "."),
     ({"a\nb": 1}, ".a"),
     ({"n" * 129: 1}, ".nnn"),
@@ -518,7 +515,7 @@ LIMITS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("properties", "field"), LIMITS, ids=[str(n) for n in range(len(LIMITS))]
 )
-def test_limits_name_the_field(
+def test_s1_what_is_beyond_the_limits_is_left_out_and_named(
     shop: Client, properties: dict[str, Any], field: str
 ) -> None:
     ids = {"registered": fresh()}
@@ -530,15 +527,17 @@ def test_limits_name_the_field(
                 "ids": ids,
                 kind: properties,
             }
-            assert refused(shop.post(path, body))["field"].startswith(f"{kind}{field}")
-    reply = shop.post("/track", event(properties=properties))
-    assert reply.status in (200, 400)
-    error = reply.json["results"][0] if reply.status == 200 else reply.error
-    assert error["field"].startswith(f"events[0].properties{field}"), error
+            (warning,) = shop.post(path, body).json["warnings"]
+            assert warning.startswith(f"{kind}{field}")
+    answer = shop.post("/track", event(properties=properties)).json
+    assert answer["results"][0]["status"] == "stored"
+    assert answer["warnings"][0].startswith(f"events[0].properties{field}")
 
 
-@pytest.mark.parametrize("name", ["größe", "", "a\x00", "x" * 129, "日本"])
-def test_the_name_of_an_event_is_printable_ascii(shop: Client, name: str) -> None:
+@pytest.mark.parametrize("name", ["", " ", "a\x00", "x" * 129])
+def test_s1_an_event_without_a_name_that_can_be_kept_is_rejected(
+    shop: Client, name: str
+) -> None:
     (result,) = shop.track(fresh(), name).json["results"]
     assert result["status"] == "rejected"
     assert result["field"].startswith("events[0].type")

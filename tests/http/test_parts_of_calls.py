@@ -144,3 +144,266 @@ def test_t4_a_message_of_another_kind_between_keeps_the_order(local: Shop) -> No
     body = {"batch": messages}
     local.post("/v1/batch", body, authorization=f"Basic {SEGMENT_KEY}")
     assert types(local, session) == ["third", "second", "first"]
+
+
+def shop_events(shop: Shop, session: str) -> list[dict[str, Any]]:
+    opening = ("profile-created", "session-opened", "visit-started")
+    return [event for event in shop.events(session) if event["type"] not in opening]
+
+
+def properties_of(call: Call, event: dict[str, Any]) -> dict[str, Any]:
+    """Read what the client sent as properties; XO keeps it as an activity's metadata."""
+    properties: dict[str, Any] = event["properties"]
+    found = properties.get("metadata", {}) if call is xo else properties
+    return {n: v for n, v in found.items() if n != "$process_person_profile"}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_s1_names_in_any_alphabet_are_stored_as_sent(local: Shop, call: Call) -> None:
+    session = fresh()
+    sent: list[dict[str, Any]] = [
+        {"type": "Bestellung übermittelt", "properties": {"Größe": "XL", "a": 1}},
+        {"type": "Order Completed ✅", "properties": {"尺寸": 42}},
+    ]
+    answer = call(local, session, sent)
+    assert answer.status == 200
+    assert not answer.body.get("warnings"), answer.body
+    found = shop_events(local, session)
+    assert [event["type"] for event in found] == [event["type"] for event in sent]
+    assert [properties_of(call, one) for one in found] == [
+        event["properties"] for event in sent
+    ]
+
+
+BAD = {"a\nb": 1, "x" * 129: 2}
+
+
+@pytest.mark.parametrize("call", [native, tracardi, exponea, segment, posthog])
+def test_s1_a_name_that_cannot_be_kept_is_left_out_and_named(
+    local: Shop, call: Call
+) -> None:
+    session = fresh()
+    sent: list[dict[str, Any]] = [
+        {"type": "good"},
+        {"type": "view", "properties": {"price": 5, **BAD}},
+    ]
+    answer = call(local, session, sent)
+    assert answer.status == 200
+    good, view = shop_events(local, session)
+    assert (good["type"], properties_of(call, view)) == ("good", {"price": 5})
+    told = str(answer.body)
+    assert "properties.a\\\\u000ab: a name must have no control characters" in told or (
+        "'field': 'properties.a\\\\u000ab'" in told
+    )
+    assert "x" * 128 in told
+
+
+LINES = [{"sku": f"{n:05d}", "name": "Ein Artikel " * 10} for n in range(150)]
+
+
+@pytest.mark.parametrize("call", [native, tracardi, exponea, xo])
+def test_s2_an_order_of_150_lines_is_stored(local: Shop, call: Call) -> None:
+    session = fresh()
+    sent = {"type": "Order Completed", "properties": {"products": LINES}}
+    assert call(local, session, [sent]).status == 200
+    (found,) = shop_events(local, session)
+    assert properties_of(call, found) == {"products": LINES}
+
+
+def test_s2_segments_messages_hold_50_lines(local: Shop) -> None:
+    """Segment's own limit is 32 KB a message."""
+    session = fresh()
+    sent = {"type": "Order Completed", "properties": {"products": LINES[:130]}}
+    assert segment(local, session, [sent]).body == {"success": True, "status": 1}
+    (found,) = shop_events(local, session)
+    assert found["properties"] == {"products": LINES[:130]}
+
+
+def test_s2_a_property_that_fits_no_item_is_left_out_and_named(local: Shop) -> None:
+    session = fresh()
+    sent = {"type": "a", "properties": {"big": "é" * 210_000, "b": 1}}
+    answer = native(local, session, [sent])
+    reason = "larger than 401408 bytes: shorten it, left out"
+    assert answer.body["warnings"] == [f"events[0].properties.big: {reason}"]
+    assert answer.body["results"][0]["left_out"] == [
+        {"field": "properties.big", "reason": reason}
+    ]
+    (found,) = shop_events(local, session)
+    assert found["properties"] == {"b": 1}
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_s3_one_bad_number_costs_no_event(local: Shop, call: Call) -> None:
+    session = fresh()
+    sent: list[dict[str, Any]] = [
+        {"type": "first", "properties": {"price": 1}},
+        {"type": "second", "properties": {"price": NAN, "lines": [1, NAN], "b": 2}},
+        {"type": "third", "properties": {"price": 3}},
+    ]
+    answer = call(local, session, sent)
+    # XO's clients read what was not stored as sent from a 422
+    assert answer.status == (422 if call is xo else 200)
+    kept = [properties_of(call, event) for event in shop_events(local, session)]
+    assert kept == [{"price": 1}, {"lines": [1, None], "b": 2}, {"price": 3}]
+    named = str(answer.body)
+    assert "not a finite number, left out" in named
+    assert "price" in named
+    assert "lines[1]" in named
+
+
+def test_s3_segment_names_the_message_and_the_field(local: Shop) -> None:
+    session = fresh()
+    more = {"messageId": f"m-{session}"}
+    sent: list[dict[str, Any]] = [
+        {"type": "a"},
+        {"type": "b", "properties": {"price": float("inf")}, "more": more},
+    ]
+    assert segment(local, session, sent).body["errors"] == [
+        {
+            "index": 1,
+            "messageId": f"m-{session}",
+            "field": "properties.price",
+            "message": "not a finite number, left out",
+        }
+    ]
+
+
+def test_s3_exponea_names_it_in_the_result_of_the_command(local: Shop) -> None:
+    sent: list[dict[str, Any]] = [
+        {"type": "a"},
+        {"type": "b", "properties": {"price": NAN}},
+    ]
+    results = exponea(local, fresh(), sent).body["results"]
+    message = "properties.price: not a finite number, left out"
+    assert results == [{"success": True}, {"success": True, "warnings": [message]}]
+
+
+def test_s3_hello_retail_names_it_in_its_warnings(local: Shop) -> None:
+    session = fresh()
+    body = {"websiteUuid": "web-key", "trackingUserId": session, "total": NAN}
+    answer = local.post("/serve/collect/cart", {**body, "url": "https://x.example"})
+    assert answer.body["warnings"] == ["total: not a finite number, left out"]
+    (found,) = shop_events(local, session)
+    assert found["properties"] == {"url": "https://x.example"}
+
+
+@pytest.mark.parametrize("path", ["/identify", "/update"])
+def test_s3_a_bad_number_costs_no_login(local: Shop, path: str) -> None:
+    session = fresh()
+    body = {
+        "source": {"id": "web-key"},
+        "session": {"id": session},
+        "ids": {"registered": session},
+        "properties": {"first_name": "Gordon", "spent": NAN},
+    }
+    answer = local.post(path, body)
+    assert answer.status == 200
+    assert answer.body["customer"] == {"type": "registered", "value": session}
+    assert answer.body["warnings"] == [
+        "properties.spent: not a finite number, left out"
+    ]
+    found = local.get(f"/customers/registered/{session}").body
+    assert found["attributes"] == {"first_name": "Gordon"}
+
+
+UNREADABLE = ["", "soon", "29.11.2026 10:00", {"a": 1}, [], True, -5, "9999-12-31"]
+
+
+@pytest.mark.parametrize("time", UNREADABLE, ids=repr)
+def test_t5_an_event_whose_time_cannot_be_read_has_that_of_its_receipt(
+    local: Shop, time: object
+) -> None:
+    session, before = fresh(), to_iso(read_clock())
+    sent = {"type": "a", "more": {"time": time}}
+    answer = native(local, session, [sent])
+    assert answer.body["results"][0]["status"] == "stored"
+    (warning,) = answer.body["warnings"]
+    assert warning.startswith("events[0].time: not a valid time")
+    assert warning.endswith("stored with the time of its receipt")
+    (found,) = shop_events(local, session)
+    assert before <= found["time"] <= to_iso(read_clock())
+    assert found["sent_time"] == time
+
+
+READABLE = ["1795341600000", "1795341600", "2026-11-22 10:00:00 UTC"]
+READABLE += ["2026-11-22t10:00:00z"]
+
+
+@pytest.mark.parametrize("time", READABLE)
+def test_t5_a_time_that_is_unambiguous_is_read(local: Shop, time: str) -> None:
+    session = fresh()
+    answer = native(local, session, [{"type": "a", "more": {"time": time}}])
+    assert answer.body["warnings"] == []
+    (found,) = shop_events(local, session)
+    assert found["time"] == "2026-11-22T10:00:00.000000Z"
+
+
+@pytest.mark.parametrize("call", [segment, posthog])
+def test_t5_segments_messages_with_a_bad_time_are_stored_and_named(
+    local: Shop, call: Call
+) -> None:
+    session = fresh()
+    answer = call(local, session, [{"type": "a", "more": {"timestamp": "soon"}}])
+    (fault,) = answer.body["errors"]
+    assert (fault["index"], fault["field"]) == (0, "timestamp")
+    assert fault["message"].endswith("stored with the time of its receipt")
+    assert len(shop_events(local, session)) == 1
+
+
+def test_t5_an_activity_with_a_bad_time_is_stored_and_named(local: Shop) -> None:
+    session = fresh()
+    activity = {
+        "action": "view",
+        "target": {"productId": "p"},
+        "user": {"identities": {"sessionId": session}},
+        "timestamp": "soon",
+    }
+    answer = local.post("/web-key", activity)
+    assert answer.status == 422
+    assert answer.body["errors"][0]["field"] == "timestamp"
+    assert len(shop_events(local, session)) == 1
+
+
+def test_t5_an_exponea_event_with_a_bad_time_is_stored_and_named(local: Shop) -> None:
+    session = fresh()
+    data = {"customer_ids": {"cookie": session}, "event_type": "a", "timestamp": "x"}
+    path = "/track/v2/projects/PROJTOKEN/customers/events"
+    answer = local.post(path, data, authorization="Token PROJTOKEN")
+    assert answer.status == 200
+    assert "stored with the time of its receipt" in str(answer.body["errors"])
+    assert len(shop_events(local, session)) == 1
+
+
+def test_t5_a_login_whose_time_cannot_be_read_is_linked(local: Shop) -> None:
+    session = fresh()
+    body = {
+        "source": {"id": "web-key"},
+        "session": {"id": session},
+        "ids": {"registered": session},
+        "time": "gestern",
+    }
+    answer = local.post("/identify", body)
+    assert answer.body["customer"] == {"type": "registered", "value": session}
+    assert answer.body["warnings"][0].startswith("time: not a valid time")
+
+
+def test_w13_a_customer_with_255_attributes_logs_in_with_one_more(local: Shop) -> None:
+    session = fresh()
+    body = {
+        "source": {"id": "web-key"},
+        "session": {"id": session},
+        "ids": {"registered": session},
+    }
+    full = {f"a{n}": n for n in range(255)}
+    assert local.post("/identify", {**body, "properties": full}).body["warnings"] == []
+    other = {**body, "session": {"id": fresh()}, "properties": {"one_more": 1, "a7": 8}}
+    answer = local.post("/identify", other)
+    assert answer.body["customer"] == {"type": "registered", "value": session}
+    assert answer.body["warnings"] == [
+        "properties.one_more: the customer has 255 attributes already, left out"
+    ]
+    found = local.get(f"/customers/registered/{session}").body
+    assert found["attributes"] == {**full, "a7": 8}

@@ -47,9 +47,7 @@ def ids(route: Route) -> str:
         pytest.param(b'{"a":' * 70 + b"1" + b"}" * 70, id="70 levels"),
         pytest.param(b"[" * 200_000, id="200,000 levels, unfinished"),
         pytest.param(b'{"a": [' + b"{}," * 100_000 + b"{}]}", id="100,000 objects"),
-        pytest.param(b'{"a": 1e999}', id="a number beyond all numbers"),
         pytest.param(b'{"a": ' + b"9" * 5000 + b"}", id="a number of 5,000 digits"),
-        pytest.param(b'{"a": NaN}', id="no number"),
     ],
 )
 def test_json_that_is_hostile_is_refused(shop: Shop, route: Route, body: bytes) -> None:
@@ -103,9 +101,11 @@ def test_names_beyond_255_have_no_room_wherever_they_stand(shop: Shop) -> None:
     source, session = {"id": "web-key"}, {"id": fresh()}
     for said in ({"properties": many}, {"traits": many}, {"segments": list(many)}):
         reply = shop.post("/update", {"source": source, "session": session, **said})
-        assert (reply.status, reply.json["error"]["code"]) == (400, "invalid")
+        (warning,) = reply.json["warnings"]
+        assert warning.endswith("more than 255 names, left out")
     reply = shop.track(fresh(), events=[{"type": "a", "properties": many}])
-    assert reply.json["results"][0]["status"] == "rejected"
+    (warning,) = reply.json["warnings"]
+    assert warning == "events[0].properties.n255: more than 255 names, left out"
 
 
 @pytest.mark.parametrize(

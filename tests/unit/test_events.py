@@ -38,26 +38,31 @@ CALL = Call(
         ),
         pytest.param(EVENT._replace(time=NOW + DAY), None, id="a day ahead"),
         pytest.param(EVENT._replace(time=NOW + DAY + 1), "time", id="further ahead"),
-        pytest.param(
-            EVENT._replace(
-                body={**BODY, "properties": dict.fromkeys(map(str, range(256)))}
-            ),
-            "properties",
-            id="a name too many with those of the payload",
-        ),
-        pytest.param(
-            EVENT._replace(body={**BODY, "context": {"a": "x" * MOST_CONTEXT}}),
-            "context",
-            id="a large context",
-        ),
     ],
 )
 def test_an_event_that_cannot_be_stored_has_a_reason_and_a_field(
     event: StoredEvent, field: str | None
 ) -> None:
-    assert MOST_NAMES == 255
     fault = find_storage_fault(event, NOW)
     assert (fault[1] if fault else None) == field
+
+
+def test_s1_of_too_many_names_an_events_own_come_first_and_the_rest_is_named() -> None:
+    own = {f"own{number}": number for number in range(200)}
+    shared = {"own3": -1} | {f"shared{number}": number for number in range(60)}
+    kept, left_out = events.inherit_properties(own, shared)
+    assert len(kept) == MOST_NAMES == 255
+    assert kept.items() >= own.items()
+    assert [one.field for one in left_out] == [
+        f"properties.shared{number}" for number in range(55, 60)
+    ]
+    assert events.inherit_properties({"a": 1}, {"a": 2, "b": 3})[0] == {"a": 1, "b": 3}
+
+
+def test_s2_a_context_that_is_too_large_is_left_out_and_named() -> None:
+    context, left_out = events.limit_context({"a": "x" * MOST_CONTEXT})
+    assert (context, [one.field for one in left_out]) == ({}, ["context"])
+    assert events.limit_context({"a": 1}) == ({"a": 1}, ())
 
 
 def test_as_many_events_fit_into_an_answer_as_it_may_have_bytes() -> None:

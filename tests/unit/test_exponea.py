@@ -237,11 +237,6 @@ def test_a_consent_is_an_event_and_a_value() -> None:
         ("customers", {**WHO, "properties": [1]}, "properties"),
         ("customers/events", {**WHO}, "event_type"),
         ("customers/events", {**WHO, "event_type": 7}, "event_type"),
-        (
-            "customers/events",
-            {**WHO, "event_type": "x", "timestamp": "soon"},
-            "timestamp",
-        ),
         ("customers/events", {**WHO, "event_type": "x", "age": "old"}, "age"),
         ("customers/events", {**WHO, "event_type": "x", "age": True}, "age"),
         ("crm/nothing", WHO, "name"),
@@ -253,6 +248,16 @@ def test_a_fault_names_its_field(
     with pytest.raises(Invalid) as raised:
         translate(name, data)
     assert raised.value.field == field
+
+
+def test_t5_a_timestamp_that_cannot_be_read_counts_as_none_and_is_named() -> None:
+    found = translate(
+        "customers/events", {**WHO, "event_type": "x", "timestamp": "soon"}
+    )
+    assert found.event == {"type": "x", "properties": {}}
+    (warning,) = found.warnings
+    assert warning.startswith("timestamp: not a valid time")
+    assert warning.endswith("stored with the time of its receipt")
 
 
 def test_neighbours_of_one_visitor_go_together_and_all_else_alone() -> None:

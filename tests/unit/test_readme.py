@@ -54,6 +54,8 @@ def test_every_code_of_an_error_says_what_to_do_and_there_are_no_others() -> Non
     "said",
     [
         f"{values.MOST_NAMES} names of up to {values.MOST_BYTES // 1024} KB for an event",
+        f"of up to {values.MOST_CUSTOMER_BYTES // 1024} KB for a visitor",
+        f"{values.LONGEST_NAME} characters and {values.MOST_NAME_BYTES} bytes",
         f"{commands.MOST_EVENTS} events, {request.MOST_LEVELS} levels",
         f"{request.MOST_BYTES // 1024**2} MiB a call; an ID has {identifiers.MOST_BYTES} bytes",
         f"at most {changeset.MOST_LINKS} links in all, {changeset.MOST_SOFT_LINKS} of them to soft",

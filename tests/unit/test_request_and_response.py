@@ -79,9 +79,6 @@ def test_a_body_above_5_mib_is_too_large() -> None:
         "",
         "{",
         "[object Object]",
-        "NaN",
-        "[1e999]",
-        "[-Infinity]",
         "[" * 100_000,
         "1" * 5000,
     ],
@@ -90,6 +87,34 @@ def test_what_is_no_json_is_a_clear_error(body: str | None) -> None:
     with pytest.raises(Invalid, match="the body is not valid JSON") as invalid:
         _ = http_request(body).json
     assert (invalid.value.status, invalid.value.code) == (400, "bad_json")
+
+
+@pytest.mark.parametrize(
+    ("body", "value", "left_out"),
+    [
+        ("NaN", None, ["not a finite number, left out"]),
+        ('{"a": 1.5, "b": [1, 2e3]}', {"a": 1.5, "b": [1, 2000]}, []),
+        ('{"a": 1, "b": NaN}', {"a": 1}, ["b"]),
+        ('[1e999, 2, {"x": -Infinity}]', [None, 2, {}], ["[0]", "[2].x"]),
+        (
+            '{"events": [{"properties": {"price": Infinity, "lines": [1, NaN]}}]}',
+            {"events": [{"properties": {"lines": [1, None]}}]},
+            ["events[0].properties.price", "events[0].properties.lines[1]"],
+        ),
+        ('{"a\\nb": NaN}', {}, ["a\\u000ab"]),
+    ],
+)
+def test_s3_a_number_that_is_not_finite_is_left_out_and_named(
+    body: str, value: object, left_out: list[str]
+) -> None:
+    request = http_request(body)
+    assert request.json == value
+    assert all(one.reason.endswith("left out") for one in request.left_out)
+    assert [one.field or one.reason for one in request.left_out] == left_out
+
+
+def test_a_form_has_no_numbers_to_leave_out() -> None:
+    assert list(http_request("a=1&b=NaN").left_out) == []
 
 
 def nested(levels: int) -> str:

@@ -374,12 +374,6 @@ BOTH = {"ids": {"registered": "u", "email": "a@b.c"}, "properties": {"a": 1, "b"
     ("error", "changed"),
     [
         pytest.param(
-            Invalid("m", "properties.b"),
-            {"properties": {"a": 1}},
-            id="the value at fault",
-        ),
-        pytest.param(Invalid("m", "properties"), {"properties": {}}, id="values"),
-        pytest.param(
             Invalid("m", "ids.email"), {"ids": {"registered": "u"}}, id="an address"
         ),
         pytest.param(Refused("m"), {"ids": {"registered": "u"}}, id="what is refused"),

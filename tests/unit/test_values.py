@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hardlink.domain import json_types, values
-from hardlink.domain.errors import Invalid, TooManyNames
-from hardlink.domain.values import Name, Value
+from hardlink.domain.errors import Invalid
+from hardlink.domain.values import Kept, Name, Value
 
 COLOR: Name = ("attributes", "color")
+OLD, NEW = Value(1, "1"), Value(2, "2")
+ITEM = 400 * 1024
+"""Bytes of an item of DynamoDB, with the names of its attributes."""
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -71,46 +75,82 @@ def test_half_a_character_is_kept_as_its_escape() -> None:
     assert values.to_json("\ud83d") == '"\\ud83d"'
 
 
-def test_255_values_of_16_kb_are_taken() -> None:
-    values.check_values({f"a{n}": "x" * 16384 for n in range(255)}, "properties")
+def test_255_values_of_16_kb_are_kept() -> None:
+    sent = {f"a{n}": "x" * 16384 for n in range(255)}
+    assert values.keep_storable(sent, "properties") == Kept(sent, ())
+
+
+ORDER_OF_150_LINES = [{"sku": f"{n:06d}", "name": "x" * 380} for n in range(150)]
 
 
 @pytest.mark.parametrize(
-    ("names", "field"),
+    "sent",
     [
+        pytest.param({"Größe": 42}, id="S1: a name beyond ASCII"),
+        pytest.param({"尺寸": 42, "Размер": 42, "a b": 1}, id="S1: other alphabets"),
         pytest.param(
-            {f"a{n}": 1 for n in range(256)}, "properties", id="the 256th name"
+            {"✅ 👩‍👩‍👧 ok": True}, id="S1: emoji, also of several characters"
         ),
-        pytest.param({"big": "x" * 16385}, "properties.big", id="one byte above 16 KB"),
-        pytest.param(
-            {"big": "é" * 8193}, "properties.big", id="bytes count, not characters"
-        ),
-        pytest.param({"big": ["x" * 16384]}, "properties.big", id="a list above 16 KB"),
-        pytest.param(
-            {"größe": 1}, "properties.gr\\xf6\\xdfe", id="a name beyond ASCII"
-        ),
+        pytest.param({"products": ORDER_OF_150_LINES}, id="S2: an order of 150 lines"),
+        pytest.param({"big": "x" * values.MOST_BYTES}, id="S2: the largest value"),
+    ],
+)
+def test_s1_s2_names_and_large_values_are_kept_as_sent(sent: dict[str, object]) -> None:
+    assert values.keep_storable(sent, "properties") == Kept(sent, ())
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
         pytest.param({"": 1}, "properties.", id="an empty name"),
-        pytest.param({"a\nb": 1}, "properties.a\nb", id="a name that can't be printed"),
+        pytest.param({"  ": 1}, "properties.  ", id="a blank name"),
+        pytest.param({"a\nb": 1}, "properties.a\\u000ab", id="a control character"),
+        pytest.param({"a\ud83d": 1}, "properties.a\\ud83d", id="half a character"),
         pytest.param(
             {"n" * 129: 1}, f"properties.{'n' * 128}", id="a name of 129 characters"
         ),
+        pytest.param(
+            {"尺" * 67: 1}, f"properties.{'尺' * 67}", id="a name of 201 bytes"
+        ),
+        pytest.param(
+            {"big": "x" * (values.MOST_BYTES + 1)}, "properties.big", id="too large"
+        ),
+        pytest.param(
+            {"big": "é" * (values.MOST_BYTES // 2 + 1)},
+            "properties.big",
+            id="bytes count, not characters",
+        ),
+        pytest.param({"cart": {"total": float("nan")}}, "properties.cart", id="NaN"),
+        pytest.param({"cart": [-float("inf")]}, "properties.cart", id="Infinity"),
     ],
 )
-def test_beyond_the_limits_the_error_names_the_field(
-    names: dict[str, object], field: str
+def test_s1_s3_what_cannot_be_kept_is_left_out_and_named(
+    bad: dict[str, object], field: str
 ) -> None:
-    with pytest.raises(Invalid) as invalid:
-        values.check_values(names, "properties")
-    assert invalid.value.field == field
+    kept, left_out = values.keep_storable({"a": 1, **bad, "b": 2}, "properties")
+    assert kept == {"a": 1, "b": 2}
+    assert [part.field for part in left_out] == [field]
+    assert left_out[0].reason.endswith(", left out")
+    assert left_out[0].warning.encode()
 
 
-def test_a_customer_has_room_for_255_attributes_and_255_segments() -> None:
-    attributes: list[Name] = [("attributes", str(n)) for n in range(255)]
-    segments: list[Name] = [("segments", str(n)) for n in range(255)]
-    values.check_name_count([*attributes, *segments])
-    with pytest.raises(Invalid, match="255 attributes already") as invalid:
-        values.check_name_count([*attributes, ("attributes", "one more")])
-    assert invalid.value.field == "properties.one more"
+def test_s1_names_beyond_the_255th_are_left_out() -> None:
+    sent = {f"a{n}": n for n in range(257)}
+    kept, left_out = values.keep_storable(sent, "properties")
+    assert list(kept) == [f"a{n}" for n in range(255)]
+    assert [one.field for one in left_out] == ["properties.a255", "properties.a256"]
+
+
+def test_s1_of_very_many_the_first_are_named_and_the_others_counted() -> None:
+    sent = {f"a{n}": n for n in range(1000)}
+    *named, rest = values.keep_storable(sent, "properties").left_out
+    assert len(named) == 50
+    assert rest.warning == "properties: 695 more values cannot be stored, left out"
+
+
+def test_what_is_no_json_is_never_stored() -> None:
+    with pytest.raises(Invalid, match="finite"):
+        values.with_timestamp("traits", {"cart": float("nan")}, 1)
 
 
 def test_small_values_stay_in_their_node_and_large_ones_leave_it() -> None:
@@ -130,36 +170,7 @@ def test_many_middling_values_leave_until_the_node_is_small_again() -> None:
         ("attributes", str(n)): Value(1, "x" * 1000) for n in range(255)
     }
     inline = [v for n, v in many.items() if n not in values.spilled_names({}, many)]
-    assert 0 < sum(len(v.json) for v in inline) <= 96 * 1024
-
-
-@pytest.mark.parametrize(
-    "number", [float("nan"), float("inf"), [-float("inf")]], ids=repr
-)
-def test_what_is_no_json_is_named_and_never_stored(number: object) -> None:
-    with pytest.raises(Invalid) as raised:
-        values.check_values({"a": 1, "cart": {"total": number}}, "traits")
-    assert raised.value.field == "traits.cart"
-    with pytest.raises(Invalid, match="finite"):
-        values.with_timestamp("traits", {"cart": number}, 1)
-
-
-def test_every_name_that_has_no_room_is_named_at_once() -> None:
-    known: list[values.Name] = [("attributes", f"a{n}") for n in range(254)]
-    values.check_name_count([*known, ("attributes", "b"), ("traits", "b")])
-    with pytest.raises(TooManyNames) as raised:
-        values.check_name_count(
-            [*known, ("attributes", "b"), ("attributes", "c"), ("attributes", "d")]
-        )
-    assert raised.value.fields == ("properties.c", "properties.d")
-    assert raised.value.field == "properties.c"
-
-
-def test_what_can_be_stored_is_split_from_the_errors_of_the_rest() -> None:
-    sent = {"color": "red", "": 1, "large": "x" * (values.MOST_BYTES + 1)}
-    valid, errors = values.split_valid(sent, "traits")
-    assert valid == {"color": "red"}
-    assert [error.field for error in errors] == ["traits.", "traits.large"]
+    assert 0 < sum(len(v.json) for v in inline) <= 64 * 1024
 
 
 def test_where_the_node_is_full_every_new_value_is_an_item_of_its_own() -> None:
@@ -180,3 +191,54 @@ def test_what_is_no_object_is_read_as_an_empty_one(
     value: object, read: dict[str, int]
 ) -> None:
     assert json_types.as_object(value) == read
+
+
+def test_w13_a_customer_has_room_for_255_names_of_each_kind() -> None:
+    known: dict[Name, Value] = {("attributes", f"a{n}"): OLD for n in range(254)}
+    said: dict[Name, Value] = {
+        ("attributes", "a7"): NEW,
+        ("attributes", "b"): NEW,
+        ("attributes", "c"): NEW,
+        ("traits", "c"): NEW,
+        ("attributes", "a8"): NEW,
+    }
+    kept, left_out = values.keep_with_room(known, said)
+    assert list(kept) == [name for name in said if name != ("attributes", "c")]
+    reason = "the customer has 255 attributes already, left out"
+    assert left_out == (values.LeftOut("properties.c", reason),)
+
+
+NAMES = [
+    pytest.param(lambda n: f"{n:0128d}", id="ASCII"),
+    pytest.param(lambda n: f"{n:04d}" + "尺" * 65, id="three bytes a character"),
+    pytest.param(lambda n: f"{n:04d}" + '"' * 98, id="two bytes in JSON"),
+]
+TEXTS = ["x", "é", "尺", "😀", '"', "\\", "\x01"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("length", [4, 1000])
+def test_a11_values_within_the_limits_fit_an_item(
+    name: Callable[[int], str], text: str, length: int
+) -> None:
+    """DynamoDB counts bytes, and the names; a node has room for its history beside them."""
+    held: dict[Name, Value] = {}
+    value = text * (length // len(text.encode()))
+    for kind in values.KINDS:
+        sent = {name(n): value for n in range(255)}
+        checked = values.keep_storable(sent, kind, values.MOST_CUSTOMER_BYTES)
+        assert len(checked.values) == 255
+        said = values.with_timestamp(kind, {name(0): value, **sent}, 10**15)
+        spilled = values.spilled_names(held, said)
+        for key, one in said.items():
+            assert len(one.json.encode()) < ITEM - 10_000
+            held[key] = one._replace(json="", spilled=True) if key in spilled else one
+    assert len(values.pack_values(held).encode()) < ITEM - 100_000
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a11_the_largest_value_of_a_customer_fits_an_item_of_its_own(text: str) -> None:
+    largest = text * (values.MOST_CUSTOMER_BYTES // len(text.encode()))
+    values.check_value("a", largest, "traits")
+    assert len(values.to_json(largest).encode()) < ITEM - 10_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dialects.attraqt_xo import answers, commands, requests
 from dialects.attraqt_xo.executor import Executor
+from dialects.partial_failure import not_finite_faults
 from hardlink.services.service import Service
 from hardlink.web import caller
 from hardlink.web.request import Request
@@ -17,4 +18,5 @@ def track_activities(service: Service, request: Request) -> Answer:
     )
     activities, faults = requests.read_activities(request.json)
     outcome = Executor(service, call).execute(commands.build_commands(activities))
-    return answers.answer_call(faults, outcome)
+    not_finite, _ = not_finite_faults(request.not_finite)
+    return answers.answer_call([*faults, *not_finite], outcome)

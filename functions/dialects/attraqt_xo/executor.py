@@ -18,6 +18,7 @@ from dialects.partial_failure import (
     Failure,
     Fault,
     execute_without_faults,
+    left_out_parts,
     rejected_events,
     split_warnings,
 )
@@ -74,6 +75,7 @@ class Executor:
         if attempt.result is None:
             return Outcome(faults)
         results = attempt.result["results"]
+        faults += _left_out_faults(command, attempt.result)
         faults += _event_faults(command, results)
         unused = list(_unused_parts(command, attempt.result["warnings"]))
         return Outcome(faults, _find_drop_reason(results), unused)
@@ -91,16 +93,24 @@ def _command_faults(failure: Failure[Command]) -> Iterator[Fault]:
         yield Fault(number, field, failure.error.message)
 
 
-def _event_faults(command: Command, results: Results) -> Iterator[Fault]:
-    """List the activities that were not stored, with the field at fault."""
-    for fault in rejected_events(command.numbers, results):
-        yield fault._replace(field=event_wire_field(fault.field))
+def _left_out_faults(command: Command, result: Result) -> Iterator[Fault]:
+    """List the values of the user that cannot be kept."""
+    for part in result.get("left_out", ()):
+        for number in command.numbers:
+            yield Fault(number, wire_field(f"user.{part.field}"), part.reason)
 
 
 def _unused_parts(command: Command, warnings: Sequence[str]) -> Iterator[Fault]:
     """List the parts of stored activities that were not used."""
     about_events, _ = split_warnings(command.numbers, warnings)
     for fault in about_events:
+        yield fault._replace(field=event_wire_field(fault.field))
+
+
+def _event_faults(command: Command, results: Results) -> Iterator[Fault]:
+    """List the activities that were not stored as sent, with the field at fault."""
+    rejected = rejected_events(command.numbers, results)
+    for fault in (*rejected, *left_out_parts(command.numbers, results)):
         yield fault._replace(field=event_wire_field(fault.field))
 
 

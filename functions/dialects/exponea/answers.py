@@ -6,9 +6,10 @@ read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dialects.partial_failure import Fault
 from hardlink.domain.errors import (
     HardlinkError,
     Unauthorized,
@@ -31,6 +32,18 @@ class Verdict(NamedTuple):
     stored: bool = True
     messages: tuple[str, ...] = ()
     more: Mapping[str, Any] = NOTHING
+
+
+def with_faults(verdicts: Sequence[Verdict], faults: Iterable[Fault]) -> list[Verdict]:
+    """Add to the verdicts of commands what was left out of their data."""
+    named: dict[int, list[str]] = {}
+    for fault in faults:
+        field = fault.field.removeprefix("data.")
+        named.setdefault(fault.number, []).append(f"{field}: {fault.message}")
+    return [
+        verdict._replace(messages=(*named.get(number, ()), *verdict.messages))
+        for number, verdict in enumerate(verdicts)
+    ]
 
 
 def answer_bulk(verdicts: Iterable[Verdict], start: int, end: int) -> dict[str, Any]:

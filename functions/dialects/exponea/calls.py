@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from dialects.content_ids import ContentIds
@@ -12,13 +12,14 @@ from dialects.exponea.commands import Context
 from dialects.exponea.executor import Executor
 from dialects.exponea.requests import RawCommand
 from dialects.exponea.system_commands import BulkCommand
+from dialects.partial_failure import not_finite_faults
 from hardlink.domain.call import Call
 from hardlink.domain.errors import NotFound
 from hardlink.domain.sources.registry import Policy
 from hardlink.services.service import Service
 from hardlink.web import caller, declarations
 from hardlink.web.api_keys import ServerKeys
-from hardlink.web.request import Request
+from hardlink.web.request import Path, Request
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock
 
@@ -49,7 +50,7 @@ def call_tracking_api(deployment: Deployment, request: Request) -> Answer:
         call = _authenticate(deployment, request)
         token = requests.read_call_token(request)
         raw = requests.read_single_command(name, request.json)
-        return execute_single(deployment.service, call, token, raw)
+        return execute_single(deployment.service, call, token, raw, request.not_finite)
     known = ", ".join((*_COMMANDS, "batch", _TIME))
     raise NotFound(f"there is no such call: use one of {known}")
 
@@ -60,14 +61,22 @@ def answer_time(deployment: Deployment, request: Request) -> Answer:
     return answers.answer_single(_read_time())
 
 
-def execute_single(service: Service, call: Call, token: str, raw: RawCommand) -> Answer:
-    """Execute the command of a call that is one."""
+def execute_single(
+    service: Service,
+    call: Call,
+    token: str,
+    raw: RawCommand,
+    not_finite: Sequence[Path] = (),
+) -> Answer:
+    """Execute the command of a call that is one. `not_finite`: see `Request.not_finite`."""
     context = Context(call.now, ContentIds())
 
     def translate(command: RawCommand) -> BulkCommand:
         return BulkCommand(command=commands.translate_command(command, token, context))
 
-    [verdict] = Executor(service, lambda _: call).execute([raw], translate)
+    verdicts = Executor(service, lambda _: call).execute([raw], translate)
+    faults, _ = not_finite_faults(not_finite)
+    [verdict] = answers.with_faults(verdicts, faults)
     return answers.answer_single(verdict)
 
 
@@ -85,6 +94,8 @@ def _execute_batch(deployment: Deployment, request: Request) -> Answer:
     raw_commands = requests.read_commands(request.json)
     executor = Executor(deployment.service, lambda _: call)
     verdicts = executor.execute(raw_commands, translate)
+    faults, _ = not_finite_faults(request.not_finite, "commands")
+    verdicts = answers.with_faults(verdicts, faults)
     return Answer(answers.answer_batch(verdicts, start, read_clock()))
 
 

@@ -189,13 +189,14 @@ def _read_update(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _add_event(command: Command, data: Mapping[str, Any], context: Context) -> Command:
     """Add the event of a command, with an ID that is the same when it is sent again."""
-    time, jitter = events.read_event_time(data, context.now)
+    time, jitter, warning = events.read_event_time(data, context.now)
     owner = command.cookie or sorted(map(str, command.ids.items()))
     event = events.build_event(data, time, (command.token, owner), context.content_ids)
-    with_event = command._replace(event=event, jitter=jitter)
+    warnings = (*command.warnings, warning) if warning else command.warnings
+    with_event = command._replace(event=event, jitter=jitter, warnings=warnings)
     consents = events.read_consents(event, time or context.now)
     if OPT_OUT in consents:
-        return with_event._replace(warnings=(_OPT_OUT_REFUSED,))
+        return with_event._replace(warnings=(*warnings, _OPT_OUT_REFUSED))
     return with_event._replace(consents=consents)
 
 

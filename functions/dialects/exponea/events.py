@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from dialects.content_ids import ContentIds
 from hardlink.domain import times
+from hardlink.domain.commands import unreadable_time
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.times import SECOND, to_iso
@@ -31,11 +32,13 @@ Data = Mapping[str, Any]
 class EventTime(NamedTuple):
     """Time of an event, in microseconds, `None` if its client names none.
 
-    `jitter`: by how much a repetition of it may be off.
+    `jitter`: by how much a repetition of it may be off; `warning`: about a timestamp that cannot be
+    read, and so counts as none.
     """
 
     time: int | None
     jitter: int
+    warning: str | None = None
 
 
 def read_event_type(data: Data) -> str:
@@ -49,20 +52,24 @@ def read_event_type(data: Data) -> str:
 def read_event_time(data: Data, now: int) -> EventTime:
     """Time of an event: `timestamp`, or `age` seconds before it was sent.
 
-    It was sent at `timestamp`, or else at `now`, when it was received. Raises `Invalid`.
+    It was sent at `timestamp`, or else at `now`, when it was received.
     """
     timestamp: object = data.get("timestamp")
     age: float | None = data.get("age")
-    sent = None if timestamp is None else times.parse_time(timestamp, "timestamp")
+    sent = warning = None
+    try:
+        sent = None if timestamp is None else times.parse_time(timestamp, "timestamp")
+    except Invalid as error:
+        warning = unreadable_time(error).warning
     if age is None:
-        return EventTime(sent, 0)
+        return EventTime(sent, 0, warning)
     # A clock that jumped gives negative or absurd ages.
     oldest = float(times.END // SECOND)
     elapsed = round(min(max(age, 0.0), oldest) * SECOND)
     time = max(0, (now if sent is None else sent) - elapsed)
     if age < _RESENT_FROM:
-        return EventTime(time, 0)
-    return EventTime(time, _JITTER if sent is None else _DATED_JITTER)
+        return EventTime(time, 0, warning)
+    return EventTime(time, _JITTER if sent is None else _DATED_JITTER, warning)
 
 
 def build_event(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from dialects.call_order import call_at
 from dialects.exponea.answers import Verdict
@@ -20,6 +21,7 @@ from dialects.partial_failure import (
     REFUSALS,
     Attempt,
     execute_without_faults,
+    left_out_parts,
     split_warnings,
 )
 from hardlink.domain import commands
@@ -130,7 +132,8 @@ class Executor:
             call, commands.read(Update, build_update(command))
         )
         warnings = tuple(result["warnings"])
-        return Verdict(NOT_KEPT.isdisjoint(warnings), warnings)
+        left_out = _left_out_of_command(result)
+        return Verdict(NOT_KEPT.isdisjoint(warnings), (*warnings, *left_out))
 
     def _track(self, call: Call, group: list[Command]) -> Verdicts:
         track = commands.read(Track, build_track(group))
@@ -138,7 +141,9 @@ class Executor:
         result = self._service.track(call, track)
         numbers = [command.number for command in group]
         about_events, about_all = split_warnings(numbers, result["warnings"])
+        about_events += left_out_parts(numbers, result["results"])
         warnings = [warning for warning in about_all if warning not in NOT_KEPT]
+        warnings += _left_out_of_command(result)
         verdicts: Verdicts = []
         for command, event in zip(group, result["results"], strict=True):
             if event["status"] in ("stored", "duplicate"):
@@ -199,6 +204,10 @@ def _wire_message(error: HardlinkError) -> str:
         .replace("session.id", "cookie")
     )
     return f"{field}: {error.message}" if field else error.message
+
+
+def _left_out_of_command(result: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(part.warning for part in result.get("left_out", ()))
 
 
 def _event_reason(event: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ from dialects.exponea.cookies import (
 from dialects.exponea.executor import CallOfToken, Executor
 from dialects.exponea.requests import RawCommand, RawCommands
 from dialects.exponea.system_commands import BulkCommand, translate_bulk_command
+from dialects.partial_failure import not_finite_faults
 from hardlink.domain.call import Call, new_id
 from hardlink.domain.errors import (
     Busy,
@@ -59,6 +60,8 @@ def execute_bulk(deployment: Deployment, request: Request) -> Answer:
     verdicts = Executor(deployment.service, call_of_token).execute(
         raw_commands, translate
     )
+    faults, _ = not_finite_faults(request.not_finite, "commands")
+    verdicts = answers.with_faults(verdicts, faults)
     headers = build_cookie_header(token, cookie) if token and cookie else {}
     return Answer(answers.answer_bulk(verdicts, start, read_clock()), headers=headers)
 

@@ -26,4 +26,8 @@ def collect(service: Service, request: Request) -> Answer:
     tracking_call = requests.read_tracking_call(request.path("kind"), request.json)
     call = caller.authenticate(request, tracking_call.write_key)
     command = commands.build_command(tracking_call, call.project)
-    return answers.answer_call(Executor(service, call).execute(command))
+    outcome = Executor(service, call).execute(command)
+    not_finite = [part.warning for part in request.left_out]
+    return answers.answer_call(
+        outcome._replace(warnings=[*not_finite, *outcome.warnings])
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dialects.hello_retail.commands import (
@@ -40,7 +40,8 @@ class Executor:
         result = self._track(command)
         _raise_if_rejected(result)
         warnings = _use_wire_fields(result["warnings"], command)
-        return Outcome(result, [*self._warnings, *warnings])
+        left_out = _left_out(result)
+        return Outcome(result, [*self._warnings, *warnings, *left_out])
 
     def _track(self, command: Command) -> Result:
         """Store the parts of a command that are not refused. Raises the last refusal."""
@@ -72,6 +73,16 @@ def _use_wire_fields(warnings: Sequence[str], command: Command) -> list[str]:
         field = wire_field(fault.field, command.project) or ""
         shown.append(f"{field.removeprefix('order.')}: {fault.message}")
     return [*shown, *others]
+
+
+def _left_out(result: Result) -> Iterator[str]:
+    """Name the parts that were left out: a tracking call's fields are its event's properties."""
+    for part in result.get("left_out", ()):
+        yield part.warning
+    for event in result["results"]:
+        for part in event.get("left_out", ()):
+            field = part["field"].removeprefix("properties.")
+            yield f"{field}: {part['reason']}"
 
 
 def _raise_if_rejected(result: Result) -> None:

@@ -63,7 +63,8 @@ def build_command(row: Mapping[str, Any], project: Project) -> Command:
     for name in ("total", "products"):
         if name in fields:
             properties[name] = fields[name]
-    values.check_values(properties, "order")
+    for name, value in properties.items():
+        values.check_value(name, value, "order", values.MOST_BYTES)
     return Command(Purchase(claim, ids, properties, details), warnings)
 
 

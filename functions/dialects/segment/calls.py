@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dialects.partial_failure import not_finite_faults
 from dialects.segment import answers, requests
 from dialects.segment.executor import Executor
 from dialects.segment.translation import translate_batch
@@ -20,8 +21,12 @@ def store_messages(executor: Executor, request: Request) -> Answer:
     )
     groups, faults = translate_batch(batch, call.project)
     outcome = executor.execute(call, groups)
-    warnings = [*sent_at.warnings, *outcome.warnings]
-    return answers.answer_batch(batch, [*faults, *outcome.faults], warnings)
+    not_finite, others = not_finite_faults(
+        request.not_finite, None if batch.kind else "batch"
+    )
+    warnings = [*sent_at.warnings, *others, *outcome.warnings]
+    every_fault = [*faults, *not_finite, *outcome.faults]
+    return answers.answer_batch(batch, every_fault, warnings)
 
 
 def read_source_config(request: Request) -> Answer:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dialects.partial_failure import Failure, Fault, rejected_events
+from dialects.partial_failure import (
+    Failure,
+    Fault,
+    left_out_parts,
+    rejected_events,
+)
 from hardlink.domain.commands import MOST_EVENTS, Identify, Track, Update
 from hardlink.domain.errors import HardlinkError, Refused
 from hardlink.domain.identifiers import normal_email, normal_text
+from hardlink.domain.values import LeftOut
 
 _UNSTORED = ("rejected", "dropped")
 
@@ -72,27 +78,15 @@ def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:
 
 
 def drop_fault(group: CommandGroup, error: HardlinkError) -> CommandGroup | None:
-    """Build the command without the values or the email address that the error names.
+    """Build the command without the email address that the error names.
 
     `None` if the error is about anything else.
     """
     part, _, name = (error.field or "").partition(".")
-    if part in ("properties", "traits") and group.body.get(part):
-        return _with_part(group, part, _without_faults(group.body[part], name, error))
     is_about_first = name in list(group.body.get("ids", ()))[:1]
     if isinstance(error, Refused) or (part == "ids" and not is_about_first):
         return _keep_first_id(group)
     return None
-
-
-def _without_faults(
-    values: Mapping[str, Any], at_fault: str, error: HardlinkError
-) -> dict[str, Any]:
-    """Leave out the values that an error names; all of them where it names none."""
-    if at_fault not in values:
-        return {}
-    names = {field.partition(".")[2] for field in error.fields}
-    return {name: value for name, value in values.items() if name not in names}
 
 
 def _keep_first_id(group: CommandGroup) -> CommandGroup | None:
@@ -107,16 +101,25 @@ def command_faults(failure: Failure[CommandGroup]) -> Iterator[Fault]:
     """List the faults of every message of a command that was refused."""
     group, error = failure
     for number in group.numbers:
-        for field in error.fields:
-            yield Fault(number, wire_field(group, field), error.message)
+        yield Fault(number, wire_field(group, error.field or ""), error.message)
 
 
 def event_faults(
     group: CommandGroup, results: Sequence[Mapping[str, Any]]
 ) -> Iterator[Fault]:
-    """Faults of the events that were not stored. `results`: of `Service.track`."""
-    for fault in rejected_events(group.numbers, results, _UNSTORED):
+    """Faults of the events that were not stored as sent. `results`: of `Service.track`."""
+    rejected = rejected_events(group.numbers, results, _UNSTORED)
+    for fault in (*rejected, *left_out_parts(group.numbers, results)):
         yield fault._replace(field=wire_field(group, fault.field))
+
+
+def left_out_faults(
+    group: CommandGroup, left_out: Sequence[LeftOut]
+) -> Iterator[Fault]:
+    """Faults of the values without which a command was carried out."""
+    for part in left_out:
+        for number in group.numbers:
+            yield Fault(number, wire_field(group, part.field), part.reason)
 
 
 def wire_field(group: CommandGroup, field: str) -> str:

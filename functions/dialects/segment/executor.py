@@ -22,6 +22,7 @@ from dialects.segment.commands import (
     command_faults,
     drop_fault,
     event_faults,
+    left_out_faults,
     wire_field,
 )
 from hardlink.domain import commands
@@ -106,6 +107,8 @@ class Executor:
         if group.command is Track:
             outcome.faults.extend(event_faults(group, attempt.result["results"]))
             warnings = _use_wire_fields(group, warnings)
+        left_out = attempt.result.get("left_out", ())
+        outcome.faults.extend(left_out_faults(group, left_out))
         outcome.warnings.extend(warnings)
 
     def _execute_command(self, call: Call, group: CommandGroup) -> Result:

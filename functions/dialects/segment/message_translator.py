@@ -188,10 +188,12 @@ class MessageTranslator:
 
     def _valid_values(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         """Keep the values that can be stored, and record the others."""
-        valid, errors = values.split_valid(properties, self._fields.values)
-        for error in errors:
-            self._record_fault(error.field or self._fields.values, error)
-        return valid
+        kept = values.keep_storable(
+            properties, self._fields.values, values.MOST_CUSTOMER_BYTES
+        )
+        for part in kept.left_out:
+            self._faults.append(Fault(self._number, part.field, part.reason))
+        return kept.values
 
     def _record_fault(self, field: str, error: Invalid) -> None:
         self._faults.append(Fault(self._number, field, error.message))

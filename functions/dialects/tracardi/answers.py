@@ -6,12 +6,14 @@ Source: Tracardi's server; what tracardi-track-client 0.7.3 and Tracardi's track
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dialects.tracardi.executor import Part
 from hardlink.domain.errors import HardlinkError, Invalid
 from hardlink.domain.sources.registry import Redirect
+from hardlink.domain.values import LeftOut
+from hardlink.services.answers import with_warnings
 from hardlink.web.response import Answer
 
 _IM_USED = 226
@@ -20,8 +22,12 @@ _UNPROCESSABLE = 422
 _EVENT_NUMBER = re.compile(r"^events\[(\d+)\]")
 
 
-def answer_track(result: Mapping[str, Any], task: str) -> Answer:
+def answer_track(
+    result: Mapping[str, Any], task: str, of_body: Iterable[LeftOut] = ()
+) -> Answer:
     """Answer the native fields and Tracardi's. `task`: the ID under which the log has the call.
+
+    `of_body`: what was left out before the body became a payload.
 
     `events`: IDs of the stored events, with the option `debugger` only; `errors`: why the others
     were rejected.
@@ -40,7 +46,7 @@ def answer_track(result: Mapping[str, Any], task: str) -> Answer:
         "events": stored if "debug" in result else [],
         "errors": errors,
         # Last, so that a native field always has its native value.
-        **result,
+        **with_warnings(dict(result), of_body),
     }
     return Answer(body)
 
@@ -55,10 +61,12 @@ def join_results(parts: Sequence[Part], warnings: Sequence[str]) -> dict[str, An
     """Join the results of the commands of one payload."""
     results: list[dict[str, Any]] = []
     every_warning = list(warnings)
+    left_out: list[LeftOut] = []
     debugs: list[Mapping[str, Any]] = []
     for first, result in parts:
         results += [_renumber(event, first) for event in result["results"]]
         every_warning += result["warnings"]
+        left_out += result.get("left_out", ())
         if "debug" in result:
             debugs.append(result["debug"])
     last = parts[-1].result
@@ -66,6 +74,7 @@ def join_results(parts: Sequence[Part], warnings: Sequence[str]) -> dict[str, An
         **last,
         "results": results,
         "warnings": list(dict.fromkeys(every_warning)),
+        "left_out": list(dict.fromkeys(left_out)),
     }
     if debugs:
         joined["debug"] = {**debugs[-1], "events": _join_debug_events(debugs)}

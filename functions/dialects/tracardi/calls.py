@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dialects.tracardi import answers, requests
 from dialects.tracardi.commands import build_commands
 from dialects.tracardi.executor import Executor
@@ -29,9 +31,10 @@ def track(
     if not (command.events or command.ids or command.has_values):
         return Answer(None)
     if call.source.tracardi:
-        answer = _track_with_updates(service, call, payload, command)
+        result = _track_with_updates(service, call, payload, command)
     else:
-        answer = answers.answer_track(service.track(call, command), call.evidence)
+        result = service.track(call, command)
+    answer = answers.answer_track(result, call.evidence, request.left_out)
     return answers.with_tracardi_status(answer)
 
 
@@ -64,7 +67,7 @@ def follow_redirect(service: Service, request: Request) -> Answer:
 
 def _track_with_updates(
     service: Service, call: Call, payload: Payload, command: Track
-) -> Answer:
+) -> dict[str, Any]:
     def is_same_project(write_key: str) -> bool:
         source = declarations.deployed_sources().find_source(write_key)
         return source is not None and source.project == call.source.project
@@ -82,4 +85,4 @@ def _track_with_updates(
             "context.tracardi.pass: unknown profile, or the session has another profile"
         )
         result["warnings"].append(unused)
-    return answers.answer_track(result, call.evidence)
+    return result

@@ -126,9 +126,11 @@ def _read_event(
 def _validate_event(event: object, number: int) -> tuple[Event, bool]:
     """The event, and if it has a time. Raises `Invalid` for whatever `Service.track` rejects."""
     parsed = commands.parse_event(event, number)
-    time = commands.parse_event_time(parsed, number)
     commands.parse_event_id(parsed, number)
-    return parsed, time is not None
+    try:
+        return parsed, commands.parse_event_time(parsed) is not None
+    except Invalid:
+        return parsed, False
 
 
 def _begins_command(

@@ -176,7 +176,7 @@ def _add_value(
 ) -> list[str]:
     """Add a value; return a warning instead where it cannot be stored."""
     try:
-        values.check_values({name: value}, field)
+        values.check_value(name, value, field)
     except Invalid as error:
         return [located_message(error)]
     target[name] = value

@@ -119,10 +119,10 @@ def read_redirect(
         # Without the body, which is what could not be read.
         sent = request.parameters
         warnings.append(error.message)
-    properties, errors = values.split_valid(
+    properties, left_out = values.keep_storable(
         {**sent, **redirect.properties}, "properties"
     )
-    warnings += map(located_message, errors)
+    warnings += [part.warning for part in left_out]
     event = {"type": redirect.event_type, "properties": properties}
     payload = _build_payload(write_key, session, event, opens_session=False)
     return RedirectPayload(payload, warnings)

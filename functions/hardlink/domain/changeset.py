@@ -20,6 +20,7 @@ from hardlink.domain.graph import (
     is_own_customer,
     newest_root,
 )
+from hardlink.domain.values import LeftOut
 
 MOST_SOFT_LINKS = 40
 """Links of one profile to soft identifiers: association holds them all still in one transaction."""
@@ -85,6 +86,7 @@ class Decision(NamedTuple):
     - `children`: soft node, the profile that links to it.
     - `undone`: history entries to mark.
     - `warnings`: what the caller may not expect.
+    - `left_out`: values for which the customer has no room.
     """
 
     customer: Node
@@ -96,6 +98,7 @@ class Decision(NamedTuple):
     children: tuple[tuple[Node, Node], ...] = ()
     undone: tuple[tuple[Node, Entry], ...] = ()
     warnings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class ChangeSet:

@@ -31,6 +31,7 @@ from hardlink.domain.schema import (
     required,
     validate,
 )
+from hardlink.domain.values import MOST_CUSTOMER_BYTES, LeftOut
 
 MOST_EVENTS = 500
 """Events of one call."""
@@ -63,7 +64,8 @@ class Event(NamedTuple):
     """One event of a tracker payload (seed 002). `time`: when it happened, on the device's clock.
 
     `order`: the order that it is (`number`, `total?`, `email?`, `currency?`, `status?`): it is
-    stored once, however often it is sent. Its parts are parsed by `purchase_events`.
+    stored once, however often it is sent. Its parts are parsed by `purchase_events`. `left_out`:
+    its parts that cannot be stored.
     """
 
     type: str
@@ -74,6 +76,11 @@ class Event(NamedTuple):
     options: Options
     tags: Sequence[str]
     order: Any = None
+    left_out: tuple[LeftOut, ...] = ()
+
+    def without(self, field: str, reason: str) -> Event:
+        """Name a part that was left out, by its path in the event."""
+        return self._replace(left_out=(*self.left_out, LeftOut(field, reason)))
 
     @property
     def happened(self) -> object:
@@ -97,13 +104,14 @@ class WriteCommand:
 
     `sent`: the device's clock when it sent the call, milliseconds. It stands in the body for
     browsers, which ask for permission first where it stands in a header (Tracardi's `x-timestamp`).
-    `token`: what proves who its visitor is.
+    `token`: what proves who its visitor is. `left_out`: values that cannot be stored.
     """
 
     source: Any
     session: Any
     sent: Any = field(default=None, kw_only=True)
     token: Any = field(default=None, kw_only=True, repr=False)
+    left_out: tuple[LeftOut, ...] = field(default=(), kw_only=True, repr=False)
 
     @property
     def write_key(self) -> str:
@@ -231,7 +239,8 @@ def read(command: type[_C], body: object) -> _C:
     """Read a command from a parsed JSON body.
 
     Events are not looked at yet: each is validated by itself, so that one that is wrong keeps no
-    other from being stored. Raises `Invalid`, and `TooLarge` for too many events.
+    other from being stored. Values that cannot be stored are left out of the command, and named in
+    its `left_out`. Raises `Invalid`, and `TooLarge` for too many events.
     """
     if not isinstance(body, Mapping):
         raise Invalid("the body must be a JSON object")
@@ -239,13 +248,15 @@ def read(command: type[_C], body: object) -> _C:
     if isinstance(found, Track):
         # Counted before any is parsed: a hostile call must cost no more than its bytes.
         _check_event_count(found.events)
-        _check_visitor_values(found)
-        values.check_values(found.attributes, "attributes")
-    elif isinstance(found, Identify):
-        _check_visitor_values(found)
-        values.check_values(found.properties, "properties")
-        if found.time is not None:
-            times.parse_time(found.time, "time")
+    for part, most_bytes in _VALUES.get(command, {}).items():
+        _keep_storable(found, part, most_bytes)
+    if isinstance(found, Track | Identify) and TRACKING in found.consents:
+        # An opt-out must hold from its answer on, which a value of a customer could not promise.
+        raise Invalid(
+            "only /consent sets this consent: leave it out here", f"consents.{TRACKING}"
+        )
+    if isinstance(found, Identify) and found.time is not None:
+        _keep_readable_time(found)
     return found
 
 
@@ -256,15 +267,24 @@ def _check_event_count(events: Sequence[Any]) -> None:
         )
 
 
-def _check_visitor_values(command: Track | Identify) -> None:
-    values.check_values(command.segments, "segments")
-    values.check_values(command.traits, "traits")
-    values.check_values(command.consents, "consents")
-    # An opt-out must hold from its answer on, which a value of a customer could not promise.
-    if TRACKING in command.consents:
-        raise Invalid(
-            "only /consent sets this consent: leave it out here", f"consents.{TRACKING}"
-        )
+def _keep_storable(command: WriteCommand, part: str, most_bytes: int) -> None:
+    kept = values.keep_storable(getattr(command, part), part, most_bytes)
+    setattr(command, part, kept.values)
+    command.left_out += kept.left_out
+
+
+def _keep_readable_time(command: Identify) -> None:
+    try:
+        times.parse_time(command.time, "time")
+    except Invalid as error:
+        command.time = None
+        command.left_out += (unreadable_time(error),)
+
+
+def unreadable_time(error: Invalid) -> LeftOut:
+    """Name a time that cannot be read: what it dates is stored with the time of its receipt."""
+    reason = f"{error.message}; stored with the time of its receipt"
+    return LeftOut(error.field or "time", reason)
 
 
 def _parse_session(sent: object, field: str) -> str | None:
@@ -274,21 +294,23 @@ def _parse_session(sent: object, field: str) -> str | None:
 
 
 def parse_event(body: object, number: int) -> Event:
-    """Parse one event of a payload, with the limits of seed 004.
+    """Parse one event of a payload.
 
-    `number`: its place in the payload, from 0. Raises `Invalid` naming `events[number]`.
+    `number`: its place in the payload, from 0. Properties and tags that cannot be stored are left
+    out, and named in its `left_out`. Raises `Invalid` naming `events[number]` where nothing can be
+    stored.
     """
     field = f"events[{number}]"
     if not isinstance(body, Mapping):
         raise Invalid("must be a JSON object with a type", field)
     found = Event(**validate(_EVENT, body, f"{field}."))
     values.check_name(found.type, f"{field}.type")
-    values.check_values(found.properties, f"{field}.properties")
+    kept = values.keep_storable(found.properties, "properties")
+    found = found._replace(properties=kept.values, left_out=kept.left_out)
     # Tags are stored beside the properties, whose limit they share.
     if found.tags and values.json_size(found.tags) > values.MOST_BYTES:
-        raise Invalid(
-            f"larger than {values.MOST_BYTES} bytes: shorten them", f"{field}.tags"
-        )
+        reason = f"larger than {values.MOST_BYTES} bytes: shorten them, left out"
+        found = found._replace(tags=[]).without("tags", reason)
     return found
 
 
@@ -302,14 +324,14 @@ def parse_event_id(found: Event, number: int) -> str | None:
     return parse_id(found.id, f"events[{number}].id")
 
 
-def parse_event_time(found: Event, number: int) -> int | None:
+def parse_event_time(found: Event) -> int | None:
     """Parse the time of an event on the device's clock, if it has one. Raises `Invalid`.
 
     In microseconds; `clock_skew` corrects it to the server's clock.
     """
     if found.happened is None:
         return None
-    return times.parse_time(found.happened, f"events[{number}].time")
+    return times.parse_time(found.happened, "time")
 
 
 def read_event_order(found: Event, number: int) -> EventOrder | UnusableOrder | None:
@@ -440,3 +462,14 @@ _COMMANDS: dict[type[WriteCommand], SchemaValidator] = {
     Consent: object_validator(_CONSENT_FIELDS),
     Keep: object_validator(_KEEP_FIELDS),
 }
+_OF_VISITOR = dict.fromkeys(("segments", "traits", "consents"), MOST_CUSTOMER_BYTES)
+_VALUES: Mapping[type[WriteCommand], Mapping[str, int]] = {
+    Track: {
+        "properties": values.MOST_BYTES,
+        "attributes": MOST_CUSTOMER_BYTES,
+        **_OF_VISITOR,
+    },
+    Identify: {"properties": MOST_CUSTOMER_BYTES, **_OF_VISITOR},
+    Update: {"properties": MOST_CUSTOMER_BYTES, **_OF_VISITOR},
+}
+"""Command -> its fields that hold values, with the bytes that one of them may have."""

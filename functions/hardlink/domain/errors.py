@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 UNKNOWN_IDENTIFIER = "no customer has this identifier yet (association takes a moment)"
 
 
@@ -22,11 +20,6 @@ class HardlinkError(Exception):
         self.message = message
         self.field = field
         self.code = code or type(self).code
-
-    @property
-    def fields(self) -> Sequence[str]:
-        """Every field at fault; an empty name where the error is about the whole call."""
-        return (self.field or "",)
 
     def body(self) -> dict[str, object]:
         """Build the body of the answer: `{"error": {"code", "message", "field"?}}`."""
@@ -69,19 +62,6 @@ class UnreadableBody(Invalid):
     """The body cannot be decoded or is not JSON: 400."""
 
     code = "bad_json"
-
-
-class TooManyNames(Invalid):
-    """A customer has as many attributes as it may have: 400. `fields`: all that are too many."""
-
-    def __init__(self, message: str, excess: Sequence[str]) -> None:
-        super().__init__(message, excess[0])
-        self._excess = tuple(excess)
-
-    @property
-    def fields(self) -> Sequence[str]:
-        """Every property beyond the limit: without them the call is accepted."""
-        return self._excess
 
 
 class UnknownSource(HardlinkError):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hardlink.domain import values
 from hardlink.domain.times import DAY, END, SECOND, to_iso
-from hardlink.domain.values import json_size
+from hardlink.domain.values import LeftOut, json_size
 
 MOST_CONTEXT = 256 * 1024
 """Bytes of an event's context."""
@@ -75,11 +75,28 @@ def find_storage_fault(event: StoredEvent, now: int) -> tuple[str, str] | None:
         return "older than the retention of this source", "time"
     if event.time > now + DAY:
         return f"more than a day in the future: it is {to_iso(now)}", "time"
-    if len(event.body["properties"]) > values.MOST_NAMES:
-        return (
-            f"more than {values.MOST_NAMES} names, with those of the payload",
-            "properties",
-        )
-    if json_size(event.body["context"]) > MOST_CONTEXT:
-        return f"larger than {MOST_CONTEXT} bytes: shorten it", "context"
     return None
+
+
+def inherit_properties(
+    own: Mapping[str, Any], shared: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], tuple[LeftOut, ...]]:
+    """Lay an event's properties over those of its payload.
+
+    Of more than 255 names the event's own are kept first; the others are left out and named.
+    """
+    merged = {**shared, **own}
+    if len(merged) <= values.MOST_NAMES:
+        return merged, ()
+    kept = values.keep_storable({**own, **merged}, "properties")
+    return kept.values, kept.left_out
+
+
+def limit_context(
+    context: Mapping[str, Any],
+) -> tuple[Mapping[str, Any], tuple[LeftOut, ...]]:
+    """Leave out a context that is too large, and name it."""
+    if json_size(context) <= MOST_CONTEXT:
+        return context, ()
+    reason = f"larger than {MOST_CONTEXT} bytes: shorten it, left out"
+    return {}, (LeftOut("context", reason),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -17,8 +18,33 @@ END = 10**16 - 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_FIRST_MILLISECONDS = 10**11
-"""Numbers from here on are milliseconds, smaller ones UNIX seconds (year 5138 in seconds)."""
+_FIRST_MILLISECONDS, _FIRST_MICROSECONDS, _FIRST_NANOSECONDS = 10**11, 10**14, 10**18
+"""Numbers from here on are of this unit; in the unit before they would be in the year 5138."""
+_UNIX_TIME = re.compile(r"\d{9,19}(\.\d+)?")
+"""A UNIX time as text. Fewer digits may also be a date without hyphens, such as `20261129`."""
+_MONTHS = [
+    "JAN",
+    "FEB",
+    "MAR",
+    "APR",
+    "MAY",
+    "JUN",
+    "JUL",
+    "AUG",
+    "SEP",
+    "OCT",
+    "NOV",
+    "DEC",
+]
+_MONTH = "|".join(_MONTHS)
+_SCRIPT_DATE = re.compile(
+    rf"[A-Z]{{3}},? (?:(?P<month_first>{_MONTH}) (?P<day_second>\d\d?)"
+    rf"|(?P<day>\d\d?) (?P<month>{_MONTH})) (?P<year>\d{{4}}) "
+    r"(?P<clock>\d\d:\d\d:\d\d) (?:GMT|UTC)?(?P<zone>[+-]\d{4})?(?: \(.*\))?$"
+)
+"""What `String(new Date())` and `toUTCString()` give in JavaScript."""
+_ZONE_NAME = re.compile(r"\s*(UTC|GMT)$")
+_SPACED_ZONE = re.compile(r"\s+(Z$|[+-]\d\d)")
 _NOT_A_TIME = (
     'not a valid time: send ISO 8601 ("2026-11-22T10:00:00Z") '
     "or a UNIX time in seconds or milliseconds"
@@ -31,14 +57,17 @@ def lies_within(time: int, intervals: Iterable[tuple[int, int]]) -> bool:
 
 
 def parse_time(value: object, field: str) -> int:
-    """Parse ISO 8601 (UTC without a zone), UNIX seconds, or milliseconds, to microseconds.
+    """Parse ISO 8601 (UTC without a zone), or a UNIX time, to microseconds.
 
-    Raises `Invalid` naming `field` for anything else, and for times before 1970 or after 2286.
+    Also what is unambiguous though it is neither: a UNIX time as text, "2026-11-29 10:00:00 UTC",
+    and the texts of JavaScript's `Date` ("Sun Nov 29 2026 10:00:00 GMT+0100 (CET)", "Sun, 29 Nov
+    2026 10:00:00 GMT"). A UNIX time is in seconds, milliseconds, microseconds or nanoseconds, by
+    its size. Raises `Invalid` naming `field` for anything else, and for times before 1970 or after 2286.
     """
     if not (isinstance(value, str) or is_number(value)):
         raise Invalid(_NOT_A_TIME, field)
     try:
-        micros = _parse_iso(value) if isinstance(value, str) else _from_number(value)
+        micros = _parse_text(value) if isinstance(value, str) else _from_number(value)
     except (ValueError, OverflowError) as error:
         raise Invalid(_NOT_A_TIME, field) from error
     if not 0 <= micros < END:
@@ -55,13 +84,32 @@ def to_iso(micros: int) -> str:
     return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
+def _parse_text(text: str) -> int:
+    written = text.strip().upper()
+    if _UNIX_TIME.fullmatch(written):
+        return _from_number(float(written) if "." in written else int(written))
+    of_script = _SCRIPT_DATE.match(written)
+    if of_script:
+        month = _MONTHS.index(of_script["month"] or of_script["month_first"]) + 1
+        day = of_script["day"] or of_script["day_second"]
+        date = f"{of_script['year']}-{month:02}-{int(day):02}"
+        return _parse_iso(f"{date}T{of_script['clock']}{of_script['zone'] or 'Z'}")
+    return _parse_iso(_ZONE_NAME.sub("Z", written))
+
+
 def _parse_iso(text: str) -> int:
-    moment = datetime.fromisoformat(text.strip())
+    # some put a space before the zone, and a space is no part of it
+    moment = datetime.fromisoformat(_SPACED_ZONE.sub(r"\1", text))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def _from_number(number: float) -> int:
-    microseconds_per_unit = 1000 if number >= _FIRST_MILLISECONDS else SECOND
-    return round(number * microseconds_per_unit)
+    if number < _FIRST_MILLISECONDS:
+        return round(number * SECOND)
+    if number < _FIRST_MICROSECONDS:
+        return round(number * 1000)
+    if number < _FIRST_NANOSECONDS:
+        return round(number)
+    return round(number) // 1000

@@ -3,23 +3,66 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from hardlink.domain.errors import Invalid, TooManyNames
+from hardlink.domain.errors import Invalid
 from hardlink.domain.times import lies_within
 
 Kind = Literal["attributes", "segments", "traits", "consents"]
 KINDS: tuple[Kind, ...] = ("attributes", "segments", "traits", "consents")
 MOST_NAMES = 255
 """Seed 004: "up to 255 customer attributes", "255 event attributes"."""
-MOST_BYTES = 16 * 1024
-"""Seed 004: "maximum value size of 128Kbits (or 16KBytes) per attribute"."""
+MOST_BYTES = 392 * 1024
+"""Bytes of a value of an event: what fits an item of DynamoDB (400 KB) beside its keys.
+
+Seed 004's 16 KB ("maximum value size of 128Kbits") is what must fit: an order of 150 lines has 60.
+"""
+MOST_CUSTOMER_BYTES = 64 * 1024
+"""Bytes of a value of a customer: a look-up answers all of them at once."""
 LONGEST_NAME = 128
+MOST_NAME_BYTES = 200
+"""Bytes of a name as JSON: a node holds up to 255 names of each kind, in an item of 400 KB."""
+_MOST_NAMED = 50
+"""Parts that are named one by one where many are left out, so that the answer stays small."""
 _INLINE_VALUE = 1024
-_INLINE_TOTAL = 96 * 1024
+_INLINE_TOTAL = 64 * 1024
 _OVERHEAD = 24
 """Bytes around a name and a value in an item."""
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, and halves of characters, which UTF-8 has no bytes for."""
+
+
+class LeftOut(NamedTuple):
+    """A part of a call that cannot be kept, and so costs no other part.
+
+    `field`: its path in the command or event; `reason`: why it was left out.
+    """
+
+    field: str
+    reason: str
+
+    @property
+    def warning(self) -> str:
+        """The warning that names it."""
+        return f"{self.field}: {self.reason}"
+
+    def within(self, prefix: str) -> LeftOut:
+        """Return it with a path that begins further out."""
+        return self._replace(field=f"{prefix}{self.field}")
+
+    def as_json(self) -> dict[str, str]:
+        """Format it for the answer of an event."""
+        return {"field": self.field, "reason": self.reason}
+
+
+class Kept(NamedTuple):
+    """The values that can be stored, and those that were left out."""
+
+    values: dict[str, Any]
+    left_out: tuple[LeftOut, ...]
 
 
 class Value(NamedTuple):
@@ -85,62 +128,79 @@ def json_size(value: object) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
-def split_valid(
-    properties: Mapping[str, Any], field: str
-) -> tuple[dict[str, Any], list[Invalid]]:
-    """Separate the properties that can be stored from the errors of the others.
+def keep_storable(
+    names: Mapping[str, object], field: str, most_bytes: int = MOST_BYTES
+) -> Kept:
+    """Divide values into those that can be stored, and those that are left out and named.
 
-    For dialects whose clients cannot mend a call: they store what they can and name the rest.
-    `field`: the name of the properties in the errors.
+    `field`: path of `names`; `most_bytes`: of one value.
     """
-    valid: dict[str, Any] = {}
-    errors: list[Invalid] = []
-    for name, value in properties.items():
-        try:
-            check_values({name: value}, field)
-        except Invalid as error:
-            errors.append(error)
-        else:
-            valid[name] = value
-    return valid, errors
-
-
-def check_values(names: Mapping[str, object], field: str) -> None:
-    """Check properties against the limits of seed 004. Raises `Invalid` naming the property.
-
-    `field`: where the properties stand in the call, such as `events[0].properties`.
-    """
-    if len(names) > MOST_NAMES:
-        raise Invalid(f"has {len(names)} names: send at most {MOST_NAMES}", field)
+    kept: dict[str, Any] = {}
+    left_out: list[LeftOut] = []
     for name, value in names.items():
-        check_name(name, f"{field}.{_printable(name)}")
-        _check_size(value, f"{field}.{name}")
+        try:
+            check_value(name, value, field, most_bytes)
+            if len(kept) >= MOST_NAMES:
+                raise Invalid(f"more than {MOST_NAMES} names", name_path(field, name))
+        except Invalid as error:
+            left_out.append(LeftOut(error.field or field, f"{error.message}, left out"))
+        else:
+            kept[name] = value
+    return Kept(kept, shorten(left_out, field))
 
 
-def _check_size(value: object, field: str) -> None:
-    """Hold one value to its size. Raises `Invalid` naming `field`, also for NaN and Infinity."""
+def shorten(left_out: Sequence[LeftOut], field: str) -> tuple[LeftOut, ...]:
+    """Name the first of many parts, and count the others."""
+    more = len(left_out) - _MOST_NAMED
+    if more <= 0:
+        return tuple(left_out)
+    rest = LeftOut(field, f"{more} more values cannot be stored, left out")
+    return (*left_out[:_MOST_NAMED], rest)
+
+
+def check_value(
+    name: str, value: object, field: str, most_bytes: int = MOST_CUSTOMER_BYTES
+) -> None:
+    """Check a name and its value against the limits. Raises `Invalid` naming the value."""
+    path = name_path(field, name)
+    check_name(name, path)
     try:
         size = json_size(value)
     except Invalid as error:
-        raise Invalid(error.message, field) from error
-    if size > MOST_BYTES:
-        raise Invalid(f"larger than {MOST_BYTES} bytes: shorten it", field)
+        raise Invalid(error.message, path) from error
+    if size > most_bytes:
+        raise Invalid(f"larger than {most_bytes} bytes: shorten it", path)
 
 
 def check_name(name: str, field: str) -> None:
-    """Check the name of an event or attribute. Raises `Invalid` naming `field`.
+    """Check the name of an event or a value. Raises `Invalid` naming `field`.
 
-    Seed 004: "Only use ASCII characters for events and attributes naming."
+    Seed 004 asks for ASCII; names in other alphabets are stored as they are sent all the same.
     """
-    if not name or not name.isascii() or not name.isprintable():
-        raise Invalid("a name must consist of printable ASCII characters", field)
-    if len(name) > LONGEST_NAME:
-        raise Invalid(f"a name must have at most {LONGEST_NAME} characters", field)
+    if not name.strip():
+        raise Invalid("a name must not be empty", field)
+    if _UNSTORABLE.search(name):
+        raise Invalid("a name must have no control characters", field)
+    if len(name) > LONGEST_NAME or _name_bytes(name) > MOST_NAME_BYTES:
+        raise Invalid(
+            f"a name must have at most {LONGEST_NAME} characters"
+            f" and {MOST_NAME_BYTES} bytes",
+            field,
+        )
 
 
-def _printable(name: str) -> str:
-    """Escape a name for an error message."""
-    return name.encode("ascii", "backslashreplace").decode()[:LONGEST_NAME]
+def name_path(field: str, name: str) -> str:
+    """Return the path of a name for a message: control characters escaped, and not too long."""
+    shown = _UNSTORABLE.sub(_escape, name[:LONGEST_NAME])
+    return f"{field}.{shown}"
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def _name_bytes(name: str) -> int:
+    return len(to_json(name).encode()) - 2  # without the quotes
 
 
 def with_timestamp(
@@ -175,55 +235,64 @@ def values_set_within(
     }
 
 
-def check_name_count(values: Iterable[Name]) -> None:
-    """Check that a customer has at most 255 names of a kind. Raises `TooManyNames`.
+def keep_with_room(
+    old: Values, new: Values
+) -> tuple[dict[Name, Value], tuple[LeftOut, ...]]:
+    """Divide new values into those that a customer has room for, and those left out.
 
-    `values`: the names that are set already first, so that new ones are those beyond the limit.
+    A customer has at most 255 names of a kind: a name that is there takes no more room.
     """
-    names: dict[Kind, list[str]] = {}
-    for kind, name in values:
-        names.setdefault(kind, []).append(name)
-    for kind, found in names.items():
-        # All at once, so that a caller can leave them out in one go.
-        excess = found[MOST_NAMES:]
-        if excess:
-            field = "properties" if kind == "attributes" else kind
-            fields = [f"{field}.{name}" for name in excess]
-            raise TooManyNames(f"the customer has {MOST_NAMES} {kind} already", fields)
+    counts = Counter(kind for kind, _ in old)
+    kept: dict[Name, Value] = {}
+    left_out: list[LeftOut] = []
+    for name, value in new.items():
+        kind = name[0]
+        if name not in old:
+            if counts[kind] >= MOST_NAMES:
+                left_out.append(_without_room(name))
+                continue
+            counts[kind] += 1
+        kept[name] = value
+    return kept, tuple(left_out)
+
+
+def _without_room(name: Name) -> LeftOut:
+    kind, label = name
+    field = "properties" if kind == "attributes" else kind
+    reason = f"the customer has {MOST_NAMES} {kind} already, left out"
+    return LeftOut(name_path(field, label), reason)
 
 
 def spilled_names(old: Values, new: Values) -> frozenset[Name]:
     """Choose the new values that are stored in items of their own, so that the node stays small.
 
-    A name that was spilled once stays spilled, because contributions refer to its item.
+    Bytes count as the item holds them: packed as JSON once more, in UTF-8. A name that was spilled
+    once stays spilled, because contributions refer to its item.
     """
-    spilled = {name for name, value in new.items() if _must_spill(old.get(name), value)}
-    merged = {**old, **new}
-    inline = sum(
-        _item_bytes(*pair) for pair in merged.items() if pair[0] not in spilled
-    )
+    sizes = {name: _packed_bytes(value) for name, value in {**old, **new}.items()}
+    spilled = {
+        name
+        for name in new
+        if _was_spilled(old.get(name)) or sizes[name] > _INLINE_VALUE + _OVERHEAD
+    }
+    inline = sum(size for name, size in sizes.items() if name not in spilled)
     # The largest first, so that as few values as possible become items of their own.
-    for name, value in sorted(new.items(), key=_json_length, reverse=True):
+    for name in sorted(new, key=sizes.__getitem__, reverse=True):
         if inline <= _INLINE_TOTAL:
             break
         if name not in spilled:
             spilled.add(name)
-            inline -= len(value.json)
+            inline -= sizes[name]
     return frozenset(spilled)
 
 
-def _must_spill(old: Value | None, new: Value) -> bool:
-    """Tell whether a value has to be an item of its own: it is large, or the one before it was."""
-    was_spilled = old is not None and old.spilled
-    return was_spilled or len(new.json) > _INLINE_VALUE
+def _was_spilled(old: Value | None) -> bool:
+    return old is not None and old.spilled
 
 
-def _item_bytes(name: Name, value: Value) -> int:
-    return len(name[1]) + len(value.json) + _OVERHEAD
-
-
-def _json_length(pair: tuple[Name, Value]) -> int:
-    return len(pair[1].json)
+def _packed_bytes(value: Value) -> int:
+    """Count the bytes of a value in its item, with those around it."""
+    return json_size([value.json]) + _OVERHEAD
 
 
 def pack_values(values: Values) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from hardlink import metrics
 from hardlink.domain.changeset import Decision
 from hardlink.domain.graph import NOBODY, Node
 from hardlink.domain.records import Session
+from hardlink.domain.values import LeftOut
 
 Answer = dict[str, Any]
 OPTED_OUT = "opted out: this visitor denied tracking, nothing was stored"
@@ -17,6 +20,32 @@ ERASED = (
 )
 NOT_KEPT = frozenset({OPTED_OUT, BOT})
 """Warnings with which nothing of a call was stored."""
+
+
+def with_left_out(answer: Answer, *left_out: Iterable[LeftOut]) -> Answer:
+    """Add the parts of a command that were left out, where there are any.
+
+    Every dialect names them in its own form: `with_warnings` in that of the native calls.
+    """
+    every = list(dict.fromkeys(chain(*left_out)))
+    return {**answer, "left_out": every} if every else answer
+
+
+def with_warnings(answer: Answer, of_body: Iterable[LeftOut] = ()) -> Answer:
+    """Name what was left out of a command and of its events in `warnings`.
+
+    `of_body`: what was left out before the body became a command.
+    """
+    named = [part.warning for part in (*of_body, *answer.get("left_out", ()))]
+    for number, result in enumerate(answer.get("results", ())):
+        named += [
+            f"events[{number}].{part['field']}: {part['reason']}"
+            for part in result.get("left_out", ())
+        ]
+    rest = {name: value for name, value in answer.items() if name != "left_out"}
+    if not named:
+        return rest
+    return {**rest, "warnings": [*rest.get("warnings", ()), *named]}
 
 
 def visitor_answer(session: Session) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from hardlink.domain import clock_skew, commands, values
 from hardlink.domain.call import Call
@@ -14,6 +14,7 @@ from hardlink.domain.json_types import as_object
 from hardlink.domain.order_matching import OrderClaim
 from hardlink.domain.orders.purchase_events import EventOrder
 from hardlink.domain.records import Session
+from hardlink.domain.values import LeftOut
 from hardlink.services.answers import ERASED
 from hardlink.services.statements import server_time
 
@@ -24,20 +25,23 @@ _LONGEST_SHOWN = 256
 
 
 class Verdict(NamedTuple):
-    """The result of one event."""
+    """The result of one event. `left_out`: parts without which it is stored."""
 
     id: str | None
     status: Status
     reason: str | None = None
     field: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
-    def shown(self) -> dict[str, str | None]:
+    def shown(self) -> dict[str, Any]:
         """Return the verdict as it is answered."""
-        shown: dict[str, str | None] = {"id": self.id, "status": self.status}
+        shown: dict[str, Any] = {"id": self.id, "status": self.status}
         if self.reason:
             shown["reason"] = self.reason
         if self.field:
             shown["field"] = self.field
+        if self.left_out:
+            shown["left_out"] = [part.as_json() for part in self.left_out]
         return shown
 
 
@@ -132,7 +136,6 @@ class Batch(NamedTuple):
 
 def parse_batch(command: Track) -> Batch:
     """Parse the events of a payload. Raises `Invalid` and `TooLarge` for what all of them share."""
-    values.check_values(command.properties, "properties")
     _check_shared(command)
     verdicts: list[Verdict] = []
     events: list[ParsedEvent] = []
@@ -178,13 +181,18 @@ def _parse_event(
     try:
         event = commands.parse_event(body, number)
         id_ = commands.parse_event_id(event, number)
-        device_time = commands.parse_event_time(event, number)
     except Invalid as error:
         shown_id = id_ or _given_text(body, "id")
         # one invalid event must not keep back the others (I10: every event gets a verdict)
         return Verdict(shown_id, "rejected", error.message, error.field)
     if not (command.options.saves and event.options.saves):
         return Verdict(id_, "dropped", "not saved: the options say so")
+    device_time = None
+    try:
+        device_time = commands.parse_event_time(event)
+    except Invalid as error:
+        # the event happened all the same, and the client may never send it again
+        event = event.without(*commands.unreadable_time(error))
     order = commands.read_event_order(event, number)
     if order is not None:
         warnings += order.faults

@@ -11,6 +11,7 @@ from hardlink.domain.commands import Track
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.order_matching import order_event_id
 from hardlink.domain.records import Session
+from hardlink.domain.values import LeftOut, json_size
 from hardlink.services.answers import ERASED
 from hardlink.services.batch import Batch, ParsedEvent, Verdict, given_type
 from hardlink.services.orders import Orders
@@ -18,6 +19,8 @@ from hardlink.services.sessions import Sessions
 from hardlink.storage import activity, event_store, keys
 from hardlink.storage.store import Store
 
+MOST_SENT_TIME = 256
+"""Bytes of a time as its client wrote it, which is kept beside the event's own."""
 Place = tuple[int, str]
 """Time and ID of an event, which make its key."""
 
@@ -81,7 +84,7 @@ class EventWriter:
         verdicts = list(batch.verdicts)
         judged: dict[Place, JudgedEvent] = {}
         for parsed in batch.events:
-            event = self._complete_event(call, session, command, parsed)
+            event, left_out = self._complete_event(call, session, command, parsed)
             one = JudgedEvent(parsed, event)
             fault = events.find_storage_fault(event, call.now)
             if fault:
@@ -93,26 +96,31 @@ class EventWriter:
                 verdicts[parsed.number] = Verdict(event.id, "duplicate")
             else:
                 judged[one.place] = one
-                verdicts[parsed.number] = Verdict(event.id, "stored")
+                verdicts[parsed.number] = Verdict(event.id, "stored", left_out=left_out)
         return Judged(tuple(verdicts), tuple(judged.values()))
 
     def _complete_event(
         self, call: Call, session: Session, command: Track, parsed: ParsedEvent
-    ) -> StoredEvent:
+    ) -> tuple[StoredEvent, tuple[LeftOut, ...]]:
         """Complete an event with what it inherits, its time, and an ID if the client gave none.
 
-        IP addresses are taken out. An order's event has the ID of its order.
+        IP addresses are taken out. An order's event has the ID of its order. Also returns the parts
+        that were left out.
         """
         event = parsed.event
-        properties = {**command.properties, **event.properties}
-        context = _merge_objects(command.context, event.context)
+        properties, excess = events.inherit_properties(
+            event.properties, command.properties
+        )
+        context, too_large = events.limit_context(
+            _merge_objects(command.context, event.context)
+        )
         body: dict[str, Any] = {
             "properties": ip_addresses.strip_ip_addresses(properties),
             "context": ip_addresses.strip_ip_addresses(context),
         }
         if event.tags:
             body["tags"] = event.tags
-        if parsed.device_time is not None:
+        if event.happened is not None and json_size(event.happened) <= MOST_SENT_TIME:
             body["sent_time"] = event.happened
         number, derived_id = None, None
         if parsed.order:
@@ -120,7 +128,7 @@ class EventWriter:
             derived_id = order_event_id(parsed.order.claim)
             body["order"] = parsed.order.as_json()
         time = parsed.time(call, session)
-        return StoredEvent(
+        stored = StoredEvent(
             id=parsed.id or derived_id or self._new_id(),
             type=event.type,
             time=time,
@@ -131,6 +139,7 @@ class EventWriter:
             expires=call.expires(time),
             order=number,
         )
+        return stored, (*event.left_out, *excess, *too_large)
 
     def _without_resent(
         self, call: Call, session: Session, command: Track, judged: Judged

@@ -16,6 +16,7 @@ from hardlink.services.answers import (
     bot_answer,
     customer_answer,
     visitor_answer,
+    with_left_out,
 )
 from hardlink.services.links import Links
 from hardlink.services.sessions import Sessions, Visit
@@ -120,7 +121,8 @@ class Identification:
         if outcome.status == "denied" or outcome.session is None:
             here = self._visitors.answer_without_storing(call, visit, outcome.session)
             return {**here, "customer": None, "warnings": [OPTED_OUT]}
-        return {**visitor_answer(outcome.session), **_customer(outcome, ids)}
+        answer = {**visitor_answer(outcome.session), **_customer(outcome, ids)}
+        return with_left_out(answer, command.left_out, outcome.left_out)
 
 
 def statement_of(command: Identify) -> Statement:

@@ -169,7 +169,7 @@ def plan_identify(
     """Plan a claim and the values that come with it.
 
     `reserved`: how many other actions the same transaction holds. Raises `Refused` where a rule
-    forbids it, `NoRoom` where the customer has no room for the values.
+    forbids it. Values for which the customer has no room are left out, and the decision names them.
     """
     with _counted_refusals():
         reader.check(*claim.nodes)
@@ -177,7 +177,8 @@ def plan_identify(
         _check_room_for_profile(call, claim, decision, reader)
     reader.check(decision.customer)
     records = reader.records
-    _check_room_for_values(records[decision.customer], said)
+    said, left_out = values.keep_with_room(records[decision.customer].values, said)
+    decision = decision._replace(left_out=left_out)
     actions = _link_actions(call, decision, records)
     # one action is kept for the root, which the values write though the link does not
     first, later = _portions(said, MOST_ACTIONS - reserved - len(actions) - 1)
@@ -199,14 +200,14 @@ def plan_values(
     """Plan values of the customer behind a profile, else of the profile itself (rule 9).
 
     `time`: when they were set, if the client names it: another customer may be behind the profile
-    by now. Raises `NoRoom` where there is no room for them.
+    by now. Those for which there is no room are left out, and the decision names them.
     """
     root = identity.find_root(profile, reader, call.project.hard_types, time)
     reader.check(root)
-    _check_room_for_values(reader.record(root), said)
+    said, left_out = values.keep_with_room(reader.record(root).values, said)
     first, later = _portions(said, MOST_ACTIONS - reserved - 1)
     actions = _with_values(call, root, {}, reader.records, first, [])
-    return LinkPlan(Decision(root), actions, later)
+    return LinkPlan(Decision(root, left_out=left_out), actions, later)
 
 
 def last_erasure(
@@ -280,12 +281,6 @@ def _check_room_for_profile(
             "ids",
             code="too_many_profiles",
         )
-
-
-def _check_room_for_values(record: Record, said: Values) -> None:
-    # all of them, before any portion is written. Raises `NoRoom`
-    new_names = [name for name in said if name not in record.values]
-    values.check_name_count([*record.values, *new_names])
 
 
 def _link_actions(
@@ -441,9 +436,10 @@ def _portions(said: Values, room: int) -> tuple[Values, list[Values]]:
     most = max(0, min(room, _SPILLS_AT_ONCE))
     free_bytes = _BYTES_AT_ONCE
     for name, value in said.items():
-        if len(portions[-1]) >= most or len(value.json) > free_bytes:
+        size = len(value.json.encode())
+        if len(portions[-1]) >= most or size > free_bytes:
             portions.append({})
             most, free_bytes = _SPILLS_AT_ONCE, _BYTES_AT_ONCE
         portions[-1][name] = value
-        free_bytes -= len(value.json)
+        free_bytes -= size
     return portions[0], list(portions[1:])

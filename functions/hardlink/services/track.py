@@ -28,6 +28,7 @@ from hardlink.services.answers import (
     anonymous_answer,
     bot_answer,
     visitor_answer,
+    with_left_out,
 )
 from hardlink.services.batch import Batch, Status, Verdict
 from hardlink.services.event_writer import EventWriter, Judged
@@ -68,12 +69,14 @@ class Tracking:
             answer = bot_answer(command.session_id or self._new_id())
             return {**answer, "results": _count_results(batch.drop(BOT).verdicts)}
         if command.profile_less:
-            return self._track_profile_less(call, command, batch)
+            answer = self._track_profile_less(call, command, batch)
+            return with_left_out(answer, command.left_out)
         own_id = command.own_session_id(ids)
         if own_id:
             # events of one customer never move to another, and a backend's clock is no device's
             call = call._replace(policy="split", sent=call.now)
-        return self._track_visitor(call, command, batch, ids, own_id)
+        answer = self._track_visitor(call, command, batch, ids, own_id)
+        return with_left_out(answer, command.left_out, answer.get("left_out", ()))
 
     def _track_visitor(
         self,
@@ -124,7 +127,7 @@ class Tracking:
         }
         if batches.wants_debug(command, batch):
             answer["debug"] = _debug_answer(session, judged)
-        return answer
+        return with_left_out(answer, outcome.left_out)
 
     def _track_profile_less(self, call: Call, command: Track, batch: Batch) -> Answer:
         """Store events without a visitor under the source's own session, which is never linked.
@@ -243,7 +246,7 @@ _COUNTED: Mapping[Status, metrics.Name] = {
 }
 
 
-def _count_results(verdicts: Sequence[Verdict]) -> list[Mapping[str, str | None]]:
+def _count_results(verdicts: Sequence[Verdict]) -> list[Mapping[str, Any]]:
     """Count the verdicts of a payload, and return them as they are answered."""
     for status, count in Counter(verdict.status for verdict in verdicts).items():
         metrics.count(_COUNTED[status], count)

@@ -6,7 +6,7 @@ from hardlink.domain.call import Call
 from hardlink.domain.commands import Update
 from hardlink.domain.errors import BeforeErasure, Invalid
 from hardlink.domain.graph import Node
-from hardlink.services.answers import ERASED, Answer, customer_answer
+from hardlink.services.answers import ERASED, Answer, customer_answer, with_left_out
 from hardlink.services.identify import Identification, statement_of
 from hardlink.services.links import Links
 from hardlink.services.statements import VisitorUpdate
@@ -48,7 +48,8 @@ class Updates:
             decision = self._links.identify(call, claim, values)
         except BeforeErasure:
             return {"customer": None, "warnings": [ERASED]}
-        return {
+        answer = {
             "customer": customer_answer(decision, ids),
             "warnings": list(decision.warnings),
         }
+        return with_left_out(answer, command.left_out, decision.left_out)

@@ -18,6 +18,7 @@ from hardlink.domain.graph import NOBODY, Node
 from hardlink.domain.identity import Claim
 from hardlink.domain.records import Session, erased_before
 from hardlink.domain.times import DAY
+from hardlink.domain.values import LeftOut
 from hardlink.services import links
 from hardlink.services.answers import Answer, anonymous_answer, visitor_answer
 from hardlink.services.links import LinkPlan, Links
@@ -46,6 +47,7 @@ class VisitOutcome(NamedTuple, Generic[_D]):
     - `session`: with the clock offset of this call; `None` where there is none.
     - `said`: the statement or batch, without the parts that predate an erasure.
     - `decision`: of the link, where the call has identifiers; `warnings`: of all its links.
+    - `left_out`: values for which the customer has no room.
     - `clock_changed`: the session's clock offset is not the one that is stored.
     """
 
@@ -54,6 +56,7 @@ class VisitOutcome(NamedTuple, Generic[_D]):
     said: _D
     decision: Decision | None = None
     warnings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     clock_changed: bool = False
 
 
@@ -222,6 +225,7 @@ class Visitors:
             attempt.said,
             decision=plan.decision if attempt.update.ids else None,
             warnings=warnings,
+            left_out=plan.decision.left_out,
             clock_changed=_is_clock_changed(attempt, known),
         )
 

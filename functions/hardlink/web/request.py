@@ -7,12 +7,13 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from hardlink.domain.errors import TooLarge, UnreadableBody
+from hardlink.domain.values import LeftOut, name_path, shorten
 
 MOST_BYTES = 5 * 1024 * 1024
 """Bytes of a body: what seed 004 allows one customer (255 values of 16 KB); Lambda takes 6 MB."""
@@ -35,7 +36,18 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffd]")
 """Characters that no text body has. API Gateway may put U+FFFD for bytes that are no UTF-8."""
 
+NOT_FINITE = "not a finite number, left out"
+_MARK = object()
+"""Stands for a number that is not finite until the body is parsed."""
+
 Event = Mapping[str, Any]
+Path = tuple[str | int, ...]
+"""Names and numbers that lead to a part of a body."""
+
+
+class _Parsed(NamedTuple):
+    value: object
+    not_finite: Sequence[Path]
 
 
 class Request:
@@ -118,9 +130,29 @@ class Request:
         """True if the request has a body."""
         return bool(self._event.get("body"))
 
-    @cached_property
+    @property
     def json(self) -> object:
-        """The body as JSON, whatever its Content-Type. Raises `UnreadableBody`, `TooLarge`."""
+        """The body as JSON, whatever its Content-Type. Raises `UnreadableBody`, `TooLarge`.
+
+        Without numbers that are not finite, which Python's clients send though JSON has none: a
+        member of an object goes, an element of an array becomes null.
+        """
+        return self._parsed.value
+
+    @property
+    def not_finite(self) -> Sequence[Path]:
+        """Where the body had numbers that are not finite, once it is parsed."""
+        # a body may also be a form, which is never parsed as JSON
+        return self._parsed.not_finite if "_parsed" in vars(self) else ()
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        """The numbers that are not finite, for the warnings of a native call."""
+        named = [LeftOut(format_path(path), NOT_FINITE) for path in self.not_finite]
+        return shorten(named, "body")
+
+    @cached_property
+    def _parsed(self) -> _Parsed:
         raw = self.raw
         brackets = raw.count(b"[") + raw.count(b"{")
         if brackets > MOST_CONTAINERS:
@@ -129,7 +161,8 @@ class Request:
         # Most bodies have fewer brackets than levels are allowed, and need no second look.
         if brackets > MOST_LEVELS and _count_levels(value) > MOST_LEVELS:
             raise UnreadableBody(f"nested deeper than {MOST_LEVELS} levels: flatten it")
-        return value
+        not_finite: list[Path] = []
+        return _Parsed(_keep_finite(value, (), not_finite), not_finite)
 
     @cached_property
     def raw(self) -> bytes:
@@ -244,12 +277,43 @@ def _parse_json(raw: bytes) -> object:
         raise UnreadableBody(f"the body is not valid JSON: {reason}") from error
 
 
-def _parse_number(text: str) -> float:
-    """Parse a number; `NaN`, `Infinity` and `1e999` are no JSON. Raises `ValueError`."""
+def _parse_number(text: str) -> object:
+    """Parse a number; `NaN`, `Infinity` and `1e999` become the mark of one that is not finite."""
     number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:32]} is not a finite number")
-    return number
+    return number if math.isfinite(number) else _MARK
+
+
+def _keep_finite(value: object, path: Path, not_finite: list[Path]) -> object:
+    """Leave out the marks of numbers that are not finite, and list where they stood.
+
+    It calls itself for each level, of which a body has few (`MOST_LEVELS`).
+    """
+    if value is _MARK:
+        not_finite.append(path)
+        return None
+    if isinstance(value, list):
+        return [
+            _keep_finite(member, (*path, number), not_finite)
+            for number, member in enumerate(value)
+        ]
+    if not isinstance(value, dict):
+        return value
+    kept: dict[str, object] = {}
+    for name, member in value.items():
+        member_path = (*path, name)
+        if member is _MARK:
+            not_finite.append(member_path)
+        else:
+            kept[name] = _keep_finite(member, member_path, not_finite)
+    return kept
+
+
+def format_path(path: Path) -> str:
+    """Format a path as `events[0].properties.price`."""
+    text = ""
+    for step in path:
+        text = f"{text}[{step}]" if isinstance(step, int) else name_path(text, step)
+    return text.removeprefix(".")
 
 
 def _parse_form(text: str) -> dict[str, Any]:

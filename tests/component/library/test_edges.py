@@ -119,17 +119,27 @@ def test_what_is_refused_leaves_nothing_behind(world: World) -> None:
     world.settle()
 
 
-def test_attributes_that_have_no_room_change_nothing_at_all(world: World) -> None:
-    world.update(
-        None, ids={"registered": "a"}, properties={f"a{n}": n for n in range(150)}
-    )
-    with pytest.raises(Invalid, match="255 attributes already"):
-        world.identify(
-            "s1", ids={"registered": "a"}, properties={f"b{n}": n for n in range(120)}
-        )
-    assert len(world.customer("a")["attributes"]) == 150
-    with pytest.raises(NotFound):
-        world.session("s1")
+def test_w13_attributes_that_have_no_room_cost_no_login(world: World) -> None:
+    before = {f"a{n}": n for n in range(150)}
+    world.update(None, ids={"registered": "a"}, properties=before)
+    more = {f"b{n}": n for n in range(120)}
+    answer = world.identify("s1", ids={"registered": "a"}, properties=more)
+    assert answer["customer"] == {"type": "registered", "value": "a"}
+    named = [part.field for part in answer["left_out"]]
+    assert named == [f"properties.b{n}" for n in range(105, 120)]
+    kept = {name: value for name, value in more.items() if value < 105}
+    assert world.customer("a")["attributes"] == {**before, **kept}
+    assert world.session("s1")["customer"] == {"type": "registered", "value": "a"}
+    world.settle()
+
+
+def test_w13_an_anonymous_visitors_values_that_have_no_room_are_named(
+    world: World,
+) -> None:
+    world.update("s1", traits={f"a{n}": n for n in range(255)})
+    answer = world.track("s1", view("a"), traits={"a3": 0, "b": 1})
+    assert [part.field for part in answer["left_out"]] == ["traits.b"]
+    assert [result["status"] for result in answer["results"]] == ["stored"]
 
 
 @pytest.mark.parametrize("session", ["x" * 3000, "undefined", "a\x00b"])

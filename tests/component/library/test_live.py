@@ -90,7 +90,7 @@ def test_what_was_not_stored_is_told_without_what_it_said(engine: Engine) -> Non
         {
             "type": "bad",
             "id": "1",
-            "time": "yesterday",
+            "tags": "none",
             "properties": {"secret": "secret"},
         },
         {"type": "unwanted", "id": "2", "options": {"save": False}},
@@ -118,7 +118,7 @@ def test_a_session_that_only_sends_what_is_refused_is_told_too(
     world: World, onlooker: Onlooker
 ) -> None:
     for _ in range(3):
-        world.track("s1", {"type": "bad", "time": "never"})
+        world.track("s1", {"type": "bad", "tags": "none"})
         assert [one["type"] for one in onlooker.look()] == ["bad"]
         world.clock.pass_(2 * HOUR)
 
@@ -128,7 +128,7 @@ def test_who_opted_out_leaves_no_word(world: World, onlooker: Onlooker) -> None:
     world.consent("s1", "denied")
     onlooker.look()
     before = world.dumped()
-    world.track("s1", event("a"), {"type": "bad", "time": "never"})
+    world.track("s1", event("a"), {"type": "bad", "tags": "none"})
     assert onlooker.look() == []
     assert world.dumped() == before
 
@@ -185,7 +185,7 @@ def test_many_sessions_and_many_events_come_in_parts(
         late = [f"{number}-late-{n}" for n in range(number % 3)]
         events = [event(name) for name in names]
         events += [event(name, time=to_iso(world.clock.now - DAY)) for name in late]
-        events += [{"type": "bad", "id": f"{number}-bad", "time": "never"}]
+        events += [{"type": "bad", "id": f"{number}-bad", "tags": "none"}]
         world.track(f"s{number}", *events)
         sent |= {*names, *late, f"{number}-bad"}
     assert set(onlooker.ids()) == sent
@@ -210,7 +210,7 @@ def test_large_events_come_in_parts(world: World, onlooker: Onlooker) -> None:
 def test_only_the_first_verdicts_of_a_call_are_kept(
     world: World, onlooker: Onlooker
 ) -> None:
-    world.track("s1", *({"type": "bad", "time": "never"} for _ in range(40)))
+    world.track("s1", *({"type": "bad", "tags": "none"} for _ in range(40)))
     told = onlooker.look()
     assert len(told) == 26
     assert "15 more events" in told[-1]["reason"]
@@ -241,7 +241,7 @@ def test_a_call_that_refuses_an_event_is_one_write_more(engine: Engine) -> None:
     world.track("s1", event("a"))
     world.track("s1", event("b"))
     with engine.counted() as found:
-        world.track("s1", event("c"), {"type": "bad", "time": "never"})
+        world.track("s1", event("c"), {"type": "bad", "tags": "none"})
     assert found == {"ConsistentGetItem": 1, "PutItem": 2}
 
 
