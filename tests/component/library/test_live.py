@@ -104,7 +104,7 @@ def test_what_was_not_stored_is_told_without_what_it_said(engine: Engine) -> Non
         "3": "stored",
         None: "rejected",
     }
-    assert told["1"]["field"] == "events[0].time"
+    assert told["1"]["field"] == "events[0].tags"
     assert told["1"]["type"] == "bad"
     assert "secret" not in str(told["1"])
     assert onlooker.look() == []
