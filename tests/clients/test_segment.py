@@ -127,7 +127,11 @@ def test_posthogs_python_library(shop: Client, python: Path) -> None:
         f"@registered={customer}",
     )
     seen = shop.get("customers", "registered", customer).json
-    assert seen["attributes"] == {"email": f"{customer}@x.y", "first_name": "G"}
+    assert seen["attributes"] == {
+        "email": f"{customer}@x.y",
+        "first_name": "G",
+        "first_seen": "today",
+    }
     assert seen["identifiers"]["email"] == [f"{customer}@x.y".lower()]
 
 
@@ -920,7 +924,8 @@ def test_a_groups_own_traits_are_nobodys(shop: Client) -> None:
             {"event": "$set", "distinct_id": "u", "$set": {"größe": 5}},
             "$set.gr\\xf6\\xdfe",
         ),
-        ({"event": "$set_once", "distinct_id": "u", "$set_once": {"a": 1}}, "event"),
+        ({"event": "$set_once", "distinct_id": "u", "$set_once": 1}, "$set_once"),
+        ({"event": "$unset", "distinct_id": "u", "$unset": [1]}, "$unset"),
         (
             {"event": "$create_alias", "distinct_id": "u", "properties": {}},
             "properties.distinct_id",
@@ -961,6 +966,23 @@ def test_an_alias_of_a_customer_is_refused(shop: Client) -> None:
         "properties.distinct_id"
     ]
     shop.settles("registered", first, "a")
+
+
+def test_w12_posthogs_values_are_set_once_and_removed(shop: Client) -> None:
+    customer = fresh("c")
+    steps: list[dict[str, Any]] = [
+        {"event": "$set_once", "$set_once": {"first": 1, "last": 1}},
+        {"event": "a", "properties": {"$set_once": {"first": 2}, "$set": {"last": 2}}},
+        {"event": "$set", "$set": {"gone": 3}},
+        {"event": "b", "properties": {"$unset": ["gone"]}},
+    ]
+    for step in steps:
+        assert capture(shop, {"distinct_id": customer, **step}).json == TAKEN
+    eventually(
+        lambda: shop.get("customers", "registered", customer).json["attributes"],
+        {"first": 1, "last": 2},
+    )
+    shop.settles("registered", customer, "a", "b")
 
 
 def test_p5_posthog_node_names_the_anonymous_id_as_the_alias(shop: Client) -> None:

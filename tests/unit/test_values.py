@@ -44,6 +44,39 @@ JSON = st.recursive(
         pytest.param(
             Value(1, "", spilled=True), Value(1, '"x"'), False, id="a spilled one again"
         ),
+        pytest.param(Value(1, '"red"'), Value(2, "null"), True, id="W12: a removal"),
+        pytest.param(Value(2, "null"), Value(1, '"red"'), False, id="W12: too late"),
+        pytest.param(Value(1, "null"), Value(2, '"red"'), True, id="W12: set anew"),
+        pytest.param(
+            Value(1, '"red"'),
+            Value(2, '"blue"', once=True),
+            False,
+            id="W12: set once beside a value",
+        ),
+        pytest.param(
+            Value(2, '"red"', once=True),
+            Value(1, '"blue"'),
+            True,
+            id="W12: an earlier value beside one that is set once",
+        ),
+        pytest.param(
+            Value(1, '"red"', once=True),
+            Value(2, '"blue"', once=True),
+            False,
+            id="W12: set once twice",
+        ),
+        pytest.param(
+            Value(2, '"red"', once=True),
+            Value(1, '"blue"', once=True),
+            True,
+            id="W12: set once, the earlier one comes later",
+        ),
+        pytest.param(
+            Value(1, "", spilled=True, once=True),
+            Value(1, '"x"', once=True),
+            False,
+            id="W12: a spilled one that is set once, again",
+        ),
     ],
 )
 def test_news(old: Value | None, new: Value, *, wins: bool) -> None:
@@ -242,3 +275,57 @@ def test_a11_the_largest_value_of_a_customer_fits_an_item_of_its_own(text: str) 
     largest = text * (values.MOST_CUSTOMER_BYTES // len(text.encode()))
     values.check_value("a", largest, "traits")
     assert len(values.to_json(largest).encode()) < ITEM - 10_000
+
+
+def test_w12_what_was_removed_can_be_set_once_and_is_kept_then() -> None:
+    removed = {COLOR: Value(2, "null")}
+    red = values.changed(removed, {COLOR: Value(3, '"red"', once=True)})
+    assert red == {COLOR: Value(3, '"red"')}
+    assert not values.changed(red, {COLOR: Value(4, '"blue"', once=True)})
+    assert not values.changed(removed, {COLOR: Value(1, '"late"', once=True)})
+
+
+@pytest.mark.parametrize(
+    ("name", "json_", "removed"),
+    [
+        (COLOR, "null", True),
+        (COLOR, "false", False),
+        (COLOR, '""', False),
+        (("segments", "vip"), "false", True),
+        (("segments", "vip"), "true", False),
+        (("traits", "size"), "null", True),
+    ],
+)
+def test_w12_null_removes_and_so_does_a_segment_that_does_not_hold(
+    name: Name, json_: str, *, removed: bool
+) -> None:
+    assert values.is_removed(name, Value(1, json_)) is removed
+
+
+def test_w12_a_removal_gives_back_its_place_among_the_names() -> None:
+    full: dict[Name, Value] = {
+        ("attributes", f"a{number}"): Value(1, "1") for number in range(255)
+    }
+    new: Name = ("attributes", "new")
+    reason = "the customer has 255 attributes already, left out"
+    excess = (values.LeftOut("properties.new", reason),)
+    assert values.keep_with_room(full, {new: Value(2, "1")})[1] == excess
+    gone = {new: Value(2, "1"), ("attributes", "a7"): Value(2, "null")}
+    assert values.keep_with_room(full, gone) == (gone, ())
+    late = {new: Value(2, "1"), ("attributes", "a7"): Value(0, "null")}
+    assert values.keep_with_room(full, late)[1] == excess
+    removed = {**full, ("attributes", "a7"): Value(2, "null")}
+    again: dict[Name, Value] = {new: Value(3, "1"), ("attributes", "a7"): Value(3, "1")}
+    kept, left_out = values.keep_with_room(removed, again)
+    assert (list(kept), [one.field for one in left_out]) == ([new], ["properties.a7"])
+
+
+def test_w12_as_many_removals_are_kept_as_there_may_be_names() -> None:
+    removed: dict[Name, Value] = {
+        ("attributes", f"a{number}"): Value(number, "null") for number in range(300)
+    }
+    kept = values.without_old_removals({**removed, COLOR: Value(0, '"red"')})
+    assert len(kept) == 256
+    assert COLOR in kept
+    assert ("attributes", "a44") not in kept
+    assert ("attributes", "a45") in kept

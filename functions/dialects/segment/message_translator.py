@@ -107,10 +107,16 @@ class MessageTranslator:
         )
 
     def build_update(
-        self, visitor: Visitor, properties: Mapping[str, Any], time: object
+        self,
+        visitor: Visitor,
+        properties: Mapping[str, Any],
+        time: object,
+        *,
+        set_once: Mapping[str, Any] = NOTHING,
     ) -> CommandGroup:
         """Set values of a visitor, and link the session to the customer if both are sent.
 
+        `set_once`: values that are set only if the visitor has none of their name.
         An email address among the values identifies a customer beside their ID only.
         """
         ids = self._customer_ids(visitor.user)
@@ -124,6 +130,7 @@ class MessageTranslator:
             "ids": ids,
             "session": visitor.session,
             "properties": self._valid_values(properties),
+            "set_once": self._valid_values(set_once),
             "time": time,
         }
         return self._build_identify(

@@ -8,7 +8,7 @@ Source: what posthog-python 7.91 and posthog-node send.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import core_schema
 
@@ -37,6 +37,15 @@ _FIELDS = FieldNames(
 )
 
 Message = Mapping[str, Any]
+_UPDATES = ("$set", "$set_once", "$unset")
+"""Events that only change values of their customer, and are not stored."""
+
+
+class _Changes(NamedTuple):
+    """Values of a customer: those that are set or, as null, removed; and those set only once."""
+
+    set: Message
+    set_once: Message
 
 
 def translate_event(
@@ -48,21 +57,19 @@ def translate_event(
     name = message.get("event")
     if name == "$create_alias":
         return _translate_alias(translator, message)
-    set_values = _read_set_values(message)
+    changes = _read_changes(message)
     if name == "$identify":
-        return [_translate_identify(translator, message, set_values)]
+        return [_translate_identify(translator, message, changes)]
     visitor = _read_visitor(translator, message)
-    if name == "$set_once":
-        raise Invalid(
-            "$set_once is not offered: send $set, whose latest value counts", "event"
-        )
     if name == "$groupidentify":
         return [_translate_group(translator, message)]
-    update = translator.build_update(visitor, set_values, message.get("timestamp"))
-    if name == "$set":
+    update = translator.build_update(
+        visitor, changes.set, message.get("timestamp"), set_once=changes.set_once
+    )
+    if name in _UPDATES:
         return [update]
     track = translator.build_track(visitor, _build_event(message))
-    return [track, update] if set_values else [track]
+    return [track, update] if any(changes) else [track]
 
 
 def _read_visitor(translator: MessageTranslator, message: Message) -> Visitor:
@@ -77,14 +84,16 @@ def _read_visitor(translator: MessageTranslator, message: Message) -> Visitor:
 
 
 def _translate_identify(
-    translator: MessageTranslator, message: Message, set_values: Message
+    translator: MessageTranslator, message: Message, changes: _Changes
 ) -> CommandGroup:
     """The ID that the client made up before belongs to this customer."""
     anonymous_id = message.get("properties", {}).get("$anon_distinct_id")
     distinct_id = message.get("distinct_id")
     session = None if anonymous_id == distinct_id else anonymous_id
     visitor = translator.read_visitor(session, distinct_id)
-    return translator.build_update(visitor, set_values, message.get("timestamp"))
+    return translator.build_update(
+        visitor, changes.set, message.get("timestamp"), set_once=changes.set_once
+    )
 
 
 def _translate_alias(
@@ -120,13 +129,26 @@ def _build_event(message: Message) -> dict[str, Any]:
     }
 
 
-def _read_set_values(message: Message) -> Message:
+def _read_changes(message: Message) -> _Changes:
     """Values of the customer, which clients send beside the properties or among them."""
-    properties: Message = message.get("properties", {})
-    set_values = message.get("$set") or properties.get("$set") or {}
-    if not isinstance(set_values, Mapping):
-        raise Invalid("must be a JSON object", "$set")
-    return set_values
+    removed = dict.fromkeys(_read_unset_names(message))
+    return _Changes(
+        {**removed, **_read_values(message, "$set")}, _read_values(message, "$set_once")
+    )
+
+
+def _read_values(message: Message, field: str) -> Message:
+    values = message.get(field) or message.get("properties", {}).get(field) or {}
+    if not isinstance(values, Mapping):
+        raise Invalid("must be a JSON object", field)
+    return values
+
+
+def _read_unset_names(message: Message) -> list[str]:
+    names = message.get("$unset") or message.get("properties", {}).get("$unset") or []
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise Invalid("must be a list of names", "$unset")
+    return names
 
 
 _ANY = core_schema.typed_dict_field(ANY, required=False)
@@ -137,6 +159,8 @@ _EVENT = object_validator(
         "timestamp": _ANY,
         "uuid": _ANY,
         "$set": _ANY,
+        "$set_once": _ANY,
+        "$unset": _ANY,
         "properties": optional(OBJECT),
     }
 )

@@ -199,6 +199,7 @@ class Identify(WriteCommand):
     profile: Any
     ids: Properties
     properties: Properties
+    set_once: Properties
     segments: Mapping[str, bool]
     traits: Properties
     consents: Properties
@@ -361,6 +362,11 @@ def _labels(value: object) -> object:
     return labels
 
 
+def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
+    """Leave out nulls: what is set only if it has no value is not removed."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def _stripped(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
@@ -408,6 +414,9 @@ _IDENTIFY_FIELDS = {
     "profile": _REFERENCE,
     "ids": _PROPERTIES,
     "properties": _PROPERTIES,
+    "set_once": defaulted(
+        core.no_info_after_validator_function(_without_nulls, OBJECT), dict
+    ),
     "segments": _SEGMENTS,
     "traits": _PROPERTIES,
     "consents": _PROPERTIES,
@@ -463,13 +472,18 @@ _COMMANDS: dict[type[WriteCommand], SchemaValidator] = {
     Keep: object_validator(_KEEP_FIELDS),
 }
 _OF_VISITOR = dict.fromkeys(("segments", "traits", "consents"), MOST_CUSTOMER_BYTES)
+_OF_CUSTOMER = {
+    "properties": MOST_CUSTOMER_BYTES,
+    "set_once": MOST_CUSTOMER_BYTES,
+    **_OF_VISITOR,
+}
 _VALUES: Mapping[type[WriteCommand], Mapping[str, int]] = {
     Track: {
         "properties": values.MOST_BYTES,
         "attributes": MOST_CUSTOMER_BYTES,
         **_OF_VISITOR,
     },
-    Identify: {"properties": MOST_CUSTOMER_BYTES, **_OF_VISITOR},
-    Update: {"properties": MOST_CUSTOMER_BYTES, **_OF_VISITOR},
+    Identify: _OF_CUSTOMER,
+    Update: _OF_CUSTOMER,
 }
 """Command -> its fields that hold values, with the bytes that one of them may have."""

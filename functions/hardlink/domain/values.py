@@ -23,6 +23,8 @@ Seed 004's 16 KB ("maximum value size of 128Kbits") is what must fit: an order o
 MOST_CUSTOMER_BYTES = 64 * 1024
 """Bytes of a value of a customer: a look-up answers all of them at once."""
 LONGEST_NAME = 128
+NULL = "null"
+"""The JSON of a value that was removed."""
 MOST_NAME_BYTES = 200
 """Bytes of a name as JSON: a node holds up to 255 names of each kind, in an item of 400 KB."""
 _MOST_NAMED = 50
@@ -68,12 +70,14 @@ class Kept(NamedTuple):
 class Value(NamedTuple):
     """A value as JSON, and the time when it was set, in microseconds.
 
-    `spilled`: it is stored in an item of its own, and `json` is empty.
+    `spilled`: it is stored in an item of its own, and `json` is empty. `once`: any value that is
+    set without it is newer, and of several the earliest one is the newest.
     """
 
     time: int
     json: str
     spilled: bool = False
+    once: bool = False
 
     def newer_than(self, other: Value | None) -> bool:
         """Compare times. Of two values set at one time, the same one wins in any order.
@@ -82,11 +86,11 @@ class Value(NamedTuple):
         """
         if other is None:
             return True
-        return (self.time, self.spilled, self.json) > (
-            other.time,
-            other.spilled,
-            other.json,
-        )
+        return self._rank() > other._rank()
+
+    def _rank(self) -> tuple[bool, int, bool, str]:
+        time = -self.time if self.once else self.time
+        return (not self.once, time, self.spilled, self.json)
 
 
 Name: TypeAlias = tuple[Kind, str]
@@ -204,24 +208,59 @@ def _name_bytes(name: str) -> int:
 
 
 def with_timestamp(
-    kind: Kind, names: Mapping[str, object], time: int
+    kind: Kind, names: Mapping[str, object], time: int, *, once: bool = False
 ) -> dict[Name, Value]:
     """Convert a command's values of one kind, all set at `time`."""
-    return {(kind, name): Value(time, to_json(value)) for name, value in names.items()}
+    return {
+        (kind, name): Value(time, to_json(value), once=once)
+        for name, value in names.items()
+    }
+
+
+def is_removed(name: Name, value: Value) -> bool:
+    """Tell whether a name was removed: set to null, or, of a segment, to false.
+
+    The removal is kept, because an earlier value may come later, and visitors have their own.
+    """
+    if value.spilled:
+        return False
+    return value.json == NULL or (name[0] == "segments" and value.json == "false")
 
 
 def changed(old: Values, new: Values) -> dict[Name, Value]:
     """Return the values of `new` that change `old`."""
-    return {
-        name: value for name, value in new.items() if _is_change(old.get(name), value)
-    }
+    changes: dict[Name, Value] = {}
+    for name, value in new.items():
+        before = old.get(name)
+        if value.once and before and is_removed(name, before):
+            # what was removed may be set once again, and is an ordinary value then
+            value = value._replace(once=False)  # noqa: PLW2901
+        if _is_change(before, value):
+            changes[name] = value
+    return changes
 
 
 def _is_change(old: Value | None, new: Value) -> bool:
     """Tell whether a value replaces the one that is set."""
-    if old is not None and old.spilled and old.time == new.time:
+    if old is not None and old.spilled and (old.time, old.once) == (new.time, new.once):
         return False  # a repeated command: comparing would take a read of the spilled value
     return new.newer_than(old)
+
+
+def without_old_removals(values: Values) -> dict[Name, Value]:
+    """Forget all but the newest removals, as many of each kind as there may be names."""
+    kept = dict(values)
+    for kind in KINDS:
+        removed = [
+            name
+            for name, value in values.items()
+            if name[0] == kind and is_removed(name, value)
+        ]
+        if len(removed) > MOST_NAMES:
+            removed.sort(key=lambda name: values[name].time)
+            for name in removed[:-MOST_NAMES]:
+                del kept[name]
+    return kept
 
 
 def values_set_within(
@@ -240,14 +279,22 @@ def keep_with_room(
 ) -> tuple[dict[Name, Value], tuple[LeftOut, ...]]:
     """Divide new values into those that a customer has room for, and those left out.
 
-    A customer has at most 255 names of a kind: a name that is there takes no more room.
+    A customer has at most 255 names of a kind. A name that is there takes no more room, and one that
+    is removed gives its room back.
     """
-    counts = Counter(kind for kind, _ in old)
+    changes = changed(old, new)
+    taken = frozenset(
+        name
+        for name, value in old.items()
+        if not (is_removed(name, value) or is_removed(name, changes.get(name, value)))
+    )
+    counts = Counter(kind for kind, _ in taken)
     kept: dict[Name, Value] = {}
     left_out: list[LeftOut] = []
     for name, value in new.items():
         kind = name[0]
-        if name not in old:
+        is_new = name in changes and name not in taken
+        if is_new and not is_removed(name, value):
             if counts[kind] >= MOST_NAMES:
                 left_out.append(_without_room(name))
                 continue
@@ -296,13 +343,15 @@ def _packed_bytes(value: Value) -> int:
 
 
 def pack_values(values: Values) -> str:
-    """Pack values into one text attribute of an item: kind -> name -> [time, JSON or null]."""
+    """Pack values into one text attribute of an item: kind -> name -> [time, JSON or null, once?].
+
+    A value that is set `once` has a third part.
+    """
     packed: dict[str, dict[str, Any]] = {}
     for (kind, name), value in values.items():
-        packed.setdefault(kind, {})[name] = [
-            value.time,
-            None if value.spilled else value.json,
-        ]
+        text = None if value.spilled else value.json
+        parts = [value.time, text, 1] if value.once else [value.time, text]
+        packed.setdefault(kind, {})[name] = parts
     return to_json(packed)
 
 
@@ -314,6 +363,8 @@ def unpack_values(text: str | None) -> dict[Name, Value]:
     values: dict[Name, Value] = {}
     # In a fixed order of kinds, so that equal values make equal items.
     for kind in KINDS:
-        for name, (time, value) in packed.get(kind, {}).items():
-            values[kind, name] = Value(time, value or "", spilled=value is None)
+        for name, (time, value, *once) in packed.get(kind, {}).items():
+            values[kind, name] = Value(
+                time, value or "", spilled=value is None, once=bool(once)
+            )
     return values

@@ -20,7 +20,7 @@ from hardlink.domain.records import (
     stored_was_erased,
 )
 from hardlink.domain.times import END
-from hardlink.domain.values import KINDS, Name, Value, Values, values_set_within
+from hardlink.domain.values import KINDS, NULL, Name, Value, Values, values_set_within
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.store import Store
 
@@ -237,7 +237,8 @@ def _by_kind(texts: Mapping[Name, str]) -> dict[str, Any]:
     """Parse values and group them by kind; segments become a list of those that hold."""
     grouped: dict[str, Any] = {kind: {} for kind in KINDS}
     for (kind, name), text in sorted(texts.items()):
-        grouped[kind][name] = json.loads(text)
+        if text != NULL:  # else it was removed
+            grouped[kind][name] = json.loads(text)
     segments = grouped["segments"]
     grouped["segments"] = list(filter(segments.get, segments))
     return grouped

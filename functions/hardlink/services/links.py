@@ -400,10 +400,12 @@ def _with_values(
     spilled = values.spilled_names(record.values, changed)
     merged = dict(record.values)
     for name, value in changed.items():
-        merged[name] = (
-            value._replace(json="", spilled=True) if name in spilled else value
-        )
-    full = record._replace(state=states.get(root, record.state), values=merged)
+        # a removal stands in the node, where names are counted, and in the item of its own, which
+        # contributions refer to
+        is_apart = name in spilled and not values.is_removed(name, value)
+        merged[name] = value._replace(json="", spilled=True) if is_apart else value
+    kept = values.without_old_removals(merged)
+    full = record._replace(state=states.get(root, record.state), values=kept)
     put = _put(call.project_id, root, full, call.now)
     pieces = [_spill(call.project_id, root, name, changed[name]) for name in spilled]
     return [put, *(action for action in actions if action.key != put.key), *pieces]

@@ -71,12 +71,13 @@ def server_time(device_time: int | None, call: Call, offset: int) -> int | None:
 class VisitorUpdate(NamedTuple):
     """Identifiers and values of a call's visitor.
 
-    `only_current_customer`: soft `ids` are set on the customer who is logged in, and look up no
-    other one.
+    `set_once`: attributes that are set only if they have no value. `only_current_customer`: soft
+    `ids` are set on the customer who is logged in, and look up no other one.
     """
 
     ids: tuple[Node, ...] = ()
     attributes: Mapping[str, Any] = NOTHING
+    set_once: Mapping[str, Any] = NOTHING
     segments: Mapping[str, bool] = NOTHING
     traits: Mapping[str, Any] = NOTHING
     consents: Mapping[str, Any] = NOTHING
@@ -88,6 +89,7 @@ class VisitorUpdate(NamedTuple):
         return cls(
             ids,
             command.attributes,
+            NOTHING,
             command.segments,
             command.traits,
             command.consents,
@@ -98,20 +100,32 @@ class VisitorUpdate(NamedTuple):
     def of_identify(cls, command: Identify, ids: tuple[Node, ...]) -> VisitorUpdate:
         """Return what an `Identify` or `Update` command says about its visitor."""
         return cls(
-            ids, command.properties, command.segments, command.traits, command.consents
+            ids,
+            command.properties,
+            command.set_once,
+            command.segments,
+            command.traits,
+            command.consents,
         )
 
     def is_empty(self) -> bool:
         """Tell whether nothing is said about the visitor."""
         return not (
-            self.ids or self.attributes or self.segments or self.traits or self.consents
+            self.ids
+            or self.attributes
+            or self.set_once
+            or self.segments
+            or self.traits
+            or self.consents
         )
 
     def timestamped_values(self, time: int) -> dict[Name, Value]:
         """Return the values as set at a time, microseconds, without IP addresses."""
         attributes = ip_addresses.strip_ip_addresses(self.attributes)
+        once = ip_addresses.strip_ip_addresses(self.set_once)
         traits = ip_addresses.strip_ip_addresses(self.traits)
         return {
+            **values.with_timestamp("attributes", once, time, once=True),
             **values.with_timestamp("attributes", attributes, time),
             **values.with_timestamp("segments", self.segments, time),
             **values.with_timestamp("traits", traits, time),

@@ -278,3 +278,55 @@ def test_a7_an_opt_out_holds_under_both_session_ids_of_a_visitor(
         assert world.session(session)["customer"] is None
     with pytest.raises(NotFound):
         world.customer("gordon")
+
+
+@pytest.mark.parametrize("size", [1, 5000])
+def test_w12_an_attribute_that_is_set_to_null_is_removed(
+    world: World, size: int
+) -> None:
+    """A large value is an item of its own, which a removal must not leave visible."""
+    world.update("s1", properties={"color": "x" * size, "kept": 1})
+    world.identify("s1", ids={"registered": "a"})
+    world.settle()
+    world.update("s1", properties={"color": None})
+    assert world.customer("a")["attributes"] == {"kept": 1}
+    world.settle()
+    assert world.customer("a")["attributes"] == {"kept": 1}
+    world.update("s1", properties={"color": "y" * size}, time=to_iso(START - DAY))
+    world.settle()
+    assert world.customer("a")["attributes"] == {"kept": 1}
+    world.update("s1", properties={"color": "z" * size})
+    world.settle()
+    assert world.customer("a")["attributes"] == {"kept": 1, "color": "z" * size}
+
+
+def test_w12_a_customers_own_large_attribute_is_removed(world: World) -> None:
+    for value in ("x" * 5000, None, "x" * 5000, None):
+        world.update(None, ids={"registered": "a"}, properties={"color": value})
+    world.settle()
+    assert world.customer("a")["attributes"] == {}
+
+
+def test_w12_removed_attributes_make_room_for_others(world: World) -> None:
+    ids = {"registered": "a"}
+    names = [f"a{number}" for number in range(255)]
+    large = "x" * 5000
+    world.update(None, ids=ids, properties=dict.fromkeys(names, 1) | {"a0": large})
+    for _ in range(3):
+        world.update(None, ids=ids, properties=dict.fromkeys(names))
+        names = [f"{name}x" for name in names]
+        values = dict.fromkeys(names, 1) | {names[0]: large}
+        world.update(None, ids=ids, properties=values)
+    assert world.customer("a")["attributes"] == values
+
+
+def test_w12_set_once_sets_what_has_no_value(world: World) -> None:
+    world.update("s1", set_once={"first": "one", "none": None}, properties={"last": 1})
+    world.identify("s1", ids={"registered": "a"}, set_once={"first": "two"})
+    world.settle()
+    world.update("s1", set_once={"first": "three", "last": 3, "new": 3})
+    world.settle()
+    assert world.customer("a")["attributes"] == {"first": "one", "last": 1, "new": 3}
+    world.update("s1", properties={"first": "set"})
+    world.settle()
+    assert world.customer("a")["attributes"]["first"] == "set"
