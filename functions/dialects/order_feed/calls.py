@@ -8,6 +8,7 @@ from itertools import islice
 from dialects.order_feed import feed_reader, file_import
 from dialects.order_feed.answers import answer_import
 from dialects.order_feed.executor import FeedImporter, Result
+from dialects.order_feed.feed_reader import learn_format
 from hardlink.domain.errors import Invalid, TooLarge
 from hardlink.web import caller, declarations
 from hardlink.web.api_keys import ServerKeys
@@ -30,7 +31,9 @@ def post_orders(server_keys: ServerKeys, request: Request) -> Answer:
     if rows and not rows[0].goes_on:
         raise Invalid(str(rows[0].fault))
     results: list[Result] = []
-    for done in create_importer(project_id, request.id).import_rows(rows):
+    importer = create_importer(project_id, request.id)
+    importer.file_format = learn_format(rows)
+    for done in importer.import_rows(rows):
         results += done
     return answer_import(results)
 

@@ -6,8 +6,7 @@ Source: Hello Retail's order data feed, its older XML and CSV form, and "Identif
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,6 +14,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import core_schema
 
+from dialects.order_feed.amounts import (
+    LINE_AMOUNTS,
+    UNKNOWN,
+    AmountFormat,
+    parse_amount,
+)
 from hardlink.domain import order_matching, times, values
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import Node
@@ -29,7 +34,6 @@ from hardlink.domain.schema import (
 from hardlink.domain.sources.registry import Project
 from hardlink.services.orders import Purchase
 
-_DECIMAL_COMMA = re.compile(r"-?\d+,\d{1,2}")
 _MOST_AMOUNT = 1e12
 _LONGEST_NUMBER = 256
 _NO_CUSTOMER = "neither a customerId nor an email: send one of them"
@@ -42,14 +46,16 @@ class Command(NamedTuple):
     warnings: list[str]
 
 
-def build_command(row: Mapping[str, Any], project: Project) -> Command:
-    """Translate a row.
+def build_command(
+    row: Mapping[str, Any], project: Project, file_format: AmountFormat = UNKNOWN
+) -> Command:
+    """Translate a row. `file_format`: of its file's amounts.
 
     Raises `Invalid` naming the field where the number, the date or the amounts are not valid, or
     where neither a customer ID nor an address is left.
     """
-    fields = _read_fields(row)
     warnings: list[str] = []
+    fields = _read_fields(_read_amounts(row, file_format, warnings))
     time = _read_time(fields.get("date"), project.time_zone)
     ids = _read_identifiers(fields, project, warnings)
     email = _read_email(fields, warnings)
@@ -142,16 +148,44 @@ def _read_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
-def _replace_decimal_comma(value: object) -> object:
-    """Spreadsheets of half of Europe write amounts with a comma."""
-    if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
-        return value.strip().replace(",", ".")
-    return value
+def _read_amounts(
+    row: Mapping[str, Any], file_format: AmountFormat, warnings: list[str]
+) -> dict[str, Any]:
+    """Read the amounts of a row that are text, also those of its lines."""
+    read = _read_named(row, ("total",), "", file_format, warnings)
+    products = row.get("products")
+    if not isinstance(products, list):
+        return read
+    lines: list[object] = []
+    for number, line in enumerate(products):
+        if isinstance(line, Mapping):
+            place = f"products.{number}."
+            lines.append(_read_named(line, LINE_AMOUNTS, place, file_format, warnings))
+        else:
+            lines.append(line)  # the schema says what is wrong with it
+    return {**read, "products": lines}
 
 
-_NUMBER = core_schema.no_info_before_validator_function(
-    _replace_decimal_comma,
-    core_schema.float_schema(allow_inf_nan=False, ge=-_MOST_AMOUNT, le=_MOST_AMOUNT),
+def _read_named(
+    values_: Mapping[str, Any],
+    names: Sequence[str],
+    place: str,
+    file_format: AmountFormat,
+    warnings: list[str],
+) -> dict[str, Any]:
+    """Read the amounts with these names. `place`: before their names, for messages."""
+    read = dict(values_)
+    for name in names:
+        text = read.get(name)
+        if isinstance(text, str) and text.strip():
+            read[name], doubt = parse_amount(text, file_format, place + name)
+            if doubt:
+                warnings.append(doubt)
+    return read
+
+
+_NUMBER = core_schema.float_schema(
+    allow_inf_nan=False, ge=-_MOST_AMOUNT, le=_MOST_AMOUNT
 )
 _DATE = core_schema.union_schema(
     [TEXT, core_schema.float_schema(strict=True, allow_inf_nan=False)],

@@ -6,6 +6,7 @@ The rows of one order follow each other.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
@@ -18,6 +19,7 @@ _ORDER_FIELDS = (
 _LINE_FIELDS = ("productNumber", "url", "quantity", "lineTotal")
 _FIELDS = {name.lower(): name for name in (*_ORDER_FIELDS, *_LINE_FIELDS)}
 _DELIMITERS = (",", ";", "\t")
+_SEPARATOR = re.compile("sep=([,;\t|])", re.IGNORECASE)
 MOST_LINES = 5000
 """Rows of one order."""
 
@@ -33,9 +35,14 @@ def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
     does not, and where a row or an order is too long to be one.
     """
     lines = _read_lines(text)
-    header = next(lines, "")
-    # Spreadsheets of half of Europe separate with `;`, because the comma is in the numbers.
-    delimiter = max(_DELIMITERS, key=header.count)
+    header = _read_header(lines)
+    declared = _SEPARATOR.fullmatch(header.strip(' \r\n"'))
+    if declared:
+        # Excel's own first line, which is no row of the file.
+        delimiter, header = declared[1], _read_header(lines)
+    else:
+        # Spreadsheets of half of Europe separate with `;`, because the comma is in the numbers.
+        delimiter = max(_DELIMITERS, key=header.count)
     columns = _read_columns(header, delimiter)
     for rows in _group_rows(_read_rows(lines, delimiter, columns)):
         yield rows if isinstance(rows, str) else _join_rows(rows)
@@ -48,6 +55,14 @@ def _read_lines(text: TextIO) -> Iterator[str]:
         if len(line) == MOST_CHARACTERS:
             raise BrokenFeedError(f"a row has more than {MOST_CHARACTERS} characters")
         yield line
+
+
+def _read_header(lines: Iterator[str]) -> str:
+    """The first line that is not blank: exports begin with empty ones."""
+    for line in lines:
+        if line.strip():
+            return line
+    return ""
 
 
 def _read_columns(header: str, delimiter: str) -> Columns:
@@ -83,6 +98,9 @@ def _read_rows(
             continue
         if cells is None:
             return
+        # Some exports end each row, but not the first one, with a separator.
+        while len(cells) > len(columns) and not cells[-1].strip():
+            cells.pop()
         if len(cells) > len(columns):
             counts = f"{len(cells)} columns, the first row names {len(columns)}"
             yield f"line {reader.line_num + 1} has {counts}"

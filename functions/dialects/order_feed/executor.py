@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
 
+from dialects.order_feed.amounts import UNKNOWN, AmountFormat
 from dialects.order_feed.commands import build_command, read_order_number
 from dialects.order_feed.feed_reader import Row
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Busy, HardlinkError
+from hardlink.domain.order_matching import FeedRow
 from hardlink.domain.sources.registry import Project, Source
 from hardlink.log import logger
 from hardlink.services.service import Service
@@ -36,7 +38,10 @@ class Result(NamedTuple):
 
 
 class FeedImporter:
-    """Imports one feed. `evidence`: ID of its links, followed by the row's number."""
+    """Imports one feed. `evidence`: ID of its links, followed by the row's number.
+
+    `file_format`: of its amounts, to be set before rows are imported.
+    """
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class FeedImporter:
         self._project_id = project_id
         self._project = project
         self._evidence = evidence
+        self.file_format: AmountFormat = UNKNOWN
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="orders")
 
     def import_rows(self, rows: Iterable[Row]) -> Iterator[list[Result]]:
@@ -73,7 +79,10 @@ class FeedImporter:
             return Result(row.number, "rejected", reason=row.fault, goes_on=row.goes_on)
         order = read_order_number(row.order)
         try:
-            purchase, warnings = build_command(row.order, self._project)
+            purchase, warnings = build_command(
+                row.order, self._project, self.file_format
+            )
+            purchase = purchase._replace(row=FeedRow(self._evidence, row.number))
             outcome = self._service.order(self._build_call(row), purchase)
         except Busy:
             # The call or the message comes again, and rows that are done change nothing.

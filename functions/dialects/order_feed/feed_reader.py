@@ -9,11 +9,12 @@ import codecs
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TextIO, cast
 
 from dialects.order_feed import csv_format, json_format, xml_format
+from dialects.order_feed.amounts import AmountFormat, FormatLearner, amount_texts
 from dialects.order_feed.feed_errors import BrokenFeedError
 
 GZIP = b"\x1f\x8b"
@@ -51,6 +52,15 @@ def read_rows(stream: ByteStream) -> Iterator[Row]:
     except BrokenFeedError as error:
         message = f"{error}: the rest of the file was not read"
         yield Row(number + 1, None, message, goes_on=False)
+
+
+def learn_format(rows: Iterable[Row]) -> AmountFormat:
+    """Learn how a feed writes its amounts. Holds no row, so it may be a file of any size."""
+    learner = FormatLearner()
+    for row in rows:
+        if row.order is not None:
+            learner.add_amounts(amount_texts(row.order))
+    return learner.format
 
 
 def _read_orders(stream: ByteStream) -> Iterator[dict[str, Any] | str]:

@@ -8,14 +8,15 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from dialects.order_feed.amounts import AmountFormat
 from dialects.order_feed.answers import STATUSES, show_result
 from dialects.order_feed.bucket import Bucket
 from dialects.order_feed.executor import FeedImporter, Result
-from dialects.order_feed.feed_reader import read_rows
+from dialects.order_feed.feed_reader import learn_format, read_rows
 from hardlink.domain.values import to_json
 
 NOTED_ROWS = 1024
@@ -38,6 +39,10 @@ def import_file(
     progress = Progress(bucket, key, version)
     if progress.is_complete:
         return True
+    if progress.file_format is None:
+        # A pass of its own: the last amount may be the one that shows the decimal sign.
+        progress.file_format = learn_format(read_rows(bucket.open(key)))
+    importer.file_format = progress.file_format
     rows = islice(read_rows(bucket.open(key)), progress.rows, None)
     for results in importer.import_rows(rows):
         progress.add_results(results)
@@ -59,6 +64,7 @@ class Progress:
             noted = {}
         self.rows: int = noted.get("rows", 0)
         self.is_complete: bool = noted.get("complete", False)
+        self.file_format = _read_format(noted)
         self._summary: dict[str, Any] = {"version": version}
         for status in STATUSES:
             self._summary[status] = noted.get(status, 0)
@@ -85,5 +91,15 @@ class Progress:
             name = f"rows-{self._first_row:012d}.jsonl"
             self._bucket.write_text(f"{self._folder}/{name}", "".join(lines))
         summary = {**self._summary, "rows": self.rows, "complete": is_complete}
+        if self.file_format and self.file_format.decimal:
+            summary["decimal_sign"] = self.file_format.decimal
+            summary["mixed_signs"] = self.file_format.is_mixed
         self._bucket.write_text(f"{self._folder}/summary.json", to_json(summary))
         self._first_row, self._reported = self.rows + 1, []
+
+
+def _read_format(noted: Mapping[str, Any]) -> AmountFormat | None:
+    """The format of a file's amounts, if a run before this one learned it."""
+    if "decimal_sign" not in noted:
+        return None
+    return AmountFormat(noted["decimal_sign"], noted["mixed_signs"])

@@ -1,4 +1,6 @@
-"""Orders as JSON: an array of objects, or JSON lines, never the whole of it in memory.
+"""Orders as JSON: an array of objects, JSON lines, or objects one after the other.
+
+Never is the whole of it in memory.
 
 Written by hand, because ijson holds less than this does: README.md says what.
 """
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from dialects.order_feed.feed_errors import MOST_CHARACTERS, BrokenFeedError
 
@@ -23,11 +25,25 @@ def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
     A text that begins with `[` is one array; any other is a value for each order.
     """
     window = _Window(text)
-    values = (
-        _read_array(window) if window.next_character() == "[" else _read_lines(window)
-    )
+    if window.next_character() == "[":
+        values = _read_array(window)
+    elif window.has_line_of_its_own():
+        values = _read_lines(window)
+    else:
+        values = _read_sequence(window)
     for value in values:
-        yield value if isinstance(value, dict) else "an order must be an object"
+        if isinstance(value, _BrokenLine):
+            yield value.message
+        elif isinstance(value, dict):
+            yield value
+        else:
+            yield "an order must be an object"
+
+
+class _BrokenLine(NamedTuple):
+    """A line that is no JSON, in the place of its order."""
+
+    message: str
 
 
 class _Window:
@@ -74,6 +90,42 @@ class _Window:
                 self._position = end
                 return value
 
+    def has_line_of_its_own(self) -> bool:
+        """Tell whether the first value ends with its line, as in JSON lines.
+
+        A first line that is broken begins JSON lines if the second one begins with an object.
+        """
+        self.next_character()
+        line = self._look_at_line(self._position)
+        try:
+            _, end = _DECODER.raw_decode(line)
+        except (ValueError, RecursionError):
+            start = self._position + len(line)
+            return self._look_at_line(start + 1).lstrip().startswith("{")
+        return not line[end:].strip() or line[end:].lstrip().startswith("{")
+
+    def next_line(self) -> str | None:
+        """The next line without its end; `None` at the end. Raises `BrokenFeedError`."""
+        if not self.next_character():
+            return None
+        line = self._look_at_line(self._position)
+        if len(line) > MOST_CHARACTERS:
+            raise BrokenFeedError(f"a line has more than {MOST_CHARACTERS} characters")
+        self._position += len(line)
+        return line
+
+    def _look_at_line(self, start: int) -> str:
+        """The text from `start` (of what is held) to the end of its line; not read too far."""
+        start -= self._position
+        while True:
+            at = self._position + start
+            end = self._held.find("\n", at)
+            if end >= 0:
+                return self._held[at:end]
+            is_too_long = len(self._held) - at > MOST_CHARACTERS
+            if is_too_long or not self._read_more():
+                return self._held[self._position + start :]
+
     def _read_more(self) -> bool:
         """Read on, unless the text has ended."""
         if self._ended:
@@ -109,7 +161,29 @@ def _read_array(window: _Window) -> Iterator[object]:
 
 
 def _read_lines(window: _Window) -> Iterator[object]:
-    """Read values that follow each other, with or without lines between them."""
+    """The values of each line. One that is broken costs no other line."""
+    while (line := window.next_line()) is not None:
+        for value in _read_line(line):
+            if isinstance(value, _BrokenLine) and not window.next_character():
+                raise BrokenFeedError("the last line is not valid JSON")
+            yield value
+
+
+def _read_line(line: str) -> Iterator[object]:
+    """The values of a line, and what is broken behind them."""
+    rest = line.strip()
+    while rest:
+        try:
+            value, end = _DECODER.raw_decode(rest)
+        except (ValueError, RecursionError):
+            yield _BrokenLine("the line is not valid JSON: it alone was not read")
+            return
+        yield value
+        rest = rest[end:].lstrip()
+
+
+def _read_sequence(window: _Window) -> Iterator[object]:
+    """Objects one after the other, each on as many lines as it takes."""
     while character := window.next_character():
         if character == "]":
             raise BrokenFeedError("the JSON is broken: something follows its end")

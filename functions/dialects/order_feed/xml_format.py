@@ -6,7 +6,8 @@ A document type is refused, so nothing is ever expanded or fetched.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from io import BufferedReader
+from typing import Any
 from xml.parsers import expat
 
 from dialects.order_feed.feed_errors import MOST_CHARACTERS, BrokenFeedError
@@ -27,13 +28,14 @@ _FIELDS = {
 }
 
 
-def read_orders(stream: BinaryIO) -> Iterator[dict[str, Any] | str]:
+def read_orders(stream: BufferedReader) -> Iterator[dict[str, Any] | str]:
     """Read each `<order>`, or a message why it is not one. Raises `BrokenFeedError`.
 
     Names of elements count in any case.
     """
     reader = _OrderReader()
     has_more = True
+    _skip_white_space(stream)
     while has_more:
         chunk = stream.read(_READ_BYTES)
         has_more = bool(chunk)
@@ -46,6 +48,12 @@ def read_orders(stream: BinaryIO) -> Iterator[dict[str, Any] | str]:
         yield from reader.take_orders()
         if broken:
             raise broken
+
+
+def _skip_white_space(stream: BufferedReader) -> None:
+    """Skip blank lines at the beginning: XML allows none before its declaration."""
+    while stream.peek(1)[:1].isspace():
+        stream.read(1)
 
 
 class _OrderReader:

@@ -67,17 +67,26 @@ class TrackedOrder(NamedTuple):
         return self.sent_by_client and not synthetic_ids.is_synthetic(self.session)
 
 
+class FeedRow(NamedTuple):
+    """A row of an order feed. `file`: an ID of this version of it; `number`: of the row, from 1."""
+
+    file: str
+    number: int
+
+
 class ShopOrder(NamedTuple):
     """An order as the shop reported it. `ids`: the customer's identifiers, the hard one first.
 
     `visitor`: the one who was linked to that customer by this order; it links no other one.
-    `place`: the profile whose event stands for the order in the customer's timeline.
+    `place`: the profile whose event stands for the order in the customer's timeline. `row`: the first
+    one of a feed that reported it.
     """
 
     ids: tuple[Node, ...]
     claim: OrderClaim
     visitor: Node | None = None
     place: Node | None = None
+    row: FeedRow | None = None
 
 
 class Order(NamedTuple):
@@ -267,6 +276,14 @@ def judge_placement(
     if kept.by_visitor and any(node.type in hard_types for node in reported):
         return "lost"
     return "refused"
+
+
+def stands_apart(order: Order, row: FeedRow | None) -> bool:
+    """Tell whether another row of the same file reported this order before."""
+    before = order.shop_order and order.shop_order.row
+    if row is None or before is None:
+        return False
+    return row.file == before.file and row.number != before.number
 
 
 def complete_claim(kept: OrderClaim, claim: OrderClaim) -> OrderClaim:

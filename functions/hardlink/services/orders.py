@@ -18,11 +18,12 @@ from hardlink.domain import (
     synthetic_ids,
 )
 from hardlink.domain.call import Call
-from hardlink.domain.errors import Invalid, Refused
+from hardlink.domain.errors import Invalid, Refused, TooLarge
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.graph import NOTHING, Node, fold_spans
 from hardlink.domain.identity import Claim
 from hardlink.domain.order_matching import (
+    FeedRow,
     Match,
     Order,
     OrderClaim,
@@ -32,6 +33,7 @@ from hardlink.domain.order_matching import (
     order_event_id,
 )
 from hardlink.domain.orders.completion import (
+    PRODUCTS,
     Completion,
     OrderReport,
     complete_order,
@@ -63,17 +65,24 @@ TRACKED_BY_OTHER_VISITOR = (
 )
 
 
+ROWS_APART = (
+    "an earlier row of this file has other lines of this order, and they are kept alone: sort the "
+    "file by orderNumber and send it again, which completes the order"
+)
+
+
 class Purchase(NamedTuple):
     """An order as the shop reports it.
 
     `ids`: the customer's; `properties`: of its event; `details`: `currency` and `status`, where the
-    shop reports them.
+    shop reports them. `row`: of the feed, where a feed reports it.
     """
 
     claim: OrderClaim
     ids: tuple[Node, ...]
     properties: Mapping[str, Any] = NOTHING
     details: Mapping[str, str] = NOTHING
+    row: FeedRow | None = None
 
 
 class Outcome(NamedTuple):
@@ -236,7 +245,10 @@ class Orders:
     ) -> Outcome | None:
         """Complete the event of an order that is reported again; nothing: try again."""
         report = _report_of(_purchase_event(call, purchase), by_shop=True)
-        warnings = self._complete(call, order, order, kept, report)
+        is_apart = order_matching.stands_apart(order, purchase.row)
+        warnings = self._complete(
+            call, order, order, kept, report, must_be_whole=is_apart
+        )
         return None if warnings is None else Outcome("known", warnings)
 
     def _try_record(
@@ -264,7 +276,10 @@ class Orders:
         # Without an expiry: the shop may report it again when its event is past its retention.
         fresh = order._replace(shop_order=shop_order, expires=None)
         report = _report_of(_purchase_event(call, purchase), by_shop=True)
-        warnings = self._complete(call, order, fresh, found, report)
+        is_apart = order_matching.stands_apart(order, purchase.row)
+        warnings = self._complete(
+            call, order, fresh, found, report, must_be_whole=is_apart
+        )
         if warnings is None:
             return None
         return Outcome("associated" if visitor else "known", warnings)
@@ -354,11 +369,14 @@ class Orders:
         fresh: Order,
         kept: TrackedOrder,
         report: OrderReport,
+        *,
+        must_be_whole: bool = False,
     ) -> tuple[str, ...] | None:
         """Add to the event of an order what a report says beyond it, and write the order.
 
         Returns warnings about what is not added; `None` where another call wrote the order
-        meanwhile. Nothing is written where the report says nothing new.
+        meanwhile. Nothing is written where the report says nothing new. `must_be_whole`: raise
+        `Refused` where the report has other lines, as it is a part of the order.
         """
         key = keys.session_event(
             call.project_id, kept.session, kept.claim.time, kept.event
@@ -372,11 +390,17 @@ class Orders:
             event = event_store.read_event(self._store, key, item)
             own = _report_of(event, by_shop=not kept.sent_by_client)
             completion, unchanged = complete_order(own, before, report)
+            if must_be_whole and PRODUCTS in unchanged:
+                raise Refused(ROWS_APART, PRODUCTS)
             warnings = _warn_of_unchanged(unchanged, report)
             if _adds_values(completion, before):
-                row = event_store.encode_completion(item, completion)
-                # erased meanwhile, the event must not be brought back by half
-                actions = [Put(added_key, row), Check(key, Present())]
+                try:
+                    row = event_store.encode_completion(item, completion)
+                except TooLarge as error:
+                    warnings = (*warnings, error.message)
+                else:
+                    # erased meanwhile, the event must not be brought back by half
+                    actions = [Put(added_key, row), Check(key, Present())]
         if not actions and fresh == order:
             return warnings
         if self._write_order(call.project_id, order, fresh, *actions):
@@ -465,9 +489,10 @@ def _merge_reports(
     before = order.shop_order
     if before is None:
         ids = tuple(dict.fromkeys(purchase.ids))
-        return ShopOrder(ids, purchase.claim, visitor, place)
+        return ShopOrder(ids, purchase.claim, visitor, place, purchase.row)
     ids = tuple(dict.fromkeys((*purchase.ids, *before.ids)))
-    return ShopOrder(ids, purchase.claim, visitor or before.visitor, place)
+    visitor = visitor or before.visitor
+    return ShopOrder(ids, purchase.claim, visitor, place, before.row)
 
 
 def _with_completed_claim(

@@ -94,7 +94,9 @@ def encode_completion(event: Item, completion: Completion) -> Item:
     """
     body = to_json([completion.order, completion.properties, completion.by_shop])
     if len(body.encode()) > _COMPLETION_BYTES:
-        raise TooLarge(f"an order is completed by at most {_COMPLETION_BYTES} bytes")
+        raise TooLarge(
+            f"the order is there already, and at most {_COMPLETION_BYTES} bytes are added to it"
+        )
     item: Item = {"body": body, "received": event["received"], "order": event["order"]}
     if EXPIRES in event:
         item[EXPIRES] = event[EXPIRES]

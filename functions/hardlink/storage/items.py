@@ -13,7 +13,13 @@ from typing import Any
 
 from hardlink.domain import synthetic_ids, values
 from hardlink.domain.graph import NOBODY, Entry, Node, State, profile_node
-from hardlink.domain.order_matching import Order, OrderClaim, ShopOrder, TrackedOrder
+from hardlink.domain.order_matching import (
+    FeedRow,
+    Order,
+    OrderClaim,
+    ShopOrder,
+    TrackedOrder,
+)
 from hardlink.domain.records import (
     Attribute,
     Contribution,
@@ -358,16 +364,18 @@ def _shop_order_json(order: ShopOrder) -> list[Any]:
         claim.email,
         visitor,
         place,
+        order.row,
     ]
 
 
 def _shop_order(number: str, row: Sequence[Any]) -> ShopOrder:
-    ids, time, total, email, visitor, place = row
+    ids, time, total, email, visitor, place, feed_row = row
     return ShopOrder(
         ids=tuple(map(Node.parse, ids)),
         claim=OrderClaim(number, time, total, email),
         visitor=profile_node(visitor) if visitor else None,
         place=profile_node(place) if place else None,
+        row=FeedRow(*feed_row) if feed_row else None,
     )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from dialects.order_feed.amounts import AmountFormat
 from dialects.order_feed.feed_errors import MOST_CHARACTERS
-from dialects.order_feed.feed_reader import Row, read_rows
+from dialects.order_feed.feed_reader import Row, learn_format, read_rows
 
 ORDER = {
     "orderNumber": "7",
@@ -70,6 +71,20 @@ def faults(text: str | bytes) -> list[str | None]:
         pytest.param(CSV, id="csv with semicolons"),
         pytest.param(CSV.replace(";", ","), id="csv with commas"),
         pytest.param(CSV.replace(";", "\t").replace("\n", "\r\n"), id="csv with tabs"),
+        pytest.param(f"sep=;\r\n{CSV}", id="o4 csv with excel's own first line"),
+        pytest.param(
+            "SEP=\t\n" + CSV.replace(";", "\t"), id="o4 which names tabs in capitals"
+        ),
+        pytest.param(f"\n \n{CSV}", id="o4 csv behind empty lines"),
+        pytest.param(
+            CSV.replace("\n", ";\n"), id="o4 csv with a separator at each row's end"
+        ),
+        pytest.param(
+            CSV.replace("\n", ";;\n").replace(";;\n", "\n", 1),
+            id="o4 or at the end of all but the first",
+        ),
+        pytest.param(f"\n\n{LINES}\n\n", id="o4 json lines between empty ones"),
+        pytest.param(f"\n{XML}", id="o4 xml behind an empty line"),
         pytest.param(XML, id="xml"),
         pytest.param(
             XML.replace("<o", "<s:o").replace("</o", "</s:o"), id="xml with a prefix"
@@ -213,6 +228,70 @@ def test_a_bad_row_loses_no_other() -> None:
     assert faults("<orders><x/><order/></orders>") == ["<x> is not an order", None]
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"orderNumber": "2", oops}',
+        '{"orderNumber": "2"',
+        "oops",
+        '{"orderNumber": "2}',
+        "[" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_o4_a_broken_line_of_json_lines_is_rejected_alone(broken: str, at: int) -> None:
+    lines = ['{"orderNumber": "1"}', '{"orderNumber": "3"}', '{"orderNumber": "4"}']
+    lines.insert(at, broken)
+    if not lines[0].startswith("{"):
+        lines[0] = "{" + lines[0]  # the first character tells in which form a file is
+    rows = read("\n".join(lines))
+    assert [row.number for row in rows if row.fault] == [at + 1]
+    assert "the line is not valid JSON" in str(rows[at].fault)
+    assert [row.order for row in rows if row.order] == [
+        {"orderNumber": number} for number in ("1", "3", "4")
+    ]
+    assert all(row.goes_on for row in rows)
+
+
+def test_o4_a_last_line_that_is_broken_may_be_a_file_that_ended_too_early() -> None:
+    *good, last = read('{"orderNumber": "1"}\n{"orderNumber": "2", "to')
+    assert [row.order for row in good] == [{"orderNumber": "1"}]
+    assert "the last line is not valid JSON" in str(last.fault)
+    assert not last.goes_on
+
+
+def test_o4_objects_may_take_several_lines_or_share_one() -> None:
+    spread = "\n".join(json.dumps({"orderNumber": n}, indent=1) for n in ("1", "2"))
+    shared = '{"orderNumber": "1"} {"orderNumber": "2"}\n'
+    for text in (spread, shared):
+        assert orders(text) == [{"orderNumber": "1"}, {"orderNumber": "2"}]
+
+
+def test_o4_a_line_that_never_ends_ends_the_file() -> None:
+    good, last = read('{"a": 1}\n{"a": "' + "x" * 2 * MOST_CHARACTERS)
+    assert good.order == {"a": 1}
+    assert "more than" in str(last.fault)
+
+
+@pytest.mark.parametrize(
+    ("totals", "expected"),
+    [
+        pytest.param(["99,90", "1.250"], AmountFormat(","), id="a comma"),
+        pytest.param(
+            ["1,250", "99.90"], AmountFormat("."), id="a point, which comes last"
+        ),
+        pytest.param(["1.250", "3"], AmountFormat(), id="none"),
+    ],
+)
+def test_o2_a_file_is_read_once_for_its_decimal_sign(
+    totals: list[str], expected: AmountFormat
+) -> None:
+    csv = "orderNumber;total\n" + "".join(f"{t};{t}\n" for t in totals)
+    json_lines = "\n".join(json.dumps({"total": t}) for t in totals)
+    for text in (csv, json_lines):
+        assert learn_format(read(text)) == expected
+
+
 def test_rows_of_one_order_agree() -> None:
     assert faults("orderNumber,email\n1,a\n1,b\n2,c\n") == [
         "the rows of this order differ in email",
@@ -244,6 +323,7 @@ class Endless(io.RawIOBase):
 def parts(kind: str) -> Iterator[bytes]:
     start, end = {
         "json": ("[", "]"),
+        "json lines": ("", ""),
         "csv": ("orderNumber,email\n", ""),
         "xml": ("<o>", "</o>"),
     }[kind]
@@ -251,17 +331,19 @@ def parts(kind: str) -> Iterator[bytes]:
     for n in range(COUNT):
         yield {
             "json": f'{"," if n else ""}{{"orderNumber": {n}, "email": "{n}@x.org"}}',
+            "json lines": f'{{"orderNumber": {n}, "email": "{n}@x.org"}}\n',
             "csv": f"{n},{n}@x.org\n",
             "xml": f"<order><orderNumber>{n}</orderNumber><email>{n}@x.org</email></order>",
         }[kind].encode()
     yield end.encode()
 
 
-@pytest.mark.parametrize("kind", ["json", "csv", "xml"])
+@pytest.mark.parametrize("kind", ["json", "json lines", "csv", "xml"])
 def test_a_hundred_thousand_orders_take_no_more_memory_than_a_few(kind: str) -> None:
     tracemalloc.start()
     try:
         count = sum(row.fault is None for row in read_rows(Endless(parts(kind))))
+        assert learn_format(read_rows(Endless(parts(kind)))) == AmountFormat()
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -15,6 +15,7 @@ import pytest
 from dialects.order_feed import bucket as files
 from dialects.order_feed import file_import
 from hardlink.domain.errors import Busy
+from hardlink.domain.orders.completion import Completion
 from hardlink.services.service import Service
 from infra import topology
 from infra.local import lambda_runtime, moto_engine
@@ -82,6 +83,29 @@ class Shop:
         return [
             json.loads(line) for key in keys for line in self._read(key).splitlines()
         ]
+
+    def bodies(self) -> list[dict[str, Any]]:
+        """The body of each stored event, with what was added to it."""
+        sessions = self.dump()[self.deployment.tables["sessions"]]
+        bodies = {
+            row["item"]["S"]: row["body"]["S"] for row in sessions if "body" in row
+        }
+        found: list[dict[str, Any]] = []
+        for item, body in bodies.items():
+            if item.startswith("e/"):
+                added = bodies.get(f"c/{item[2:]}", "[{}, {}, true]")
+                completion = Completion(*json.loads(added))
+                found.append(completion.overlay(json.loads(body)))
+        return found
+
+    def totals(self) -> list[float]:
+        """The totals of all orders."""
+        return [body["order"]["total"] for body in self.bodies()]
+
+    def products(self, number: str) -> list[str]:
+        """The products of an order."""
+        (body,) = (b for b in self.bodies() if b["order"]["number"] == number)
+        return [line["productNumber"] for line in body["properties"]["products"]]
 
     def dump(self) -> dict[str, Any]:
         """Both tables."""
@@ -271,3 +295,67 @@ def test_an_order_of_the_feed_triggers_only_what_nodes_do(shop: Shop) -> None:
     assert "o" in kinds
     heads = [r for r in records if r["dynamodb"]["Keys"]["item"]["S"] == "#"]
     assert not any("order=" in str(record["dynamodb"]["Keys"]) for record in heads)
+
+
+def test_o2_a_files_amounts_are_read_by_its_own_decimal_sign(shop: Shop) -> None:
+    """Which its last row may be the first one to show, and which a later run knows still."""
+    totals = ["1.250"] * (COUNT - 1) + ["99,90"]
+    text = "orderNumber;date;total;customerId\n" + "".join(
+        f"{n};2026-11-01 10:00:00;{total};c\n" for n, total in enumerate(totals, 1)
+    )
+    message = shop.put("feeds/demo/orders.csv", text)
+    assert not shop.run(message, 10_000)
+    summary = shop.summary()
+    assert (summary["decimal_sign"], summary["mixed_signs"]) == (",", False)
+    assert shop.run(message)
+    assert shop.rows() == []
+    assert {total for total in shop.totals() if total != 99.9} == {1250}
+
+
+def test_o2_a_file_that_shows_no_decimal_sign_is_doubted_row_by_row(shop: Shop) -> None:
+    text = "orderNumber;date;total;customerId\n7;2026-11-01 10:00:00;1.250;c\n"
+    assert shop.run(shop.put("feeds/demo/orders.csv", text))
+    (row,) = shop.rows()
+    assert (row["row"], row["orderNumber"], row["status"]) == (1, "7", "stored")
+    assert row["warnings"] == [
+        "total: '1.250' was read as 1250: the file shows no decimal sign"
+    ]
+    assert shop.totals() == [1250]
+
+
+def test_o3_rows_of_one_order_that_stand_apart_are_named_and_completed_later(
+    shop: Shop,
+) -> None:
+    head, one = "orderNumber,date,customerId,productNumber\n", "2026-11-01 10:00:00,c"
+    apart = f"{head}A,{one},1\nA,{one},2\nB,{one},9\nA,{one},3\n"
+    assert shop.run(shop.put("feeds/demo/apart.csv", apart))
+    (row,) = shop.rows("apart.csv")
+    assert (row["row"], row["orderNumber"], row["status"]) == (3, "A", "rejected")
+    assert "sort the file by orderNumber" in row["reason"]
+    whole = f"{head}A,{one},1\nA,{one},2\nA,{one},3\nB,{one},9\n"
+    assert shop.run(shop.put("feeds/demo/whole.csv", whole))
+    assert shop.rows("whole.csv") == []
+    assert shop.products("A") == ["1", "2", "3"]
+    assert shop.run(shop.put("feeds/demo/whole.csv", whole))
+    assert shop.summary("whole.csv")["known"] == 2
+    assert shop.products("A") == ["1", "2", "3"]
+
+
+def test_o3_a_row_that_is_repeated_as_it_was_is_known(shop: Shop) -> None:
+    row = "A,2026-11-01 10:00:00,c,1\n"
+    text = f"orderNumber,date,customerId,productNumber\n{row}B{row[1:]}{row}"
+    assert shop.run(shop.put("feeds/demo/orders.csv", text))
+    assert shop.summary()["known"] == 1
+
+
+def test_o4_a_broken_line_is_rejected_and_the_file_is_whole(shop: Shop) -> None:
+    lines = [
+        json.dumps({"orderNumber": n, "date": "2026-11-01", "customerId": "c"})
+        for n in (1, 2, 3)
+    ]
+    lines[1] = lines[1][:-5]
+    assert shop.run(shop.put("feeds/demo/orders.jsonl", "\n".join(lines)))
+    summary = shop.summary("orders.jsonl")
+    assert (summary["stored"], summary["rejected"], summary["whole"]) == (2, 1, True)
+    (row,) = shop.rows("orders.jsonl")
+    assert (row["row"], row["status"]) == (2, "rejected")

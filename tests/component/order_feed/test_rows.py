@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dialects.order_feed import commands
+from dialects.order_feed.amounts import AmountFormat
 from hardlink.domain import order_matching, times
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import Node
@@ -85,12 +86,12 @@ def test_a_guest_is_known_by_the_address() -> None:
         ({"total": "much"}, "total"),
         ({"total": float("inf")}, "total"),
         ({"total": 10**300}, "total"),
-        ({"total": "1.234,50"}, "total"),
+        ({"total": "1.2.3,4"}, "total"),
         ({"email": 5}, "email"),
         ({"products": "x"}, "products"),
         ({"products": [5]}, "products.0"),
         ({"products": [{"quantity": "x"}]}, "products.0.quantity"),
-        ({"products": [{"url": "x" * 17_000}]}, "order.products"),
+        ({"products": [{"url": "x" * 410_000}]}, "order.products"),
         ({"customerId": None}, "customerId"),
         ({"customerId": "guest"}, "customerId"),
     ],
@@ -126,3 +127,25 @@ def test_o5_an_odd_one_is_left_out_with_a_warning() -> None:
     purchase, warnings = build(currency=978, status="x" * 65)
     assert purchase.details == {}
     assert [warning.partition(":")[0] for warning in warnings] == ["currency", "status"]
+
+
+def test_o2_a_row_is_read_with_its_files_decimal_sign() -> None:
+    line = {"productNumber": "1", "quantity": "1.000", "lineTotal": "12,50 €"}
+    row = {**ROW, "total": "1.250", "products": [line]}
+    purchase, warnings = commands.build_command(row, PROJECT, AmountFormat(","))
+    assert purchase.claim.total == 125_000
+    assert purchase.properties["total"] == 1250
+    assert purchase.properties["products"] == [
+        {"productNumber": "1", "quantity": 1000, "lineTotal": 12.5}
+    ]
+    assert warnings == []
+
+
+def test_o2_what_a_file_does_not_tell_is_warned_of_with_how_it_was_read() -> None:
+    purchase, warnings = build(total="1.250", products=[{"lineTotal": "2,500"}])
+    assert purchase.properties["total"] == 1250
+    assert [warning.partition(":")[0] for warning in warnings] == [
+        "total",
+        "products.0.lineTotal",
+    ]
+    assert "'1.250' was read as 1250" in warnings[0]
