@@ -1,6 +1,7 @@
 """Complete an order that is told again: what a later report adds to the event that is kept. Pure.
 
-An event is never rewritten, so what is added is kept beside it and lies over it wherever it is read.
+An event is never rewritten, so what is added is kept beside it and lies over it wherever it is
+read.
 """
 
 from __future__ import annotations
