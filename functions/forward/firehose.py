@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hardlink.storage.aws import create_client
+from hardlink.storage.batches import split_batches
 
 MOST_RECORDS, MOST_BYTES = 500, 4_000_000
 """Of one request: Firehose takes 4 MiB."""
@@ -44,7 +45,13 @@ class Firehose:
     def _send_all(self, lines: Sequence[bytes], places: Sequence[int]) -> list[int]:
         """Send lines in as few requests as it takes; answers the places of refused ones."""
         refused: list[int] = []
-        for batch in _split_batches(lines, places):
+        batches = split_batches(
+            places,
+            lambda place: len(lines[place]),
+            most=MOST_RECORDS,
+            most_weight=MOST_BYTES,
+        )
+        for batch in batches:
             refused += self._send_batch(lines, batch)
         return refused
 
@@ -61,19 +68,3 @@ class Firehose:
             return []
         responses = zip(places, answer["RequestResponses"], strict=True)
         return [n for n, response in responses if "ErrorCode" in response]
-
-
-def _split_batches(
-    lines: Sequence[bytes], places: Sequence[int]
-) -> Iterator[list[int]]:
-    """Split places into batches that fit one request each."""
-    batch: list[int] = []
-    room = MOST_BYTES
-    for n in places:
-        if batch and (len(batch) == MOST_RECORDS or len(lines[n]) > room):
-            yield batch
-            batch, room = [], MOST_BYTES
-        batch.append(n)
-        room -= len(lines[n])
-    if batch:
-        yield batch

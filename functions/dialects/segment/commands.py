@@ -63,18 +63,17 @@ def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:
     Chains are independent of each other, so that they may be executed at once. Within a chain,
     neighbouring events of one visitor become one command.
     """
-    # Numbers, not commands: merged chains are sorted by their order in the batch.
-    chain_of: dict[str, list[int]] = {}
+    leaders = list(range(len(groups)))
+    first_with_name: dict[str, int] = {}
     for number, group in enumerate(groups):
-        chain = _merge_chains(group.names, chain_of, groups)
-        chain.append(number)
-        # Names of a group join its chain, so that a later command about any of them follows it.
         for name in group.names:
-            chain_of[name] = chain
-    distinct = {id(chain): chain for chain in chain_of.values()}
-    return [
-        _join_events([groups[n] for n in sorted(chain)]) for chain in distinct.values()
-    ]
+            first = first_with_name.setdefault(name, number)
+            # A command about two chains makes them one.
+            leaders[_find_leader(leaders, number)] = _find_leader(leaders, first)
+    chains: dict[int, Chain] = {}
+    for number, group in enumerate(groups):
+        chains.setdefault(_find_leader(leaders, number), []).append(group)
+    return list(map(_join_events, chains.values()))
 
 
 def drop_fault(group: CommandGroup, error: HardlinkError) -> CommandGroup | None:
@@ -133,27 +132,16 @@ def wire_field(group: CommandGroup, field: str) -> str:
     return field
 
 
-def _merge_chains(
-    names: Sequence[str], chain_of: dict[str, list[int]], groups: Sequence[CommandGroup]
-) -> list[int]:
-    """Find the one chain of these names: a command about two chains makes them one.
+def _find_leader(leaders: list[int], number: int) -> int:
+    """Find the command that stands for the chain of another one.
 
-    `chain_of`: the chain of each name so far, which is updated.
+    `leaders`: of each command another one of its chain, nearer to that one, or itself.
     """
-    chains: dict[int, list[int]] = {}
-    for name in names:
-        if name in chain_of:
-            chains[id(chain_of[name])] = chain_of[name]
-    if not chains:
-        return []
-    # Into the longest one, so that a batch of one long chain takes no quadratic time.
-    longest, *others = sorted(chains.values(), key=len, reverse=True)
-    for other in others:
-        longest += other
-        for number in other:
-            for name in groups[number].names:
-                chain_of[name] = longest
-    return longest
+    while leaders[number] != number:
+        # Half of the way is left for the next look-up, so that long chains take no quadratic time.
+        leaders[number] = leaders[leaders[number]]
+        number = leaders[number]
+    return number
 
 
 def _join_events(groups: Sequence[CommandGroup]) -> Chain:

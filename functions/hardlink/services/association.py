@@ -33,6 +33,7 @@ from hardlink.domain.records import (
 from hardlink.domain.times import END
 from hardlink.domain.values import values_set_within
 from hardlink.storage import items, keys, nodes
+from hardlink.storage.batches import split_batches
 from hardlink.storage.retries import optimistic_retries
 from hardlink.storage.sessions import find_session, find_sessions
 from hardlink.storage.store import (
@@ -406,17 +407,7 @@ def _stale_row_deletions(plan: _Plan, existing: Mapping[Key, Item]) -> _Actions:
 
 def _batches(actions: Iterable[Action], most: int) -> Iterator[list[Action]]:
     """Split actions, in order, into transactions that DynamoDB takes: 100 actions and 4 MB each."""
-    batch: list[Action] = []
-    room = _BYTES_AT_ONCE
-    for action in actions:
-        weight = _weigh(action)
-        if batch and (len(batch) == most or weight > room):
-            yield batch
-            batch, room = [], _BYTES_AT_ONCE
-        batch.append(action)
-        room -= weight
-    if batch:
-        yield batch
+    return split_batches(actions, _weigh, most=most, most_weight=_BYTES_AT_ONCE)
 
 
 def _weigh(action: Action) -> int:
