@@ -8,7 +8,7 @@ besides: an e-mail address, else a total.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from hardlink.domain import synthetic_ids
@@ -233,16 +233,10 @@ def match_shop_order(
             return Match("known", tracked)
     if own:
         return Match("known", own[0])
+    # It linked a visitor before: one who was unlinked since stays unlinked.
     if order.shop_order and order.shop_order.visitor:
-        return STORE  # it linked a visitor before: one who was unlinked since stays unlinked
-    proven = []
-    for tracked in order.tracked:
-        is_unknown_visitor = (
-            tracked.by_visitor and roots[tracked.profile].type not in hard_types
-        )
-        if is_unknown_visitor and _proves(claim, tracked.claim):
-            proven.append(tracked)
-    visitor = _only_visitor(claim, proven)
+        return STORE
+    visitor = _proven_visitor(order, claim, roots, hard_types)
     return Match("link", visitor) if visitor else STORE
 
 
@@ -308,10 +302,18 @@ def names_other_customer(
     return any(before.get(node.type, node.value) != node.value for node in hard)
 
 
-def _only_visitor(
-    claim: OrderClaim, proven: Sequence[TrackedOrder]
+def _proven_visitor(
+    order: Order, claim: OrderClaim, roots: Roots, hard_types: frozenset[str]
 ) -> TrackedOrder | None:
-    """The one visitor whom a claim proves: the same address counts more than the same total."""
+    """Find the one unknown visitor whom a claim proves.
+
+    The same address counts more than the same total.
+    """
+    proven: list[TrackedOrder] = []
+    for tracked in order.tracked:
+        is_known = roots[tracked.profile].type in hard_types
+        if tracked.by_visitor and not is_known and _proves(claim, tracked.claim):
+            proven.append(tracked)
     by_email = [tracked for tracked in proven if claim.email and tracked.claim.email]
     candidates = by_email or proven
     return candidates[0] if len(candidates) == 1 else None
@@ -349,7 +351,8 @@ def hash_email(address: str, number: str) -> str:
 
 def parse_total(total: float, field: str) -> int:
     """Parse a total to hundredths. Raises `Invalid` naming `field`."""
-    if not abs(total) <= MOST_TOTAL:  # so that "not a number" is refused as well
+    # Written so that NaN, which compares with nothing, is refused as well.
+    if not abs(total) <= MOST_TOTAL:
         raise Invalid(
             f"a total is between -{MOST_TOTAL:.0f} and {MOST_TOTAL:.0f}", field
         )

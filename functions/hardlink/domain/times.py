@@ -62,7 +62,8 @@ def parse_time(value: object, field: str) -> int:
     Also what is unambiguous though it is neither: a UNIX time as text, "2026-11-29 10:00:00 UTC",
     and the texts of JavaScript's `Date` ("Sun Nov 29 2026 10:00:00 GMT+0100 (CET)", "Sun, 29 Nov
     2026 10:00:00 GMT"). A UNIX time is in seconds, milliseconds, microseconds or nanoseconds, by
-    its size. Raises `Invalid` naming `field` for anything else, and for times before 1970 or after 2286.
+    its size. Raises `Invalid` naming `field` for anything else, and for times before 1970 or after
+    2286.
     """
     if not (isinstance(value, str) or is_number(value)):
         raise Invalid(_NOT_A_TIME, field)

@@ -11,8 +11,7 @@ from hardlink.domain.errors import BeforeErasure, Refused
 from hardlink.domain.signed_identity import Keys, NoKeys
 from hardlink.domain.sources.registry import Policy, Sources
 from hardlink.services import first_calls
-from hardlink.services.anonymize import anonymize
-from hardlink.services.answers import ERASED, Answer
+from hardlink.services.answers import ERASED, Answer, visitor_answer
 from hardlink.services.consent import Consents
 from hardlink.services.erasure import Erasure
 from hardlink.services.event_writer import EventWriter
@@ -117,8 +116,15 @@ class Service:
         return self._updates.update(call, command)
 
     def anonymize(self, call: Call, command: Anonymize) -> Answer:
-        """Begin a new session of a new profile (see `anonymize`)."""
-        return anonymize(self._sessions, call, command)
+        """Begin a new session of a new profile, for the next visitor of a device (rule 5).
+
+        Everything under the old ones stays where it is. A visitor who opted out stays so.
+        """
+        old = None
+        if command.session_id:
+            old = self._sessions.read(call.project_id, command.session_id)
+        new = self._sessions.begin_anew(call, denied=old is not None and old.denied)
+        return visitor_answer(new)
 
     def consent(self, call: Call, command: Consent) -> Answer:
         """Opt a visitor out of tracking, or in again (see `consent`)."""

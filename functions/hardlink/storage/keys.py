@@ -176,7 +176,7 @@ def order_completion(of: Key) -> Key:
 
 
 def event_time(key: Key) -> int:
-    """Read the time from the key of an event, of what belongs to one, or of a note: microseconds."""
+    """Read the time from the key of an event, of its pieces, or of a note: microseconds."""
     return int(key.item.split("/", 2)[1])
 
 

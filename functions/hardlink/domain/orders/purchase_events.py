@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import NOTHING
+from hardlink.domain.json_types import is_number
 from hardlink.domain.order_matching import (
     OrderClaim,
     describe_order,
@@ -185,9 +186,8 @@ def read_event_order(
 
 def is_reversal(parts: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
     """Tell whether a purchase event takes an order back, so that it is an event of its own."""
-    if (
-        properties.get("opposite") is True
-    ):  # Attraqt's word for the contrary of an action
+    # Attraqt's word for the contrary of an action.
+    if properties.get("opposite") is True:
         return True
     status = parts.get("status")
     return isinstance(status, str) and status.strip().casefold() in _REVERSALS
@@ -228,12 +228,13 @@ def _find_value(properties: Mapping[str, Any], path: str) -> object:
 
 def _parse_total_part(value: object, _: str, field: str) -> int:
     """Parse a total. Tag managers send numbers as text."""
+    if not (isinstance(value, str) or is_number(value)):
+        raise Invalid("must be a number", field)
     try:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError
-        return parse_total(float(value), field)
+        number = float(value)
     except (ValueError, OverflowError) as error:
         raise Invalid("must be a number", field) from error
+    return parse_total(number, field)
 
 
 def _parse_email_part(value: object, number: str, field: str) -> str | None:
