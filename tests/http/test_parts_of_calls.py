@@ -407,3 +407,14 @@ def test_w13_a_customer_with_255_attributes_logs_in_with_one_more(local: Shop) -
     ]
     found = local.get(f"/customers/registered/{session}").body
     assert found["attributes"] == {**full, "a7": 8}
+
+
+@pytest.mark.parametrize(("call", "field"), [(segment, "messageId"), (posthog, "uuid")])
+def test_t6_a_message_sent_twice_without_a_time_is_one_event(
+    local: Shop, call: Call, field: str
+) -> None:
+    session = fresh()
+    message = {"type": "view", "more": {field: f"m-{session}"}}
+    for _ in range(2):
+        assert call(local, session, [message]).status == 200
+    assert types(local, session) == ["view"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from hardlink.domain import clock_skew, commands, values
@@ -48,7 +48,8 @@ class Verdict(NamedTuple):
 class ParsedEvent(NamedTuple):
     """A valid event.
 
-    `number`: its place in the payload. `device_time`: on the device's clock, if it names one.
+    `number`: its place in the payload. `device_time`: on the device's clock, if it names one;
+    `first_received`: of one that names none, when its ID came first, on the server's clock.
     """
 
     number: int
@@ -56,9 +57,20 @@ class ParsedEvent(NamedTuple):
     id: str | None
     device_time: int | None
     order: EventOrder | None = None
+    first_received: int | None = None
+
+    @property
+    def is_known_by_id_alone(self) -> bool:
+        """Tell whether only its ID can show that it was stored before.
+
+        An order's event is known by the order.
+        """
+        return self.device_time is None and self.id is not None and self.order is None
 
     def time(self, call: Call, session: Session) -> int:
         """Return the server time, in the payload's order where the device names none."""
+        if self.first_received is not None:
+            return self.first_received
         if self.device_time is None:
             # a microsecond apart, as events are read in order of time
             return call.now + self.number
@@ -101,6 +113,15 @@ class Batch(NamedTuple):
     def erase(self) -> Batch:
         """Drop all events, as they predate an erasure."""
         return self.drop(ERASED)._replace(is_erased=True)
+
+    def with_receipts(self, receipts: Mapping[str, int]) -> Batch:
+        """Date the events that only their ID can tell by when it came first: ID -> time."""
+        dated: list[ParsedEvent] = []
+        for parsed in self.events:
+            known = parsed.is_known_by_id_alone and parsed.id
+            time = receipts.get(known) if known else None
+            dated.append(parsed._replace(first_received=time))
+        return self._replace(events=tuple(dated))
 
     def drop(self, reason: str) -> Batch:
         """Drop all events that are still to be stored."""

@@ -39,7 +39,13 @@ UNDER_WAY = MINUTE
 """A write call ends within this time, or fails."""
 _AT_ONCE = 40
 """Rows of one transaction of 100 actions: each may name an order, one more action."""
-_KINDS = (keys.EVENT, keys.CALL_NOTE, keys.EVENT_PIECE, keys.ORDER_COMPLETION)
+_KINDS = (
+    keys.EVENT,
+    keys.CALL_NOTE,
+    keys.EVENT_PIECE,
+    keys.ORDER_COMPLETION,
+    keys.EVENT_RECEIPT,
+)
 
 
 class ErasureSweep:
@@ -309,9 +315,12 @@ def _is_erased(session: Session, task: Item, row: Key, item: Item) -> bool:
     By its own time, or, where the session ended and began anew, by the time at which it came in: a
     device's clock may be ahead.
     """
+    erased_until = int(task.get("erased_until", -1))
+    if row.item.startswith(keys.EVENT_RECEIPT):
+        # where a part of the session is erased it stays: by it, what is sent again is recognized
+        return int(item["time"]) <= erased_until
     time = keys.event_time(row)
     received = int(item.get("received", time))
-    erased_until = int(task.get("erased_until", -1))
     if min(time, received) <= erased_until:
         return True
     return stored_was_erased(session.erased, time, received)

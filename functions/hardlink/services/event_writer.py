@@ -70,12 +70,31 @@ class EventWriter:
         Returns the verdicts of all, and the events that are stored now, by this call or by one
         before it.
         """
+        batch = self._with_receipts(call, session, batch)
         judged = self._judge(call, session, command, batch)
         judged = self._without_resent(call, session, command, judged)
         if judged.events:
             judged = self._write(call, session, judged)
         self._note_unstored(call, session, command, judged)
         return judged
+
+    def _with_receipts(self, call: Call, session: Session, batch: Batch) -> Batch:
+        """Date events that have an ID and no time by when the ID came first.
+
+        The time is written before the event: so one that is sent again, by whichever call, has the
+        same key. Whatever has a time of its own costs no request here.
+        """
+        new_times: dict[str, int] = {}
+        for parsed in batch.events:
+            if parsed.is_known_by_id_alone and parsed.id is not None:
+                new_times.setdefault(parsed.id, parsed.time(call, session))
+        if not new_times:
+            return batch
+        receipts = event_store.find_or_add_receipts(
+            self._store, call.project_id, session.id, new_times, call.expires(call.now)
+        )
+        # what came first in a time that was erased since is not stored again
+        return batch.with_receipts(receipts).without_erased(call, session)
 
     def _judge(
         self, call: Call, session: Session, command: Track, batch: Batch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hardlink.domain.errors import TooLarge
@@ -44,6 +44,38 @@ def insert_events(
         _write_pieces(store, _encode(project_id, session, event)) for event in events
     ]
     return store.insert(heads)
+
+
+def find_or_add_receipts(
+    store: Store,
+    project_id: str,
+    session: str,
+    times: Mapping[str, int],
+    expires: int | None,
+) -> dict[str, int]:
+    """Return the time of receipt of each event ID: when it came first, else the one given here.
+
+    `times`: ID -> microseconds. `expires`: of those that are added, as of their events.
+    """
+    item_keys = [keys.event_receipt(project_id, session, id_) for id_ in times]
+    lifetime: Item = {} if expires is None else {EXPIRES: expires}
+    rows = [
+        (key, {"time": time, **lifetime})
+        for key, time in zip(item_keys, times.values(), strict=True)
+    ]
+    added = store.insert(rows)
+    known_keys = [
+        key for key, is_new in zip(item_keys, added, strict=True) if not is_new
+    ]
+    known = (
+        dict(zip(known_keys, store.get(known_keys), strict=True)) if known_keys else {}
+    )
+    receipts: dict[str, int] = {}
+    for (id_, time), key in zip(times.items(), item_keys, strict=True):
+        # gone again where the session was erased meanwhile
+        item = known.get(key)
+        receipts[id_] = int(item["time"]) if item else time
+    return receipts
 
 
 def put_event(store: Store, project_id: str, session: str, event: StoredEvent) -> Put:

@@ -27,6 +27,7 @@ ORDER_COMPLETION = "c/"
 EVENT = "e/"
 CALL_NOTE = "n/"
 EVENT_PIECE = "x/"
+EVENT_RECEIPT = "u/"
 ORDER_VISITOR = "p/"
 ACTIVE_SESSION = "s/"
 
@@ -173,6 +174,15 @@ def event_piece(of: Key, digest: str, number: int) -> Key:
 def order_completion(of: Key) -> Key:
     """The key of what later reports of an order add to its event."""
     return of._replace(item=ORDER_COMPLETION + of.item.removeprefix(EVENT))
+
+
+def event_receipt(project: str, session_id: str, event_id: str) -> Key:
+    """The key of the time that an event without one was given when its ID came first.
+
+    A digest: it stays where a part of the session is erased, and must not tell of what is gone.
+    """
+    digest = hashlib.sha256(event_id.encode()).hexdigest()[:32]
+    return _session_item(project, session_id, f"{EVENT_RECEIPT}{digest}")
 
 
 def event_time(key: Key) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from hardlink.domain.times import SECOND, to_iso
+from hardlink.domain.errors import Busy
+from hardlink.domain.records import Item, Key
+from hardlink.domain.times import DAY, SECOND, to_iso
 from tests.support.world import START, World
 
 NAMES = ["search", "view", "add", "cart", "pay", "buy", "leave"]
@@ -82,3 +85,89 @@ def test_t3_an_event_of_1970_links_its_visitor(world: World) -> None:
     assert answer["warnings"] == []
     world.settle()
     assert world.timeline("gordon") == ["a"]
+
+
+# -- events without a time ------------------------------------------------------------------------
+
+
+def statuses(answer: dict[str, Any]) -> list[str]:
+    return [result["status"] for result in answer["results"]]
+
+
+def test_t6_an_id_without_a_time_is_one_event(world: World) -> None:
+    first = world.track("s", at("view", id="a"), at("cart", id="b"), at("view", id="a"))
+    assert statuses(first) == ["stored", "stored", "duplicate"]
+    times = [event["time"] for event in world.session_events("s")]
+    world.clock.pass_(DAY)
+    again = world.track("s", at("new", id="c"), at("cart", id="b"), at("view", id="a"))
+    assert statuses(again) == ["stored", "duplicate", "duplicate"]
+    assert in_order(world, "s") == ["view", "cart", "new"]
+    assert [event["time"] for event in world.session_events("s")][1:] == times
+
+
+def test_t6_of_another_session_or_with_a_time_it_is_another_event(world: World) -> None:
+    world.track("s", at("view", id="a"))
+    assert statuses(world.track("s2", at("view", id="a"))) == ["stored"]
+    assert statuses(world.track("s", at("view", START, id="a"))) == ["stored"]
+    assert statuses(world.track("s", at("view"), at("view"))) == ["stored", "stored"]
+
+
+def test_t6_an_event_whose_time_cannot_be_read_is_one_event_as_well(
+    world: World,
+) -> None:
+    event = {"type": "view", "id": "a", "time": "soon"}
+    assert statuses(world.track("s", event)) == ["stored"]
+    world.clock.pass_(SECOND)
+    assert statuses(world.track("s", event)) == ["duplicate"]
+
+
+def test_t6_a_call_that_was_cut_off_before_the_event_is_completed_when_sent_again(
+    world: World,
+) -> None:
+    world.track("s")
+    inserts: list[int] = []
+    insert = world.store.insert
+
+    def cut_off(items: Sequence[tuple[Key, Item]]) -> list[bool]:
+        inserts.append(len(items))
+        if len(inserts) == 2:
+            raise Busy("cut off")
+        return insert(items)
+
+    world.store.insert = cut_off  # type: ignore[method-assign]
+    with pytest.raises(Busy):
+        world.track("s", at("cart", id="b"))
+    assert in_order(world, "s") == ["view"]
+    world.clock.pass_(SECOND)
+    assert statuses(world.track("s", at("cart", id="b"))) == ["stored"]
+    assert statuses(world.track("s", at("cart", id="b"))) == ["duplicate"]
+    assert in_order(world, "s") == ["view", "cart"]
+
+
+def test_t6_what_was_erased_is_not_stored_again(world: World) -> None:
+    world.track("s", at("view", id="a"))
+    world.identify("s", ids={"registered": "gordon"})
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    world.clock.pass_(DAY)
+    answer = world.track("s", at("new", id="n"))
+    assert statuses(answer) == ["stored"]
+    assert in_order(world, "s") == ["new"]
+
+
+def test_t6_of_a_part_of_a_session_that_was_erased_nothing_comes_back(
+    world: World,
+) -> None:
+    world.identify("s", "split", ids={"registered": "gordon"})
+    world.track("s", at("view", id="a"), source="split")
+    world.clock.pass_(SECOND)
+    world.identify("s", "split", ids={"registered": "alyx"})
+    world.track("s", at("cart", id="b"), source="split")
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    world.clock.pass_(DAY)
+    again = world.track("s", at("view", id="a"), at("cart", id="b"), source="split")
+    assert statuses(again) == ["dropped", "duplicate"]
+    assert in_order(world, "s") == ["cart"]
