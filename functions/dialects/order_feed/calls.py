@@ -47,9 +47,10 @@ def create_importer(project_id: str, evidence: str) -> FeedImporter:
 def _read_file(request: Request, project_id: str) -> bytes:
     """The body, decompressed where a header or the file itself says that it is gzip."""
     try:
-        raw = request.raw
-        if raw.startswith(feed_reader.GZIP):
-            raw = decompress_gzip(raw)
+        raw = request.raw  # decompressed once, whether a header says so or not
+        is_sent_zipped = "gzip" in (request.header("content-encoding") or "").lower()
+        if is_sent_zipped and raw.startswith(feed_reader.GZIP):
+            raw = decompress_gzip(raw)  # the file itself is zipped as well
     except TooLarge as error:
         raise _too_large(f"more than {MOST_BYTES} bytes", project_id) from error
     except Invalid as error:
