@@ -1,4 +1,4 @@
-"""GET /customers, /sessions, /live, /project, /tracking-user; POST /sessions/unlink."""
+"""GET /customers, /sessions, /live, /project, /tracking-user; POST /sessions/unlink, and corrections."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from customers.corrections import CorrectionCalls
 from hardlink.domain.json_types import as_object
 from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
@@ -22,6 +23,9 @@ server_keys = api_keys.ServerKeys(
 )
 queries = ReadApi(tables(), declarations.deployed_sources(), read_clock)
 administration = Administration(tables(), declarations.deployed_sources(), read_clock)
+corrections = CorrectionCalls(
+    declarations.deployed_sources().projects, queries, administration
+)
 
 
 @entrypoint
@@ -47,6 +51,11 @@ def _export(project_id: str, request: Request) -> dict[str, Any]:
     return queries.export_customer(
         project_id, type_, value, request.query, zipped=zipped
     )
+
+
+def _why(project_id: str, request: Request) -> dict[str, Any]:
+    type_, value = read_customer_name(request)
+    return queries.explain_identifier(project_id, type_, value)
 
 
 def _session(project_id: str, request: Request) -> dict[str, Any]:
@@ -92,6 +101,10 @@ ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
     "GET /customers/{type}/{value}": _customer,
     "GET /customers/{type}/{value}/events": _customer_events,
     "GET /customers/{type}/{value}/export": _export,
+    "GET /customers/why": _why,
+    "POST /customers/merge": corrections.merge,
+    "POST /customers/remove-identifier": corrections.remove_identifier,
+    "POST /customers/undo": corrections.undo,
     "GET /sessions": _session,
     "GET /sessions/events": _session_events,
     "GET /sessions/verdicts": _verdicts,

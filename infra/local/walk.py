@@ -199,19 +199,20 @@ class Walk:
         """The same customer on another device: two visitors, one customer."""
         self._track("demo", self._laptop, "wishlist-opened")
         self._identify("demo", self._laptop, {"registered": self._gordon})
-        both = ["page-view", "product-in-basket", "wishlist-opened"]
+        # `merge` is the service's own event: a visitor's history joined a customer who was known
+        both = ["page-view", "product-in-basket", "wishlist-opened", "merge"]
         self._service.check_timeline(self._gordon, *both)
 
     def _second_login(self) -> None:
-        """Another customer logs in on the laptop. Only the laptop's history moves to them."""
-        self._identify("demo", self._laptop, {"registered": self._alyx})
+        """Policy "move": another customer logs in on the laptop. Only its history moves to them."""
+        self._identify("demo-move", self._laptop, {"registered": self._alyx})
         self._service.check_timeline(self._alyx, "wishlist-opened")
         self._service.check_timeline(self._gordon, "page-view", "product-in-basket")
 
     def _undo(self) -> None:
         """That was a mistake. The last link is undone exactly, and its reason stays known."""
         self._service.call("POST", f"/sessions/unlink?id={self._laptop}", reads=True)
-        back = ["page-view", "product-in-basket", "wishlist-opened"]
+        back = ["page-view", "product-in-basket", "wishlist-opened", "merge"]
         self._service.check_timeline(self._gordon, *back)
         self._service.check_timeline(self._alyx)
 
@@ -221,12 +222,12 @@ class Walk:
         self._service.wait_for(f"/tracking-user?email={self._mail}", _session, laptop)
 
     def _split(self) -> None:
-        """Policy "split": a second login starts a new history; earlier events stay."""
+        """No policy, so "split": a second login starts a new history; earlier events stay."""
         first, second = f"first-{self._shared}", f"second-{self._shared}"
-        self._identify("demo-split", self._shared, {"registered": first})
-        self._track("demo-split", self._shared, "before")
-        self._identify("demo-split", self._shared, {"registered": second})
-        self._track("demo-split", self._shared, "after")
+        self._identify("demo", self._shared, {"registered": first})
+        self._track("demo", self._shared, "before")
+        self._identify("demo", self._shared, {"registered": second})
+        self._track("demo", self._shared, "after")
         self._service.check_timeline(first, "before")
         self._service.check_timeline(second, "after")
 

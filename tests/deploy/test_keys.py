@@ -70,7 +70,7 @@ def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(
         *("Failed", "Feeds", "FailedFeeds", "Erasures", "FailedErasures", "Snippet"),
     }
     assert describe_reference(outputs["Url"]) == "ApiHttp.ApiEndpoint"
-    assert json.loads(outputs["WriteKeys"])["demo-split"] == "demo-split"
+    assert json.loads(outputs["WriteKeys"])["demo-move"] == "demo-move"
     assert json.loads(describe_reference(outputs["ServerKeys"])) == {
         "demo": "hardlink-dev/demo/server-key"
     }

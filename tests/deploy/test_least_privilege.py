@@ -126,6 +126,13 @@ class Shop:
             HttpRequest(method, path, [("authorization", f"Bearer {KEY}")])
         )
 
+    def correct(self, path: str, **body: Any) -> dict[str, Any]:
+        """A correction, with a server key."""
+        sent = json.dumps(body).encode()
+        return self._call(
+            HttpRequest("POST", path, [("authorization", f"Bearer {KEY}")], sent)
+        )
+
     def data(self, call: str, **body: Any) -> dict[str, Any]:
         """One of Exponea's data calls, with a private key."""
         key = base64.b64encode(f"any:{KEY}".encode()).decode()
@@ -381,9 +388,27 @@ def _call_everything(shop: Shop) -> None:
     ):
         shop.read(path)
     _read_everything(shop)
+    shop.read("/customers/why?email=1@example.com")
+    _correct_everything(shop)
     for session in ("s1", "s2", "s3", "t1", "again"):
         shop.read(f"/sessions/{session}/unlink", "POST")
     _erase_everything(shop)
+
+
+def _correct_everything(shop: Shop) -> None:
+    """Merge two customers, take identifiers off, and undo both."""
+    for name in ("m1", "m2"):
+        ids = {"registered": name, "email": f"{name}@example.com"}
+        shop.write("/identify", f"session of {name}", ids=ids)
+    customer, address = {"registered": "m1"}, {"email": "m1@example.com"}
+    removed = shop.correct(
+        "/customers/remove-identifier", customer=customer, identifier=address
+    )
+    into = {"registered": "m2"}
+    merged = shop.correct("/customers/merge", **{"from": customer, "into": into})
+    for identifier, made in ((address, removed), (customer, merged)):
+        evidence = made["evidence"]
+        shop.correct("/customers/undo", identifier=identifier, evidence=evidence)
 
 
 def _erase_everything(shop: Shop) -> None:
@@ -393,7 +418,7 @@ def _erase_everything(shop: Shop) -> None:
             "ids": {"registered": customer},
             "events": [{"type": "view", "id": str(number)}],
         }
-        shop.write("/track", "shared", source={"id": "demo-split"}, **ids)
+        shop.write("/track", "shared", source={"id": "demo"}, **ids)
     shop.order(
         "o9", datetime.now(UTC).isoformat(), customerId="e1", email="e@example.com"
     )

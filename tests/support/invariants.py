@@ -224,6 +224,9 @@ def _check_always(world: World) -> Iterator[str]:
         {(s.profile, s.id) for s in world.sessions.values()},
         set(world.rows.get("m", {})),
     )
+    yield from _compare_rows(
+        "customers merged into others", _merged(world), set(world.rows.get("g", {}))
+    )
     missing = _linked_profiles(world) - world.rows.get("c", {}).keys()
     yield from (
         f"{soft} doesn't know that {child} links to it"
@@ -231,6 +234,15 @@ def _check_always(world: World) -> Iterator[str]:
     )
     yield from _check_sessions(world)
     yield from _check_orders(world)
+
+
+def _merged(world: World) -> set[tuple[Node, str]]:
+    """Each customer with one that was merged into it."""
+    return {
+        (record.state.link, str(node))
+        for node, record in world.nodes.items()
+        if record.state.link and node.type in world.hard
+    }
 
 
 def _check_orders(world: World) -> Iterator[str]:
@@ -258,8 +270,9 @@ def _check_head(world: World, node: Node, record: Record) -> Iterator[str]:
         yield f"{node} says that it has {state.links} links"
     if any(entry.rev > state.rev for entry in history):
         yield f"{node} has an entry newer than itself"
-    if link and node.type in world.hard:
-        yield f"{node} is a hard identifier and links to {link}"
+    rules = {entry.rule for entry in history if entry.link}
+    if node.type in world.hard and not rules <= {"merge"}:
+        yield f"{node} is a hard identifier and links to {link} by {rules}"
     if link and node.type != PROFILE and link.type not in world.hard:
         yield f"{node} is a soft identifier and links to {link}, which is none that is hard"
 

@@ -17,12 +17,14 @@ from hardlink.domain.commands import (
     Update,
     WriteCommand,
 )
+from hardlink.domain.graph import Node
 from hardlink.domain.records import Table
 from hardlink.domain.sources.registry import Sources
 from hardlink.domain.times import SECOND
 from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
 from hardlink.services.association import Association
+from hardlink.services.corrections import Correction
 from hardlink.services.erasure import Erasure
 from hardlink.services.erasure_sweep import ErasureSweep
 from hardlink.services.orders import Outcome, Purchase
@@ -50,10 +52,11 @@ SOURCES = Sources.from_declaration(
         "sources": {
             policy: {"write_key": policy, "project": SPACE, "policy": policy}
             for policy in ("move", "split", "refuse")
-        },
+        }
+        | {"undeclared": {"write_key": "undeclared", "project": SPACE}},
     }
 )
-"""One source per policy, with the policy as its write key."""
+"""One source per policy, with the policy as its write key, and `undeclared`, which has none."""
 HARD_TYPES = SOURCES.hard_types
 START = 1_900_000_000 * SECOND
 """In 2030, because engines delete expired items by the real time."""
@@ -228,6 +231,29 @@ class World:
         """`POST /sessions/{id}/unlink`."""
         self.administration.undo_link(SPACE, session, evidence)
         return self.session(session)
+
+    # -- corrections -----------------------------------------------------------------------------
+
+    def merge(self, absorbed: str, into: str) -> Correction:
+        """Merge two registered customers."""
+        nodes = [Node("registered", value) for value in (absorbed, into)]
+        return self.administration.merge_customers(
+            SPACE, nodes[0], nodes[1], self._new_evidence()
+        )
+
+    def remove_identifier(self, identifier: Node, customer: str) -> Correction:
+        """Take an identifier off a registered customer."""
+        return self.administration.remove_identifier(
+            SPACE, identifier, Node("registered", customer), self._new_evidence()
+        )
+
+    def _new_evidence(self) -> str:
+        return f"correction-{self.clock()}"
+
+    def undo_correction(self, identifier: Node, evidence: str | None) -> Correction:
+        """Undo a merge or a removal."""
+        assert evidence
+        return self.administration.undo_correction(SPACE, identifier, evidence)
 
     # -- erasures -------------------------------------------------------------------------------
 

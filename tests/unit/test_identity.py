@@ -149,14 +149,44 @@ def test_the_same_customer_again_changes_nothing(policy: Policy) -> None:
 
 
 @pytest.mark.parametrize("policy", ["move", "split", "refuse"])
-def test_who_was_known_by_a_soft_identifier_alone_gets_the_hard_one_whole(
+def test_w1_who_was_known_by_a_soft_identifier_alone_gets_the_hard_one_whole(
     policy: Policy,
 ) -> None:
     facts = {P: linked(X), X: ROOT}
     decision = decided(facts, A, policy=policy)
     assert decision.entries[P].rule == "known"
     assert not decision.entries[P].starts_span
-    assert X not in decision.states  # its other profiles stay where they are
+    assert (
+        decision.states[X].link == A
+    )  # so its other profiles and its values come along
+    assert decision.states[X].owner == A
+    assert decision.owned == ((X, None, A),)
+
+
+def test_w1_an_identifier_that_another_customer_has_by_now_stays_theirs() -> None:
+    facts = {P: linked(X), X: State(rev=4, known=True, owner=B), A: ROOT, B: ROOT}
+    decision = decided(facts, A)
+    assert decision.states[P].link == A
+    assert X not in decision.states
+
+
+def test_w1_a_cap_keeps_the_identifier_and_refuses_no_log_in() -> None:
+    full = State(rev=3, known=True, counts={"email": 2})
+    decision = decided({P: linked(X), X: ROOT, A: full}, A, caps={"email": 2})
+    assert decision.states[P].link == A
+    assert X not in decision.states
+
+
+def test_w1_a_log_in_that_is_undone_gives_everything_back() -> None:
+    both = (P, X)
+    histories = {
+        P: [entry(2, X), entry(3, A, evidence="e")._replace(nodes=both)],
+        X: [entry(5, A, evidence="e", owner=A)._replace(nodes=both)],
+    }
+    facts = {P: linked(A), X: State(rev=5, known=True, owner=A, link=A), A: ROOT}
+    decision = undone(facts, histories)
+    assert decision.states[P].link == X
+    assert (decision.states[X].link, decision.states[X].owner) == (None, None)
 
 
 def test_two_soft_customers_one_after_the_other_follow_the_policy() -> None:
@@ -184,6 +214,78 @@ def test_a_soft_identifier_sent_alone_finds_its_owner_and_links_straight_to_it()
     assert decision.customer == A
     assert decision.states[P].link == A
     assert decision.children == ()
+
+
+@pytest.mark.parametrize("policy", ["move", "split", "refuse"])
+@pytest.mark.parametrize(
+    "soft", [pytest.param(NEW, id="unknown"), pytest.param(ROOT, id="known alone")]
+)
+def test_w2_a_soft_identifier_sent_alone_is_the_logged_in_customers(
+    policy: Policy, soft: State
+) -> None:
+    decision = decided({P: linked(A), A: ROOT, X: soft}, X, policy=policy)
+    assert decision.customer == A
+    assert P not in decision.states
+    assert (decision.states[X].owner, decision.states[X].link) == (A, A)
+    assert decision.warnings == ()
+
+
+@pytest.mark.parametrize("policy", ["move", "split"])
+def test_w2_a_soft_identifier_of_another_customer_is_a_log_in_and_warns(
+    policy: Policy,
+) -> None:
+    facts = {P: linked(A), A: ROOT, B: ROOT, X: State(rev=1, owner=B, link=B)}
+    decision = decided(facts, X, policy=policy)
+    assert decision.states[P].link == B
+    assert "somebody else" in decision.warnings[0]
+    with pytest.raises(Refused):
+        decided(facts, X, policy="refuse")
+
+
+def test_w2_where_soft_identifiers_log_in_an_unknown_one_is_a_new_customer() -> None:
+    facts = {P: linked(A), A: ROOT}
+    decision = decided(facts, X, policy="split", soft_ids_log_in=True)
+    assert decision.customer == X
+    assert decision.states[P].link == X
+    assert "somebody else" in decision.warnings[0]
+
+
+def test_w2_a_late_soft_identifier_is_of_the_customer_of_its_time() -> None:
+    decision = decided(LATE, X, said=15, timed=True, histories={P: HISTORY})
+    assert decision.customer == A
+    assert decision.states[X].owner == A
+    assert P not in decision.entries
+
+
+@pytest.mark.parametrize(
+    "soft",
+    [
+        pytest.param(ROOT, id="a customer known by it alone"),
+        pytest.param(State(rev=1, owner=B, link=B), id="another customer"),
+    ],
+)
+def test_a5_an_address_that_no_token_proves_takes_nothing_from_anybody(
+    soft: State,
+) -> None:
+    facts = {A: ROOT, B: ROOT, X: soft}
+    decision = decided(facts, A, X, proven=frozenset({A}))
+    assert decision.customer == A
+    assert X not in decision.states
+    assert "the token does not claim it" in decision.warnings[0]
+    taken = decided(facts, A, X, proven=frozenset({A, X}))
+    assert taken.states[X].owner == A
+
+
+def test_a5_an_address_that_nobody_has_needs_no_proof() -> None:
+    decision = decided({A: ROOT}, A, X, proven=frozenset({A}))
+    assert decision.states[X].owner == A
+
+
+def test_a5_a_proven_log_in_takes_no_history_of_an_address_along() -> None:
+    facts = {P: linked(X), X: ROOT, A: ROOT}
+    decision = decided(facts, A, proven=frozenset({A}))
+    assert decision.states[P].link == A  # what this visitor did
+    assert X not in decision.states  # what others did who are known by the address
 
 
 def test_a_soft_identifier_sent_with_a_hard_one_belongs_to_it() -> None:
@@ -743,7 +845,7 @@ def test_a_late_second_hard_identifier_that_was_unlinked_since_stays_unlinked() 
     )
 
 
-def test_undoing_a_claim_on_an_erased_customer_takes_nothing_from_anybody() -> None:
+def test_undoing_a_claim_of_an_erased_customer_gives_it_back_to_who_had_it() -> None:
     erased = entry(3, owner=NOBODY, evidence="e")
     history = {
         P: [entry(2, A, evidence="e")._replace(nodes=(P, L))],
@@ -752,7 +854,8 @@ def test_undoing_a_claim_on_an_erased_customer_takes_nothing_from_anybody() -> N
     facts = {P: linked(A), A: ROOT, L: State(rev=3)}
     decision = undo(P, snapshot(facts, history), HARD, NOW)
     assert decision.undone[-1] == (L, erased)
-    assert A not in decision.states
+    assert decision.states[L].owner == A
+    assert decision.states[A].ids == {"loyalty": "l"}
 
 
 def test_an_anonymous_time_before_a_link_is_an_interval_of_its_own() -> None:

@@ -51,7 +51,7 @@ def test_the_file_that_is_shipped_is_valid() -> None:
     demo = file_schema.load_sources(topology.SOURCES)
     assert {name: source.policy for name, source in demo.sources.items()} == {
         "demo": None,
-        "demo-split": "split",
+        "demo-move": "move",
         "demo-refuse": "refuse",
         "demo-signed": None,
         "demo-tracardi": None,

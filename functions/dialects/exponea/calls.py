@@ -103,10 +103,20 @@ def _read_time() -> Verdict:
     return Verdict(more={"time": answers.to_seconds(read_clock())})
 
 
+def authenticate(request: Request, token: str) -> Call:
+    """Authenticate a call of a client of Exponea's, whose rules of identity hold for it.
+
+    Raises `UnknownSource`, `Forbidden`, `Throttled`.
+    """
+    call = caller.authenticate(request, token, POLICY)
+    # seed 004: an ID that no customer has yet is a new customer, also if it is a soft one
+    return call._replace(soft_ids_log_in=True)
+
+
 def _authenticate(deployment: Deployment, request: Request) -> Call:
     """The caller, if its key may write. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
     token = requests.read_call_token(request)
-    call = caller.authenticate(request, token, POLICY)
+    call = authenticate(request, token)
     is_stream = requests.is_stream_call(request)
     if is_stream and credentials.is_stream_key(request.header("authorization")):
         return call

@@ -7,7 +7,7 @@ from functools import cache
 
 from dialects.content_ids import ContentIds
 from dialects.exponea import answers, requests
-from dialects.exponea.calls import POLICY, Deployment, execute_single
+from dialects.exponea.calls import Deployment, authenticate, execute_single
 from dialects.exponea.commands import COOKIE, NO_ID, Context
 from dialects.exponea.cookies import (
     asks_for_cookie,
@@ -69,7 +69,7 @@ def execute_bulk(deployment: Deployment, request: Request) -> Answer:
 def link_ids(deployment: Deployment, request: Request) -> Answer:
     """Link the cookie in the path to the customer with the IDs in the body."""
     token = requests.read_call_token(request)
-    call = caller.authenticate(request, token, POLICY)
+    call = authenticate(request, token)
     body = request.json
     ids = as_object(body).get("external_ids")
     if not isinstance(ids, Mapping):
@@ -87,7 +87,7 @@ def execute_crm_command(deployment: Deployment, request: Request) -> Answer:
     """
     raw = requests.read_single_command(_crm_name(request.route), request.json)
     token = requests.read_command_token(raw.data)
-    call = caller.authenticate(request, token, POLICY)
+    call = authenticate(request, token)
     return execute_single(deployment.service, call, token, raw)
 
 
@@ -135,21 +135,21 @@ def _authenticate_bulk(request: Request, tokens: Sequence[str]) -> CallOfToken:
     """Authenticate each project of a bulk. Raises `UnknownSource`, `Forbidden` for the first."""
 
     @cache
-    def authenticate(token: str) -> Call:
+    def authenticate_project(token: str) -> Call:
         try:
-            return caller.authenticate(request, token, POLICY)
+            return authenticate(request, token)
         except Throttled as error:
             # The SDK drops a bulk that is answered 429, and sends one again that is answered 503.
             raise Busy(error.message) from error
 
     for position, token in enumerate(tokens):
         try:
-            authenticate(token)
+            authenticate_project(token)
         except (Forbidden, UnknownSource):
             # The commands of a further project are refused one by one, as they are executed.
             if position == 0:
                 raise
-    return authenticate
+    return authenticate_project
 
 
 def _new_cookie(

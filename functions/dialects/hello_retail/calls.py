@@ -6,10 +6,14 @@ import secrets
 
 from dialects.hello_retail import answers, commands, requests
 from dialects.hello_retail.executor import Executor
+from hardlink.domain.identity import Policy
 from hardlink.services.service import Service
 from hardlink.web import caller
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
+
+POLICY: Policy = "move"
+"""A tracking user with another customer ID goes to that customer with all its activity (seed 003)."""
 
 _TRACKING_USER_BYTES = 12
 """Hello Retail's own IDs are 24 hexadecimal digits."""
@@ -24,7 +28,7 @@ def create_tracking_user(request: Request) -> Answer:
 def collect(service: Service, request: Request) -> Answer:
     """Store the activity of a tracking user, and link it to the customer that the call names."""
     tracking_call = requests.read_tracking_call(request.path("kind"), request.json)
-    call = caller.authenticate(request, tracking_call.write_key)
+    call = caller.authenticate(request, tracking_call.write_key, POLICY)
     command = commands.build_command(tracking_call, call.project)
     outcome = Executor(service, call).execute(command)
     not_finite = [part.warning for part in request.left_out]

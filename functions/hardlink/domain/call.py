@@ -18,6 +18,15 @@ def new_id() -> str:
     return str(uuid4())
 
 
+class Change(NamedTuple):
+    """A change of links, as their entries explain it: when, under which evidence, who asked."""
+
+    project_id: str
+    now: int
+    evidence: str
+    source: str
+
+
 class Call(NamedTuple):
     """One call of a source.
 
@@ -27,6 +36,7 @@ class Call(NamedTuple):
       client's own system.
     - `sent`: the device's clock when it was sent, if it names it (Tracardi's `x-timestamp`).
     - `trusted`: it has a key of the shop's backend, and so needs no token for its customers.
+    - `soft_ids_log_in`: soft identifiers alone are a log-in, also where somebody is logged in.
     - `bot`: a bot sent it, and the source drops what bots send.
     - `sessions`: of a call of several commands, its sessions by ID as the commands before left
       them, so that each is read once. `None`: every command reads its session.
@@ -37,16 +47,22 @@ class Call(NamedTuple):
     project: Project
     now: int
     evidence: str
-    policy: Policy = "move"
+    policy: Policy = "split"
     sent: int | None = None
     trusted: bool = False
     bot: bool = False
     sessions: MutableMapping[str, Session] | None = None
+    soft_ids_log_in: bool = False
 
     @property
     def project_id(self) -> str:
         """The name of the project, in which identities are unique."""
         return self.source.project
+
+    @property
+    def change(self) -> Change:
+        """The change that this call makes."""
+        return Change(self.project_id, self.now, self.evidence, self.name)
 
     def expires(self, time: int) -> int | None:
         """Return when an event of this time expires: seconds since 1970, as TTL attributes are."""

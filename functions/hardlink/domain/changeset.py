@@ -26,6 +26,8 @@ MOST_SOFT_LINKS = 40
 """Links of one profile to soft identifiers: association holds them all still in one transaction."""
 MOST_LINKS = 200
 """Entries in one profile's history; a device that more customers use identifies nobody."""
+MOST_MERGES = 8
+"""Merges between a customer and the one that it is part of: a reader follows each."""
 LINKS_A_DAY = 100
 """Of them on one day, by default: a till in a shop has as many customers, a browser has not."""
 
@@ -84,7 +86,8 @@ class Decision(NamedTuple):
     - `entries`: node -> the entry added to its history.
     - `owned`: identifier, the customer that loses it, the customer that gets it.
     - `children`: soft node, the profile that links to it.
-    - `undone`: history entries to mark.
+    - `undone`: history entries to mark. `restored`: entries whose mark is taken away.
+    - `merged`: the customer that absorbs, the absorbed one, and whether it is one from now on.
     - `warnings`: what the caller may not expect.
     - `left_out`: values for which the customer has no room.
     """
@@ -97,6 +100,8 @@ class Decision(NamedTuple):
     owned: tuple[tuple[Node, Node | None, Node | None], ...] = ()
     children: tuple[tuple[Node, Node], ...] = ()
     undone: tuple[tuple[Node, Entry], ...] = ()
+    restored: tuple[tuple[Node, Entry], ...] = ()
+    merged: tuple[tuple[Node, Node, bool], ...] = ()
     warnings: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
 
@@ -134,6 +139,8 @@ class ChangeSet:
         self._owned: list[tuple[Node, Node | None, Node | None]] = []
         self._children: list[tuple[Node, Node]] = []
         self._undone: list[tuple[Node, Entry]] = []
+        self._restored: list[tuple[Node, Entry]] = []
+        self._merged: list[tuple[Node, Node, bool]] = []
 
     def is_hard(self, node: Node) -> bool:
         """Tell whether a node is a hard identifier."""
@@ -154,6 +161,23 @@ class ChangeSet:
         if self.is_hard(node):
             return node
         return self.state(node).link or node
+
+    def survivor(self, root: Node) -> Node:
+        """Follow the shop's merges from a hard identifier to the customer that it is part of."""
+        for _ in range(MOST_MERGES):
+            target = self.state(root).link if self.is_hard(root) else None
+            if target is None:
+                break
+            root = target
+        return root
+
+    def are_one(self, root: Node, other: Node) -> bool:
+        """Tell whether two roots are one customer: equal, or merged by the shop."""
+        if root == other:
+            return True
+        if not (self.is_hard(root) and self.is_hard(other)):
+            return False
+        return self.survivor(root) == self.survivor(other)
 
     def resolve_spans(self, spans: Sequence[Span]) -> tuple[Span, ...]:
         """Follow the targets of spans to their roots; neighbours with one root become one span."""
@@ -214,9 +238,7 @@ class ChangeSet:
         if self._timed and self._effective_at <= self.state(node).undone:
             self.warn_superseded(f"{node.type!r} was unlinked")
             return
-        self._states[root] = self.state(root)._replace(
-            ids={**self.state(root).ids, node.type: node.value}
-        )
+        self._give_alias(node, root)
         self._states[node] = self.state(node)._replace(owner=root)
         self._add_entry(node, NewEntry("claim", self._effective_at, owner=root))
 
@@ -259,6 +281,11 @@ class ChangeSet:
             self._effective_at, state.effective_at + 1, state.owner_effective_at
         )
         self.add_link(soft, NewEntry("known", effective_at, customer), target=customer)
+
+    def has_room(self, soft: Node, customer: Node) -> bool:
+        """Tell whether a customer may have one more identifier of this one's type."""
+        most = self._caps.get(soft.type)
+        return most is None or self.state(customer).counts.get(soft.type, 0) < most
 
     def warn_superseded(self, what: str) -> None:
         """Warn that a claim came too late."""
@@ -305,22 +332,75 @@ class ChangeSet:
         undone: list[Entry] = []
         rest: list[Entry] = []
         for entry in self.history(node):
-            is_meant = entry.evidence == evidence and not entry.undone
-            (undone if is_meant else rest).append(entry)
-        owner_before, owner_after = self.state(node).owner, current_owner(rest)
-        self._states[node] = self.state(node)._replace(
-            owner=owner_after,
-            link=newest_root(fold_spans(rest)),
-            undone=self._effective_at,
-        )
+            is_undone = entry.evidence == evidence and not entry.undone
+            (undone if is_undone else rest).append(entry)
         self._undone += [(node, entry) for entry in undone]
+        self._refold(node, rest)
+        self._states[node] = self.state(node)._replace(undone=self._effective_at)
+
+    def _refold(self, node: Node, history: Sequence[Entry]) -> None:
+        """Bring a node's link and its owner in line with what is left of its history."""
+        owner_before, owner_after = self.state(node).owner, current_owner(history)
+        self._states[node] = self.state(node)._replace(
+            owner=owner_after, link=newest_root(fold_spans(history))
+        )
         if owner_before == owner_after:
             return
-        if self.is_hard(node):
-            self._remove_alias(node, existing(owner_before))
-        else:
-            before, after = existing(owner_before), existing(owner_after)
+        before, after = existing(owner_before), existing(owner_after)
+        if not self.is_hard(node):
             self._transfer_identifier(node, before, after)
+            return
+        if before:
+            self._remove_alias(node, before)
+        if after:
+            self._give_alias(node, after)
+
+    def merge(self, absorbed: Node, customer: Node) -> None:
+        """Make a hard root part of another customer. Their rows stay as they are."""
+        state = self.state(absorbed)
+        effective_at = max(self._effective_at, state.effective_at + 1)
+        self.add_link(
+            absorbed, NewEntry("merge", effective_at, customer), target=customer
+        )
+        # written, not only checked: two merges at once, each into the other, would be a circle
+        above = self.state(customer)
+        merges = max(above.merges, state.merges + 1)
+        self._states[customer] = above._replace(merges=merges)
+        self._merged.append((customer, absorbed, True))
+
+    def separate(self, absorbed: Node, evidence: str) -> None:
+        """Take a merge back."""
+        customer = self.state(absorbed).link
+        self.undo_entries(absorbed, evidence)
+        if customer:
+            self._merged.append((customer, absorbed, False))
+
+    def remove_identifier(self, node: Node, customer: Node) -> None:
+        """Take an identifier off a customer: its entries that lead there hold no longer."""
+        history = self.history(node)
+        leading = [entry for entry in history if self._leads_to(entry, customer)]
+        self._undone += [(node, entry) for entry in leading]
+        self._refold(node, [entry for entry in history if entry not in leading])
+        self._states[node] = self.state(node)._replace(undone=self._effective_at)
+        self._add_entry(node, NewEntry("removed", self._effective_at))
+
+    def restore_identifier(self, node: Node, removal: Entry) -> None:
+        """Give an identifier back that was taken off: the entries that it marked hold again."""
+        self._undone.append((node, removal))
+        marked = [entry for entry in self.history(node) if entry.undone == removal.at]
+        self._restored += [(node, entry) for entry in marked]
+        history = [
+            entry._replace(undone=0) if entry in marked else entry
+            for entry in self.history(node)
+            if entry != removal
+        ]
+        self._refold(node, history)
+
+    def _leads_to(self, entry: Entry, customer: Node) -> bool:
+        if entry.undone:
+            return False
+        targets = [target for target in (entry.owner, entry.link) if target]
+        return any(self.resolve_root(target) == customer for target in targets)
 
     def to_decision(self, customer: Node) -> Decision:
         """Return the changes as one transaction about a customer."""
@@ -336,6 +416,8 @@ class ChangeSet:
             owned=tuple(self._owned),
             children=tuple(self._children),
             undone=tuple(self._undone),
+            restored=tuple(self._restored),
+            merged=tuple(self._merged),
             warnings=tuple(self.warnings),
         )
 
@@ -388,10 +470,13 @@ class ChangeSet:
             counts={**state.counts, node.type: count}
         )
 
-    def _remove_alias(self, node: Node, root: Node | None) -> None:
+    def _give_alias(self, node: Node, root: Node) -> None:
+        state = self.state(root)
+        ids = {**state.ids, node.type: node.value}
+        self._states[root] = state._replace(ids=ids)
+
+    def _remove_alias(self, node: Node, root: Node) -> None:
         """Take a hard identifier from the customer of whom it was another name."""
-        if root is None:
-            return
         state = self.state(root)
         ids = dict(state.ids)
         ids.pop(node.type, None)

@@ -43,6 +43,10 @@ class Claim(NamedTuple):
     - `own`: `profile` is this customer's own, of events that happened on no device; no other
       customer can have it, so it is linked whatever was undone.
     - `day`: the day on which it came in, counted since 1970, for `links_a_day`; 0 counts nothing.
+    - `soft_ids_log_in`: soft identifiers sent alone are a log-in of their own, also where a
+      customer with a hard identifier is logged in (Exponea's rule, seed 004).
+    - `proven`: the identifiers that a token proves; a soft identifier by which somebody else is
+      known counts only if it is one of them. `None`: no proof is needed.
     """
 
     profile: Node | None
@@ -56,11 +60,17 @@ class Claim(NamedTuple):
     own: bool = False
     day: int = 0
     links_a_day: int = LINKS_A_DAY
+    soft_ids_log_in: bool = False
+    proven: frozenset[Node] | None = None
 
     @property
     def nodes(self) -> tuple[Node, ...]:
         """Every node that it names."""
         return (*self.ids, self.profile) if self.profile else self.ids
+
+    def proves(self, node: Node) -> bool:
+        """Tell whether the claim may take what is known by this soft identifier."""
+        return self.proven is None or node in self.proven
 
 
 def decide(claim: Claim, reader: ForestReader) -> Decision:
@@ -81,9 +91,12 @@ def decide(claim: Claim, reader: ForestReader) -> Decision:
     )
     hard = [node for node in claim.ids if changes.is_hard(node)]
     soft = [node for node in claim.ids if not changes.is_hard(node)]
-    customer = _known_customer(changes, hard) if hard else _soft_customer(changes, soft)
+    if hard:
+        customer = _known_customer(changes, hard)
+    else:
+        customer = _soft_customer(changes, claim, soft)
     if changes.is_hard(customer):
-        _bring_along(changes, soft, customer)
+        _bring_along(changes, claim, soft, customer)
     if claim.profile:
         _relink(changes, claim, claim.profile, customer)
     return changes.to_decision(customer)
@@ -174,9 +187,9 @@ def _known_customer(changes: ChangeSet, hard: Sequence[Node]) -> Node:
 
     Raises `Refused` where they belong to two customers, as customers never merge.
     """
-    roots = [changes.look_up(node) for node in hard]
-    known = list(dict.fromkeys(root for root in roots if root))
-    if len(known) > 1:
+    roots = {node: changes.look_up(node) for node in hard}
+    known = list(dict.fromkeys(root for root in roots.values() if root))
+    if not all(changes.are_one(known[0], other) for other in known[1:]):
         raise Refused(
             "these identifiers belong to different customers, who are never merged: "
             "send those of one customer",
@@ -186,15 +199,28 @@ def _known_customer(changes: ChangeSet, hard: Sequence[Node]) -> Node:
     root = known[0] if known else hard[0]
     changes.mark_known(root)
     for node in hard:
-        changes.add_alias(node, root)
+        if roots[node] in (
+            None,
+            root,
+        ):  # else it is of a customer that was merged into this one
+            changes.add_alias(node, root)
     return root
 
 
-def _bring_along(changes: ChangeSet, soft: Sequence[Node], customer: Node) -> None:
-    """Give a customer the soft identifiers of the claim, with all that was known by them alone."""
+def _bring_along(
+    changes: ChangeSet, claim: Claim, soft: Sequence[Node], customer: Node
+) -> None:
+    """Give a customer soft identifiers, with all that was known by them alone (rule 6)."""
     for node in soft:
         owner = changes.look_up(node)
-        if owner == customer:
+        if owner and changes.are_one(owner, customer):
+            continue
+        if owner and not claim.proves(node):
+            # else one's own token and a stranger's address would take over the stranger's history
+            changes.warnings.append(
+                f"ids.{node.type}: somebody else is known by it, and the token does not claim it: "
+                "it was left out"
+            )
             continue
         if owner and changes.is_hard(owner):
             # look-ups follow the newer customer, and no history moves (rule 6)
@@ -205,15 +231,28 @@ def _bring_along(changes: ChangeSet, soft: Sequence[Node], customer: Node) -> No
             changes.link_once(member, customer)
 
 
-def _soft_customer(changes: ChangeSet, soft: Sequence[Node]) -> Node:
-    """Choose the customer of soft identifiers: with a hard ID, else a known one, else a new one."""
+def _soft_customer(changes: ChangeSet, claim: Claim, soft: Sequence[Node]) -> Node:
+    """Choose the customer of soft identifiers that are sent alone (rule 6).
+
+    It is their owner with a hard identifier, else the customer who is logged in here, else a
+    customer who is known by one of them, else a new one.
+    """
     owners = {node: changes.look_up(node) for node in soft}
     known = [owner for owner in owners.values() if owner]
     hard = [owner for owner in known if changes.is_hard(owner)]
+    current = _logged_in_customer(changes, claim)
+    if current and not claim.soft_ids_log_in and (current in hard or not hard):
+        changes.mark_known(current)
+        return current
     # An identifier whose customer was erased leads to who is known by it still, if it is anybody.
     remaining = [changes.resolve_root(node) for node in soft]
     customer = [*hard, *known, *remaining][0]
     changes.mark_known(customer)
+    if current and not changes.are_one(current, customer):
+        changes.warnings.append(
+            f"ids.{soft[0].type}: it logs in somebody else than the customer who was logged in "
+            "here: send the hard ID as well to say that they are one"
+        )
     if hard:
         return customer
     for node, owner in owners.items():
@@ -225,6 +264,18 @@ def _soft_customer(changes: ChangeSet, soft: Sequence[Node]) -> Node:
                 "send both with a hard ID to join them"
             )
     return customer
+
+
+def _logged_in_customer(changes: ChangeSet, claim: Claim) -> Node | None:
+    """Return the customer with a hard identifier behind the profile when the claim was made."""
+    if claim.profile is None:
+        return None
+    state = changes.state(claim.profile)
+    target = state.link
+    if claim.timed and state.links and claim.effective_at < state.effective_at:
+        target = _link_at(changes.history(claim.profile), claim.effective_at)
+    root = changes.resolve_root(target) if target else None
+    return root if root and changes.is_hard(root) else None
 
 
 def _relink(changes: ChangeSet, claim: Claim, profile: Node, customer: Node) -> None:
@@ -248,13 +299,12 @@ def _relink_now(
     """Add a link that is newer than every other one of the profile."""
     state = changes.state(profile)
     current = changes.resolve_root(state.link) if state.link else None
-    if current == customer:
+    if current and changes.are_one(current, customer):
         return  # repeated calls write nothing (I6)
     # later than every other link, also where two calls came in the same microsecond
     effective_at = max(claim.effective_at, state.effective_at + 1)
-    changes.add_link(
-        profile, _entry(claim, current, customer, effective_at), target=customer
-    )
+    entry = _entry(claim, current, customer, effective_at)
+    _add_link(changes, claim, profile, current, entry, target=customer)
 
 
 def _relink_late(
@@ -264,15 +314,45 @@ def _relink_late(
     history = changes.history(profile)
     target = _link_at(history, claim.effective_at)
     current = changes.resolve_root(target) if target else None
-    if current == customer:
+    if current and changes.are_one(current, customer):
         return  # it changed nothing then, and moves nothing back now
     entry = _entry(claim, current, customer, claim.effective_at)
     before, after = fold_spans(history), fold_spans([*history, _trial_entry(entry)])
     changes_spans = changes.resolve_spans(before) != changes.resolve_spans(after)
     if changes_spans and not _is_placed(changes, claim, history, customer):
-        changes.add_link(profile, entry, target=newest_root(after))
+        _add_link(changes, claim, profile, current, entry, target=newest_root(after))
     elif not _belongs_to(changes.resolve_spans(before), claim.effective_at, customer):
         changes.warn_superseded("this visitor was identified")
+
+
+def _add_link(
+    changes: ChangeSet,
+    claim: Claim,
+    profile: Node,
+    current: Node | None,
+    entry: NewEntry,
+    *,
+    target: Node | None,
+) -> None:
+    """Add a link of a profile; a customer known by a soft identifier alone comes along with it."""
+    if entry.rule == "known" and current and entry.link:
+        _upgrade(changes, claim, current, entry.link)
+    changes.add_link(profile, entry, target=target)
+
+
+def _upgrade(changes: ChangeSet, claim: Claim, soft: Node, customer: Node) -> None:
+    """Make a customer known by a soft identifier alone the one with the hard identifier.
+
+    All that was said of them goes along: values, consents, look-ups, and every other visitor known
+    by that identifier. The visitor's own link does not depend on it: where another customer has
+    the identifier by now, or a rule keeps it, the history of this visitor goes alone.
+    """
+    owner = changes.look_up(soft)
+    if owner and changes.is_hard(owner) and owner != customer:
+        return
+    if not claim.proves(soft) or not changes.has_room(soft, customer):
+        return
+    _bring_along(changes, claim, [soft], customer)
 
 
 def _trial_entry(entry: NewEntry) -> Entry:

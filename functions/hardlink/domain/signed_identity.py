@@ -3,7 +3,8 @@
 A token is a JWT, signed with HS256 and one of the project's signing keys:
 `{"sub": <customer ID>, "exp": <seconds>}`. `sub` is a value of the project's first hard type, or of
 the hard type that `typ` names. Every other hard identifier of a call needs a claim of its own, by
-its type. A soft identifier is accepted as it is, unless a claim contradicts it.
+its type. A soft identifier without a claim is accepted as long as it takes nothing from anybody:
+where somebody else is known by it, it needs a claim as well. A claim that contradicts it refuses it.
 
 Pure: keys and time are arguments. The first token loads PyJWT, so that other calls need not wait.
 """
@@ -65,37 +66,47 @@ class IdentityVerifier:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
 
-    def check(self, call: Call, token: object, ids: Sequence[Node]) -> None:
+    def check(
+        self, call: Call, token: object, ids: Sequence[Node]
+    ) -> frozenset[Node] | None:
         """Check that a call may use these identifiers. Raises `UnverifiedIdentity`.
 
-        `token`: as sent, `None` or empty where the call has none.
+        Returns those that its token proves; `None` where the source requires no proof.
         """
         if call.source.signed == "off" or call.trusted or not ids:
-            return
-        if token not in (None, ""):
-            self._verify(call, token, ids)
-        elif call.source.signed == "required":
-            raise UnverifiedIdentity(
-                "this source requires signed identities: send a token", "token"
-            )
+            return None
+        is_required = call.source.signed == "required"
+        if token in (None, ""):
+            if is_required:
+                raise UnverifiedIdentity(
+                    "this source requires signed identities: send a token", "token"
+                )
+            return None
+        proven = self._verify(call, token, ids)
+        return proven if is_required else None
 
-    def _verify(self, call: Call, token: object, ids: Sequence[Node]) -> None:
+    def _verify(
+        self, call: Call, token: object, ids: Sequence[Node]
+    ) -> frozenset[Node]:
         """Verify with the keys that are cached, then with those of now."""
         keys = self._keys.of(call.project_id)
         try:
-            verify_identifiers(token, ids, call.project, keys, call.now)
+            return verify_identifiers(token, ids, call.project, keys, call.now)
         except UnverifiedIdentity:
             # The key may have been rotated since this process read it last.
             fresh_keys = self._keys.of(call.project_id, fresh=True)
             if fresh_keys == keys:
                 raise
-            verify_identifiers(token, ids, call.project, fresh_keys, call.now)
+            return verify_identifiers(token, ids, call.project, fresh_keys, call.now)
 
 
 def verify_identifiers(
     token: object, ids: Sequence[Node], project: Project, keys: Sequence[str], now: int
-) -> None:
-    """Verify identifiers by a token. Raises `UnverifiedIdentity` for those it does not prove.
+) -> frozenset[Node]:
+    """Verify identifiers by a token, and return those that it proves.
+
+    Raises `UnverifiedIdentity` for a hard identifier that it does not prove, and for any
+    identifier that it contradicts.
 
     `keys`: the project's valid signing keys, any of which may have signed it. `now`: microseconds.
     """
@@ -109,6 +120,7 @@ def verify_identifiers(
         )
     for node in ids:
         _verify_node(node, claimed.get(node.type), project)
+    return frozenset(node for node in ids if claimed.get(node.type) == node)
 
 
 def _verify_node(node: Node, claimed: Node | None, project: Project) -> None:

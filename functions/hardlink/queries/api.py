@@ -16,8 +16,9 @@ from hardlink.queries.customer import Customer
 from hardlink.queries.customer_export import CustomerExport
 from hardlink.queries.customer_lookup import find_customer
 from hardlink.queries.customer_view import describe_customer
-from hardlink.queries.explanation import explain_session
+from hardlink.queries.explanation import explain_identifier, explain_session
 from hardlink.queries.live import LiveFeed
+from hardlink.queries.merge_preview import preview_merge
 from hardlink.queries.paging import DEFAULT_LIMIT, MOST_EVENTS, EventQuery, parse_cursor
 from hardlink.queries.timeline import Timeline
 from hardlink.storage import activity
@@ -142,6 +143,25 @@ class ReadApi:
         customer = find_customer(self._store, project_id, node)
         session, profile = self._timeline.find_latest_session(customer)
         return {"session": {"id": session}, "profile": {"id": profile}}
+
+    def explain_identifier(
+        self, project_id: str, type_: str, value: str
+    ) -> dict[str, Any]:
+        """`GET /customers/why`: every link of one identifier, also those that were taken back.
+
+        Raises `NotFound` for an identifier that no call named.
+        """
+        node = self._sources.projects[project_id].parse_customer(type_, value)
+        return explain_identifier(self._store, project_id, node)
+
+    def preview_merge(
+        self, project_id: str, absorbed: Node, into: Node
+    ) -> dict[str, Any]:
+        """`POST /customers/merge`: what both have, and where it differs. Raises `NotFound`."""
+        customers = [
+            find_customer(self._store, project_id, node) for node in (absorbed, into)
+        ]
+        return preview_merge(self._store, *customers)
 
     def _find_customer(self, project_id: str, type_: str, value: str) -> Customer:
         node = self._sources.projects[project_id].parse_customer(type_, value)

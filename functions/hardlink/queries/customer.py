@@ -48,7 +48,10 @@ class SessionInterval:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A root of the identity forest with its rows. `owned`: identifiers whose owner it is."""
+    """A root of the identity forest with its rows.
+
+    `owned`: identifiers whose owner it is. `merged`: customers that the shop made part of it.
+    """
 
     project_id: str
     root: Node
@@ -56,6 +59,7 @@ class Customer:
     contributions: tuple[Contribution, ...]
     sessions: tuple[SessionRow, ...]
     owned: tuple[Node, ...]
+    merged: tuple[Node, ...] = ()
 
     @classmethod
     def from_items(
@@ -70,6 +74,7 @@ class Customer:
         contributions: list[Contribution] = []
         sessions: list[SessionRow] = []
         owned: list[Node] = []
+        merged: list[Node] = []
         history: list[Entry] = []
         for key, item in partition:
             match key.item[:2]:
@@ -77,6 +82,8 @@ class Customer:
                     record = items.decode_record(item)
                 case keys.CUSTOMER_IDENTIFIER:
                     owned.append(Node.parse(key.item[2:]))
+                case keys.MERGED_CUSTOMER:
+                    merged.append(Node.parse(key.item[2:]))
                 case keys.LINK_ENTRY:
                     history.append(items.decode_entry(key, item))
                 case keys.CONTRIBUTION:
@@ -90,6 +97,7 @@ class Customer:
             tuple(contributions),
             tuple(sessions),
             tuple(owned),
+            tuple(merged),
         )
         return customer._unlinked_part(history) if root.type == PROFILE else customer
 
@@ -102,6 +110,23 @@ class Customer:
             self,
             record=self.record._replace(values=values),
             contributions=(*self.contributions, own),
+        )
+
+    def absorb(self, other: Customer) -> Customer:
+        """Return this customer together with one that the shop merged into it.
+
+        The other one's own values and identifiers are a contribution, like those of a visitor.
+        """
+        ids = [Node(type_, value) for type_, value in other.record.state.ids.items()]
+        own = Contribution(
+            other.root, ((0, END),), other.record.values, (*ids, *other.owned)
+        )
+        contributions = (*self.contributions, *other.contributions, own)
+        sessions = {row.session: row for row in (*other.sessions, *self.sessions)}
+        return replace(
+            self,
+            contributions=_join_contributions(contributions),
+            sessions=tuple(sessions.values()),
         )
 
     @property
@@ -198,6 +223,29 @@ def session_interval(
         min(row.latest, end - 1),
         min(row.last_event_at, end - 1),
         erased,
+    )
+
+
+def _join_contributions(
+    contributions: Iterable[Contribution],
+) -> tuple[Contribution, ...]:
+    """Make one contribution of all that a node has under several roots."""
+    joined: dict[Node, Contribution] = {}
+    for one in contributions:
+        before = joined.get(one.node)
+        joined[one.node] = _join_two(before, one) if before else one
+    return tuple(joined.values())
+
+
+def _join_two(first: Contribution, second: Contribution) -> Contribution:
+    # intervals of one node under two roots never overlap, and neither do the values set in them
+    identifiers = dict.fromkeys((*first.identifiers, *second.identifiers))
+    return Contribution(
+        first.node,
+        tuple(sorted((*first.intervals, *second.intervals))),
+        {**first.values, **second.values},
+        tuple(identifiers),
+        first.merge_notice or second.merge_notice,
     )
 
 

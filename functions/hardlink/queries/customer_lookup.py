@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from hardlink.domain.changeset import MOST_MERGES
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
 from hardlink.domain.graph import NOBODY, PROFILE, Node, next_node
 from hardlink.domain.records import SessionRow
@@ -13,8 +14,8 @@ from hardlink.storage import items, keys, nodes
 from hardlink.storage.sessions import find_sessions
 from hardlink.storage.store import Store
 
-_MOST_HOPS = 3
-"""Levels of the identity forest: profile, soft identifier, hard identifier."""
+_MOST_HOPS = 3 + MOST_MERGES
+"""Levels of the identity forest: profile, soft identifier, hard identifier, and merges."""
 
 
 def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
@@ -32,7 +33,7 @@ def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
         if target:
             node = target
         elif state.known:
-            return customer
+            return _with_merged(store, customer)
         elif node.type == PROFILE and state.rev:
             return replace(
                 customer, sessions=tuple(_profile_sessions(store, project_id, node))
@@ -40,6 +41,15 @@ def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
         else:
             break
     raise NotFound(UNKNOWN_IDENTIFIER)
+
+
+def _with_merged(store: Store, customer: Customer) -> Customer:
+    """Add the customers that the shop merged into this one."""
+    for node in customer.merged:
+        absorbed = _read_customer(store, customer.project_id, node)
+        if not absorbed.record.erasing_since:
+            customer = customer.absorb(_with_merged(store, absorbed))
+    return customer
 
 
 def _read_customer(store: Store, project_id: str, node: Node) -> Customer:

@@ -1,11 +1,20 @@
-"""Explain which customer a session belongs to, link by link."""
+"""Explain which customer a session or an identifier belongs to, link by link."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from hardlink.domain.graph import NOBODY, Entry, Node, fold_spans, newest_root
+from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
+from hardlink.domain.graph import (
+    NOBODY,
+    Entry,
+    Node,
+    current_owner,
+    existing,
+    fold_spans,
+    newest_root,
+)
 from hardlink.domain.records import Session
 from hardlink.domain.times import to_iso
 from hardlink.storage import nodes
@@ -47,6 +56,30 @@ def explain_session(store: Store, project_id: str, session: Session) -> dict[str
     }
 
 
+def explain_identifier(store: Store, project_id: str, node: Node) -> dict[str, Any]:
+    """Answer `GET /customers/why`: which customer an identifier finds, and each change of that.
+
+    Raises `NotFound` where no call named the identifier.
+    """
+    entries = _read_entries(store, project_id, node)
+    if not entries:
+        raise NotFound(UNKNOWN_IDENTIFIER)
+    entries.sort(key=_write_order, reverse=True)
+    finds = existing(current_owner(one.entry for one in entries))
+    return {
+        "identifier": node._asdict(),
+        "finds": finds._asdict() if finds else None,
+        "why": [
+            {**_explain_entry(one), "finds": _shown_node(one.entry.owner)}
+            for one in entries
+        ],
+    }
+
+
+def _shown_node(node: Node | None) -> str | None:
+    return None if node in (None, NOBODY) else str(node)
+
+
 def describe_entry(node: Node, entry: Entry) -> dict[str, Any]:
     """Describe an entry of a link history as every answer shows it.
 
@@ -54,7 +87,7 @@ def describe_entry(node: Node, entry: Entry) -> dict[str, Any]:
     """
     return {
         "from": str(node),
-        "to": str(entry.link) if entry.link else None,
+        "to": _shown_node(entry.link),
         "rule": entry.rule,
         "said": to_iso(entry.effective_at),
         "at": to_iso(entry.at),

@@ -25,6 +25,7 @@ from hardlink.storage.store import Store
 _VIEW_ROWS = (
     keys.HEAD,
     keys.CUSTOMER_IDENTIFIER,
+    keys.MERGED_CUSTOMER,
     keys.LINK_ENTRY,
     keys.PROFILE_SESSION,
     keys.CONTRIBUTION,
@@ -133,11 +134,8 @@ class ExportReader:
         The only reader of a whole table: it takes as long as the table is large. Raises `TooLarge`.
         """
         reading = self.open_budget(MOST_READ, answer.hint)
-        customers: list[Customer] = []
-        for partition, rows in self._read_partitions(project_id, reading).items():
-            customer = _customer_of_partition(project_id, partition, rows)
-            if customer is not None:
-                customers.append(customer)
+        partitions = self._read_partitions(project_id, reading)
+        customers = _customers_of_partitions(project_id, partitions)
         customers.sort(key=lambda one: (one.record.created, one.root))
         found: list[tuple[Customer, Mapping[str, Any]]] = []
         for customer in customers:
@@ -205,12 +203,35 @@ def _approximate_size(key: Key, item: Item) -> int:
     return texts + 2 * len(key.partition + key.item)
 
 
+def _customers_of_partitions(
+    project_id: str, partitions: Mapping[str, Rows]
+) -> list[Customer]:
+    """Build the customers of a project, each with those that were merged into it."""
+    nodes: dict[Node, Customer] = {}
+    for partition, rows in partitions.items():
+        node = Node.parse(keys.split_partition(partition)[1])
+        nodes[node] = Customer.from_items(project_id, node, rows)
+    customers: list[Customer] = []
+    for node, one in nodes.items():
+        rows = partitions[keys.node_head(project_id, node).partition]
+        customer = _customer_of_partition(node, one, rows)
+        if customer is not None:
+            customers.append(_with_merged(customer, nodes))
+    return customers
+
+
+def _with_merged(customer: Customer, nodes: Mapping[Node, Customer]) -> Customer:
+    for node in customer.merged:
+        absorbed = nodes.get(node)
+        if absorbed and not absorbed.record.erasing_since:
+            customer = customer.absorb(_with_merged(absorbed, nodes))
+    return customer
+
+
 def _customer_of_partition(
-    project_id: str, partition: str, rows: Rows
+    node: Node, customer: Customer, rows: Rows
 ) -> Customer | None:
-    """Build the customer of a partition; `None` for a linked node, or one that is being erased."""
-    node = Node.parse(keys.split_partition(partition)[1])
-    customer = Customer.from_items(project_id, node, rows)
+    """Return the customer of a node; `None` for a linked node, or one that is being erased."""
     state = customer.record.state
     if state.link or customer.record.erasing_since:
         return None

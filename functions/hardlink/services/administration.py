@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from hardlink.domain.call import NewId, new_id
+from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_identifier
 from hardlink.domain.records import Session
 from hardlink.domain.sources.registry import Sources
+from hardlink.services.corrections import Correction, Corrections
 from hardlink.services.erasure import Erasure
 from hardlink.services.links import Links
 from hardlink.storage.sessions import read_session
@@ -32,6 +34,7 @@ class Administration:
         self._sources = sources
         self._clock = clock
         self._links = Links(store)
+        self._corrections = Corrections(self._links, clock)
         self._erasure = Erasure(store, clock, new_id)
 
     def undo_link(
@@ -46,6 +49,35 @@ class Administration:
         self._links.undo(
             project_id, session.profile, hard_types, self._clock(), evidence
         )
+
+    def merge_customers(
+        self, project_id: str, absorbed: Node, into: Node, evidence: str
+    ) -> Correction:
+        """Make one customer part of another one. Raises `NotFound`, `Refused`.
+
+        What both have stays where it is, and readers see it together, by the identifiers of both.
+        """
+        hard_types = self._sources.projects[project_id].hard_types
+        return self._corrections.merge(project_id, hard_types, absorbed, into, evidence)
+
+    def remove_identifier(
+        self, project_id: str, identifier: Node, customer: Node, evidence: str
+    ) -> Correction:
+        """Take an identifier off a customer, whichever link is the newest.
+
+        Raises `NotFound`, `Refused`.
+        """
+        hard_types = self._sources.projects[project_id].hard_types
+        return self._corrections.remove_identifier(
+            project_id, hard_types, identifier, customer, evidence
+        )
+
+    def undo_correction(
+        self, project_id: str, identifier: Node, evidence: str
+    ) -> Correction:
+        """Undo a merge or a removal, by an identifier of it. Raises `NotFound`."""
+        hard_types = self._sources.projects[project_id].hard_types
+        return self._corrections.undo(project_id, hard_types, identifier, evidence)
 
     def erase_customer(self, project_id: str, type_: str, value: str) -> dict[str, Any]:
         """Begin to erase a customer and return the receipt. Raises `NotFound`, `Busy`.

@@ -21,7 +21,7 @@ from hardlink.services.answers import (
 from hardlink.services.links import Links
 from hardlink.services.sessions import Sessions, Visit
 from hardlink.services.statements import Statement, VisitorUpdate
-from hardlink.services.verification import Verification
+from hardlink.services.verification import Verification, VerifiedIds
 from hardlink.services.visitors import Visitors, VisitOutcome
 
 
@@ -47,8 +47,8 @@ class Identification:
 
         Raises `Refused` where a rule forbids it, and then nothing changes.
         """
-        ids = self._verification.verified_ids(call, command)
-        if not ids:
+        ids = self._verification.verify_ids(call, command)
+        if not ids.nodes:
             raise Invalid("send at least one identifier of the customer", "ids")
         return self.apply(call, command, ids)
 
@@ -63,13 +63,13 @@ class Identification:
         """
         if either_way:
             command = self._with_session_first(call, command)
-        ids = self._verification.verified_ids(call, command)
-        if command.session_id is None or not ids:
+        ids = self._verification.verify_ids(call, command)
+        if command.session_id is None or not ids.nodes:
             raise Invalid(
                 "an alias needs both IDs: send session.id and ids", "session.id"
             )
         namesake = call.project.parse_node(
-            ids[0].type, command.session_id, "session.id"
+            ids.nodes[0].type, command.session_id, "session.id"
         )
         if self._links.exists(call, namesake):
             raise Refused(
@@ -101,7 +101,7 @@ class Identification:
             return True
         return self._sessions.read(call.project_id, second.value) is None
 
-    def apply(self, call: Call, command: Identify, ids: tuple[Node, ...]) -> Answer:
+    def apply(self, call: Call, command: Identify, ids: VerifiedIds) -> Answer:
         """Link a session's visitor where there are IDs, and set the command's values."""
         session_id = command.session_id or self._new_id()
         if call.bot:
@@ -121,7 +121,7 @@ class Identification:
         if outcome.status == "denied" or outcome.session is None:
             here = self._visitors.answer_without_storing(call, visit, outcome.session)
             return {**here, "customer": None, "warnings": [OPTED_OUT]}
-        answer = {**visitor_answer(outcome.session), **_customer(outcome, ids)}
+        answer = {**visitor_answer(outcome.session), **_customer(outcome, ids.nodes)}
         return with_left_out(answer, command.left_out, outcome.left_out)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from hardlink import metrics
 from hardlink.domain import identity, synthetic_ids, values
-from hardlink.domain.call import Call
+from hardlink.domain.call import Call, Change
 from hardlink.domain.changeset import Decision, NewEntry
 from hardlink.domain.errors import BeforeErasure, Refused
 from hardlink.domain.graph import PROFILE, Entry, Node, State
@@ -112,17 +112,9 @@ class Links:
             reader = self.reader(project_id)
             reader.check(profile)
             decision = identity.undo(profile, reader, hard_types, now, evidence)
-            marks = [
-                Patch(
-                    keys.link_entry(project_id, node, entry.rev),
-                    {"undone": now},
-                    Present(),
-                )
-                for node, entry in decision.undone
-            ]
-            states = _state_actions(project_id, decision, reader.records)
+            change = Change(project_id, now, evidence or "", "")
             try:
-                self.write([*states, *_owner_actions(project_id, decision), *marks])
+                self.write(decision_actions(change, decision, reader.records))
             except ConditionFailed:
                 continue
             return decision
@@ -179,7 +171,7 @@ def plan_identify(
     records = reader.records
     said, left_out = values.keep_with_room(records[decision.customer].values, said)
     decision = decision._replace(left_out=left_out)
-    actions = _link_actions(call, decision, records)
+    actions = decision_actions(call.change, decision, records)
     # one action is kept for the root, which the values write though the link does not
     first, later = _portions(said, MOST_ACTIONS - reserved - len(actions) - 1)
     combined = _with_values(
@@ -283,21 +275,43 @@ def _check_room_for_profile(
         )
 
 
-def _link_actions(
-    call: Call, decision: Decision, records: Mapping[Node, Record]
+def decision_actions(
+    change: Change, decision: Decision, records: Mapping[Node, Record]
 ) -> list[Action]:
-    project_id = call.project_id
-    actions = _state_actions(project_id, decision, records, call.now)
+    """Return the actions of one transaction that carries out a decision."""
+    actions = _link_actions(change, decision, records)
+    actions += _mark_actions(change, decision)
+    for customer, absorbed, is_merged in decision.merged:
+        key = keys.merged_customer(change.project_id, customer, absorbed)
+        actions.append(Put(key, {}) if is_merged else Delete(key))
+    return actions
+
+
+def _mark_actions(change: Change, decision: Decision) -> Iterator[Action]:
+    """Mark the entries that hold no longer, and unmark those that hold again."""
+    for node, entry in decision.undone:
+        key = keys.link_entry(change.project_id, node, entry.rev)
+        yield Patch(key, {"undone": change.now}, Present())
+    for node, entry in decision.restored:
+        key = keys.link_entry(change.project_id, node, entry.rev)
+        yield Patch(key, {}, Present(), remove=("undone",))
+
+
+def _link_actions(
+    change: Change, decision: Decision, records: Mapping[Node, Record]
+) -> list[Action]:
+    project_id = change.project_id
+    actions = _state_actions(project_id, decision, records, change.now)
     for node, new in decision.entries.items():
         rev = records[node].next_rev
-        entry = _entry(call, node, new, rev, decision)
+        entry = _entry(change, node, new, rev, decision)
         actions.append(
             Put(keys.link_entry(project_id, node, rev), items.encode_entry(entry))
         )
     actions += _owner_actions(project_id, decision)
     for soft, profile in decision.children:
         key = keys.linked_profile(project_id, soft, profile)
-        actions.append(Put(key, {"since": call.now}))
+        actions.append(Put(key, {"since": change.now}))
     for node, new in decision.entries.items():
         for target in dict.fromkeys((new.link, new.owner)):
             if target and (target, node) not in decision.children:
@@ -354,22 +368,22 @@ def _owner_actions(project_id: str, decision: Decision) -> list[Action]:
 
 
 def _entry(
-    call: Call, node: Node, new: NewEntry, rev: int, decision: Decision
+    change: Change, node: Node, new: NewEntry, rev: int, decision: Decision
 ) -> Entry:
     own_profiles = [one for one in decision.entries if _is_own_profile(one)]
     linked_nodes = tuple(one for one in decision.entries if one not in own_profiles)
-    evidence = call.evidence
+    evidence = change.evidence
     if node in own_profiles:
         # evidence of its own: a customer's own session stays theirs when a visitor is unlinked
         # whom the same command linked
-        evidence, linked_nodes = f"{call.evidence}/own", (node,)
+        evidence, linked_nodes = f"{change.evidence}/own", (node,)
     return Entry(
         rev=rev,
         rule=new.rule,
         evidence=evidence,
-        at=call.now,
+        at=change.now,
         effective_at=new.effective_at,
-        source=call.name,
+        source=change.source,
         nodes=linked_nodes,
         link=new.link,
         starts_span=new.starts_span,

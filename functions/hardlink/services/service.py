@@ -65,7 +65,7 @@ class Service:
         self,
         write_key: str,
         *,
-        policy: Policy = "move",
+        policy: Policy = "split",
         evidence: str | None = None,
         sent: int | None = None,
     ) -> Call:

@@ -11,6 +11,7 @@ from hardlink.domain.commands import Identify, Track
 from hardlink.domain.graph import NOTHING, Node
 from hardlink.domain.records import Session
 from hardlink.domain.values import Name, Value
+from hardlink.services.verification import VerifiedIds
 
 
 class Dated(Protocol):
@@ -72,7 +73,8 @@ class VisitorUpdate(NamedTuple):
     """Identifiers and values of a call's visitor.
 
     `set_once`: attributes that are set only if they have no value. `only_current_customer`: soft
-    `ids` are set on the customer who is logged in, and look up no other one.
+    `ids` are set on the customer who is logged in, and look up no other one. `proven`: the
+    identifiers that a token proves; `None` where no proof is needed.
     """
 
     ids: tuple[Node, ...] = ()
@@ -82,30 +84,33 @@ class VisitorUpdate(NamedTuple):
     traits: Mapping[str, Any] = NOTHING
     consents: Mapping[str, Any] = NOTHING
     only_current_customer: bool = False
+    proven: frozenset[Node] | None = None
 
     @classmethod
-    def of_track(cls, command: Track, ids: tuple[Node, ...]) -> VisitorUpdate:
+    def of_track(cls, command: Track, ids: VerifiedIds) -> VisitorUpdate:
         """Return what a `Track` command says about its visitor."""
         return cls(
-            ids,
+            ids.nodes,
             command.attributes,
             NOTHING,
             command.segments,
             command.traits,
             command.consents,
             command.only_current_customer,
+            ids.proven,
         )
 
     @classmethod
-    def of_identify(cls, command: Identify, ids: tuple[Node, ...]) -> VisitorUpdate:
+    def of_identify(cls, command: Identify, ids: VerifiedIds) -> VisitorUpdate:
         """Return what an `Identify` or `Update` command says about its visitor."""
         return cls(
-            ids,
+            ids.nodes,
             command.properties,
             command.set_once,
             command.segments,
             command.traits,
             command.consents,
+            proven=ids.proven,
         )
 
     def is_empty(self) -> bool:

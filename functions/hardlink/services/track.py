@@ -16,7 +16,7 @@ from hardlink.domain import events, synthetic_ids
 from hardlink.domain.call import Call, NewId
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid
-from hardlink.domain.graph import NOBODY, Node
+from hardlink.domain.graph import NOBODY
 from hardlink.domain.records import Session
 from hardlink.domain.times import SECOND
 from hardlink.services import batch as batches
@@ -34,7 +34,7 @@ from hardlink.services.batch import Batch, Status, Verdict
 from hardlink.services.event_writer import EventWriter, Judged
 from hardlink.services.sessions import Sessions, Visit
 from hardlink.services.statements import VisitorUpdate
-from hardlink.services.verification import Verification
+from hardlink.services.verification import Verification, VerifiedIds
 from hardlink.services.visitors import Visitors, VisitOutcome, date_session
 
 
@@ -61,9 +61,9 @@ class Tracking:
         Every event gets a verdict: `stored`, `duplicate`, `rejected` or `dropped`. A refused link
         (409) and a link without the token that its source wants (403) store nothing.
         """
-        ids = self._verification.verified_ids(call, command)
+        ids = self._verification.verify_ids(call, command)
         batch = batches.parse_batch(command)
-        if call.source.signed == "required" and not (ids or call.trusted):
+        if call.source.signed == "required" and not (ids.nodes or call.trusted):
             batch = batch.with_unverified_orders()
         if call.bot:
             answer = bot_answer(command.session_id or self._new_id())
@@ -71,7 +71,7 @@ class Tracking:
         if command.profile_less:
             answer = self._track_profile_less(call, command, batch)
             return with_left_out(answer, command.left_out)
-        own_id = command.own_session_id(ids)
+        own_id = command.own_session_id(ids.nodes)
         if own_id:
             # events of one customer never move to another, and a backend's clock is no device's
             call = call._replace(policy="split", sent=call.now)
@@ -83,7 +83,7 @@ class Tracking:
         call: Call,
         command: Track,
         batch: Batch,
-        ids: tuple[Node, ...],
+        ids: VerifiedIds,
         own_id: str | None,
     ) -> Answer:
         session_id = own_id or command.session_id or self._new_id()
@@ -135,7 +135,7 @@ class Tracking:
         They keep the session that they name in their context; a visitor who opted out there is not
         recorded here either.
         """
-        update = VisitorUpdate.of_track(command, ())
+        update = VisitorUpdate.of_track(command, VerifiedIds())
         if command.ids or not update.is_empty() or command.server_side:
             raise Invalid(
                 "profile_less events are of no visitor: leave it out, or leave out the visitor",

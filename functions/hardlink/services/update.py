@@ -5,12 +5,11 @@ from __future__ import annotations
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Update
 from hardlink.domain.errors import BeforeErasure, Invalid
-from hardlink.domain.graph import Node
 from hardlink.services.answers import ERASED, Answer, customer_answer, with_left_out
 from hardlink.services.identify import Identification, statement_of
 from hardlink.services.links import Links
 from hardlink.services.statements import VisitorUpdate
-from hardlink.services.verification import Verification
+from hardlink.services.verification import Verification, VerifiedIds
 from hardlink.services.visitors import make_claim
 
 
@@ -26,8 +25,8 @@ class Updates:
 
     def update(self, call: Call, command: Update) -> Answer:
         """Set values of a session's visitor, or of the customer with these `ids`."""
-        ids = self._verification.verified_ids(call, command)
-        if command.session_id is None and not ids:
+        ids = self._verification.verify_ids(call, command)
+        if command.session_id is None and not ids.nodes:
             raise Invalid(
                 "send session.id or ids, to say whose values these are", "session.id"
             )
@@ -35,12 +34,10 @@ class Updates:
             return self._update_customer(call, command, ids)
         return self._identification.apply(call, command, ids)
 
-    def _update_customer(
-        self, call: Call, command: Update, ids: tuple[Node, ...]
-    ) -> Answer:
+    def _update_customer(self, call: Call, command: Update, ids: VerifiedIds) -> Answer:
         # without a session there is no device, and so no clock to correct
         time = statement_of(command).time(call, 0)
-        claim = make_claim(call, None, ids, time)
+        claim = make_claim(call, None, ids.nodes, time, proven=ids.proven)
         values = VisitorUpdate.of_identify(command, ids).timestamped_values(
             claim.effective_at
         )
@@ -49,7 +46,7 @@ class Updates:
         except BeforeErasure:
             return {"customer": None, "warnings": [ERASED]}
         answer = {
-            "customer": customer_answer(decision, ids),
+            "customer": customer_answer(decision, ids.nodes),
             "warnings": list(decision.warnings),
         }
         return with_left_out(answer, command.left_out, decision.left_out)

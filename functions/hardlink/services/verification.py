@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from hardlink import metrics
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Identify, Track
@@ -10,21 +12,31 @@ from hardlink.domain.graph import Node
 from hardlink.domain.signed_identity import IdentityVerifier, Keys
 
 
+class VerifiedIds(NamedTuple):
+    """Identifiers of a call, in order of preference, and those that a token proves.
+
+    `proven`: `None` where the source requires no proof.
+    """
+
+    nodes: tuple[Node, ...] = ()
+    proven: frozenset[Node] | None = None
+
+
 class Verification:
     """Resolves identifiers. `keys`: by which identities are signed."""
 
     def __init__(self, keys: Keys) -> None:
         self._signatures = IdentityVerifier(keys)
 
-    def verified_ids(self, call: Call, command: Track | Identify) -> tuple[Node, ...]:
-        """Return the nodes of a command's `ids`, in order of preference.
+    def verify_ids(self, call: Call, command: Track | Identify) -> VerifiedIds:
+        """Return the nodes of a command's `ids`, and which of them its token proves.
 
         Raises `Invalid`, and `UnverifiedIdentity` where the source wants a token that is not there.
         """
         ids = call.project.parse_ids(command.ids)
         try:
-            self._signatures.check(call, command.token, ids)
+            proven = self._signatures.check(call, command.token, ids)
         except UnverifiedIdentity:
             metrics.count("links_unproven")
             raise
-        return ids
+        return VerifiedIds(ids, proven)

@@ -257,11 +257,17 @@ def date_session(call: Call, session: Session, said: Dated) -> Session:
 
 
 def make_claim(
-    call: Call, profile: Node | None, ids: tuple[Node, ...], time: int | None
+    call: Call,
+    profile: Node | None,
+    ids: tuple[Node, ...],
+    time: int | None,
+    *,
+    proven: frozenset[Node] | None = None,
 ) -> Claim:
     """Make the claim that the visitor behind a profile is the customer with these identifiers.
 
-    `time`: when it was made, microseconds, if the client names it.
+    `time`: when it was made, microseconds, if the client names it. `proven`: the identifiers that
+    a token proves; `None` where no proof is needed.
     """
     return Claim(
         profile=profile,
@@ -274,6 +280,8 @@ def make_claim(
         own=profile is not None and synthetic_ids.is_synthetic(profile.value),
         day=call.now // DAY,
         links_a_day=call.source.links_a_day,
+        soft_ids_log_in=call.soft_ids_log_in,
+        proven=proven,
     )
 
 
@@ -343,7 +351,9 @@ def _claimed_ids(attempt: _Attempt[_D]) -> tuple[Node, ...]:
 
 
 def _make_claim(attempt: _Attempt[_D], profile: Node) -> Claim:
-    return make_claim(attempt.call, profile, _claimed_ids(attempt), attempt.time)
+    proven = attempt.update.proven
+    ids = _claimed_ids(attempt)
+    return make_claim(attempt.call, profile, ids, attempt.time, proven=proven)
 
 
 def _plan_update(attempt: _Attempt[_D], *, reserved: int) -> LinkPlan:

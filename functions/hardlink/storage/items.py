@@ -143,6 +143,7 @@ def _encode_state(state: State) -> Item:
         soft_links=state.soft_links,
         day=state.day,
         links_that_day=state.links_that_day,
+        merges=state.merges,
         ids=_json_unless_empty(dict(state.ids)),
         counts=_json_unless_empty(dict(state.counts)),
     )
@@ -191,6 +192,7 @@ def _decode_state(item: Item) -> State:
         counts=_json(item, "counts", "{}"),
         day=_number(item, "day"),
         links_that_day=_number(item, "links_that_day"),
+        merges=_number(item, "merges"),
     )
 
 

@@ -34,6 +34,7 @@ ACTIVE_SESSION = "s/"
 # Prefixes of sort keys in a node's partition. A customer's view reads one range, from `#` to the
 # end of `s/`: what it shows sorts before what it does not.
 LINKED_PROFILE = "c/"
+MERGED_CUSTOMER = "g/"
 ROOT_REFERENCE = "h/"
 CUSTOMER_IDENTIFIER = "i/"
 LINK_ENTRY = "l/"
@@ -74,6 +75,11 @@ def profile_session(project: str, profile: Node, session_id: str) -> Key:
 def linked_profile(project: str, soft: Node, profile: Node) -> Key:
     """The key of a profile that links to a soft identifier, or once did."""
     return _node_item(project, soft, f"{LINKED_PROFILE}{profile.value}")
+
+
+def merged_customer(project: str, customer: Node, absorbed: Node) -> Key:
+    """The key of a customer that the shop made part of another one."""
+    return _node_item(project, customer, f"{MERGED_CUSTOMER}{absorbed}")
 
 
 def back_reference(project: str, target: Node, node: Node) -> Key:

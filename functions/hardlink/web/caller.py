@@ -55,7 +55,7 @@ def _signing_keys() -> Keys | None:
 
 
 def authenticate(
-    request: Request, write_key: str, policy: Policy = "move", *, sent: object = None
+    request: Request, write_key: str, policy: Policy = "split", *, sent: object = None
 ) -> Call:
     """Authenticate a write call by its write key, its origin and the rate of its source.
 

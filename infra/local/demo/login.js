@@ -24,7 +24,7 @@ export function renderLogin(main) {
     createField("email", "E-mail", { type: "email", autocomplete: "email" }),
     h("button", { type: "submit", class: "primary" }, "Log in"));
   const note = customer && h("p", { class: "note" },
-    `${customer.first_name} is logged in. If you log in as another customer without logging out first, the activity of this device moves to that customer. You can undo this in the console.`);
+    `${customer.first_name} is logged in. If you log in as another customer without logging out first, what you do from then on is that customer's; the activity so far stays with ${customer.first_name}. You can undo this in the console.`);
   const sampleButtons = SAMPLE_CUSTOMERS.map(([name, email]) =>
     h("button", { type: "button", onclick: () => logInAs(name, email) }, `Log in as ${name}`));
   setChildren(main, h("h1", {}, "Log in"), note,

@@ -47,7 +47,7 @@ def test_two_devices_of_one_customer_share_a_timeline(
     assert console.locator("svg.graph g.edge.link").count() == 2
 
 
-def test_another_login_moves_the_activity_and_undo_moves_it_back(
+def test_w9_another_login_leaves_the_activity_and_undo_gives_back_what_came_after(
     shop: Client, phone: Device, ada: str
 ) -> None:
     grace = f"{fresh('grace')}@example.com"
@@ -57,13 +57,16 @@ def test_another_login_moves_the_activity_and_undo_moves_it_back(
     phone.page.get_by_role("link", name="Log in as another customer").click()
     phone.page.get_by_text("Ada is logged in.").wait_for()
     phone.log_in("Grace", grace)
+    phone.look_at("Noon clock")
     settles(shop, grace, *VIEWED)
-    settles(shop, ada)
+    settles(shop, ada, *VIEWED)
     console = phone.console("See the identity graph, and undo the link")
-    console.locator(".links > li").filter(has_text="move").get_by_role("button").click()
+    console.locator(".links > li").filter(has_text="split").get_by_role(
+        "button"
+    ).click()
     console.get_by_role("dialog").get_by_role("button", name="Undo").click()
     console.get_by_text("The link was undone.").wait_for()
-    settles(shop, ada, *VIEWED)
+    settles(shop, ada, *VIEWED, *VIEWED)
     settles(shop, grace)
 
 

@@ -27,7 +27,7 @@ KEY = "zq0qz-server-key"
 _KEPT = {
     "demo",
     "demo-tracardi",
-    "demo-split",
+    "demo-move",
     "POST",
     "GET",
     "PUT",

@@ -75,6 +75,7 @@ KINDS = {
     "superseded": "superseded",
     "belonged": "owner",
     "another customer is": "separate",
+    "somebody else than": "another",
 }
 explored: Counter[str] = Counter()
 small = st.integers(0, 7)

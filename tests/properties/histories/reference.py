@@ -161,7 +161,7 @@ class Reference:
         try:
             customer = self._customer(claim)
             if customer.type in self.hard:
-                self._bring(claim, customer)
+                self._bring(claim, claim.ids, customer)
             if claim.profile:
                 self._identify(claim, claim.profile, customer)
         except (Refusal, Erased):
@@ -373,8 +373,13 @@ class Reference:
         found = {name: self._find(name, at) for name in soft}
         known = [customer for customer in found.values() if customer]
         hard = [customer for customer in known if customer.type in self.hard]
+        here = self._logged_in(claim)
+        if here and (here in hard or not hard):
+            return here
         customer = (hard or known or [self.root(name) for name in soft])[0]
         self.known.add(customer)
+        if here and here != customer:
+            self.warnings.append("another")
         for name, other in found.items():
             if hard or other == customer:
                 continue
@@ -384,9 +389,16 @@ class Reference:
                 self._own(claim, name, customer)
         return customer
 
-    def _bring(self, claim: Claim, customer: Name) -> None:
+    def _logged_in(self, claim: Claim) -> Name | None:
+        """Who with a hard identifier was behind the claim's profile then."""
+        if claim.profile is None:
+            return None
+        found = self._somebody(self._blocks(claim.profile, claim.said))
+        return found if found and found.type in self.hard else None
+
+    def _bring(self, claim: Claim, names: Sequence[Name], customer: Name) -> None:
         """Soft identifiers come to a hard customer, and so does who was known by them alone."""
-        for name in sorted(claim.ids, key=lambda name: self.order.index(name.type)):
+        for name in sorted(names, key=lambda name: self.order.index(name.type)):
             if name.type in self.hard:
                 continue
             found = self._find(name, claim.said if claim.timed else None)
@@ -458,6 +470,18 @@ class Reference:
             self.words.pop()
             if self.whose(profile, claim.said) != customer:
                 self.warnings.append("superseded")
+        elif upgrade and current:
+            self._upgrade(claim, current, customer)
+
+    def _upgrade(self, claim: Claim, soft: Name, customer: Name) -> None:
+        """Who was known by a soft identifier alone is the hard customer now, with all that was theirs."""
+        found = self._find(soft, claim.said if claim.timed else None)
+        if found and found.type in self.hard and found != customer:
+            return
+        mine = [n for n in {w.of for w in self.words} if self.owner(n) == customer]
+        count = sum(1 for n in mine if n.type == soft.type)
+        if count < self.caps.get(soft.type, count + 1):
+            self._bring(claim, [soft], customer)
 
     # -- of who is forgotten --------------------------------------------------------------------------------------
 

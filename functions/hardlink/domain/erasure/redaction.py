@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from hardlink.domain.corrections import REMOVAL
 from hardlink.domain.graph import (
     NOBODY,
     PROFILE,
@@ -89,18 +90,31 @@ def find_owners(node: Node, record: Record, history: Sequence[Entry]) -> set[Nod
     """Find the nodes that a node belongs to, by the entries that are not undone.
 
     An identifier that is a customer of its own belongs to itself, whoever a look-up of it finds.
+    One that the shop took off a customer, and that nobody has, belongs to that one still.
     """
     spans = fold_spans(history)
     if node.type != PROFILE:
         own = node if record.state.known else None
         found = {newest_root(spans) or own, existing(current_owner(history))}
-        return {one for one in found if one}
+        return {one for one in found if one} or _removed_from(history)
     owners = {span.target for span in spans}
     if spans and newest_root(spans) is None:
         # Its last customer was erased before: the time since belongs to no customer, and not to the
         # first one.
         owners.add(NOBODY)
     return owners
+
+
+def _removed_from(history: Sequence[Entry]) -> set[Node]:
+    """Find the customers whom the shop took an identifier off, if nobody has it since."""
+    removed_at = {
+        entry.at for entry in history if entry.rule == REMOVAL and not entry.undone
+    }
+    taken = [entry for entry in history if entry.undone in removed_at]
+    found: set[Node] = set()
+    for entry in taken:
+        found.update(target for target in (entry.link, entry.owner) if target)
+    return found - {NOBODY}
 
 
 def find_named_nodes(node: Node, history: Sequence[Entry]) -> set[Node]:

@@ -207,7 +207,7 @@ class Source:
 
     - `write_key` is public: it may send, never read. `origins`: exact origins of browsers.
     - `policy`: what a second login on one profile does. None: the default of the client's system
-      (split for Exponea and Segment, move for all others).
+      (`move` for Hello Retail, `split` for all others).
     - `retention_days`: how long events are stored.
     - `static_profile_id`: adopt profile IDs from clients (Tracardi's option of the same name).
     - `tracardi`: clients are Tracardi's and get Tracardi's answers. `redirects`: by their IDs.

@@ -1,0 +1,130 @@
+"""Decide what the shop corrects: two customers who are one, an identifier that is not theirs.
+
+Only a server key may ask for a correction. Each is one entry in a node's history, with evidence, so
+that it is explained and undone like every link, whatever was linked since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hardlink.domain.changeset import MOST_MERGES, ChangeSet, Decision, ForestReader
+from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound, Refused
+from hardlink.domain.graph import Entry, Node
+
+MERGE, REMOVAL = "merge", "removed"
+"""Rules of the entries that corrections write."""
+
+
+def merge(
+    absorbed: Node,
+    into: Node,
+    reader: ForestReader,
+    hard_types: frozenset[str],
+    now: int,
+) -> Decision:
+    """Make the customer of one identifier part of the customer of another one.
+
+    What both have stays where it is; readers see it together. Nothing changes where they are one
+    already. Raises `NotFound` where one is unknown, and `Refused` where one is known by a soft
+    identifier alone, or too many merges lie one above the other.
+    """
+    reader.load([absorbed, into])
+    changes = ChangeSet(reader, hard_types, now)
+    roots = [_find_hard_root(changes, node) for node in (absorbed, into)]
+    lower, upper = roots[0], changes.survivor(roots[1])
+    if changes.survivor(lower) == upper:
+        return changes.to_decision(upper)
+    lower = changes.survivor(lower)
+    if changes.state(lower).merges + 1 >= MOST_MERGES:
+        raise Refused(
+            f"at most {MOST_MERGES} merges may lie one above the other: "
+            "merge the other customer into this one",
+            "from",
+        )
+    changes.merge(lower, upper)
+    return changes.to_decision(upper)
+
+
+def remove_identifier(
+    identifier: Node,
+    customer: Node,
+    reader: ForestReader,
+    hard_types: frozenset[str],
+    now: int,
+) -> Decision:
+    """Take an identifier off a customer, whichever link is the newest (rule 11).
+
+    What was known by it alone is a customer of its own again; what came by a log-in stays. Nothing
+    changes where nobody has it. Raises `NotFound` for an unknown customer, and `Refused` where
+    another customer has it, or it is the customer's main identifier.
+    """
+    reader.load([identifier, customer])
+    changes = ChangeSet(reader, hard_types, now)
+    root = changes.look_up(customer)
+    if root is None:
+        raise NotFound(UNKNOWN_IDENTIFIER)
+    if identifier == root:
+        raise Refused(
+            "this is the customer's main ID: merge or erase the customer", "identifier"
+        )
+    state = changes.state(identifier)
+    targets = [target for target in (state.owner, state.link) if target]
+    holders = {changes.resolve_root(target) for target in targets}
+    if root not in holders:
+        if not holders:
+            return changes.to_decision(root)
+        raise Refused("another customer has this identifier", "identifier")
+    changes.remove_identifier(identifier, root)
+    return changes.to_decision(root)
+
+
+def undo_correction(
+    identifier: Node,
+    evidence: str,
+    reader: ForestReader,
+    hard_types: frozenset[str],
+    now: int,
+) -> Decision:
+    """Undo a merge of the customer with this identifier, or the identifier's removal.
+
+    `evidence`: of the correction. Nothing changes where it was undone before. Raises `NotFound`
+    where the identifier has no such correction.
+    """
+    reader.load([identifier])
+    changes = ChangeSet(reader, hard_types, now)
+    for node in (identifier, changes.state(identifier).owner):
+        found = _find_correction(changes.history(node), evidence) if node else None
+        if node and found:
+            _undo(changes, node, found)
+            return changes.to_decision(node)
+    raise NotFound("this identifier has no correction with this evidence")
+
+
+def _undo(changes: ChangeSet, node: Node, found: Entry) -> None:
+    if found.undone:
+        return
+    if found.rule == MERGE:
+        changes.separate(node, found.evidence)
+    else:
+        changes.restore_identifier(node, found)
+
+
+def _find_correction(history: Sequence[Entry], evidence: str) -> Entry | None:
+    for entry in history:
+        if entry.evidence == evidence and entry.rule in (MERGE, REMOVAL):
+            return entry
+    return None
+
+
+def _find_hard_root(changes: ChangeSet, node: Node) -> Node:
+    root = changes.look_up(node)
+    if root is None:
+        raise NotFound(UNKNOWN_IDENTIFIER)
+    if not changes.is_hard(root):
+        raise Refused(
+            f"the customer is known by {root.type!r} alone: "
+            "identify one of their visitors with a hard ID instead",
+            node.type,
+        )
+    return root
