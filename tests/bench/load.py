@@ -34,7 +34,7 @@ from tests.support.engines import ENVIRONMENT, dynamodb_local, tables
 from tests.support.engines.tables import Engine
 from tests.support.invariants import broken
 
-SPACE, KEY = "demo", "demo"
+SPACE, KEY = "demo", "demo-move"
 CUSTOMERS = 100
 _GIVE_UP = 120
 """Seconds without another one associated, after the last call."""
