@@ -28,6 +28,8 @@ def handler(request: Request) -> Answer:
     if _is_from_tracardi(request):
         return _track_tracardi(request)
     command = commands.read(Track, request.json)
+    if request.header("origin") is None:  # which every browser sends
+        command = command.from_backend()
     call = caller.authenticate(request, command.write_key, sent=command.sent)
     return Answer(with_warnings(service.track(call, command), request.left_out))
 

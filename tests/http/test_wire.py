@@ -6,6 +6,7 @@ import gzip
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -135,3 +136,34 @@ def test_a6_a_first_bulk_whose_answer_was_lost_is_stored_once(
     assert send_first_bulk(5.002) == send_first_bulk(15) == cookie
     types = [event["type"] for event in local.events(cookie)]
     assert types == ["session_start", "session_ping"]
+
+
+def test_w5_events_of_a_backend_without_a_session_are_the_customers_on_no_device(
+    local: Shop,
+) -> None:
+    customer = fresh("registered")
+    backend = {"source": {"id": "web-key"}, "ids": {"registered": customer}}
+    for type_ in ("shipped", "delivered"):
+        reply = local.post("/track", {**backend, "events": [{"type": type_}]})
+        assert reply.body["results"][0]["status"] == "stored"
+        assert reply.body["session"] == {"id": None}
+    own = f"@registered={customer}"
+    assert [event["type"] for event in local.events(own)] == ["shipped", "delivered"]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        pytest.param({"origin": "https://shop.example"}, id="a browser"),
+        pytest.param({"profile": {"id": "p"}}, id="a profile"),
+        pytest.param({"ids": {}}, id="no customer"),
+    ],
+)
+def test_w5_any_other_call_without_a_session_gets_one(
+    local: Shop, named: dict[str, Any]
+) -> None:
+    headers = {name: named[name] for name in named if name == "origin"}
+    body = {"source": {"id": "web-key"}, "ids": {"registered": fresh()}, **named}
+    body.pop("origin", None)
+    reply = local.post("/track", {**body, "events": [{"type": "a"}]}, **headers)
+    assert reply.body["session"]["id"]

@@ -8,7 +8,7 @@ quarter of a cold start.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic_core import SchemaValidator
@@ -174,6 +174,16 @@ class Track(WriteCommand):
     def is_server_side(self) -> bool:
         """True if its events are stored under the customer's own session."""
         return self.server_side and self.session is None
+
+    def from_backend(self) -> Track:
+        """Return the command as a backend means it, which is no browser.
+
+        Where it names a customer, and neither a session nor a profile, it happened on no device.
+        """
+        names_visitor = self.session is not None or self.profile is not None
+        if names_visitor or self.profile_less or not self.ids:
+            return self
+        return replace(self, server_side=True)
 
     def own_session_id(self, ids: Sequence[Node]) -> str | None:
         """The customer's own session, for what happened on no device. Raises `Invalid`."""

@@ -8,7 +8,7 @@ from hardlink.domain import commands
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid
 from hardlink.domain.times import HOUR
-from tests.support.world import World
+from tests.support.world import SPACE, World
 
 WHEN = {"id": "order-1", "time": "2026-09-01T12:00:00Z", "type": "purchase"}
 
@@ -120,3 +120,16 @@ def test_nobody_makes_it_of_a_profile_of_theirs(world: World) -> None:
     world.track(None, WHEN, ids={"registered": "gordon"}, server_side=True)
     assert types(world, "registered", "gordon") == ["x", "purchase"]
     assert types(world, "registered", "mallory") == ["view"]
+
+
+def test_w5_it_is_no_visit_and_no_tracking_user(world: World) -> None:
+    world.track("phone", {"type": "view"}, ids={"registered": "gordon"})
+    world.clock.pass_(HOUR)
+    for type_ in ("shipped", "delivered"):
+        world.track(
+            None, {"type": type_}, ids={"registered": "gordon"}, server_side=True
+        )
+    assert types(world, "registered", "gordon")[:2] == ["delivered", "shipped"]
+    assert world.customer("gordon")["visits"] == 1
+    found = world.queries.find_tracking_user(SPACE, {"customer_id": "gordon"}.get)
+    assert found["session"] == {"id": "phone"}

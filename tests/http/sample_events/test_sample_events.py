@@ -75,7 +75,10 @@ def test_each_event_is_understood_on_its_own(path: Path) -> None:
         )
     )
     leads_on = event["requestContext"]["http"]["path"].startswith("/redirect")
-    assert answer["statusCode"] == (404 if nothing_there else 307 if leads_on else 200)
+    expected = 404 if nothing_there else 307 if leads_on else 200
+    if event["routeKey"].startswith("OPTIONS"):
+        expected = 204
+    assert answer["statusCode"] == expected
     assert event["rawPath"] == event["requestContext"]["http"]["path"]
     assert event["routeKey"] == event["requestContext"]["routeKey"]
 
