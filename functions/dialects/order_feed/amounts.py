@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hardlink.domain.errors import Invalid
@@ -16,10 +16,13 @@ from hardlink.domain.errors import Invalid
 SIGNS = (".", ",")
 _AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<number>\d[\d.,]*)")
 _AROUND = re.compile(r"^(?:[^\d+\-.,]|\.(?=\D))+|[^\d]+$")
-"""Currencies, in signs or letters, before and behind an amount (`12,50 €`, `EUR 12.50`, `Fr. 5`)."""
+"""Currencies before and behind an amount, in signs or letters (`12,50 €`, `EUR 12.50`, `Fr. 5`)."""
 _GROUP_MARKS = re.compile("(?<=\\d)[ \u00a0\u202f'\u2019](?=\\d{3}(?!\\d))")
 """Marks between thousands that are never decimal signs: spaces, and Switzerland's apostrophe."""
+_NO_SIGN = re.compile(r"[^.,]+")
 _THOUSANDS = 3
+_MAY_BE_THOUSANDS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+"""An amount with one mark that stands as well between thousands as before three decimals."""
 LINE_AMOUNTS = ("quantity", "lineTotal")
 """What a line of an order has."""
 
@@ -54,20 +57,20 @@ class _Digits(NamedTuple):
     @property
     def separators(self) -> str:
         """Its points and commas, in their order."""
-        return "".join(character for character in self.number if character in SIGNS)
+        return _NO_SIGN.sub("", self.number)
 
 
 def amount_texts(order: Mapping[str, Any]) -> Iterable[str]:
-    """The amounts of an order that are text: its total, and what its lines have."""
+    """List the amounts of an order that are text: its total, and what its lines have.
+
+    `order`: as it was read, not validated yet. Numbers of JSON need no decimal sign.
+    """
+    yield from _named_texts(order, ("total",))
     products = order.get("products")
-    lines = products if isinstance(products, list) else []
-    values = [order.get("total")]
-    for line in lines:
-        if isinstance(line, Mapping):
-            values += [line.get(name) for name in LINE_AMOUNTS]
-    for value in values:
-        if isinstance(value, str):
-            yield value
+    if isinstance(products, list):
+        for line in products:
+            if isinstance(line, Mapping):
+                yield from _named_texts(line, LINE_AMOUNTS)
 
 
 class FormatLearner:
@@ -80,7 +83,9 @@ class FormatLearner:
         """Learn from some amounts of the file."""
         for text in texts:
             digits = _strip(text)
-            sign = digits and _shown_sign(digits)
+            if digits is None:
+                continue
+            sign = _shown_sign(digits)
             if sign:
                 self._shown[sign] += 1
 
@@ -100,28 +105,46 @@ def parse_amount(text: str, file_format: AmountFormat, field: str) -> Amount:
     |---|---|
     | it shows its sign (`1.234,56`, `99,90`, `1.234.567`) | by itself |
     | it does not (`1.250`), and the file has one sign | by that |
-    | it does not, and the file shows none or both | as thousands, in doubt; prices of three decimals are rare |
+    | it does not, and the file shows none or both | as thousands, in doubt |
     """
     digits = _strip(text)
     if digits is None:
         return Amount(_parse_plain(text, field))
-    shown = _shown_sign(digits)
-    if shown or not digits.separators:
-        return Amount(_to_number(digits, shown or ".", field))
-    mark = digits.separators[0]
-    if file_format.decimal and not file_format.is_mixed:
-        return Amount(_to_number(digits, file_format.decimal, field))
-    value = _to_number(digits, _other(mark), field)
-    reason = "both decimal signs" if file_format.is_mixed else "no decimal sign"
-    doubt = f"{text.strip()[:64]!r} was read as {value:g}: the file shows {reason}"
-    return Amount(value, f"{field}: {doubt}")
+    if not digits.separators:
+        return Amount(_to_number(digits, ".", field))
+    decimal = _shown_sign(digits) or _sign_of_file(file_format)
+    if decimal:
+        return Amount(_to_number(digits, decimal, field))
+    # Prices of three decimals are rarer than prices of a thousand and more.
+    value = _to_number(digits, _other(digits.separators[0]), field)
+    doubt = f"{text.strip()[:64]!r} was read as {value:g}: the file shows"
+    reason = "no decimal sign"
+    if file_format.is_mixed:
+        reason = "both decimal signs"
+    return Amount(value, f"{field}: {doubt} {reason}")
+
+
+def _named_texts(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        value = values.get(name)
+        if isinstance(value, str):
+            yield value
+
+
+def _sign_of_file(file_format: AmountFormat) -> str | None:
+    """The decimal sign of a file, `None` if it shows none or both."""
+    if file_format.is_mixed:
+        return None
+    return file_format.decimal
 
 
 def _strip(text: str) -> _Digits | None:
     """The digits of an amount, `None` if it is not written as one."""
     bare = _GROUP_MARKS.sub("", _AROUND.sub("", text.strip()))
     match = _AMOUNT.fullmatch(bare)
-    return _Digits(match["sign"], match["number"]) if match else None
+    if match is None:
+        return None
+    return _Digits(match["sign"], match["number"])
 
 
 def _shown_sign(digits: _Digits) -> str | None:
@@ -134,19 +157,20 @@ def _shown_sign(digits: _Digits) -> str | None:
         return last
     if len(separators) > 1:
         return _other(last)  # several marks of one kind stand between thousands
-    whole, _, rest = digits.number.partition(last)
-    is_group = len(rest) == _THOUSANDS and len(whole) <= _THOUSANDS
-    return None if is_group and not whole.startswith("0") else last
+    if _MAY_BE_THOUSANDS.fullmatch(digits.number):
+        return None
+    return last
 
 
 def _to_number(digits: _Digits, decimal: str, field: str) -> float:
-    """Read the digits with this decimal sign. Raises `Invalid` for groups that are not thousands."""
+    """Read the digits with this decimal sign. Raises `Invalid` where other groups than thousands."""
     whole, _, rest = digits.number.partition(decimal)
     first, *groups = whole.split(_other(decimal))
-    is_grouped = all(len(group) == _THOUSANDS for group in groups)
-    if not (first and is_grouped) or not (rest.isdigit() or not rest):
-        raise Invalid("must be a number", field)
-    return float(f"{digits.sign}{first}{''.join(groups)}.{rest or 0}")
+    for group in groups:
+        if len(group) != _THOUSANDS:
+            raise Invalid("must be a number", field)
+    # without a digit in front, or with a second decimal sign, it is no number for Python either
+    return _parse_plain(f"{digits.sign}{first}{''.join(groups)}.{rest}", field)
 
 
 def _parse_plain(text: str, field: str) -> float:

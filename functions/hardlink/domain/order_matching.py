@@ -77,9 +77,9 @@ class FeedRow(NamedTuple):
 class ShopOrder(NamedTuple):
     """An order as the shop reported it. `ids`: the customer's identifiers, the hard one first.
 
-    `visitor`: the one who was linked to that customer by this order; it links no other one.
-    `place`: the profile whose event stands for the order in the customer's timeline. `row`: the first
-    one of a feed that reported it.
+    - `visitor`: the one who was linked to that customer by this order; it links no other one.
+    - `place`: the profile whose event stands for the order in the customer's timeline.
+    - `row`: the first one of a feed that reported it.
     """
 
     ids: tuple[Node, ...]
@@ -137,12 +137,15 @@ def parse_claim(
 ) -> OrderClaim:
     """Parse a claim. Raises `Invalid` naming `field`, or `total` or `email` beside it."""
     beside = field.removesuffix(field.rpartition(".")[2])
-    hundredths = None if total is None else parse_total(total, f"{beside}total")
-    address = None if email is None else parse_email(email, f"{beside}email")
-    text = parse_order_number(number, field)
-    return OrderClaim(
-        text, time, hundredths, hash_email(address, text) if address else None
-    )
+    hundredths = address = None
+    if total is not None:
+        hundredths = parse_total(total, f"{beside}total")
+    if email is not None:
+        address = parse_email(email, f"{beside}email")
+    claim = OrderClaim(parse_order_number(number, field), time, hundredths)
+    if address is None:
+        return claim
+    return claim._replace(email=hash_email(address, claim.number))
 
 
 def describe_order(claim: OrderClaim, details: Mapping[str, str]) -> dict[str, Any]:
@@ -178,12 +181,20 @@ def parse_email(value: object, field: str) -> str | None:
 
 
 def order_event_id(claim: OrderClaim) -> str:
-    """The ID of an order's event, or of an event of one of its lines."""
-    return _EVENT + claim.number + (f"/{claim.line}" if claim.line else "")
+    """Make the ID of an order's event, or of an event of one of its lines.
+
+    It is the same for every report, so an event without an ID of its own is stored once.
+    """
+    if claim.line is None:
+        return f"{_EVENT}{claim.number}"
+    return f"{_EVENT}{claim.number}/{claim.line}"
 
 
 def claims_agree(one: OrderClaim, other: OrderClaim) -> bool | None:
-    """Compare two claims: by address, else by total; `None` where neither can be compared."""
+    """Compare two claims: by address, else by total.
+
+    Returns `None` where neither can be compared, because one of the two does not name it.
+    """
     if one.email and other.email:
         return one.email == other.email
     if one.total is None or other.total is None:
@@ -194,14 +205,15 @@ def claims_agree(one: OrderClaim, other: OrderClaim) -> bool | None:
 def match_tracked(
     order: Order, mine: TrackedOrder, roots: Roots, hard_types: frozenset[str]
 ) -> Match:
-    """Match a visitor's conversion: a new event, a known one, or a proof of identity."""
+    """Match a visitor's conversion: a new event, a known one, or a proof of identity.
+
+    `roots`: of the profiles of all events, and of `mine`. The action is `link` where the order
+    proves that the visitor is its customer: the same order is to be matched again after that.
+    """
     owner = roots[mine.profile]
-    for tracked in order.tracked:
-        if not _covers(tracked.claim, mine.claim):
-            continue
-        is_sent_again = tracked.profile == mine.profile
-        if is_sent_again or _is_same(tracked, mine.claim, owner, roots):
-            return Match("known", tracked)
+    told_before = _find_told_before(order, mine, owner, roots)
+    if told_before:
+        return Match("known", told_before)
     shop_order = order.shop_order
     if shop_order is None or not _proves(shop_order.claim, mine.claim):
         return STORE
@@ -224,20 +236,20 @@ def match_shop_order(
 ) -> Match:
     """Match an order that the shop reports of a customer with the events that were tracked.
 
-    An event of the customer's own is this order, even if its client named another total: what the
-    shop reports lies over it, so a forged event hides nothing.
+    `roots`: of the profiles of all events. An event of the customer's own is this order, even if
+    its client named another total: what the shop reports lies over it, so a forged event hides
+    nothing.
     """
-    own = [t for t in order.tracked if roots[t.profile] == customer]
-    for tracked in own:
-        if claims_agree(tracked.claim, claim) is not False:
-            return Match("known", tracked)
+    own = _find_own_event(order, claim, customer, roots)
     if own:
-        return Match("known", own[0])
+        return Match("known", own)
     # It linked a visitor before: one who was unlinked since stays unlinked.
     if order.shop_order and order.shop_order.visitor:
         return STORE
     visitor = _proven_visitor(order, claim, roots, hard_types)
-    return Match("link", visitor) if visitor else STORE
+    if visitor is None:
+        return STORE
+    return Match("link", visitor)
 
 
 def judge_placement(
@@ -266,14 +278,16 @@ def judge_placement(
         return "kept"
     if owner.type not in hard_types:
         return "joins"
-    reported = order.shop_order.ids if order.shop_order else ()
-    if kept.by_visitor and any(node.type in hard_types for node in reported):
+    if kept.by_visitor and _was_reported_of_customer(order, hard_types):
         return "lost"
     return "refused"
 
 
 def stands_apart(order: Order, row: FeedRow | None) -> bool:
-    """Tell whether another row of the same file reported this order before."""
+    """Tell whether another row of the same file reported this order before.
+
+    The same row is the same report: a message about a file may come twice.
+    """
     before = order.shop_order and order.shop_order.row
     if row is None or before is None:
         return False
@@ -281,25 +295,74 @@ def stands_apart(order: Order, row: FeedRow | None) -> bool:
 
 
 def complete_claim(kept: OrderClaim, claim: OrderClaim) -> OrderClaim:
-    """Add to a claim what a later one of the same visitor says beyond it."""
-    total = claim.total if kept.total is None else kept.total
-    return kept._replace(total=total, email=kept.email or claim.email)
+    """Add to a claim what a later one of the same visitor says beyond it.
+
+    What was said first stays: a page that is loaded anew may show another order's total.
+    """
+    if kept.total is None:
+        kept = kept._replace(total=claim.total)
+    if kept.email is None:
+        kept = kept._replace(email=claim.email)
+    return kept
 
 
 def adds_identifiers(order: Order, ids: tuple[Node, ...]) -> bool:
     """Tell whether the shop names identifiers of an order that it did not name before."""
-    return order.shop_order is None or not set(ids) <= set(order.shop_order.ids)
+    if order.shop_order is None:
+        return True
+    return not set(ids) <= set(order.shop_order.ids)
 
 
 def names_other_customer(
     order: Order, ids: tuple[Node, ...], hard_types: frozenset[str]
 ) -> bool:
-    """Tell whether the shop reported this order of another customer before."""
+    """Tell whether the shop reported this order of another customer before.
+
+    Two hard IDs of one type are two customers; an address may pass from one to another.
+    """
     if order.shop_order is None:
         return False
     before = dict(order.shop_order.ids)
-    hard = [node for node in ids if node.type in hard_types]
-    return any(before.get(node.type, node.value) != node.value for node in hard)
+    for node in ids:
+        is_other = before.get(node.type, node.value) != node.value
+        if is_other and node.type in hard_types:
+            return True
+    return False
+
+
+def _find_told_before(
+    order: Order, mine: TrackedOrder, owner: Node, roots: Roots
+) -> TrackedOrder | None:
+    """Find the event by which this visitor, or this customer, told the order before."""
+    for tracked in order.tracked:
+        if not _covers(tracked.claim, mine.claim):
+            continue
+        if tracked.profile == mine.profile:
+            return tracked
+        if _is_same(tracked, mine.claim, owner, roots):
+            return tracked
+    return None
+
+
+def _find_own_event(
+    order: Order, claim: OrderClaim, customer: Node, roots: Roots
+) -> TrackedOrder | None:
+    """Find a customer's own event of an order: the first, unless a later one agrees with a claim."""
+    first = None
+    for tracked in order.tracked:
+        if roots[tracked.profile] != customer:
+            continue
+        if claims_agree(tracked.claim, claim) is not False:
+            return tracked
+        first = first or tracked
+    return first
+
+
+def _was_reported_of_customer(order: Order, hard_types: frozenset[str]) -> bool:
+    """Tell whether a report named a customer, and not an address alone."""
+    if order.shop_order is None:
+        return False
+    return any(node.type in hard_types for node in order.shop_order.ids)
 
 
 def _proven_visitor(
@@ -307,16 +370,23 @@ def _proven_visitor(
 ) -> TrackedOrder | None:
     """Find the one unknown visitor whom a claim proves.
 
-    The same address counts more than the same total.
+    The same address counts more than the same total. Of two who prove it alike, neither is linked:
+    a wrong link moves a whole history.
     """
-    proven: list[TrackedOrder] = []
+    by_email: list[TrackedOrder] = []
+    by_total: list[TrackedOrder] = []
     for tracked in order.tracked:
         is_known = roots[tracked.profile].type in hard_types
-        if tracked.by_visitor and not is_known and _proves(claim, tracked.claim):
-            proven.append(tracked)
-    by_email = [tracked for tracked in proven if claim.email and tracked.claim.email]
-    candidates = by_email or proven
-    return candidates[0] if len(candidates) == 1 else None
+        if is_known or not tracked.by_visitor or not _proves(claim, tracked.claim):
+            continue
+        if claim.email and tracked.claim.email:
+            by_email.append(tracked)
+        else:
+            by_total.append(tracked)
+    candidates = by_email or by_total
+    if len(candidates) != 1:
+        return None
+    return candidates[0]
 
 
 def _is_same(
