@@ -35,6 +35,7 @@ def handler(request: Request) -> Answer:
 
 
 def _is_from_tracardi(request: Request) -> bool:
+    """Tell whether a call comes from a client of Tracardi's."""
     if request.route == "PUT /track":
         return True
     source = declarations.deployed_sources().find_source(
@@ -44,6 +45,7 @@ def _is_from_tracardi(request: Request) -> bool:
 
 
 def _track_tracardi(request: Request) -> Answer:
+    """Answer as Tracardi does, which names the time that it took."""
     start = perf_counter()
     if request.route == "PUT /track":
         answer = Answer(None)
@@ -51,6 +53,7 @@ def _track_tracardi(request: Request) -> Answer:
         payload = requests.read_payload(request.json, request.query("profile_less"))
         try:
             answer = calls.track(service, request, payload)
+        # Tracardi answers 422 where the native call answers 400.
         except Invalid as error:
             answer = answers.answer_tracardi_error(error)
     return answers.with_duration(answer, perf_counter() - start)

@@ -59,6 +59,7 @@ def read_activities(body: object) -> tuple[list[Activity], list[Fault]]:
 
 
 def _read_each(bodies: Sequence[object]) -> tuple[list[Activity], list[Fault]]:
+    """Read activities one by one; an invalid one becomes a fault and holds up no other."""
     activities: list[Activity] = []
     faults: list[Fault] = []
     content_ids = ContentIds()
@@ -71,6 +72,7 @@ def _read_each(bodies: Sequence[object]) -> tuple[list[Activity], list[Fault]]:
 
 
 def _read_activity(number: int, body: object, content_ids: ContentIds) -> Activity:
+    """Validate an activity and make its event. Raises `Invalid` naming the field."""
     fields = validate(_ACTIVITY, body)
     user = fields.pop("user")
     if not any(is_session(repository) for repository in user["identities"]):

@@ -81,6 +81,7 @@ def execute_single(
 
 
 def _execute_batch(deployment: Deployment, request: Request) -> Answer:
+    """Execute a batch of the tracking API: a result for every command."""
     start = read_clock()
     call = _authenticate(deployment, request)
     token = requests.read_call_token(request)

@@ -75,6 +75,7 @@ class FeedImporter:
         return [self._import_row(row) for row in rows]
 
     def _import_row(self, row: Row) -> Result:
+        """Record the order of a row. Raises `Busy`; any other error is the row's result."""
         if row.order is None:
             return Result(row.number, "rejected", reason=row.fault, goes_on=row.goes_on)
         order = read_order_number(row.order)
@@ -99,6 +100,7 @@ class FeedImporter:
         )
 
     def _build_call(self, row: Row) -> Call:
+        """Make the call of a row: the project's own, with an evidence ID for this row alone."""
         return Call(
             name=SOURCE_NAME,
             source=Source(write_key="", project=self._project_id),

@@ -69,6 +69,7 @@ def _read_orders(stream: ByteStream) -> Iterator[dict[str, Any] | str]:
         plain = _decompress(_buffer(stream))
         start = plain.peek(_PEEKED_BYTES)[:_PEEKED_BYTES]
         first = start.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        # By its content, because a file may have any name.
         if first == b"<" or start[:2] in _UTF_16:
             yield from xml_format.read_orders(plain)
         elif first in (b"[", b"{"):
@@ -86,6 +87,7 @@ def _buffer(stream: object) -> io.BufferedReader:
 
 
 def _decompress(stream: io.BufferedReader) -> io.BufferedReader:
+    """Decompress gzip, which its first two bytes tell; anything else is read as it is."""
     if stream.peek(2)[:2] != GZIP:
         return stream
     return _buffer(gzip.GzipFile(fileobj=stream))
@@ -93,6 +95,7 @@ def _decompress(stream: io.BufferedReader) -> io.BufferedReader:
 
 @contextmanager
 def _describe_broken_bytes() -> Iterator[None]:
+    """Raise `BrokenFeedError` for bytes that are no UTF-8 or no gzip."""
     try:
         yield
     except UnicodeDecodeError as error:

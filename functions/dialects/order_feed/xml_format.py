@@ -93,9 +93,11 @@ class _OrderReader:
         raise BrokenFeedError("a document type is refused: leave <!DOCTYPE> out")
 
     def _start_element(self, tag: str, _: object) -> None:
+        """Begin an order, a product or a field. Names count without namespace and case."""
         name = tag.rpartition(":")[2].lower()
         self._path.append(name)
         self._text = ""
+        # Tags count as well: a million empty elements have no text.
         self._count_characters(len(tag) + _TAG_CHARACTERS)
         if len(self._path) > _DEEPEST:
             raise BrokenFeedError(f"nested deeper than {_DEEPEST} elements")
@@ -105,6 +107,7 @@ class _OrderReader:
             self._order["products"].append({})
 
     def _end_element(self, _: str) -> None:
+        """Take the text of a field, or the whole order."""
         *parents, name = self._path
         text = self._text.strip()
         if len(self._path) == _ORDER_DEPTH:
@@ -132,6 +135,7 @@ class _OrderReader:
         self._count_characters(len(text))
 
     def _count_characters(self, count: int) -> None:
+        """Hold one order to its size, tags included. Raises `BrokenFeedError`."""
         self._characters += count
         if self._characters > MOST_CHARACTERS:
             raise BrokenFeedError(

@@ -156,6 +156,7 @@ def _join_events(groups: Sequence[CommandGroup]) -> Chain:
 
 
 def _can_join(run: Chain, group: CommandGroup) -> bool:
+    """Tell whether a command may take the events of the next one as well."""
     # One command if possible: each costs a read of the session and a write.
     if group.command is not Track or len(run) >= MOST_EVENTS:
         return False

@@ -65,6 +65,7 @@ class Executor:
         Raises `Busy` when nothing is under way any more, because the client sends all again.
         """
         chains = build_chains(groups)
+        # One chain has nothing to wait for beside itself, and so needs no thread.
         run_all = self._threads.map if len(chains) > 1 else map
         outcome = Outcome([], [])
         busy: Busy | None = None
@@ -77,6 +78,7 @@ class Executor:
         return outcome
 
     def _execute_chain(self, call: Call, chain: Chain) -> _ChainOutcome:
+        """Execute the commands of a chain one after the other, until AWS does not answer."""
         outcome = _ChainOutcome([], [])
         for group in chain:
             number = group.numbers[0]
@@ -93,6 +95,7 @@ class Executor:
     def _execute_group(
         self, call: Call, group: CommandGroup, outcome: _ChainOutcome
     ) -> None:
+        """Execute a command, again without each part that is refused, and add to the outcome."""
         attempt: Attempt[CommandGroup, Result] = execute_without_faults(
             group,
             partial(self._execute_command, call),
@@ -112,6 +115,7 @@ class Executor:
         outcome.warnings.extend(warnings)
 
     def _execute_command(self, call: Call, group: CommandGroup) -> Result:
+        """Call the service's method for the command."""
         if group.command is Track:
             return self._service.track(call, commands.read(Track, group.body))
         if group.command is Update:

@@ -107,6 +107,7 @@ def is_given(value: object) -> bool:
 
 
 def _parse_sent_at(value: object) -> SentAt:
+    """Parse the device's clock; an invalid one becomes a warning."""
     try:
         return SentAt(times.parse_time(value, "sentAt"))
     except Invalid as error:

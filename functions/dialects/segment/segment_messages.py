@@ -62,6 +62,7 @@ def _read_traits(message: Message) -> dict[str, Any]:
 
 
 def _read_event(kind: str, message: Message, time: object) -> dict[str, Any]:
+    """Make the event of a message: pages and screens have their kind as its type."""
     properties = dict(message.get("properties", {}))
     if kind in ("page", "screen"):
         for name in ("name", "category"):

@@ -39,6 +39,7 @@ def translate_batch(batch: Batch, project: Project) -> Translation:
 def _translate_message(
     batch: Batch, number: int, project: Project, faults: list[Fault]
 ) -> list[CommandGroup]:
+    """Translate a message, which may be several commands. Raises `Invalid`, `NoVisitorError`."""
     # The size of a call that is one message is checked before it is parsed.
     if (
         not batch.kind

@@ -56,6 +56,7 @@ def follow_redirect(service: Service, request: Request) -> Answer:
     except Throttled as error:
         return answers.answer_redirect(Answer(None), redirect, [error.message])
     session = requests.read_redirect_session(request)
+    # A redirect opens no session: a link may be followed by anybody, on any device.
     existing = service.existing_sessions(call, [session]) if session else []
     known_session = existing[0] if existing else None
     payload, warnings = requests.read_redirect(
@@ -68,6 +69,8 @@ def follow_redirect(service: Service, request: Request) -> Answer:
 def _track_with_updates(
     service: Service, call: Call, payload: Payload, command: Track
 ) -> dict[str, Any]:
+    """Execute a payload as the commands that its events make of it, and join their results."""
+
     def is_same_project(write_key: str) -> bool:
         source = declarations.deployed_sources().find_source(write_key)
         return source is not None and source.project == call.source.project

@@ -96,6 +96,7 @@ class SessionEvents:
     def _stored_with_earlier_pings(
         self, project_id: str, query: EventQuery, interval: SessionInterval
     ) -> Iterator[StoredEvent]:
+        """Read an interval's events, and the pings of the twenty minutes before it."""
         page = _page_size(query, query.limit + _CONTEXT_ITEMS)
         start = max(0, interval.start - derived_events.SILENCE)
         scan = self._scan(project_id, interval, start, interval.end, page)

@@ -72,6 +72,7 @@ class Consents:
         return {**answer, "profile": {"id": None}, "erasure": {"id": erasure}}
 
     def _set(self, call: Call, visit: Visit, *, denied: bool) -> Session:
+        """Record a consent on the profile and on all of its sessions, and return the session."""
         for _ in optimistic_retries():
             reader = LivingNodeReader(self._store, call.project_id)
             session, opening = self._begin(call, reader, visit)

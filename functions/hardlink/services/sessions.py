@@ -184,6 +184,7 @@ class Sessions:
     def _plan_on_profile(
         self, call: Call, reader: LivingNodeReader, visit: Visit, session: Session
     ) -> Opening:
+        """Choose the profile of a new session: the named one, its successor, or a new one."""
         named = self._choose_profile(call, reader, visit)
         if named and named.erased_at:
             # nothing that the visitor did before the erasure is stored under the successor
@@ -206,6 +207,7 @@ class Sessions:
     def _choose_profile(
         self, call: Call, reader: LivingNodeReader, visit: Visit
     ) -> _ProfileLookup | None:
+        """Look up the profile that a visit names: that of a link between sites comes first."""
         forwarded = _look_up_profile(call, reader, visit.forwarded_profile)
         if forwarded and forwarded.record.exists:
             return forwarded
@@ -232,6 +234,7 @@ class Sessions:
         ]
 
     def _first_events(self, call: Call, opening: Opening) -> list[Action]:
+        """Make the actions that store the events with which a visit begins."""
         if not _begins_visit(call, opening):
             return []
         session, is_new = opening.session, opening.is_new_profile
@@ -335,6 +338,7 @@ def _take_over(session: Session, visit: Visit, erased: Session) -> Session:
 
 
 def _profile_action(call: Call, opening: Opening) -> Action:
+    """Make a new profile, or hold a known one still while the session is made."""
     head = keys.node_head(call.project_id, opening.session.profile)
     if not opening.is_new_profile:
         # a consent or an erasure written meanwhile must reach this session too

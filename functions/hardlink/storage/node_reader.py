@@ -54,6 +54,7 @@ class NodeReader:
             self._records[node] = self._decode(node, item)
 
     def _decode(self, node: Node, item: Item | None) -> Record:
+        """Decode a node, with the time of its last erasure, which stands in its tombstone."""
         record = items.decode_record(item)
         if node.type == PROFILE:
             return record

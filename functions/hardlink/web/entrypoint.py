@@ -56,6 +56,7 @@ def entrypoint(
 def _error_response(
     answer: Answer, error: HardlinkError, request: Request
 ) -> dict[str, Any]:
+    """Convert the answer of an error; `retry-after` tells when to send the call again."""
     answer = answer._replace(is_refusal=is_refusal(error))
     response = as_lambda_response(answer, request)
     if error.retry_after:
