@@ -258,7 +258,7 @@ def test_a11_values_within_the_limits_fit_an_item(
     """DynamoDB counts bytes, and the names; a node has room for its history beside them."""
     held: dict[Name, Value] = {}
     value = text * (length // len(text.encode()))
-    for kind in values.KINDS:
+    for kind in values.SHOWN_KINDS:
         sent = {name(n): value for n in range(255)}
         checked = values.keep_storable(sent, kind, values.MOST_CUSTOMER_BYTES)
         assert len(checked.values) == 255
@@ -320,12 +320,60 @@ def test_w12_a_removal_gives_back_its_place_among_the_names() -> None:
     assert (list(kept), [one.field for one in left_out]) == ([new], ["properties.a7"])
 
 
-def test_w12_as_many_removals_are_kept_as_there_may_be_names() -> None:
+def test_w12_the_newest_removals_are_kept() -> None:
     removed: dict[Name, Value] = {
-        ("attributes", f"a{number}"): Value(number, "null") for number in range(300)
+        ("attributes", f"{number:0100d}"): Value(number, "null")
+        for number in range(1000)
     }
-    kept = values.without_old_removals({**removed, COLOR: Value(0, '"red"')})
-    assert len(kept) == 256
-    assert COLOR in kept
-    assert ("attributes", "a44") not in kept
-    assert ("attributes", "a45") in kept
+    kept = values.without_old_removals({COLOR: Value(0, '"red"'), **removed})
+    newest = list(removed)[-len(kept) + 1 :]
+    assert list(kept) == [COLOR, *newest]
+    assert 200 < len(newest) < 300
+    assert len(values.pack_values(kept).encode()) < 40_000
+
+
+# -- lists that replace --------------------------------------------------------------------------
+
+VIP: Name = ("segments", "vip")
+NEW_ONES: Name = ("lists", "segments/web")
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [
+        pytest.param({NEW_ONES: (2, '{"vip":true}')}, {VIP: "true"}, id="a list"),
+        pytest.param(
+            {NEW_ONES: (2, '{"vip":true}'), VIP: (3, "false")},
+            {VIP: "false"},
+            id="a name that is set later",
+        ),
+        pytest.param(
+            {NEW_ONES: (2, '{"vip":true}'), VIP: (1, "false")},
+            {VIP: "true"},
+            id="a name that was set before",
+        ),
+        pytest.param(
+            {NEW_ONES: (2, '{"vip":true}'), ("lists", "traits/web"): (1, '{"vip":7}')},
+            {VIP: "true", ("traits", "vip"): "7"},
+            id="a trait and a segment of one name",
+        ),
+        pytest.param(
+            {
+                ("lists", "traits/web"): (2, '{"size":"L"}'),
+                ("lists", "traits/app"): (3, '{"size":"M","age":1}'),
+            },
+            {("traits", "size"): '"M"', ("traits", "age"): "1"},
+            id="lists of two sources",
+        ),
+    ],
+)
+def test_w6_a_list_counts_by_name_and_time(
+    newest: dict[Name, tuple[int, str]], expected: dict[Name, str]
+) -> None:
+    assert values.with_lists(newest) == expected
+
+
+def test_w6_a_list_is_one_value_and_an_empty_one_says_nothing() -> None:
+    found = values.replacing_lists("web", {"new": True, "old": False}, {}, 7)
+    assert found == {NEW_ONES: Value(7, '{"new":true}')}
+    assert not values.replacing_lists("web", {}, {}, 7)

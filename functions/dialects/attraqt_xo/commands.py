@@ -14,9 +14,10 @@ from hardlink.domain.errors import HardlinkError, Invalid, TooManyIdentifiers
 from hardlink.domain.sources.registry import Project
 from hardlink.domain.values import to_json
 
-_SESSION_FIELDS = {
+_USER_FIELDS = {
     "session.id": "user.identities.sessionId",
     "linked_session.id": "user.identities.sessionid",
+    "replace_lists": "user",
 }
 _EVENT_FIELDS = {"type": "action", "time": "timestamp"}
 
@@ -60,7 +61,7 @@ def drop_identity(
 def wire_field(field: str) -> str:
     """Translate a field of a command into XO's spelling."""
     identity = field.replace("ids.", "user.identities.")
-    return _SESSION_FIELDS.get(identity, identity)
+    return _USER_FIELDS.get(identity, identity)
 
 
 def event_wire_field(field: str) -> str:
@@ -81,6 +82,8 @@ def _build_command(activities: Sequence[Activity]) -> Command:
         "ids": ids,
         "segments": user.get("segments"),
         "traits": user.get("traits"),
+        # every activity carries what its page has set by then, as a whole
+        "replace_lists": True,
         "events": [activity.event for activity in activities],
     }
     return Command([activity.number for activity in activities], body)

@@ -145,6 +145,8 @@ class Track(WriteCommand):
       field).
     - `forwarded_profile`: the profile in a link from another site. If it exists, a new session
       joins it rather than `profile`.
+    - `replace_lists`: `segments` and `traits` replace those that the same source set in such calls
+      (also a native field); empty ones say nothing.
     - `jitter`: microseconds by which the times of events may differ when a client sends them again.
     """
 
@@ -163,6 +165,7 @@ class Track(WriteCommand):
     traits: Properties
     attributes: Properties
     consents: Properties
+    replace_lists: bool = False
     jitter: int = 0
 
     @property
@@ -261,6 +264,8 @@ def read(command: type[_C], body: object) -> _C:
         _check_event_count(found.events)
     for part, most_bytes in _VALUES.get(command, {}).items():
         _keep_storable(found, part, most_bytes)
+    if isinstance(found, Track) and found.replace_lists:
+        _check_list_sizes(found)
     if isinstance(found, Track | Identify) and TRACKING in found.consents:
         # An opt-out must hold from its answer on, which a value of a customer could not promise.
         raise Invalid(
@@ -276,6 +281,19 @@ def _check_event_count(events: Sequence[Any]) -> None:
         raise TooLarge(
             f"{len(events)} events: send at most {MOST_EVENTS} a call", "events"
         )
+
+
+def _check_list_sizes(command: Track) -> None:
+    """Let lists that are too large for one value be added to the earlier ones, and say so."""
+    for part in (command.segments, command.traits):
+        if values.json_size(part) > MOST_CUSTOMER_BYTES:
+            command.replace_lists = False
+            reason = (
+                f"the segments or traits have more than {MOST_CUSTOMER_BYTES} bytes: "
+                "added to the earlier ones"
+            )
+            command.left_out += (LeftOut("replace_lists", reason),)
+            return
 
 
 def _keep_storable(command: WriteCommand, part: str, most_bytes: int) -> None:
@@ -446,6 +464,7 @@ _TRACK_FIELDS = {
     "only_current_customer": option(default=False),
     "server_side": option(default=False),
     "profile_less": option(default=False),
+    "replace_lists": option(default=False),
     "forwarded_profile": _REFERENCE,
     "attributes": _PROPERTIES,
     "consents": _PROPERTIES,

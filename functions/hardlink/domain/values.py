@@ -11,8 +11,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from hardlink.domain.errors import Invalid
 from hardlink.domain.times import lies_within
 
-Kind = Literal["attributes", "segments", "traits", "consents"]
-KINDS: tuple[Kind, ...] = ("attributes", "segments", "traits", "consents")
+Kind = Literal["attributes", "segments", "traits", "consents", "lists"]
+SHOWN_KINDS: tuple[Kind, ...] = ("attributes", "segments", "traits", "consents")
+LISTS: Kind = "lists"
+"""Segments or traits that a source sets as a whole, under `segments/<source>`, `traits/<source>`.
+
+One value each, so that a later list replaces an earlier one of the same source, and no other.
+"""
+KINDS: tuple[Kind, ...] = (*SHOWN_KINDS, LISTS)
 MOST_NAMES = 255
 """Seed 004: "up to 255 customer attributes", "255 event attributes"."""
 MOST_BYTES = 392 * 1024
@@ -31,6 +37,7 @@ _MOST_NAMED = 50
 """Parts that are named one by one where many are left out, so that the answer stays small."""
 _INLINE_VALUE = 1024
 _INLINE_TOTAL = 64 * 1024
+_REMOVED_TOTAL = 32 * 1024
 _OVERHEAD = 24
 """Bytes around a name and a value in an item."""
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -217,6 +224,37 @@ def with_timestamp(
     }
 
 
+def replacing_lists(
+    source: str, segments: Mapping[str, bool], traits: Mapping[str, Any], time: int
+) -> dict[Name, Value]:
+    """Convert segments and traits that replace those which the same source set before.
+
+    Empty ones say nothing, because a page that was loaded anew has none yet.
+    """
+    held = {label: True for label, holds in segments.items() if holds}
+    lists = {f"segments/{source}": held, f"traits/{source}": traits}
+    given = {name: content for name, content in lists.items() if content}
+    return with_timestamp(LISTS, given, time)
+
+
+def with_lists(newest: Mapping[Name, tuple[int, str]]) -> dict[Name, str]:
+    """Resolve the lists of all sources to values by name: of each name, the one set last wins.
+
+    `newest`: of each name the time when its value was set, and the value as JSON.
+    """
+    resolved = {name: found for name, found in newest.items() if name[0] != LISTS}
+    for (kind, label), (time, text) in newest.items():
+        if kind != LISTS:
+            continue
+        of: Kind = "segments" if label.startswith("segments/") else "traits"
+        for name, value in json.loads(text).items():
+            before = resolved.get((of, name))
+            candidate = (time, to_json(value))
+            if before is None or candidate > before:
+                resolved[of, name] = candidate
+    return {name: text for name, (_, text) in resolved.items()}
+
+
 def is_removed(name: Name, value: Value) -> bool:
     """Tell whether a name was removed: set to null, or, of a segment, to false.
 
@@ -248,18 +286,15 @@ def _is_change(old: Value | None, new: Value) -> bool:
 
 
 def without_old_removals(values: Values) -> dict[Name, Value]:
-    """Forget all but the newest removals, as many of each kind as there may be names."""
+    """Forget the oldest removals, where all take more room in their node than there is for them."""
+    removed = [name for name, value in values.items() if is_removed(name, value)]
+    removed.sort(key=lambda name: values[name].time, reverse=True)
     kept = dict(values)
-    for kind in KINDS:
-        removed = [
-            name
-            for name, value in values.items()
-            if name[0] == kind and is_removed(name, value)
-        ]
-        if len(removed) > MOST_NAMES:
-            removed.sort(key=lambda name: values[name].time)
-            for name in removed[:-MOST_NAMES]:
-                del kept[name]
+    room = _REMOVED_TOTAL
+    for name in removed:
+        room -= len(to_json(name[1]).encode()) + _OVERHEAD
+        if room < 0:
+            del kept[name]
     return kept
 
 

@@ -20,7 +20,15 @@ from hardlink.domain.records import (
     stored_was_erased,
 )
 from hardlink.domain.times import END
-from hardlink.domain.values import KINDS, NULL, Name, Value, Values, values_set_within
+from hardlink.domain.values import (
+    NULL,
+    SHOWN_KINDS,
+    Name,
+    Value,
+    Values,
+    values_set_within,
+    with_lists,
+)
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.store import Store
 
@@ -177,7 +185,9 @@ class Customer:
         _fold_newest(newest, self.root, self.record.values)
         for contribution in self.contributions:
             _fold_newest(newest, contribution.node, contribution.values)
-        return _by_kind(_read_spilled(store, self.project_id, newest))
+        texts = _read_spilled(store, self.project_id, newest)
+        dated = {name: (newest[name][0].time, text) for name, text in texts.items()}
+        return _by_kind(with_lists(dated))
 
     def list_merges(self) -> Iterator[tuple[Node, MergeNotice]]:
         """List the visitors whose history joined a customer who was known already."""
@@ -283,7 +293,7 @@ def _read_spilled(
 
 def _by_kind(texts: Mapping[Name, str]) -> dict[str, Any]:
     """Parse values and group them by kind; segments become a list of those that hold."""
-    grouped: dict[str, Any] = {kind: {} for kind in KINDS}
+    grouped: dict[str, Any] = {kind: {} for kind in SHOWN_KINDS}
     for (kind, name), text in sorted(texts.items()):
         if text != NULL:  # else it was removed
             grouped[kind][name] = json.loads(text)

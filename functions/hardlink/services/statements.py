@@ -74,7 +74,8 @@ class VisitorUpdate(NamedTuple):
 
     `set_once`: attributes that are set only if they have no value. `only_current_customer`: soft
     `ids` are set on the customer who is logged in, and look up no other one. `proven`: the
-    identifiers that a token proves; `None` where no proof is needed.
+    identifiers that a token proves; `None` where no proof is needed. `replaced_of`: the source
+    whose earlier segments and traits these replace, if they do.
     """
 
     ids: tuple[Node, ...] = ()
@@ -85,10 +86,11 @@ class VisitorUpdate(NamedTuple):
     consents: Mapping[str, Any] = NOTHING
     only_current_customer: bool = False
     proven: frozenset[Node] | None = None
+    replaced_of: str | None = None
 
     @classmethod
-    def of_track(cls, command: Track, ids: VerifiedIds) -> VisitorUpdate:
-        """Return what a `Track` command says about its visitor."""
+    def of_track(cls, command: Track, ids: VerifiedIds, source: str) -> VisitorUpdate:
+        """Return what a `Track` command of a source says about its visitor."""
         return cls(
             ids.nodes,
             command.attributes,
@@ -98,6 +100,7 @@ class VisitorUpdate(NamedTuple):
             command.consents,
             command.only_current_customer,
             ids.proven,
+            source if command.replace_lists else None,
         )
 
     @classmethod
@@ -128,11 +131,18 @@ class VisitorUpdate(NamedTuple):
         """Return the values as set at a time, microseconds, without IP addresses."""
         attributes = ip_addresses.strip_ip_addresses(self.attributes)
         once = ip_addresses.strip_ip_addresses(self.set_once)
-        traits = ip_addresses.strip_ip_addresses(self.traits)
         return {
             **values.with_timestamp("attributes", once, time, once=True),
             **values.with_timestamp("attributes", attributes, time),
+            **self._timestamped_lists(time),
+            **values.with_timestamp("consents", self.consents, time),
+        }
+
+    def _timestamped_lists(self, time: int) -> dict[Name, Value]:
+        traits = ip_addresses.strip_ip_addresses(self.traits)
+        if self.replaced_of is not None:
+            return values.replacing_lists(self.replaced_of, self.segments, traits, time)
+        return {
             **values.with_timestamp("segments", self.segments, time),
             **values.with_timestamp("traits", traits, time),
-            **values.with_timestamp("consents", self.consents, time),
         }

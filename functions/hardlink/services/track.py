@@ -88,7 +88,7 @@ class Tracking:
     ) -> Answer:
         session_id = own_id or command.session_id or self._new_id()
         linked = self._read_linked(call, command, session_id)
-        update = VisitorUpdate.of_track(command, ids)
+        update = VisitorUpdate.of_track(command, ids, call.name)
         visit = _make_visit(command, batch, session_id, linked)
         if not update.is_empty():
             # what a call says of its visitor needs a session, whatever its options say of events
@@ -135,7 +135,7 @@ class Tracking:
         They keep the session that they name in their context; a visitor who opted out there is not
         recorded here either.
         """
-        update = VisitorUpdate.of_track(command, VerifiedIds())
+        update = VisitorUpdate.of_track(command, VerifiedIds(), call.name)
         if command.ids or not update.is_empty() or command.server_side:
             raise Invalid(
                 "profile_less events are of no visitor: leave it out, or leave out the visitor",

@@ -330,3 +330,31 @@ def test_w12_set_once_sets_what_has_no_value(world: World) -> None:
     world.update("s1", properties={"first": "set"})
     world.settle()
     assert world.customer("a")["attributes"]["first"] == "set"
+
+
+def test_w6_a_list_is_what_the_customer_has_of_its_source(world: World) -> None:
+    def visit(segments: list[str], traits: dict[str, Any], **more: Any) -> None:
+        world.track("s1", segments=segments, traits=traits, replace_lists=True, **more)
+
+    world.update("s1", segments=["native"], traits={"age": 45})
+    visit(["new", "prospect"], {"size": "L", "color": "red"})
+    visit(["early"], {}, source="split")
+    world.identify("s1", ids={"registered": "a"})
+    visit(["vip"], {"size": "M"})
+    visit([], {})
+    world.settle()
+    found = world.customer("a")
+    assert sorted(found["segments"]) == ["early", "native", "vip"]
+    assert found["traits"] == {"age": 45, "size": "M"}
+    assert "lists" not in found
+
+
+def test_w6_lists_too_large_for_one_value_are_added_and_named(world: World) -> None:
+    traits = {f"t{number}": "x" * 40_000 for number in range(3)}
+    answer = world.track("s1", traits=traits, replace_lists=True)
+    (left_out,) = answer["left_out"]
+    assert left_out.field == "replace_lists"
+    assert "added to the earlier ones" in left_out.reason
+    world.identify("s1", ids={"registered": "a"})
+    world.settle()
+    assert world.customer("a")["traits"] == traits

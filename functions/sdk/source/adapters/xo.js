@@ -56,7 +56,7 @@ const createXoApi = ({ visitor, enqueue, withCallbacks, anonymize, optIn, optOut
     const { identities = {}, segments, traits } = activityUser || updateUser()
     const [sessionId, ids] = splitSessionId(identities)
     const time = timestamp && { time: timestamp }
-    return enqueue("/track", { ids, segments, traits }, { type: action, properties, ...time }, sessionId)
+    return enqueue("/track", { ids, segments, traits, replace_lists: true }, { type: action, properties, ...time }, sessionId)
   }
 
   return {
