@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -418,3 +420,49 @@ def test_t6_a_message_sent_twice_without_a_time_is_one_event(
     for _ in range(2):
         assert call(local, session, [message]).status == 200
     assert types(local, session) == ["view"]
+
+
+@pytest.mark.parametrize("zone", [-9 * 60, 0, 5 * 60])
+def test_t2_tracardis_tracker_is_dated_by_the_time_of_the_event(
+    local: Shop, zone: int
+) -> None:
+    """Its `X-Timestamp` is off by the visitor's zone: Tokyo, London and New York.
+
+    The body is the recorded one of Tracardi's tracker (tests/clients/captures), with a time of now.
+    """
+    session, now = fresh(), read_clock()
+    payload = _recorded_payload()
+    event = {**payload["events"][0], "type": "a", "time": {"create": to_iso(now)}}
+    body = {
+        **payload,
+        "source": {"id": "tracardi-key"},
+        "session": {"id": session},
+        "profile": None,
+        "events": [event],
+    }
+    stamp = str(now // 1000 + zone * 60_000)
+    for _ in range(2):  # also what comes later is not moved
+        answer = local.post("/track", body, x_timestamp=stamp)
+        assert answer.body["results"][0]["status"] == "stored", answer.body
+        (found,) = [one for one in shop_events(local, session) if one["type"] == "a"]
+        assert found["time"] == to_iso(now)
+        session = body["session"]["id"] = fresh()
+
+
+def _recorded_payload() -> dict[str, Any]:
+    recording = Path(__file__).parents[1] / "clients/captures/tracardi_js_tracker.json"
+    for request in _requests_of(json.loads(recording.read_text())):
+        body = request.get("body")
+        payload = json.loads(body) if isinstance(body, str) and body else body
+        if isinstance(payload, dict) and payload.get("events"):
+            return payload
+    raise AssertionError("the recording has no payload with events")
+
+
+def _requests_of(value: Any) -> Iterator[dict[str, Any]]:
+    members = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict) and "body" in value:
+        yield value
+    if isinstance(value, dict | list):
+        for member in members:
+            yield from _requests_of(member)

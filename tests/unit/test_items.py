@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hardlink.domain.graph import Entry, Node, State, profile_node
 from hardlink.domain.records import (
+    Clock,
     Contribution,
     Key,
     MergeNotice,
@@ -24,7 +25,18 @@ A, X, P = Node("registered", "a=b/c"), Node("email", "x@y"), profile_node("p")
 def test_a_session_comes_back() -> None:
     for session in (
         Session("s/1", P, "web", 1, 3, 2),
-        Session("s/1", P, "web", 1, 3, 2, offset=-5, denied=True, customer=A),
+        Session(
+            "s/1",
+            P,
+            "web",
+            1,
+            3,
+            2,
+            offset=-5,
+            denied=True,
+            customer=A,
+            clock=Clock(-5, (7, 3), ((2, 1), (0, 4))),
+        ),
     ):
         key = keys.session_head("shop", session.id)
         assert items.decode_session(key, items.encode_session(session)) == session

@@ -9,7 +9,9 @@ import pytest
 from hardlink.domain import clock_skew, commands, times, values
 from hardlink.domain.commands import Consent, Identify, Track, WriteCommand
 from hardlink.domain.errors import Invalid, TooLarge
+from hardlink.domain.graph import profile_node
 from hardlink.domain.identifiers import parse_identifier
+from hardlink.domain.records import Clock, Session
 from hardlink.domain.times import DAY, HOUR, SECOND
 
 NOON = 1_795_348_800 * SECOND
@@ -162,42 +164,136 @@ def test_microseconds_survive() -> None:
 # -- rule 10: a device's clock is its own -------------------------------------------------------
 
 
+RIGHT = Clock()
+AHEAD = Clock(-2 * HOUR)
+BEGAN = NOON - HOUR
+"""When the session began."""
+
+
 @pytest.mark.parametrize(
     ("sent", "happened", "offset"),
     [
-        pytest.param(
-            None,
-            [NOON - 1],
-            0,
-            id="without a sending time a clock behind can't be told",
-        ),
-        pytest.param(
-            None, [NOON + HOUR], -HOUR, id="no event happened after it was received"
-        ),
-        pytest.param(None, [], 0, id="nothing said, nothing corrected"),
-        pytest.param(
-            None, [NOON, NOON + 400 * DAY], 0, id="one odd time is no wrong clock"
-        ),
-        pytest.param(
-            None, [NOON + 400 * DAY], -400 * DAY, id="a clock that is a year ahead"
-        ),
-        pytest.param(NOON - HOUR, [], HOUR, id="a clock that is an hour behind"),
-        pytest.param(NOON + HOUR, [], -HOUR, id="a clock that is an hour ahead"),
-        pytest.param(NOON - SECOND, [], 0, id="a second on the way is no wrong clock"),
+        pytest.param(None, [NOON - 1], 0, id="a clock behind does not show"),
+        pytest.param(None, [NOON + HOUR], -HOUR, id="all has yet to happen"),
+        pytest.param(None, [], 0, id="nothing to correct"),
+        pytest.param(None, [NOON, NOON + 400 * DAY], 0, id="one odd time"),
+        pytest.param(None, [NOON + 400 * DAY], -400 * DAY, id="a year ahead"),
+        pytest.param(NOON - HOUR, [], HOUR, id="an hour behind"),
+        pytest.param(NOON + HOUR, [], -HOUR, id="an hour ahead"),
+        pytest.param(NOON - SECOND, [], 0, id="a second on the way"),
+        pytest.param(NOON - 3 * DAY, [], 3 * DAY, id="days behind"),
     ],
 )
-def test_the_offset_of_a_device(
+def test_t1_the_first_call_of_a_device(
     sent: int | None, happened: list[int], offset: int
 ) -> None:
-    assert clock_skew.estimate_offset(NOON, sent, happened) == offset
+    dating = clock_skew.date_first_call(happened, now=NOON, sent=sent)
+    assert dating.offset == offset
+    # without a sending time it counts for this call alone
+    assert dating.clock.offset == (0 if sent is None else offset)
 
 
-def test_correction_keeps_the_order_of_a_devices_events() -> None:
-    event_times = [NOON - 5, NOON, NOON + HOUR]
-    offset = clock_skew.estimate_offset(NOON, None, event_times)
-    corrected = [clock_skew.correct_time(time, offset) for time in event_times]
-    assert corrected == sorted(corrected)
-    assert corrected[-1] == NOON
+@pytest.mark.parametrize(
+    ("clock", "sent", "offset", "changes"),
+    [
+        pytest.param(RIGHT, NOON - SECOND, 0, False, id="right, and stays so"),
+        pytest.param(
+            AHEAD, NOON + 2 * HOUR - 1, -2 * HOUR, False, id="ahead as before"
+        ),
+        pytest.param(Clock(20 * SECOND), NOON, 0, True, id="the first call stalled"),
+        pytest.param(
+            Clock(-73 * 365 * DAY), NOON, 0, True, id="2099 first, then right"
+        ),
+        pytest.param(Clock(3 * HOUR), NOON, 0, True, id="behind first, then right"),
+        pytest.param(RIGHT, NOON + 2 * HOUR, -2 * HOUR, True, id="set 2 hours ahead"),
+        pytest.param(RIGHT, NOON + 2 * DAY, -2 * DAY, True, id="set 2 days ahead"),
+        pytest.param(RIGHT, NOON - 2 * DAY, 2 * DAY, True, id="set 2 days back"),
+        pytest.param(
+            RIGHT, NOON - 2 * HOUR, 0, True, id="2 hours back, or late: doubted"
+        ),
+        pytest.param(
+            Clock(0, (2 * HOUR, NOON - 60 * SECOND)),
+            NOON - 2 * HOUR,
+            2 * HOUR,
+            True,
+            id="2 hours back again, a minute later",
+        ),
+        pytest.param(
+            Clock(0, (2 * HOUR, NOON - SECOND)),
+            NOON - 2 * HOUR,
+            0,
+            False,
+            id="two calls of one queue",
+        ),
+        pytest.param(
+            Clock(0, (2 * HOUR, NOON - 60 * SECOND)),
+            NOON - HOUR,
+            0,
+            True,
+            id="another delay is another doubt",
+        ),
+        pytest.param(
+            Clock(0, (2 * HOUR, NOON - 60 * SECOND)), NOON, 0, True, id="no doubt left"
+        ),
+    ],
+)
+def test_t1_a_clock_is_followed(
+    clock: Clock, sent: int, offset: int, *, changes: bool
+) -> None:
+    dating = clock_skew.date_call(clock, BEGAN, [], now=NOON, sent=sent)
+    assert dating.offset == dating.clock.offset == offset
+    assert (dating.clock != clock) is changes
+    # the same call again changes nothing more
+    again = clock_skew.date_call(dating.clock, BEGAN, [], now=NOON, sent=sent)
+    assert again == dating
+
+
+@pytest.mark.parametrize(
+    ("clock", "happened", "offset"),
+    [
+        pytest.param(RIGHT, [NOON - HOUR, NOON + HOUR], 0, id="one of two is ahead"),
+        pytest.param(RIGHT, [NOON + HOUR], -HOUR, id="the only one is ahead"),
+        pytest.param(RIGHT, [NOON + HOUR, NOON + 3 * HOUR], -3 * HOUR, id="both are"),
+        pytest.param(AHEAD, [NOON + 2 * HOUR - 1], -2 * HOUR, id="the clock is known"),
+        pytest.param(RIGHT, [], 0, id="nothing happened"),
+    ],
+)
+def test_t1_without_a_sending_time_the_session_keeps_its_clock(
+    clock: Clock, happened: list[int], offset: int
+) -> None:
+    dating = clock_skew.date_call(clock, BEGAN, happened, now=NOON, sent=None)
+    assert (dating.offset, dating.clock.offset) == (offset, clock.offset)
+
+
+def test_t1_a_device_ahead_that_never_says_when_it_sends_is_dated_alike() -> None:
+    first = clock_skew.date_call(RIGHT, BEGAN, [NOON + HOUR], now=NOON, sent=None)
+    later = NOON + 60 * SECOND
+    time = later + HOUR - 20 * SECOND
+    second = clock_skew.date_call(first.clock, BEGAN, [time], now=later, sent=None)
+    assert second == first
+
+
+def test_t1_an_event_is_looked_for_by_the_offsets_that_dated_events_of_its_time() -> (
+    None
+):
+    used = ((-2 * HOUR, NOON), (-73 * 365 * DAY, NOON))
+    session = Session(
+        "s", profile_node("p"), "web", BEGAN, NOON, NOON, clock=Clock(0, used=used)
+    )
+    assert clock_skew.other_times(session, NOON) == [NOON - 2 * HOUR]
+    assert clock_skew.other_times(session, NOON + 27 * HOUR) == []
+    assert clock_skew.other_times(session._replace(clock=RIGHT), NOON) == []
+
+
+def test_t1_no_more_offsets_are_remembered_than_a_session_has_room_for() -> None:
+    clock = RIGHT
+    for number in range(1, 20):
+        sent = NOON + number * HOUR
+        clock = clock_skew.date_call(clock, BEGAN, [], now=NOON, sent=sent).clock
+    assert clock.offset == -19 * HOUR
+    assert [offset for offset, _ in clock.used] == [
+        -n * HOUR for n in range(18, 12, -1)
+    ]
 
 
 # -- commands -----------------------------------------------------------------------------------

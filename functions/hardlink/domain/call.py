@@ -34,7 +34,7 @@ class Call(NamedTuple):
     - `evidence`: the ID under which each change that it makes is explained.
     - `policy`: what a second login on one profile does: the source's policy, else that of the
       client's own system.
-    - `sent`: the device's clock when it was sent, if it names it (Tracardi's `x-timestamp`).
+    - `sent`: the device's clock when it was sent, if it names it.
     - `trusted`: it has a key of the shop's backend, and so needs no token for its customers.
     - `soft_ids_log_in`: soft identifiers alone are a log-in, also where somebody is logged in.
     - `bot`: a bot sent it, and the source drops what bots send.

@@ -1,30 +1,61 @@
-"""Correct a device's clock by one offset a session (rule 10), which keeps its events in order."""
+"""Correct a device's clock (rule 10): one offset a call, so that its events keep their order.
+
+`sent - now` tells how far a clock is off, and how long the call was under way: an estimate of the
+offset (server minus device) is never smaller than the offset. So the smallest of recent ones is
+the best, and a smaller one shows a clock that was set.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from hardlink.domain.records import Session
-from hardlink.domain.times import DAY, SECOND
+from hardlink.domain.records import Clock, Session
+from hardlink.domain.times import DAY, HOUR, SECOND
 
 _LATENCY = 5 * SECOND
-"""A request takes a moment: a device whose clock seems off by less than this has the right time."""
+"""A request takes a moment: estimates that differ by no more than this are of one offset."""
+_APART = 2 * _LATENCY
+"""Two calls that were sent so far apart, and arrived so far apart, were both sent in time.
+
+Calls that waited in a queue arrive all at once.
+"""
+_MOST_USED = 6
+"""Offsets that are remembered: an event that is sent again may have been dated by any of them."""
 
 
-def estimate_offset(received: int, sent: int | None, happened: Iterable[int]) -> int:
-    """Estimate the microseconds to add to a device's times.
+_SAME_CLOCK = HOUR
+"""How long events may wait on a device that does not say when it sends them, and be dated alike."""
 
-    `received`: when the call came in, on the server's clock. `sent`: when the device sent it, on
-    the device's clock, if it says so. Without it only a clock that runs ahead is noticed: no event
-    happened (`happened`, device's clock) after it was received. A time more than a day ahead,
-    beside others that are not, is a mistake of its own and says nothing about the clock.
+
+class Dating(NamedTuple):
+    """The offset by which a call is dated, microseconds, and the session's clock from now on."""
+
+    offset: int
+    clock: Clock
+
+
+def date_first_call(happened: Sequence[int], *, now: int, sent: int | None) -> Dating:
+    """Choose the offset of the call that opens a session. Arguments as of `date_call`."""
+    if sent is None:
+        return _date_without_sending_time(Clock(), happened, now)
+    offset = _estimate(now, sent)
+    return Dating(offset, Clock(offset))
+
+
+def date_call(
+    clock: Clock, created: int, happened: Sequence[int], *, now: int, sent: int | None
+) -> Dating:
+    """Choose the offset of a call.
+
+    `created`: when the session began, on the server's clock. `happened`: when its events happened,
+    `sent`: when it was sent, if the device says so, both on the device's clock. `now`: when it was
+    received. All in microseconds.
     """
     if sent is not None:
-        return 0 if abs(received - sent) <= _LATENCY else received - sent
-    times = list(happened)
-    # if all are that far ahead it is the clock, and no mistake of one event
-    plausible = [time for time in times if time <= received + DAY] or times
-    return min(0, received - max(plausible, default=received))
+        followed = _follow_estimate(clock, created, _estimate(now, sent), now)
+        return Dating(followed.offset, followed)
+    return _date_without_sending_time(clock, happened, now)
 
 
 def correct_time(device_time: int, offset: int) -> int:
@@ -32,35 +63,99 @@ def correct_time(device_time: int, offset: int) -> int:
     return device_time + offset
 
 
+def other_times(session: Session, device_time: int) -> list[int]:
+    """List the times at which an event may be stored that was dated by an earlier offset.
+
+    An offset dated no event later than a day after its last use, which is as far ahead as events
+    are stored: so events of today are looked for nowhere, where a clock was set long ago.
+    """
+    found: list[int] = []
+    for offset, last_used in session.clock.used:
+        time = correct_time(device_time, offset)
+        if offset != session.offset and 0 <= time <= last_used + DAY:
+            found.append(time)
+    return found
+
+
 def with_clock_offset(
     session: Session, happened: Iterable[int | None], *, now: int, sent: int | None
 ) -> Session:
-    """Return the session with the clock offset by which this call is dated.
+    """Return the session with its clock, and the offset by which this call is dated.
 
-    It is the session's own offset, unless something of the session was erased: then what its
-    visitor does now must not be taken for what came before. A device that says when it sends the
-    call says as well how long ago something happened, whatever its clock shows. A session that was
-    erased as a whole begins anew, and so does its clock; a session of which a part was erased
-    changes its offset only where the old one would date something before an erasure that the device
-    says came after it.
+    Where something of the session was erased, what its visitor does now must not be taken for what
+    came before. A device that says when it sends the call says as well how long ago something
+    happened, whatever its clock shows. A session that was erased as a whole begins anew, and so
+    does its clock; a session of which a part was erased changes its offset only where the old one
+    would date something before an erasure that the device says came after it.
 
     `happened`: times on the device's clock, `None` for those that the server dates.
     """
-    if not session.erased:
-        return session
     times = [time for time in happened if time is not None]
-    if sent is not None:
-        exact = now - sent
-        if session.is_erased or any(
-            _is_misdated(session, time, exact) for time in times
-        ):
-            return session._replace(offset=exact)
-        return session
-    if session.is_erased:
-        ahead = estimate_offset(now, None, times)
-        if ahead:
-            return session._replace(offset=min(ahead, session.offset))
-    return session
+    offset, clock = date_call(session.clock, session.created, times, now=now, sent=sent)
+    dated = session._replace(offset=offset, clock=clock)
+    if not session.erased or sent is None:
+        return dated
+    exact = now - sent
+    if session.is_erased or any(_is_misdated(dated, time, exact) for time in times):
+        return session._replace(offset=exact, clock=_begin(session.clock, exact, now))
+    return dated
+
+
+def _estimate(now: int, sent: int) -> int:
+    # no delay makes a wrong clock look right
+    return 0 if abs(now - sent) <= _LATENCY else now - sent
+
+
+def _follow_estimate(clock: Clock, created: int, estimate: int, now: int) -> Clock:
+    if abs(estimate - clock.offset) <= _LATENCY:
+        return clock._replace(doubted=None)
+    if estimate < clock.offset or estimate == 0:
+        return _begin(clock, estimate, now)
+    return _follow_larger(clock, created, estimate, now)
+
+
+def _follow_larger(clock: Clock, created: int, estimate: int, now: int) -> Clock:
+    """Follow an estimate above the offset: the clock was set back, or the call was delayed."""
+    sent_at = now - estimate + clock.offset
+    if sent_at < created - DAY:
+        # a call cannot have waited since long before its session
+        return _begin(clock, estimate, now)
+    if clock.doubted is not None:
+        doubted, since = clock.doubted
+        if abs(estimate - doubted) <= _LATENCY:
+            is_apart = now - since >= _APART
+            return _begin(clock, min(estimate, doubted), now) if is_apart else clock
+    return clock._replace(doubted=(estimate, now))
+
+
+def _date_without_sending_time(
+    clock: Clock, happened: Sequence[int], now: int
+) -> Dating:
+    """Date a call that does not say when it was sent.
+
+    Only a clock that runs ahead shows: by a call all of whose events have yet to happen. One such
+    event among others is a mistake of its own. The offset counts for this call alone, so that a
+    mistake moves no event of another call.
+    """
+    earliest = min(happened, default=now) + clock.offset
+    if earliest <= now + _LATENCY:
+        return Dating(clock.offset, clock)
+    largest = now - max(happened)
+    for offset, last_used in clock.used:
+        if largest - _SAME_CLOCK <= offset <= largest:
+            # noted again once an hour, not with every call, as that would cost a write each
+            is_fresh = now - last_used <= HOUR
+            return Dating(offset, clock if is_fresh else _remember(clock, offset, now))
+    return Dating(largest, _remember(clock, largest, now))
+
+
+def _begin(clock: Clock, offset: int, now: int) -> Clock:
+    return _remember(clock, clock.offset, now)._replace(offset=offset, doubted=None)
+
+
+def _remember(clock: Clock, offset: int, now: int) -> Clock:
+    others = [one for one in clock.used if one[0] != offset]
+    return clock._replace(used=((offset, now), *others)[:_MOST_USED])
 
 
 def _is_misdated(session: Session, time: int, exact_offset: int) -> bool:

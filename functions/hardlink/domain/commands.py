@@ -102,8 +102,8 @@ class Event(NamedTuple):
 class WriteCommand:
     """The common fields of all write calls: source, session, clock and token.
 
-    `sent`: the device's clock when it sent the call, milliseconds. It stands in the body for
-    browsers, which ask for permission first where it stands in a header (Tracardi's `x-timestamp`).
+    `sent`: the device's clock when it sent the call, milliseconds. It stands in the body, because
+    browsers ask for permission before they send a header of that kind.
     `token`: what proves who its visitor is. `left_out`: values that cannot be stored.
     """
 

@@ -61,6 +61,20 @@ def erased_before(until: int) -> Erased:
     return Erased(0, END, until)
 
 
+class Clock(NamedTuple):
+    """A device's clock, as a session knows it (see `clock_skew`). Microseconds.
+
+    `clock`: of its device; `offset`: by which the
+    call at hand is dated. `doubted`: a larger estimate, and when it came: the clock
+    was set back, or a call was delayed. `used`: other offsets by which events were dated, and when
+    last; the latest first.
+    """
+
+    offset: int = 0
+    doubted: tuple[int, int] | None = None
+    used: tuple[tuple[int, int], ...] = ()
+
+
 class Session(NamedTuple):
     """`sessions` `#`: a visit.
 
@@ -80,6 +94,7 @@ class Session(NamedTuple):
     customer: Node | None = None
     erased: tuple[Erased, ...] = ()
     is_erased: bool = False
+    clock: Clock = Clock()
 
     def was_erased(self, time: int) -> bool:
         """Tell whether events of this time were erased, however late they come."""

@@ -123,6 +123,10 @@ class Batch(NamedTuple):
             dated.append(parsed._replace(first_received=time))
         return self._replace(events=tuple(dated))
 
+    def with_duplicates(self, duplicates: Iterable[ParsedEvent]) -> Batch:
+        """Give events the verdict that they were stored before."""
+        return self._settle(duplicates, "duplicate")
+
     def drop(self, reason: str) -> Batch:
         """Drop all events that are still to be stored."""
         return self._drop_events(self.events, reason)
@@ -145,11 +149,16 @@ class Batch(NamedTuple):
         return self._replace(events=tuple(unverified))
 
     def _drop_events(self, dropped: Iterable[ParsedEvent], reason: str) -> Batch:
-        """Give events the verdict `dropped`, and take them out of what is still to be stored."""
+        return self._settle(dropped, "dropped", reason)
+
+    def _settle(
+        self, settled: Iterable[ParsedEvent], status: Status, reason: str | None = None
+    ) -> Batch:
+        """Give events their verdict, and take them out of what is still to be stored."""
         verdicts = list(self.verdicts)
         numbers: set[int] = set()
-        for parsed in dropped:
-            verdicts[parsed.number] = Verdict(parsed.id, "dropped", reason)
+        for parsed in settled:
+            verdicts[parsed.number] = Verdict(parsed.id, status, reason)
             numbers.add(parsed.number)
         rest = tuple(parsed for parsed in self.events if parsed.number not in numbers)
         return self._replace(verdicts=tuple(verdicts), events=rest)

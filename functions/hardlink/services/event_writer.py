@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hardlink.domain import events, ip_addresses
+from hardlink.domain import clock_skew, events, ip_addresses
 from hardlink.domain.call import Call, NewId
 from hardlink.domain.commands import Track
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.order_matching import order_event_id
-from hardlink.domain.records import Session
+from hardlink.domain.records import Key, Session
 from hardlink.domain.values import LeftOut, json_size
 from hardlink.services.answers import ERASED
 from hardlink.services.batch import Batch, ParsedEvent, Verdict, given_type
@@ -70,6 +70,7 @@ class EventWriter:
         Returns the verdicts of all, and the events that are stored now, by this call or by one
         before it.
         """
+        batch = self._without_dated_otherwise(call, session, batch)
         batch = self._with_receipts(call, session, batch)
         judged = self._judge(call, session, command, batch)
         judged = self._without_resent(call, session, command, judged)
@@ -172,6 +173,30 @@ class EventWriter:
         ]
         rest = tuple(one for one in judged.events if one not in resent)
         return judged.with_duplicates(resent)._replace(events=rest)
+
+    def _without_dated_otherwise(
+        self, call: Call, session: Session, batch: Batch
+    ) -> Batch:
+        """Leave out events that were stored before the device's clock was known better.
+
+        Only a session whose clock changed has other times, so no other one pays for the request.
+        """
+        places: dict[Key, ParsedEvent] = {}
+        for parsed in batch.events:
+            device_time, id_ = parsed.device_time, parsed.id
+            if device_time is None or id_ is None:
+                continue
+            for time in clock_skew.other_times(session, device_time):
+                key = keys.session_event(call.project_id, session.id, time, id_)
+                places[key] = parsed
+        if not places:
+            return batch
+        found = self._store.get(list(places))
+        return batch.with_duplicates(
+            parsed
+            for parsed, item in zip(places.values(), found, strict=True)
+            if item is not None
+        )
 
     def _read_places(
         self, call: Call, session: Session, judged: Judged, jitter: int

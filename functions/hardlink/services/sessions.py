@@ -260,12 +260,17 @@ class Sessions:
             self._store.write([Patch(key, raised, Below("latest", latest))])
             remember_session(call, session._replace(latest=latest, last_event_at=time))
 
-    def store_clock_offset(self, call: Call, session: Session) -> None:
-        """Store the clock offset of a session (see `clock_skew.with_clock_offset`)."""
+    def store_clock(self, call: Call, session: Session) -> None:
+        """Store the clock of a session's device (see `clock_skew.with_clock_offset`)."""
         key = keys.session_head(call.project_id, session.id)
         same = Same("profile", session.profile.value)
         with suppress(ConditionFailed):  # it was erased meanwhile
-            self._store.write([Patch(key, {"offset": session.offset}, same)])
+            put: Item = {"offset": session.clock.offset}
+            past = items.encode_clock_past(session.clock)
+            if past:
+                put["clock"] = past
+            remove = () if past else ("clock",)
+            self._store.write([Patch(key, put, same, remove)])
             remember_session(call, session)
 
 
@@ -381,15 +386,22 @@ def _new_session(call: Call, visit: Visit, replaces: Session | None) -> Session:
         dated = clock_skew.with_clock_offset(
             replaces, times, now=call.now, sent=call.sent
         )
-        offset = dated.offset
+        offset, clock = dated.offset, dated.clock
     else:
-        offset = clock_skew.estimate_offset(call.now, call.sent, times)
+        offset, clock = clock_skew.date_first_call(times, now=call.now, sent=call.sent)
     last = call.now
     if visit.device_times:
         last = max(_bounded_time(call, time, offset) for time in visit.device_times)
     latest = last + AHEAD if visit.device_times else last
     return Session(
-        visit.session_id, profile_node(""), call.name, call.now, latest, last, offset
+        visit.session_id,
+        profile_node(""),
+        call.name,
+        call.now,
+        latest,
+        last,
+        offset,
+        clock=clock,
     )
 
 

@@ -116,7 +116,7 @@ class Tracking:
         batch, warnings = _drop_denied(outcome)
         if outcome.clock_changed and batch.events:
             # before the events, so that a call that repeats them dates them alike
-            self._sessions.store_clock_offset(call, session)
+            self._sessions.store_clock(call, session)
         judged = self._writer.store(call, session, command, batch)
         is_own = synthetic_ids.is_synthetic(session.id)
         here = anonymous_answer() if is_own else visitor_answer(session)

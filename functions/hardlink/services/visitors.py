@@ -48,7 +48,7 @@ class VisitOutcome(NamedTuple, Generic[_D]):
     - `said`: the statement or batch, without the parts that predate an erasure.
     - `decision`: of the link, where the call has identifiers; `warnings`: of all its links.
     - `left_out`: values for which the customer has no room.
-    - `clock_changed`: the session's clock offset is not the one that is stored.
+    - `clock_changed`: the session's clock is not the one that is stored.
     """
 
     status: Status
@@ -288,7 +288,7 @@ def make_claim(
 def _is_clock_changed(attempt: _Attempt[_D], known: Session | None) -> bool:
     if known is None or attempt.opening:
         return False  # a new session is written with its offset
-    return attempt.session.offset != known.offset
+    return attempt.session.clock != known.clock
 
 
 def _status_of(attempt: _Attempt[_D]) -> Status:
@@ -328,7 +328,10 @@ def _without_erased_claims(attempt: _Attempt[_D]) -> _Attempt[_D]:
             rest = rest._replace(said=rest.said.erase())
         attempt = rest
     # what was erased of the nodes that the call names was not erased of the session
-    return attempt._replace(session=session._replace(offset=attempt.session.offset))
+    dated = attempt.session
+    return attempt._replace(
+        session=session._replace(offset=dated.offset, clock=dated.clock)
+    )
 
 
 def _is_dated_alike(before: _Attempt[_D], after: _Attempt[_D]) -> bool:

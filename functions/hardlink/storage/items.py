@@ -22,6 +22,7 @@ from hardlink.domain.order_matching import (
 )
 from hardlink.domain.records import (
     Attribute,
+    Clock,
     Contribution,
     Erased,
     FirstCall,
@@ -47,7 +48,8 @@ def encode_session(s: Session) -> Item:
         "last_event_at": s.last_event_at,
     }
     return item | _present(
-        offset=s.offset,
+        offset=s.clock.offset,
+        clock=encode_clock_past(s.clock),
         denied=s.denied,
         customer=_node_text(s.customer),
         erased=_json_unless_empty(s.erased),
@@ -84,7 +86,11 @@ def encode_erased_session(s: Session) -> Item:
     # The session is erased up to the end of its last erased part.
     erased_at = max(part.until for part in s.erased)
     item: Item = {"erased_at": erased_at, "erased": values.to_json(s.erased)}
-    return item | _present(offset=s.offset, denied=s.denied)
+    return item | _present(
+        offset=s.clock.offset,
+        clock=encode_clock_past(s.clock),
+        denied=s.denied,
+    )
 
 
 def decode_session(key: Key, item: Item) -> Session:
@@ -96,9 +102,26 @@ def decode_session(key: Key, item: Item) -> Session:
     session = _erased_session(key) if is_erased else _live_session(key, item)
     return session._replace(
         offset=_number(item, "offset"),
+        clock=_decode_clock(item),
         denied=_flag(item, "denied"),
         customer=_node(item, "customer"),
         erased=_erased(item),
+    )
+
+
+def encode_clock_past(clock: Clock) -> str:
+    """Encode what a clock's offset was and may be; empty for one that never changed."""
+    if clock.doubted is None and not clock.used:
+        return ""
+    return values.to_json([clock.doubted, clock.used])
+
+
+def _decode_clock(item: Item) -> Clock:
+    doubted, used = _json(item, "clock", "[null, []]")
+    return Clock(
+        _number(item, "offset"),
+        tuple(doubted) if doubted else None,
+        tuple((offset, last_used) for offset, last_used in used),
     )
 
 

@@ -60,12 +60,13 @@ def authenticate(
     """Authenticate a write call by its write key, its origin and the rate of its source.
 
     `policy`: the client system's, where the source declares none. `sent`: the device's clock in
-    milliseconds, as the body has it; the header `x-timestamp` (Tracardi's) has precedence.
+    milliseconds, as the body has it. The header `x-timestamp` of Tracardi's tracker is none: it is
+    off by the visitor's time zone (`Date.now() + getTimezoneOffset() * 60000`).
 
     Raises `UnknownSource`, `Forbidden` for a browser on a site that the source does not allow, and
     `Throttled`.
     """
-    device_time = _parse_milliseconds(request.header("x-timestamp") or sent)
+    device_time = _parse_milliseconds(sent)
     call = service().call(
         write_key, policy=policy, evidence=request.id, sent=device_time
     )

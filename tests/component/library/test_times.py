@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from hardlink.domain import commands, times
+from hardlink.domain.commands import Track
 from hardlink.domain.errors import Busy
 from hardlink.domain.records import Item, Key
-from hardlink.domain.times import DAY, SECOND, to_iso
+from hardlink.domain.times import DAY, HOUR, SECOND, to_iso
+from hardlink.storage.store import Action
 from tests.support.world import START, World
 
 NAMES = ["search", "view", "add", "cart", "pay", "buy", "leave"]
@@ -171,3 +174,135 @@ def test_t6_of_a_part_of_a_session_that_was_erased_nothing_comes_back(
     again = world.track("s", at("view", id="a"), at("cart", id="b"), source="split")
     assert statuses(again) == ["dropped", "duplicate"]
     assert in_order(world, "s") == ["cart"]
+
+
+# -- clocks that are wrong, or change -------------------------------------------------------------
+
+
+def send(
+    world: World,
+    *events: dict[str, Any],
+    off: int = 0,
+    late: int = 0,
+    says: bool = True,
+) -> dict[str, Any]:
+    """Send a call from a device. `off`: its clock's error; `late`: how long the call was delayed."""
+    call = world.service.call("move")
+    body = {"source": {"id": "move"}, "session": {"id": "s"}, "events": list(events)}
+    sent = call.now + off - late if says else None
+    track = commands.read(Track, body)
+    return world.service.track(call._replace(sent=sent), track)
+
+
+def stored(world: World) -> dict[str, int]:
+    """Read the times of the session's events by ID."""
+    events = world.session_events("s")
+    return {one["id"]: times.parse_time(one["time"], "time") for one in events}
+
+
+Call = tuple[str, int, int, bool]
+"""ID of the event of a call, the error of the clock, the delay, and if it says when it is sent."""
+
+KINDS = [
+    pytest.param([("a", 73 * 365 * DAY, 0, True), ("b", 0, 0, True)], id="2099 first"),
+    pytest.param([("a", 2 * HOUR, 0, True), ("b", 0, 0, True)], id="ahead, then right"),
+    pytest.param(
+        [("a", -2 * HOUR, 0, True), ("b", 0, 0, True)], id="behind, then right"
+    ),
+    pytest.param([("a", 0, 0, True), ("b", 2 * HOUR, 0, True)], id="set 2 hours ahead"),
+    pytest.param([("a", 0, 0, True), ("b", 2 * DAY, 0, True)], id="set 2 days ahead"),
+    pytest.param([("a", 0, 0, True), ("b", -2 * DAY, 0, True)], id="set 2 days back"),
+    pytest.param(
+        [("a", 0, 0, True), ("b", 0, 2 * HOUR, True), ("c", 0, 0, True)],
+        id="a queue sent late with a stale sentAt",
+    ),
+    pytest.param(
+        [("a", 2 * HOUR, 0, False), ("b", 0, 0, False)],
+        id="one event dated ahead without sent",
+    ),
+]
+
+
+@pytest.mark.parametrize("calls", KINDS)
+def test_t1_each_event_is_stored_at_its_own_time(
+    world: World, calls: list[Call]
+) -> None:
+    happened: dict[str, int] = {}
+    for id_, off, late, says in calls:
+        world.clock.pass_(60 * SECOND)
+        happened[id_] = world.clock.now - late
+        event = at("view", happened[id_] + off, id=id_)
+        answer = send(world, event, off=off, late=late, says=says)
+        assert statuses(answer) == ["stored"]
+    found = stored(world)
+    assert found.keys() == happened.keys()
+    for id_, time in happened.items():
+        assert abs(found[id_] - time) < SECOND, id_
+
+
+def test_t1_a_first_call_that_stalled_dates_no_later_one(world: World) -> None:
+    send(world, at("view", world.clock.now - 20 * SECOND, id="a"), late=20 * SECOND)
+    world.clock.pass_(60 * SECOND)
+    time = world.clock.now
+    send(world, at("view", time, id="b"))
+    assert stored(world)["b"] == time
+
+
+def test_t1_a_clock_set_back_is_believed_when_it_says_so_again(world: World) -> None:
+    send(world, at("view", world.clock.now, id="a"))
+    for id_ in ("b", "c", "d"):
+        world.clock.pass_(60 * SECOND)
+        time = world.clock.now
+        send(world, at("view", time - 2 * HOUR, id=id_), off=-2 * HOUR)
+        happened = stored(world)[id_]
+        assert abs(happened - time) < SECOND or id_ == "b"
+
+
+@pytest.mark.parametrize("calls", KINDS)
+def test_t1_an_event_sent_again_after_a_change_is_one_event(
+    world: World, calls: list[Call]
+) -> None:
+    events = []
+    for id_, off, late, says in calls:
+        world.clock.pass_(60 * SECOND)
+        event = at("view", world.clock.now - late + off, id=id_)
+        send(world, event, off=off, late=late, says=says)
+        events.append(event)
+        world.clock.pass_(SECOND)
+        again = send(world, *events, off=off, late=late, says=says)
+        assert statuses(again) == ["duplicate"] * len(events)
+    assert len(world.session_events("s")) == len(events)
+
+
+@pytest.mark.parametrize("off", [0, 2 * HOUR, -2 * HOUR, 3 * DAY])
+@pytest.mark.parametrize("says", [True, False])
+def test_t1_a_call_keeps_the_order_of_its_events(
+    world: World, off: int, *, says: bool
+) -> None:
+    send(world, at("view", world.clock.now))
+    world.clock.pass_(60 * SECOND)
+    here = world.clock.now + off
+    ages = [5 * HOUR, HOUR, HOUR, 60 * SECOND, 0]
+    send(
+        world,
+        *[at(f"{n}", here - age) for n, age in enumerate(ages)],
+        off=off,
+        says=says,
+    )
+    assert [one for one in in_order(world, "s") if one != "view"] == list("01234")
+
+
+def test_t1_a_steady_clock_costs_no_write(world: World) -> None:
+    writes: list[Any] = []
+    send(world, at("view", world.clock.now + 2 * HOUR), off=2 * HOUR)
+    write = world.store.write
+
+    def counted(actions: Sequence[Action]) -> None:
+        writes.append(actions)
+        write(actions)
+
+    world.store.write = counted  # type: ignore[method-assign]
+    for delay in (0, 3 * SECOND, SECOND):
+        world.clock.pass_(60 * SECOND)
+        send(world, at("view", world.clock.now + 2 * HOUR), off=2 * HOUR, late=delay)
+    assert writes == []
