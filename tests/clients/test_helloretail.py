@@ -136,7 +136,7 @@ def test_a_cart_is_replaced_whole_and_cleared_without_products(shop: Client) -> 
     collect(shop, "customer", user, customerId=customer)
 
     def cart() -> Any:
-        return shop.get("customers", "registered", customer).json["traits"]["cart"]
+        return shop.get("customers", "registered", customer).json["traits"].get("cart")
 
     collect(shop, "cart", user, total=3, productNumbers=["1", "2"])
     assert cart() == {"total": 3, "productNumbers": ["1", "2"]}
@@ -202,7 +202,6 @@ def test_an_address_beside_a_bad_customer_id_moves_nobody(shop: Client) -> None:
         ("pageview", {"trackingUserId": None}, "trackingUserId"),
         ("pageview", {"trackingUserId": "undefined"}, "trackingUserId"),
         ("pageview", {"websiteUuid": None}, "websiteUuid"),
-        ("pageview", {"url": "x" * 17000}, "url"),
     ],
 )
 def test_what_is_wrong_is_named(

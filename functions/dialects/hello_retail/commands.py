@@ -6,7 +6,7 @@ Source: Hello Retail's "Identifying Customers" (seed 003) and its server-side tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dialects.hello_retail.requests import TrackingCall
@@ -16,6 +16,8 @@ from hardlink.domain.sources.registry import Project
 _CART = ("total", "url", "productNumbers", "urls")
 _FIELDS = {"session.id": "trackingUserId", "order.number": "orderNumber"}
 """Fields of the command and of its event that Hello Retail calls otherwise."""
+_NOT_IN_EVENT = ("websiteUuid", "trackingUserId")
+"""Fields that say who sends a call, and for whom."""
 _ORDER_DETAILS = ("total", "email", "currency", "status")
 
 
@@ -32,22 +34,26 @@ def build_command(tracking_call: TrackingCall, project: Project) -> Command:
     Fields that identify a customer in this project become `ids`; everything else is a property.
     """
     kind, fields = tracking_call
-    identifiers = _identifier_types(project)
-    not_in_event = {"websiteUuid", "trackingUserId", *identifiers}
+    ids: dict[str, Any] = {}
+    properties = dict(fields)
+    for name in _NOT_IN_EVENT:
+        properties.pop(name, None)
     # A project without a type for addresses keeps them in the event.
-    properties = {
-        name: value for name, value in fields.items() if name not in not_in_event
-    }
-    event = {"type": kind, "properties": properties, **_order_reference(fields)}
-    body = {
+    for name, type_ in _identifier_types(project).items():
+        if name in properties:
+            ids[type_] = properties.pop(name)
+    body: dict[str, Any] = {
         "session": {"id": fields["trackingUserId"]},
-        "ids": {
-            type_: fields[name] for name, type_ in identifiers.items() if name in fields
-        },
+        "ids": ids,
         "only_current_customer": "customerId" not in fields,
-        "traits": {"cart": _cart_trait(fields)} if kind == "cart" else {},
-        "events": [] if kind == "customer" else [event],
+        "traits": {},
+        "events": [],
     }
+    if kind != "customer":  # which identifies, and is no activity
+        event = {"type": kind, "properties": properties, **_order_reference(fields)}
+        body["events"] = [event]
+    if kind == "cart":
+        body["traits"] = {"cart": _cart_trait(fields)}
     return Command(body, project)
 
 
@@ -59,9 +65,9 @@ def drop_identifier(command: Command, error: HardlinkError) -> Command | None:
     if not isinstance(error, Invalid | TooManyIdentifiers):
         return None
     body, project = command
+    ids = dict(body["ids"])
     type_ = (error.field or "").removeprefix("ids.")
-    ids = {name: value for name, value in body["ids"].items() if name != type_}
-    if len(ids) == len(body["ids"]):
+    if ids.pop(type_, None) is None:
         return None
     # An email without a customer ID looks up no other customer (seed 003).
     only_current_customer = project.first_hard_type not in ids
@@ -93,14 +99,13 @@ def _identifier_types(project: Project) -> dict[str, str]:
 
 
 def _order_reference(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The order of a conversion: it counts once, however often it is sent or fed."""
+    """The order of a conversion: it counts once, however often it is sent or fed.
+
+    It is not left to the properties, which are without the address that identifies a customer.
+    """
     if "orderNumber" not in fields:
         return {}
-    # Not left to the properties, which are without the address that identifies a customer.
-    order = {"number": fields["orderNumber"]}
-    for name in _ORDER_DETAILS:
-        if name in fields:
-            order[name] = fields[name]
+    order = {"number": fields["orderNumber"], **_pick_fields(fields, _ORDER_DETAILS)}
     return {"order": order}
 
 
@@ -109,6 +114,10 @@ def _cart_trait(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 
     Without products it is `None`, which clears the cart.
     """
-    if not (fields.get("productNumbers") or fields.get("urls")):
-        return None
-    return {name: fields[name] for name in _CART if name in fields}
+    if fields.get("productNumbers") or fields.get("urls"):
+        return _pick_fields(fields, _CART)
+    return None
+
+
+def _pick_fields(fields: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: fields[name] for name in names if name in fields}

@@ -19,6 +19,7 @@ _ORDER_FIELDS = (
 _LINE_FIELDS = ("productNumber", "url", "quantity", "lineTotal")
 _FIELDS = {name.lower(): name for name in (*_ORDER_FIELDS, *_LINE_FIELDS)}
 _DELIMITERS = (",", ";", "\t")
+_SEPARATORS = re.compile(r"[\W_]+")
 _SEPARATOR = re.compile("sep=([,;\t|])", re.IGNORECASE)
 MOST_LINES = 5000
 """Rows of one order."""
@@ -34,27 +35,41 @@ def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
     The first row names the columns, in any order and spelling. Raises `BrokenFeedError` where it
     does not, and where a row or an order is too long to be one.
     """
-    lines = _read_lines(text)
+    lines = _Lines(text)
     header = _read_header(lines)
-    declared = _SEPARATOR.fullmatch(header.strip(' \r\n"'))
-    if declared:
-        # Excel's own first line, which is no row of the file.
-        delimiter, header = declared[1], _read_header(lines)
-    else:
+    delimiter = _declared_delimiter(header)
+    if delimiter is None:
         # Spreadsheets of half of Europe separate with `;`, because the comma is in the numbers.
         delimiter = max(_DELIMITERS, key=header.count)
+    else:
+        header = _read_header(lines)
     columns = _read_columns(header, delimiter)
     for rows in _group_rows(_read_rows(lines, delimiter, columns)):
-        yield rows if isinstance(rows, str) else _join_rows(rows)
+        if isinstance(rows, str):
+            yield rows
+        else:
+            yield _join_rows(rows)
 
 
-def _read_lines(text: TextIO) -> Iterator[str]:
-    """Read line by line. Raises `BrokenFeedError` for one that would not end."""
-    while line := text.readline(MOST_CHARACTERS):
-        # `readline` stops there, so that a file without any line end is not held in memory.
+class _Lines:
+    """The lines of a file. `number`: of the last one that was read, from 1."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        """The next line with its end. Raises `BrokenFeedError` for one that is too long."""
+        line = self._text.readline(MOST_CHARACTERS)
+        if not line:
+            raise StopIteration
         if len(line) == MOST_CHARACTERS:
             raise BrokenFeedError(f"a row has more than {MOST_CHARACTERS} characters")
-        yield line
+        self.number += 1
+        return line
 
 
 def _read_header(lines: Iterator[str]) -> str:
@@ -63,6 +78,14 @@ def _read_header(lines: Iterator[str]) -> str:
         if line.strip():
             return line
     return ""
+
+
+def _declared_delimiter(line: str) -> str | None:
+    """The delimiter in Excel's own first line, which is no row of the file; `None` in another one."""
+    declared = _SEPARATOR.fullmatch(line.strip(' \r\n"'))
+    if declared is None:
+        return None
+    return declared[1]
 
 
 def _read_columns(header: str, delimiter: str) -> Columns:
@@ -79,11 +102,11 @@ def _read_columns(header: str, delimiter: str) -> Columns:
 
 def _normalize(name: str) -> str:
     """A column's name without case and separators: `Order Number` and `order_number` are one."""
-    return "".join(character for character in name.lower() if character.isalnum())
+    return _SEPARATORS.sub("", name.lower())
 
 
 def _read_rows(
-    lines: Iterator[str], delimiter: str, columns: Columns
+    lines: _Lines, delimiter: str, columns: Columns
 ) -> Iterator[CsvRow | str]:
     """Read the rows that are not blank, or messages in the places of invalid ones.
 
@@ -94,53 +117,60 @@ def _read_rows(
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield f"line {reader.line_num + 1} is not valid CSV: {error}"
+            yield f"line {lines.number} is not valid CSV: {error}"
             continue
         if cells is None:
             return
-        # Some exports end each row, but not the first one, with a separator.
-        while len(cells) > len(columns) and not cells[-1].strip():
-            cells.pop()
+        _drop_blank_end(cells, len(columns))
         if len(cells) > len(columns):
             counts = f"{len(cells)} columns, the first row names {len(columns)}"
-            yield f"line {reader.line_num + 1} has {counts}"
-        else:
-            row = _read_cells(columns, cells)
-            if row is not None:
-                yield row
+            yield f"line {lines.number} has {counts}"
+            continue
+        row = _read_cells(columns, cells)
+        if row is not None:
+            yield row
+
+
+def _drop_blank_end(cells: list[str], count: int) -> None:
+    """Drop blank cells behind the last column: some exports end a row with a separator."""
+    while len(cells) > count and not cells[-1].strip():
+        cells.pop()
 
 
 def _read_cells(columns: Columns, cells: Sequence[str]) -> CsvRow | None:
-    """The fields of a row, `None` for a blank one."""
+    """The fields of a row, `None` for a blank one. A blank cell is no field."""
+    values = [cell.strip() for cell in cells]
+    if not any(values):
+        return None
     row: CsvRow = {}
-    is_blank = True
-    for name, cell in zip(columns, cells, strict=False):
-        value = cell.strip()
-        if value:
-            is_blank = False
-            if name:
-                row[name] = value
-    return None if is_blank else row
+    for name, value in zip(columns, values, strict=False):
+        if name and value:
+            row[name] = value
+    return row
 
 
 def _group_rows(rows: Iterator[CsvRow | str]) -> Iterator[list[CsvRow] | str]:
     """Group the rows of each order: those that follow each other with one number."""
     order: list[CsvRow] = []
     for row in rows:
-        if isinstance(row, str):
-            if order:
-                yield order
-            order = []
-            yield row
-            continue
-        if order and row.get("orderNumber") != order[0].get("orderNumber"):
+        if order and not _continues_order(row, order):
             yield order
             order = []
+        if isinstance(row, str):
+            yield row
+            continue
         if len(order) >= MOST_LINES:
             raise BrokenFeedError(f"more than {MOST_LINES} rows of one order")
         order.append(row)
     if order:
         yield order
+
+
+def _continues_order(row: CsvRow | str, order: Sequence[CsvRow]) -> bool:
+    """Tell whether a row is another line of an order; an invalid row ends it."""
+    if isinstance(row, str):
+        return False
+    return row.get("orderNumber") == order[0].get("orderNumber")
 
 
 def _join_rows(rows: Sequence[CsvRow]) -> dict[str, Any] | str:
@@ -152,7 +182,11 @@ def _join_rows(rows: Sequence[CsvRow]) -> dict[str, Any] | str:
             # An export repeats the order in each of its rows, or only in the first.
             if name in row and order.setdefault(name, row[name]) != row[name]:
                 return f"the rows of this order differ in {name}"
-        line = {name: row[name] for name in _LINE_FIELDS if name in row}
+        line = _pick_fields(row, _LINE_FIELDS)
         if line:
             products.append(line)
     return {**order, "products": products}
+
+
+def _pick_fields(row: CsvRow, names: Sequence[str]) -> CsvRow:
+    return {name: row[name] for name in names if name in row}
