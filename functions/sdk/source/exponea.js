@@ -7,21 +7,24 @@ import { describeDevice } from "./device.js"
 
 /** @param {Client} client */
 export const createExponeaApi = ({ config, visitor, enqueue, withCallbacks, normalizeIds, anonymize }) => {
-  /** Identifiers that were sent from this page. @type {{session: string, ids: Properties}} */
-  let sent = { session: "", ids: {} }
+  /** Identifiers from this page that the service accepted, by session. @type {Record<string, Properties>} */
+  let accepted = {}
 
-  /**
-   * Add the identifiers that this page sent before, unless the new ones contradict them: then another customer is here.
-   *
-   * @param {any} given
-   */
-  const mergeIds = given => {
+  /** @param {any} given @param {Properties} [properties] */
+  const sendIdentify = async (given, properties) => {
     const session = visitor.getSession()
-    const previous = sent.session === session ? sent.ids : {}
-    const ids = { ...normalizeIds(given) }
-    const isOtherCustomer = Object.keys(ids).some(type => type in previous && previous[type] !== ids[type])
-    sent = { session, ids: isOtherCustomer ? ids : { ...previous, ...ids } }
-    return sent.ids
+    const ids = normalizeIds(given)
+    /**
+     * Add the identifiers that were accepted before, unless the new ones contradict them: then another customer is here.
+     * One that was refused would have every later call refused.
+     */
+    const mergeIds = (previous = accepted[session] || {}) => ({
+      ...(Object.keys(ids).every(type => (previous[type] ?? ids[type]) === ids[type]) && previous),
+      ...ids,
+    })
+    const verdict = await enqueue("/identify", { ids: mergeIds(), properties, token: config.signature })
+    accepted = { [session]: mergeIds() }
+    return verdict
   }
 
   /** @param {Properties} [properties] */
@@ -44,7 +47,7 @@ export const createExponeaApi = ({ config, visitor, enqueue, withCallbacks, norm
     track,
     identify: (ids, properties, onSuccess, onFailure, immediate) =>
       withCallbacks(
-        () => enqueue("/identify", { ids: mergeIds(ids), properties, token: config.signature }),
+        () => sendIdentify(ids, properties),
         onSuccess,
         onFailure,
         immediate,

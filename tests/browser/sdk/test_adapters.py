@@ -135,7 +135,7 @@ def test_callbacks_get_the_outcome(page: Page) -> None:
     assert result == ["ok", "stored"]
     result = run(
         page,
-        """new Promise(resolve => hardlink.track('ä', {}, ok => resolve(['ok', ok.status]),
+        """new Promise(resolve => hardlink.track('a\\nb', {}, ok => resolve(['ok', ok.status]),
             error => resolve(['error', error.code, error.field])))""",
     )
     assert result == ["error", "rejected", "events[0].type"]
@@ -223,6 +223,25 @@ def test_the_error_names_an_invalid_identifier(page: Page) -> None:
     result = call(page, "hardlink.identify('undefined')")
     assert result["error"]["field"] == "ids.registered"
     assert result["error"]["status"] == 400
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["one by one", "at once"])
+def test_w7_a_refused_identifier_is_in_no_later_call(
+    shop: Shop, page: Page, *, waits: bool
+) -> None:
+    gordon = fresh("g")
+    result = call(
+        page,
+        f"""(async () => {{
+          const refused = hardlink.identify({{user_id: 'undefined'}}).catch(error => error.field)
+          if ({json.dumps(waits)}) await refused
+          const accepted = await hardlink.identify('{gordon}')
+          return [await refused, accepted.customer]
+        }})()""",
+    )
+    assert result == {"ok": ["ids.user_id", {"type": "registered", "value": gordon}]}
+    identifiers = shop.customer("registered", gordon)["identifiers"]
+    assert identifiers == {"registered": [gordon]}
 
 
 def test_start_identifies_its_customer(shop: Shop, device: BrowserContext) -> None:
