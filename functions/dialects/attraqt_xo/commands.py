@@ -34,9 +34,11 @@ def build_commands(activities: Sequence[Activity]) -> list[Command]:
 
     Neighbours of one user are one command, which reads the session once.
     """
+    commands: list[Command] = []
     # Only neighbours: an activity of another user in between may change whose the next is.
-    groups = groupby(activities, key=lambda activity: to_json(activity.user))
-    return [_build_command(list(group)) for _, group in groups]
+    for _, group in groupby(activities, key=_user_key):
+        commands.append(_build_command(list(group)))
+    return commands
 
 
 def drop_identity(
@@ -50,10 +52,12 @@ def drop_identity(
         return None
     type_ = (error.field or "").removeprefix("ids.")
     ids: Mapping[str, str] = command.body["ids"]
-    rest = {
-        name: id_ for name, id_ in ids.items() if not project.matches_type(name, type_)
-    }
-    if len(rest) == len(ids):
+    rest = dict(ids)
+    for name in ids:
+        # A repository is spelled as the shop likes, the error names the type that it stands for.
+        if project.matches_type(name, type_):
+            del rest[name]
+    if rest == ids:
         return None
     return command._replace(body={**command.body, "ids": rest})
 
@@ -72,13 +76,11 @@ def event_wire_field(field: str) -> str:
 def _build_command(activities: Sequence[Activity]) -> Command:
     """Make one command of the activities of one user."""
     user = activities[0].user
-    current, other = _read_sessions(user["identities"])
-    ids = {
-        name: id_ for name, id_ in user["identities"].items() if not is_session(name)
-    }
+    sessions, ids = _split_identities(user["identities"])
+    current = _find_current(sessions)
     body = {
         "session": {"id": current},
-        "linked_session": {"id": other} if other is not None else None,
+        "linked_session": _find_linked(sessions, current),
         "ids": ids,
         "segments": user.get("segments"),
         "traits": user.get("traits"),
@@ -89,14 +91,40 @@ def _build_command(activities: Sequence[Activity]) -> Command:
     return Command([activity.number for activity in activities], body)
 
 
-def _read_sessions(identities: Mapping[str, str]) -> tuple[str, str | None]:
-    """The current session ID, and another one that the SDK sends beside it.
+def _user_key(activity: Activity) -> str:
+    """Equal for activities of one user: everything that it says of them counts."""
+    return to_json(activity.user)
 
-    The SDK sends its own `sessionid` beside the `sessionId` that the shop set, which comes first.
+
+def _split_identities(
+    identities: Mapping[str, str],
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Split the IDs of a user, by repository, into those of sessions and those of customers."""
+    sessions: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    for name, id_ in identities.items():
+        if is_session(name):
+            sessions[name] = id_
+        else:
+            ids[name] = id_
+    return sessions, ids
+
+
+def _find_current(sessions: Mapping[str, str]) -> str:
+    """Find the session that the shop set, else the one that the SDK made up.
+
+    The SDK sends its own `sessionid` beside it, in lower case; the shop's has the spelling of the
+    documents. There is at least one, as `read_activities` refuses activities without.
     """
-    sessions = {name: id_ for name, id_ in identities.items() if is_session(name)}
-    # The shop's own has the spelling of the documents, the SDK's is in lower case.
-    set_by_shop = [id_ for name, id_ in sessions.items() if name != name.lower()]
-    current = (set_by_shop or list(sessions.values()))[0]
-    others = [id_ for id_ in sessions.values() if id_ != current]
-    return current, others[0] if others else None
+    for name, id_ in sessions.items():
+        if name != name.lower():
+            return id_
+    return next(iter(sessions.values()))
+
+
+def _find_linked(sessions: Mapping[str, str], current: str) -> dict[str, str] | None:
+    """Find the other session of the same visitor: a later call may carry that one alone."""
+    for id_ in sessions.values():
+        if id_ != current:
+            return {"id": id_}
+    return None

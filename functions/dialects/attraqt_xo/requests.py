@@ -48,14 +48,21 @@ def read_activities(body: object) -> tuple[list[Activity], list[Fault]]:
 
     `body`: an activity, or an array of them. Raises `Invalid` for any other body, `TooLarge`.
     """
-    # The REST reference has single activities, the SDK sends arrays.
-    listed = body if isinstance(body, list) else [body]
+    listed = _list_activities(body)
     # The limit of one command: activities of different users become a command each.
     if len(listed) > MOST_EVENTS:
         raise TooLarge(f"{len(listed)} activities: send at most {MOST_EVENTS} a call")
-    if not all(isinstance(activity, Mapping) for activity in listed):
-        raise Invalid("send an activity, or an array of activities")
+    for activity in listed:
+        if not isinstance(activity, Mapping):
+            raise Invalid("send an activity, or an array of activities")
     return _read_each(listed)
+
+
+def _list_activities(body: object) -> list[object]:
+    """List the activities of a body: the REST reference has single ones, the SDK sends arrays."""
+    if isinstance(body, list):
+        return body
+    return [body]
 
 
 def _read_each(bodies: Sequence[object]) -> tuple[list[Activity], list[Fault]]:
@@ -75,7 +82,7 @@ def _read_activity(number: int, body: object, content_ids: ContentIds) -> Activi
     """Validate an activity and make its event. Raises `Invalid` naming the field."""
     fields = validate(_ACTIVITY, body)
     user = fields.pop("user")
-    if not any(is_session(repository) for repository in user["identities"]):
+    if not any(map(is_session, user["identities"])):
         raise Invalid(
             "send the session ID with every activity", "user.identities.sessionId"
         )

@@ -80,8 +80,10 @@ class Command(NamedTuple):
 
     @property
     def session(self) -> dict[str, str] | None:
-        """The session of the body."""
-        return None if self.cookie is None else {"id": self.cookie}
+        """The session of the body, `None` for a command of the shop's backend."""
+        if self.cookie is None:
+            return None
+        return {"id": self.cookie}
 
 
 def translate_command(raw: RawCommand, token: str, context: Context) -> Command:
@@ -112,11 +114,12 @@ def batch_key(command: Command) -> tuple[object, ...]:
 
     One command costs one read of the session and one write, however many events it has.
     """
+    ids = to_json({name: command.ids[name] for name in sorted(command.ids)})
+    shared = (command.token, command.cookie, ids, command.jitter)
     # A command sets its consents once, so an event with one has a command of its own.
-    goes_alone = command.event is None or bool(command.consents)
-    ids = to_json(sorted(command.ids.items(), key=lambda pair: pair[0]))
-    place = command.number if goes_alone else -1
-    return (command.token, command.cookie, ids, command.jitter, place)
+    if command.event is None or command.consents:
+        return (*shared, command.number)
+    return shared
 
 
 def build_track(group: Sequence[Command]) -> dict[str, Any]:
@@ -149,26 +152,28 @@ def without_identifier(
 
     `None` if it has none of this type, or if nothing would be left to tell whose it is.
     """
-    ids = {
-        name: value
-        for name, value in command.ids.items()
-        if not project.matches_type(name, type_)
-    }
+    ids = dict(command.ids)
+    for name in command.ids:
+        if project.matches_type(name, type_):
+            del ids[name]
+    reduced = command._replace(ids=ids)
     # Without a cookie and identifiers nothing would say whose it is.
-    if len(ids) == len(command.ids) or (command.cookie is None and not ids):
+    if ids == command.ids or not reduced.names_visitor:
         return None
-    return command._replace(ids=ids)
+    return reduced
 
 
 def _address_command(
     number: int, token: str, data: Mapping[str, Any], context: Context
 ) -> Command:
     """Read whom a command is about: the cookie is the session, the others are identifiers."""
+    # The web SDK calls them `ids` where it sets values.
     sent_ids = data.get("customer_ids") or data.get("ids") or {}
     # Exponea ignores blank identifiers, too.
     ids = {type_: value for type_, value in sent_ids.items() if value not in (None, "")}
-    cookie = ids.pop(COOKIE, None)
-    session = context.cookie if cookie is None else _read_cookie(cookie)
+    session = context.cookie
+    if COOKIE in ids:
+        session = _read_cookie(ids.pop(COOKIE))
     return Command(number, token, session, ids)
 
 

@@ -98,6 +98,7 @@ def _is_usable(cookie: object) -> bool:
 
 
 def _list_asking(raw_commands: RawCommands) -> list[RawCommand]:
+    """List the commands of a bulk that ask for the visitor's cookie."""
     return [
         raw for raw in raw_commands if isinstance(raw, RawCommand) and raw.name == IDS
     ]

@@ -57,19 +57,27 @@ def read_event_time(data: Data, now: int) -> EventTime:
     timestamp: object = data.get("timestamp")
     age: float | None = data.get("age")
     sent = warning = None
-    try:
-        sent = None if timestamp is None else times.parse_time(timestamp, "timestamp")
-    except Invalid as error:
-        warning = unreadable_time(error).warning
+    if timestamp is not None:
+        try:
+            sent = times.parse_time(timestamp, "timestamp")
+        except Invalid as error:
+            warning = unreadable_time(error).warning
     if age is None:
         return EventTime(sent, 0, warning)
+    until, jitter = now, _JITTER
+    if sent is not None:
+        until, jitter = sent, _DATED_JITTER
+    if age < _RESENT_FROM:
+        jitter = 0
+    return EventTime(_time_before(until, age), jitter, warning)
+
+
+def _time_before(until: int, age: float) -> int:
+    """The time so many seconds before another one, in microseconds, not before 1970."""
     # A clock that jumped gives negative or absurd ages.
     oldest = float(times.END // SECOND)
     elapsed = round(min(max(age, 0.0), oldest) * SECOND)
-    time = max(0, (now if sent is None else sent) - elapsed)
-    if age < _RESENT_FROM:
-        return EventTime(time, 0, warning)
-    return EventTime(time, _JITTER if sent is None else _DATED_JITTER, warning)
+    return max(0, until - elapsed)
 
 
 def build_event(

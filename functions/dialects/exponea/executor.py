@@ -20,6 +20,7 @@ from dialects.exponea.system_commands import BulkCommand
 from dialects.partial_failure import (
     REFUSALS,
     Attempt,
+    Fault,
     execute_without_faults,
     left_out_parts,
     split_warnings,
@@ -111,14 +112,10 @@ class Executor:
         dropped = [failure.error for failure in attempt.failures]
         verdicts = attempt.result
         if verdicts is None:
+            # The last error is why nothing was left to store.
             verdicts = [_refuse(dropped.pop())] * len(group)
-        warnings = tuple(
-            f"{_wire_message(error)} (stored without it)" for error in dropped
-        )
-        return [
-            verdict._replace(messages=(*warnings, *verdict.messages))
-            for verdict in verdicts
-        ]
+        warnings = [f"{_wire_message(error)} (stored without it)" for error in dropped]
+        return _with_warnings(verdicts, warnings)
 
     def _store(self, call: Call, group: list[Command]) -> Verdicts:
         """Store events, or the values of an update."""
@@ -147,16 +144,26 @@ class Executor:
         verdicts: Verdicts = []
         for command, event in zip(group, result["results"], strict=True):
             if event["status"] in ("stored", "duplicate"):
-                own = [
-                    f"{fault.field}: {fault.message}"
-                    for fault in about_events
-                    if fault.number == command.number
-                ]
+                own = _messages_about(command, about_events)
                 messages = (*command.warnings, *own, *warnings)
                 verdicts.append(Verdict(messages=messages))
             else:
                 verdicts.append(Verdict(stored=False, messages=(_event_reason(event),)))
         return verdicts
+
+
+def _with_warnings(verdicts: Verdicts, warnings: Sequence[str]) -> Verdicts:
+    """Put warnings about what all commands of a group share before the messages of each."""
+    warned: Verdicts = []
+    for verdict in verdicts:
+        warned.append(verdict._replace(messages=(*warnings, *verdict.messages)))
+    return warned
+
+
+def _messages_about(command: Command, faults: Sequence[Fault]) -> list[str]:
+    """Format the faults of one command's event, which was stored without these parts."""
+    own = [fault for fault in faults if fault.number == command.number]
+    return [f"{fault.field}: {fault.message}" for fault in own]
 
 
 def _translate(raw: RawCommand | Invalid, translate: Translate) -> BulkCommand:
@@ -198,12 +205,10 @@ def _refuse(error: HardlinkError) -> Verdict:
 
 def _wire_message(error: HardlinkError) -> str:
     """`field: message`, with the field in Exponea's spelling."""
-    field = (
-        (error.field or "")
-        .replace("ids.", "customer_ids.")
-        .replace("session.id", "cookie")
-    )
-    return f"{field}: {error.message}" if field else error.message
+    if not error.field:
+        return error.message
+    field = error.field.replace("ids.", "customer_ids.").replace("session.id", "cookie")
+    return f"{field}: {error.message}"
 
 
 def _left_out_of_command(result: Mapping[str, Any]) -> tuple[str, ...]:

@@ -60,8 +60,12 @@ def read_command_token(data: Mapping[str, Any]) -> str:
 
 def read_bulk_tokens(raw_commands: RawCommands) -> list[str]:
     """The distinct project tokens of a bulk. The web SDK sends one; its cookie is the first's."""
-    tokens = dict.fromkeys(map(_find_token, command_data(raw_commands)))
-    return [token for token in tokens if token is not None]
+    tokens: dict[str, None] = {}
+    for data in command_data(raw_commands):
+        token = _find_token(data)
+        if token is not None:
+            tokens[token] = None
+    return list(tokens)
 
 
 def read_call_token(request: Request) -> str:
@@ -69,9 +73,9 @@ def read_call_token(request: Request) -> str:
 
     Raises `UnknownSource` where the query has none.
     """
-    token = (
-        request.query("stream_id") if is_stream_call(request) else request.path("token")
-    )
+    if not is_stream_call(request):
+        return request.path("token")
+    token = request.query("stream_id")
     if not token:
         raise UnknownSource("send the write key of a source as stream_id", "stream_id")
     return token
@@ -88,9 +92,12 @@ def command_data(raw_commands: RawCommands) -> list[Mapping[str, Any]]:
 
 
 def _find_token(data: Mapping[str, Any]) -> str | None:
+    """Find the project token in a command's data, `None` if it has none or an odd one."""
     # The web SDK has one name or the other, by the kind of its command.
     token = data.get("company_id") or data.get("project_id")
-    return token if isinstance(token, str) else None
+    if isinstance(token, str):
+        return token
+    return None
 
 
 def _read_command(number: int, command: object) -> RawCommand | Invalid:
