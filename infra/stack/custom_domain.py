@@ -119,7 +119,7 @@ class CustomDomain(Construct):
                 # `/sdk.js?with=ecommerce` is another file than `/sdk.js`.
                 "with"
             ),
-            # API Gateway answers each origin with CORS headers of its own.
+            # The functions answer each origin with CORS headers of its own.
             header_behavior=cloudfront.CacheHeaderBehavior.allow_list("Origin"),
             cookie_behavior=cloudfront.CacheCookieBehavior.none(),
             enable_accept_encoding_gzip=True,
