@@ -170,8 +170,11 @@ _FUNCTIONS = (
     Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
     Function(
         "consent",
-        # It also begins the erasure that a visitor asks for, which needs _LINK.
-        {"sessions": (*_OPEN, "BatchGetItem", "UpdateItem"), "customers": _LINK},
+        # It also begins the erasure that a visitor asks for, and ends the session that is named.
+        {
+            "sessions": (*_OPEN, "BatchGetItem", "UpdateItem", "DeleteItem"),
+            "customers": tuple(action for action in _LINK if action != "DeleteItem"),
+        },
     ),
     Function(
         "customers",

@@ -7,12 +7,10 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hardlink.domain.call import new_id
 from hardlink.domain.times import MINUTE
 from hardlink.log import logger
 from hardlink.services.administration import Administration
-from hardlink.services.erasure import Erasure
-from hardlink.services.erasure_sweep import ErasureSweep
+from hardlink.services.erasure.sweep import AT_ONCE, ErasureSweep
 from hardlink.storage import erasure_queue
 from hardlink.web import api_keys, declarations
 from hardlink.web.entrypoint import entrypoint
@@ -25,8 +23,10 @@ server_keys = api_keys.ServerKeys(
     api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
 )
 administration = Administration(tables(), declarations.deployed_sources(), read_clock)
-sweep = ErasureSweep(tables(), read_clock, Erasure(tables(), read_clock, new_id))
+sweep = ErasureSweep(tables(), read_clock)
 _ACCEPTED = 202
+_LONGEST = 10 * MINUTE
+"""Time of one message, of the quarter of an hour that Lambda allows: what is left comes again."""
 
 
 def _erase_customer(project_id: str, request: Request) -> Answer:
@@ -78,7 +78,7 @@ def handle_messages(event: dict[str, Any]) -> dict[str, Any]:
 def _sweep_erasure(message: dict[str, Any]) -> bool:
     """Carry one erasure on; `False` where it is to be delivered again."""
     try:
-        wait = sweep.sweep(*erasure_queue.parse_message(message["body"]))
+        wait = _carry_on(*erasure_queue.parse_message(message["body"]))
     except Exception as error:  # noqa: BLE001 - one that fails must keep back no other
         _log_failure("not swept", message, error)
         # A minute later after each failure, so that a broken one does not fill the log.
@@ -86,6 +86,18 @@ def _sweep_erasure(message: dict[str, Any]) -> bool:
     if wait:
         _postpone(message, wait)
     return not wait
+
+
+def _carry_on(project_id: str, erasure_id: str) -> int:
+    """Sweep an erasure in bounded runs, as long as there is something to do and there is time.
+
+    Answers after how many microseconds to go on; 0: it is done.
+    """
+    end = read_clock() + _LONGEST
+    while True:
+        wait = sweep.sweep(project_id, erasure_id)
+        if wait != AT_ONCE or read_clock() >= end:
+            return wait
 
 
 def _postpone(message: dict[str, Any], wait: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hardlink.services import erasure_sweep
+from hardlink.services.erasure import sweep as erasure_sweep
 from hardlink.storage import erasure_queue
 from hardlink.web.wiring import tables
 from infra import routes, topology

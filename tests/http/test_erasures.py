@@ -11,7 +11,7 @@ import pytest
 
 from hardlink import metrics
 from hardlink.domain.times import MINUTE
-from hardlink.services import erasure_sweep
+from hardlink.services.erasure import sweep as erasure_sweep
 from hardlink.storage import erasure_queue, keys
 from infra import routes, topology
 from infra.local import lambda_runtime, moto_engine

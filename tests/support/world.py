@@ -25,8 +25,9 @@ from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
 from hardlink.services.association import Association
 from hardlink.services.corrections import Correction
-from hardlink.services.erasure import Erasure
-from hardlink.services.erasure_sweep import ErasureSweep
+from hardlink.services.erasure.spread import ErasureSpread
+from hardlink.services.erasure.sweep import ErasureSweep
+from hardlink.services.erasure.tasks import Tasks
 from hardlink.services.orders import Outcome, Purchase
 from hardlink.services.service import Service
 from hardlink.storage import keys
@@ -107,10 +108,7 @@ class World:
         self.administration = Administration(
             self.store, self.sources, self.clock, lambda: f"erasure-{next(ids):06d}"
         )
-        self.erasure = Erasure(
-            self.store, self.clock, lambda: f"consented-{next(ids):06d}"
-        )
-        self.sweep = ErasureSweep(self.store, self.clock, self.erasure)
+        self.sweep = ErasureSweep(self.store, self.clock)
 
     # -- clients' calls --------------------------------------------------------------------------
 
@@ -267,6 +265,14 @@ class World:
         """`POST /sessions/{id}/erase`: the receipt's ID."""
         return str(self.administration.erase_session(SPACE, session)["erasure"]["id"])
 
+    def spread(self) -> None:
+        """Spread every erasure, as the queue has it done at once, and sweep nothing yet."""
+        for id_ in self._running():
+            for _ in ErasureSpread(self.store, self.clock).spread(
+                Tasks(self.store, SPACE, id_)
+            ):
+                pass
+
     def receipt(self, id_: str) -> Answer:
         """`GET /erasures/{id}`."""
         return self.administration.read_erasure(SPACE, id_)
@@ -275,9 +281,8 @@ class World:
         """Drain the streams and complete every erasure."""
         self.drain()
         for id_ in self._running():
-            if wait := self.sweep.sweep(SPACE, id_):
+            while wait := self.sweep.sweep(SPACE, id_):
                 self.clock.pass_(wait)
-                assert not self.sweep.sweep(SPACE, id_)
         self.drain()
 
     def _running(self) -> list[str]:

@@ -21,8 +21,8 @@ from hardlink.queries.live import LiveFeed
 from hardlink.queries.merge_preview import preview_merge
 from hardlink.queries.paging import DEFAULT_LIMIT, MOST_EVENTS, EventQuery, parse_cursor
 from hardlink.queries.timeline import Timeline
+from hardlink.queries.visible_session import read_visible_session
 from hardlink.storage import activity
-from hardlink.storage.sessions import read_session
 from hardlink.storage.store import Store
 
 QueryParameters = Callable[[str], str | None]
@@ -168,7 +168,9 @@ class ReadApi:
         return find_customer(self._store, project_id, node)
 
     def _read_session(self, project_id: str, id_: str) -> Session:
-        return read_session(self._store, project_id, parse_identifier(id_, "id"))
+        return read_visible_session(
+            self._store, project_id, parse_identifier(id_, "id")
+        )
 
 
 def _parse_tracking_user(project: Project, query: QueryParameters) -> Node:

@@ -16,6 +16,7 @@ from hardlink.queries.export_budget import Budget
 from hardlink.queries.export_reader import ExportReader, ExportRequest
 from hardlink.queries.paging import EventQuery
 from hardlink.queries.timeline import Timeline
+from hardlink.queries.visible_session import without_entries_of_erasing
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.store import Store
 
@@ -80,6 +81,7 @@ class CustomerExport:
             budget.check_time()
             entries = nodes.read_history(self._store, customer.project_id, node)
             history += [(node, entry) for entry in entries if NOBODY not in entry]
+        history = without_entries_of_erasing(self._store, customer.project_id, history)
         history.sort(key=_write_order)
         for node, entry in history:
             owner = str(entry.owner) if entry.owner else None

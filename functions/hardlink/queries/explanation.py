@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
@@ -17,6 +18,10 @@ from hardlink.domain.graph import (
 )
 from hardlink.domain.records import Session
 from hardlink.domain.times import to_iso
+from hardlink.queries.visible_session import (
+    find_erasing,
+    without_entries_of_erasing,
+)
 from hardlink.storage import nodes
 from hardlink.storage.store import Store
 
@@ -47,7 +52,10 @@ def explain_session(store: Store, project_id: str, session: Session) -> dict[str
         if target == root:
             root = _current_target(onward) or root
         chain += onward
-    chain.sort(key=_write_order, reverse=True)
+    if root and find_erasing(store, project_id, {root}):
+        root = None
+    visible = without_entries_of_erasing(store, project_id, chain)
+    chain = sorted(starmap(NodeEntry, visible), key=_write_order, reverse=True)
     return {
         "session": {"id": session.id},
         "profile": {"id": session.profile.value},

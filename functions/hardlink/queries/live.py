@@ -15,12 +15,13 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from hardlink.domain import events
-from hardlink.domain.records import Item, Key, Session
+from hardlink.domain.errors import NotFound
+from hardlink.domain.records import Item, Key, Session, stored_was_erased
 from hardlink.domain.times import MINUTE
 from hardlink.domain.values import json_size
 from hardlink.queries.live_cursor import Cursor, parse_cursor
+from hardlink.queries.visible_session import read_visible_session
 from hardlink.storage import activity, event_store, items, keys, nodes
-from hardlink.storage.sessions import find_session
 from hardlink.storage.store import Store
 
 MOST_SESSIONS = 128
@@ -159,12 +160,14 @@ class LiveFeed:
         """List the entries of new items; none of a visitor who was erased meanwhile."""
         if not rows:
             return []
-        session = find_session(self._store, project_id, session_id)
-        if session is None or session.is_erased:
+        try:
+            session = read_visible_session(self._store, project_id, session_id)
+        except NotFound:
             return []
         entries: list[_Entry] = []
         for key, item in rows:
-            entries += self._entries_of(session, key, item)
+            if _is_shown(session, key, item):
+                entries += self._entries_of(session, key, item)
         return entries
 
     def _entries_of(self, session: Session, key: Key, item: Item) -> Iterator[_Entry]:
@@ -191,7 +194,9 @@ class LiveFeed:
         stored = nodes.read_items(self._store, late_keys)
         for number, late_key in enumerate(late_keys, len(verdicts)):
             event = stored.get(late_key)
-            if event and not event_store.is_expired(event, self._clock()):
+            if event is None or not _is_shown(session, late_key, event):
+                continue
+            if not event_store.is_expired(event, self._clock()):
                 yield self._event_entry(session, key.item, number, late_key, event)
 
     def _event_entry(
@@ -206,6 +211,13 @@ class LiveFeed:
             **event.as_json(session.id, session.profile.value),
         }
         return _Entry(found_in, number, shown, json_size(event.body))
+
+
+def _is_shown(session: Session, key: Key, item: Item) -> bool:
+    """Tell whether readers are shown an item: not one of a customer who was erased."""
+    time = keys.event_time(key)
+    received = int(item.get("received", time))
+    return not stored_was_erased(session.erased, time, received)
 
 
 def _customer_reference(session: Session) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ from hardlink.domain.identifiers import parse_identifier
 from hardlink.domain.records import Session
 from hardlink.domain.sources.registry import Sources
 from hardlink.services.corrections import Correction, Corrections
-from hardlink.services.erasure import Erasure
+from hardlink.services.erasure.begin import Erasure
 from hardlink.services.links import Links
 from hardlink.storage.sessions import read_session
 from hardlink.storage.store import Store

@@ -9,7 +9,7 @@ from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import NOBODY, Node
 from hardlink.domain.records import Record, Session
 from hardlink.services.answers import Answer, visitor_answer
-from hardlink.services.erasure import Erasure
+from hardlink.services.erasure.begin import Erasure
 from hardlink.services.sessions import Opening, Sessions, Visit
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.node_reader import LivingNodeReader

@@ -13,7 +13,7 @@ from hardlink.domain.sources.registry import Policy, Sources
 from hardlink.services import first_calls
 from hardlink.services.answers import ERASED, Answer, visitor_answer
 from hardlink.services.consent import Consents
-from hardlink.services.erasure import Erasure
+from hardlink.services.erasure.begin import Erasure
 from hardlink.services.event_writer import EventWriter
 from hardlink.services.identify import Identification
 from hardlink.services.links import Links

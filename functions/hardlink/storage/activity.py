@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from hardlink.domain.call import Call
-from hardlink.domain.records import Item, Key, Note, Session
+from hardlink.domain.records import Item, Key, Note, Session, stored_was_erased
 from hardlink.domain.times import DAY, MINUTE, SECOND, to_iso
 from hardlink.storage import items, keys
 from hardlink.storage.keys import EXPIRES
@@ -63,6 +63,9 @@ def read_verdicts(
     )
     verdicts: list[dict[str, Any]] = []
     for key, item in islice(notes, _MOST_NOTES):
+        time = keys.note_time(key)
+        if stored_was_erased(session.erased, time, time):
+            continue
         verdicts += list_verdicts(key, items.decode_note(item), session)
     return verdicts
 

@@ -46,12 +46,22 @@ SPILLED_VALUE = "v/"
 BACK_REFERENCE = "w/"
 
 # Prefixes of an erasure's tasks, see `hardlink.domain.erasure.states`.
-ERASED_NODE = "n/"
+ERASED_NODE = "d/"
+ERASING_NODE = "n/"
 ORDER_TASK = "o/"
 REDACTED_NODE = "r/"
 ERASED_SESSION = "s/"
 FREED_IDENTIFIER = "u/"
-TASKS = (ERASED_NODE, ORDER_TASK, REDACTED_NODE, ERASED_SESSION, FREED_IDENTIFIER)
+SWEPT_SESSION = "z/"
+TASKS = (
+    ERASED_NODE,
+    ERASING_NODE,
+    ORDER_TASK,
+    REDACTED_NODE,
+    ERASED_SESSION,
+    FREED_IDENTIFIER,
+    SWEPT_SESSION,
+)
 
 FIRST_ITEM, LAST_ITEM = "!", "~~"
 """Sort keys before and behind every other one of a partition."""

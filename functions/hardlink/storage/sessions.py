@@ -9,6 +9,8 @@ from hardlink.domain.records import Session
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.store import Store
 
+ERASED_SESSION = "this session was erased"
+
 
 def read_session(store: Store, project_id: str, id_: str) -> Session:
     """Read a session of a project. Raises `NotFound` where it does not exist or was erased."""
@@ -16,7 +18,7 @@ def read_session(store: Store, project_id: str, id_: str) -> Session:
     if session is None:
         raise NotFound("there is no such session")
     if session.is_erased:
-        raise NotFound("this session was erased")
+        raise NotFound(ERASED_SESSION)
     return session
 
 

@@ -12,13 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from hardlink.domain.call import new_id
 from hardlink.domain.graph import Node, existing, next_node
 from hardlink.domain.records import Item, Key
 from hardlink.domain.times import SECOND
 from hardlink.services.association import Association
-from hardlink.services.erasure import Erasure
-from hardlink.services.erasure_sweep import ErasureSweep
+from hardlink.services.erasure.sweep import ErasureSweep
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.keys import ERASURE, HEAD
 from hardlink.storage.store import WHOLE, Part, Store
@@ -70,7 +68,7 @@ class Redrive:
         self._store = store
         self._hard_types = hard_types
         self._dry_run = dry_run
-        self._sweep = ErasureSweep(store, clock, Erasure(store, clock, new_id))
+        self._sweep = ErasureSweep(store, clock)
         self._pause = pause
 
     def run_all(

@@ -142,6 +142,7 @@ def test_on_a_shared_device_too(world: World) -> None:
         world.clock.pass_(HOUR)
     world.settle()
     world.erase("gordon")
+    world.spread()
     world.swept()
     assert track(world, "S1", "gordons", source="split", age=90 * MINUTE) == ["dropped"]
     assert track(world, "S1", "now", source="split") == ["stored"]
@@ -161,6 +162,7 @@ def test_the_clock_of_who_opted_out_is_not_kept(world: World) -> None:
     world.consent("S1", "denied", "split")
     world.settle()
     world.erase("gordon")
+    world.spread()
     world.swept()
     before = dict(world.dumped())
     assert track(world, "S1", "now", source="split") == ["dropped"]
@@ -179,6 +181,7 @@ def test_what_comes_late_says_nothing_about_the_clock_of_who_stays(
     assert statuses(world.track("S1", *events, source="split")) == ["stored"]
     world.settle()
     world.erase("gordon")
+    world.spread()
     world.swept()
     late = {"type": "view", "id": "gordons", "time": to_iso(world.clock.now - 2 * HOUR)}
     call = world.service.call("split")
@@ -216,6 +219,7 @@ def test_who_comes_back_by_name_is_dated_so_on_any_session(
     track(world, "S2", "other", off=AHEAD)
     world.settle()
     world.erase("gordon")
+    world.spread()
     ids = {"registered": "gordon"}
     assert track(world, session, "late", off=off, age=HOUR, ids=ids) == ["dropped"]
     assert track(world, session, "new", off=off, ids=ids) == ["stored"]
@@ -235,6 +239,7 @@ def test_what_is_said_now_is_said_now(world: World, session: str, off: int) -> N
     track(world, "S2", "other", off=AHEAD)
     world.settle()
     world.erase("gordon")
+    world.spread()
     said: dict[str, Any] = {
         "ids": {"registered": "gordon"},
         "properties": {"city": "Rome"},

@@ -6,7 +6,7 @@ import pytest
 
 from hardlink.domain.errors import NotFound
 from hardlink.domain.graph import Node
-from hardlink.services import erasure
+from hardlink.services.erasure import begin
 from hardlink.storage import keys
 from tests.component.privacy.test_erasure import gone
 from tests.support.memory_store import MemoryStore
@@ -101,6 +101,17 @@ def test_a1_every_name_of_an_erased_customer_answers_its_erasure_again(
     gone(world, "bob", "b@x.com")
 
 
+def test_a1_a_name_that_joins_an_erasure_in_progress_is_known_by_it(
+    world: World,
+) -> None:
+    world.identify("S1", ids={"registered": "bob", "loyalty": "L-bob"})
+    world.settle()
+    first = world.erase("bob")
+    joined = world.erase("L-bob", "loyalty")
+    world.swept()
+    assert (joined, world.erase("L-bob", "loyalty")) == (first, first)
+
+
 def test_a1_a_session_that_is_erased_again_answers_the_same_erasure(
     world: World,
 ) -> None:
@@ -162,7 +173,7 @@ def test_a1_an_address_that_changes_hands_meanwhile_is_read_again(
     world = in_memory()
     _handed_over(world)
     meanwhile = [True]
-    whole = erasure.Erasure._read_path
+    whole = begin.Erasure._read_path
 
     def handing_over(*args: object) -> object:
         path = whole(*args)  # type: ignore[arg-type]
@@ -170,7 +181,7 @@ def test_a1_an_address_that_changes_hands_meanwhile_is_read_again(
             world.identify("S4", ids={"registered": "eli", "email": EMAIL})
         return path
 
-    monkeypatch.setattr(erasure.Erasure, "_read_path", handing_over)
+    monkeypatch.setattr(begin.Erasure, "_read_path", handing_over)
     world.erase(EMAIL, "email")
     world.swept()
     gone(world, "eli")

@@ -299,6 +299,7 @@ def test_a_feed_that_is_imported_again_brings_nothing_back(world: World) -> None
     world.order("older", ids=ids, time=placed)
     world.settle()
     world.erase("gordon")
+    world.spread()
     for number in ("older", "told-of-gordon", "order-of-gordon", "never-seen"):
         with pytest.raises(Refused, match="erased") as refused:
             world.order(number, ids=ids, time=placed)
@@ -320,6 +321,9 @@ def test_an_order_that_was_told_of_somebody_erased_finds_nobody(world: World) ->
     world.settle()
     world.erase("gordon")
     order = {"number": "77", "total": 5, "email": EMAIL}
+    with pytest.raises(Busy):
+        world.track("S5", {"type": "conversion", "order": order})
+    world.spread()
     assert statuses(world.track("S5", {"type": "conversion", "order": order})) == [
         "stored"
     ]

@@ -102,8 +102,7 @@ def test_a3_what_an_erased_customer_dated_ahead_is_never_the_next_customers(
         world.swept()
         gone(world, "ahead")
     world.drain()
-    for id_ in world._running():
-        world.erasure.propagate(SPACE, id_)
+    world.spread()
     world.identify("S1", "split", ids={"registered": "eli"})
     _track_ahead(world, "of-eli")
     world.drain()
@@ -129,8 +128,7 @@ def test_a3_what_an_erased_visitor_dated_ahead_is_not_shown_to_who_comes_back(
     if is_swept:
         world.swept()
     world.drain()
-    for id_ in world._running():
-        world.erasure.propagate(SPACE, id_)
+    world.spread()
     profile = world.track("S1", {"type": "view", "id": "new"})["profile"]["id"]
     world.drain()
     shown = [event["id"] for event in world.session_events("S1")]

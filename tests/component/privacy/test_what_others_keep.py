@@ -71,8 +71,7 @@ def test_a4_an_own_session_that_begins_anew_shows_nothing_of_before(
 ) -> None:
     _told_by_the_backend(world)
     world.erase("gordon")
-    for id_ in world._running():
-        world.erasure.propagate("shop", id_)
+    world.spread()
     new = {"type": "refund", "id": "new"}
     world.track(None, new, server_side=True, ids={"registered": "gordon"})
     world.drain()

@@ -307,6 +307,8 @@ class Erasures(Shop):
         try:
             with self._before_write(writes, self._meanwhile(how, which)):
                 answer = self._asked(sent)
+                for id_ in set(self.world.running) - before:  # as the queue does
+                    self.world.sweep_once(id_)
         except Crash:
             begun = set(self.world.running) - before
             if not begun:
@@ -316,6 +318,7 @@ class Erasures(Shop):
                 self.world.sweep_once(answer["id"])
             else:  # it answered nothing, so it is sent again, by the same name
                 assert self._asked(sent) == answer
+                self.world.sweep_once(answer["id"])
                 explored["sent again after a crash"] += 1
         self.erasures += set(self.world.running) - before
         return answer

@@ -21,11 +21,11 @@ from hardlink.queries import customer, explanation
 from hardlink.services import (
     association,
     consent,
-    erasure,
-    erasure_sweep,
     links,
     sessions,
 )
+from hardlink.services.erasure import begin, spread
+from hardlink.services.erasure import sweep as erasure_sweep
 from hardlink.storage import keys
 from hardlink.storage.store import (
     Action,
@@ -158,7 +158,7 @@ def _roots_are_not_held(patch: pytest.MonkeyPatch) -> None:
 
 
 def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(erasure_sweep.ErasureSweep, "_sweep_session", lambda *_: None)
+    patch.setattr(erasure_sweep, "_deletions", lambda *_: [])
 
 
 @pytest.mark.parametrize(
@@ -363,12 +363,13 @@ def test_a_broken_rule_is_noticed(
 
 def _tombstones_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Whoever is erased may be named again by what was said before."""
-    whole = erasure._begin_erasure
-    patch.setattr(
-        erasure,
-        "_begin_erasure",
-        lambda *args: [a for a in whole(*args) if a.key.item != "t"],
-    )
+    whole = begin.begin_erasure
+
+    def mutated(*args: Any) -> list[Action]:
+        return [action for action in whole(*args) if action.key.item != "t"]
+
+    for module in (begin, spread):
+        patch.setattr(module, "begin_erasure", mutated)
 
 
 def _gone_sessions_take_late_events(patch: pytest.MonkeyPatch) -> None:
@@ -387,10 +388,10 @@ def _who_comes_back_may_be_late(patch: pytest.MonkeyPatch) -> None:
 def _nobody_is_freed(patch: pytest.MonkeyPatch) -> None:
     """Whoever was known by an address that stays is still there."""
     patch.setattr(
-        erasure.Erasure,
+        spread.ErasureSpread,
         "_free_identifier",
-        lambda self, tasks, soft: self._store.write(
-            [tasks.delete(keys.FREED_IDENTIFIER, soft)]
+        lambda self, tasks, soft, _: (
+            self._store.write([tasks.delete(keys.FREED_IDENTIFIER, soft)]) or iter(())
         ),
     )
 
@@ -437,7 +438,7 @@ def _everybody_comes_back_as_another(patch: pytest.MonkeyPatch) -> None:
 
 
 def _names_stay_elsewhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(erasure, "_stale_rows", lambda *_: iter(()))
+    patch.setattr(spread, "_leading_rows", lambda *_: iter(()))
 
 
 def _only_the_last_erasure_counts(patch: pytest.MonkeyPatch) -> None:

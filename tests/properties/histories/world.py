@@ -15,8 +15,8 @@ from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
 from hardlink.services.answers import Answer
 from hardlink.services.association import Association
-from hardlink.services.erasure import Erasure
-from hardlink.services.erasure_sweep import ErasureSweep
+from hardlink.services.erasure.begin import Erasure
+from hardlink.services.erasure.sweep import ErasureSweep
 from hardlink.services.service import Service
 from hardlink.storage import items, keys
 from hardlink.storage.store import Store
@@ -147,9 +147,7 @@ class World:
 
     def sweep_once(self, id_: str) -> int:
         """Carry an erasure on, as a stream record makes it; answers how long to wait before the next time."""
-        return ErasureSweep(self.store, lambda: self.now, self.erasing).sweep(
-            SPACE, id_
-        )
+        return ErasureSweep(self.store, lambda: self.now).sweep(SPACE, id_)
 
     @property
     def running(self) -> list[str]:

@@ -2,15 +2,16 @@
 
 An erasure begins with one node, and spreads: a node that belongs to erased nodes alone is erased
 too, one with another owner as well is redacted. What is left to do stands in tasks, rows beside the
-receipt, each written in the transaction of the step that makes it necessary. So a step may stop
-anywhere, be repeated, and run several times at once.
+receipt, each written in the transaction of the step that makes it necessary. A task that is done is
+deleted, or becomes the task of the next step. So a run may stop after any step, a step may be
+repeated, and several may run at once; no step reads again what was done before it.
 
-    node     live ----begin_erasure----> erasing ----erase_node----> erased
+    node     live ----begin_erasure----> erasing ----erase_node----> erased --close_nodes--> closed
              live -----redact_node-----> redacted --mark_sessions, free_identifier--> live
-    session  live -----end_session-----> erased ---sweep_session---> swept
+    session  live -----end_session-----> erased ---sweep_session---> swept --close_sessions--> closed
              live -----mark_session----> marked ---sweep_session---> swept
     order    known ----forget_order----> known, or deleted
-    receipt  running --count_removed---> counted --close_receipt---> done
+    receipt  running --close_receipt---> done
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from hardlink.domain.graph import NOBODY, Node
 from hardlink.domain.records import Item
 
 Subject = Literal["node", "session", "order", "receipt"]
-ReceiptState = Literal["running", "counted", "done"]
+ReceiptState = Literal["running", "done"]
 
 
 class Transition(NamedTuple):
@@ -42,27 +43,27 @@ TRANSITIONS = (
     # The tombstone and the new `rev` refuse every write that was decided before.
     Transition("node", "live", "begin_erasure", "erasing"),
     Transition("node", "erasing", "erase_node", "erased", "n/"),
+    # Once calls ended that were under way: the shop may have reported an order until then.
+    Transition("node", "erased", "close_nodes", "closed", "d/"),
     Transition("node", "live", "redact_node", "redacted"),
     Transition("node", "redacted", "mark_sessions", "live", "r/"),
     # Only identifiers: profiles that were known by it alone belonged to the erased customer.
     Transition("node", "redacted", "free_identifier", "live", "u/"),
     Transition("session", "live", "end_session", "erased"),
     Transition("session", "live", "mark_session", "marked"),
-    # Twice: calls that were under way at the first time may have written since.
     Transition("session", "erased", "sweep_session", "swept", "s/"),
     Transition("session", "marked", "sweep_session", "swept", "s/"),
+    # Swept once more first: calls that were under way may have written since.
+    Transition("session", "swept", "close_sessions", "closed", "z/"),
     Transition("order", "known", "forget_order", "known", "o/"),
-    Transition("receipt", "running", "count_removed", "counted"),
-    # Counted first, as the tasks that are forgotten now are what is counted.
-    Transition("receipt", "counted", "close_receipt", "done"),
+    # The receipt counts each task in the transaction that deletes it.
+    Transition("receipt", "running", "close_receipt", "done"),
 )
 
 
 def receipt_state(receipt: Item) -> ReceiptState:
     """Read the state of an erasure from its receipt."""
-    if "done" in receipt:
-        return "done"
-    return "counted" if "events" in receipt else "running"
+    return "done" if "done" in receipt else "running"
 
 
 def belongs_to_erased(

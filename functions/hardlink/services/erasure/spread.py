@@ -1,0 +1,438 @@
+"""Spreads an erasure: erases the nodes that belonged to erased ones alone, and redacts the others.
+
+It works in steps, each a few requests: a run may end after any of them, and the next one goes on.
+What is left to do stands in tasks and in the rows of erased nodes, which are deleted as they are
+handled. So the work is as much as there are rows, however often it stops.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+
+from hardlink.domain import synthetic_ids
+from hardlink.domain.erasure import redaction
+from hardlink.domain.erasure.redaction import Redaction, names_any
+from hardlink.domain.erasure.states import belongs_to_erased
+from hardlink.domain.graph import NOBODY, PROFILE, Entry, Node, profile_node
+from hardlink.domain.records import Erased, Item, Key, Record
+from hardlink.domain.values import to_json
+from hardlink.services.erasure.begin import begin_erasure, end_session
+from hardlink.services.erasure.tasks import Tasks, dated_name
+from hardlink.storage import items, keys, nodes
+from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.sessions import find_session
+from hardlink.storage.store import (
+    Action,
+    Check,
+    ConditionFailed,
+    Delete,
+    Patch,
+    Put,
+    Rev,
+    Same,
+    Store,
+)
+
+_ROWS = 25
+"""Rows that one step handles, each with requests of its own."""
+_ENTRIES = 13
+"""Entries of a history that one step follows: each has up to six rows elsewhere."""
+_DELETIONS = 45
+"""Rows that one step only deletes: each may add a task, and a transaction has 100 actions."""
+_MOST_SPILLED = 30
+"""Large values that one redaction deletes: `_drop_spilled_values` deletes the others."""
+
+Row = tuple[Key, Item]
+Steps = Iterator[None]
+"""Pauses after each step, at which a run may end."""
+
+
+class ErasureSpread:
+    """Carries out the tasks about nodes. `clock` answers microseconds since 1970."""
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+
+    def spread(self, tasks: Tasks) -> Steps:
+        """Carry out the tasks about nodes, until none is left.
+
+        Nodes owned only by erased ones are erased too; nodes with another owner are kept, and
+        references to erased nodes become `NOBODY`.
+        """
+        while True:
+            erasing = tasks.read_some(keys.ERASING_NODE)
+            for name, task in erasing:
+                yield from self._erase_node(tasks, Node.parse(name), int(task["at"]))
+            freed = [] if erasing else tasks.read_some(keys.FREED_IDENTIFIER)
+            for name, task in freed:
+                yield from self._free_identifier(tasks, Node.parse(name), task)
+            if not erasing and not freed:
+                break
+        # Only now: while it spreads, these tasks tell what this very erasure redacted.
+        while redacted := tasks.read_some(keys.REDACTED_NODE):
+            for name, _ in redacted:
+                yield from self._mark_sessions(tasks, Node.parse(name))
+
+    # The steps of a node that is erased.
+
+    def _erase_node(self, tasks: Tasks, node: Node, at: int) -> Steps:
+        """Delete a node whose erasure began, its rows here and elsewhere, and end its sessions.
+
+        `at`: when its erasure began. Rows that lead to other nodes go first, and its head last: as
+        long as it is there, whichever run comes next finds what is left.
+        """
+        record = nodes.read_record(self._store, tasks.project_id, node)
+        if (
+            not record.erasing_since
+        ):  # another run of this erasure finished it meanwhile
+            self._store.write([tasks.delete(keys.ERASING_NODE, node)])
+            return
+        head = keys.node_head(tasks.project_id, node)
+        erasing = Same("erasing_since", record.erasing_since)
+        held = Check(head, erasing)
+        with suppress(ConditionFailed):  # another run of this erasure did it meanwhile
+            for type_, value in record.state.ids.items():
+                if Node(type_, value) != node:
+                    self._erase_or_redact(tasks, Node(type_, value))
+            self._erase_own_session(tasks, node)
+            yield
+            yield from self._follow_rows(tasks, node, held)
+            yield from self._end_sessions(tasks, node, held, denied=record.denied)
+            yield from self._delete_rows(tasks, node, held)
+            done = tasks.put(keys.ERASED_NODE, dated_name(at, node))
+            task = tasks.delete(keys.ERASING_NODE, node)
+            self._store.write([Delete(head, erasing), task, done])
+        yield
+
+    def _follow_rows(self, tasks: Tasks, node: Node, held: Check) -> Steps:
+        """Erase or redact every node whose history may name this one, and delete what led there."""
+        for prefix in (
+            keys.LINKED_PROFILE,
+            keys.CUSTOMER_IDENTIFIER,
+            keys.CONTRIBUTION,
+            keys.BACK_REFERENCE,
+        ):
+            while rows := self._read_rows(tasks, node, prefix, _ROWS):
+                for key, _ in rows:
+                    self._erase_or_redact(tasks, _named_node(key, prefix))
+                self._store.write([held, *_deletions(rows)])
+                yield
+        while rows := self._read_rows(tasks, node, keys.LINK_ENTRY, _ENTRIES):
+            leading: dict[Key, Action] = {}
+            for key, item in rows:
+                entry = items.decode_entry(key, item)
+                for other in entry.nodes:
+                    if other != node:
+                        self._erase_or_redact(tasks, other)
+                for row in _rows_of_entry(tasks.project_id, node, entry):
+                    leading[row] = Delete(row)
+            self._store.write([held, *leading.values(), *_deletions(rows)])
+            yield
+
+    def _end_sessions(
+        self, tasks: Tasks, node: Node, held: Check, *, denied: bool
+    ) -> Steps:
+        """End the sessions of a profile, and delete its rows under the roots that it had."""
+        roots = nodes.read_named_nodes(
+            self._store, tasks.project_id, node, keys.ROOT_REFERENCE
+        )
+        while rows := self._read_rows(tasks, node, keys.PROFILE_SESSION, _ROWS):
+            for key, _ in rows:
+                session_id = key.item.removeprefix(keys.PROFILE_SESSION)
+                self._end_session(tasks, node, session_id, denied=denied)
+                self._delete_session_rows(tasks, node, held, roots, session_id)
+            self._store.write([held, *_deletions(rows)])
+            yield
+        while rows := self._read_rows(tasks, node, keys.ROOT_REFERENCE, _DELETIONS):
+            contributions: list[Action] = []
+            for key, _ in rows:
+                root = _named_node(key, keys.ROOT_REFERENCE)
+                contributions.append(
+                    Delete(keys.node_contribution(tasks.project_id, root, node))
+                )
+            self._store.write([held, *contributions, *_deletions(rows)])
+            yield
+
+    def _delete_session_rows(
+        self,
+        tasks: Tasks,
+        node: Node,
+        held: Check,
+        roots: Iterable[Node],
+        session_id: str,
+    ) -> None:
+        """Delete a session's rows under roots, but for those that changed hands.
+
+        A visitor who returned meanwhile has a row of their own there.
+        """
+        row_keys = [
+            keys.root_session(tasks.project_id, root, session_id) for root in roots
+        ]
+        for row, item in nodes.read_items(self._store, row_keys).items():
+            if item["profile"] == node.value:
+                with suppress(ConditionFailed):
+                    delete = Delete(row, Same("profile", node.value))
+                    self._store.write([held, delete])
+
+    def _delete_rows(self, tasks: Tasks, node: Node, held: Check) -> Steps:
+        """Delete all rows that lead nowhere; orders of the shop become tasks."""
+        while True:
+            rows = self._read_rows(tasks, node, "", _DELETIONS)
+            if not rows:
+                return
+            orders: list[Action] = []
+            for key, _ in rows:
+                if key.item.startswith(keys.SHOP_ORDER):
+                    number = key.item.removeprefix(keys.SHOP_ORDER)
+                    orders.append(tasks.put(keys.ORDER_TASK, number))
+            self._store.write([held, *orders, *_deletions(rows)])
+            yield
+
+    def _erase_own_session(self, tasks: Tasks, node: Node) -> None:
+        """Begin to erase the profile of a customer's own session, whoever it is linked to.
+
+        The session is named after the identifier that goes, so it cannot stay with anybody.
+        """
+        own_id = synthetic_ids.customer_session(node)
+        for _ in optimistic_retries():
+            session = find_session(self._store, tasks.project_id, own_id)
+            if node.type == PROFILE or session is None or session.is_erased:
+                return
+            profile = session.profile
+            record = nodes.read_record(self._store, tasks.project_id, profile)
+            if not record.exists:
+                return
+            begin = begin_erasure(tasks, profile, record, self._clock())
+            with suppress(ConditionFailed):
+                self._store.write(begin)
+
+    def _end_session(
+        self, tasks: Tasks, node: Node, session_id: str, *, denied: bool
+    ) -> None:
+        """End a session with its profile: what is kept says until when it was erased."""
+        for _ in optimistic_retries():
+            session = find_session(self._store, tasks.project_id, session_id)
+            if session is None or session.profile != node:
+                return
+            session = session._replace(denied=denied or session.denied)
+            with suppress(ConditionFailed):
+                self._store.write(end_session(tasks, session, self._clock()))
+                return
+
+    # The steps of a node that an erased one leads to.
+
+    def _free_identifier(self, tasks: Tasks, soft: Node, task: Item) -> Steps:
+        """Erase or redact nodes known by an identifier alone: they were the erased customer's.
+
+        Its rows stay, as it stays. So the task says how far it has come.
+        """
+        after = str(task.get("after", ""))
+        for prefix in (keys.LINKED_PROFILE, keys.BACK_REFERENCE):
+            while rows := self._read_rows(tasks, soft, prefix, _ROWS, after):
+                for key, _ in rows:
+                    other = _named_node(key, prefix)
+                    self._erase_or_redact(tasks, other, through=soft)
+                after = rows[-1][0].item
+                self._store.write(
+                    [tasks.put(keys.FREED_IDENTIFIER, soft, {"after": after})]
+                )
+                yield
+        self._store.write([tasks.delete(keys.FREED_IDENTIFIER, soft)])
+        yield
+
+    def _erase_or_redact(
+        self, tasks: Tasks, node: Node, through: Node | None = None
+    ) -> None:
+        """Begin to erase a node whose history names erased ones, or redact it, until it names none.
+
+        `through`: a node that is kept, but counts as an erased one, as it led here on behalf of its
+        erased customer.
+        """
+        project_id = tasks.project_id
+        for _ in optimistic_retries():
+            record = nodes.read_record(self._store, project_id, node)
+            if not record.exists:
+                return
+            history = nodes.read_history(self._store, project_id, node)
+            named = redaction.find_named_nodes(node, history)
+            erased = self._select_erased(project_id, named, through)
+            if not any(names_any(entry, erased, through) for entry in history):
+                return
+            owners = redaction.find_owners(node, record, history)
+            was_owned = self._was_owned(tasks, node, owners)
+            now = self._clock()
+            if belongs_to_erased(owners, erased, was_owned=was_owned):
+                actions = begin_erasure(tasks, node, record, now)
+            else:
+                change = redaction.redact_node(
+                    node, record, history, erased, now, through
+                )
+                actions = _redact_node(
+                    tasks, node, record, change, through, was_owned=was_owned
+                )
+            # Read again in either case: a long history is redacted in several portions.
+            with suppress(ConditionFailed):
+                self._store.write(actions)
+
+    def _select_erased(
+        self, project_id: str, named: Iterable[Node], through: Node | None
+    ) -> set[Node]:
+        erased: set[Node] = set()
+        for node, record in nodes.read_records(self._store, project_id, named).items():
+            if node == through or not record.exists:
+                erased.add(node)
+        return erased
+
+    def _was_owned(self, tasks: Tasks, node: Node, owners: set[Node]) -> bool:
+        """Tell whether all of a node belonged to customers before this erasure redacted it."""
+        task = tasks.find(keys.REDACTED_NODE, node)
+        return NOBODY not in owners if task is None else bool(task["was_owned"])
+
+    def _mark_sessions(self, tasks: Tasks, node: Node) -> Steps:
+        """Copy to a redacted node's sessions what of them was erased; drop its large values."""
+        for _ in optimistic_retries():
+            try:
+                yield from self._mark_some(tasks, node)
+                record = nodes.read_record(self._store, tasks.project_id, node)
+                if record.exists:
+                    self._drop_spilled_values(tasks.project_id, node, record)
+            except ConditionFailed:
+                continue
+            self._store.write([tasks.delete(keys.REDACTED_NODE, node)])
+            yield
+            return
+
+    def _mark_some(self, tasks: Tasks, node: Node) -> Steps:
+        """Mark sessions from where the task says that it has come. Raises `ConditionFailed`."""
+        while task := tasks.find(keys.REDACTED_NODE, node):
+            after = str(task.get("after", ""))
+            record = nodes.read_record(self._store, tasks.project_id, node)
+            prefix = keys.PROFILE_SESSION
+            rows = self._read_rows(tasks, node, prefix, _ROWS, after)
+            if not rows or not record.exists:
+                return
+            for key, _ in rows:
+                session_id = key.item.removeprefix(prefix)
+                self._mark_session(tasks, session_id, node, record)
+            further: Item = {**task, "after": rows[-1][0].item}
+            self._store.write([tasks.put(keys.REDACTED_NODE, node, further)])
+            yield
+
+    def _mark_session(
+        self, tasks: Tasks, session_id: str, profile: Node, record: Record
+    ) -> None:
+        """Record in a session what of it was erased. Raises `ConditionFailed`."""
+        key = keys.session_head(tasks.project_id, session_id)
+        item, task = self._store.get([key, tasks.key(keys.ERASED_SESSION, session_id)])
+        session = items.decode_session(key, item) if item else None
+        if session is None or session.profile != profile:
+            return
+        erased = redaction.join_parts(session.erased, record.erased)
+        if erased == session.erased:
+            return
+        known = erased_parts(task) if task else ()
+        new = [part for part in record.erased if part not in session.erased]
+        parts = redaction.join_parts(known, tuple(new))
+        self._store.write(
+            [
+                Check(keys.node_head(tasks.project_id, profile), Rev(record.state.rev)),
+                Patch(key, {"erased": to_json(erased)}, Same("profile", profile.value)),
+                tasks.put(
+                    keys.ERASED_SESSION,
+                    session_id,
+                    {"at": self._clock(), "events": 0, "erased": to_json(parts)},
+                ),
+            ]
+        )
+
+    def _drop_spilled_values(self, project_id: str, node: Node, record: Record) -> None:
+        """Delete the large values that a node does not name any more. Raises `ConditionFailed`."""
+        named = {keys.spilled_value(project_id, node, name) for name in record.values}
+        head = keys.node_head(project_id, node)
+        stale: list[Action] = []
+        for name, _ in nodes.read_rows(
+            self._store, project_id, node, keys.SPILLED_VALUE
+        ):
+            key = head._replace(item=name)
+            if key not in named:
+                stale.append(Delete(key))
+        held = Check(head, Rev(record.state.rev))
+        for start in range(0, len(stale), _DELETIONS):
+            self._store.write([held, *stale[start : start + _DELETIONS]])
+
+    def _read_rows(
+        self, tasks: Tasks, node: Node, prefix: str, most: int, after: str = ""
+    ) -> list[Row]:
+        """Read the first rows of a node with a prefix, behind a sort key; its head is none of them."""
+        head = keys.node_head(tasks.project_id, node)
+        first = max(prefix or keys.FIRST_ITEM, after)
+        last = keys.end_of_prefix(prefix) if prefix else keys.LAST_ITEM
+        if first > last:
+            return []
+        scan = self._store.scan("customers", head.partition, first, last, page=most + 1)
+        rows = (row for row in scan if row[0].item not in (keys.HEAD, after))
+        return list(islice(rows, most))
+
+
+def _named_node(key: Key, prefix: str) -> Node:
+    """Parse the node that a row names in its sort key, behind a prefix."""
+    name = key.item.removeprefix(prefix)
+    return profile_node(name) if prefix == keys.LINKED_PROFILE else Node.parse(name)
+
+
+def _rows_of_entry(project_id: str, node: Node, entry: Entry) -> Iterator[Key]:
+    """List the rows under other nodes that an entry of a node's history led to."""
+    for target in {entry.link, entry.owner}:
+        if target and target != NOBODY:
+            yield from _leading_rows(project_id, target, node)
+
+
+def _deletions(rows: Sequence[Row]) -> list[Delete]:
+    return [Delete(key) for key, _ in rows]
+
+
+def erased_parts(task: Item) -> tuple[Erased, ...]:
+    """Read from the task of a session what of it this erasure erased."""
+    return tuple(Erased(*part) for part in json.loads(str(task["erased"])))
+
+
+def _redact_node(
+    tasks: Tasks,
+    node: Node,
+    before: Record,
+    change: Redaction,
+    through: Node | None,
+    *,
+    was_owned: bool,
+) -> list[Action]:
+    """Make the actions that redact a node, and the tasks that follow from that."""
+    project_id = tasks.project_id
+    head = keys.node_head(project_id, node)
+    actions: list[Action] = [
+        Put(head, items.encode_record(change.record), Rev(before.state.rev))
+    ]
+    actions += [
+        Put(keys.link_entry(project_id, node, entry.rev), items.encode_entry(entry))
+        for entry in change.entries
+    ]
+    spilled = change.spilled[:_MOST_SPILLED]
+    actions += [Delete(keys.spilled_value(project_id, node, name)) for name in spilled]
+    if through and change.is_complete:  # from there nothing leads here any more
+        actions += [Delete(key) for key in _leading_rows(project_id, through, node)]
+    if change.lost:
+        actions.append(tasks.put(keys.REDACTED_NODE, node, {"was_owned": was_owned}))
+        if node.type != PROFILE:
+            actions.append(tasks.put(keys.FREED_IDENTIFIER, node))
+    return actions
+
+
+def _leading_rows(project_id: str, target: Node, node: Node) -> Iterator[Key]:
+    """List the rows under a node that lead to one whose history names it."""
+    yield keys.back_reference(project_id, target, node)
+    yield keys.customer_identifier(project_id, target, node)
+    if node.type == PROFILE:  # an identifier may have the same value
+        yield keys.linked_profile(project_id, target, node)
