@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hardlink.domain import commands
 from hardlink.domain.commands import Consent
+from hardlink.services.answers import with_warnings
 from hardlink.web import caller
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
@@ -16,8 +17,5 @@ service = caller.service()
 def handler(request: Request) -> Answer:
     """Grant or deny tracking, see `Service.consent`."""
     command = commands.read(Consent, request.json)
-    return Answer(
-        service.consent(
-            caller.authenticate(request, command.write_key, sent=command.sent), command
-        )
-    )
+    call = caller.authenticate(request, command.write_key, sent=command.sent)
+    return Answer(with_warnings(service.consent(call, command), command.left_out))

@@ -10,6 +10,7 @@ from customers.corrections import CorrectionCalls
 from hardlink.domain.json_types import as_object
 from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
+from hardlink.services.answers import with_warnings
 from hardlink.web import api_keys, declarations
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.names import read_customer_name, read_session_name
@@ -32,7 +33,8 @@ corrections = CorrectionCalls(
 def handler(request: Request) -> Answer:
     """Answer a call of the project that the server key may read. Raises `Unauthorized`."""
     project_id = server_keys.project(request.header("authorization"))
-    return Answer(ROUTES[request.route](project_id, request))
+    answer = ROUTES[request.route](project_id, request)
+    return Answer(with_warnings(answer, request.unused_parameters))
 
 
 def _customer(project_id: str, request: Request) -> dict[str, Any]:

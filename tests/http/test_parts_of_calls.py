@@ -466,3 +466,91 @@ def _requests_of(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict | list):
         for member in members:
             yield from _requests_of(member)
+
+
+def body_of(session: str, **more: Any) -> dict[str, Any]:
+    return {"source": {"id": "web-key"}, "session": {"id": session}, **more}
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "warning"),
+    [
+        pytest.param(
+            "/track",
+            {"events": [{"type": "a", "propertis": {"b": 1}}]},
+            "events[0].propertis: not a field of this call, ignored: "
+            "did you mean properties?",
+            id="in an event",
+        ),
+        pytest.param(
+            "/track",
+            {"events": [{"type": "a"}], "evnets": []},
+            "evnets: not a field of this call, ignored: did you mean events?",
+            id="in a call",
+        ),
+        pytest.param(
+            "/identify",
+            {"ids": {"registered": "g-1"}, "attributes": {"a": 1}},
+            "attributes: not a field of this call, ignored",
+            id="in a login",
+        ),
+        pytest.param(
+            "/update",
+            {"properties": {"a": 1}, "trait": {"b": 1}},
+            "trait: not a field of this call, ignored: did you mean traits?",
+            id="in an update",
+        ),
+        pytest.param(
+            "/consent",
+            {"tracking": "granted", "erased": True},
+            "erased: not a field of this call, ignored: did you mean erase?",
+            id="in a consent",
+        ),
+    ],
+)
+def test_s4_an_unknown_field_is_named(
+    local: Shop, path: str, more: dict[str, Any], warning: str
+) -> None:
+    answer = local.post(path, body_of(fresh(), **more))
+    assert (answer.status, answer.body["warnings"]) == (200, [warning])
+
+
+@pytest.mark.parametrize("name", ["event", "evnets"])
+@pytest.mark.parametrize("source", ["web-key", "tracardi-key"])
+def test_s4_where_nothing_else_is_left_the_call_is_refused(
+    local: Shop, source: str, name: str
+) -> None:
+    session = fresh()
+    body = {**body_of(session, **{name: [{"type": "a"}]}), "source": {"id": source}}
+    answer = local.post("/track", body)
+    assert answer.status == (422 if source == "tracardi-key" else 400)
+    assert answer.body["error"]["field"] == name
+    assert "did you mean events?" in answer.body["error"]["message"]
+    assert local.get(f"/sessions/{session}").status == 404
+
+
+def test_s4_an_unknown_parameter_of_a_read_is_named(local: Shop) -> None:
+    session = fresh()
+    native(local, session, [{"type": "a"}])
+    answer = local.get(f"/sessions/{session}/events?from=2026-01-01&limit=5")
+    assert answer.body["warnings"] == ["from: not a parameter of this call, ignored"]
+    assert len(answer.body["events"]) == 1
+    assert "warnings" not in local.get(f"/sessions/{session}/events?limit=5").body
+
+
+def test_s4_what_tracardis_clients_always_send_is_not_named(local: Shop) -> None:
+    payload = {**_recorded_payload(), "source": {"id": "tracardi-key"}}
+    answer = local.post("/track", {**payload, "session": {"id": fresh()}})
+    assert answer.body["warnings"] == []
+
+
+@pytest.mark.parametrize("source", ["web-key", "tracardi-key"])
+def test_s5_options_without_effect_are_named(local: Shop, source: str) -> None:
+    """Seed 002 has them in an event; the clients of Tracardi send one with a payload."""
+    event = {"type": "a", "options": {"profile": False, "logs": False}}
+    body = body_of(fresh(), events=[event], options={"profile": False})
+    answer = local.post("/track", {**body, "source": {"id": source}})
+    assert answer.body["results"][0]["status"] == "stored"
+    profile = "options.profile: no effect: an answer never shows the profile"
+    logs = "events[0].options.logs: no effect: no log holds what a client sent"
+    assert answer.body["warnings"] == [profile, f"events[0].{profile}", logs]

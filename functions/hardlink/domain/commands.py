@@ -1,6 +1,6 @@
 """What callers may ask for: every body is validated once, here, and nowhere again.
 
-Unknown keys are ignored, as the real clients send some. Every error is an `Invalid` that names its
+Unknown fields are named, and the rest is used. Every error is an `Invalid` that names its
 field. The schemas are for pydantic's engine, without its models: importing those takes as long as a
 quarter of a cold start.
 """
@@ -259,9 +259,14 @@ def read(command: type[_C], body: object) -> _C:
     if not isinstance(body, Mapping):
         raise Invalid("the body must be a JSON object")
     found = command(**validate(_COMMANDS[command], body))
+    found.left_out = (
+        *_unknown_fields(body, _FIELDS.get(command)),
+        *unused_options(body.get("options")),
+    )
     if isinstance(found, Track):
         # Counted before any is parsed: a hostile call must cost no more than its bytes.
         _check_event_count(found.events)
+        _check_not_misspelled(found)
     for part, most_bytes in _VALUES.get(command, {}).items():
         _keep_storable(found, part, most_bytes)
     if isinstance(found, Track) and found.replace_lists:
@@ -294,6 +299,53 @@ def _check_list_sizes(command: Track) -> None:
             )
             command.left_out += (LeftOut("replace_lists", reason),)
             return
+
+
+def _check_not_misspelled(command: Track) -> None:
+    """Refuse a payload of which only unknown fields are left: nothing of it would be stored."""
+    is_empty = not (command.events or command.ids or command.has_values)
+    if is_empty and command.left_out:
+        first = command.left_out[0]
+        raise Invalid(first.reason, first.field)
+
+
+def _unknown_fields(
+    body: Mapping[str, Any], known: frozenset[str] | None
+) -> tuple[LeftOut, ...]:
+    """Name the fields that a call or event does not have, and what they may be meant to be."""
+    if known is None or body.keys() <= known:
+        return ()
+    left_out: list[LeftOut] = []
+    for name in body:
+        if name not in known:
+            field = values.name_path("", name).removeprefix(".")
+            left_out.append(LeftOut(field, _describe_unknown(name, known)))
+    return values.shorten(left_out, "fields")
+
+
+def _describe_unknown(name: str, known: frozenset[str]) -> str:
+    # imported here, as next to no call has such a field
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    shown = name[: values.LONGEST_NAME]
+    similar = get_close_matches(shown, sorted(known), n=1, cutoff=0.75)
+    hint = f": did you mean {similar[0]}?" if similar else ""
+    return f"not a field of this call, ignored{hint}"
+
+
+def unused_options(options: object) -> tuple[LeftOut, ...]:
+    """Name the options of seed 002 that have no effect here.
+
+    Tracardi's code has neither any more: up to 0.7 its answer showed the profile where `profile`
+    asked for it, which a public write key must not.
+    """
+    if not isinstance(options, Mapping):
+        return ()
+    return tuple(
+        LeftOut(f"options.{name}", reason)
+        for name, reason in _UNUSED_OPTIONS.items()
+        if name in options
+    )
 
 
 def _keep_storable(command: WriteCommand, part: str, most_bytes: int) -> None:
@@ -335,7 +387,11 @@ def parse_event(body: object, number: int) -> Event:
     found = Event(**validate(_EVENT, body, f"{field}."))
     values.check_name(found.type, f"{field}.type")
     kept = values.keep_storable(found.properties, "properties")
-    found = found._replace(properties=kept.values, left_out=kept.left_out)
+    unknown = (
+        *_unknown_fields(body, _EVENT_NAMES),
+        *unused_options(body.get("options")),
+    )
+    found = found._replace(properties=kept.values, left_out=(*kept.left_out, *unknown))
     # Tags are stored beside the properties, whose limit they share.
     if found.tags and values.json_size(found.tags) > values.MOST_BYTES:
         reason = f"larger than {values.MOST_BYTES} bytes: shorten them, left out"
@@ -480,18 +536,31 @@ _KEEP_FIELDS = {
     "renew": option(default=False),
     "forget": option(default=False),
 }
-_EVENT = object_validator(
-    {
-        "type": required(core.no_info_before_validator_function(_stripped, TEXT)),
-        "id": _ANYTHING,
-        "time": _ANYTHING,
-        "properties": _PROPERTIES,
-        "context": _PROPERTIES,
-        "options": _OPTIONS,
-        "tags": defaulted(core.list_schema(TEXT), list),
-        "order": _ANYTHING,
-    }
-)
+_UNUSED_OPTIONS = {
+    "profile": "no effect: an answer never shows the profile",
+    "logs": "no effect: no log holds what a client sent",
+}
+_EVENT_FIELDS = {
+    "type": required(core.no_info_before_validator_function(_stripped, TEXT)),
+    "id": _ANYTHING,
+    "time": _ANYTHING,
+    "properties": _PROPERTIES,
+    "context": _PROPERTIES,
+    "options": _OPTIONS,
+    "tags": defaulted(core.list_schema(TEXT), list),
+    "order": _ANYTHING,
+}
+_EVENT = object_validator(_EVENT_FIELDS)
+_EVENT_NAMES = frozenset(_EVENT_FIELDS)
+_OF_TRACKERS = ("device", "metadata", "request", "debug")
+"""Fields that Tracardi's clients send with every payload, and its server overwrites or ignores."""
+_FIELDS: dict[type[WriteCommand], frozenset[str]] = {
+    Track: frozenset((*_TRACK_FIELDS, *_OF_TRACKERS)),
+    Identify: frozenset(_IDENTIFY_FIELDS),
+    Update: frozenset(_IDENTIFY_FIELDS),
+    Consent: frozenset(_CONSENT_FIELDS),
+}
+"""The fields that a body may have; of the other calls unknown ones are ignored."""
 _COMMANDS: dict[type[WriteCommand], SchemaValidator] = {
     Track: object_validator(_TRACK_FIELDS),
     Identify: object_validator(_IDENTIFY_FIELDS),

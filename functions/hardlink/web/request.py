@@ -55,6 +55,7 @@ class Request:
 
     def __init__(self, event: Event) -> None:
         self._event = event
+        self._asked: set[str] = set()
 
     @property
     def id(self) -> str:
@@ -84,6 +85,7 @@ class Request:
 
     def query(self, name: str) -> str | None:
         """Return a query parameter, decoded."""
+        self._asked.add(name)
         value = (self._event.get("queryStringParameters") or {}).get(name)
         return None if value is None else str(value)
 
@@ -100,7 +102,21 @@ class Request:
     @property
     def parameters(self) -> dict[str, Any]:
         """All query parameters, decoded; a repeated one is a list."""
-        return _parse_form(str(self._event.get("rawQueryString", "")))
+        parameters = _parse_form(str(self._event.get("rawQueryString", "")))
+        self._asked.update(parameters)
+        return parameters
+
+    @property
+    def unused_parameters(self) -> list[LeftOut]:
+        """The query parameters that nothing has asked for."""
+        sent = self._event.get("queryStringParameters") or {}
+        reason = "not a parameter of this call, ignored"
+        unused = [
+            LeftOut(name_path("", name).removeprefix("."), reason)
+            for name in sent
+            if name not in self._asked
+        ]
+        return list(shorten(unused, "query"))
 
     def cookie(self, name: str) -> str | None:
         """Return a cookie by its name, as the browser sent it: not decoded."""
