@@ -460,6 +460,57 @@ def _links_of_the_erased_are_taken_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(redaction, "redact_entry", mutated)
 
 
+def _erased_owners_fall_back(patch: pytest.MonkeyPatch) -> None:
+    """Whoever had an address before is erased by it, once its owner was (A1)."""
+    whole = begin.next_node
+
+    def mutated(state: graph.State, *, is_named: bool) -> graph.Node | None:
+        found = whole(state, is_named=is_named)
+        return state.link if found == graph.NOBODY else found
+
+    patch.setattr(begin, "next_node", mutated)
+
+
+def _spans_of_the_erased_go_on(patch: pytest.MonkeyPatch) -> None:
+    """What happens after an erasure is lost with the erased customer's span (A2)."""
+    whole = redaction.redact_entry
+
+    def mutated(*args: Any) -> Entry:
+        return whole(*args)._replace(erased_at=0)
+
+    patch.setattr(redaction, "redact_entry", mutated)
+
+
+def _what_is_dated_ahead_stays(patch: pytest.MonkeyPatch) -> None:
+    """What is stored is judged as what comes later: by its time alone (A3)."""
+
+    def mutated(part: records.Erased, time: int, _: int) -> bool:
+        return part.includes(time)
+
+    patch.setattr(records.Erased, "includes_stored", mutated)
+
+
+def _commands_forget_the_freed(patch: pytest.MonkeyPatch) -> None:
+    """An undo does not find the identifiers that stay (A10)."""
+    whole = redaction.redact_entry
+
+    def mutated(entry: Entry, erased: Any, now: int, _: Any = None) -> Entry:
+        return whole(entry, erased, now)
+
+    patch.setattr(redaction, "redact_entry", mutated)
+
+
+def _addresses_go_with_their_owners(patch: pytest.MonkeyPatch) -> None:
+    """Whoever is known by an address alone goes with a customer who has it by now (A9)."""
+    whole = redaction.find_owners
+
+    def mutated(node: Any, record: records.Record, history: Any) -> set[Any]:
+        state = record.state._replace(known=False)
+        return whole(node, record._replace(state=state), history)
+
+    patch.setattr(redaction, "find_owners", mutated)
+
+
 def _visitors_show_whose_they_were(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(customer, "unlinked_intervals", lambda _: ((0, END),))
 
@@ -481,6 +532,11 @@ def _visitors_show_whose_they_were(patch: pytest.MonkeyPatch) -> None:
         _only_the_last_erasure_counts,
         _links_of_the_erased_are_taken_back,
         _visitors_show_whose_they_were,
+        _erased_owners_fall_back,
+        _spans_of_the_erased_go_on,
+        _what_is_dated_ahead_stays,
+        _commands_forget_the_freed,
+        _addresses_go_with_their_owners,
     ],
 )
 def test_a_broken_erasure_is_noticed(
