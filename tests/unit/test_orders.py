@@ -11,6 +11,7 @@ from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import Node, profile_node
 from hardlink.domain.order_matching import (
     STORE,
+    FeedRow,
     Match,
     Order,
     OrderClaim,
@@ -447,3 +448,30 @@ def test_as_many_as_are_tracked_fit_into_an_item() -> None:
     )
     item = items.encode_order(Order("x" * 250, 1, most))
     assert sum(len(str(value).encode()) for value in item.values()) < 300_000
+
+
+def test_a8_an_order_that_only_its_client_told_was_reported_of_nobody() -> None:
+    order = Order("7", 1, (tracked_by(PHONE),))
+    assert not order_matching.names_other_customer(order, (GORDON,), HARD)
+    placement = order_matching.judge_placement(
+        order, tracked_by(PHONE), ALYX, GORDON, HARD
+    )
+    assert placement == "refused"
+
+
+@pytest.mark.parametrize(
+    ("before", "row", "apart"),
+    [
+        pytest.param(FeedRow("file", 1), FeedRow("file", 3), True, id="another row"),
+        pytest.param(FeedRow("file", 1), FeedRow("file", 1), False, id="the same one"),
+        pytest.param(FeedRow("file", 1), FeedRow("next", 3), False, id="a later file"),
+        pytest.param(None, FeedRow("file", 3), False, id="reported by no feed"),
+        pytest.param(FeedRow("file", 1), None, False, id="nor now"),
+    ],
+)
+def test_o3_rows_of_one_file_stand_apart(
+    before: FeedRow | None, row: FeedRow | None, *, apart: bool
+) -> None:
+    order = Order("7", 1, (FEED,), REPORTED._replace(row=before))
+    assert order_matching.stands_apart(order, row) is apart
+    assert not order_matching.stands_apart(Order("7"), row)

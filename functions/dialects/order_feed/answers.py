@@ -30,4 +30,5 @@ def show_result(result: Result) -> dict[str, Any]:
         "field": result.field,
         "warnings": list(result.warnings),
     }
+    # A line of a result file is as short as it can be: a file may have millions of rows.
     return {name: value for name, value in shown.items() if value}

@@ -108,9 +108,13 @@ class _Rules(NamedTuple):
         changed: dict[str, Any] = {}
         kept: list[str] = []
         for name, value in reported.items():
-            if name in _NUMBERS or (name in shown and shown[name] == value):
+            if name in _NUMBERS:
                 continue
-            if name not in shown or self._replaces(name, shown[name], value):
+            if name not in shown:
+                changed[name] = value
+            elif shown[name] == value:
+                continue
+            elif self._replaces(name, shown[name], value):
                 changed[name] = value
             else:
                 kept.append(name)

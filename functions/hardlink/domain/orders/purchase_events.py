@@ -133,10 +133,9 @@ PURCHASE_EVENTS = (
 )
 """The purchase events by which a visitor's client tells of an order, in each system's spelling.
 
-Sources: Hello Retail's conversion
-tracking; Exponea's web SDK 3.15.0 (Enhanced Ecommerce) and Bloomreach's custom events; Segment's
-ecommerce spec, version 2 and 1; Attraqt's activities, of which a purchase has one for each line;
-Tracardi's event types (`order`).
+Sources: Hello Retail's conversion tracking; Exponea's web SDK 3.15.0 (Enhanced Ecommerce) and
+Bloomreach's custom events; Segment's ecommerce spec, version 2 and 1; Attraqt's activities, of
+which a purchase has one for each line; Tracardi's event types (`order`).
 """
 _REVERSALS = frozenset(
     {
@@ -169,18 +168,16 @@ def read_event_order(
     that is not valid costs neither the event nor, unless it is the number, the order.
     """
     if given is not None:
-        if not isinstance(given, Mapping):
-            message = f"{field}.order: must be an object with a number"
-            return UnusableOrder((message,))
-        paths = {name: f"order.{name}" for name in ORDER_PARTS}
-        return _parse_parts(given, paths, field)
+        return _read_given(given, field)
     for purchase in _PURCHASES_OF_TYPE.get(type_, ()):
         parts = purchase.read_parts(properties)
-        if parts.get("number") not in (None, ""):
-            if is_reversal(parts, properties):
-                return None
-            paths = {name: f"properties.{path}" for name, path in purchase.paths}
-            return _parse_parts(parts, paths, field)
+        # Another system's event of this type has its number elsewhere.
+        if parts.get("number") in (None, ""):
+            continue
+        if is_reversal(parts, properties):
+            return None
+        paths = {name: f"properties.{path}" for name, path in purchase.paths}
+        return _parse_parts(parts, paths, field)
     return None
 
 
@@ -190,13 +187,26 @@ def is_reversal(parts: Mapping[str, Any], properties: Mapping[str, Any]) -> bool
     if properties.get("opposite") is True:
         return True
     status = parts.get("status")
-    return isinstance(status, str) and status.strip().casefold() in _REVERSALS
+    if not isinstance(status, str):
+        return False
+    return status.strip().casefold() in _REVERSALS
+
+
+def _read_given(given: object, field: str) -> EventOrder | UnusableOrder:
+    """Read the order that an event names itself. A status of it takes nothing back."""
+    if not isinstance(given, Mapping):
+        return UnusableOrder((f"{field}.order: must be an object with a number",))
+    paths = {name: f"order.{name}" for name in ORDER_PARTS}
+    return _parse_parts(given, paths, field)
 
 
 def _parse_parts(
     parts: Mapping[str, Any], paths: Mapping[str, str], field: str
 ) -> EventOrder | UnusableOrder:
-    """Parse the parts of an order one by one. `paths`: of the parts, below `field`."""
+    """Parse the parts of an order one by one; one that is not valid costs no other.
+
+    `paths`: of the parts, below `field`, for messages.
+    """
     number_field = f"{field}.{paths['number']}"
     try:
         number = parse_order_number(parts.get("number"), number_field)
@@ -212,7 +222,11 @@ def _parse_parts(
             parsed[part] = parse(value, number, f"{field}.{paths[part]}")
         except Invalid as error:
             faults.append(f"{located_message(error)} (not used to match the order)")
-    details = {name: parsed.pop(name) for name in _DETAILS if parsed.get(name)}
+    details: dict[str, str] = {}
+    for name in _DETAILS:
+        if name in parsed:
+            details[name] = parsed.pop(name)
+    # The time is the event's, which is known once its clock is corrected.
     return EventOrder(OrderClaim(number, 0, **parsed), details, tuple(faults))
 
 
@@ -238,8 +252,11 @@ def _parse_total_part(value: object, _: str, field: str) -> int:
 
 
 def _parse_email_part(value: object, number: str, field: str) -> str | None:
+    """Parse an address to a hash; `None` for a placeholder, which proves nothing."""
     address = parse_email(value, field)
-    return hash_email(address, number) if address else None
+    if address is None:
+        return None
+    return hash_email(address, number)
 
 
 def _parse_detail_part(value: object, _: str, field: str) -> str:
@@ -248,7 +265,9 @@ def _parse_detail_part(value: object, _: str, field: str) -> str:
 
 def _parse_line_part(value: object, number: str, _: str) -> str:
     """Hash what a line is about: the target of an activity, texts by name."""
-    target = sorted(value.items()) if isinstance(value, Mapping) else value
+    target = value
+    if isinstance(value, Mapping):  # whose names may come in any order
+        target = sorted(value.items())
     return hashlib.sha256(f"{number}/{to_json(target)}".encode()).hexdigest()[:16]
 
 
