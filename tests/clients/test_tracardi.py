@@ -206,7 +206,7 @@ def test_a_payload_that_is_not_valid_is_422(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"time": {"x": 1}}, {"time": "soon"}, {"id": []}],
+    [{"tags": "x"}, {"context": 1}, {"id": []}],
 )
 def test_what_is_rejected_logs_nobody_in(shop: Client, wrong: dict[str, Any]) -> None:
     session = fresh()
@@ -545,7 +545,7 @@ def test_a_webhook_of_a_known_session_is_its_visitors(shop: Client) -> None:
         ("POST", f"/collect/a/{KEY}", b"{", 422),
         ("POST", f"/collect/a/{KEY}/undefined", b"{}", 422),
         ("POST", f"/collect/a/{KEY}/@tracardi", b"{}", 422),
-        ("GET", f"/collect/%C3%BC/{KEY}", None, 226),
+        ("GET", f"/collect/%0A/{KEY}", None, 226),
     ],
 )
 def test_a_webhook_that_is_wrong(
@@ -613,7 +613,7 @@ def test_a_redirect_leads_where_its_source_declares_and_nowhere_else(
 def test_a_redirect_leads_on_whatever_is_sent_with_it(shop: Client) -> None:
     session = fresh()
     profile_of(shop, session)
-    reply = shop.send("POST", f"/redirect/sale/{session}?%C3%BC=1&ok=2", b"{", {})
+    reply = shop.send("POST", f"/redirect/sale/{session}?%0A=1&ok=2", b"{", {})
     assert (reply.status, reply.headers["location"]) == (307, SALE)
     assert len(reply.json["warnings"]) == 2
     (event,) = shop.get("sessions", session, "events", type="link-clicked").json[
