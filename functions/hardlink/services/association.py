@@ -31,7 +31,7 @@ from hardlink.domain.records import (
     Table,
 )
 from hardlink.domain.times import END
-from hardlink.domain.values import values_set_within
+from hardlink.domain.values import json_size, values_set_within
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.batches import split_batches
 from hardlink.storage.retries import optimistic_retries
@@ -53,7 +53,10 @@ from hardlink.storage.store import (
 )
 
 _BYTES_AT_ONCE = 3_000_000
-"""Of one transaction, counted in characters: DynamoDB takes 4 MB."""
+"""Of one transaction: DynamoDB takes 4 MB."""
+
+MOST_LISTED_BYTES = 40_000
+"""Bytes of the identifiers that a contribution lists: its item also holds a node's values."""
 
 _Intervals = list[tuple[int, int]]
 _Actions = Iterator[Action]
@@ -347,10 +350,26 @@ def _contribution(profile: _Profile, intervals: _Intervals) -> Contribution:
         profile.node,
         tuple(intervals),
         values_set_within(profile.record.values, intervals),
-        profile.identifiers,
+        _listed_identifiers(profile.identifiers),
         profile.merge_notice if brings_all else None,
         profile.record.erased if profile.node.type == PROFILE else (),
     )
+
+
+def _listed_identifiers(identifiers: Sequence[Node]) -> tuple[Node, ...]:
+    """Choose the identifiers that a contribution lists: as many as it has room for.
+
+    An item that never fits would hold up all that its customer has. The others find their customer
+    all the same; only the customer's description does not list them.
+    """
+    listed: list[Node] = []
+    room = MOST_LISTED_BYTES
+    for node in identifiers:
+        room -= json_size(str(node)) + 3  # quotes and a comma
+        if room < 0:
+            break
+        listed.append(node)
+    return tuple(listed)
 
 
 def _session_rows(
@@ -411,7 +430,7 @@ def _batches(actions: Iterable[Action], most: int) -> Iterator[list[Action]]:
 
 
 def _weigh(action: Action) -> int:
-    """Count the characters that an action writes."""
+    """Count the bytes that an action writes, as DynamoDB counts them."""
     if not isinstance(action, Put):
         return 0
-    return sum(len(str(value)) for value in action.item.values())
+    return sum(len(str(value).encode()) for value in action.item.values())

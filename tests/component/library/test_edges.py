@@ -12,10 +12,13 @@ from hardlink.domain import commands
 from hardlink.domain.changeset import MOST_SOFT_LINKS
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid, NotFound, Refused
+from hardlink.domain.graph import Node
 from hardlink.domain.times import DAY, to_iso
 from hardlink.services.answers import OPTED_OUT
+from hardlink.storage import keys
+from hardlink.storage.store import Put
 from tests.support.engines.tables import Engine
-from tests.support.world import START, World
+from tests.support.world import SPACE, START, World, in_memory
 
 
 def view(id_: str, **more: Any) -> dict[str, Any]:
@@ -358,3 +361,36 @@ def test_w6_lists_too_large_for_one_value_are_added_and_named(world: World) -> N
     world.identify("s1", ids={"registered": "a"})
     world.settle()
     assert world.customer("a")["traits"] == traits
+
+
+def test_a11_a_customer_with_thousands_of_addresses_is_associated() -> None:
+    """Their list would be an item of more than 400 KB, which can never be written."""
+    world = in_memory()
+    world.identify("s1", ids={"email": "a@x.org"}, properties={"color": "red"})
+    world.settle()
+    root = Node("email", "a@x.org")
+    for number in range(1700):
+        address = Node("email", f"{number:05d}{'x' * 240}@x.org")
+        key = keys.customer_identifier(SPACE, root, address)
+        world.store.write([Put(key, {})])
+    world.identify("s1", ids={"registered": "gordon", "email": "a@x.org"})
+    world.drain()
+    found = world.customer("gordon")
+    assert found["attributes"] == {"color": "red"}
+    assert 100 < len(found["identifiers"]["email"]) < 1700
+
+
+def test_a11_a_visitor_with_every_value_that_the_limits_allow_is_linked() -> None:
+    """The store refuses items of more than 400 KB, counted in bytes as DynamoDB counts them."""
+    world = in_memory()
+    names = [f"{number:03d}{'尺' * 65}" for number in range(255)]
+    values = dict.fromkeys(names, '"é' * 150)
+    kinds = {"properties": values, "traits": values, "consents": values}
+    world.update("s1", **kinds, segments=dict.fromkeys(names, True))
+    world.settle()
+    answer = world.identify("s1", ids={"registered": "gordon"}, **kinds)
+    assert "left_out" not in answer
+    world.settle()
+    found = world.customer("gordon")
+    assert found["attributes"] == found["traits"] == found["consents"] == values
+    assert found["segments"] == names
