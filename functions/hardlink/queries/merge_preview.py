@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hardlink.domain.values import KINDS
+from hardlink.domain.values import SHOWN_KINDS
 from hardlink.queries.customer import Customer
 from hardlink.storage.store import Store
 
@@ -21,7 +21,7 @@ def preview_merge(
     together = customer.absorb(absorbed).read_values(store)
     values = [one.read_values(store) for one in (absorbed, customer)]
     conflicts: list[dict[str, Any]] = []
-    for kind in KINDS:
+    for kind in SHOWN_KINDS:
         if kind != "segments":
             conflicts += _list_conflicts(kind, values[0], values[1], together)
     return {
