@@ -165,6 +165,83 @@ ERASURES = [
         erased=["Ada", "e@x.com", "v-S1"],
     ),
 ]
+_MERGED = [
+    _viewed("S1"),
+    _identified("S1", registered="Ada", email="e@x.com"),
+    _viewed("S2"),
+    _identified("S2", registered="Bob"),
+]
+
+
+def _merges(absorbed: str, into: str) -> Say:
+    return lambda w: w.merge(f"registered={absorbed}", f"registered={into}")
+
+
+def _takes_off(customer: str) -> Say:
+    return lambda w: w.remove_identifier("email=e@x.com", f"registered={customer}")
+
+
+CORRECTIONS = [
+    Case(
+        "two customers are merged, each into the other, at once",
+        _MERGED,
+        [_merges("Ada", "Bob"), _merges("Bob", "Ada")],
+    ),
+    Case(
+        "a customer is merged into one who is merged into a third",
+        [*_MERGED, _identified("S3", registered="Eve")],
+        [_merges("Ada", "Bob"), _merges("Bob", "Eve")],
+    ),
+    Case(
+        "two customers are merged while a visitor of one logs in as the other",
+        _MERGED,
+        [_merges("Ada", "Bob"), _identified("S1", "split", registered="Bob")],
+    ),
+    Case(
+        "two customers are merged while one of them is erased",
+        _MERGED,
+        [_merges("Ada", "Bob"), _erased("registered=Ada")],
+        erased=["Ada", "e@x.com", "v-S1"],
+    ),
+    Case(
+        "two customers are merged while the other one is erased",
+        _MERGED,
+        [_merges("Ada", "Bob"), _erased("registered=Bob")],
+        erased=["Bob", "v-S2"],
+    ),
+    Case(
+        "a merge is undone while a visitor of one logs in as the other",
+        [*_MERGED, _merges("Ada", "Bob")],
+        [
+            lambda w: w.undo_correction("registered=Ada", "merge-registered=Ada"),
+            _identified("S1", "split", registered="Bob"),
+        ],
+    ),
+    Case(
+        "an address is taken off while another device sends it with the same hard ID",
+        _MERGED,
+        [_takes_off("Ada"), _identified("S3", registered="Ada", email="e@x.com")],
+    ),
+    Case(
+        "an address is taken off while another device sends it alone",
+        [*_MERGED, _viewed("S3")],
+        [_takes_off("Ada"), _identified("S3", email="e@x.com")],
+    ),
+    Case(
+        "an address is taken off while its customer is erased",
+        _MERGED,
+        [_takes_off("Ada"), _erased("registered=Ada")],
+        erased=["Ada", "e@x.com", "v-S1"],
+    ),
+    Case(
+        "a removal is undone while the address changes hands",
+        [*_MERGED, _takes_off("Ada")],
+        [
+            lambda w: w.undo_correction("email=e@x.com", "removal-email=e@x.com"),
+            _identified("S2", registered="Bob", email="e@x.com"),
+        ],
+    ),
+]
 TWO_AS = [
     Case(
         f"two customers log in on one device at once, policy {policy}",
@@ -180,6 +257,7 @@ TWO_AS = [
 CASES = [
     *TWO_AS,
     *ERASURES,
+    *CORRECTIONS,
     Case(
         "one says an email while another says it with a hard ID",
         [_viewed("S1"), _viewed("S2")],
