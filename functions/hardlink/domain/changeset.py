@@ -226,13 +226,7 @@ class ChangeSet:
         A late claim changes nothing where the alias was unlinked after its time, and warns. Raises
         `Refused` where the customer has another one of its type.
         """
-        ids = {root.type: root.value, **self.state(root).ids}
-        if ids.get(node.type, node.value) != node.value:
-            raise Refused(
-                f"the customer has another {node.type!r} already: a customer has one",
-                f"ids.{node.type}",
-                code="identifier_conflict",
-            )
+        ids = self._check_room_for_alias(node, root)
         if node.type in ids:
             return
         if self._timed and self._effective_at <= self.state(node).undone:
@@ -470,7 +464,20 @@ class ChangeSet:
             counts={**state.counts, node.type: count}
         )
 
+    def _check_room_for_alias(self, node: Node, root: Node) -> Mapping[str, str]:
+        """Return a customer's hard identifiers by type. Raises `Refused` for a second of a type."""
+        ids = {root.type: root.value, **self.state(root).ids}
+        if ids.get(node.type, node.value) != node.value:
+            raise Refused(
+                f"the customer has another {node.type!r} already: a customer has one",
+                f"ids.{node.type}",
+                code="identifier_conflict",
+            )
+        return ids
+
     def _give_alias(self, node: Node, root: Node) -> None:
+        """Make a hard identifier another name of a customer. Raises `Refused`."""
+        self._check_room_for_alias(node, root)
         state = self.state(root)
         ids = {**state.ids, node.type: node.value}
         self._states[root] = state._replace(ids=ids)

@@ -57,18 +57,19 @@ def remove_identifier(
 
     What was known by it alone is a customer of its own again; what came by a log-in stays. Nothing
     changes where nobody has it. Raises `NotFound` for an unknown customer, and `Refused` where
-    another customer has it, or it is the customer's main identifier.
+    another customer has it, or it is the main identifier of a customer.
     """
     reader.load([identifier, customer])
     changes = ChangeSet(reader, hard_types, now)
     root = changes.look_up(customer)
     if root is None:
         raise NotFound(UNKNOWN_IDENTIFIER)
-    if identifier == root:
-        raise Refused(
-            "this is the customer's main ID: merge or erase the customer", "identifier"
-        )
     state = changes.state(identifier)
+    if changes.is_hard(identifier) and state.known and not state.owner:
+        raise Refused(
+            "this is a customer's main ID: merge or erase the customer, or undo a merge",
+            "identifier",
+        )
     targets = [target for target in (state.owner, state.link) if target]
     holders = {changes.resolve_root(target) for target in targets}
     if root not in holders:

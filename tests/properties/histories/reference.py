@@ -57,6 +57,8 @@ class Word:
     upgrade: bool = False
     owner: Name | None = None
     undone: bool = False
+    removal: int = 0
+    """The correction that took it back."""
     ended: int | None = None
     """When the one whom `link` named was erased: from then on nobody is linked by this word."""
 
@@ -89,6 +91,8 @@ class Reference:
     values: dict[Name, dict[tuple[str, str], tuple[int, object]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
+    merged: dict[Name, Name] = field(default_factory=dict)
+    """Customers whom the shop made part of others."""
     stones: dict[Name, int] = field(default_factory=dict)
     """When names were erased."""
     heirs: dict[Name, Name] = field(default_factory=dict)
@@ -192,6 +196,91 @@ class Reference:
                 word.undone = True
                 self.undone[word.of] = now
 
+    def merge(self, absorbed: Name, into: Name) -> Name | None:
+        """Two customers are one; answers the one that is part of the other from now on, if that is new."""
+        found = [self._find(name) for name in (absorbed, into)]
+        if None in found:
+            raise Refusal("not_found")
+        if any(root and root.type not in self.hard for root in found):
+            raise Refusal("refused")
+        lower, upper = (self.survivor(root) for root in found if root)
+        if lower == upper:
+            return None
+        self.merged[lower] = upper
+        return lower
+
+    def separate(self, lower: Name) -> None:
+        """Undo a merge."""
+        del self.merged[lower]
+
+    def remove(self, identifier: Name, customer: Name, now: int) -> int:
+        """Take an identifier off a customer; answers the number of the correction, or 0 where nobody has it."""
+        root = self._find(customer)
+        if root is None:
+            raise Refusal("not_found")
+        is_hard = identifier.type in self.hard
+        if is_hard and identifier in self.known and not self.owner(identifier):
+            raise Refusal("refused")
+        owner, onward = self.owner(identifier), self.root(identifier)
+        holders = {self.root(owner)} if owner else set()
+        holders |= {onward} - {identifier}
+        if not holders:
+            return 0
+        if root not in holders:
+            raise Refusal("refused")
+        self.commands += 1
+        held = [w for w in self.words if w.of == identifier and not w.undone]
+        led = {id(w): [self.root(n) for n in (w.owner, w.link) if n] for w in held}
+        for word in held:
+            if root in led[id(word)]:
+                word.undone, word.removal = True, self.commands
+        self.undone[identifier] = now
+        return self.commands
+
+    def give_back(self, removal: int) -> None:
+        """Undo a removal."""
+        words = [word for word in self.words if word.removal == removal]
+        before = {name: self._ids_of(name) for name in self._everybody()}
+        for word in words:
+            word.undone, word.removal = False, 0
+        refused = self._over(before)
+        if refused:
+            for word in words:
+                word.undone, word.removal = True, removal
+            raise Refusal(refused)
+
+    def _ids_of(self, customer: Name) -> dict[str, set[Name]]:
+        """Identifiers of each type that find a customer."""
+        found: dict[str, set[Name]] = defaultdict(set)
+        for name in {word.of for word in self.words}:
+            if self.owner(name) == customer:
+                found[name.type].add(name)
+        found[customer.type].add(customer)
+        return found
+
+    def _over(self, before: Mapping[Name, Mapping[str, set[Name]]]) -> str | None:
+        """Why a customer may not have the identifiers that it has by now."""
+        for customer, had in before.items():
+            for type_, names in self._ids_of(customer).items():
+                if names <= had.get(type_, set()):
+                    continue
+                if type_ in self.hard and len(names) > 1:
+                    return "identifier_conflict"
+                if len(names) > self.caps.get(type_, len(names)):
+                    return "too_many_identifiers"
+        return None
+
+    def survivor(self, name: Name) -> Name:
+        """The customer of whom this one is part."""
+        while name in self.merged:
+            name = self.merged[name]
+        return name
+
+    def _are_one(self, one: Name | None, other: Name | None) -> bool:
+        if one is None or other is None:
+            return one == other
+        return self.survivor(one) == self.survivor(other)
+
     def say(
         self, name: Name, kind: str, values: Mapping[str, object], time: int
     ) -> None:
@@ -286,8 +375,9 @@ class Reference:
         if name.type == "profile":
             if name not in self.sessions.values():
                 return None
-            return self._somebody(self._blocks(name)) or name
-        return self._find(name)
+            return self.survivor(self._somebody(self._blocks(name)) or name)
+        found = self._find(name)
+        return self.survivor(found) if found else None
 
     def chain(self, session: str, at: int) -> list[Name]:
         """A session's profile, and what its newest link at a time leads to."""
@@ -307,7 +397,7 @@ class Reference:
             (time, id_, session)
             for session, profile in self.sessions.items()
             for time, id_ in self.events[session]
-            if (self.whose(profile, time) or profile) == root
+            if self.survivor(self.whose(profile, time) or profile) == root
         )
         return sorted(found, reverse=True)
 
@@ -316,13 +406,17 @@ class Reference:
         return {
             session
             for session, profile in self.sessions.items()
-            if root in self._roots(profile) or root == self.answers(profile)
+            if root in {self.survivor(one) for one in self._roots(profile)}
+            or root == self.answers(profile)
         }
 
     def identifiers(self, root: Name) -> set[Name]:
         """What finds a customer, what brought it history, and what is found through that."""
-        below = {root} | {
-            word.of for word in self.words if self._is_below(word.of, root)
+        parts = {root} | {one for one in self.merged if self.survivor(one) == root}
+        below = parts | {
+            word.of
+            for word in self.words
+            if any(self._is_below(word.of, part) for part in parts)
         }
         finding = {
             word.of
@@ -337,9 +431,9 @@ class Reference:
         for name, values in self.values.items():
             for key, (time, value) in values.items():
                 mine = (
-                    (self.whose(name, time) or name) == root
+                    self.survivor(self.whose(name, time) or name) == root
                     if name.type == "profile"
-                    else name == root or self._is_below(name, root)
+                    else self.survivor(self.root(name)) == root
                 )
                 if mine and (key not in found or (time, repr(value)) > found[key][:2]):
                     found[key] = (time, repr(value), value)
@@ -353,12 +447,14 @@ class Reference:
         return self._by_hard(claim, hard) if hard else self._by_soft(claim, ids)
 
     def _by_hard(self, claim: Claim, hard: Sequence[Name]) -> Name:
-        found = {customer for name in hard if (customer := self._find(name))}
-        if len(found) > 1:
+        found = [customer for name in hard if (customer := self._find(name))]
+        if not all(self._are_one(one, found[0]) for one in found):
             raise Refusal("identifier_conflict")
         customer = next(iter(found), hard[0])
         self.known.add(customer)
         for name in hard:
+            if self._find(name) not in (None, customer):
+                continue
             same_type = {n for n in self._aliases(customer) if n.type == name.type}
             if same_type - {name}:
                 raise Refusal("identifier_conflict")
@@ -378,7 +474,7 @@ class Reference:
             return here
         customer = (hard or known or [self.root(name) for name in soft])[0]
         self.known.add(customer)
-        if here and here != customer:
+        if here and not self._are_one(here, customer):
             self.warnings.append("another")
         for name, other in found.items():
             if hard or other == customer:
@@ -402,7 +498,7 @@ class Reference:
             if name.type in self.hard:
                 continue
             found = self._find(name, claim.said if claim.timed else None)
-            if found == customer:
+            if self._are_one(found, customer):
                 continue
             if found and found.type in self.hard:
                 self._own(claim, name, customer)
@@ -444,7 +540,7 @@ class Reference:
             return
         then = self._blocks(profile, claim.said)
         current = self._somebody(then)
-        if current == customer:
+        if self._are_one(current, customer):
             return
         upgrade = bool(
             current and current.type not in self.hard and customer.type in self.hard

@@ -24,10 +24,13 @@ from tests.properties.histories.machine import (
     VALUES,
     Sent,
     Shop,
+    _micros,
+    _text,
     explored,
     histories,
     small,
 )
+from tests.properties.histories.reference import Name
 
 SOAK = float(os.environ.get("HARDLINK_SOAK") or 0)
 EXAMPLES = int(os.environ.get("HARDLINK_EXAMPLES") or 200)
@@ -55,6 +58,7 @@ hard_ids = st.sampled_from(
 soft_ids = st.sampled_from(
     [ids for ids in _some_ids() if ids.keys().isdisjoint(ORDER[:2])]
 )
+hard_names = st.sampled_from([name for name in NAMES if name.type in ORDER[:2]])
 ages = st.sampled_from((None, None, None, 0, 0, 0, 1, 4, 9, 20))
 """How many seconds ago a command says that it was said."""
 shapes = st.sampled_from(
@@ -72,6 +76,11 @@ shapes = st.sampled_from(
 
 class Histories(Shop):
     """Every command."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.removals: list[tuple[Name, str, int]] = []
+        self.merges: list[tuple[Name, str]] = []
 
     # -- commands -------------------------------------------------------------------------------------------------
 
@@ -162,6 +171,63 @@ class Histories(Shop):
     def unlink(self, session: str) -> None:
         if session in self.reference.sessions:
             self._perform(Sent("unlink", session, "move", {}))
+
+    # -- corrections ----------------------------------------------------------------------------------------------
+
+    @rule(identifier=st.sampled_from(NAMES), customer=hard_names, which=small)
+    def take_off(self, identifier: Name, customer: Name, which: int) -> None:
+        holder = self.reference.owner(identifier)
+        if holder and which:  # seldom one who does not have it
+            customer = self.reference.root(holder)
+        elif which:
+            return
+        evidence = f"removal-{self.seconds}"
+
+        def tell() -> None:
+            now = _micros(self.seconds)
+            removal = self.reference.remove(identifier, customer, now)
+            if removal:
+                self.removals.append((identifier, evidence, removal))
+
+        self._correct(
+            lambda: self.world.remove_identifier(
+                _text(identifier), _text(customer), evidence
+            ),
+            tell,
+        )
+
+    @precondition(lambda self: self.removals)
+    @rule(which=small)
+    def give_back(self, which: int) -> None:
+        identifier, evidence, removal = self.removals[which % len(self.removals)]
+        self._correct(
+            lambda: self.world.undo_correction(_text(identifier), evidence),
+            lambda: self.reference.give_back(removal),
+        )
+
+    @rule(absorbed=hard_names, into=hard_names, which=small)
+    def merge(self, absorbed: Name, into: Name, which: int) -> None:
+        if which and None in map(self.reference.answers, (absorbed, into)):
+            return  # seldom one who is not known
+        evidence = f"merge-{self.seconds}"
+
+        def tell() -> None:
+            lower = self.reference.merge(absorbed, into)
+            if lower:
+                self.merges.append((lower, evidence))
+
+        self._correct(
+            lambda: self.world.merge(_text(absorbed), _text(into), evidence), tell
+        )
+
+    @precondition(lambda self: self.merges)
+    @rule(which=small)
+    def separate(self, which: int) -> None:
+        lower, evidence = self.merges.pop(which % len(self.merges))
+        self._correct(
+            lambda: self.world.undo_correction(_text(lower), evidence),
+            lambda: self.reference.separate(lower),
+        )
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())

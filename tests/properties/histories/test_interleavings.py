@@ -213,7 +213,7 @@ CORRECTIONS = [
         "a merge is undone while a visitor of one logs in as the other",
         [*_MERGED, _merges("Ada", "Bob")],
         [
-            lambda w: w.undo_correction("registered=Ada", "merge-registered=Ada"),
+            lambda w: w.undo_correction("registered=Ada", "merge"),
             _identified("S1", "split", registered="Bob"),
         ],
     ),
@@ -237,7 +237,7 @@ CORRECTIONS = [
         "a removal is undone while the address changes hands",
         [*_MERGED, _takes_off("Ada")],
         [
-            lambda w: w.undo_correction("email=e@x.com", "removal-email=e@x.com"),
+            lambda w: w.undo_correction("email=e@x.com", "removal"),
             _identified("S2", registered="Bob", email="e@x.com"),
         ],
     ),

@@ -127,23 +127,23 @@ class World:
         self.administration.undo_link(SPACE, session)
         return self.queries.read_session(SPACE, session)
 
-    def merge(self, absorbed: str, into: str) -> Outcome:
+    def merge(self, absorbed: str, into: str, evidence: str = "merge") -> Outcome:
         """`POST /customers/merge`: nothing of the answer depends on who else was at work."""
         nodes = [Node.parse(text) for text in (absorbed, into)]
 
         def merge() -> Answer:
-            evidence = f"merge-{absorbed}"
             self.administration.merge_customers(SPACE, nodes[0], nodes[1], evidence)
             return {}
 
         return outcome(merge)
 
-    def remove_identifier(self, identifier: str, customer: str) -> Outcome:
+    def remove_identifier(
+        self, identifier: str, customer: str, evidence: str = "removal"
+    ) -> Outcome:
         """`POST /customers/remove-identifier`."""
         nodes = [Node.parse(text) for text in (identifier, customer)]
 
         def remove() -> Answer:
-            evidence = f"removal-{identifier}"
             self.administration.remove_identifier(SPACE, nodes[0], nodes[1], evidence)
             return {}
 
