@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import starmap
 from typing import Any, NamedTuple
 
@@ -46,11 +46,14 @@ def explain_session(store: Store, project_id: str, session: Session) -> dict[str
     chain = _read_entries(store, project_id, session.profile)
     root = _current_target(chain)
     # Also the targets of undone links, because they explain what was so for a time.
-    for target in _list_targets(chain):
+    targets = _list_targets(chain)
+    for (
+        target
+    ) in targets:  # it grows: a soft identifier leads to a customer, a merge to another
         onward = _read_entries(store, project_id, target)
-        # The profile may link to a soft identifier, which links to the customer in turn.
         if target == root:
             root = _current_target(onward) or root
+        targets += [one for one in _list_targets(onward) if one not in targets]
         chain += onward
     if root and find_erasing(store, project_id, {root}):
         root = None
@@ -69,10 +72,11 @@ def explain_identifier(store: Store, project_id: str, node: Node) -> dict[str, A
 
     Raises `NotFound` where no call named the identifier.
     """
-    entries = _read_entries(store, project_id, node)
+    read = _read_entries(store, project_id, node)
+    visible = without_entries_of_erasing(store, project_id, read)
+    entries = sorted(starmap(NodeEntry, visible), key=_write_order, reverse=True)
     if not entries:
         raise NotFound(UNKNOWN_IDENTIFIER)
-    entries.sort(key=_write_order, reverse=True)
     finds = existing(current_owner(one.entry for one in entries))
     return {
         "identifier": node._asdict(),
@@ -123,8 +127,8 @@ def _current_target(history: Iterable[NodeEntry]) -> Node | None:
     return newest_root(fold_spans(entry for _, entry in history))
 
 
-def _list_targets(history: Iterable[NodeEntry]) -> Sequence[Node]:
-    """List the nodes that a profile was ever linked to, each once."""
+def _list_targets(history: Iterable[NodeEntry]) -> list[Node]:
+    """List the nodes that a node was ever linked to, each once."""
     targets: dict[Node, None] = {}
     for one in history:
         if one.entry.link and one.is_shown:

@@ -462,7 +462,7 @@ def _links_of_the_erased_are_taken_back(patch: pytest.MonkeyPatch) -> None:
 
 def _erased_owners_fall_back(patch: pytest.MonkeyPatch) -> None:
     """Whoever had an address before is erased by it, once its owner was (A1)."""
-    whole = begin.next_node
+    whole = graph.next_node
 
     def mutated(state: graph.State, *, is_named: bool) -> graph.Node | None:
         found = whole(state, is_named=is_named)
