@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 END = 10**16 - 1
 """After any time."""
+OWN = "@"
+"""Of a customer's own session, named after an identifier: what happened on no device."""
 ALWAYS = -1
 """Before any time: where the first stretch of a history begins."""
 
@@ -318,9 +320,7 @@ class Reference:
         dead = {name}
         if named and named.type != "profile" and self._is_own_customer(named):
             dead |= {named}
-        while more := {
-            n for n in self._everybody() - dead if self._is_theirs_alone(n, dead)
-        }:
+        while more := {n for n in self._everybody() - dead if self._goes_with(n, dead)}:
             dead |= more
         stay = {n for n in self._everybody() - dead if n.type != "profile"}
         freed = {n for n in stay if self.root(n) in dead}
@@ -535,6 +535,17 @@ class Reference:
             raise Refusal("too_many_identifiers")
 
     def _identify(self, claim: Claim, profile: Name, customer: Name) -> None:
+        command = self.commands
+        if self._is_own(profile):
+            # told by itself, so that nobody who undoes another link takes it back
+            self.commands += 1
+            command = self.commands
+            if self._somebody(self._blocks(profile)) is None:
+                said = [w.said for w in self.words if w.of == profile and w.link]
+                latest = max([claim.said, *(time + 1 for time in said)])
+                word = Word(profile, command, latest, customer, begins=True)
+                self.words.append(word)
+                return
         if self._is_undone(profile, claim):
             self.warnings.append("superseded")
             return
@@ -549,7 +560,7 @@ class Reference:
             raise Refusal("another_customer")
         before = self._stretches(profile)
         splits = claim.policy == "split" and not upgrade
-        word = Word(profile, self.commands, claim.said, customer, splits, upgrade)
+        word = Word(profile, command, claim.said, customer, splits, upgrade)
         same_before = any(
             w.of == profile
             and w.link
@@ -579,10 +590,22 @@ class Reference:
         if count < self.caps.get(soft.type, count + 1):
             self._bring(claim, [soft], customer)
 
+    def _is_own(self, profile: Name) -> bool:
+        return any(
+            session.startswith(OWN) and found == profile
+            for session, found in self.sessions.items()
+        )
+
     # -- of who is forgotten --------------------------------------------------------------------------------------
 
     def _everybody(self) -> set[Name]:
         return {*self.sessions.values(), *(word.of for word in self.words)}
+
+    def _goes_with(self, name: Name, dead: set[Name]) -> bool:
+        own = {f"{OWN}{one.type}={one.value}" for one in dead}
+        if any(self.sessions.get(session) == name for session in own):
+            return True  # the session is named after them
+        return self._is_theirs_alone(name, dead)
 
     def _is_theirs_alone(self, name: Name, dead: set[Name]) -> bool:
         found = self._belongs_to(name)

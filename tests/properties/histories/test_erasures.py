@@ -18,6 +18,7 @@ from hypothesis.stateful import precondition, rule
 
 from hardlink.domain.times import MINUTE, SECOND
 from tests.properties.histories.machine import (
+    ORDER,
     SHRINK,
     Sent,
     Shop,
@@ -25,7 +26,7 @@ from tests.properties.histories.machine import (
     histories,
     small,
 )
-from tests.properties.histories.reference import Name
+from tests.properties.histories.reference import OWN, Name
 from tests.properties.histories.schedules import Crash
 from tests.properties.histories.world import Outcome
 from tests.support.memory_store import Dump
@@ -106,13 +107,25 @@ class Erasures(Shop):
             )
         )
 
+    @rule(ids=st.one_of(people, addresses), age=ages)
+    def tell(self, ids: Mapping[str, str], age: int | None) -> None:
+        """The backend tells what a customer did on no device."""
+        type_ = min(ids, key=ORDER.index)
+        own = f"{OWN}{type_}={ids[type_]}"
+        events = self._events(["both"], age)
+        self._perform(self._tracked(own, "split", ids, events, {}))
+        explored["told by the backend"] += 1
+
     @precondition(lambda self: self.reference.sessions)
     @rule(which=small, source=sources, minutes=st.integers(1, 20))
     def view_ahead(self, which: int, source: str, minutes: int) -> None:
-        """A device whose clock is ahead, on a session that does not know it: it is sent once."""
-        known = sorted(self.reference.sessions)
+        """An event that is dated ahead beside one that is not, so that no clock is corrected: it is sent once."""
+        known = sorted(s for s in self.reference.sessions if not s.startswith(OWN))
+        if not known:
+            return
         session = known[which % len(known)]
-        events = self._events(["both", "both"], -MINUTE // SECOND * minutes)
+        ahead = self._events(["both"], -MINUTE // SECOND * minutes)
+        events = [*self._events(["both"], 4), *ahead]
         sent = self._tracked(session, source, {}, events, {})
         self._perform(sent._replace(at=None))
         explored["dated ahead"] += 1
@@ -280,9 +293,8 @@ class Erasures(Shop):
     # -- how it is carried out ------------------------------------------------------------------------------------
 
     def _gone(self) -> list[str]:
-        return sorted(
-            name.value for name in self.reference.stones if name.type == "profile"
-        )
+        profiles = (n for n in self.reference.stones if n.type == "profile")
+        return sorted(n.value for n in profiles if not n.value.startswith(OWN))
 
     def _erase_one(self, ids: Mapping[str, str]) -> None:
         type_, value = next(iter(ids.items()))

@@ -89,7 +89,9 @@ class World:
         self.now = MONDAY + round(seconds * SECOND)
         return self
 
-    def track(self, session: str, *, source: str = "move", **body: Any) -> Outcome:
+    def track(
+        self, session: str | None, *, source: str = "move", **body: Any
+    ) -> Outcome:
         """`POST /track`."""
         return self._sent(self.service.track, Track, session, source, body)
 

@@ -50,9 +50,11 @@ def redact_node(
 
     `freed`: one of the erased ones that stays as an identifier of somebody else.
     """
+    # An identifier has one link, for all time: only what a visitor does comes before or after it.
+    ended = now + 1 if node.type == PROFILE else 0
     naming = [entry for entry in history if names_any(entry, erased, freed)]
     changed = {
-        entry.rev: redact_entry(entry, erased, now, freed)
+        entry.rev: redact_entry(entry, erased, ended, freed)
         for entry in naming[:MOST_ENTRIES]
     }
     rest = [changed.get(entry.rev, entry) for entry in history]
@@ -138,16 +140,17 @@ def names_any(
 
 
 def redact_entry(
-    entry: Entry, erased: Collection[Node], now: int, freed: Node | None = None
+    entry: Entry, erased: Collection[Node], ended: int, freed: Node | None = None
 ) -> Entry:
     """Replace erased nodes in an entry by `NOBODY`: what was theirs is no other customer's.
 
-    A `freed` one stays among the nodes that the command changed, so that it is undone with them.
+    `ended`: when the span of such a link ends, microseconds. A `freed` one stays among the nodes
+    that the command changed, so that it is undone with them.
     """
     is_target_erased = entry.link in erased
     return entry._replace(
         link=NOBODY if is_target_erased else entry.link,
-        erased_at=now + 1 if is_target_erased else entry.erased_at,
+        erased_at=ended if is_target_erased else entry.erased_at,
         owner=NOBODY if entry.owner in erased else entry.owner,
         nodes=tuple(
             node for node in entry.nodes if node not in erased or node == freed
