@@ -1,4 +1,4 @@
-"""GET /customers, /sessions, /live, /project, /tracking-user; POST /sessions/unlink, and corrections."""
+"""Reads with a server key: customers, sessions, live; undo of links, and corrections."""
 
 from __future__ import annotations
 

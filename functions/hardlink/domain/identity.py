@@ -241,20 +241,36 @@ def _soft_customer(changes: ChangeSet, claim: Claim, soft: Sequence[Node]) -> No
     known = [owner for owner in owners.values() if owner]
     hard = [owner for owner in known if changes.is_hard(owner)]
     current = _logged_in_customer(changes, claim)
-    if current and not claim.soft_ids_log_in and (current in hard or not hard):
+    is_theirs = current in hard or not hard
+    if current and is_theirs and not claim.soft_ids_log_in:
         changes.mark_known(current)
         return current
     # An identifier whose customer was erased leads to who is known by it still, if it is anybody.
     remaining = [changes.resolve_root(node) for node in soft]
     customer = [*hard, *known, *remaining][0]
     changes.mark_known(customer)
-    if current and not changes.are_one(current, customer):
+    if current:
+        _warn_of_log_in(changes, soft[0], current, customer)
+    if not hard:
+        _take_free_identifiers(changes, owners, customer)
+    return customer
+
+
+def _warn_of_log_in(
+    changes: ChangeSet, soft: Node, current: Node, customer: Node
+) -> None:
+    """Warn that a soft identifier alone logs in another customer than the current one."""
+    if not changes.are_one(current, customer):
         changes.warnings.append(
-            f"ids.{soft[0].type}: it logs in somebody else than the customer who was logged in "
-            "here: send the hard ID as well to say that they are one"
+            f"ids.{soft.type}: it logs in somebody else than the customer who was logged in here: "
+            "send the hard ID as well to say that they are one"
         )
-    if hard:
-        return customer
+
+
+def _take_free_identifiers(
+    changes: ChangeSet, owners: Mapping[Node, Node | None], customer: Node
+) -> None:
+    """Give a customer the soft identifiers that nobody has, and warn of the others."""
     for node, owner in owners.items():
         if owner is None:
             changes.set_owner(node, customer)
@@ -263,7 +279,6 @@ def _soft_customer(changes: ChangeSet, claim: Claim, soft: Sequence[Node]) -> No
                 f"ids.{node.type}: another customer is known by it; "
                 "send both with a hard ID to join them"
             )
-    return customer
 
 
 def _logged_in_customer(changes: ChangeSet, claim: Claim) -> Node | None:

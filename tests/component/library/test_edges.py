@@ -385,7 +385,7 @@ def test_a11_a_visitor_with_every_value_that_the_limits_allow_is_linked() -> Non
     world = in_memory()
     names = [f"{number:03d}{'尺' * 65}" for number in range(255)]
     values = dict.fromkeys(names, '"é' * 150)
-    kinds = {"properties": values, "traits": values, "consents": values}
+    kinds: dict[str, Any] = {"properties": values, "traits": values, "consents": values}
     world.update("s1", **kinds, segments=dict.fromkeys(names, True))
     world.settle()
     answer = world.identify("s1", ids={"registered": "gordon"}, **kinds)
