@@ -13,7 +13,7 @@ from hardlink.web.request import Request
 from hardlink.web.response import Answer
 
 POLICY: Policy = "move"
-"""A tracking user with another customer ID goes to that customer with all its activity (seed 003)."""
+"""A tracking user with another customer ID takes all its activity to that customer (seed 003)."""
 
 _TRACKING_USER_BYTES = 12
 """Hello Retail's own IDs are 24 hexadecimal digits."""

@@ -16,7 +16,7 @@ from hardlink.domain.errors import Invalid
 SIGNS = (".", ",")
 _AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<number>\d[\d.,]*)")
 _AROUND = re.compile(r"^(?:[^\d+\-.,]|\.(?=\D))+|[^\d]+$")
-"""Currencies before and behind an amount, in signs or letters (`12,50 €`, `EUR 12.50`, `Fr. 5`)."""
+"""A currency before or behind an amount, as a sign or letters (`12,50 €`, `EUR 12.50`, `Fr. 5`)."""
 _GROUP_MARKS = re.compile("(?<=\\d)[ \u00a0\u202f'\u2019](?=\\d{3}(?!\\d))")
 """Marks between thousands that are never decimal signs: spaces, and Switzerland's apostrophe."""
 _NO_SIGN = re.compile(r"[^.,]+")
@@ -163,7 +163,7 @@ def _shown_sign(digits: _Digits) -> str | None:
 
 
 def _to_number(digits: _Digits, decimal: str, field: str) -> float:
-    """Read the digits with this decimal sign. Raises `Invalid` where other groups than thousands."""
+    """Read the digits with this decimal sign. Raises `Invalid` for other groups than thousands."""
     whole, _, rest = digits.number.partition(decimal)
     first, *groups = whole.split(_other(decimal))
     for group in groups:

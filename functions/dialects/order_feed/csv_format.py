@@ -81,7 +81,7 @@ def _read_header(lines: Iterator[str]) -> str:
 
 
 def _declared_delimiter(line: str) -> str | None:
-    """The delimiter in Excel's own first line, which is no row of the file; `None` in another one."""
+    """The delimiter in Excel's own first line, which is no row; `None` in any other line."""
     declared = _SEPARATOR.fullmatch(line.strip(' \r\n"'))
     if declared is None:
         return None

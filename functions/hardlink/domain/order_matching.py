@@ -347,7 +347,7 @@ def _find_told_before(
 def _find_own_event(
     order: Order, claim: OrderClaim, customer: Node, roots: Roots
 ) -> TrackedOrder | None:
-    """Find a customer's own event of an order: the first, unless a later one agrees with a claim."""
+    """Find a customer's own event of an order: one that agrees with a claim, else the first."""
     first = None
     for tracked in order.tracked:
         if roots[tracked.profile] != customer:

@@ -4,7 +4,7 @@ A token is a JWT, signed with HS256 and one of the project's signing keys:
 `{"sub": <customer ID>, "exp": <seconds>}`. `sub` is a value of the project's first hard type, or of
 the hard type that `typ` names. Every other hard identifier of a call needs a claim of its own, by
 its type. A soft identifier without a claim is accepted as long as it takes nothing from anybody:
-where somebody else is known by it, it needs a claim as well. A claim that contradicts it refuses it.
+where somebody else is known by it, it needs a claim too. A claim that contradicts it refuses it.
 
 Pure: keys and time are arguments. The first token loads PyJWT, so that other calls need not wait.
 """

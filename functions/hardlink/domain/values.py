@@ -314,8 +314,8 @@ def keep_with_room(
 ) -> tuple[dict[Name, Value], tuple[LeftOut, ...]]:
     """Divide new values into those that a customer has room for, and those left out.
 
-    A customer has at most 255 names of a kind. A name that is there takes no more room, and one that
-    is removed gives its room back.
+    A customer has at most 255 names of a kind. A name that is there takes no more room, and one
+    that is removed gives its room back.
     """
     changes = changed(old, new)
     taken = frozenset(

@@ -8,7 +8,7 @@ repeated, and several may run at once; no step reads again what was done before 
 
     node     live ----begin_erasure----> erasing ----erase_node----> erased --close_nodes--> closed
              live -----redact_node-----> redacted --mark_sessions, free_identifier--> live
-    session  live -----end_session-----> erased ---sweep_session---> swept --close_sessions--> closed
+    session  live ----end_session----> erased --sweep_session--> swept --close_sessions--> closed
              live -----mark_session----> marked ---sweep_session---> swept
     order    known ----forget_order----> known, or deleted
     receipt  running --close_receipt---> done

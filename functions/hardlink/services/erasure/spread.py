@@ -367,7 +367,7 @@ class ErasureSpread:
     def _read_rows(
         self, tasks: Tasks, node: Node, prefix: str, most: int, after: str = ""
     ) -> list[Row]:
-        """Read the first rows of a node with a prefix, behind a sort key; its head is none of them."""
+        """Read the first rows of a node with a prefix, behind a sort key; without its head."""
         head = keys.node_head(tasks.project_id, node)
         first = max(prefix or keys.FIRST_ITEM, after)
         last = keys.end_of_prefix(prefix) if prefix else keys.LAST_ITEM

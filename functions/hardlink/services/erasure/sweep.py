@@ -422,7 +422,7 @@ def _deletions(tasks: Tasks, portion: _Portion) -> list[Action]:
 def _further_task(
     tasks: Tasks, kind: str, name: str, task: Item, portion: _Portion
 ) -> list[Action]:
-    """Make the actions that say in a session's task how far it has come, and how much it deleted."""
+    """Make the actions that note in a session's task how far it is, and how much it deleted."""
     before = int(task["events"])
     deleted = sum(key.item.startswith(keys.EVENT) for key, _ in portion.rows)
     further: Item = {**task, "events": before + deleted}

@@ -70,7 +70,7 @@ class Tasks:
 
 
 def dated_name(at: int, name: object) -> str:
-    """Name a task that waits for calls that were under way at a time: the last to wait comes last."""
+    """Name a task that waits for calls that were under way: the last to wait comes last."""
     return f"{at:016d}/{name}"
 
 
