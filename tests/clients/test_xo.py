@@ -241,7 +241,7 @@ def test_a_wrong_tracker_key(
     ("change", "field"),
     [
         ({"action": None}, "action"),
-        ({"action": "größe"}, "action"),
+        ({"action": "a\nb"}, "action"),
         ({"target": {"product": 123}}, "target.product"),
         ({"target": None}, "target"),
         ({"user": None}, "user"),
@@ -259,7 +259,6 @@ def test_a_wrong_tracker_key(
         ),
         ({"metadata": {"price": {"a": 1}}}, "metadata.price"),
         ({"opposite": "no"}, "opposite"),
-        ({"timestamp": "soon"}, "timestamp"),
         ({"timestamp": 5}, "timestamp"),
     ],
 )

@@ -20,7 +20,7 @@ _APART = 2 * _LATENCY
 
 Calls that waited in a queue arrive all at once.
 """
-_MOST_USED = 6
+_MOST_USED = 10
 """Offsets that are remembered: an event that is sent again may have been dated by any of them."""
 
 
@@ -44,12 +44,17 @@ def date_first_call(happened: Sequence[int], *, now: int, sent: int | None) -> D
 
 
 def date_call(
-    clock: Clock, created: int, happened: Sequence[int], *, now: int, sent: int | None
+    clock: Clock,
+    created: int,
+    happened: Sequence[int | None],
+    *,
+    now: int,
+    sent: int | None,
 ) -> Dating:
     """Choose the offset of a call.
 
-    `created`: when the session began, on the server's clock. `happened`: when its events happened,
-    `sent`: when it was sent, if the device says so, both on the device's clock. `now`: when it was
+    `created`: when the session began, on the server's clock. `happened`: when its events happened
+    (`None`: now), `sent`: when it was sent, if the device says so, both on the device's clock. `now`: when it was
     received. All in microseconds.
     """
     if sent is not None:
@@ -90,12 +95,15 @@ def with_clock_offset(
 
     `happened`: times on the device's clock, `None` for those that the server dates.
     """
-    times = [time for time in happened if time is not None]
-    offset, clock = date_call(session.clock, session.created, times, now=now, sent=sent)
+    device_times = list(happened)
+    offset, clock = date_call(
+        session.clock, session.created, device_times, now=now, sent=sent
+    )
     dated = session._replace(offset=offset, clock=clock)
     if not session.erased or sent is None:
         return dated
     exact = now - sent
+    times = [time for time in device_times if time is not None]
     if session.is_erased or any(_is_misdated(dated, time, exact) for time in times):
         return session._replace(offset=exact, clock=_begin(session.clock, exact, now))
     return dated
@@ -129,7 +137,7 @@ def _follow_larger(clock: Clock, created: int, estimate: int, now: int) -> Clock
 
 
 def _date_without_sending_time(
-    clock: Clock, happened: Sequence[int], now: int
+    clock: Clock, happened: Sequence[int | None], now: int
 ) -> Dating:
     """Date a call that does not say when it was sent.
 
@@ -137,10 +145,12 @@ def _date_without_sending_time(
     event among others is a mistake of its own. The offset counts for this call alone, so that a
     mistake moves no event of another call.
     """
-    earliest = min(happened, default=now) + clock.offset
-    if earliest <= now + _LATENCY:
+    times = [time for time in happened if time is not None]
+    earliest = min(times, default=now) + clock.offset
+    # an event without a time happens now, and so has happened
+    if earliest <= now + _LATENCY or len(times) < len(happened):
         return Dating(clock.offset, clock)
-    largest = now - max(happened)
+    largest = now - max(times)
     for offset, last_used in clock.used:
         if largest - _SAME_CLOCK <= offset <= largest:
             # noted again once an hour, not with every call, as that would cost a write each

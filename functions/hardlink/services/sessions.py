@@ -380,8 +380,9 @@ def _parse_profile(call: Call, profile_id: object) -> Node | None:
 
 def _new_session(call: Call, visit: Visit, replaces: Session | None) -> Session:
     """Make a session without a profile; the call's times give its clock and its bounds."""
-    named = [*visit.device_times, visit.device_time]
-    times = [time for time in named if time is not None]
+    times = list(visit.device_times)
+    if visit.device_time is not None:
+        times.append(visit.device_time)
     if replaces:
         dated = clock_skew.with_clock_offset(
             replaces, times, now=call.now, sent=call.sent
