@@ -35,7 +35,9 @@ class Dating(NamedTuple):
     clock: Clock
 
 
-def date_first_call(happened: Sequence[int], *, now: int, sent: int | None) -> Dating:
+def date_first_call(
+    happened: Sequence[int | None], *, now: int, sent: int | None
+) -> Dating:
     """Choose the offset of the call that opens a session. Arguments as of `date_call`."""
     if sent is None:
         return _date_without_sending_time(Clock(), happened, now)
