@@ -21,6 +21,10 @@ EVENTS = {
 }
 SLASHED = ("posthog-batch", "rudderstack-source-config")
 """Paths that end with a slash: AWS finds them under `{proxy+}`, and the emulator finds nothing."""
+PREFLIGHT = "preflight"
+"""The emulator answers `OPTIONS` itself, whatever the routes."""
+REPEATED = ("unlink-path", "erase-session-path", "erase-customer-path")
+"""Done already by their forms with a query."""
 FIRST = ("track", "identify-soft", "identify")
 SENT = ("accept", "authorization", "content-type", "user-agent", "x-timestamp")
 """Of the sample's headers: the others are of the connection that it came by."""
@@ -35,7 +39,8 @@ def method(event: dict[str, Any]) -> str:
 
 
 def in_order() -> list[str]:
-    others = [name for name in EVENTS if name not in FIRST + LAST + SLASHED]
+    elsewhere = (*FIRST, *LAST, *SLASHED, *REPEATED, PREFLIGHT)
+    others = [name for name in EVENTS if name not in elsewhere]
     return [
         *FIRST,
         *sorted(others, key=lambda name: method(EVENTS[name]) == "GET"),
@@ -94,6 +99,11 @@ def test_a_function_answers_what_the_emulator_does_not_route(
     event = EVENTS[name]
     assert event["rawPath"].endswith("/")
     assert stack.invoke(invoke.find_function(event), event)["statusCode"] == 200
+
+
+def test_a_function_answers_a_preflight(stack: Deployment) -> None:
+    event = EVENTS[PREFLIGHT]
+    assert stack.invoke(invoke.find_function(event), event)["statusCode"] == 204
 
 
 def test_what_was_sent_is_read_again(replies: Mapping[str, Reply]) -> None:
