@@ -30,7 +30,7 @@ _TIME = "system/time"
 
 
 class Deployment(NamedTuple):
-    """What the calls need of this deployment.
+    """The parts of this deployment that the calls need.
 
     `server_keys`: opened when they are needed, because a cold start of the web SDK needs none.
     """

@@ -44,7 +44,7 @@ _KIND_OF_NAME = {
 
 
 class Context(NamedTuple):
-    """What the commands of one call share.
+    """The values that the commands of one call share.
 
     `now`: time of receipt, microseconds; `cookie`: for commands that name none; `content_ids`:
     IDs of the events.

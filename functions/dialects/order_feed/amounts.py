@@ -28,7 +28,7 @@ LINE_AMOUNTS = ("quantity", "lineTotal")
 
 
 class AmountFormat(NamedTuple):
-    """How a file writes amounts.
+    """The form in which a file writes amounts.
 
     `decimal`: its decimal sign, `None` where no amount shows it; `is_mixed`: both signs are shown.
     """
@@ -91,7 +91,7 @@ class FormatLearner:
 
     @property
     def format(self) -> AmountFormat:
-        """What was learned so far: the sign that is shown most often."""
+        """The form that was learned so far: the sign that is shown most often."""
         if not self._shown:
             return UNKNOWN
         (sign, _), *others = self._shown.most_common()

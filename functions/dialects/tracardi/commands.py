@@ -53,7 +53,7 @@ class Command(NamedTuple):
 
 
 class _EventUpdate(NamedTuple):
-    """What an event changes on the profile, and if it has a time of its own."""
+    """The changes of an event on the profile, and if it has a time of its own."""
 
     update: ProfileUpdate = _NO_UPDATE
     has_time: bool = False

@@ -70,7 +70,7 @@ _TYPE_NAMES: Mapping[str, tuple[str, ...]] = {
 
 
 class ProfileUpdate(NamedTuple):
-    """What events change on the profile.
+    """The changes of events on the profile.
 
     `only_current_customer`: the identifiers belong to the current customer, and are no log-in.
     `warnings`: about values that were left out; the event is stored all the same.

@@ -1,4 +1,4 @@
-"""What callers may ask for: every body is validated once, here, and nowhere again.
+"""The commands of callers: every body is validated once, here, and nowhere again.
 
 Unknown fields are named, and the rest is used. Every error is an `Invalid` that names its
 field. The schemas are for pydantic's engine, without its models: importing those takes as long as a

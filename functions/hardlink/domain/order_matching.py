@@ -62,7 +62,7 @@ class TrackedOrder(NamedTuple):
 
     @property
     def by_visitor(self) -> bool:
-        """Whether it was tracked by a visitor, who may turn out to be a customer."""
+        """True if it was tracked by a visitor, who may turn out to be a customer."""
         # A customer's own session belongs to them for ever.
         return self.sent_by_client and not synthetic_ids.is_synthetic(self.session)
 

@@ -68,7 +68,7 @@ class AssociationFailed(ExceptionGroup[Exception]):
 
 @dataclass(frozen=True, slots=True)
 class _Profile:
-    """What was read about one node, a profile or a soft identifier.
+    """One node as it was read, a profile or a soft identifier.
 
     `spans`: their targets are roots. `checks`: that no node it was derived from changed since.
     `homes`: roots that may hold rows of it, `orphan_roots`: others that hold some of which it does
@@ -88,7 +88,7 @@ class _Profile:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the rows of a node should be: the intervals of time that each root has of it."""
+    """The rows that a node should have: the intervals of time that each root has of it."""
 
     profile: _Profile
     intervals: Mapping[Node, _Intervals]

@@ -23,7 +23,7 @@ class Dated(Protocol):
 
     @property
     def is_erased(self) -> bool:
-        """Whether nothing is left, as all of it predates an erasure."""
+        """True if nothing is left, as all of it predates an erasure."""
 
     def time(self, call: Call, offset: int) -> int | None:
         """Return the earliest server time, if the device names one; never in the future."""
