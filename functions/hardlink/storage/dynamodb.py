@@ -422,7 +422,7 @@ def _reasons(error: ClientError) -> set[str]:
     """The codes of the actions for which DynamoDB cancelled a transaction."""
     reasons = error.response.get("CancellationReasons", [])
     # An action that would have succeeded has the code "None", or none with some emulators.
-    return {reason.get("Code", "None") for reason in reasons} - {"None"}
+    return {reason.get("Code") or "None" for reason in reasons} - {"None"}
 
 
 def _busy() -> Busy:
