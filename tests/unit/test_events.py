@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hardlink.domain import call, events, ip_addresses, visit_events
+from hardlink.domain import call, events, ip_addresses
 from hardlink.domain.call import Call
 from hardlink.domain.events import MOST_CONTEXT, StoredEvent, find_storage_fault
 from hardlink.domain.graph import profile_node
@@ -106,10 +106,10 @@ def test_a_visit_begins_with_events_at_its_creation(
     types: list[str], *, new_profile: bool
 ) -> None:
     session = Session("s1", profile_node("p"), "web", NOW, NOW - 1, NOW - 1)
-    raised = visit_events.raise_bounds(session)
+    raised = events.raise_bounds(session)
     assert (raised.latest, raised.last_event_at) == (NOW, NOW)
-    found = list(visit_events.events_of_opening(CALL, raised, new_profile=new_profile))
-    again = list(visit_events.events_of_opening(CALL, raised, new_profile=new_profile))
+    found = list(events.events_of_opening(CALL, raised, new_profile=new_profile))
+    again = list(events.events_of_opening(CALL, raised, new_profile=new_profile))
     assert [event.type for event in found] == types
     assert found == again
     assert {event.time for event in found} == {NOW}

@@ -1,11 +1,14 @@
-"""Stored events, and the limits on storing and answering them."""
+"""Stored events, the limits on storing and answering them, and those that a visit begins with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hardlink.domain import values
+from hardlink.domain.call import Call
+from hardlink.domain.records import Session
 from hardlink.domain.times import DAY, END, SECOND, to_iso
 from hardlink.domain.values import LeftOut, json_size
 
@@ -14,6 +17,10 @@ MOST_CONTEXT = 256 * 1024
 
 MOST_ANSWERED_BYTES = 2_500_000
 """Bytes of the events of one answer: Lambda answers 6 MB, in which quotes may double in size."""
+
+_PROFILE_EVENTS = ("profile-created",)
+_SESSION_EVENTS = ("session-opened", "visit-started")
+"""Tracardi's system events, of a new profile and of every new session."""
 
 
 class StoredEvent(NamedTuple):
@@ -100,3 +107,33 @@ def limit_context(
         return context, ()
     reason = f"larger than {MOST_CONTEXT} bytes: shorten it, left out"
     return {}, (LeftOut("context", reason),)
+
+
+def raise_bounds(session: Session) -> Session:
+    """Return the session with bounds no earlier than the events of its opening."""
+    return session._replace(
+        latest=max(session.latest, session.created),
+        last_event_at=max(session.last_event_at, session.created),
+    )
+
+
+def events_of_opening(
+    call: Call, session: Session, *, new_profile: bool
+) -> Iterator[StoredEvent]:
+    """Make the events of a new session, at its creation, under the names of Tracardi's.
+
+    They are written in the transaction that makes the session: once, however many calls open it at
+    once, and at no cost to any later call. Their IDs are derived from the session's.
+    """
+    digest = hashlib.sha256(f"{call.project_id}/{session.id}".encode()).hexdigest()[:32]
+    types = (*_PROFILE_EVENTS, *_SESSION_EVENTS) if new_profile else _SESSION_EVENTS
+    for type_ in types:
+        yield StoredEvent(
+            id=f"{type_}-{digest}",
+            type=type_,
+            time=session.created,
+            received=call.now,
+            source=call.name,
+            body={},
+            expires=call.expires(session.created),
+        )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
-from hardlink.domain import clock_skew, synthetic_ids, visit_events
+from hardlink.domain import clock_skew, events, synthetic_ids
 from hardlink.domain.call import Call, NewId
 from hardlink.domain.errors import Busy, Invalid
 from hardlink.domain.graph import NOBODY, Node, State, profile_node
@@ -176,9 +176,7 @@ class Sessions:
             session = _take_over(opening.session, visit, replaces)
             opening = opening._replace(session=session, replaces=replaces)
         if _begins_visit(call, opening):
-            opening = opening._replace(
-                session=visit_events.raise_bounds(opening.session)
-            )
+            opening = opening._replace(session=events.raise_bounds(opening.session))
         return opening
 
     def _plan_on_profile(
@@ -238,7 +236,7 @@ class Sessions:
         if not _begins_visit(call, opening):
             return []
         session, is_new = opening.session, opening.is_new_profile
-        found = visit_events.events_of_opening(call, session, new_profile=is_new)
+        found = events.events_of_opening(call, session, new_profile=is_new)
         return [
             event_store.put_event(self._store, call.project_id, session.id, event)
             for event in found
