@@ -74,6 +74,7 @@ class Executor:
     def _execute_commands(self, translated: Sequence[Command]) -> Mapping[int, Verdict]:
         """Execute neighbours that can be one command together, in the order of the call."""
         verdicts: dict[int, Verdict] = {}
+        # Neighbours only: what comes in between may change whose the next is.
         for _, neighbours in groupby(translated, key=batch_key):
             group = list(neighbours)
             numbers = [command.number for command in group]

@@ -94,6 +94,7 @@ def make_page(found: Sequence[TimelineEvent], query: EventQuery) -> dict[str, An
     It has fewer events than were found where one answer cannot hold them.
     """
     page = found[: query.limit - 1]
+    # At least one event, however large, or pages would never come to an end.
     fitting = max(1, events.count_fitting([one.event for one in page]))
     page = page[:fitting]
     has_more = len(found) > len(page)
@@ -145,6 +146,7 @@ def format_cursor(position: Position) -> str:
 
 def parse_cursor(text: str) -> Position:
     """Parse the cursor that an answer gave. Raises `Invalid`."""
+    # It was taken off, because `=` has a meaning in a query.
     padding = "=" * (-len(text) % 4)
     try:
         decoded = base64.urlsafe_b64decode(text + padding).decode()

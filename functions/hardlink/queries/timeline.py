@@ -80,6 +80,7 @@ class Timeline:
         The last event of the 25 latest sessions is read; of older ones it is known to half an hour.
         """
         rows = sorted(customer.sessions, key=_latest_order, reverse=True)
+        # Each costs a read, and nobody looks at the last second of an old visit.
         recent, older = rows[:_EXACT_SESSIONS], rows[_EXACT_SESSIONS:]
         by_session = _group_by_session(customer.session_intervals())
         intervals = [by_session.get(row.session, []) for row in recent]
@@ -164,6 +165,7 @@ class Timeline:
         read = partial(self._session_events.read_newest, project_id, query)
         while unread:
             wave = _worth_reading(unread[:size], newest, query.limit)
+            # No session that is left can hold a newer event.
             if not wave:
                 break
             unread = unread[len(wave) :]

@@ -208,6 +208,7 @@ class Association:
         history = nodes.read_history(self._store, project_id, node)
         hard_types = self._hard_types.get(project_id, frozenset())
         spans = fold_spans(history)
+        # Rows lie under roots, so what a span links to is followed on.
         between = {span.target for span in spans if span.target.type not in hard_types}
         soft = nodes.read_records(self._store, project_id, between)
         if not all(found.exists for found in soft.values()):

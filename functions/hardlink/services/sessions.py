@@ -127,6 +127,7 @@ class Sessions:
                 return known
             reader = LivingNodeReader(self._store, call.project_id)
             opening = self.plan_opening(call, reader, visit, known)
+            # Nothing is recorded of a visitor who opted out, not even a session.
             if opening.session.denied:
                 return opening.without_session()
             try:

@@ -98,6 +98,7 @@ def decode_session(key: Key, item: Item) -> Session:
 
     An erased one has `is_erased`, no profile, and the intervals that were erased.
     """
+    # What is kept of an erased session lies under the same key, so that no call opens it unaware.
     is_erased = "erased_at" in item
     session = _erased_session(key) if is_erased else _live_session(key, item)
     return session._replace(
