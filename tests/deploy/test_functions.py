@@ -43,6 +43,8 @@ LINK = {
     "DeleteItem",
     "ConditionCheckItem",
 }
+TRACK = {"GetItem", "PutItem", "UpdateItem", "BatchGetItem", "ConditionCheckItem"}
+BATCHED = TRACK | {"PartiQLInsert"}
 READS = {"customers", "erase", "exponea", "exponeadata", "orders"}
 """Those that know the server keys."""
 SIGNS = {"track", "identify", "update"}
@@ -54,13 +56,13 @@ FOLLOW = {
 TAKEN = {"orders": "FeedsWaiting.Arn", "erase": "ErasureWaiting.Arn"}
 """Those that are brought a queue's messages."""
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
-    "track": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
+    "track": (BATCHED, LINK),
     "identify": ({"GetItem", "PutItem"}, LINK - {"GetItem"}),
     "update": ({"GetItem", "PutItem"}, LINK),
     "anonymize": ({"GetItem", "PutItem"}, {"PutItem"}),
     "consent": (
-        {"GetItem", "PutItem", "BatchGetItem", "UpdateItem"},
-        LINK,
+        {"GetItem", "PutItem", "BatchGetItem", "UpdateItem", "DeleteItem"},
+        LINK - {"DeleteItem"},
     ),
     "erase": (LINK | {"UpdateItem"}, LINK | {"UpdateItem"}),
     "customers": ({"GetItem", "BatchGetItem", "Query"}, LINK | {"UpdateItem"}),
@@ -69,12 +71,12 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "preflight": (set(), set()),
     "sdk": (set(), set()),
     "session": (set(), set()),
-    "helloretail": ({"GetItem", "PutItem", "UpdateItem"}, LINK),
-    "collect": ({"GetItem", "PutItem", "UpdateItem"}, LINK),
-    "orders": ({"GetItem", "PutItem", "UpdateItem"}, LINK),
-    "segment": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
-    "xo": ({"GetItem", "PutItem", "UpdateItem", "PartiQLInsert"}, LINK),
-    "exponea": ({"GetItem", "PutItem", "Query", "UpdateItem", "PartiQLInsert"}, LINK),
+    "helloretail": (TRACK, LINK),
+    "collect": (TRACK, LINK),
+    "orders": (TRACK, LINK),
+    "segment": (BATCHED, LINK),
+    "xo": (BATCHED, LINK),
+    "exponea": (BATCHED | {"Query"}, LINK),
     "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),
     "exponeadata": (
         {"GetItem", "BatchGetItem", "Query"},

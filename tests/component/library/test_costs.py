@@ -23,7 +23,8 @@ from tests.support.world import SPACE, START, World
 
 
 def view(id_: str) -> dict[str, str]:
-    return {"type": "view", "id": id_}
+    """An event as the SDKs send it: its ID and its time tell whether it is stored already."""
+    return {"type": "view", "id": id_, "time": to_iso(START)}
 
 
 def writes(found: Counter[str]) -> dict[str, int]:
@@ -46,6 +47,18 @@ def test_a_steady_track_call_is_one_consistent_read_and_one_write(
     with engine.counted() as found:
         world.track("s1", *(view(f"b{number}") for number in range(25)))
     assert found == {"ConsistentGetItem": 1, "BatchExecuteStatement": 1}
+
+
+def test_an_id_without_a_time_costs_one_write_more(engine: Engine) -> None:
+    """It has a row of its own, as nothing else tells at what time it was stored."""
+    world = engine.world()
+    world.track("s1", view("first"))
+    world.track("s1", view("raises the bound of the visit, once in half an hour"))
+    event = {"type": "view", "id": "a"}
+    with engine.counted() as found:
+        assert world.track("s1", event)["results"][0]["status"] == "stored"
+    assert found == {"ConsistentGetItem": 1, "PutItem": 2}
+    assert world.track("s1", event)["results"][0]["status"] == "duplicate"
 
 
 BULK = [
