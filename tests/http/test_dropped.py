@@ -87,6 +87,12 @@ def erased_who_shared_the_device(shop: Client) -> Case:
             "profile"
         ]["id"]
     erase(shop, f"customers/registered/{gordon}")
+    # what the erased person did here is refused once the erasure has reached the session
+    event = {"type": "probe", "time": OLD}
+    body = {"source": {"id": "web-key"}, "session": {"id": session}, "events": [event]}
+    eventually(
+        lambda: shop.post("/track", body).json["results"][0]["status"], "dropped"
+    )
     return Case(session, profile, time=OLD)
 
 

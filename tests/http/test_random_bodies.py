@@ -99,9 +99,9 @@ def judge(
         return
     assert "error" not in found, said
     if path == "/track":
-        asked = json.loads(
-            gzip.decompress(sent) if headers.get("content-encoding") else sent
-        )
+        # a body that says gzip and is not is read as it is (P6)
+        is_zipped = sent.startswith(b"\x1f\x8b")
+        asked = json.loads(gzip.decompress(sent) if is_zipped else sent)
         verdicts = found["results"]
         assert len(verdicts) == len(asked.get("events") or []), said
         assert {verdict["status"] for verdict in verdicts} <= VERDICTS, said
