@@ -24,7 +24,7 @@ def test_a_login_brings_history_along_and_undo_takes_it_back(shop: Api) -> None:
     shop.identify(phone, {"registered": who}, source="demo")
     shop.settles("registered", who, "a", "b")
     shop.identify(laptop, {"registered": who}, source="demo")
-    shop.settles("registered", who, "a", "b", "c")
+    shop.settles("registered", who, "a", "b", "c", "merge")
     assert shop.unlink(laptop).json["customer"] is None
     shop.settles("registered", who, "a", "b")
 

@@ -28,10 +28,18 @@ REPEATED = ("unlink-path", "erase-session-path", "erase-customer-path")
 FIRST = ("track", "identify-soft", "identify")
 SENT = ("accept", "authorization", "content-type", "user-agent", "x-timestamp")
 """Of the sample's headers: the others are of the connection that it came by."""
-LAST = ("unlink", "consent", "erasure", "erase-session", "erase-customer")
+LAST = (
+    *("unlink", "merge-customers", "remove-identifier", "undo-correction"),
+    *("consent", "erasure", "erase-session", "erase-customer"),
+)
 """Undone, nobody is known by the session any more; opted out, nothing more is stored; erased, nobody is there."""
-STATUS = {"erase-session": 202, "erase-customer": 202, "erasure": 404}
-"""Beside 200: what is not done yet, and a receipt that there is not."""
+STATUS = {
+    "erase-session": 202,
+    "erase-customer": 202,
+    "erasure": 404,
+    "undo-correction": 404,
+}
+"""Beside 200: what is not done yet, a receipt that there is not, and evidence of no correction here."""
 
 
 def method(event: dict[str, Any]) -> str:

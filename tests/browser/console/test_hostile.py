@@ -53,7 +53,7 @@ def test_values_of_events_are_text(console: Page, shop: Client) -> None:
                 "id": MARKUP[:60],
                 "properties": {"<i>name</i>": [MARKUP, {"a": MARKUP}]},
             },
-            {"type": MARKUP, "time": MARKUP},
+            {"type": MARKUP, "tags": MARKUP},
         ],
     }
     assert [one["status"] for one in shop.post("/track", body).json["results"]] == [

@@ -35,7 +35,7 @@ def test_events_appear_with_their_verdicts(console: Page, shop: Client) -> None:
         "source": {"id": "web-key"},
         "session": {"id": session},
         "events": [
-            {"type": f"{type_}-bad", "time": "yesterday"},
+            {"type": f"{type_}-bad", "tags": "none"},
             {"type": f"{type_}-unwanted", "options": {"saveEvent": False}},
             {"type": f"{type_}-late", "time": "2026-01-01T00:00:00Z"},
             {"type": f"{type_}-good", "properties": {"color": "red"}},
@@ -100,7 +100,7 @@ def test_the_list_is_filtered_by_text_and_verdict(console: Page, shop: Client) -
         {
             "source": {"id": "web-key"},
             "session": {"id": session},
-            "events": [{"type": f"{red}-bad", "time": "never"}],
+            "events": [{"type": f"{red}-bad", "tags": "none"}],
         },
     )
     expect_count(lines(console, both), 3)

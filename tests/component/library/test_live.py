@@ -241,7 +241,7 @@ def test_a_call_that_refuses_an_event_is_one_write_more(engine: Engine) -> None:
     world.track("s1", event("a"))
     world.track("s1", event("b"))
     with engine.counted() as found:
-        world.track("s1", event("c"), {"type": "bad", "tags": "none"})
+        world.track("s1", {"type": "view"}, {"type": "bad", "tags": "none"})
     assert found == {"ConsistentGetItem": 1, "PutItem": 2}
 
 

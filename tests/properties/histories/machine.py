@@ -578,7 +578,8 @@ class Shop(RuleBasedStateMachine):
     def _root_of(self, place: tuple[int, str, str]) -> Name:
         time, _, session = place
         profile = self.reference.sessions[session]
-        return self.reference.whose(profile, time) or profile
+        root = self.reference.whose(profile, time) or profile
+        return self.reference.survivor(root)
 
     def _stored_events(self, dump: Dump) -> set[tuple[int, str, str]]:
         """Time, ID and session of every event that the tables hold, but for those of erased sessions."""
