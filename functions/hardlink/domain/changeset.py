@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple, Protocol
 
 from hardlink.domain.errors import Refused, TooManyIdentifiers
@@ -369,10 +369,10 @@ class ChangeSet:
         if customer:
             self._merged.append((customer, absorbed, False))
 
-    def remove_identifier(self, node: Node, customer: Node) -> None:
-        """Take an identifier off a customer: its entries that lead there hold no longer."""
+    def remove_identifier(self, node: Node, roots: Set[Node]) -> None:
+        """Take an identifier off these roots: its entries that lead there hold no longer."""
         history = self.history(node)
-        leading = [entry for entry in history if self._leads_to(entry, customer)]
+        leading = [entry for entry in history if self._leads_to(entry, roots)]
         self._undone += [(node, entry) for entry in leading]
         self._refold(node, [entry for entry in history if entry not in leading])
         self._states[node] = self.state(node)._replace(undone=self._effective_at)
@@ -390,11 +390,11 @@ class ChangeSet:
         ]
         self._refold(node, history)
 
-    def _leads_to(self, entry: Entry, customer: Node) -> bool:
+    def _leads_to(self, entry: Entry, roots: Set[Node]) -> bool:
         if entry.undone:
             return False
         targets = [target for target in (entry.owner, entry.link) if target]
-        return any(self.resolve_root(target) == customer for target in targets)
+        return any(self.resolve_root(target) in roots for target in targets)
 
     def to_decision(self, customer: Node) -> Decision:
         """Return the changes as one transaction about a customer."""

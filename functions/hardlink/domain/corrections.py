@@ -72,11 +72,12 @@ def remove_identifier(
         )
     targets = [target for target in (state.owner, state.link) if target]
     holders = {changes.resolve_root(target) for target in targets}
-    if root not in holders:
-        if not holders:
-            return changes.to_decision(root)
+    # it may be that of a customer who was merged into this one
+    theirs = {holder for holder in holders if changes.are_one(holder, root)}
+    if holders and not theirs:
         raise Refused("another customer has this identifier", "identifier")
-    changes.remove_identifier(identifier, root)
+    if theirs:
+        changes.remove_identifier(identifier, theirs)
     return changes.to_decision(root)
 
 

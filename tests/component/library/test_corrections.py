@@ -209,6 +209,15 @@ def test_w4_customers_are_merged_one_after_the_other(world: World) -> None:
     assert world.sessions("gordon") == {"phone", "laptop", "kiosk"}
 
 
+def test_w4_an_address_of_a_merged_customer_is_taken_off(world: World) -> None:
+    two_customers(world)
+    world.merge("freeman", "gordon")
+    address = Node("email", "freeman@x.com")
+    assert world.remove_identifier(address, "gordon").evidence
+    world.settle()
+    assert world.customer("gordon")["identifiers"]["email"] == ["gordon@x.com"]
+
+
 def test_w4_a_customer_known_by_an_address_alone_is_refused(world: World) -> None:
     world.identify("s1", ids={"registered": "gordon"})
     world.identify("s2", ids={"email": TYPO.value})

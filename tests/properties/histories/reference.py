@@ -228,13 +228,14 @@ class Reference:
         holders |= {onward} - {identifier}
         if not holders:
             return 0
-        if root not in holders:
+        theirs = {holder for holder in holders if self._are_one(holder, root)}
+        if not theirs:
             raise Refusal("refused")
         self.commands += 1
         held = [w for w in self.words if w.of == identifier and not w.undone]
         led = {id(w): [self.root(n) for n in (w.owner, w.link) if n] for w in held}
         for word in held:
-            if root in led[id(word)]:
+            if theirs.intersection(led[id(word)]):
                 word.undone, word.removal = True, self.commands
         self.undone[identifier] = now
         return self.commands
