@@ -56,8 +56,8 @@ def date_call(
     """Choose the offset of a call.
 
     `created`: when the session began, on the server's clock. `happened`: when its events happened
-    (`None`: now), `sent`: when it was sent, if the device says so, both on the device's clock. `now`: when it was
-    received. All in microseconds.
+    (`None`: now), `sent`: when it was sent, if the device says so, both on the device's clock.
+    `now`: when it was received. All in microseconds.
     """
     if sent is not None:
         followed = _follow_estimate(clock, created, _estimate(now, sent), now)

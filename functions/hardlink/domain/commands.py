@@ -324,8 +324,7 @@ def _unknown_fields(
 
 
 def _describe_unknown(name: str, known: frozenset[str]) -> str:
-    # imported here, as next to no call has such a field
-    from difflib import get_close_matches  # noqa: PLC0415
+    from difflib import get_close_matches  # noqa: PLC0415 - next to no call has such a field
 
     shown = name[: values.LONGEST_NAME]
     similar = get_close_matches(shown, sorted(known), n=1, cutoff=0.75)

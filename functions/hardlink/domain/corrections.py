@@ -64,14 +64,7 @@ def remove_identifier(
     root = changes.look_up(customer)
     if root is None:
         raise NotFound(UNKNOWN_IDENTIFIER)
-    state = changes.state(identifier)
-    if changes.is_hard(identifier) and state.known and not state.owner:
-        raise Refused(
-            "this is a customer's main ID: merge or erase the customer, or undo a merge",
-            "identifier",
-        )
-    targets = [target for target in (state.owner, state.link) if target]
-    holders = {changes.resolve_root(target) for target in targets}
+    holders = _find_holders(changes, identifier)
     # it may be that of a customer who was merged into this one
     theirs = {holder for holder in holders if changes.are_one(holder, root)}
     if holders and not theirs:
@@ -79,6 +72,21 @@ def remove_identifier(
     if theirs:
         changes.remove_identifier(identifier, theirs)
     return changes.to_decision(root)
+
+
+def _find_holders(changes: ChangeSet, identifier: Node) -> set[Node]:
+    """Find the roots that a look-up of an identifier finds, and to which its history went.
+
+    Raises `Refused` for the main identifier of a customer: nobody but that customer has it.
+    """
+    state = changes.state(identifier)
+    if changes.is_hard(identifier) and state.known and not state.owner:
+        raise Refused(
+            "this is a customer's main ID: merge or erase the customer, or undo a merge",
+            "identifier",
+        )
+    targets = [target for target in (state.owner, state.link) if target]
+    return {changes.resolve_root(target) for target in targets}
 
 
 def undo_correction(

@@ -249,18 +249,17 @@ def _soft_customer(changes: ChangeSet, claim: Claim, soft: Sequence[Node]) -> No
     remaining = [changes.resolve_root(node) for node in soft]
     customer = [*hard, *known, *remaining][0]
     changes.mark_known(customer)
-    if current:
-        _warn_of_log_in(changes, soft[0], current, customer)
+    _warn_of_log_in(changes, soft[0], current, customer)
     if not hard:
         _take_free_identifiers(changes, owners, customer)
     return customer
 
 
 def _warn_of_log_in(
-    changes: ChangeSet, soft: Node, current: Node, customer: Node
+    changes: ChangeSet, soft: Node, current: Node | None, customer: Node
 ) -> None:
-    """Warn that a soft identifier alone logs in another customer than the current one."""
-    if not changes.are_one(current, customer):
+    """Warn where a soft identifier alone logs in another customer than the current one."""
+    if current and not changes.are_one(current, customer):
         changes.warnings.append(
             f"ids.{soft.type}: it logs in somebody else than the customer who was logged in here: "
             "send the hard ID as well to say that they are one"

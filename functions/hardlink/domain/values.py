@@ -268,11 +268,11 @@ def is_removed(name: Name, value: Value) -> bool:
 def changed(old: Values, new: Values) -> dict[Name, Value]:
     """Return the values of `new` that change `old`."""
     changes: dict[Name, Value] = {}
-    for name, value in new.items():
+    for name, said in new.items():
         before = old.get(name)
-        if value.once and before and is_removed(name, before):
-            # what was removed may be set once again, and is an ordinary value then
-            value = value._replace(once=False)  # noqa: PLW2901
+        # what was removed may be set once again, and is an ordinary value then
+        is_set_again = said.once and before and is_removed(name, before)
+        value = said._replace(once=False) if is_set_again else said
         if _is_change(before, value):
             changes[name] = value
     return changes

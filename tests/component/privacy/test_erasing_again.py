@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hardlink.domain.errors import NotFound
@@ -175,8 +177,8 @@ def test_a1_an_address_that_changes_hands_meanwhile_is_read_again(
     meanwhile = [True]
     whole = begin.Erasure._read_path
 
-    def handing_over(*args: object) -> object:
-        path = whole(*args)  # type: ignore[arg-type]
+    def handing_over(*args: Any) -> object:
+        path = whole(*args)
         if meanwhile.pop() if meanwhile else False:
             world.identify("S4", ids={"registered": "eli", "email": EMAIL})
         return path

@@ -115,7 +115,8 @@ def test_t1_t4_every_event_once_and_in_the_order_of_its_call(
         read = [event["id"] for event in reversed(world.session_events("s"))]
         own = [id_ for id_ in read if id_ in told]
         # by when they truly happened; equal times keep the order of the call
-        wanted = sorted(told, key=lambda id_, told=told: told[id_][0])  # type: ignore[misc]
+        happened = {id_: time for id_, (time, _) in told.items()}
+        wanted = sorted(happened, key=happened.__getitem__)
         assert own == [id_ for id_ in wanted if id_ in own]
         queued.append(events_of(kept, sending.off))
         for waiting in queued:
