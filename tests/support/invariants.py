@@ -22,7 +22,7 @@ from hardlink.domain.graph import (
     fold_spans,
     newest_root,
 )
-from hardlink.domain.order_matching import Order
+from hardlink.domain.orders.matching import Order
 from hardlink.domain.records import (
     Contribution,
     Item,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeVar
 
-from hardlink.domain import commands, order_matching
+from hardlink.domain import commands
 from hardlink.domain.commands import (
     Anonymize,
     Consent,
@@ -18,6 +18,7 @@ from hardlink.domain.commands import (
     WriteCommand,
 )
 from hardlink.domain.graph import Node
+from hardlink.domain.orders import matching
 from hardlink.domain.records import Table
 from hardlink.domain.sources.registry import Sources
 from hardlink.domain.times import SECOND
@@ -169,7 +170,7 @@ class World:
     ) -> Outcome:
         """Import an order from the shop's feed, placed a moment ago."""
         call = self.service.call("move")
-        said = order_matching.parse_claim(
+        said = matching.parse_claim(
             number,
             time or call.now - SECOND,
             more.get("total"),

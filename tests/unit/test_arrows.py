@@ -33,7 +33,7 @@ PURE = (
     "times",
     "clock_skew",
     "records",
-    "order_matching",
+    "orders.matching",
 )
 
 

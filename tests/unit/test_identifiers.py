@@ -19,7 +19,7 @@ from hardlink.domain.identifiers import (
     parse_identifier,
     parse_session_id,
 )
-from hardlink.domain.order_matching import parse_claim
+from hardlink.domain.orders.matching import parse_claim
 from hardlink.domain.sources.registry import IdentifierType, Project
 from infra import topology
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from hardlink.domain import order_matching
-from hardlink.domain.order_matching import OrderClaim
-from hardlink.domain.orders import purchase_events
+from hardlink.domain.orders import matching, purchase_events
+from hardlink.domain.orders.matching import OrderClaim
 from hardlink.domain.orders.purchase_events import EventOrder, UnusableOrder
 
 
@@ -105,7 +104,7 @@ def test_o1_the_events_own_order_comes_first() -> None:
     found = purchase_events.read_event_order(
         "conversion", {"orderNumber": "8"}, {"number": "7", "email": "G@x.org"}, "e"
     )
-    claim = order_matching.parse_claim("7", 0, None, "g@x.org")
+    claim = matching.parse_claim("7", 0, None, "g@x.org")
     assert found == EventOrder(claim)
 
 
@@ -158,6 +157,6 @@ def test_o1_the_lines_of_an_order_are_told_apart_by_what_they_are_of() -> None:
         properties = {"metadata": {"orderId": "7"}, "target": target}
         found = purchase_events.read_event_order("purchase", properties, None, "e")
         assert isinstance(found, EventOrder)
-        lines.append(order_matching.order_event_id(found.claim))
+        lines.append(matching.order_event_id(found.claim))
     assert lines[0] == lines[2] != lines[1]
-    assert order_matching.order_event_id(OrderClaim("7", 0)) == "order=7"
+    assert matching.order_event_id(OrderClaim("7", 0)) == "order=7"

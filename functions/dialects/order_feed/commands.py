@@ -20,9 +20,10 @@ from dialects.order_feed.amounts import (
     AmountFormat,
     parse_amount,
 )
-from hardlink.domain import order_matching, times, values
+from hardlink.domain import times, values
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import Node
+from hardlink.domain.orders import matching
 from hardlink.domain.schema import (
     ANY,
     IDENTIFIER,
@@ -59,7 +60,7 @@ def build_command(
     time = _read_time(fields.get("date"), project.time_zone)
     ids = _read_identifiers(fields, project, warnings)
     email = _read_email(fields, warnings)
-    claim = order_matching.parse_claim(
+    claim = matching.parse_claim(
         fields.get("orderNumber"), time, fields.get("total"), email
     )
     if not ids:
@@ -102,7 +103,7 @@ def _read_details(fields: Mapping[str, Any], warnings: list[str]) -> dict[str, s
     for name in ("currency", "status"):
         if name in fields:
             try:
-                details[name] = order_matching.parse_detail(fields[name], name)
+                details[name] = matching.parse_detail(fields[name], name)
             except Invalid as error:
                 warnings.append(located_message(error))
     return details
@@ -113,7 +114,7 @@ def _read_email(fields: Mapping[str, Any], warnings: list[str]) -> str | None:
     if "email" not in fields:
         return None
     try:
-        return order_matching.parse_email(fields["email"], "email")
+        return matching.parse_email(fields["email"], "email")
     except Invalid as error:
         warning = located_message(error)
         if warning not in warnings:

@@ -12,7 +12,7 @@ from dialects.order_feed.commands import build_command, read_order_number
 from dialects.order_feed.feed_reader import Row
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Busy, HardlinkError
-from hardlink.domain.order_matching import FeedRow
+from hardlink.domain.orders.matching import FeedRow
 from hardlink.domain.sources.registry import Project, Source
 from hardlink.log import logger
 from hardlink.services.service import Service

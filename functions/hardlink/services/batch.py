@@ -11,7 +11,7 @@ from hardlink.domain.call import Call
 from hardlink.domain.commands import Event, Track
 from hardlink.domain.errors import Invalid, TooLarge
 from hardlink.domain.json_types import as_object
-from hardlink.domain.order_matching import OrderClaim
+from hardlink.domain.orders.matching import OrderClaim
 from hardlink.domain.orders.purchase_events import EventOrder
 from hardlink.domain.records import Session
 from hardlink.domain.values import LeftOut

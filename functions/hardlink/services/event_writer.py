@@ -9,7 +9,7 @@ from hardlink.domain import clock_skew, events, ip_addresses
 from hardlink.domain.call import Call, NewId
 from hardlink.domain.commands import Track
 from hardlink.domain.events import StoredEvent
-from hardlink.domain.order_matching import order_event_id
+from hardlink.domain.orders.matching import order_event_id
 from hardlink.domain.records import Key, Session
 from hardlink.domain.values import LeftOut, json_size
 from hardlink.services.answers import ERASED

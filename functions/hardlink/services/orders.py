@@ -1,7 +1,7 @@
 """Orders: each is stored once, whether a visitor tracks it first or the shop reports it.
 
 An order's item and the event that stands for it are written in one transaction, so neither ever
-exists alone. `domain.order_matching` decides which event is which order.
+exists alone. `domain.orders.matching` decides which event is which order.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
-from hardlink.domain import (
-    events,
-    identity,
-    ip_addresses,
-    order_matching,
-    synthetic_ids,
-)
+from hardlink.domain import events, identity, ip_addresses, synthetic_ids
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Invalid, Refused, TooLarge
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.graph import NOTHING, Node, fold_spans
 from hardlink.domain.identity import Claim
-from hardlink.domain.order_matching import (
+from hardlink.domain.orders import matching
+from hardlink.domain.orders.completion import (
+    PRODUCTS,
+    Completion,
+    OrderReport,
+    complete_order,
+)
+from hardlink.domain.orders.matching import (
     FeedRow,
     Match,
     Order,
@@ -31,12 +32,6 @@ from hardlink.domain.order_matching import (
     ShopOrder,
     TrackedOrder,
     order_event_id,
-)
-from hardlink.domain.orders.completion import (
-    PRODUCTS,
-    Completion,
-    OrderReport,
-    complete_order,
 )
 from hardlink.domain.records import Item, Session
 from hardlink.services.links import Links
@@ -128,7 +123,7 @@ class Orders:
                     call, order, order.shop_order, session.profile
                 )
                 continue
-            if len(order.tracked) >= order_matching.MOST_TRACKED:
+            if len(order.tracked) >= matching.MOST_TRACKED:
                 return self._store_beside(call, order, mine, event)
             stored = self._store_event(call, order, mine, event, order.shop_order)
             if stored is not None:
@@ -171,7 +166,7 @@ class Orders:
             roots = {
                 profile: self._links.find_root(call, profile) for profile in profiles
             }
-        return order_matching.match_tracked(order, mine, roots, call.project.hard_types)
+        return matching.match_tracked(order, mine, roots, call.project.hard_types)
 
     def _link_tracking_visitor(
         self, call: Call, order: Order, shop_order: ShopOrder, visitor: Node
@@ -220,16 +215,14 @@ class Orders:
         hard_types = call.project.hard_types
         hard = [node for node in purchase.ids if node.type in hard_types]
         named = self._look_up(call, hard[0]) if hard else None
-        if order_matching.names_other_customer(order, purchase.ids, hard_types):
+        if matching.names_other_customer(order, purchase.ids, hard_types):
             return "refused"
         kept = order.kept_event
         if kept is None:
             return "lost"
         owner = self._find_owner(call, kept)
-        placement = order_matching.judge_placement(
-            order, kept, owner, named, hard_types
-        )
-        adds_identifiers = order_matching.adds_identifiers(order, purchase.ids)
+        placement = matching.judge_placement(order, kept, owner, named, hard_types)
+        adds_identifiers = matching.adds_identifiers(order, purchase.ids)
         if placement == "kept" and named and adds_identifiers:
             return "joins"
         return placement
@@ -245,7 +238,7 @@ class Orders:
     ) -> Outcome | None:
         """Complete the event of an order that is reported again; nothing: try again."""
         report = _report_of(_purchase_event(call, purchase), by_shop=True)
-        is_apart = order_matching.stands_apart(order, purchase.row)
+        is_apart = matching.stands_apart(order, purchase.row)
         warnings = self._complete(
             call, order, order, kept, report, must_be_whole=is_apart
         )
@@ -276,7 +269,7 @@ class Orders:
         # Without an expiry: the shop may report it again when its event is past its retention.
         fresh = order._replace(shop_order=shop_order, expires=None)
         report = _report_of(_purchase_event(call, purchase), by_shop=True)
-        is_apart = order_matching.stands_apart(order, purchase.row)
+        is_apart = matching.stands_apart(order, purchase.row)
         warnings = self._complete(
             call, order, fresh, found, report, must_be_whole=is_apart
         )
@@ -293,7 +286,7 @@ class Orders:
             for tracked in order.tracked
         }
         hard_types = call.project.hard_types
-        return order_matching.match_shop_order(
+        return matching.match_shop_order(
             order, purchase.claim, customer, roots, hard_types
         )
 
@@ -499,7 +492,7 @@ def _with_completed_claim(
     order: Order, kept: TrackedOrder, mine: TrackedOrder
 ) -> Order:
     """Complete what the event of an order claims, if the same visitor tells it again."""
-    claim = order_matching.complete_claim(kept.claim, mine.claim)
+    claim = matching.complete_claim(kept.claim, mine.claim)
     if kept.profile != mine.profile or claim == kept.claim:
         return order
     tracked = list(order.tracked)
@@ -552,7 +545,7 @@ def _purchase_event(call: Call, purchase: Purchase) -> StoredEvent:
         body={
             "properties": properties,
             "context": {},
-            "order": order_matching.describe_order(purchase.claim, purchase.details),
+            "order": matching.describe_order(purchase.claim, purchase.details),
         },
         order=purchase.claim.number,
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from hardlink.domain import synthetic_ids, values
 from hardlink.domain.graph import NOBODY, Entry, Node, State, profile_node
-from hardlink.domain.order_matching import (
+from hardlink.domain.orders.matching import (
     FeedRow,
     Order,
     OrderClaim,

@@ -8,9 +8,10 @@ import pytest
 
 from dialects.order_feed import commands
 from dialects.order_feed.amounts import AmountFormat
-from hardlink.domain import order_matching, times
+from hardlink.domain import times
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import Node
+from hardlink.domain.orders import matching
 from hardlink.domain.sources.registry import IdentifierType, Project
 
 TYPES = {
@@ -34,7 +35,7 @@ def test_an_order_is_as_a_tracked_one() -> None:
     }
     purchase, warnings = build(email="G@x.org", products=[line])
     assert purchase.ids == (Node("registered", "9"), Node("email", "g@x.org"))
-    assert purchase.claim == order_matching.parse_claim(
+    assert purchase.claim == matching.parse_claim(
         "7", purchase.claim.time, 2.5, "g@x.org"
     )
     products = [{**line, "quantity": 2, "lineTotal": 1.25}]

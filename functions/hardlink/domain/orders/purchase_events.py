@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.json_types import is_number
-from hardlink.domain.order_matching import (
+from hardlink.domain.orders.matching import (
     OrderClaim,
     describe_order,
     hash_email,

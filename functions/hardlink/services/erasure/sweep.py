@@ -17,7 +17,7 @@ from typing import NamedTuple
 from hardlink.domain import synthetic_ids
 from hardlink.domain.erasure.states import receipt_state
 from hardlink.domain.graph import PROFILE, Node
-from hardlink.domain.order_matching import Order, ShopOrder
+from hardlink.domain.orders.matching import Order, ShopOrder
 from hardlink.domain.records import Erased, Item, Key, Session, stored_was_erased
 from hardlink.domain.times import DAY, END, MINUTE
 from hardlink.services.erasure.spread import ErasureSpread, Row, Steps, erased_parts

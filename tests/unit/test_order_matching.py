@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hardlink.domain import order_matching
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import Node, profile_node
-from hardlink.domain.order_matching import (
+from hardlink.domain.orders import matching
+from hardlink.domain.orders.matching import (
     STORE,
     FeedRow,
     Match,
@@ -71,8 +71,8 @@ def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> 
         OrderClaim("7", NOW)._replace(**one),
         OrderClaim("7", 0)._replace(**other),
     )
-    assert order_matching.claims_agree(first, second) is same
-    assert order_matching.claims_agree(second, first) is same
+    assert matching.claims_agree(first, second) is same
+    assert matching.claims_agree(second, first) is same
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,7 @@ def test_two_agree(one: dict[str, Any], other: dict[str, Any], same: object) -> 
 def test_a_visitor_tracks_an_order(
     order: Order, roots: dict[str, Node], mine: OrderClaim, step: Match
 ) -> None:
-    found = order_matching.match_tracked(
-        order, tracked_by(PHONE, mine), links(**roots), HARD
-    )
+    found = matching.match_tracked(order, tracked_by(PHONE, mine), links(**roots), HARD)
     assert found.action == step.action
     if step.action == "link":
         assert found.event == tracked_by(PHONE, mine)
@@ -299,7 +297,7 @@ def test_the_shop_reports_an_order(
     tracked: list[TrackedOrder], roots: dict[str, Node], step: Match
 ) -> None:
     order = Order("7", 1, tuple(tracked))
-    found = order_matching.match_shop_order(order, CLAIM, GORDON, links(**roots), HARD)
+    found = matching.match_shop_order(order, CLAIM, GORDON, links(**roots), HARD)
     assert found.action == step.action
     if step.action == "link":
         assert found == step
@@ -329,7 +327,7 @@ def test_a8_one_order_has_one_place(
     kept = tracked_by(place, tracked=place != OWN)
     order = Order("7", 2, (kept,), ShopOrder(ids, CLAIM, place=place))
     assert order.kept_event == kept
-    assert order_matching.judge_placement(order, kept, owner, named, HARD) == placement
+    assert matching.judge_placement(order, kept, owner, named, HARD) == placement
 
 
 def test_a8_an_order_whose_event_is_gone_has_no_place() -> None:
@@ -339,18 +337,18 @@ def test_a8_an_order_whose_event_is_gone_has_no_place() -> None:
 
 def test_o1_a_claim_is_completed_by_its_own_visitor() -> None:
     bare = OrderClaim("7", NOW)
-    assert order_matching.complete_claim(bare, CLAIM) == CLAIM
+    assert matching.complete_claim(bare, CLAIM) == CLAIM
     other = OrderClaim("7", NOW, 1, "m")
-    assert order_matching.complete_claim(CLAIM, other) == CLAIM
+    assert matching.complete_claim(CLAIM, other) == CLAIM
 
 
 def test_a_report_with_another_identifier_adds_one() -> None:
     order = Order("7", 1, (FEED,), ShopOrder((MAIL,), CLAIM))
-    assert order_matching.adds_identifiers(Order("7"), (MAIL,))
-    assert order_matching.adds_identifiers(order, (GORDON, MAIL))
-    assert not order_matching.adds_identifiers(order, (MAIL,))
-    assert not order_matching.names_other_customer(order, (GORDON, MAIL), HARD)
-    assert order_matching.names_other_customer(
+    assert matching.adds_identifiers(Order("7"), (MAIL,))
+    assert matching.adds_identifiers(order, (GORDON, MAIL))
+    assert not matching.adds_identifiers(order, (MAIL,))
+    assert not matching.names_other_customer(order, (GORDON, MAIL), HARD)
+    assert matching.names_other_customer(
         Order("7", 1, (FEED,), REPORTED), (ALYX,), HARD
     )
 
@@ -360,17 +358,15 @@ def test_a_report_with_another_identifier_adds_one() -> None:
 )
 def test_a_value_that_is_no_order_number(number: object) -> None:
     with pytest.raises(Invalid) as raised:
-        order_matching.parse_claim(number, 0, None, None)
+        matching.parse_claim(number, 0, None, None)
     assert raised.value.field == "orderNumber"
 
 
 def test_claims_are_comparable() -> None:
-    assert order_matching.parse_claim(100042, 5, 2185.85, None) == OrderClaim(
+    assert matching.parse_claim(100042, 5, 2185.85, None) == OrderClaim(
         "100042", 5, 218585
     )
-    assert order_matching.parse_claim("x" * 250, 5, None, " ") == OrderClaim(
-        "x" * 250, 5
-    )
+    assert matching.parse_claim("x" * 250, 5, None, " ") == OrderClaim("x" * 250, 5)
 
 
 @pytest.mark.parametrize(
@@ -418,33 +414,29 @@ def test_a_claim_that_can_not_be_parsed(
         ("events[0].order.number", "events[0].order."),
     ):
         with pytest.raises(Invalid) as raised:
-            order_matching.parse_claim("7", 0, total, email, field)
+            matching.parse_claim("7", 0, total, email, field)
         assert raised.value.field == f"{beside}{wrong}"
 
 
 def test_a_placeholder_is_no_address_that_proves_anything() -> None:
-    assert order_matching.parse_claim("7", 5, None, "undefined").email is None
+    assert matching.parse_claim("7", 5, None, "undefined").email is None
 
 
 def test_an_address_is_compared_within_one_order_and_stands_in_none() -> None:
     emails = [
-        order_matching.parse_claim(number, 5, None, "G@x.org").email or ""
+        matching.parse_claim(number, 5, None, "G@x.org").email or ""
         for number in ("7", "7", "8")
     ]
-    assert (
-        emails[0]
-        == emails[1]
-        == order_matching.parse_claim("7", 6, 1.0, "g@X.org ").email
-    )
+    assert emails[0] == emails[1] == matching.parse_claim("7", 6, 1.0, "g@X.org ").email
     assert emails[0] != emails[2]
     assert not any("x.org" in email for email in emails)
 
 
 def test_as_many_as_are_tracked_fit_into_an_item() -> None:
-    claim = order_matching.parse_claim("x" * 250, 10**16, 1e12, "é" * 128)
+    claim = matching.parse_claim("x" * 250, 10**16, 1e12, "é" * 128)
     most = tuple(
         TrackedOrder(profile_node("é" * 128), "é" * 128, "order=" + "x" * 250, claim)
-        for _ in range(order_matching.MOST_TRACKED + 2)
+        for _ in range(matching.MOST_TRACKED + 2)
     )
     item = items.encode_order(Order("x" * 250, 1, most))
     assert sum(len(str(value).encode()) for value in item.values()) < 300_000
@@ -452,10 +444,8 @@ def test_as_many_as_are_tracked_fit_into_an_item() -> None:
 
 def test_a8_an_order_that_only_its_client_told_was_reported_of_nobody() -> None:
     order = Order("7", 1, (tracked_by(PHONE),))
-    assert not order_matching.names_other_customer(order, (GORDON,), HARD)
-    placement = order_matching.judge_placement(
-        order, tracked_by(PHONE), ALYX, GORDON, HARD
-    )
+    assert not matching.names_other_customer(order, (GORDON,), HARD)
+    placement = matching.judge_placement(order, tracked_by(PHONE), ALYX, GORDON, HARD)
     assert placement == "refused"
 
 
@@ -473,5 +463,5 @@ def test_o3_rows_of_one_file_stand_apart(
     before: FeedRow | None, row: FeedRow | None, *, apart: bool
 ) -> None:
     order = Order("7", 1, (FEED,), REPORTED._replace(row=before))
-    assert order_matching.stands_apart(order, row) is apart
-    assert not order_matching.stands_apart(Order("7"), row)
+    assert matching.stands_apart(order, row) is apart
+    assert not matching.stands_apart(Order("7"), row)
