@@ -377,3 +377,16 @@ def test_w6_a_list_is_one_value_and_an_empty_one_says_nothing() -> None:
     found = values.replacing_lists("web", {"new": True, "old": False}, {}, 7)
     assert found == {NEW_ONES: Value(7, '{"new":true}')}
     assert not values.replacing_lists("web", {}, {}, 7)
+
+
+def test_of_many_parts_only_those_that_are_named_are_described() -> None:
+    described: list[int] = []
+
+    def describe(part: int) -> values.LeftOut:
+        described.append(part)
+        return values.LeftOut(f"fields.{part}", "not a field")
+
+    named = values.describe_first(range(1000), describe, "fields")
+    assert described == list(range(50))
+    assert len(named) == 51
+    assert named[-1].warning == "fields: 950 more values cannot be stored, left out"

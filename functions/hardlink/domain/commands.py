@@ -315,12 +315,14 @@ def _unknown_fields(
     """Name the fields that a call or event does not have, and what they may be meant to be."""
     if known is None or body.keys() <= known:
         return ()
-    left_out: list[LeftOut] = []
-    for name in body:
-        if name not in known:
-            field = values.name_path("", name).removeprefix(".")
-            left_out.append(LeftOut(field, _describe_unknown(name, known)))
-    return values.shorten(left_out, "fields")
+    unknown = [name for name in body if name not in known]
+
+    def describe(name: str) -> LeftOut:
+        field = values.name_path("", name).removeprefix(".")
+        return LeftOut(field, _describe_unknown(name, known))
+
+    # only the first are compared with the known names: that takes long, and there may be many
+    return values.describe_first(unknown, describe, "fields")
 
 
 def _describe_unknown(name: str, known: frozenset[str]) -> str:

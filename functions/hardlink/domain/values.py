@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from hardlink.domain.errors import Invalid
 from hardlink.domain.times import lies_within
@@ -35,6 +35,7 @@ MOST_NAME_BYTES = 200
 """Bytes of a name as JSON: a node holds up to 255 names of each kind, in an item of 400 KB."""
 _MOST_NAMED = 50
 """Parts that are named one by one where many are left out, so that the answer stays small."""
+Part = TypeVar("Part")
 _INLINE_VALUE = 1024
 _INLINE_TOTAL = 64 * 1024
 _REMOVED_TOTAL = 32 * 1024
@@ -147,26 +148,44 @@ def keep_storable(
     `field`: path of `names`; `most_bytes`: of one value.
     """
     kept: dict[str, Any] = {}
-    left_out: list[LeftOut] = []
+    rejected: list[str] = []
     for name, value in names.items():
-        try:
-            check_value(name, value, field, most_bytes)
-            if len(kept) >= MOST_NAMES:
-                raise Invalid(f"more than {MOST_NAMES} names", name_path(field, name))
-        except Invalid as error:
-            left_out.append(LeftOut(error.field or field, f"{error.message}, left out"))
-        else:
+        # a body of 5 MiB may have half a million names: beyond the limit none is looked at
+        if len(kept) < MOST_NAMES and not _find_fault(name, value, field, most_bytes):
             kept[name] = value
-    return Kept(kept, shorten(left_out, field))
+        else:
+            rejected.append(name)
+
+    def describe(name: str) -> LeftOut:
+        fault = _find_fault(name, names[name], field, most_bytes)
+        if fault is None:
+            fault = Invalid(f"more than {MOST_NAMES} names", name_path(field, name))
+        return LeftOut(fault.field or field, f"{fault.message}, left out")
+
+    return Kept(kept, describe_first(rejected, describe, field))
 
 
-def shorten(left_out: Sequence[LeftOut], field: str) -> tuple[LeftOut, ...]:
-    """Name the first of many parts, and count the others."""
-    more = len(left_out) - _MOST_NAMED
-    if more <= 0:
-        return tuple(left_out)
-    rest = LeftOut(field, f"{more} more values cannot be stored, left out")
-    return (*left_out[:_MOST_NAMED], rest)
+def describe_first(
+    parts: Sequence[Part], describe: Callable[[Part], LeftOut], field: str
+) -> tuple[LeftOut, ...]:
+    """Describe the first of many parts that are left out, and count the others."""
+    named = [describe(part) for part in parts[:_MOST_NAMED]]
+    more = len(parts) - len(named)
+    if more:
+        reason = f"{more} more values cannot be stored, left out"
+        named.append(LeftOut(field, reason))
+    return tuple(named)
+
+
+def _find_fault(
+    name: str, value: object, field: str, most_bytes: int
+) -> Invalid | None:
+    """Return why a value cannot be stored; `None` if it can."""
+    try:
+        check_value(name, value, field, most_bytes)
+    except Invalid as fault:
+        return fault
+    return None
 
 
 def check_value(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from hardlink.domain.errors import TooLarge, UnreadableBody
-from hardlink.domain.values import LeftOut, name_path, shorten
+from hardlink.domain.values import LeftOut, describe_first, name_path
 
 MOST_BYTES = 5 * 1024 * 1024
 """Bytes of a body: what seed 004 allows one customer (255 values of 16 KB); Lambda takes 6 MB."""
@@ -110,13 +110,8 @@ class Request:
     def unused_parameters(self) -> list[LeftOut]:
         """The query parameters that nothing has asked for."""
         sent = self._event.get("queryStringParameters") or {}
-        reason = "not a parameter of this call, ignored"
-        unused = [
-            LeftOut(name_path("", name).removeprefix("."), reason)
-            for name in sent
-            if name not in self._asked
-        ]
-        return list(shorten(unused, "query"))
+        unused = [name for name in sent if name not in self._asked]
+        return list(describe_first(unused, _describe_unused, "query"))
 
     def cookie(self, name: str) -> str | None:
         """Return a cookie by its name, as the browser sent it: not decoded."""
@@ -164,8 +159,7 @@ class Request:
     @property
     def left_out(self) -> Sequence[LeftOut]:
         """The numbers that are not finite, for the warnings of a native call."""
-        named = [LeftOut(format_path(path), NOT_FINITE) for path in self.not_finite]
-        return shorten(named, "body")
+        return describe_first(self.not_finite, _describe_not_finite, "body")
 
     @cached_property
     def _parsed(self) -> _Parsed:
@@ -330,6 +324,15 @@ def format_path(path: Path) -> str:
     for step in path:
         text = f"{text}[{step}]" if isinstance(step, int) else name_path(text, step)
     return text.removeprefix(".")
+
+
+def _describe_unused(name: str) -> LeftOut:
+    path = name_path("", name).removeprefix(".")
+    return LeftOut(path, "not a parameter of this call, ignored")
+
+
+def _describe_not_finite(path: Path) -> LeftOut:
+    return LeftOut(format_path(path), NOT_FINITE)
 
 
 def _parse_form(text: str) -> dict[str, Any]:
