@@ -104,6 +104,11 @@ class Entry(NamedTuple):
     undone: int = 0
     erased_at: int = 0
 
+    @property
+    def targets(self) -> set[Node]:
+        """The nodes that it leads to, its link and its owner; not those that were erased."""
+        return {node for node in (self.link, self.owner) if node and node != NOBODY}
+
 
 class Span(NamedTuple):
     """A node links to `target` from `start` up to, not including, `end` (event time)."""

@@ -6,11 +6,11 @@ found by the links, until the queue has carried it there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from hardlink.domain.erasure.redaction import join_parts
 from hardlink.domain.errors import NotFound
-from hardlink.domain.graph import NOBODY, Entry, Node, fold_spans, newest_root
+from hardlink.domain.graph import Entry, Node, fold_spans, newest_root
 from hardlink.domain.records import Erased, Record, Session
 from hardlink.domain.times import END
 from hardlink.storage import nodes
@@ -37,50 +37,41 @@ def without_erasing(store: Store, project_id: str, session: Session) -> Session 
         return None
     if not record.state.links:
         return session
-    history = nodes.read_history(store, project_id, session.profile)
-    spans = fold_spans(history)
-    gone = find_erasing(store, project_id, {span.target for span in spans})
-    if spans and newest_root(spans) and all(span.target in gone for span in spans):
+    spans = fold_spans(nodes.read_history(store, project_id, session.profile))
+    erasing = find_erasing(store, project_id, {span.target for span in spans})
+    lost = [span for span in spans if span.target in erasing]
+    if newest_root(spans) and len(lost) == len(spans):
         return None  # nobody else had this device
-    going = tuple(
-        Erased(span.start, span.end, END) for span in spans if span.target in gone
+    parts = tuple(Erased(span.start, span.end, END) for span in lost)
+    customer = None if session.customer in erasing else session.customer
+    return session._replace(
+        erased=join_parts(join_parts(session.erased, record.erased), parts),
+        customer=customer,
     )
-    erased = join_parts(join_parts(session.erased, record.erased), going)
-    customer = None if session.customer in gone else session.customer
-    return session._replace(erased=erased, customer=customer)
 
 
 def find_erasing(store: Store, project_id: str, targets: Collection[Node]) -> set[Node]:
     """Find those of these nodes that are being erased, or lead to a customer who is."""
     records = nodes.read_records(store, project_id, targets)
-    further = {node: record.state.link for node, record in records.items()}
-    roots = nodes.read_records(
-        store, project_id, [root for root in further.values() if root]
-    )
-    return {node for node in records if _is_erasing(records, roots, node)}
+    erased_roots = nodes.find_erased(store, project_id, _list_links(records.values()))
+    erasing: set[Node] = set()
+    for node, record in records.items():
+        if not record.exists or record.state.link in erased_roots:
+            erasing.add(node)
+    return erasing
 
 
-def _is_erasing(
-    records: Mapping[Node, Record], roots: Mapping[Node, Record], node: Node
-) -> bool:
-    root = records[node].state.link
-    return not records[node].exists or bool(root and not roots[root].exists)
+def _list_links(records: Iterable[Record]) -> list[Node]:
+    """List the nodes that some nodes are linked to."""
+    return [record.state.link for record in records if record.state.link]
 
 
 def without_entries_of_erasing(
     store: Store, project_id: str, entries: Sequence[tuple[Node, Entry]]
 ) -> list[tuple[Node, Entry]]:
     """Leave out the entries of link histories that name a node which is being erased."""
-    named = {
-        target
-        for _, entry in entries
-        for target in (entry.link, entry.owner)
-        if target and target != NOBODY
-    }
-    records = nodes.read_records(store, project_id, named)
-    gone = {node for node, record in records.items() if not record.exists}
-    return [
-        (node, entry)
-        for node, entry in entries
-        if entry.link not in gone and entry.owner not in gone
-    ]
+    named: set[Node] = set()
+    for _, entry in entries:
+        named |= entry.targets
+    erasing = nodes.find_erased(store, project_id, named)
+    return [one for one in entries if erasing.isdisjoint(one[1].targets)]

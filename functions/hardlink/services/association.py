@@ -35,7 +35,7 @@ from hardlink.domain.values import json_size, values_set_within
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.batches import split_batches
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_session, find_sessions
+from hardlink.storage.sessions import find_living_session, find_sessions
 from hardlink.storage.store import (
     MOST_ACTIONS,
     Action,
@@ -188,8 +188,8 @@ class Association:
 
     def _rehome_session(self, project_id: str, id_: str) -> None:
         """Bring the rows of one session in line with its profile's links."""
-        session = find_session(self._store, project_id, id_)
-        if session and not session.is_erased:
+        session = find_living_session(self._store, project_id, id_)
+        if session:
             self.rehome(project_id, session.profile, only_session=id_)
 
     # Read.

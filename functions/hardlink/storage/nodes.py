@@ -31,6 +31,12 @@ def read_record(store: Store, project_id: str, node: Node) -> Record:
     return items.decode_record(store.get([keys.node_head(project_id, node)])[0])
 
 
+def find_erased(store: Store, project_id: str, nodes: Iterable[Node]) -> set[Node]:
+    """Find those of these nodes that do not exist, or that are being erased."""
+    found = read_records(store, project_id, nodes)
+    return {node for node, record in found.items() if not record.exists}
+
+
 def erasure_time(tombstone: Item | None) -> int:
     """Read from a tombstone when its node was erased; 0 is never."""
     return int(tombstone["at"]) if tombstone else 0

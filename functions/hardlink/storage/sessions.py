@@ -29,6 +29,12 @@ def find_session(store: Store, project_id: str, id_: str) -> Session | None:
     return items.decode_session(key, item) if item else None
 
 
+def find_living_session(store: Store, project_id: str, id_: str) -> Session | None:
+    """Read a session if it exists and was not erased."""
+    session = find_session(store, project_id, id_)
+    return None if session is None or session.is_erased else session
+
+
 def find_sessions(store: Store, project_id: str, ids: Sequence[str]) -> list[Session]:
     """Read those sessions that exist, also those that were erased."""
     found = nodes.read_items(store, [keys.session_head(project_id, id_) for id_ in ids])

@@ -414,7 +414,7 @@ def _who_stays_keeps_its_values(patch: pytest.MonkeyPatch) -> None:
 
 
 def _who_stays_keeps_its_events(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(erasure_sweep, "_is_erased", lambda *_: False)
+    patch.setattr(erasure_sweep.SweptSession, "loses", lambda *_: False)
 
 
 def _everybody_comes_back_as_another(patch: pytest.MonkeyPatch) -> None:

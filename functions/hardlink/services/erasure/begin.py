@@ -27,7 +27,7 @@ from hardlink.domain.values import to_json
 from hardlink.services.erasure.tasks import COUNTS, Tasks
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_session
+from hardlink.storage.sessions import find_living_session
 from hardlink.storage.store import (
     Absent,
     Action,
@@ -77,8 +77,8 @@ class Erasure:
         """
         named = _session_name(session_id)
         for _ in optimistic_retries():
-            session = find_session(self._store, project_id, session_id)
-            if session is None or session.is_erased:
+            session = find_living_session(self._store, project_id, session_id)
+            if session is None:
                 return self._read_note(project_id, named)
             record = nodes.read_record(self._store, project_id, session.profile)
             # Without the profile, its erasure goes on: the session is ended in a moment.

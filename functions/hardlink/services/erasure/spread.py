@@ -8,22 +8,23 @@ handled. So the work is as much as there are rows, however often it stops.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
+from typing import NamedTuple, TypeAlias
 
 from hardlink.domain import synthetic_ids
 from hardlink.domain.erasure import redaction
 from hardlink.domain.erasure.redaction import Redaction, names_any
 from hardlink.domain.erasure.states import belongs_to_erased
-from hardlink.domain.graph import NOBODY, PROFILE, Entry, Node, profile_node
+from hardlink.domain.graph import NOBODY, PROFILE, Node, profile_node
 from hardlink.domain.records import Erased, Item, Key, Record
 from hardlink.domain.values import to_json
 from hardlink.services.erasure.begin import begin_erasure, end_session
 from hardlink.services.erasure.tasks import Tasks, dated_name
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_session
+from hardlink.storage.sessions import find_living_session, find_session
 from hardlink.storage.store import (
     Action,
     Check,
@@ -64,17 +65,18 @@ class ErasureSpread:
         references to erased nodes become `NOBODY`.
         """
         while True:
-            erasing = tasks.read_some(keys.ERASING_NODE)
-            for name, task in erasing:
-                yield from self._erase_node(tasks, Node.parse(name), int(task["at"]))
-            freed = [] if erasing else tasks.read_some(keys.FREED_IDENTIFIER)
+            while erasing := tasks.read_some(keys.ERASING_NODE):
+                for name, task in erasing:
+                    node, at = Node.parse(name), int(task["at"])
+                    yield from self._erase_node(tasks, node, at)
+            freed = tasks.read_some(keys.FREED_IDENTIFIER)
+            if not freed:
+                break
             for name, task in freed:
                 yield from self._free_identifier(tasks, Node.parse(name), task)
-            if not erasing and not freed:
-                break
         # Only now: while it spreads, these tasks tell what this very erasure redacted.
-        while redacted := tasks.read_some(keys.REDACTED_NODE):
-            for name, _ in redacted:
+        for names in tasks.portions(keys.REDACTED_NODE):
+            for name in names:
                 yield from self._mark_sessions(tasks, Node.parse(name))
 
     # The steps of a node that is erased.
@@ -86,111 +88,91 @@ class ErasureSpread:
         long as it is there, whichever run comes next finds what is left.
         """
         record = nodes.read_record(self._store, tasks.project_id, node)
-        if (
-            not record.erasing_since
-        ):  # another run of this erasure finished it meanwhile
+        if not record.erasing_since:  # another run of this erasure finished it
             self._store.write([tasks.delete(keys.ERASING_NODE, node)])
             return
         head = keys.node_head(tasks.project_id, node)
         erasing = Same("erasing_since", record.erasing_since)
-        held = Check(head, erasing)
         with suppress(ConditionFailed):  # another run of this erasure did it meanwhile
-            for type_, value in record.state.ids.items():
-                if Node(type_, value) != node:
-                    self._erase_or_redact(tasks, Node(type_, value))
+            hard_identifiers = set(map(Node._make, record.state.ids.items()))
+            for other in sorted(hard_identifiers - {node}):
+                self._erase_or_redact(tasks, other)
             self._erase_own_session(tasks, node)
             yield
-            yield from self._follow_rows(tasks, node, held)
-            yield from self._end_sessions(tasks, node, held, denied=record.denied)
-            yield from self._delete_rows(tasks, node, held)
+            roots = nodes.read_named_nodes(
+                self._store, tasks.project_id, node, keys.ROOT_REFERENCE
+            )
+            erased = _ErasedNode(tasks, node, record, Check(head, erasing), roots)
+            for prefix, most, handle in self._row_handlers():
+                yield from self._delete_rows(erased, prefix, most, handle)
             done = tasks.put(keys.ERASED_NODE, dated_name(at, node))
             task = tasks.delete(keys.ERASING_NODE, node)
             self._store.write([Delete(head, erasing), task, done])
         yield
 
-    def _follow_rows(self, tasks: Tasks, node: Node, held: Check) -> Steps:
-        """Erase or redact every node whose history may name this one, and delete what led there."""
-        for prefix in (
-            keys.LINKED_PROFILE,
-            keys.CUSTOMER_IDENTIFIER,
-            keys.CONTRIBUTION,
-            keys.BACK_REFERENCE,
-        ):
-            while rows := self._read_rows(tasks, node, prefix, _ROWS):
-                for key, _ in rows:
-                    self._erase_or_redact(tasks, _named_node(key, prefix))
-                self._store.write([held, *_deletions(rows)])
-                yield
-        while rows := self._read_rows(tasks, node, keys.LINK_ENTRY, _ENTRIES):
-            leading: dict[Key, Action] = {}
-            for key, item in rows:
-                entry = items.decode_entry(key, item)
-                for other in entry.nodes:
-                    if other != node:
-                        self._erase_or_redact(tasks, other)
-                for row in _rows_of_entry(tasks.project_id, node, entry):
-                    leading[row] = Delete(row)
-            self._store.write([held, *leading.values(), *_deletions(rows)])
-            yield
+    def _row_handlers(self) -> Sequence[tuple[str, int, _RowHandler]]:
+        """List how rows of an erased node are handled, in order: prefix, rows of a step, handler.
 
-    def _end_sessions(
-        self, tasks: Tasks, node: Node, held: Check, *, denied: bool
-    ) -> Steps:
-        """End the sessions of a profile, and delete its rows under the roots that it had."""
-        roots = nodes.read_named_nodes(
-            self._store, tasks.project_id, node, keys.ROOT_REFERENCE
-        )
-        while rows := self._read_rows(tasks, node, keys.PROFILE_SESSION, _ROWS):
-            for key, _ in rows:
-                session_id = key.item.removeprefix(keys.PROFILE_SESSION)
-                self._end_session(tasks, node, session_id, denied=denied)
-                self._delete_session_rows(tasks, node, held, roots, session_id)
-            self._store.write([held, *_deletions(rows)])
-            yield
-        while rows := self._read_rows(tasks, node, keys.ROOT_REFERENCE, _DELETIONS):
-            contributions: list[Action] = []
-            for key, _ in rows:
-                root = _named_node(key, keys.ROOT_REFERENCE)
-                contributions.append(
-                    Delete(keys.node_contribution(tasks.project_id, root, node))
-                )
-            self._store.write([held, *contributions, *_deletions(rows)])
-            yield
-
-    def _delete_session_rows(
-        self,
-        tasks: Tasks,
-        node: Node,
-        held: Check,
-        roots: Iterable[Node],
-        session_id: str,
-    ) -> None:
-        """Delete a session's rows under roots, but for those that changed hands.
-
-        A visitor who returned meanwhile has a row of their own there.
+        A handler does what a row leads to, and returns what goes in one transaction with it.
         """
+        return (
+            (keys.LINKED_PROFILE, _ROWS, self._follow_reference),
+            (keys.CUSTOMER_IDENTIFIER, _ROWS, self._follow_reference),
+            (keys.CONTRIBUTION, _ROWS, self._follow_reference),
+            (keys.BACK_REFERENCE, _ROWS, self._follow_reference),
+            (keys.LINK_ENTRY, _ENTRIES, self._follow_entry),
+            (keys.PROFILE_SESSION, _ROWS, self._end_profile_session),
+            (keys.ROOT_REFERENCE, _DELETIONS, _delete_contribution),
+            # All that is left leads nowhere.
+            ("", _DELETIONS, _keep_shop_order),
+        )
+
+    def _delete_rows(
+        self, erased: _ErasedNode, prefix: str, most: int, handle: _RowHandler
+    ) -> Steps:
+        """Delete the rows of an erased node with a prefix, in portions, once they are handled."""
+        while rows := self._read_rows(erased.tasks, erased.node, prefix, most):
+            actions: dict[Key, Action] = {}
+            for row in rows:
+                actions.update((action.key, action) for action in handle(erased, row))
+            actions.update((key, Delete(key)) for key, _ in rows)
+            self._store.write([erased.held, *actions.values()])
+            yield
+
+    def _follow_reference(self, erased: _ErasedNode, row: Row) -> Sequence[Action]:
+        """Erase or redact a node whose history may name the erased one."""
+        self._erase_or_redact(erased.tasks, _named_node(row[0]))
+        return ()
+
+    def _follow_entry(self, erased: _ErasedNode, row: Row) -> Sequence[Action]:
+        """Erase or redact the nodes of a command; delete the rows that led here from others."""
+        entry = items.decode_entry(*row)
+        for other in sorted({*entry.nodes} - {erased.node}):
+            self._erase_or_redact(erased.tasks, other)
+        leading: list[Action] = []
+        for target in entry.targets:
+            found = _leading_rows(erased.tasks.project_id, target, erased.node)
+            leading += map(Delete, found)
+        return leading
+
+    def _end_profile_session(self, erased: _ErasedNode, row: Row) -> Sequence[Action]:
+        """End a session of an erased profile, and delete its rows under roots.
+
+        Not those that changed hands: a visitor who returned meanwhile has a row of their own.
+        """
+        tasks, node = erased.tasks, erased.node
+        session_id = row[0].item.removeprefix(keys.PROFILE_SESSION)
+        self._end_session(tasks, node, session_id, denied=erased.record.denied)
         row_keys = [
-            keys.root_session(tasks.project_id, root, session_id) for root in roots
+            keys.root_session(tasks.project_id, root, session_id)
+            for root in erased.roots
         ]
-        for row, item in nodes.read_items(self._store, row_keys).items():
+        for key, item in nodes.read_items(self._store, row_keys).items():
             if item["profile"] == node.value:
                 with suppress(ConditionFailed):
-                    delete = Delete(row, Same("profile", node.value))
-                    self._store.write([held, delete])
-
-    def _delete_rows(self, tasks: Tasks, node: Node, held: Check) -> Steps:
-        """Delete all rows that lead nowhere; orders of the shop become tasks."""
-        while True:
-            rows = self._read_rows(tasks, node, "", _DELETIONS)
-            if not rows:
-                return
-            orders: list[Action] = []
-            for key, _ in rows:
-                if key.item.startswith(keys.SHOP_ORDER):
-                    number = key.item.removeprefix(keys.SHOP_ORDER)
-                    orders.append(tasks.put(keys.ORDER_TASK, number))
-            self._store.write([held, *orders, *_deletions(rows)])
-            yield
+                    delete = Delete(key, Same("profile", node.value))
+                    self._store.write([erased.held, delete])
+        return ()
 
     def _erase_own_session(self, tasks: Tasks, node: Node) -> None:
         """Begin to erase the profile of a customer's own session, whoever it is linked to.
@@ -199,8 +181,8 @@ class ErasureSpread:
         """
         own_id = synthetic_ids.customer_session(node)
         for _ in optimistic_retries():
-            session = find_session(self._store, tasks.project_id, own_id)
-            if node.type == PROFILE or session is None or session.is_erased:
+            session = find_living_session(self._store, tasks.project_id, own_id)
+            if node.type == PROFILE or session is None:
                 return
             profile = session.profile
             record = nodes.read_record(self._store, tasks.project_id, profile)
@@ -234,8 +216,7 @@ class ErasureSpread:
         for prefix in (keys.LINKED_PROFILE, keys.BACK_REFERENCE):
             while rows := self._read_rows(tasks, soft, prefix, _ROWS, after):
                 for key, _ in rows:
-                    other = _named_node(key, prefix)
-                    self._erase_or_redact(tasks, other, through=soft)
+                    self._erase_or_redact(tasks, _named_node(key), through=soft)
                 after = rows[-1][0].item
                 self._store.write(
                     [tasks.put(keys.FREED_IDENTIFIER, soft, {"after": after})]
@@ -259,7 +240,9 @@ class ErasureSpread:
                 return
             history = nodes.read_history(self._store, project_id, node)
             named = redaction.find_named_nodes(node, history)
-            erased = self._select_erased(project_id, named, through)
+            erased = nodes.find_erased(self._store, project_id, named)
+            if through in named:
+                erased.add(through)
             if not any(names_any(entry, erased, through) for entry in history):
                 return
             owners = redaction.find_owners(node, record, history)
@@ -277,15 +260,6 @@ class ErasureSpread:
             # Read again in either case: a long history is redacted in several portions.
             with suppress(ConditionFailed):
                 self._store.write(actions)
-
-    def _select_erased(
-        self, project_id: str, named: Iterable[Node], through: Node | None
-    ) -> set[Node]:
-        erased: set[Node] = set()
-        for node, record in nodes.read_records(self._store, project_id, named).items():
-            if node == through or not record.exists:
-                erased.add(node)
-        return erased
 
     def _was_owned(self, tasks: Tasks, node: Node, owners: set[Node]) -> bool:
         """Tell whether all of a node belonged to customers before this erasure redacted it."""
@@ -328,15 +302,14 @@ class ErasureSpread:
         """Record in a session what of it was erased. Raises `ConditionFailed`."""
         key = keys.session_head(tasks.project_id, session_id)
         item, task = self._store.get([key, tasks.key(keys.ERASED_SESSION, session_id)])
-        session = items.decode_session(key, item) if item else None
-        if session is None or session.profile != profile:
+        if item is None:
             return
+        session = items.decode_session(key, item)
         erased = redaction.join_parts(session.erased, record.erased)
-        if erased == session.erased:
+        if session.profile != profile or erased == session.erased:
             return
-        known = erased_parts(task) if task else ()
-        new = [part for part in record.erased if part not in session.erased]
-        parts = redaction.join_parts(known, tuple(new))
+        new = tuple(part for part in record.erased if part not in session.erased)
+        parts = redaction.join_parts(erased_parts(task), new) if task else new
         self._store.write(
             [
                 Check(keys.node_head(tasks.project_id, profile), Rev(record.state.rev)),
@@ -353,13 +326,9 @@ class ErasureSpread:
         """Delete the large values that a node does not name any more. Raises `ConditionFailed`."""
         named = {keys.spilled_value(project_id, node, name) for name in record.values}
         head = keys.node_head(project_id, node)
-        stale: list[Action] = []
-        for name, _ in nodes.read_rows(
-            self._store, project_id, node, keys.SPILLED_VALUE
-        ):
-            key = head._replace(item=name)
-            if key not in named:
-                stale.append(Delete(key))
+        rows = nodes.read_rows(self._store, project_id, node, keys.SPILLED_VALUE)
+        stored = {head._replace(item=name) for name, _ in rows}
+        stale = list(map(Delete, sorted(stored - named)))
         held = Check(head, Rev(record.state.rev))
         for start in range(0, len(stale), _DELETIONS):
             self._store.write([held, *stale[start : start + _DELETIONS]])
@@ -369,35 +338,64 @@ class ErasureSpread:
     ) -> list[Row]:
         """Read the first rows of a node with a prefix, behind a sort key; without its head."""
         head = keys.node_head(tasks.project_id, node)
-        first = max(prefix or keys.FIRST_ITEM, after)
-        last = keys.end_of_prefix(prefix) if prefix else keys.LAST_ITEM
-        if first > last:
+        first, last = _range_of_rows(prefix)
+        if after > last:
             return []
+        first = max(first, after)
         scan = self._store.scan("customers", head.partition, first, last, page=most + 1)
         rows = (row for row in scan if row[0].item not in (keys.HEAD, after))
         return list(islice(rows, most))
 
 
-def _named_node(key: Key, prefix: str) -> Node:
-    """Parse the node that a row names in its sort key, behind a prefix."""
-    name = key.item.removeprefix(prefix)
-    return profile_node(name) if prefix == keys.LINKED_PROFILE else Node.parse(name)
+class _ErasedNode(NamedTuple):
+    """A node that is being erased, as it was read.
+
+    `held`: that its erasure is still to be done. `roots`: those that may hold rows of it.
+    """
+
+    tasks: Tasks
+    node: Node
+    record: Record
+    held: Check
+    roots: Sequence[Node]
 
 
-def _rows_of_entry(project_id: str, node: Node, entry: Entry) -> Iterator[Key]:
-    """List the rows under other nodes that an entry of a node's history led to."""
-    for target in {entry.link, entry.owner}:
-        if target and target != NOBODY:
-            yield from _leading_rows(project_id, target, node)
+_RowHandler: TypeAlias = Callable[[_ErasedNode, Row], Sequence[Action]]
 
 
-def _deletions(rows: Sequence[Row]) -> list[Delete]:
-    return [Delete(key) for key, _ in rows]
+def _range_of_rows(prefix: str) -> tuple[str, str]:
+    """Return the sort keys between which the rows with a prefix lie; without one, all rows."""
+    if not prefix:
+        return keys.FIRST_ITEM, keys.LAST_ITEM
+    return prefix, keys.end_of_prefix(prefix)
+
+
+def _named_node(key: Key) -> Node:
+    """Parse the node that a row names in its sort key, behind its prefix."""
+    prefix, _, name = key.item.partition("/")
+    is_profile = f"{prefix}/" == keys.LINKED_PROFILE
+    return profile_node(name) if is_profile else Node.parse(name)
+
+
+def _delete_contribution(erased: _ErasedNode, row: Row) -> Sequence[Action]:
+    """Delete what an erased node contributed to a root that it refers to."""
+    project_id = erased.tasks.project_id
+    return [
+        Delete(keys.node_contribution(project_id, _named_node(row[0]), erased.node))
+    ]
+
+
+def _keep_shop_order(erased: _ErasedNode, row: Row) -> Sequence[Action]:
+    """Add a task for an order that the shop reported with an erased identifier."""
+    kind, _, number = row[0].item.partition("/")
+    if f"{kind}/" != keys.SHOP_ORDER:
+        return ()
+    return [erased.tasks.put(keys.ORDER_TASK, number)]
 
 
 def erased_parts(task: Item) -> tuple[Erased, ...]:
     """Read from the task of a session what of it this erasure erased."""
-    return tuple(Erased(*part) for part in json.loads(str(task["erased"])))
+    return tuple(map(Erased._make, json.loads(str(task["erased"]))))
 
 
 def _redact_node(
@@ -415,14 +413,13 @@ def _redact_node(
     actions: list[Action] = [
         Put(head, items.encode_record(change.record), Rev(before.state.rev))
     ]
-    actions += [
-        Put(keys.link_entry(project_id, node, entry.rev), items.encode_entry(entry))
-        for entry in change.entries
-    ]
+    for entry in change.entries:
+        key = keys.link_entry(project_id, node, entry.rev)
+        actions.append(Put(key, items.encode_entry(entry)))
     spilled = change.spilled[:_MOST_SPILLED]
     actions += [Delete(keys.spilled_value(project_id, node, name)) for name in spilled]
     if through and change.is_complete:  # from there nothing leads here any more
-        actions += [Delete(key) for key in _leading_rows(project_id, through, node)]
+        actions += map(Delete, _leading_rows(project_id, through, node))
     if change.lost:
         actions.append(tasks.put(keys.REDACTED_NODE, node, {"was_owned": was_owned}))
         if node.type != PROFILE:

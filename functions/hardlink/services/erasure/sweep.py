@@ -10,15 +10,17 @@ end after any step, and the next one goes on there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import NamedTuple
 
 from hardlink.domain import synthetic_ids
 from hardlink.domain.erasure.states import receipt_state
 from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.orders.matching import Order, ShopOrder
-from hardlink.domain.records import Erased, Item, Key, Session, stored_was_erased
+from hardlink.domain.records import Erased, Item, Key, stored_was_erased
 from hardlink.domain.times import DAY, END, MINUTE
 from hardlink.services.erasure.spread import ErasureSpread, Row, Steps, erased_parts
 from hardlink.services.erasure.tasks import (
@@ -30,7 +32,7 @@ from hardlink.services.erasure.tasks import (
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.node_reader import NodeReader
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_session
+from hardlink.storage.sessions import find_living_session
 from hardlink.storage.store import (
     Absent,
     Action,
@@ -83,23 +85,21 @@ class ErasureSweep:
         receipt = self._store.get([tasks.receipt_key])[0]
         if receipt is None or receipt_state(receipt) == "done":
             return 0
-        for number, _ in enumerate(self._sweep_once(tasks), 1):
-            if number == MOST_STEPS:
-                return AT_ONCE
+        if not _finish_steps(self._sweep_once(tasks)):
+            return AT_ONCE
         wait = self._last_write(tasks, receipt) + UNDER_WAY - self._clock()
         if wait >= 0:
             return wait + 1
-        for number, _ in enumerate(self._close(tasks), 1):
-            if number == MOST_STEPS:
-                return AT_ONCE
+        if not _finish_steps(self._close(tasks)):
+            return AT_ONCE
         self._close_receipt(tasks)
         return 0
 
     def _sweep_once(self, tasks: Tasks) -> Steps:
         """Erase all that is there now, and leave tasks to look once more."""
         yield from self._spread.spread(tasks)
-        while sessions := tasks.read_some(keys.ERASED_SESSION):
-            for session_id, _ in sessions:
+        for session_ids in tasks.portions(keys.ERASED_SESSION):
+            for session_id in session_ids:
                 yield from self._sweep_session(tasks, keys.ERASED_SESSION, session_id)
         yield from self._forget_orders(tasks)
 
@@ -114,12 +114,12 @@ class ErasureSweep:
 
     def _close(self, tasks: Tasks) -> Steps:
         """Look once more for what calls wrote that were under way, and count what was erased."""
-        while found := tasks.read_some(keys.SWEPT_SESSION):
-            for name, _ in found:
+        for names in tasks.portions(keys.SWEPT_SESSION):
+            for name in names:
                 yield from self._sweep_session(tasks, keys.SWEPT_SESSION, name)
-            self._close_sessions(tasks, [name for name, _ in found])
+            self._close_sessions(tasks, names)
             yield
-        while names := [name for name, _ in tasks.read_some(keys.ERASED_NODE)]:
+        for names in tasks.portions(keys.ERASED_NODE):
             self._close_nodes(tasks, names)
             yield
         yield from self._forget_orders(tasks)
@@ -131,36 +131,38 @@ class ErasureSweep:
 
         `kind`, `name`: of its task. At the first time it becomes the task to look once more.
         """
+        for _ in optimistic_retries():
+            with suppress(ConditionFailed):  # it began anew, or another run was quicker
+                yield from self._sweep_portions(tasks, kind, name)
+                return
+
+    def _sweep_portions(self, tasks: Tasks, kind: str, name: str) -> Steps:
+        """Delete portion by portion, until the task is done. Raises `ConditionFailed`."""
         is_first = kind == keys.ERASED_SESSION
         session_id = name if is_first else parse_dated_name(name)[1]
         head = keys.session_head(tasks.project_id, session_id)
-        for _ in optimistic_retries():
-            try:
-                while True:
-                    item, task = self._store.get([head, tasks.key(kind, name)])
-                    if task is None or "swept" in task:
-                        return  # done, by this run or another one
-                    session = items.decode_session(head, item) if item else None
-                    portion = self._read_portion(head, session, task)
-                    self._store.write(
-                        [
-                            *_still_ended(head, session, item),
-                            *_deletions(tasks, portion),
-                            *_further_task(tasks, kind, name, task, portion),
-                        ]
-                    )
-                    yield
-            except ConditionFailed:
-                continue
+        while True:
+            item, task = self._store.get([head, tasks.key(kind, name)])
+            if task is None or "swept" in task:
+                return  # done, by this run or another one
+            session = SweptSession(head, item, task)
+            portion = self._read_portion(session)
+            self._store.write(
+                [
+                    *session.still_ended(),
+                    *_deletions(tasks, portion),
+                    *_further_task(tasks, kind, name, task, portion),
+                ]
+            )
+            yield
 
-    def _read_portion(self, head: Key, session: Session | None, task: Item) -> _Portion:
+    def _read_portion(self, session: SweptSession) -> _Portion:
         """Read the next rows of a session, from where its task says that it has come."""
-        after = str(task.get("after", ""))
+        after = session.after
         erased: list[Row] = []
         room = _MOST_DELETED
-        scan = self._scan_session(head, _ranges(session, task), after)
-        for seen, row in enumerate(scan, 1):
-            if _is_erased(session, task, row):
+        for seen, row in enumerate(self._scan_session(session), 1):
+            if session.loses(row):
                 room -= _weight(row)
                 if room < 0 and erased:
                     return _Portion(erased, after)
@@ -170,15 +172,14 @@ class ErasureSweep:
                 return _Portion(erased, after)
         return _Portion(erased, None)
 
-    def _scan_session(
-        self, head: Key, ranges: Iterable[tuple[str, str]], after: str
-    ) -> Iterator[Row]:
-        for first, last in ranges:
-            if after > last:
+    def _scan_session(self, session: SweptSession) -> Iterator[Row]:
+        """Scan the rows that a session may lose, behind the last one that its task has read."""
+        after = session.after
+        for first, last in session.ranges():
+            if last < after:
                 continue
-            scan = self._store.scan(
-                "sessions", head.partition, max(first, after), last, page=_MOST_READ
-            )
+            partition, start = session.head.partition, max(first, after)
+            scan = self._store.scan("sessions", partition, start, last, page=_MOST_READ)
             for row in scan:
                 if row[0].item != after:
                     yield row
@@ -186,7 +187,7 @@ class ErasureSweep:
     def _close_sessions(self, tasks: Tasks, names: Sequence[str]) -> None:
         """Count sessions that are swept, and delete what names their customers."""
         session_ids = {parse_dated_name(name)[1] for name in names}
-        own_ids = {id_ for id_ in session_ids if synthetic_ids.is_synthetic(id_)}
+        own_ids = set(filter(synthetic_ids.is_synthetic, session_ids))
         for session_id in own_ids:
             self._delete_own_session(tasks.project_id, session_id)
         if own_ids:  # all others are named by their ID alone, and expire within a day
@@ -200,7 +201,7 @@ class ErasureSweep:
         """
         key = keys.session_head(project_id, session_id)
         item = self._store.get([key])[0]
-        if item and "erased_at" in item and synthetic_ids.is_synthetic(session_id):
+        if item and "erased_at" in item:
             with suppress(ConditionFailed):
                 ended = Same("erased_at", int(item["erased_at"]))
                 self._store.write([Delete(key, ended)])
@@ -208,17 +209,19 @@ class ErasureSweep:
     def _forget_active_sessions(
         self, project_id: str, session_ids: Collection[str]
     ) -> None:
-        """Take ended sessions out of the live view: a customer's own is named after them."""
+        """Take ended sessions out of the live view: a customer's own is named after them.
+
+        One that begins anew from here on adds a row of its own.
+        """
         kind = keys.ACTIVE_SESSION
         partition = keys.active_session(project_id, 0, "").partition
         rows = self._store.scan("sessions", partition, kind, keys.end_of_prefix(kind))
-        stale = [key for key, _ in rows if keys.active_session_id(key) in session_ids]
-        for row in stale:
-            session = find_session(self._store, project_id, keys.active_session_id(row))
-            if (
-                session is None or session.is_erased
-            ):  # one that begins anew from here on adds a row of its own
-                self._store.write([Delete(row)])
+        for key, _ in list(rows):
+            session_id = keys.active_session_id(key)
+            if session_id not in session_ids:
+                continue
+            if find_living_session(self._store, project_id, session_id) is None:
+                self._store.write([Delete(key)])
 
     # The steps of an order.
 
@@ -237,8 +240,9 @@ class ErasureSweep:
                 )
 
     def _forget_orders(self, tasks: Tasks) -> Steps:
-        while names := [name for name, _ in tasks.read_some(keys.ORDER_TASK)]:
-            for number in names:
+        """Carry out the tasks about orders, until none is left."""
+        for numbers in tasks.portions(keys.ORDER_TASK):
+            for number in numbers:
                 self._forget_order(tasks.project_id, number)
                 self._store.write([tasks.delete(keys.ORDER_TASK, number)])
                 yield
@@ -281,9 +285,7 @@ class ErasureSweep:
             )
             places[place] = tracked
         there = nodes.read_items(self._store, list(places))
-        remaining = tuple(
-            tracked for place, tracked in places.items() if place in there
-        )
+        remaining = tuple(map(places.__getitem__, there))
         shop_order = order.shop_order and self._remaining_shop_order(
             project_id, order.shop_order
         )
@@ -292,17 +294,23 @@ class ErasureSweep:
     def _remaining_shop_order(
         self, project_id: str, order: ShopOrder
     ) -> ShopOrder | None:
+        """What the shop reported, without erased visitors; `None` where its customer was erased."""
         reader = NodeReader(self._store, project_id)
         reader.load(order.ids)
         for record in reader.records.values():
             if not record.exists or record.last_erased_at >= order.claim.time:
                 return None
-        visitor, place = order.visitor, order.place
-        if visitor and not nodes.read_record(self._store, project_id, visitor).exists:
-            visitor = None
-        if place and not nodes.read_record(self._store, project_id, place).exists:
-            place = None
-        return order._replace(visitor=visitor, place=place)
+        return order._replace(
+            visitor=self._living_node(project_id, order.visitor),
+            place=self._living_node(project_id, order.place),
+        )
+
+    def _living_node(self, project_id: str, node: Node | None) -> Node | None:
+        """Return a node that an order names; `None` where it was erased, or it names none."""
+        if node is None:
+            return None
+        record = nodes.read_record(self._store, project_id, node)
+        return node if record.exists else None
 
     # The steps of the receipt.
 
@@ -316,23 +324,20 @@ class ErasureSweep:
         """Delete tasks, and count them in the receipt in the same transaction: each once."""
         for _ in optimistic_retries():
             task_keys = [tasks.key(kind, name) for name in names]
-            receipt, *found = self._store.get([tasks.receipt_key, *task_keys])
-            left = [
-                (key, item)
-                for key, item in zip(task_keys, found, strict=True)
-                if item is not None
-            ]
+            left = nodes.read_items(self._store, [tasks.receipt_key, *task_keys])
+            receipt = left.pop(tasks.receipt_key, None)
             if receipt is None or not left:
                 return
             closed = int(receipt["closed"])
             counted = _count_tasks(
                 {**receipt, "closed": closed + len(left)}, kind, left
             )
+            deletions = [Delete(key, Present()) for key in left]
             with suppress(ConditionFailed):
                 self._store.write(
                     [
                         Put(tasks.receipt_key, counted, Same("closed", closed)),
-                        *(Delete(key, Present()) for key, _ in left),
+                        *deletions,
                     ]
                 )
                 return
@@ -353,69 +358,124 @@ class _Portion(NamedTuple):
     after: str | None
 
 
-def _ranges(session: Session | None, task: Item) -> list[tuple[str, str]]:
-    """List the ranges of sort keys in which a session may hold erased rows, in order.
+class SweptSession(NamedTuple):
+    """A session as one step read it. `item`: at `head`, if it is there; `task`: what is left to do.
 
-    All of it, or, where others go on with the session, the times of what was erased: no event was
-    stored that is dated more than a day ahead.
+    Others may go on with it: then only the parts in its task were erased.
     """
-    if session is None or session.is_erased:
-        return [(kind, keys.end_of_prefix(kind)) for kind in _KINDS]
-    ranges: list[tuple[str, str]] = []
-    parts = sorted(erased_parts(task))
-    for kind in _KINDS:
-        if kind == keys.EVENT_RECEIPT:  # their keys say no time
-            if any(map(_is_whole, parts)):
-                ranges.append((kind, keys.end_of_prefix(kind)))
-            continue
-        for part in parts:
-            end = min(part.end, part.until + DAY + 1)
-            if part.start < end:
-                ranges.append((f"{kind}{part.start:016d}/", f"{kind}{end:016d}/"))
-    return ranges
+
+    head: Key
+    item: Item | None
+    task: Item
+
+    @property
+    def has_ended(self) -> bool:
+        """True if no visitor has it, so that all of its rows go."""
+        return self.item is None or "erased_at" in self.item
+
+    @property
+    def after(self) -> str:
+        """The last sort key that an earlier step has read."""
+        return str(self.task.get("after", ""))
+
+    @property
+    def parts(self) -> list[Erased]:
+        """The parts that this erasure erased, in order of event time."""
+        return sorted(erased_parts(self.task))
+
+    @property
+    def whole_parts(self) -> list[Erased]:
+        """Those of its parts that are all of its history up to an erasure."""
+        return [part for part in self.parts if (part.start, part.end) == (0, END)]
+
+    def ranges(self) -> Iterator[tuple[str, str]]:
+        """List the ranges of sort keys in which it may hold erased rows, in order.
+
+        All of it, or the times of its erased parts.
+        """
+        for kind in _KINDS:
+            if self.has_ended:
+                yield kind, keys.end_of_prefix(kind)
+            elif kind == keys.EVENT_RECEIPT:  # their keys say no time
+                yield from self._receipt_ranges()
+            else:
+                yield from _ranges_of_parts(kind, self.parts)
+
+    def _receipt_ranges(self) -> Iterator[tuple[str, str]]:
+        # where only a part is erased they stay: by them, what is sent again is recognized
+        if self.whole_parts:
+            yield keys.EVENT_RECEIPT, keys.end_of_prefix(keys.EVENT_RECEIPT)
+
+    def loses(self, row: Row) -> bool:
+        """Tell whether a row of it is an erased visitor's: all are, unless it began anew."""
+        key, item = row
+        if self.has_ended:
+            return True
+        if key.item.startswith(keys.EVENT_RECEIPT):
+            received = int(item["time"])
+            return any(received < part.until for part in self.whole_parts)
+        time = keys.event_time(key)
+        received = int(item.get("received", time))
+        return stored_was_erased(self.parts, time, received)
+
+    def still_ended(self) -> list[Action]:
+        """Make the check that it did not begin anew, as then its new events would be deleted."""
+        if self.item is None:
+            return [Check(self.head, Absent())]
+        if self.has_ended:
+            erased_at = int(self.item["erased_at"])
+            return [Check(self.head, Same("erased_at", erased_at))]
+        return []
 
 
-def _is_erased(session: Session | None, task: Item, row: Row) -> bool:
-    """Tell whether a row of a session is of an erased visitor: all are, unless it began anew."""
-    if session is None or session.is_erased:
-        return True
+def _finish_steps(steps: Steps) -> bool:
+    """Take a bounded number of steps. Returns whether these were all."""
+    taken = sum(1 for _ in islice(steps, MOST_STEPS))
+    return taken < MOST_STEPS
+
+
+def _ranges_of_parts(kind: str, parts: Sequence[Erased]) -> Iterator[tuple[str, str]]:
+    """List the ranges of sort keys of a kind that lie in erased parts, in order.
+
+    No event was stored that is dated more than a day ahead.
+    """
+    for part in parts:
+        end = min(part.end, part.until + DAY + 1)
+        if part.start < end:
+            yield f"{kind}{part.start:016d}/", f"{kind}{end:016d}/"
+
+
+def _keys_of_row(row: Row) -> list[Key]:
+    """List the keys of a row and of all that goes with it.
+
+    These are the pieces of an event, and what later reports of its order added: their keys say when
+    it happened, but not when it came in.
+    """
     key, item = row
-    if key.item.startswith(keys.EVENT_RECEIPT):
-        # where a part of the session is erased it stays: by it, what is sent again is recognized
-        whole = filter(_is_whole, erased_parts(task))
-        return any(int(item["time"]) < part.until for part in whole)
-    time = keys.event_time(key)
-    received = int(item.get("received", time))
-    return stored_was_erased(erased_parts(task), time, received)
-
-
-def _is_whole(part: Erased) -> bool:
-    """Tell whether a session was erased as a whole."""
-    return (part.start, part.end) == (0, END)
+    numbers = range(int(item.get("pieces", 0)))
+    found = [key]
+    found += [keys.event_piece(key, str(item["digest"]), n) for n in numbers]
+    if "order" in item:
+        found.append(keys.order_completion(key))
+    return found
 
 
 def _weight(row: Row) -> int:
-    """Count the actions that delete a row: it may name an order, and have pieces."""
+    """Count the actions that delete a row: one a key, and a task for the order that it names."""
     _, item = row
-    for_order = 2 if "order" in item else 0
-    return 1 + for_order + int(item.get("pieces", 0))
+    return len(_keys_of_row(row)) + int("order" in item)
 
 
 def _deletions(tasks: Tasks, portion: _Portion) -> list[Action]:
-    """Make the actions that delete rows, and the tasks for orders that their events are.
-
-    The pieces of an event, and what later reports of its order added, go with it: their keys say
-    when it happened, but not when it came in.
-    """
+    """Make the actions that delete rows, and the tasks for orders that their events are."""
     actions: dict[Key, Action] = {}
-    for key, item in portion.rows:
-        count = int(item.get("pieces", 0))
-        pieces = [keys.event_piece(key, str(item["digest"]), n) for n in range(count)]
+    for row in portion.rows:
+        _, item = row
         if "order" in item:
             put = tasks.put(keys.ORDER_TASK, item["order"])
             actions[put.key] = put
-            pieces.append(keys.order_completion(key))
-        actions.update((one, Delete(one)) for one in (key, *pieces))
+        for key in _keys_of_row(row):
+            actions[key] = Delete(key)
     return list(actions.values())
 
 
@@ -436,17 +496,23 @@ def _further_task(
     return [Delete(key, unchanged), tasks.put(keys.SWEPT_SESSION, once_more, further)]
 
 
-def _count_tasks(receipt: Item, kind: str, closed: Sequence[tuple[Key, Item]]) -> Item:
-    """Add what tasks erased to a receipt."""
-    counts = dict.fromkeys(COUNTS, 0)
-    for key, item in closed:
+def _count_tasks(receipt: Item, kind: str, closed: Mapping[Key, Item]) -> Item:
+    """Add what tasks of a kind erased to a receipt."""
+    counts: Counter[str] = Counter()
+    for key, task in closed.items():
         if kind == keys.SWEPT_SESSION:
-            counts["events"] += int(item["events"])
-            counts["sessions"] += "ended" in item
+            counts["events"] += int(task["events"])
+            counts["sessions"] += int("ended" in task)
         else:
             node = Node.parse(parse_dated_name(key.item.removeprefix(kind))[1])
-            counts["profiles" if node.type == PROFILE else "identifiers"] += 1
-    return {**receipt, **{name: int(receipt[name]) + n for name, n in counts.items()}}
+            counts[_count_name(node)] += 1
+    counted = {name: int(receipt[name]) + counts[name] for name in COUNTS}
+    return {**receipt, **counted}
+
+
+def _count_name(node: Node) -> str:
+    """Return the name in `COUNTS` under which a node is counted."""
+    return "profiles" if node.type == PROFILE else "identifiers"
 
 
 def _replace_order(key: Key, before: Order, after: Order) -> Action:
@@ -455,14 +521,3 @@ def _replace_order(key: Key, before: Order, after: Order) -> Action:
         return Delete(key, Same("rev", before.rev))
     fresh = after._replace(rev=before.rev + 1)
     return Put(key, items.encode_order(fresh), Rev(before.rev))
-
-
-def _still_ended(
-    key: Key, session: Session | None, item: Item | None
-) -> Sequence[Action]:
-    """Make the check that a session did not begin anew, as then its new events would be deleted."""
-    if item is None:
-        return [Check(key, Absent())]
-    if session and session.is_erased:
-        return [Check(key, Same("erased_at", int(item["erased_at"])))]
-    return []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from hardlink.domain.graph import Node
-from hardlink.domain.records import Item, Key
+from hardlink.domain.graph import NOTHING
+from hardlink.domain.records import Attribute, Item, Key
 from hardlink.storage import keys
 from hardlink.storage.store import Delete, Put, Store
 
@@ -38,9 +39,11 @@ class Tasks:
         """The key of a task. `name`: the node, session or order that it is about."""
         return keys.erasure_item(self.project_id, self.erasure, f"{kind}{name}")
 
-    def put(self, kind: str, name: object, item: Item | None = None) -> Put:
-        """Make the action that adds a task."""
-        return Put(self.key(kind, name), item or {})
+    def put(
+        self, kind: str, name: object, item: Mapping[str, Attribute] = NOTHING
+    ) -> Put:
+        """Make the action that adds a task, or replaces it. `item`: its attributes."""
+        return Put(self.key(kind, name), dict(item))
 
     def delete(self, kind: str, name: object) -> Delete:
         """Make the action that removes a task."""
@@ -54,6 +57,14 @@ class Tasks:
         return [
             (key.item.removeprefix(kind), item) for key, item in islice(rows, _PAGE)
         ]
+
+    def portions(self, kind: str) -> Iterator[list[str]]:
+        """Read the names of the tasks of a kind, until none is left.
+
+        Each portion is to be carried out before the next one is asked for.
+        """
+        while found := self.read_some(kind):
+            yield [name for name, _ in found]
 
     def read_last(self, kind: str) -> str | None:
         """Read the name of the last task of a kind, if there is one."""
@@ -78,9 +89,3 @@ def parse_dated_name(text: str) -> tuple[int, str]:
     """Parse the name that `dated_name` made."""
     at, _, name = text.partition("/")
     return int(at), name
-
-
-def parse_node(text: str) -> tuple[int, Node]:
-    """Parse the name that `dated_name` made of a node."""
-    at, name = parse_dated_name(text)
-    return at, Node.parse(name)
