@@ -17,13 +17,14 @@ from aws_cdk import App
 
 from hardlink.domain.sources.file_schema import SourcesError
 from infra import topology
-from infra.stack.assets import LayerError
+from infra.stack import assets
+from infra.stack.assets import LayerError, UnsupportedPython
 from infra.stack.stack import UnknownStage, compose_app
 from infra.stages import StagesError
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Synthesize the stack, and print the folder of the template."""
+    """Synthesize the stack, and print the folder of the template and the sizes of the assets."""
     parser = argparse.ArgumentParser(
         prog="python -m infra.app", description=main.__doc__
     )
@@ -44,9 +45,25 @@ def main(arguments: Sequence[str]) -> None:
     )
     try:
         compose_app(app)
-    except (LayerError, UnknownStage, SourcesError, StagesError) as error:
+    except (
+        LayerError,
+        UnsupportedPython,
+        UnknownStage,
+        SourcesError,
+        StagesError,
+    ) as error:
         sys.exit(str(error))
     print(app.synth().directory)
+    _print_sizes()
+
+
+def _print_sizes() -> None:
+    """Print the size of both assets as Lambda unpacks them; a cold start reads from them."""
+    for name, folder in (
+        ("code", assets.build_code()),
+        ("layer", assets.build_layer()),
+    ):
+        print(f"{name}: {assets.folder_size(folder) / 1e6:.1f} MB unpacked")
 
 
 if __name__ == "__main__":

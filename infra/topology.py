@@ -234,7 +234,11 @@ FUNCTIONS_BY_NAME = {function.name: function for function in _FUNCTIONS}
 
 FORWARD = Function(
     "forward",
-    {"sessions": ("BatchGetItem",), "customers": ("GetItem", "BatchGetItem")},
+    # Opening the connection is a GetItem of `sessions` (`hardlink.web.wiring`).
+    {
+        "sessions": ("GetItem", "BatchGetItem"),
+        "customers": ("GetItem", "BatchGetItem"),
+    },
     per_event=True,
     timeout=60,
 )

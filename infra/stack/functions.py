@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import AssetHashType, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -21,9 +21,8 @@ from infra.stack.server_keys import ServerKeys, SigningKeys
 from infra.stack.tables import Tables
 from infra.stages import Stage
 
-RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
-SOURCES_IN_LAMBDA = "/var/task/sources.toml"
+SOURCES_IN_LAMBDA = f"{assets.CODE_IN_LAMBDA}/sources.toml"
 
 
 class Functions(Construct):
@@ -50,12 +49,15 @@ class Functions(Construct):
         self._signing_keys = signing_keys
         self._sources = sources
         self._keep = keep
+        self._runtime = lambda_.Runtime(
+            f"python{assets.runtime_version()}", lambda_.RuntimeFamily.PYTHON
+        )
         self._code = _code_asset(assets.build_code())
         self._layer = lambda_.LayerVersion(
             self,
             "Dependencies",
             code=_code_asset(assets.build_layer()),
-            compatible_runtimes=[RUNTIME],
+            compatible_runtimes=[self._runtime],
             compatible_architectures=[ARCHITECTURE],
         )
         self._by_name: dict[str, lambda_.Function] = {}
@@ -96,7 +98,7 @@ class Functions(Construct):
         created = lambda_.Function(
             scope,
             "Function",
-            runtime=RUNTIME,
+            runtime=self._runtime,
             architecture=ARCHITECTURE,
             handler=f"{function.name}.handler.handler",
             code=self._code,
@@ -113,7 +115,7 @@ class Functions(Construct):
         suppress_nag(
             created,
             "L1",
-            "Python 3.13 is what the layer's wheels are built and tested for",
+            "the runtime is the Python that compiled the code, which the tests ran with",
         )
         return created
 
@@ -180,5 +182,8 @@ class Functions(Construct):
 
 
 def _code_asset(folder: Path) -> lambda_.Code:
-    # Python may have written byte code into the folder since it was built.
-    return lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__"])
+    # The folder's name has the hash of its sources. Byte code may differ from one machine to the
+    # next, and would deploy every function again.
+    return lambda_.Code.from_asset(
+        str(folder), asset_hash=folder.name, asset_hash_type=AssetHashType.CUSTOM
+    )

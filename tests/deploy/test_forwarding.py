@@ -52,6 +52,7 @@ def test_it_may_read_what_it_tells_and_send_it_and_no_more(onward: Template) -> 
     assert onward.permissions("forward") == {
         ("dynamodb:BatchGetItem", "TablesSessions.Arn"),
         ("dynamodb:BatchGetItem", "TablesCustomers.Arn"),
+        ("dynamodb:GetItem", "TablesSessions.Arn"),
         ("dynamodb:GetItem", "TablesCustomers.Arn"),
         *((f"dynamodb:{action}", stream) for action in reading for stream in streams),
         ("dynamodb:ListStreams", "*"),

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from infra import topology
+from infra.stack import assets
 from tests.deploy.template import Template, describe_reference, synthesize
 
 FUNCTIONS = [
@@ -141,11 +142,11 @@ def test_every_function_of_the_plan_is_deployed_and_no_other(dev: Template) -> N
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_it_runs_python_3_13_on_arm_traced_with_its_own_memory_and_timeout(
+def test_it_runs_python_on_arm_traced_with_its_own_memory_and_timeout(
     dev: Template, name: str
 ) -> None:
     found = function(dev, name)
-    assert found["Runtime"] == "python3.13"
+    assert found["Runtime"] == f"python{assets.runtime_version()}"
     assert found["Architectures"] == ["arm64"]
     assert found["TracingConfig"] == {"Mode": "Active"}
     assert found["MemorySize"] == topology.FUNCTIONS_BY_NAME[name].memory

@@ -19,6 +19,7 @@ from botocore.exceptions import WaiterError
 
 from infra import topology
 from infra.stack import assets
+from tests.bench.imports import PLATFORM
 from tests.deploy.template import Template
 from tests.emulator.ministack import ACCOUNT, HOST, REGION, Emulator
 from tests.emulator.substitutions import substitute_resources
@@ -26,11 +27,6 @@ from tests.http.service import Client
 from tests.support.engines import Unavailable
 
 STACK = "hardlink-dev"
-PLATFORM = (
-    *("--implementation", "cp", "--python-version", "{}.{}".format(*sys.version_info)),
-    "--only-binary=:all:",
-)
-"""Of the emulator's interpreter, which runs the functions: this one, on this machine."""
 _BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 _HERE = {
     "${AWS::AccountId}": ACCOUNT,
@@ -184,8 +180,7 @@ def zip_folder(folder: Path) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for file in sorted(f for f in folder.rglob("*") if f.is_file()):
-            if "__pycache__" not in file.parts:
-                archive.write(file, file.relative_to(folder))
+            archive.write(file, file.relative_to(folder))
     return target.getvalue()
 
 

@@ -6,15 +6,25 @@ import os
 import time
 from functools import cache
 
-from hardlink.storage.dynamodb import Tables, connect
+from hardlink import log
+from hardlink.storage.dynamodb import Tables, connect, open_connection
 
 
 @cache
 def tables() -> Tables:
-    """Connect to both tables, once per process."""
+    """Connect to both tables, once per process.
+
+    Handlers do so while they are loaded. In Lambda this is the init phase, which has a whole
+    processor whatever the function's memory, so the connection is opened there as well.
+    """
     sessions = os.environ["HARDLINK_SESSIONS_TABLE"]
     customers = os.environ["HARDLINK_CUSTOMERS_TABLE"]
-    return Tables(connect(), {"sessions": sessions, "customers": customers})
+    client = connect()
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # set by Lambda, and by nothing else
+        failure = open_connection(client, sessions)
+        if failure:
+            log.logger.warning("not warmed up", why=failure)
+    return Tables(client, {"sessions": sessions, "customers": customers})
 
 
 def read_clock() -> int:
