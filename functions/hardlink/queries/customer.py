@@ -154,25 +154,33 @@ class Customer:
         return by_type
 
     @property
+    def is_known(self) -> bool:
+        """True if it is a root that a call named, and it is not being erased."""
+        state = self.record.state
+        return state.known and state.link is None and not self.record.erasing_since
+
+    @property
+    def is_anonymous(self) -> bool:
+        """True if it is a visitor whom no call named, and it is not being erased."""
+        is_profile = self.root.type == PROFILE and self.record.exists
+        return is_profile and self.record.state.link is None
+
+    @property
     def visits(self) -> list[SessionRow]:
         """The sessions that clients made, oldest first; not the customer's own synthetic ones."""
         rows = sorted(self.sessions, key=_creation_order)
         return [row for row in rows if not synthetic_ids.is_synthetic(row.session)]
 
-    def first_session(self, profile: Node) -> str | None:
-        """Find the ID of a profile's first visit."""
-        for row in self.visits:
-            if row.profile == profile:
-                return row.session
-        return None
+    def first_sessions(self) -> dict[Node, str]:
+        """Find the ID of each profile's first visit."""
+        newest_first = reversed(self.visits)
+        return {row.profile: row.session for row in newest_first}
 
     @property
     def current_sessions(self) -> list[str]:
         """The sessions whose next event will be this customer's, oldest first."""
-        current: set[str] = set()
-        for interval in self.session_intervals():
-            if interval.end == END:
-                current.add(interval.session)
+        intervals = self.session_intervals()
+        current = {one.session for one in intervals if one.end == END}
         return [row.session for row in self.visits if row.session in current]
 
     def read_values(self, store: Store) -> Mapping[str, Any]:
@@ -193,9 +201,10 @@ class Customer:
         """List the visitors whose history joined a customer who was known already."""
         for contribution in self.contributions:
             notice = contribution.merge_notice
-            is_visitor = contribution.node.type == PROFILE
+            if notice is None or contribution.node.type != PROFILE:
+                continue
             # The first visitor makes the customer, and so joins nobody.
-            if is_visitor and notice and notice.at > self.record.created:
+            if notice.at > self.record.created:
                 yield contribution.node, notice
 
     def session_intervals(self) -> list[SessionInterval]:
@@ -207,12 +216,21 @@ class Customer:
         found: list[SessionInterval] = []
         for row in self.sessions:
             contribution = contributions.get(row.profile)
-            if contribution is None:
-                continue
-            erased = tuple(dict.fromkeys((*row.erased, *contribution.erased)))
-            for start, end in contribution.intervals:
-                found.append(session_interval(row, start, end, erased))
-        return [interval for interval in found if interval.start < interval.end]
+            if contribution:
+                found += _session_intervals(row, contribution)
+        return found
+
+
+def _session_intervals(
+    row: SessionRow, contribution: Contribution
+) -> list[SessionInterval]:
+    """List the parts of a session in which its profile is the customer's, but for empty ones."""
+    erased = tuple(dict.fromkeys((*row.erased, *contribution.erased)))
+    intervals = [
+        session_interval(row, start, end, erased)
+        for start, end in contribution.intervals
+    ]
+    return [interval for interval in intervals if interval.start < interval.end]
 
 
 def session_interval(
@@ -269,7 +287,8 @@ def _fold_newest(
 ) -> None:
     """Keep the later value of each name, with the node whose partition holds it."""
     for name, value in values.items():
-        if name not in newest or value.newer_than(newest[name][0]):
+        before = newest.get(name)
+        if before is None or value.newer_than(before[0]):
             newest[name] = (value, node)
 
 

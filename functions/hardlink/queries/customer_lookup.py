@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from hardlink.domain.changeset import MOST_MERGES
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
-from hardlink.domain.graph import NOBODY, PROFILE, Node, next_node
+from hardlink.domain.graph import NOBODY, Node, next_node
 from hardlink.domain.records import SessionRow
 from hardlink.queries.customer import Customer
 from hardlink.storage import items, keys, nodes
@@ -23,32 +24,38 @@ def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
     node = identifier
     for hop in range(_MOST_HOPS):
         customer = _read_customer(store, project_id, node)
-        state = customer.record.state
+        target = next_node(customer.record.state, is_named=hop == 0)
         # Answered like one that is erased already: nothing of it is shown any more.
-        if customer.record.erasing_since:
+        if target == NOBODY or customer.record.erasing_since:
             break
-        target = next_node(state, is_named=hop == 0)
-        if target == NOBODY:
-            break
-        if target:
-            node = target
-        elif state.known:
-            return _with_merged(store, customer)
-        elif node.type == PROFILE and state.rev:
-            return replace(
-                customer, sessions=tuple(_profile_sessions(store, project_id, node))
-            )
-        else:
-            break
+        if target is None:
+            return _complete_customer(store, customer)
+        node = target
     raise NotFound(UNKNOWN_IDENTIFIER)
 
 
-def _with_merged(store: Store, customer: Customer) -> Customer:
-    """Add the customers that the shop merged into this one."""
+def _complete_customer(store: Store, customer: Customer) -> Customer:
+    """Add what stands in other partitions. Raises `NotFound` where it is no customer."""
+    project_id = customer.project_id
+    if customer.record.state.known:
+        return with_merged(customer, partial(_read_customer, store, project_id))
+    if customer.is_anonymous:
+        sessions = _profile_sessions(store, project_id, customer.root)
+        return replace(customer, sessions=tuple(sessions))
+    raise NotFound(UNKNOWN_IDENTIFIER)
+
+
+def with_merged(
+    customer: Customer, find: Callable[[Node], Customer | None]
+) -> Customer:
+    """Add to a customer those that the shop merged into it, with those merged into them.
+
+    `find`: the customer of a node. One that is being erased is left out.
+    """
     for node in customer.merged:
-        absorbed = _read_customer(store, customer.project_id, node)
-        if not absorbed.record.erasing_since:
-            customer = customer.absorb(_with_merged(store, absorbed))
+        absorbed = find(node)
+        if absorbed and not absorbed.record.erasing_since:
+            customer = customer.absorb(with_merged(absorbed, find))
     return customer
 
 
@@ -60,11 +67,12 @@ def _read_customer(store: Store, project_id: str, node: Node) -> Customer:
     return Customer.from_items(project_id, node, rows)
 
 
-def _profile_sessions(
-    store: Store, project_id: str, profile: Node
-) -> Iterator[SessionRow]:
-    """Read the sessions of a profile that is linked to no customer."""
+def _profile_sessions(store: Store, project_id: str, profile: Node) -> list[SessionRow]:
+    """Read the sessions of a profile that is linked to no customer.
+
+    An erased session may have been opened anew by another visitor: then it is not listed.
+    """
     ids = nodes.read_session_ids(store, project_id, profile)
-    for session in find_sessions(store, project_id, ids):
-        if session.profile == profile:
-            yield items.session_row(session)
+    found = find_sessions(store, project_id, ids)
+    own = [session for session in found if session.profile == profile]
+    return list(map(items.session_row, own))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import starmap
 from typing import Any, NamedTuple
 
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
 from hardlink.domain.graph import (
-    NOBODY,
     Entry,
     Node,
     current_owner,
@@ -32,11 +31,6 @@ class NodeEntry(NamedTuple):
     node: Node
     entry: Entry
 
-    @property
-    def is_shown(self) -> bool:
-        """True for links; owners of identifiers and links to erased customers are not shown."""
-        return self.entry.link not in (None, NOBODY)
-
 
 def explain_session(store: Store, project_id: str, session: Session) -> dict[str, Any]:
     """Answer `GET /sessions/{id}`: the session's customer and all links behind it, newest first.
@@ -47,9 +41,8 @@ def explain_session(store: Store, project_id: str, session: Session) -> dict[str
     root = _current_target(chain)
     # Also the targets of undone links, because they explain what was so for a time.
     targets = _list_targets(chain)
-    for (
-        target
-    ) in targets:  # it grows: a soft identifier leads to a customer, a merge to another
+    # It grows: a soft identifier leads to a customer, and a merge to another one.
+    for target in targets:
         onward = _read_entries(store, project_id, target)
         if target == root:
             root = _current_target(onward) or root
@@ -57,13 +50,12 @@ def explain_session(store: Store, project_id: str, session: Session) -> dict[str
         chain += onward
     if root and find_erasing(store, project_id, {root}):
         root = None
-    visible = without_entries_of_erasing(store, project_id, chain)
-    chain = sorted(starmap(NodeEntry, visible), key=_write_order, reverse=True)
+    shown = filter(_is_shown, _visible_entries(store, project_id, chain))
     return {
         "session": {"id": session.id},
         "profile": {"id": session.profile.value},
         "customer": root._asdict() if root else None,
-        "why": [_explain_entry(one) for one in chain if one.is_shown],
+        "why": list(map(_explain_entry, shown)),
     }
 
 
@@ -73,8 +65,7 @@ def explain_identifier(store: Store, project_id: str, node: Node) -> dict[str, A
     Raises `NotFound` where no call named the identifier.
     """
     read = _read_entries(store, project_id, node)
-    visible = without_entries_of_erasing(store, project_id, read)
-    entries = sorted(starmap(NodeEntry, visible), key=_write_order, reverse=True)
+    entries = _visible_entries(store, project_id, read)
     if not entries:
         raise NotFound(UNKNOWN_IDENTIFIER)
     finds = existing(current_owner(one.entry for one in entries))
@@ -88,8 +79,23 @@ def explain_identifier(store: Store, project_id: str, node: Node) -> dict[str, A
     }
 
 
+def _visible_entries(
+    store: Store, project_id: str, entries: Sequence[NodeEntry]
+) -> list[NodeEntry]:
+    """Sort entries, the newest first, without those that name a node which is being erased."""
+    visible = without_entries_of_erasing(store, project_id, entries)
+    return sorted(starmap(NodeEntry, visible), key=_write_order, reverse=True)
+
+
+def _is_shown(one: NodeEntry) -> bool:
+    """Tell whether a session's explanation shows an entry: it does links to customers."""
+    return existing(one.entry.link) is not None
+
+
 def _shown_node(node: Node | None) -> str | None:
-    return None if node in (None, NOBODY) else str(node)
+    """Format a node as answers name it: no node, and an erased one, as null."""
+    shown = existing(node)
+    return str(shown) if shown else None
 
 
 def describe_entry(node: Node, entry: Entry) -> dict[str, Any]:
@@ -117,9 +123,8 @@ def _explain_entry(one: NodeEntry) -> dict[str, Any]:
 
 def _read_entries(store: Store, project_id: str, node: Node) -> list[NodeEntry]:
     """Read the link history of a node, each entry with the node."""
-    return [
-        NodeEntry(node, entry) for entry in nodes.read_history(store, project_id, node)
-    ]
+    history = nodes.read_history(store, project_id, node)
+    return [NodeEntry(node, entry) for entry in history]
 
 
 def _current_target(history: Iterable[NodeEntry]) -> Node | None:
@@ -129,11 +134,8 @@ def _current_target(history: Iterable[NodeEntry]) -> Node | None:
 
 def _list_targets(history: Iterable[NodeEntry]) -> list[Node]:
     """List the nodes that a node was ever linked to, each once."""
-    targets: dict[Node, None] = {}
-    for one in history:
-        if one.entry.link and one.is_shown:
-            targets[one.entry.link] = None
-    return list(targets)
+    links = (existing(one.entry.link) for one in history)
+    return list(dict.fromkeys(filter(None, links)))
 
 
 def _write_order(one: NodeEntry) -> tuple[int, int]:

@@ -6,17 +6,17 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from hardlink.domain import values
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, Invalid, NotFound
-from hardlink.domain.graph import PROFILE, Node
+from hardlink.domain.graph import Node
 from hardlink.domain.records import Item, Key, SessionRow
 from hardlink.domain.times import END
 from hardlink.queries.customer import Customer
-from hardlink.queries.customer_lookup import find_customer
+from hardlink.queries.customer_lookup import find_customer, with_merged
 from hardlink.queries.export_budget import MOST_READ, Budget
-from hardlink.queries.paging import MOST_EVENTS, EventQuery, parse_cursor
+from hardlink.queries.paging import MOST_EVENTS, EventQuery
 from hardlink.queries.timeline import Timeline
 from hardlink.storage import items, keys
 from hardlink.storage.sessions import read_session
@@ -33,7 +33,7 @@ _VIEW_ROWS = (
 )
 """Sort keys of the rows from which a customer is folded."""
 
-Event = Mapping[str, Any]
+Event: TypeAlias = Mapping[str, Any]
 Rows = list[tuple[Key, Item]]
 
 
@@ -50,8 +50,12 @@ class ExportRequest(NamedTuple):
 
     @property
     def end(self) -> int | None:
-        """The number of events to read until the export is complete."""
+        """The number of events to read until the export is complete; `None` is all."""
         return None if self.limit is None else self.skip + self.limit
+
+    def includes(self, event: Event) -> bool:
+        """Tell whether an event is of a type that is exported."""
+        return self.types is None or event["type"] in self.types
 
     def as_query(self) -> EventQuery:
         """Build the query for pages of these events, narrowed to a type if there is only one."""
@@ -170,16 +174,12 @@ class ExportReader:
         self, customer: Customer, request: ExportRequest, reading: Budget
     ) -> Iterator[Event]:
         """Page through the requested events, newest first."""
-        query = request.as_query()
-        while True:
+        query: EventQuery | None = request.as_query()
+        while query:
             reading.check_time()
             page = self._timeline.read_customer_events(customer, query)
-            for event in page["events"]:
-                if request.types is None or event["type"] in request.types:
-                    yield event
-            if page["cursor"] is None:
-                return
-            query = replace(query, before=parse_cursor(page["cursor"]))
+            yield from filter(request.includes, page["events"])
+            query = query.after(page["cursor"])
 
 
 def _last_events(
@@ -199,8 +199,8 @@ def _last_events(
 
 def _approximate_size(key: Key, item: Item) -> int:
     """Estimate the bytes of a row: its texts, and as much again for what is around them."""
-    texts = sum(len(value) for value in item.values() if isinstance(value, str))
-    return texts + 2 * len(key.partition + key.item)
+    texts = [value for value in item.values() if isinstance(value, str)]
+    return sum(map(len, texts)) + 2 * len(key.partition + key.item)
 
 
 def _customers_of_partitions(
@@ -213,35 +213,19 @@ def _customers_of_partitions(
         nodes[node] = Customer.from_items(project_id, node, rows)
     customers: list[Customer] = []
     for node, one in nodes.items():
-        rows = partitions[keys.node_head(project_id, node).partition]
-        customer = _customer_of_partition(node, one, rows)
-        if customer is not None:
-            customers.append(_with_merged(customer, nodes))
+        if one.is_known:
+            customers.append(with_merged(one, nodes.get))
+        elif one.is_anonymous:
+            rows = partitions[keys.node_head(project_id, node).partition]
+            sessions = tuple(_profile_sessions(node, rows))
+            customers.append(replace(one, sessions=sessions))
     return customers
 
 
-def _with_merged(customer: Customer, nodes: Mapping[Node, Customer]) -> Customer:
-    for node in customer.merged:
-        absorbed = nodes.get(node)
-        if absorbed and not absorbed.record.erasing_since:
-            customer = customer.absorb(_with_merged(absorbed, nodes))
-    return customer
-
-
-def _customer_of_partition(
-    node: Node, customer: Customer, rows: Rows
-) -> Customer | None:
-    """Return the customer of a node; `None` for a linked node, or one that is being erased."""
-    state = customer.record.state
-    if state.link or customer.record.erasing_since:
-        return None
-    if node.type == PROFILE and state.rev:
-        return replace(customer, sessions=tuple(_profile_sessions(node, rows)))
-    return customer if state.known else None
-
-
-def _profile_sessions(profile: Node, rows: Rows) -> Iterator[SessionRow]:
+def _profile_sessions(profile: Node, rows: Rows) -> list[SessionRow]:
     """List the sessions of an anonymous profile, from the rows that name them."""
-    for key, item in rows:
-        if key.item.startswith(keys.PROFILE_SESSION):
-            yield items.decode_profile_session(key, item, profile)
+    return [
+        items.decode_profile_session(key, item, profile)
+        for key, item in rows
+        if key.item.startswith(keys.PROFILE_SESSION)
+    ]

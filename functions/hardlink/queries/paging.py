@@ -44,9 +44,17 @@ class EventQuery:
     @property
     def includes_visits(self) -> bool:
         """True if it may select events that are derived from session pings."""
-        return self.derived and (
-            self.type is None or self.type in derived_events.VISITS
-        )
+        return self.derived and self.type in (None, *derived_events.VISITS)
+
+    def includes_derived(self, type_: str) -> bool:
+        """Tell whether it may select derived events of a type."""
+        return self.derived and self.type in (None, type_)
+
+    def after(self, cursor: str | None) -> EventQuery | None:
+        """Return the query for the next page, from the cursor of this one; `None` at the end."""
+        if cursor is None:
+            return None
+        return replace(self, before=parse_cursor(cursor))
 
     def selects(self, type_: str, position: Position) -> bool:
         """Check type and position of an event; the interval it lies in is clipped already.
@@ -106,14 +114,15 @@ def make_page(found: Sequence[TimelineEvent], query: EventQuery) -> dict[str, An
 
 def merge_events(customer: Customer, query: EventQuery) -> list[TimelineEvent]:
     """Derive a `merge` event for each visitor who joined a customer known before."""
-    if not query.derived or query.type not in (None, derived_events.MERGE):
+    if not query.includes_derived(derived_events.MERGE):
         return []
-    found: list[TimelineEvent] = []
-    for profile, notice in customer.list_merges():
-        session = customer.first_session(profile)
-        # a visitor known by the shop's backend alone made no visit: nothing to show
-        if session is not None:
-            found.append(_merge_event(session, profile.value, notice))
+    first_sessions = customer.first_sessions()
+    # a visitor known by the shop's backend alone made no visit: nothing to show
+    found = [
+        _merge_event(first_sessions[profile], profile.value, notice)
+        for profile, notice in customer.list_merges()
+        if profile in first_sessions
+    ]
     return [one for one in found if _includes_merge(query, one)]
 
 
@@ -130,7 +139,10 @@ def _includes_merge(query: EventQuery, merged: TimelineEvent) -> bool:
 
 
 def sessions_to_read(limit: int, found: int, read: int, most: int) -> int:
-    """Estimate how many intervals to read next, at most `most`, from the yield of those read."""
+    """Estimate how many intervals to read next, at most `most`, from the yield of those read.
+
+    `limit`: events that are wanted, `found`: those that `read` intervals held.
+    """
     if found >= limit:
         return most
     missing = limit - found

@@ -113,7 +113,7 @@ class Timeline:
         found: Sequence[TimelineEvent],
     ) -> TimelineEvent | None:
         """Derive the customer's first session, if the first of all visits is among these events."""
-        if not query.derived or query.type not in (None, derived_events.FIRST):
+        if not query.includes_derived(derived_events.FIRST):
             return None
         if query.type == derived_events.FIRST:
             start = self._first_visit_start(project_id, intervals)

@@ -36,16 +36,16 @@ def with_warnings(answer: Answer, of_body: Iterable[LeftOut] = ()) -> Answer:
 
     `of_body`: what was left out before the body became a command.
     """
-    named = [part.warning for part in (*of_body, *answer.get("left_out", ()))]
-    for number, result in enumerate(answer.get("results", ())):
-        named += [
-            f"events[{number}].{part['field']}: {part['reason']}"
-            for part in result.get("left_out", ())
-        ]
-    rest = {name: value for name, value in answer.items() if name != "left_out"}
-    if not named:
-        return rest
-    return {**rest, "warnings": [*rest.get("warnings", ()), *named]}
+    rest = dict(answer)
+    of_command: Iterable[LeftOut] = rest.pop("left_out", ())
+    warnings = [part.warning for part in (*of_body, *of_command)]
+    for number, result in enumerate(rest.get("results", ())):
+        event = f"events[{number}]"
+        parts = result.get("left_out", ())
+        warnings += [f"{event}.{part['field']}: {part['reason']}" for part in parts]
+    if warnings:
+        rest["warnings"] = [*rest.get("warnings", ()), *warnings]
+    return rest
 
 
 def visitor_answer(session: Session) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from hardlink.domain import identity
 from hardlink.domain.changeset import ForestSnapshot
@@ -20,6 +21,7 @@ from hardlink.domain.graph import (
     Span,
     fold_spans,
     merging_link,
+    newest_root,
 )
 from hardlink.domain.records import (
     Contribution,
@@ -30,7 +32,6 @@ from hardlink.domain.records import (
     Session,
     Table,
 )
-from hardlink.domain.times import END
 from hardlink.domain.values import json_size, values_set_within
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.batches import split_batches
@@ -95,11 +96,13 @@ class _Plan:
 
     @property
     def customer(self) -> Node | None:
-        """The customer of now."""
-        for root, intervals in self.intervals.items():
-            if intervals[-1][1] == END:
-                return root
-        return None
+        """The customer to whom the next event belongs, if there is one."""
+        return newest_root(self.profile.spans)
+
+    @property
+    def stale_roots(self) -> list[Node]:
+        """Roots that may have rows of this node, and should have none."""
+        return [root for root in self.roots if root not in self.intervals]
 
     @property
     def roots(self) -> list[Node]:
@@ -243,15 +246,13 @@ class Association:
         """Read the sessions whose rows are compared: all of a profile, or one."""
         if profile.node.type != PROFILE:
             return []
-        ids = self._session_ids(profile, only_session)
-        found = find_sessions(self._store, profile.project_id, ids)
+        project_id = profile.project_id
+        ids = [only_session] if only_session else []
+        if not ids:
+            ids = nodes.read_session_ids(self._store, project_id, profile.node)
+        found = find_sessions(self._store, project_id, ids)
         # An erased session may have been opened anew by another visitor.
         return [session for session in found if session.profile == profile.node]
-
-    def _session_ids(self, profile: _Profile, only_session: str | None) -> list[str]:
-        if only_session:
-            return [only_session]
-        return nodes.read_session_ids(self._store, profile.project_id, profile.node)
 
     # Write.
 
@@ -296,9 +297,10 @@ def _plan_rows(profile: _Profile) -> _Plan:
 
 def _row_keys(plan: _Plan, sessions: Sequence[Session]) -> list[Key]:
     """List where rows of a node may be."""
-    row_keys = [plan.contribution_key(root) for root in plan.roots]
-    for root in plan.roots:
-        row_keys += [plan.session_key(root, session) for session in sessions]
+    roots = plan.roots
+    row_keys = list(map(plan.contribution_key, roots))
+    for root, session in product(roots, sessions):
+        row_keys.append(plan.session_key(root, session))
     return row_keys
 
 
@@ -381,15 +383,20 @@ def _session_rows(
     for root in plan.roots:
         key = plan.session_key(root, session)
         row = existing.get(key)
-        belongs_here = root in plan.intervals
-        if belongs_here and row != item:
-            yield Put(key, item, _replaceable(session, row))
-        elif row is not None and not belongs_here:
+        if root in plan.intervals:
+            yield from _changed_row(key, item, row, session)
+        elif row is not None:
             yield Delete(key)
     if session.customer != plan.customer:
         yield _copy_customer(
             keys.session_head(plan.profile.project_id, session.id), plan.customer
         )
+
+
+def _changed_row(key: Key, item: Item, row: Item | None, session: Session) -> _Actions:
+    """Write a session's row under a root, if it differs from what is stored."""
+    if row != item:
+        yield Put(key, item, _replaceable(session, row))
 
 
 def _replaceable(session: Session, row: Item | None) -> Condition:
@@ -414,15 +421,12 @@ def _copy_customer(key: Key, customer: Node | None) -> Action:
 def _stale_row_deletions(plan: _Plan, existing: Mapping[Key, Item]) -> _Actions:
     """Delete rows under roots that are none any more: contributions first, references last."""
     profile = plan.profile
-    stale = [root for root in plan.roots if root not in plan.intervals]
-    for root in stale:
-        key = plan.contribution_key(root)
+    for key in map(plan.contribution_key, plan.stale_roots):
         if key in existing:
             yield Delete(key)
-    for root in stale:
-        # No reference leads to an orphan root: that is what makes it one.
-        if root in profile.homes:
-            yield Delete(keys.root_reference(profile.project_id, profile.node, root))
+    # No reference leads to an orphan root: that is what makes it one.
+    for root in sorted(profile.homes - plan.intervals.keys()):
+        yield Delete(keys.root_reference(profile.project_id, profile.node, root))
 
 
 def _batches(actions: Iterable[Action], most: int) -> Iterator[list[Action]]:
@@ -431,7 +435,6 @@ def _batches(actions: Iterable[Action], most: int) -> Iterator[list[Action]]:
 
 
 def _weigh(action: Action) -> int:
-    """Count the bytes that an action writes, as DynamoDB counts them."""
-    if not isinstance(action, Put):
-        return 0
-    return sum(len(str(value).encode()) for value in action.item.values())
+    """Count the bytes that an action writes, about as DynamoDB counts them."""
+    written = action.item if isinstance(action, Put) else {}
+    return sum(len(str(value).encode()) for value in written.values())

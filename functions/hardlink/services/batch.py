@@ -34,15 +34,11 @@ class Verdict(NamedTuple):
     left_out: tuple[LeftOut, ...] = ()
 
     def shown(self) -> dict[str, Any]:
-        """Return the verdict as it is answered."""
-        shown: dict[str, Any] = {"id": self.id, "status": self.status}
-        if self.reason:
-            shown["reason"] = self.reason
-        if self.field:
-            shown["field"] = self.field
-        if self.left_out:
-            shown["left_out"] = [part.as_json() for part in self.left_out]
-        return shown
+        """Return the verdict as it is answered: `id`, `status`, and what else there is to say."""
+        left_out = [part.as_json() for part in self.left_out]
+        details = {"reason": self.reason, "field": self.field, "left_out": left_out}
+        said = {name: value for name, value in details.items() if value}
+        return {"id": self.id, "status": self.status, **said}
 
 
 class ParsedEvent(NamedTuple):
@@ -60,12 +56,27 @@ class ParsedEvent(NamedTuple):
     first_received: int | None = None
 
     @property
-    def is_known_by_id_alone(self) -> bool:
-        """Tell whether only its ID can show that it was stored before.
+    def id_without_time(self) -> str | None:
+        """The ID of an event of which only that can show that it was stored before.
 
-        An order's event is known by the order.
+        `None` for one with a time of its own, and for an order's, which is known by the order.
         """
-        return self.device_time is None and self.id is not None and self.order is None
+        has_other_mark = self.device_time is not None or self.order is not None
+        return None if has_other_mark else self.id
+
+    def with_receipt(self, receipts: Mapping[str, int]) -> ParsedEvent:
+        """Date an event that only its ID can tell by when that came first (ID -> time)."""
+        id_ = self.id_without_time
+        if id_ is None:
+            return self
+        return self._replace(first_received=receipts.get(id_))
+
+    def with_unverified_order(self) -> ParsedEvent:
+        """Take off its order what would prove who placed it: the total and the address."""
+        if self.order is None:
+            return self
+        claim = self.order.claim._replace(total=None, email=None)
+        return self._replace(order=self.order._replace(claim=claim))
 
     def time(self, call: Call, session: Session) -> int:
         """Return the server time, in the payload's order where the device names none."""
@@ -94,20 +105,22 @@ class Batch(NamedTuple):
         return [parsed.device_time for parsed in self.events]
 
     def time(self, call: Call, offset: int) -> int | None:
-        """Return the earliest time that the device names, on the server's clock."""
+        """Return the earliest time that the device names, on the server's clock, microseconds.
+
+        `offset`: server minus device clock. `None` where the device names no time.
+        """
         named = [time for time in self.device_times if time is not None]
         return server_time(min(named, default=None), call, offset)
 
     def without_erased(self, call: Call, session: Session) -> Batch:
         """Drop the events that happened in a time that was erased of the session."""
-        erased = [
-            parsed
-            for parsed in self.events
-            if session.was_erased(parsed.time(call, session))
-        ]
+        if not session.erased:
+            return self
+        dated = [(parsed, parsed.time(call, session)) for parsed in self.events]
+        erased = [parsed for parsed, time in dated if session.was_erased(time)]
         if not erased:
             return self
-        rest = self._drop_events(erased, ERASED)
+        rest = self._settle(erased, "dropped", ERASED)
         return rest._replace(is_erased=not rest.events)
 
     def erase(self) -> Batch:
@@ -115,12 +128,11 @@ class Batch(NamedTuple):
         return self.drop(ERASED)._replace(is_erased=True)
 
     def with_receipts(self, receipts: Mapping[str, int]) -> Batch:
-        """Date the events that only their ID can tell by when it came first: ID -> time."""
-        dated: list[ParsedEvent] = []
-        for parsed in self.events:
-            known = parsed.is_known_by_id_alone and parsed.id
-            time = receipts.get(known) if known else None
-            dated.append(parsed._replace(first_received=time))
+        """Date the events that only their ID can tell by when it came first.
+
+        `receipts`: ID -> time on the server's clock, microseconds.
+        """
+        dated = (parsed.with_receipt(receipts) for parsed in self.events)
         return self._replace(events=tuple(dated))
 
     def with_duplicates(self, duplicates: Iterable[ParsedEvent]) -> Batch:
@@ -128,28 +140,18 @@ class Batch(NamedTuple):
         return self._settle(duplicates, "duplicate")
 
     def drop(self, reason: str) -> Batch:
-        """Drop all events that are still to be stored."""
-        return self._drop_events(self.events, reason)
+        """Drop all events that are still to be stored. `reason`: as their results answer it."""
+        return self._settle(self.events, "dropped", reason)
 
     def without_orders(self) -> Batch:
         """Store orders like any other event: as often as they are sent."""
-        return self._replace(
-            events=tuple(one._replace(order=None) for one in self.events)
-        )
+        plain = (parsed._replace(order=None) for parsed in self.events)
+        return self._replace(events=tuple(plain))
 
     def with_unverified_orders(self) -> Batch:
         """Count orders once, without the total and the address that would prove who placed them."""
-        unverified: list[ParsedEvent] = []
-        for parsed in self.events:
-            order = parsed.order
-            if order:
-                claim = order.claim._replace(total=None, email=None)
-                order = order._replace(claim=claim)
-            unverified.append(parsed._replace(order=order))
+        unverified = map(ParsedEvent.with_unverified_order, self.events)
         return self._replace(events=tuple(unverified))
-
-    def _drop_events(self, dropped: Iterable[ParsedEvent], reason: str) -> Batch:
-        return self._settle(dropped, "dropped", reason)
 
     def _settle(
         self, settled: Iterable[ParsedEvent], status: Status, reason: str | None = None
@@ -182,20 +184,25 @@ def parse_batch(command: Track) -> Batch:
 
 
 def opens_session(command: Track, batch: Batch) -> bool:
-    """Tell whether an unknown session is opened: events need one, else the options decide."""
+    """Tell whether an unknown session is opened: events need one, else the options decide.
+
+    The options are Tracardi's `saveSession`, of the payload and of its events (seed 002).
+    """
     return bool(batch.events) or _wants_session(command)
 
 
 def begins_visit(command: Track) -> bool:
-    """Tell whether a session that this payload opens begins with events of its own."""
+    """Tell whether a session that this payload opens begins with events of its own.
+
+    Not where the options say that nothing is stored: nobody asked for these events either.
+    """
     return command.options.saves and _wants_session(command)
 
 
 def wants_debug(command: Track, batch: Batch) -> bool:
-    """Tell whether the answer shows what was made of the events."""
-    return command.options.debugger or any(
-        one.event.options.debugger for one in batch.events
-    )
+    """Tell whether the answer shows what was made of the events (seed 002, `debugger`)."""
+    debugged = [parsed.event.options.debugger for parsed in batch.events]
+    return command.options.debugger or True in debugged
 
 
 def given_type(body: object) -> str | None:
@@ -258,9 +265,14 @@ def _check_shared(command: Track) -> None:
 
 
 def _wants_session(command: Track) -> bool:
-    """Tell whether the options of the payload or of any event let a session be opened."""
-    wanted = [_saves_session(body) for body in command.events]
-    return command.options.save_session and (not wanted or any(wanted))
+    """Tell whether the options of the payload or of any event let a session be opened.
+
+    A payload without events is judged by its own options alone.
+    """
+    if not command.options.save_session:
+        return False
+    saving = list(map(_saves_session, command.events))
+    return True in saving or not saving
 
 
 def _saves_session(body: object) -> bool:
@@ -270,6 +282,11 @@ def _saves_session(body: object) -> bool:
 
 
 def _given_text(body: object, name: str) -> str | None:
-    """Read a text of an event that is not valid, cut to what an answer shows."""
+    """Read a text of an event that is not valid, cut to what an answer shows.
+
+    Nothing where it is no text, or the event is no object.
+    """
     text = as_object(body).get(name)
-    return text[:_LONGEST_SHOWN] if isinstance(text, str) else None
+    if not isinstance(text, str):
+        return None
+    return text[:_LONGEST_SHOWN]

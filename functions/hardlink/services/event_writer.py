@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hardlink.domain import clock_skew, events, ip_addresses
@@ -16,7 +16,7 @@ from hardlink.services.answers import ERASED
 from hardlink.services.batch import Batch, ParsedEvent, Verdict, given_type
 from hardlink.services.orders import Orders
 from hardlink.services.sessions import Sessions
-from hardlink.storage import activity, event_store, keys
+from hardlink.storage import activity, event_store, keys, nodes
 from hardlink.storage.store import Store
 
 MOST_SENT_TIME = 256
@@ -87,8 +87,9 @@ class EventWriter:
         """
         new_times: dict[str, int] = {}
         for parsed in batch.events:
-            if parsed.is_known_by_id_alone and parsed.id is not None:
-                new_times.setdefault(parsed.id, parsed.time(call, session))
+            id_ = parsed.id_without_time
+            if id_ is not None:
+                new_times.setdefault(id_, parsed.time(call, session))
         if not new_times:
             return batch
         receipts = event_store.find_or_add_receipts(
@@ -168,11 +169,12 @@ class EventWriter:
         if not command.jitter:
             return judged
         known = self._read_places(call, session, judged, command.jitter)
-        resent = [
-            one for one in judged.events if _is_resent(one, known, command.jitter)
-        ]
-        rest = tuple(one for one in judged.events if one not in resent)
-        return judged.with_duplicates(resent)._replace(events=rest)
+        resent: list[JudgedEvent] = []
+        new: list[JudgedEvent] = []
+        for one in judged.events:
+            is_resent = _is_resent(one, known, command.jitter)
+            (resent if is_resent else new).append(one)
+        return judged.with_duplicates(resent)._replace(events=tuple(new))
 
     def _without_dated_otherwise(
         self, call: Call, session: Session, batch: Batch
@@ -183,20 +185,12 @@ class EventWriter:
         """
         places: dict[Key, ParsedEvent] = {}
         for parsed in batch.events:
-            device_time, id_ = parsed.device_time, parsed.id
-            if device_time is None or id_ is None:
-                continue
-            for time in clock_skew.other_times(session, device_time):
-                key = keys.session_event(call.project_id, session.id, time, id_)
+            for key in _other_places(call, session, parsed):
                 places[key] = parsed
         if not places:
             return batch
-        found = self._store.get(list(places))
-        return batch.with_duplicates(
-            parsed
-            for parsed, item in zip(places.values(), found, strict=True)
-            if item is not None
-        )
+        found = nodes.read_items(self._store, list(places))
+        return batch.with_duplicates(map(places.__getitem__, found))
 
     def _read_places(
         self, call: Call, session: Session, judged: Judged, jitter: int
@@ -217,17 +211,34 @@ class EventWriter:
         self._sessions.raise_latest(call, session, last)
         # an order's event is written together with the row of the order, so not in a batch
         plain = [one for one in judged.events if one.parsed.order is None]
-        added = event_store.insert_events(
-            self._store, call.project_id, session.id, [one.stored for one in plain]
-        )
-        duplicates = [
-            one for one, is_new in zip(plain, added, strict=True) if not is_new
-        ]
-        for one in judged.events:
-            order = one.parsed.order
-            if order and not self._orders.track(call, session, order.claim, one.stored):
-                duplicates.append(one)
+        duplicates = self._insert(call, session, plain)
+        duplicates += self._track_orders(call, session, judged.events)
         return judged.with_duplicates(duplicates)
+
+    def _insert(
+        self, call: Call, session: Session, judged: Sequence[JudgedEvent]
+    ) -> list[JudgedEvent]:
+        """Insert events that are no orders. Returns those that were there already."""
+        stored = [one.stored for one in judged]
+        added = event_store.insert_events(
+            self._store, call.project_id, session.id, stored
+        )
+        pairs = zip(judged, added, strict=True)
+        return [one for one, is_new in pairs if not is_new]
+
+    def _track_orders(
+        self, call: Call, session: Session, judged: Sequence[JudgedEvent]
+    ) -> list[JudgedEvent]:
+        """Store the events that are orders. Returns those whose order is known already."""
+        known: list[JudgedEvent] = []
+        for one in judged:
+            order = one.parsed.order
+            if order is None:
+                continue
+            is_new = self._orders.track(call, session, order.claim, one.stored)
+            if not is_new:
+                known.append(one)
+        return known
 
     def _note_unstored(
         self, call: Call, session: Session, command: Track, judged: Judged
@@ -237,24 +248,45 @@ class EventWriter:
             return
         late = [one.place for one in judged.events if _is_late(call, judged, one)]
         refused: list[dict[str, str | None]] = []
-        for number, verdict in enumerate(judged.verdicts):
-            if verdict.status in ("rejected", "dropped") and verdict.reason != ERASED:
-                refused.append(
-                    {"type": given_type(command.events[number]), **verdict.shown()}
-                )
+        pairs = zip(command.events, judged.verdicts, strict=True)
+        for body, verdict in pairs:
+            if _is_noted(verdict):
+                refused.append({"type": given_type(body), **verdict.shown()})
         if late or refused:
             activity.record_note(self._store, call, session, refused, late)
 
 
+def _is_noted(verdict: Verdict) -> bool:
+    """Tell whether the live view shows a verdict; nothing shows what was erased of a visitor."""
+    return verdict.status in ("rejected", "dropped") and verdict.reason != ERASED
+
+
 def _is_late(call: Call, judged: Judged, one: JudgedEvent) -> bool:
+    """Tell whether an event is stored so far back in time that the live view does not look there.
+
+    That view scans the times from `activity.LATE` before a call on.
+    """
     is_stored = judged.verdicts[one.parsed.number].status == "stored"
     return is_stored and one.stored.time < call.now - activity.LATE
 
 
 def _is_resent(one: JudgedEvent, known: Sequence[Place], jitter: int) -> bool:
-    """Tell whether an event with this ID is stored at about this time."""
+    """Tell whether an event with this ID is stored at about this time.
+
+    `known`: what is stored; `jitter`: microseconds by which its time may differ.
+    """
     time, id_ = one.place
-    return any(id_ == other and abs(time - at) <= jitter for at, other in known)
+    times = [at for at, other in known if other == id_]
+    return any(abs(time - at) <= jitter for at in times)
+
+
+def _other_places(call: Call, session: Session, parsed: ParsedEvent) -> Iterator[Key]:
+    """List where an event lies if it was dated by another offset of the device's clock."""
+    device_time, id_ = parsed.device_time, parsed.id
+    if device_time is None or id_ is None:
+        return
+    for time in clock_skew.other_times(session, device_time):
+        yield keys.session_event(call.project_id, session.id, time, id_)
 
 
 def _ranges_around(times: Sequence[int], margin: int) -> list[tuple[int, int]]:

@@ -208,16 +208,20 @@ def last_erasure(
     """Return the time of the last erasure of a node that was named before it, if there is one."""
     named = list(named)
     reader.load(named)
-    records = [(node, reader.record(node)) for node in named]
-    erased_at = [max(found.last_erased_at, found.erasing_since) for _, found in records]
-    last = max(erased_at, default=0)
+    records = {node: reader.record(node) for node in named}
+    last = max(map(_erasure_time, records.values()), default=0)
     if effective_at <= last:
         return last
-    for node, record in records:
+    for node, record in records.items():
         # an identifier that stays names nobody for the time in which it found an erased customer
         if node.type != PROFILE and record.was_erased(effective_at):
             return effective_at
     return None
+
+
+def _erasure_time(record: Record) -> int:
+    """Return when an identifier was erased last, or since when it is being erased; 0 is never."""
+    return max(record.last_erased_at, record.erasing_since)
 
 
 def check_not_erased(
@@ -427,18 +431,18 @@ def _with_values(
 
 def _unknown_values(said: Values, others: Sequence[Values]) -> Values:
     """Leave out what another node has: a call that is repeated after a link changes nothing."""
-    return {
-        name: value
-        for name, value in said.items()
-        if not any(_has_value(known, name, value) for known in others)
-    }
+    unknown = dict(said)
+    for known in others:
+        for name in known.keys() & unknown.keys():
+            if _is_same(known[name], unknown[name]):
+                del unknown[name]
+    return unknown
 
 
-def _has_value(known: Values, name: Name, value: Value) -> bool:
-    found = known.get(name)
-    if found is None or found.time != value.time:
-        return False
-    return found.spilled or found.json == value.json
+def _is_same(known: Value, value: Value) -> bool:
+    """Tell whether a value is stored already; of a large one, only its time is at hand."""
+    is_equal = known.spilled or known.json == value.json
+    return is_equal and known.time == value.time
 
 
 def _spill(project_id: str, root: Node, name: Name, value: Value) -> Put:

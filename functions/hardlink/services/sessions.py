@@ -18,7 +18,7 @@ from hardlink.domain.times import DAY, MINUTE
 from hardlink.storage import activity, event_store, items, keys, nodes
 from hardlink.storage.node_reader import BEING_ERASED, LivingNodeReader
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_session, find_sessions
+from hardlink.storage.sessions import find_living_session, find_session, find_sessions
 from hardlink.storage.store import (
     Absent,
     Action,
@@ -101,6 +101,10 @@ class Sessions:
     def read(self, project_id: str, id_: str) -> Session | None:
         """Read a session, also one that was erased."""
         return find_session(self._store, project_id, id_)
+
+    def read_living(self, project_id: str, id_: str) -> Session | None:
+        """Read a session that was not erased."""
+        return find_living_session(self._store, project_id, id_)
 
     def recall(self, call: Call, id_: str) -> Session | None:
         """Take a session as an earlier command of the call left it, else read it.

@@ -117,15 +117,16 @@ class VisitorUpdate(NamedTuple):
         )
 
     def is_empty(self) -> bool:
-        """Tell whether nothing is said about the visitor."""
-        return not (
-            self.ids
-            or self.attributes
-            or self.set_once
-            or self.segments
-            or self.traits
-            or self.consents
+        """Tell whether nothing is said about the visitor: no identifiers, and no values."""
+        said = (
+            self.ids,
+            self.attributes,
+            self.set_once,
+            self.segments,
+            self.traits,
+            self.consents,
         )
+        return not any(said)
 
     def timestamped_values(self, time: int) -> dict[Name, Value]:
         """Return the values as set at a time, microseconds, without IP addresses."""

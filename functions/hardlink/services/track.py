@@ -181,18 +181,23 @@ class Tracking:
         self, call: Call, command: Track, session_id: str
     ) -> Session | None:
         """Read the other session of a visitor who sends two."""
-        other_id = command.linked_session_id
-        if other_id is None or other_id == session_id:
+        other_id = _other_session(command, session_id)
+        if other_id is None:
             return None
-        other = self._sessions.read(call.project_id, other_id)
-        return other if other and not other.is_erased else None
+        return self._sessions.read_living(call.project_id, other_id)
 
     def _open_linked(self, call: Call, command: Track, session: Session) -> None:
         """Open the other session on the same profile: the next call may carry that one alone."""
-        other_id = command.linked_session_id
-        if other_id and other_id != session.id:
+        other_id = _other_session(command, session.id)
+        if other_id:
             visit = Visit(other_id, profile=session.profile.value, is_quiet=True)
             self._sessions.open(call, visit)
+
+
+def _other_session(command: Track, session_id: str) -> str | None:
+    """Return the session that a visitor sends beside their own one, if it is another one."""
+    other_id = command.linked_session_id
+    return None if other_id == session_id else other_id
 
 
 def _make_visit(
@@ -248,6 +253,7 @@ _COUNTED: Mapping[Status, metrics.Name] = {
 
 def _count_results(verdicts: Sequence[Verdict]) -> list[Mapping[str, Any]]:
     """Count the verdicts of a payload, and return them as they are answered."""
-    for status, count in Counter(verdict.status for verdict in verdicts).items():
+    counts = Counter(verdict.status for verdict in verdicts)
+    for status, count in counts.items():
         metrics.count(_COUNTED[status], count)
-    return [verdict.shown() for verdict in verdicts]
+    return list(map(Verdict.shown, verdicts))
