@@ -71,6 +71,13 @@ export interface Config {
   storage?: "local" | "cookie" | "server"
   /** Domain of the cookie, if it is not the page's own. */
   cookieDomain?: string
+  /**
+   * When another customer logs in and the source's policy is `refuse`: anonymize first, and identify again in the new
+   * session, to which the calls after it belong as well. Default: false, `identify` is rejected with `another_customer`.
+   */
+  anonymizeOnConflict?: boolean
+  /** Show each call, its verdict and its retries in the browser's console. Requires `sdk.js?with=debug`. */
+  debug?: boolean
   /** Milliseconds for which events are collected before they are sent. Default: 100. */
   batch?: number
   /** Milliseconds before the second attempt; later delays double. Default: 1000. */

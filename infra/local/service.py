@@ -161,7 +161,13 @@ def _welcome(
         *_list_commands(number, source.write_key, key),
         f"or in a page of an origin that source {name!r} allows "
         f"({', '.join(source.origins) or 'none'}):",
-        indent(render_snippet(url, source.write_key), "  "),
+        # A developer reads the console, and is told of mistakes there.
+        indent(
+            render_snippet(url, source.write_key).replace(
+                "/sdk.js", "/sdk.js?with=debug"
+            ),
+            "  ",
+        ),
         "",
         "Ctrl-C ends it.",
     ]

@@ -2,17 +2,21 @@
 
 import { resolveConsent } from "./consent.js"
 import { createDelivery } from "./delivery.js"
-import { createError } from "./errors.js"
+import { createError, tellFailure } from "./errors.js"
 import { now, uuid } from "./ids.js"
 import { createQueue } from "./queue.js"
 import { createStore } from "./store.js"
 import { createVisitor } from "./visitor.js"
 
 /** @typedef {ReturnType<typeof createClient>} Client */
-/** @typedef {import("../hardlink.js").Config & {token?: string}} Config */
+/**
+ * @typedef {import("../hardlink.js").Config & {token?: string, onAttempt?: OnAttempt}} Config `onAttempt`: of the adapter `debug`
+ * @typedef {(commands: import("./queue.js").QueuedCommand[], status: number, answer: any, pause: number | false) => void} OnAttempt
+ */
 /** @typedef {((result: any) => void) | null} Callback */
 
 const OPTED_OUT = { message: "tracking is off for this visitor", code: "opted_out" }
+const DEBUG_MISSING = { message: "debug needs sdk.js?with=debug" }
 const NOT_STARTED = { message: "call hardlink.start({token, target}) first", code: "not_started" }
 
 export const createClient = () => {
@@ -25,7 +29,13 @@ export const createClient = () => {
   const store = createStore(isAllowed)
   const queue = createQueue(store, config)
   const visitor = createVisitor(store, config, isAllowed)
-  const delivery = createDelivery({ store, queue, visitor, config, isAllowed })
+  /** Start a new, anonymous session. What is queued is still sent under the previous one. */
+  const anonymize = async () => {
+    const id = visitor.startSession()
+    if (config.storage === "server") await enqueue("/session", { renew: true })
+    return { session: { id } }
+  }
+  const delivery = createDelivery({ store, queue, visitor, config, isAllowed, anonymize })
   let startTracking = () => {}
 
   /**
@@ -57,8 +67,11 @@ export const createClient = () => {
    */
   const withCallbacks = (run, onSuccess, onFailure, immediate) => {
     const promise = (async () => run())()
-    // without an `onFailure`, a failure that the page ignores must not become an unhandled rejection
-    promise.then(onSuccess, onFailure || (() => {}))
+    // a failure that the page ignores must not become an unhandled rejection, and must not be mute either
+    promise.then(onSuccess, error => {
+      tellFailure(error)
+      onFailure?.(error)
+    })
     if (immediate) delivery.flush()
     return promise
   }
@@ -74,13 +87,6 @@ export const createClient = () => {
     return Object.fromEntries(
       Object.entries(ids).filter(([type, id]) => type !== "cookie" && id != null && id !== ""),
     )
-  }
-
-  /** Start a new, anonymous session. What is queued is still sent under the previous one. */
-  const anonymize = async () => {
-    const id = visitor.startSession()
-    if (config.storage === "server") await enqueue("/session", { renew: true })
-    return { session: { id } }
   }
 
   const optIn = () =>
@@ -124,6 +130,7 @@ export const createClient = () => {
    */
   const start = ({ writeKey, token = writeKey || config.token, target, ...options }, onAllowed) => {
     if (!token || !target) throw createError(NOT_STARTED)
+    if (options.debug && !config.onAttempt) tellFailure(DEBUG_MISSING)
     const wasStarted = isStarted()
     Object.assign(config, options, { token, target: target.replace(/\/+$/, "") })
     if (wasStarted) return true

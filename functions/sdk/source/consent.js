@@ -12,7 +12,7 @@
  * @returns {ConsentState}
  */
 export const resolveConsent = (choice, config, signals) => {
-  if (choice) return choice === "granted" ? "granted" : "denied"
+  if (choice) return choice === "granted" ? choice : "denied"
   if (config.dnt && signals.doNotTrack === "1") return "denied"
   if (config.gpc && signals.globalPrivacyControl) return "denied"
   return config.consent === "required" ? "pending" : "granted"

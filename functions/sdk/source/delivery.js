@@ -1,5 +1,6 @@
 // Sends queued commands in order, one tab at a time, and retries those that the service could not take yet.
 
+import { tellOnce } from "./errors.js"
 import { createLock, sleep } from "./lock.js"
 import { ABANDONED_AFTER, MAX_REQUEST_BYTES, byteLength, isAbandoned, isConsent, isOwn, takeBatch } from "./queue.js"
 
@@ -37,11 +38,12 @@ export const retryAfter = (text, time) => (text ? (+text * 1000 || Date.parse(te
  * @param {Store} options.store
  * @param {Queue} options.queue
  * @param {Visitor} options.visitor
- * @param {{target?: string, token?: string, batch?: number, retry?: number, timeout?: number}} options.config
+ * @param {import("./client.js").Config} options.config
  * @param {() => boolean} options.isAllowed whether anything but consent commands may be sent
+ * @param {() => unknown} options.anonymize starts the session of a new visitor
  */
-export const createDelivery = ({ store, queue, visitor, config, isAllowed }) => {
-  const withLock = createLock(store)
+export const createDelivery = ({ store, queue, visitor, config, isAllowed, anonymize }) => {
+  const withLock = createLock()
   /** @type {Promise<void> | null} */
   let flushing = null
   /** Keys of the commands that are being sent. @type {string[]} */
@@ -80,7 +82,7 @@ export const createDelivery = ({ store, queue, visitor, config, isAllowed }) => 
     const { status } = response
     // a success that is not JSON comes from a captive portal, not from the service
     const answer = await response.json().catch(() => !response.ok && {})
-    const shouldRetry = !answer || status === 429 || status === 408 || status > 499
+    const shouldRetry = !answer || /^(408|429|5..)$/.test(`${status}`)
     return { status, answer, shouldRetry, retryDelay: retryAfter(response.headers.get("retry-after"), Date.now()) }
   }
 
@@ -90,7 +92,7 @@ export const createDelivery = ({ store, queue, visitor, config, isAllowed }) => 
     if (profile) visitor.setProfile(profile.id, commands[0].session)
     commands.forEach(({ key }, index) => {
       const verdict = results?.[index] || { session, profile, ...others }
-      const hasFailed = verdict.status === "rejected" || verdict.status === "dropped"
+      const hasFailed = /^(rejected|dropped)$/.test(verdict.status)
       queue.settle(key, verdict, hasFailed && { code: verdict.status, message: verdict.reason, ...verdict })
     })
   }
@@ -104,12 +106,18 @@ export const createDelivery = ({ store, queue, visitor, config, isAllowed }) => 
   /** @param {QueuedCommand[]} commands @param {{status: number, answer: any}} response */
   const handleRefusal = (commands, { status, answer }) => {
     const { error = { message: `the service answered ${status}` } } = answer
-    const { ids, ...bodyWithoutIds } = /** @type {any} */ (commands[0].body)
-    const isBadId = status === 400 && commands[0].event && /^ids\b/.test(error.field)
+    const [{ key: firstKey, session, body, event }] = commands
+    const { ids, ...bodyWithoutIds } = body
+    const isBadId = status === 400 && event && /^ids\b/.test(error.field)
     if (isBadId) {
       // the event itself is valid, so it is sent again without the identifiers
-      console.warn(`Hardlink ignored ${error.field}: ${error.message}`)
+      tellOnce(`ignored ${error.field}: ${error.message}`)
       for (const command of commands) queue.replaceCommand({ ...command, body: bodyWithoutIds })
+    } else if (config.anonymizeOnConflict && error.code === "another_customer" && session === visitor.getSession()) {
+      // this customer's calls began with the refused one: earlier ones stay with the customer before
+      const ofThisCustomer = queue.list().filter(({ key }) => key >= firstKey)
+      anonymize()
+      moveToCurrentSession(ofThisCustomer, session)
     } else for (const { key } of commands) queue.settle(key, null, { ...error, status })
   }
 
@@ -131,10 +139,8 @@ export const createDelivery = ({ store, queue, visitor, config, isAllowed }) => 
    *
    * Tabs see each other's removals with a delay. So it waits before it sends abandoned commands, which their tab may
    * have sent already, and waits afterwards while it still holds the lock, so that the next tab does not repeat them.
-   *
-   * @param {() => void} renew extends the lock
    */
-  const deliver = async renew => {
+  const deliver = async () => {
     let takesAbandoned = false
     // tabs that opened at the same time each started a session: all continue under the one that was stored last
     moveToCurrentSession(listSendable(isOwn), visitor.unsentSession)
@@ -147,11 +153,12 @@ export const createDelivery = ({ store, queue, visitor, config, isAllowed }) => 
           takesAbandoned = true
           continue
         }
-        renew()
         inFlight = commands.map(({ key }) => key)
         const response = await post(commands).catch(() => ({ status: 0, answer: {}, shouldRetry: true, retryDelay: 0 }))
-        if (response.shouldRetry) {
-          const pause = Math.min(DAY, Math.max(response.retryDelay, backOff(readPause(1), config.retry || 1000)))
+        const pause = response.shouldRetry &&
+          Math.min(DAY, Math.max(response.retryDelay, backOff(readPause(1), config.retry || 1000)))
+        config.onAttempt?.(commands, response.status, response.answer, pause)
+        if (pause) {
           store.set("hold", `${Date.now() + pause} ${readPause(1) + 1} ${response.status}`)
           continue
         }

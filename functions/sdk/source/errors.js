@@ -1,4 +1,4 @@
-// Errors that tell a page why a call failed.
+// Errors that tell a page, and the developer in front of it, why a call failed.
 
 /**
  * @typedef {object} Reason
@@ -10,3 +10,12 @@
 
 /** @param {Reason} reason @returns {Error & Reason} */
 export const createError = reason => Object.assign(new Error(reason.message), reason)
+
+/** @type {Record<string, unknown>} */
+const told = {}
+
+/** Show in the browser's console what is wrong, once a page however often it happens. @param {string} message */
+export const tellOnce = message => (told[message] ||= [console.warn(`Hardlink: ${message}`)])
+
+/** Show why a call failed. @param {Reason} reason */
+export const tellFailure = ({ field, message }) => tellOnce(`${field ? field + ": " : ""}${message}`)

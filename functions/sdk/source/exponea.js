@@ -27,34 +27,25 @@ export const createExponeaApi = ({ config, visitor, enqueue, withCallbacks, norm
     return verdict
   }
 
-  /** @param {Properties} [properties] */
-  const withDefaults = properties => ({
-    ...describeDevice(navigator.userAgent),
-    location: location.href,
-    ...config.track?.default_properties,
-    ...properties,
-  })
+  /** @param {any} properties what is not an object is sent as it is, and the service says that it must be one */
+  const withDefaults = (properties = {}) =>
+    typeof properties === "object"
+      ? {
+          ...describeDevice(navigator.userAgent),
+          location: location.href,
+          ...config.track?.default_properties,
+          ...properties,
+        }
+      : properties
 
-  const track = (type, properties, onSuccess, onFailure, immediate) =>
-    withCallbacks(
-      () => enqueue("/track", {}, { type, properties: withDefaults(properties) }),
-      onSuccess,
-      onFailure,
-      immediate,
-    )
+  const track = (type, properties, ...callbacks) =>
+    withCallbacks(() => enqueue("/track", {}, { type, properties: withDefaults(properties) }), ...callbacks)
 
   return {
     track,
-    identify: (ids, properties, onSuccess, onFailure, immediate) =>
-      withCallbacks(
-        () => sendIdentify(ids, properties),
-        onSuccess,
-        onFailure,
-        immediate,
-      ),
-    update: (properties, onSuccess, onFailure, immediate) =>
-      withCallbacks(() => enqueue("/update", { properties }), onSuccess, onFailure, immediate),
-    anonymize: (onSuccess, onFailure) => withCallbacks(anonymize, onSuccess, onFailure),
+    identify: (ids, properties, ...callbacks) => withCallbacks(() => sendIdentify(ids, properties), ...callbacks),
+    update: (properties, ...callbacks) => withCallbacks(() => enqueue("/update", { properties }), ...callbacks),
+    anonymize: (...callbacks) => withCallbacks(anonymize, ...callbacks),
 
     /**
      * Track clicks on an element, or on all present and future elements that match a selector.

@@ -2,6 +2,7 @@
 
 import { createAutotrack } from "./autotrack.js"
 import { createClient } from "./client.js"
+import { tellFailure } from "./errors.js"
 import { createExponeaApi } from "./exponea.js"
 
 /** @typedef {{path: string[], args: any[], resolve: (value: any) => void, reject: (error: any) => void}} Call */
@@ -14,7 +15,7 @@ const startAutotrack = createAutotrack(client.config, api.track)
 /** @param {import("./client.js").Config} options */
 const start = options => {
   const identifyCustomer = () => options.customer && api.identify(options.customer)
-  const target = client.config.target || (script ? new URL(script.src).origin : undefined)
+  const target = client.config.target || (script?.src && new URL(script.src).origin)
   const wasStarted = client.start({ target, ...options }, () => {
     identifyCustomer()
     startAutotrack()
@@ -40,7 +41,8 @@ const replay = ({ path, args, resolve, reject }) => {
     const method = path.reduce((object, name) => object?.[name], /** @type {any} */ (hardlink))
     if (!method) throw new TypeError(`hardlink.${path.join(".")} is not loaded: use sdk.js?with=...`)
     resolve(method(...args))
-  } catch (error) {
+  } catch (/** @type {any} */ error) {
+    tellFailure(error)
     reject(error)
   }
 }
@@ -58,8 +60,7 @@ if (!isLoaded) {
 
   /** @type {Call[]} */
   const calls = stub?.q || []
-  const isStart = ({ path }) => path[0] === "start" || path[0] === "initialize"
-  const startsFirst = [...calls.filter(isStart), ...calls.filter(call => !isStart(call))]
-  for (const call of startsFirst) replay(call)
+  const isStart = ({ path }) => +(hardlink[path[0]] === hardlink.start) // also `initialize`
+  for (const call of [...calls].sort((one, other) => isStart(other) - isStart(one))) replay(call)
   calls.push = call => (replay(call), 0) // the page may have kept a reference to the stub
 }

@@ -1,47 +1,18 @@
-// A lock across tabs, so that only one sends at a time: a Web Lock, or a lease in the store where that is unavailable.
-
-import { uuid } from "./ids.js"
-
-/** @typedef {import("./store.js").Store} Store */
-
-/** Milliseconds; longer than a request may take, so that a lease does not expire during one. */
-const LEASE = 30_000
+// A lock across tabs, so that only one sends at a time.
 
 /** @param {number} milliseconds */
 export const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
 
 /**
- * @param {Store} store
+ * Where a page has no Web Locks (sandboxed frames, pages without TLS), two tabs may both send a command of a closed one,
+ * which changes nothing: the service stores each once.
+ *
  * @param {LockManager} [locks]
- * @returns {(run: (renew: () => void) => Promise<void>) => Promise<void>} runs a function while holding the lock;
- *   `renew` extends the lease
+ * @returns {(run: () => Promise<void>) => Promise<void>} runs a function while holding the lock
  */
-export const createLock = (store, locks = navigator.locks) => {
-  const tabId = uuid()
-  const renew = () => store.set("lease", `${tabId} ${Date.now() + LEASE}`)
-  const leaseOwner = () => {
-    const [id, until] = (store.get("lease") || "").split(" ")
-    return +until > Date.now() ? id : null
-  }
-
-  /** @param {(renew: () => void) => Promise<void>} run */
-  const runWithLease = async run => {
-    while (leaseOwner() !== tabId) {
-      if (!leaseOwner()) renew()
-      await sleep(50 + 50 * Math.random()) // of two tabs that wrote at once, the later write wins
-    }
-    try {
-      await run(renew)
-    } finally {
-      store.remove("lease")
-    }
-  }
-
-  return run => {
-    let hasRun = false
-    const runOnce = () => ((hasRun = true), run(() => {}))
-    if (!locks) return runWithLease(run)
-    // a sandboxed page may use neither storage nor locks: the lease then works in memory
-    return locks.request("hardlink", runOnce).catch(error => (hasRun ? Promise.reject(error) : runWithLease(run)))
-  }
+export const createLock = (locks = navigator.locks) => run => {
+  if (!locks) return run()
+  let hasRun = false
+  const runOnce = () => ((hasRun = true), run())
+  return locks.request("hardlink", runOnce).catch(error => (hasRun ? Promise.reject(error) : run()))
 }

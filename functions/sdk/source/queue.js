@@ -107,14 +107,12 @@ export const createQueue = (store, config) => {
 
     /** Drop the oldest commands until the queue is within its limits. */
     dropOldest() {
-      const keys = store.listKeys("q.")
-      const sizeOf = key => store.get(key)?.length || 0
-      let total = keys.reduce((sum, key) => sum + sizeOf(key), 0)
-      for (let count = keys.length; count > MAX_COMMANDS || total > MAX_CHARACTERS; count--) {
-        const oldest = keys[keys.length - count]
-        total -= sizeOf(oldest)
-        queue.settle(oldest, null, QUEUE_FULL)
-      }
+      const newestFirst = store.listKeys("q.").reverse()
+      let total = 0
+      newestFirst.forEach((key, index) => {
+        total += store.get(key)?.length || 0
+        if (index >= MAX_COMMANDS || total > MAX_CHARACTERS) queue.settle(key, null, QUEUE_FULL)
+      })
     },
 
     /** @param {QueuedCommand} command to store in place of the one with its key */

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from infra import topology
 from tests.clients import npm
@@ -26,18 +28,31 @@ ENTRIES = {
 """The entry point of each served file, by the file's name."""
 _INTERNAL_PROPERTIES = (
     "answer append clear createdAt dropOldest hasSession isAllowed list listKeys onOnline onPageHide persist"
-    " rejectAll remaining remove replaceCommand retryDelay scheduleFlush settle shouldRetry startSession"
-    " unsentSession"
+    " queue rejectAll remaining remove replaceCommand retryDelay scheduleFlush settle shouldRetry startSession"
+    " store text unsentSession url"
 )
 """Properties that only the SDK's core uses, no page, adapter or browser: the core is served with shorter ones."""
+_SHARED_PROPERTIES = {
+    "config": "C",
+    "enqueue": "E",
+    "normalizeIds": "N",
+    "onAttempt": "A",
+    "setProfile": "P",
+    "switchSession": "S",
+    "visitor": "V",
+    "withCallbacks": "W",
+}
+"""Properties that core and adapters share, and the short names of them: always the same ones, because
+a page may load an adapter that is newer than its core."""
 _BUNDLE = (
     "--bundle",
     "--format=iife",
     "--target=es2021",
     "--log-level=error",
 )
-_MANGLE = f"--mangle-props=^({_INTERNAL_PROPERTIES.replace(' ', '|')})$"
-_COMPRESS = "passes=4,ecma=2021,unsafe_arrows,pure_getters"
+_COMPRESS = "passes=4,ecma=2021,unsafe_arrows,pure_getters,unsafe"
+_STRICT = '"use strict";'
+"""esbuild puts it before every bundle of modules. Nothing in the SDK depends on it."""
 _MAX_ERROR_CHARACTERS = 2000
 
 
@@ -48,10 +63,23 @@ def packages() -> Path:
 
 def build_file(entry: Path, packages: Path) -> str:
     """Bundle and minify one entry point; returns the file's text."""
-    mangle = [_MANGLE] if entry == ENTRIES["hardlink"] else []
-    bundle = _node(packages, "esbuild/bin/esbuild", str(entry), *_BUNDLE, *mangle)
+    mangled = [*_SHARED_PROPERTIES]
+    if entry == ENTRIES["hardlink"]:
+        mangled += _INTERNAL_PROPERTIES.split()
+    with TemporaryDirectory() as folder:
+        names = Path(folder) / "names.json"  # esbuild adds the names that it chose
+        names.write_text(json.dumps(_SHARED_PROPERTIES), encoding="utf-8")
+        bundle = _node(
+            packages,
+            "esbuild/bin/esbuild",
+            str(entry),
+            *_BUNDLE,
+            f"--mangle-props=^({'|'.join(mangled)})$",
+            f"--mangle-cache={names}",
+        )
     terser = ["terser/bin/terser", "--compress", _COMPRESS, "--mangle"]
-    return _node(packages, *terser, "--ecma", "2021", stdin=bundle)
+    built = _node(packages, *terser, "--ecma", "2021", stdin=bundle)
+    return built.removeprefix(_STRICT)
 
 
 def gzipped_size(text: str) -> int:

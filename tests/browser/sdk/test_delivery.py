@@ -280,11 +280,11 @@ def test_a_call_is_no_larger_than_a_browser_sends_for_a_closed_page(
 
 
 @pytest.mark.parametrize("storage", ["storage", "slow storage"])
-@pytest.mark.parametrize("locks", ["web locks", "a lease"])
+@pytest.mark.parametrize("locks", ["web locks", "no locks"])
 def test_tabs_share_a_session_and_send_nothing_twice(
     shop: Shop, device: BrowserContext, locks: str, storage: str
 ) -> None:
-    if locks == "a lease":
+    if locks == "no locks":
         device.add_init_script(NO_LOCKS)
     if storage == "slow storage":
         device.add_init_script(SLOW_STORAGE)
@@ -410,18 +410,6 @@ def test_a_closing_tab_sends_its_events_while_another_holds_the_lock(
     start_script(one, "hardlink.track('a', {}, null, null, true)")
     one.goto("about:blank")
     wait_until(lambda: shop.session_types(visitor), ["a"])
-
-
-def test_the_lease_of_a_crashed_tab_expires(shop: Shop, device: BrowserContext) -> None:
-    device.add_init_script(NO_LOCKS)
-    page = open_page(device, shop.page(batch=60_000))
-    page.evaluate(
-        "localStorage.setItem('hardlink.lease', `other-tab ${Date.now() + 300}`)"
-    )
-    assert (
-        call(page, "hardlink.track('one', {}, null, null, true)")["ok"]["status"]
-        == "stored"
-    )
 
 
 # The queue

@@ -314,8 +314,10 @@ class Sources:
         """Resolve a write key to name, source and project. Raises `UnknownSource`."""
         found = self._by_key.get(write_key)
         if found is None:
+            # Tracardi's words first (seed 002), which its clients may look for.
             raise UnknownSource(
-                "Unauthorized Access: no source has this ID", "source.id"
+                "Unauthorized Access: no source in sources.toml has this write key",
+                "source.id",
             )
         name, source = found
         return name, source, self.projects[source.project]
