@@ -51,6 +51,7 @@ class StaticFile(NamedTuple):
 
 
 def _read(path: Path) -> StaticFile:
+    """Read a file when the process starts. Raises `KeyError` where `TYPES` lacks its suffix."""
     raw = path.read_bytes()
     etag = f'"{hashlib.sha256(raw).hexdigest()[:32]}"'
     return StaticFile(raw, TYPES[path.suffix], etag)
@@ -61,13 +62,23 @@ FILES = {path.name: _read(path) for path in STATIC.iterdir()}
 
 @entrypoint
 def handler(request: Request) -> File:
-    """Return a file, or 304 if the browser has it already. Raises `NotFound`."""
-    name = "index.html" if request.route == "GET /console" else request.path("file")
-    file = FILES.get(name)
-    if file is None:
-        raise NotFound("the console has no such file")
+    """Return a file, or 304 if the browser has it already. Raises `NotFound`.
+
+    No key is needed: the files hold no data.
+    """
+    file = _find_file(request)
     headers = {**HEADERS, "content-type": file.type, "etag": file.etag}
     # A proxy that zips marks the tag as weak (`W/"..."`), which changes nothing between its quotes.
-    if file.etag in (request.header("if-none-match") or ""):
+    if file.etag in request.header_text("if-none-match"):
         return File(b"", 304, headers)
     return File(file.content, 200, headers)
+
+
+def _find_file(request: Request) -> StaticFile:
+    """Find the file that the path names, its page where it names none. Raises `NotFound`."""
+    name = "index.html"
+    if request.has_path("file"):
+        name = request.path("file")
+    if name not in FILES:
+        raise NotFound("the console has no such file")
+    return FILES[name]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from customers.corrections import CorrectionCalls
-from hardlink.domain.json_types import as_object
 from hardlink.queries.api import ReadApi
 from hardlink.services.administration import Administration
 from hardlink.services.answers import with_warnings
@@ -32,12 +31,13 @@ corrections = CorrectionCalls(
 @entrypoint
 def handler(request: Request) -> Answer:
     """Answer a call of the project that the server key may read. Raises `Unauthorized`."""
-    project_id = server_keys.project(request.header("authorization"))
+    project_id = server_keys.project(request.header_text("authorization"))
     answer = ROUTES[request.route](project_id, request)
     return Answer(with_warnings(answer, request.unused_parameters))
 
 
 def _customer(project_id: str, request: Request) -> dict[str, Any]:
+    """Read a customer's values, identifiers and sessions. Raises `Invalid`, `NotFound`."""
     type_, value = read_customer_name(request)
     return queries.read_customer(project_id, type_, value)
 
@@ -76,8 +76,7 @@ def _verdicts(project_id: str, request: Request) -> dict[str, Any]:
 
 def _unlink(project_id: str, request: Request) -> dict[str, Any]:
     """Undo the newest link, or the one that `evidence` in the body names."""
-    body = as_object(request.json) if request.has_body else {}
-    evidence = body.get("evidence")
+    evidence = request.json_object.get("evidence")
     if evidence is not None:
         evidence = str(evidence)
     administration.undo_link(project_id, read_session_name(request), evidence)

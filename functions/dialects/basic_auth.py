@@ -14,9 +14,9 @@ class BasicAuth(NamedTuple):
     password: str
 
 
-def read_basic_auth(authorization: str | None) -> BasicAuth | None:
-    """Decode the header; `None` if it has another scheme or is malformed."""
-    scheme, _, encoded = (authorization or "").strip().partition(" ")
+def read_basic_auth(authorization: str) -> BasicAuth | None:
+    """Decode the header; `None` if it has another scheme, is malformed or empty."""
+    scheme, _, encoded = authorization.strip().partition(" ")
     if scheme.lower() != "basic":
         return None
     try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from hardlink.domain.errors import HardlinkError, Invalid, Refused
+from hardlink.domain.sources.registry import Project
 from hardlink.web.request import NOT_FINITE, Path, format_path
 
 Command = TypeVar("Command")
@@ -28,6 +29,11 @@ class Fault(NamedTuple):
     number: int
     field: str
     message: str
+
+
+def fault_of(number: int, error: HardlinkError) -> Fault:
+    """Make the fault of a message for which this error was raised."""
+    return Fault(number, error.field_path, error.message)
 
 
 _EVENT_WARNING = re.compile(r"events\[(\d+)\]\.([^:]*): (.*)", re.DOTALL)
@@ -72,6 +78,21 @@ def execute_without_faults(
             failures.append(Failure(rest, error))
             rest = drop_fault(rest, error)
     return Attempt(None, failures)
+
+
+def without_identifier_type(
+    ids: Mapping[str, Any], type_: str, project: Project
+) -> dict[str, Any] | None:
+    """Leave out the identifiers of a type; `None` if there are none of it.
+
+    Clients spell a type as they like, while an error names it in the project's spelling.
+    """
+    rest = {
+        name: id_ for name, id_ in ids.items() if not project.matches_type(name, type_)
+    }
+    if len(rest) == len(ids):
+        return None
+    return rest
 
 
 def not_finite_faults(

@@ -32,10 +32,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """
     numbers = _sequence_numbers(event["Records"])
     lines = dict(_write_lines(tables(), list(numbers)))
-    stream = firehose(os.environ["HARDLINK_FORWARD_STREAM"])
-    refused = stream.put(list(lines.values()))
-    line_keys = list(lines)
-    failed = [numbers[line_keys[place]] for place in sorted(refused)]
+    failed = [numbers[key] for key in _send_lines(lines)]
     metrics.count("forwarded", len(lines) - len(failed))
     metrics.count("forward_failures", len(failed))
     if failed:
@@ -44,8 +41,19 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
 
+def _send_lines(lines: Mapping[Key, bytes]) -> list[Key]:
+    """Send lines to Firehose; return the keys of those that it refused, in their order."""
+    stream = firehose(os.environ["HARDLINK_FORWARD_STREAM"])
+    refused = stream.put(list(lines.values()))
+    line_keys = list(lines)
+    return [line_keys[place] for place in sorted(refused)]
+
+
 def _sequence_numbers(records: Sequence[Mapping[str, Any]]) -> dict[Key, str]:
-    """Read the keys of events and links, each with the number of the first record that names it."""
+    """Read the keys of events and links, each with the number of the first record that names it.
+
+    Lambda delivers again from a reported number on, so the first one covers all records of a key.
+    """
     numbers: dict[Key, str] = {}
     for record in records:
         key = _parse_key(record["dynamodb"]["Keys"])
@@ -79,7 +87,10 @@ def _write_lines(store: Store, item_keys: Sequence[Key]) -> Iterator[tuple[Key, 
 def _write_document(
     store: Store, key: Key, found: Mapping[Key, Item]
 ) -> dict[str, Any] | None:
-    """Write an event or a link as it is stored now; `None` where it was deleted or erased."""
+    """Write an event or a link as it is stored now; `None` where it was deleted or erased.
+
+    `found`: the items of all keys, and the sessions of the events among them.
+    """
     item = found.get(key)
     if item is None:
         return None
@@ -95,14 +106,20 @@ def _write_document(
 def _find_session(
     found: Mapping[Key, Item], event: Key, received: int
 ) -> Session | None:
-    """Find the session of an event, unless the event was erased with it, or in part of it."""
+    """Find the session of an event, unless the event was erased with it, or in part of it.
+
+    `received`: time at which the event came, in microseconds: later ones outlast an erasure.
+    """
     head = _session_head(event)
     if head not in found:
         return None
     session = items.decode_session(head, found[head])
     was_erased = stored_was_erased(session.erased, keys.event_time(event), received)
-    return None if session.is_erased or was_erased else session
+    if session.is_erased or was_erased:
+        return None
+    return session
 
 
 def _session_head(event: Key) -> Key:
+    """The key of the session of an event: both are in one partition."""
     return event._replace(item=keys.HEAD)

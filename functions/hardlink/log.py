@@ -6,6 +6,7 @@ process counted since its last line is written by its next call, and lost if the
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -29,12 +30,15 @@ class MetricsFlusher:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._last: float | None = None
+        self._last = -math.inf
 
     def __call__(self) -> None:
-        """Write the metrics if they are due; called at the end of every call of a function."""
+        """Write the metrics if they are due; called at the end of every call of a function.
+
+        The first ones of a process are due at once, and so are those after `PAUSE` seconds.
+        """
         now = self._clock()
-        if self._last is not None and now - self._last < PAUSE:
+        if now - self._last < PAUSE:
             return
         snapshot = metrics.take_metrics()
         if snapshot.has_values:
@@ -46,7 +50,10 @@ flush_metrics = MetricsFlusher()
 
 
 def _write_metrics(snapshot: metrics.MetricsSnapshot) -> None:
-    """Write a line that CloudWatch turns into metrics, of one deployment and all its functions."""
+    """Write a line that CloudWatch turns into metrics, of one deployment and all its functions.
+
+    Source: CloudWatch's embedded metric format.
+    """
     # one dimension, the deployment: each further one would be another metric to pay for
     service = os.environ.get("POWERTOOLS_SERVICE_NAME", "hardlink")
     line = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service=service)

@@ -58,9 +58,10 @@ def count(name: Name, n: int = 1) -> None:
     """
     if name not in COUNTS:
         raise ValueError(f"{name!r} is not a metric: use one of {', '.join(COUNTS)}")
-    if n:
-        with _lock:
-            _counts[name] = _counts.get(name, 0) + n
+    if not n:
+        return  # a name that was not counted is no metric of the line
+    with _lock:
+        _counts[name] = _counts.get(name, 0) + n
 
 
 def record_duration(name: Duration, milliseconds: int) -> None:
@@ -76,10 +77,9 @@ def record_duration(name: Duration, milliseconds: int) -> None:
 
 
 def take_metrics() -> MetricsSnapshot:
-    """Return all metrics and clear them."""
+    """Return all metrics and clear them, in one step: what is counted meanwhile is kept."""
     with _lock:
-        durations = {name: list(values) for name, values in _durations.items()}
-        snapshot = MetricsSnapshot(dict(_counts), durations)
+        snapshot = MetricsSnapshot(_counts.copy(), _durations.copy())
         _counts.clear()
         _durations.clear()
     return snapshot

@@ -20,7 +20,11 @@ open_bucket = cache(Bucket)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A call of the API, or messages about files."""
+    """Handle a call of the API, or messages of the queue about files in the bucket.
+
+    `event`: API Gateway's payload 2.0, or a batch of SQS messages; the answer has the form of
+    either.
+    """
     if "Records" in event:
         return import_messages(open_bucket, event, context)
     return post(event, context)
@@ -28,5 +32,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @entrypoint
 def post(request: Request) -> Answer:
-    """Import a feed."""
+    """Import a feed that is small enough for a call, and answer the result of each of its rows.
+
+    Raises `Unauthorized`, `Invalid`, `TooLarge`, and `Busy` where the call is to be sent again.
+    """
     return calls.post_orders(server_keys, request)

@@ -18,15 +18,18 @@ _HEADERS = {
 
 @entrypoint
 def handler(request: Request) -> File:
-    """Return the SDK with the adapters in `?with=`, or 304 if the browser has it already."""
+    """Return the SDK with the adapters in `?with=`, or 304 if the browser has it already.
+
+    The path decides the form: `/sdk.mjs` is a module. Raises `Invalid` for an unknown adapter.
+    """
     script = scripts.build_script(
         scripts.parse_adapters(request.query("with")),
         module=request.route.endswith(".mjs"),
     )
     headers = {**_HEADERS, "etag": script.etag}
     # A page asks again after an hour, and mostly has the same script still.
-    if script.etag in (request.header("if-none-match") or ""):
+    if script.etag in request.header_text("if-none-match"):
         return File(b"", 304, headers)
-    if "gzip" in (request.header("accept-encoding") or ""):
+    if request.accepts_gzip:
         return File(script.gzipped, 200, {**headers, "content-encoding": "gzip"})
     return File(script.content, 200, headers)

@@ -25,21 +25,38 @@ class Script(NamedTuple):
 
 
 def parse_adapters(text: str | None) -> tuple[str, ...]:
-    """Parse the parameter `with`, such as `xo,ecommerce`, to sorted names. Raises `Invalid`."""
-    names = {name.strip() for name in (text or "").split(",")} - {""}
-    if unknown := names - set(ADAPTERS):
+    """Parse the parameter `with`, such as `xo,ecommerce`, to sorted names.
+
+    Sorted, so that one script serves every order of them. `None` and blank names are no adapter.
+    Raises `Invalid` for an unknown one.
+    """
+    if text is None:
+        return ()
+    names = set(map(str.strip, text.split(","))) - {""}
+    unknown = sorted(names.difference(ADAPTERS))
+    if unknown:
         raise Invalid(
-            f"unknown adapter {sorted(unknown)[0][:64]!r}: use any of {', '.join(ADAPTERS)}",
+            f"unknown adapter {unknown[0][:64]!r}: use any of {', '.join(ADAPTERS)}",
             "with",
         )
     return tuple(sorted(names))
 
 
+def _read_part(name: str) -> bytes:
+    """Read the minified script of an adapter, or of the core, as `make sdk` wrote it."""
+    return (_SERVED / f"{name}.js").read_bytes()
+
+
 @cache
 def build_script(adapters: tuple[str, ...] = (), *, module: bool = False) -> Script:
-    """The file with these adapters. `module`: an ES module, which exports the SDK."""
-    parts = [(_SERVED / f"{name}.js").read_bytes() for name in (*adapters, "hardlink")]
+    """Build the file with these adapters, once a process for each set of them.
+
+    `adapters`: as `parse_adapters` returns them; `module`: an ES module, which exports the SDK.
+    """
     # The adapters first: the core takes them over when it is run.
-    content = b"".join([*parts, _MODULE if module else b""])
+    parts = [*map(_read_part, adapters), _read_part("hardlink")]
+    if module:
+        parts.append(_MODULE)
+    content = b"".join(parts)
     digest = hashlib.sha256(content).hexdigest()[:32]
     return Script(content, gzip.compress(content, 9, mtime=0), f'W/"{digest}"')

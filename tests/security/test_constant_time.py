@@ -76,7 +76,7 @@ def test_so_is_the_secret_of_basic(
 
 @pytest.mark.parametrize(
     ("authorization", "query"),
-    [("Token wrong", None), ("token move", None), (None, "wrong")],
+    [("Token wrong", None), ("token move", None), ("", "wrong")],
 )
 def test_so_is_a_public_key(
     compared: set[tuple[bytes, bytes]],

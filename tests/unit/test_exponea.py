@@ -450,11 +450,11 @@ def test_error_bodies(
 def test_keys() -> None:
     """EX-28."""
     assert credentials.parse_credentials("Token abc") == Credentials("public", "abc")
-    assert credentials.parse_credentials(None, "abc") == Credentials("public", "abc")
+    assert credentials.parse_credentials("", "abc") == Credentials("public", "abc")
     basic = base64.b64encode(b"id:se:cret").decode()
     assert credentials.parse_credentials(f"Basic {basic}") == Credentials(
         "private", "se:cret"
     )
-    for bad in (None, "", "Basic ***", "Digest x", "Bearer x", "Basic /w=="):
+    for bad in ("", "Basic ***", "Digest x", "Bearer x", "Basic /w=="):
         with pytest.raises(Unauthorized, match="send a key"):
             credentials.parse_credentials(bad)

@@ -118,8 +118,7 @@ def _authenticate(deployment: Deployment, request: Request) -> Call:
     """The caller, if its key may write. Raises `UnknownSource`, `Unauthorized`, `Forbidden`."""
     token = requests.read_call_token(request)
     call = authenticate(request, token)
-    is_stream = requests.is_stream_call(request)
-    if is_stream and credentials.is_stream_key(request.header("authorization")):
+    if requests.is_stream_call(request) and credentials.needs_no_key(request):
         return call
     given = credentials.read_credentials(request)
     credentials.check_may_write(

@@ -40,15 +40,18 @@ def open_server_keys() -> ServerKeys:
 def read_credentials(request: Request) -> Credentials:
     """The key of a call. Raises `Unauthorized` if there is none."""
     return parse_credentials(
-        request.header("authorization"), request.query("access_token")
+        request.header_text("authorization"), request.query("access_token")
     )
 
 
 def parse_credentials(
-    authorization: str | None, access_token: str | None = None
+    authorization: str, access_token: str | None = None
 ) -> Credentials:
-    """The key in the header or the query. Raises `Unauthorized` if there is none."""
-    scheme, _, value = (authorization or "").strip().partition(" ")
+    """Parse the key in the header or the query. Raises `Unauthorized` if there is none.
+
+    `authorization`: the header, empty if there is none, which wins over the query.
+    """
+    scheme, _, value = authorization.strip().partition(" ")
     # Mobile SDKs send `Token`, exponea-python-sdk sends `Basic`.
     if scheme.lower() == "token":
         return Credentials("public", value.strip())
@@ -60,12 +63,13 @@ def parse_credentials(
     return Credentials("private", basic.password)
 
 
-def is_stream_key(authorization: str | None) -> bool:
+def needs_no_key(request: Request) -> bool:
     """Tell if a call about a stream needs no other key: the stream's ID is its key.
 
     A customer's own token (`Bearer`) is not verified, and proves nothing here.
     """
-    return (authorization or "bearer").lower().startswith("bearer")
+    authorization = request.header_text("authorization")
+    return not authorization or authorization.lower().startswith("bearer")
 
 
 def check_may_write(

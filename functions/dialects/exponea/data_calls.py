@@ -89,8 +89,9 @@ class DataCall:
         return Viewed(customer, self._exports.read_values(customer), self._project)
 
     def _budget(self, hint: str) -> Budget:
-        takes_gzip = "gzip" in (self._request.header("accept-encoding") or "")
-        most = MOST_ZIPPED_BYTES if takes_gzip else MOST_ANSWERED_BYTES
+        most = MOST_ANSWERED_BYTES
+        if self._request.accepts_gzip:
+            most = MOST_ZIPPED_BYTES
         return self._exports.open_budget(most, hint)
 
 
@@ -120,7 +121,7 @@ def read_categories(server_keys: ServerKeys, request: Request) -> Answer:
     token, sources = request.path("token"), declarations.deployed_sources()
     _, _, project = sources.resolve_key(token)
     is_stream = "/streams/" in request.route
-    if not (is_stream and credentials.is_stream_key(request.header("authorization"))):
+    if not (is_stream and credentials.needs_no_key(request)):
         given = credentials.read_credentials(request)
         credentials.check_may_write(given, token, sources, server_keys)
     return data_answers.answer_categories(project.consent_categories)

@@ -5,7 +5,7 @@ Source: Segment's HTTP API, and the requests of Segment's, RudderStack's and Pos
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dialects.basic_auth import read_basic_auth
@@ -17,7 +17,7 @@ from hardlink.domain.errors import (
     UnknownSource,
     located_message,
 )
-from hardlink.domain.json_types import as_object
+from hardlink.domain.json_types import as_object, require_object
 from hardlink.web.request import Request
 
 MOST_MESSAGES = 2500
@@ -25,9 +25,15 @@ MOST_BYTES = 500 * 1000
 MOST_BYTES_A_MESSAGE = 32 * 1000
 """Segment's limits of a batch and of one message. Its kilobytes are a thousand bytes."""
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
-_KIND_OF_CALL = {**{kind: kind for kind in KINDS}, **{kind[0]: kind for kind in KINDS}}
-"""Browser clients call each kind by its first letter."""
-_BATCH_CALLS = ("batch", "b", "import")
+_KIND_OF_CALL: Mapping[str, str | None] = {
+    **{kind: kind for kind in KINDS},
+    **{kind[0]: kind for kind in KINDS},
+    **dict.fromkeys(("batch", "b", "import")),
+}
+"""Call in the path -> kind of its one message, `None` for a batch.
+
+Browser clients call each kind by its first letter.
+"""
 
 
 class Batch(NamedTuple):
@@ -51,15 +57,24 @@ class SentAt(NamedTuple):
 
 
 def read_batch(request: Request) -> Batch:
-    """The messages of a call. Raises `Invalid`, `TooLarge`, `NotFound` for an unknown path."""
+    """Read the messages of a call, none of which is validated yet.
+
+    Raises `Invalid`, `TooLarge`, `NotFound` for an unknown path.
+    """
     kind = _read_kind(request)
-    body = request.json
-    if not isinstance(body, Mapping):
-        raise Invalid("the body must be a JSON object")
+    body = require_object(request.json)
     if kind:
         _check_size(len(request.raw), MOST_BYTES_A_MESSAGE, "a message")
         return Batch([body], {}, kind)
     _check_size(len(request.raw), MOST_BYTES, "a batch")
+    # A batch may have one context for all its messages (Segment's spec).
+    shared = as_object(body.get("context"))
+    is_posthog = request.route.startswith("POST /batch")
+    return Batch(_list_messages(body), shared, posthog=is_posthog)
+
+
+def _list_messages(body: Mapping[str, Any]) -> list[Any]:
+    """List the messages of a batch. Raises `Invalid`, `TooLarge` for more than `MOST_MESSAGES`."""
     messages = body.get("batch")
     if not isinstance(messages, list):
         raise Invalid("send a list of messages", "batch")
@@ -67,23 +82,12 @@ def read_batch(request: Request) -> Batch:
         raise TooLarge(
             f"{len(messages)} messages: send at most {MOST_MESSAGES} a batch", "batch"
         )
-    # A batch may have one context for all its messages (Segment's spec).
-    shared = as_object(body.get("context"))
-    return Batch(messages, shared, posthog=request.route.startswith("POST /batch"))
+    return messages
 
 
 def read_write_key(request: Request) -> str:
-    """The write key, from wherever one of the clients sends it. Raises `UnknownSource`."""
-    # A beacon sets no headers, so its key is in the body or the query.
-    basic = read_basic_auth(request.header("authorization"))
-    body = _read_object(request)
-    candidates = (
-        basic.user if basic else None,
-        body.get("writeKey"),
-        body.get("api_key"),
-        request.query("writeKey"),
-    )
-    for key in candidates:
+    """Read the write key, from wherever one of the clients sends it. Raises `UnknownSource`."""
+    for key in _list_write_keys(request):
         if isinstance(key, str) and key:
             return key.strip()
     raise UnknownSource(
@@ -91,9 +95,21 @@ def read_write_key(request: Request) -> str:
     )
 
 
+def _list_write_keys(request: Request) -> Iterator[object]:
+    """List what may be the write key, the header first: parts of a body are of any type."""
+    basic = read_basic_auth(request.header_text("authorization"))
+    if basic is not None:
+        yield basic.user
+    # A beacon sets no headers, so its key is in the body or the query.
+    body = request.json_object
+    yield body.get("writeKey")
+    yield body.get("api_key")
+    yield request.query("writeKey")
+
+
 def read_sent_at(request: Request) -> SentAt:
-    """The device's clock. An invalid one is no reason to refuse the call."""
-    body = _read_object(request)
+    """Read the device's clock. An invalid one is no reason to refuse the call."""
+    body = request.json_object
     # Segment's name, PostHog's, and the header of RudderStack's browser client.
     for value in (body.get("sentAt"), body.get("sent_at"), request.header("sentat")):
         if is_given(value):
@@ -103,7 +119,9 @@ def read_sent_at(request: Request) -> SentAt:
 
 def is_given(value: object) -> bool:
     """Tell a value from null and blank strings, which clients send for what they do not know."""
-    return value is not None and not (isinstance(value, str) and not value.strip())
+    if isinstance(value, str):
+        return bool(value.strip())
+    return value is not None
 
 
 def _parse_sent_at(value: object) -> SentAt:
@@ -114,24 +132,19 @@ def _parse_sent_at(value: object) -> SentAt:
         return SentAt(warnings=[located_message(error)])
 
 
-def _read_object(request: Request) -> Mapping[str, Any]:
-    # A GET has its key in the query.
-    return as_object(request.json) if request.has_body else {}
-
-
 def _read_kind(request: Request) -> str | None:
-    """The kind of message that the path names; `None` for a batch. Raises `NotFound`."""
-    if not request.route.endswith("/{call}"):
+    """Read the kind of message that the path names; `None` for a batch. Raises `NotFound`."""
+    # PostHog's calls have a route each, and all of them are batches.
+    if not request.has_path("call"):
         return None
     call = request.path("call")
-    if call in _BATCH_CALLS:
-        return None
     if call not in _KIND_OF_CALL:
-        names = ", ".join((*_KIND_OF_CALL, *_BATCH_CALLS))
+        names = ", ".join(_KIND_OF_CALL)
         raise NotFound(f"there is no such call: use one of {names}", "path")
     return _KIND_OF_CALL[call]
 
 
 def _check_size(size: int, most: int, subject: str) -> None:
+    """Raise `TooLarge` for more bytes than Segment allows. `subject`: what has them."""
     if size > most:
         raise TooLarge(f"{size} bytes: {subject} has at most {most}")

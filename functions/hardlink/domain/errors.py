@@ -21,6 +21,11 @@ class HardlinkError(Exception):
         self.field = field
         self.code = code or type(self).code
 
+    @property
+    def field_path(self) -> str:
+        """The field at fault with the way to it (`ids.email`), empty where there is none."""
+        return self.field or ""
+
     def body(self) -> dict[str, object]:
         """Build the body of the answer: `{"error": {"code", "message", "field"?}}`."""
         error: dict[str, object] = {"code": self.code, "message": self.message}

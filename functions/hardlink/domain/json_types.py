@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+from hardlink.domain.errors import Invalid
+
 
 def as_object(value: object) -> Mapping[str, Any]:
     """Return a value if it is an object, else an empty one.
@@ -12,6 +14,18 @@ def as_object(value: object) -> Mapping[str, Any]:
     It is for fields that clients may leave out, or send in another form, without being refused.
     """
     return value if isinstance(value, Mapping) else {}
+
+
+def require_object(body: object) -> Mapping[str, Any]:
+    """Return the body of a call, which must be an object. Raises `Invalid`."""
+    if not isinstance(body, Mapping):
+        raise Invalid("the body must be a JSON object")
+    return body
+
+
+def without_blanks(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out nulls and empty texts, which clients send for what they do not have."""
+    return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

@@ -53,9 +53,9 @@ class _KeyCache:
 class ServerKeys(_KeyCache):
     """Finds the project of a server key."""
 
-    def project(self, authorization: str | None) -> str:
+    def project(self, authorization: str) -> str:
         """Find the project of `Authorization: Bearer <server key>`. Raises `Unauthorized`."""
-        scheme, _, key = (authorization or "").partition(" ")
+        scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Unauthorized("send a server key: Authorization: Bearer <key>")
         return self.owner(key.strip())

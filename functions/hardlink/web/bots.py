@@ -10,7 +10,10 @@ MOST_CHARACTERS = 1000
 
 
 def is_bot(user_agent: str | None) -> bool:
-    """Check whether a user agent is a known bot; a missing user agent is none."""
+    """Check whether a user agent is a known bot; a missing or an empty one is none.
+
+    Its first `MOST_CHARACTERS` decide, because it is matched with hundreds of patterns.
+    """
     if not user_agent:
         return False
     import crawleruseragents  # noqa: PLC0415 - see above

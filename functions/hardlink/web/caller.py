@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -18,8 +19,8 @@ from hardlink.web.rate_limit import RateLimiter
 from hardlink.web.request import Request
 from hardlink.web.wiring import read_clock, tables
 
-_MOST_DIGITS = 14
-"""Digits of a time in milliseconds, up to the year 5138."""
+_MILLISECONDS = re.compile("[0-9]{1,14}")
+"""A time in milliseconds, up to the year 5138."""
 
 
 @cache
@@ -47,9 +48,9 @@ def _signing_keys() -> Keys | None:
         return api_keys.secret_reader(names)
 
     def fetch() -> api_keys.Keys:
-        return (
-            create_reader()()
-        )  # the first token creates the client, other calls need none
+        # The first token creates the client: calls without one need none.
+        read_keys = create_reader()
+        return read_keys()
 
     return api_keys.SigningKeys(fetch, read_clock)
 
@@ -85,6 +86,7 @@ def _check_origin(call: Call, origin: str | None) -> None:
 
 
 def _check_rate(call: Call) -> None:
+    """Hold the source of a call to its rate, and count calls beyond it. Raises `Throttled`."""
     try:
         rate_limiter().check(call.name, call.source.rate, call.now)
     except Throttled:
@@ -95,5 +97,6 @@ def _check_rate(call: Call) -> None:
 def _parse_milliseconds(value: object) -> int | None:
     """Parse a device's clock in milliseconds to microseconds; anything else is ignored."""
     text = str(value)
-    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
-    return int(text) * 1000 if is_number else None
+    if _MILLISECONDS.fullmatch(text):
+        return int(text) * 1000
+    return None

@@ -12,5 +12,8 @@ from hardlink.domain.sources.registry import Sources
 
 @cache
 def deployed_sources() -> Sources:
-    """Return the sources of this deployment."""
+    """Return the sources of this deployment: those of the file that `HARDLINK_SOURCES` names.
+
+    The deployment wrote and checked it (`sources.toml`), so it is read as it is.
+    """
     return registry.load_deployed(Path(os.environ["HARDLINK_SOURCES"]))

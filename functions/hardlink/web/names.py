@@ -7,6 +7,8 @@ the documents show; a path still works for simple values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hardlink.domain.errors import Invalid
 from hardlink.domain.sources.registry import READ_OPTIONS
 from hardlink.web.request import Request
@@ -19,7 +21,15 @@ def read_customer_name(request: Request) -> tuple[str, str]:
     if request.has_path("type"):
         return request.path("type"), request.path("value")
     parameters = request.parameters
-    names = [name for name in parameters if name not in READ_OPTIONS]
+    type_ = _single_type([name for name in parameters if name not in READ_OPTIONS])
+    return type_, _single_text(parameters[type_], type_)
+
+
+def _single_type(names: Sequence[str]) -> str:
+    """Return the one parameter that is no option of a call. Raises `Invalid`.
+
+    A misspelled option is taken for a second identifier, so the message names what was sent.
+    """
     if not names:
         raise Invalid(
             "send an identifier of the customer in the query string: type=value"
@@ -29,11 +39,11 @@ def read_customer_name(request: Request) -> tuple[str, str]:
         raise Invalid(
             f"send one identifier, and options of this call: not {shown} at once"
         )
-    return names[0], _single_text(parameters[names[0]], names[0])
+    return names[0]
 
 
 def read_session_name(request: Request) -> str:
-    """Return the ID of the session that a call names. Raises `Invalid`."""
+    """Return the ID of the session that a call names, in `id=` or in its path. Raises `Invalid`."""
     if request.has_path("id"):
         return request.path("id")
     value = request.parameters.get("id")
@@ -43,6 +53,7 @@ def read_session_name(request: Request) -> str:
 
 
 def _single_text(value: object, field: str) -> str:
+    """Return a parameter that was sent once. A repeated one is a list: raises `Invalid`."""
     if not isinstance(value, str):
         raise Invalid("sent twice: send one value", field[:64])
     return value

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from hardlink.domain.errors import TooLarge, UnreadableBody
+from hardlink.domain.json_types import as_object
 from hardlink.domain.values import LeftOut, describe_first, name_path
 
 MOST_BYTES = 5 * 1024 * 1024
@@ -68,31 +69,38 @@ class Request:
         return str(self._event["routeKey"])
 
     def header(self, name: str) -> str | None:
-        """Return a header by its lower-case name.
+        """Return a header by its lower-case name, `None` if it was not sent.
 
         API Gateway joins the values of a repeated header with commas.
         """
-        value = self._event.get("headers", {}).get(name)
-        return None if value is None else str(value)
+        headers: Mapping[str, str] = self._event.get("headers", {})
+        return headers.get(name)
+
+    def header_text(self, name: str) -> str:
+        """Return a header as `header` does, but an empty text if it was not sent."""
+        return self.header(name) or ""
 
     def has_path(self, name: str) -> bool:
         """True if the route has a path parameter of this name."""
-        return name in (self._event.get("pathParameters") or {})
+        return name in self._named("pathParameters")
 
     def path(self, name: str) -> str:
-        """Return a path parameter, decoded."""
+        """Return a path parameter, decoded. Raises `KeyError` where the route has none."""
         return str(self._event["pathParameters"][name])
 
     def query(self, name: str) -> str | None:
-        """Return a query parameter, decoded."""
+        """Return a query parameter, decoded; `None` if it was not sent."""
         self._asked.add(name)
-        value = (self._event.get("queryStringParameters") or {}).get(name)
-        return None if value is None else str(value)
+        return self._named("queryStringParameters").get(name)
+
+    def _named(self, part: str) -> Mapping[str, str]:
+        """Return the parameters in a part of the event, which API Gateway leaves out or null."""
+        return self._event.get(part) or {}
 
     @property
     def accepts_gzip(self) -> bool:
         """True if the client accepts a gzip answer."""
-        return "gzip" in (self.header("accept-encoding") or "")
+        return "gzip" in self.header_text("accept-encoding")
 
     @property
     def address(self) -> str:
@@ -109,7 +117,7 @@ class Request:
     @property
     def unused_parameters(self) -> list[LeftOut]:
         """The query parameters that nothing has asked for."""
-        sent = self._event.get("queryStringParameters") or {}
+        sent = self._named("queryStringParameters")
         unused = [name for name in sent if name not in self._asked]
         return list(describe_first(unused, _describe_unused, "query"))
 
@@ -129,10 +137,8 @@ class Request:
         """
         if not self.has_body:
             return {}
-        content_type = (
-            (self.header("content-type") or "").partition(";")[0].strip().lower()
-        )
-        if content_type == "application/x-www-form-urlencoded":
+        content_type = self.header_text("content-type").partition(";")[0]
+        if content_type.strip().lower() == "application/x-www-form-urlencoded":
             return _parse_form(self.raw.decode(errors="replace"))
         return self.json
 
@@ -151,10 +157,22 @@ class Request:
         return self._parsed.value
 
     @property
+    def json_object(self) -> Mapping[str, Any]:
+        """The body as JSON if it is an object, else an empty one, also without a body.
+
+        For bodies that a client may leave out. Raises `UnreadableBody`, `TooLarge`.
+        """
+        if not self.has_body:
+            return {}
+        return as_object(self.json)
+
+    @property
     def not_finite(self) -> Sequence[Path]:
         """Where the body had numbers that are not finite, once it is parsed."""
         # a body may also be a form, which is never parsed as JSON
-        return self._parsed.not_finite if "_parsed" in vars(self) else ()
+        if "_parsed" not in vars(self):
+            return ()
+        return self._parsed.not_finite
 
     @property
     def left_out(self) -> Sequence[LeftOut]:
@@ -163,28 +181,25 @@ class Request:
 
     @cached_property
     def _parsed(self) -> _Parsed:
-        raw = self.raw
-        brackets = raw.count(b"[") + raw.count(b"{")
-        if brackets > MOST_CONTAINERS:
-            raise TooLarge(f"more than {MOST_CONTAINERS} of [ and {{: send it in parts")
-        value = _parse_json(raw)
-        # Most bodies have fewer brackets than levels are allowed, and need no second look.
-        if brackets > MOST_LEVELS and _count_levels(value) > MOST_LEVELS:
-            raise UnreadableBody(f"nested deeper than {MOST_LEVELS} levels: flatten it")
+        """The body as JSON, once for all that ask. Raises `UnreadableBody`, `TooLarge`."""
+        value = _parse_bounded_json(self.raw)
         not_finite: list[Path] = []
         return _Parsed(_keep_finite(value, (), not_finite), not_finite)
 
     @cached_property
     def raw(self) -> bytes:
         """The body, decoded and decompressed. Raises `UnreadableBody`, `TooLarge`."""
-        encoding = (self.header("content-encoding") or "").strip().lower()
+        encoding = self.header_text("content-encoding").strip().lower()
         raw = _decompress(self._encoded_body(), encoding)
         if len(raw) > MOST_BYTES:
             raise _body_too_large()
         return raw
 
     def _encoded_body(self) -> bytes:
-        """Decode the body as API Gateway encodes it: base64 where it is not text."""
+        """Decode the body as API Gateway encodes it: base64 where it is not text.
+
+        Empty without a body. Raises `UnreadableBody`.
+        """
         body = self._event.get("body") or ""
         try:
             if self._event.get("isBase64Encoded"):
@@ -227,6 +242,7 @@ def _check_unzipped(raw: bytes) -> bytes:
 
 
 def _is_text(raw: bytes) -> bool:
+    """Tell whether a body is text, and so not compressed, whatever its header says."""
     try:
         return _CONTROL.search(raw.decode()) is None
     except UnicodeDecodeError:
@@ -234,15 +250,17 @@ def _is_text(raw: bytes) -> bool:
 
 
 def _decompress_deflate(raw: bytes) -> bytes:
-    """Decompress a deflate body; some clients send it without the header of zlib."""
+    """Decompress a deflate body; some clients send it without the header of zlib.
+
+    Raises `UnreadableBody`, `TooLarge`.
+    """
     for wbits in (_ZLIB_FORMAT, _RAW_FORMAT):
         decompressor = zlib.decompressobj(wbits=wbits)
         try:
             content = decompressor.decompress(raw, MOST_BYTES + 1)
         except zlib.error:
             continue
-        if decompressor.unconsumed_tail or len(content) > MOST_BYTES:
-            raise _body_too_large()
+        _check_room(content, decompressor.unconsumed_tail)
         if decompressor.eof:
             return content
     raise UnreadableBody(
@@ -267,12 +285,35 @@ def decompress_gzip(raw: bytes) -> bytes:
             content += decompressor.decompress(raw, room)
         except zlib.error as error:
             raise UnreadableBody("the body is not valid gzip") from error
-        if decompressor.unconsumed_tail or len(content) > MOST_BYTES:
-            raise _body_too_large()
+        _check_room(content, decompressor.unconsumed_tail)
         if not decompressor.eof:
             raise UnreadableBody("the gzip body is incomplete")
         raw = decompressor.unused_data
     return content
+
+
+def _check_room(content: bytes, unconsumed: bytes) -> None:
+    """Raise `TooLarge` if a body has more than it may have.
+
+    `content`: what was decompressed so far; `unconsumed`: what was left for want of room.
+    """
+    if unconsumed or len(content) > MOST_BYTES:
+        raise _body_too_large()
+
+
+def _parse_bounded_json(raw: bytes) -> object:
+    """Parse JSON of a bounded size and depth. Raises `UnreadableBody`, `TooLarge`.
+
+    Numbers that are not finite are marks yet.
+    """
+    brackets = raw.count(b"[") + raw.count(b"{")
+    if brackets > MOST_CONTAINERS:
+        raise TooLarge(f"more than {MOST_CONTAINERS} of [ and {{: send it in parts")
+    value = _parse_json(raw)
+    # Most bodies have fewer brackets than levels are allowed, and need no second look.
+    if brackets > MOST_LEVELS and _count_levels(value) > MOST_LEVELS:
+        raise UnreadableBody(f"nested deeper than {MOST_LEVELS} levels: flatten it")
+    return value
 
 
 def _parse_json(raw: bytes) -> object:
@@ -290,7 +331,9 @@ def _parse_json(raw: bytes) -> object:
 def _parse_number(text: str) -> object:
     """Parse a number; `NaN`, `Infinity` and `1e999` become the mark of one that is not finite."""
     number = float(text)
-    return number if math.isfinite(number) else _MARK
+    if math.isfinite(number):
+        return number
+    return _MARK
 
 
 def _keep_finite(value: object, path: Path, not_finite: list[Path]) -> object:
@@ -327,23 +370,27 @@ def format_path(path: Path) -> str:
 
 
 def _describe_unused(name: str) -> LeftOut:
+    """Say that a query parameter was not used, so that a misspelled one is noticed."""
     path = name_path("", name).removeprefix(".")
     return LeftOut(path, "not a parameter of this call, ignored")
 
 
 def _describe_not_finite(path: Path) -> LeftOut:
+    """Say that a number was left out of the body, and where it stood."""
     return LeftOut(format_path(path), NOT_FINITE)
 
 
 def _parse_form(text: str) -> dict[str, Any]:
-    """Parse URL-encoded fields; a repeated one is a list."""
+    """Parse URL-encoded fields to `{"a": "1", "b": ["2", "3"]}`: a repeated one is a list."""
     values: dict[str, list[str]] = {}
     # Blank values too: a form field that was left empty was still sent.
     for name, value in parse_qsl(text, keep_blank_values=True):
         values.setdefault(name, []).append(value)
-    return {
-        name: found if len(found) > 1 else found[0] for name, found in values.items()
-    }
+    fields: dict[str, Any] = dict(values)
+    for name, found in values.items():
+        if len(found) == 1:
+            fields[name] = found[0]
+    return fields
 
 
 def _count_levels(value: object) -> int:
@@ -363,8 +410,10 @@ def _count_levels(value: object) -> int:
 
 
 def _containers(values: Iterable[object]) -> list[dict[str, object] | list[object]]:
+    """Take the objects and arrays among values: only they have a level below."""
     return [value for value in values if isinstance(value, dict | list)]
 
 
 def _body_too_large() -> TooLarge:
+    """Make the error of a body with more than `MOST_BYTES`, sent so or decompressed to so many."""
     return TooLarge(f"the body has more than {MOST_BYTES} bytes: send it in parts")

@@ -88,18 +88,31 @@ def as_lambda_response(answer: Answer | File, request: Request) -> dict[str, Any
 
 
 def _file_response(file: File, request: Request) -> dict[str, Any]:
-    headers = {"x-request-id": request.id}
-    headers |= cors.answer_headers(request, is_refusal=False)
-    varies = [found["vary"] for found in (headers, file.headers) if "vary" in found]
-    headers |= file.headers
-    if varies:
-        headers["vary"] = ", ".join(dict.fromkeys(varies))
+    """Convert a file: API Gateway takes bytes as base64."""
+    cors_headers = cors.answer_headers(request, is_refusal=False)
+    headers = {
+        "x-request-id": request.id,
+        **cors_headers,
+        **file.headers,
+        **_join_vary(cors_headers, file.headers),
+    }
     return {
         "statusCode": file.status,
         "headers": headers,
         "body": base64.b64encode(file.content).decode(),
         "isBase64Encoded": True,
     }
+
+
+def _join_vary(*parts: Mapping[str, str]) -> dict[str, str]:
+    """Join the headers `vary` of the parts of an answer; no header where none of them has one.
+
+    A cache must look at all of them: at the origin of a page, and at what its file depends on.
+    """
+    varies = [headers["vary"] for headers in parts if "vary" in headers]
+    if not varies:
+        return {}
+    return {"vary": ", ".join(dict.fromkeys(varies))}
 
 
 def _size_in_lambda(body: str) -> int:
