@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hardlink.domain.errors import Invalid
+from hardlink.domain.json_types import as_object
 
-SIGNS = (".", ",")
+_OTHER_SIGN = {".": ",", ",": "."}
 _AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<number>\d[\d.,]*)")
 _AROUND = re.compile(r"^(?:[^\d+\-.,]|\.(?=\D))+|[^\d]+$")
 """A currency before or behind an amount, as a sign or letters (`12,50 €`, `EUR 12.50`, `Fr. 5`)."""
@@ -67,10 +68,10 @@ def amount_texts(order: Mapping[str, Any]) -> Iterable[str]:
     """
     yield from _named_texts(order, ("total",))
     products = order.get("products")
-    if isinstance(products, list):
-        for line in products:
-            if isinstance(line, Mapping):
-                yield from _named_texts(line, LINE_AMOUNTS)
+    if not isinstance(products, list):
+        return  # the schema says what is wrong with it, where the row is read
+    for line in products:
+        yield from _named_texts(as_object(line), LINE_AMOUNTS)
 
 
 class FormatLearner:
@@ -83,15 +84,16 @@ class FormatLearner:
         """Learn from some amounts of the file."""
         for text in texts:
             digits = _strip(text)
-            if digits is None:
-                continue
-            sign = _shown_sign(digits)
+            sign = digits and _shown_sign(digits)
             if sign:
                 self._shown[sign] += 1
 
     @property
     def format(self) -> AmountFormat:
-        """The form that was learned so far: the sign that is shown most often."""
+        """The form that was learned so far: the sign that is shown most often.
+
+        `UNKNOWN` as long as no amount has shown one.
+        """
         if not self._shown:
             return UNKNOWN
         (sign, _), *others = self._shown.most_common()
@@ -117,14 +119,23 @@ def parse_amount(text: str, file_format: AmountFormat, field: str) -> Amount:
         return Amount(_to_number(digits, decimal, field))
     # Prices of three decimals are rarer than prices of a thousand and more.
     value = _to_number(digits, _other(digits.separators[0]), field)
-    doubt = f"{text.strip()[:64]!r} was read as {value:g}: the file shows"
-    reason = "no decimal sign"
+    return Amount(value, f"{field}: {_describe_doubt(text, value, file_format)}")
+
+
+def _describe_doubt(text: str, value: float, file_format: AmountFormat) -> str:
+    """Say how an amount was read that can be read in two ways, and why the file did not help.
+
+    `value`: the amount as it was read, which whoever reads the warning can compare.
+    """
+    shown_signs = "no decimal sign"
     if file_format.is_mixed:
-        reason = "both decimal signs"
-    return Amount(value, f"{field}: {doubt} {reason}")
+        shown_signs = "both decimal signs"
+    read_as = f"{text.strip()[:64]!r} was read as {value:g}"
+    return f"{read_as}: the file shows {shown_signs}"
 
 
 def _named_texts(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
+    """List the values with these names that are text. `values`: of an order or of its line."""
     for name in names:
         value = values.get(name)
         if isinstance(value, str):
@@ -132,14 +143,20 @@ def _named_texts(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[st
 
 
 def _sign_of_file(file_format: AmountFormat) -> str | None:
-    """The decimal sign of a file, `None` if it shows none or both."""
+    """Find the decimal sign that decides about an amount that does not show its own.
+
+    `None` if the file shows none or both.
+    """
     if file_format.is_mixed:
         return None
     return file_format.decimal
 
 
 def _strip(text: str) -> _Digits | None:
-    """The digits of an amount, `None` if it is not written as one."""
+    """Find the digits of an amount, without its currency and the marks between thousands.
+
+    Returns `None` for a text that people do not write amounts in, such as `1e3`.
+    """
     bare = _GROUP_MARKS.sub("", _AROUND.sub("", text.strip()))
     match = _AMOUNT.fullmatch(bare)
     if match is None:
@@ -148,7 +165,15 @@ def _strip(text: str) -> _Digits | None:
 
 
 def _shown_sign(digits: _Digits) -> str | None:
-    """The decimal sign that an amount shows, `None` if it can be read in two ways."""
+    """Find the decimal sign that an amount shows, `None` if it can be read in two ways.
+
+    | amount | sign |
+    |---|---|
+    | `1.234,56` | the last of its two signs |
+    | `1.234.567` | the other one: a decimal sign stands once |
+    | `99,90`, `0.500`, `1234,567` | its own: thousands are not grouped so |
+    | `1.250` | `None` |
+    """
     separators = digits.separators
     if not separators:
         return None
@@ -163,7 +188,10 @@ def _shown_sign(digits: _Digits) -> str | None:
 
 
 def _to_number(digits: _Digits, decimal: str, field: str) -> float:
-    """Read the digits with this decimal sign. Raises `Invalid` for other groups than thousands."""
+    """Read the digits with this decimal sign.
+
+    Raises `Invalid` naming `field` for other groups than thousands, such as `12.34,5`.
+    """
     whole, _, rest = digits.number.partition(decimal)
     first, *groups = whole.split(_other(decimal))
     for group in groups:
@@ -174,7 +202,10 @@ def _to_number(digits: _Digits, decimal: str, field: str) -> float:
 
 
 def _parse_plain(text: str, field: str) -> float:
-    """Parse what programs write and people do not (`1e3`)."""
+    """Parse a number as Python writes it, which may be what no person writes (`1e3`).
+
+    Raises `Invalid` naming `field`.
+    """
     try:
         return float(text)
     except ValueError as error:
@@ -182,4 +213,5 @@ def _parse_plain(text: str, field: str) -> float:
 
 
 def _other(sign: str) -> str:
-    return "," if sign == "." else "."
+    """The other one of the two decimal signs: it stands between thousands where `sign` does not."""
+    return _OTHER_SIGN[sign]

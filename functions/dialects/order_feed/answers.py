@@ -13,7 +13,10 @@ STATUSES = ("stored", "associated", "known", "rejected")
 
 
 def answer_import(results: Sequence[Result]) -> Answer:
-    """Answer how many orders have each status, and the result of every row."""
+    """Answer how many orders have each status, and the result of every row.
+
+    The body: `{"stored": 1, "associated": 0, "known": 0, "rejected": 0, "results": [...]}`.
+    """
     counts = Counter(result.status for result in results)
     body: dict[str, Any] = {status: counts[status] for status in STATUSES}
     body["results"] = [show_result(result) for result in results]
@@ -21,7 +24,11 @@ def answer_import(results: Sequence[Result]) -> Answer:
 
 
 def show_result(result: Result) -> dict[str, Any]:
-    """A result without what does not apply."""
+    """Show a result as JSON, without the fields that do not apply to it.
+
+    `row`: its number, from 1; `orderNumber`: as far as it could be read; `reason` and `field`: of
+    a row that was rejected; `warnings`: what of a row was left out, or read in doubt.
+    """
     shown = {
         "row": result.row,
         "orderNumber": result.order,

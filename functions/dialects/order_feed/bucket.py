@@ -21,7 +21,10 @@ class FileGoneError(Exception):
 
 
 class Bucket:
-    """An S3 bucket."""
+    """An S3 bucket, by its name: feeds are read from it, and results are written to it.
+
+    Every call raises `FileGoneError` where a file is missing, or is another version by now.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -46,12 +49,20 @@ class Bucket:
         self._call("put_object", Key=key, Body=text.encode())
 
     def read_block(self, key: str, etag: str, start: int, end: int) -> bytes:
-        """Read bytes `start` to `end` of this version of a file. Raises `FileGoneError`."""
+        """Read the bytes from `start` up to `end` of one version of a file.
+
+        `etag`: of the version. Raises `FileGoneError` where the file has another one by now: parts
+        of two files would make orders that neither has.
+        """
         wanted = {"Range": f"bytes={start}-{end - 1}", "IfMatch": etag}
         block: bytes = self._call("get_object", Key=key, **wanted)["Body"].read()
         return block
 
     def _call(self, operation: str, **request: Any) -> Mapping[str, Any]:
+        """Call S3 about an object of this bucket.
+
+        Raises `FileGoneError` where there is none, or another version; else botocore's errors.
+        """
         call = getattr(self._client, operation)
         try:
             answer: Mapping[str, Any] = call(Bucket=self._name, **request)
@@ -71,10 +82,14 @@ class _File(io.RawIOBase):
         self._block = memoryview(b"")
 
     def readable(self) -> bool:
+        """Say that it can be read, without which `io.BufferedReader` refuses it."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read into a buffer; return the number of bytes."""
+        """Read into a buffer; return the number of bytes, 0 at the end.
+
+        Raises `FileGoneError` where the file is replaced in between.
+        """
         if not self._block and self._position < self._size:
             end = min(self._position + _BLOCK_BYTES, self._size)
             block = self._bucket.read_block(self._key, self._etag, self._position, end)

@@ -23,6 +23,7 @@ from dialects.order_feed.amounts import (
 from hardlink.domain import times, values
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import Node
+from hardlink.domain.json_types import without_blanks
 from hardlink.domain.orders import matching
 from hardlink.domain.schema import (
     ANY,
@@ -66,25 +67,41 @@ def build_command(
     if not ids:
         raise Invalid("; ".join(warnings) or _NO_CUSTOMER, "customerId")
     details = _read_details(fields, warnings)
-    properties: dict[str, Any] = {"orderNumber": claim.number, **details}
-    for name in ("total", "products"):
-        if name in fields:
-            properties[name] = fields[name]
-    for name, value in properties.items():
-        values.check_value(name, value, "order", values.MOST_BYTES)
+    properties = _read_properties(fields, {"orderNumber": claim.number, **details})
     return Command(Purchase(claim, ids, properties, details), warnings)
 
 
 def read_order_number(row: Mapping[str, Any]) -> str | None:
     """Read the number in a row that may not be valid, for its result."""
     number = row.get("orderNumber")
-    return str(number)[:_LONGEST_NUMBER] if isinstance(number, str | int) else None
+    if isinstance(number, str | int):
+        return str(number)[:_LONGEST_NUMBER]
+    return None
+
+
+def _read_properties(
+    fields: Mapping[str, Any], checked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Make the properties of the purchase: what was `checked`, the amount and the lines.
+
+    Raises `Invalid` for what is too large or too deep to be kept.
+    """
+    properties = dict(checked)
+    for name in ("total", "products"):
+        if name in fields:
+            properties[name] = fields[name]
+    for name, value in properties.items():
+        values.check_value(name, value, "order", values.MOST_BYTES)
+    return properties
 
 
 def _read_identifiers(
     fields: Mapping[str, Any], project: Project, warnings: list[str]
 ) -> tuple[Node, ...]:
-    """The identifiers in a row. A placeholder (a guest's `0`) is left out with a warning."""
+    """Read the identifiers in a row: of the project's first hard type, and of its addresses.
+
+    A placeholder (a guest's `0`) is left out with a warning.
+    """
     types = {"customerId": project.first_hard_type, "email": project.email_type}
     ids: list[Node] = []
     for name, type_ in types.items():
@@ -98,19 +115,26 @@ def _read_identifiers(
 
 
 def _read_details(fields: Mapping[str, Any], warnings: list[str]) -> dict[str, str]:
-    """Currency and status of the order; one that cannot be kept is left out with a warning."""
+    """Read currency and status of the order, in the form in which they are kept.
+
+    One that cannot be kept is left out with a warning: it costs neither the other nor the order.
+    """
     details: dict[str, str] = {}
     for name in ("currency", "status"):
-        if name in fields:
-            try:
-                details[name] = matching.parse_detail(fields[name], name)
-            except Invalid as error:
-                warnings.append(located_message(error))
+        if name not in fields:
+            continue
+        try:
+            details[name] = matching.parse_detail(fields[name], name)
+        except Invalid as error:
+            warnings.append(located_message(error))
     return details
 
 
 def _read_email(fields: Mapping[str, Any], warnings: list[str]) -> str | None:
-    """The address as evidence of who ordered, which needs no identifier type."""
+    """Read the address as evidence of who ordered, which needs no identifier type.
+
+    An invalid one costs a warning, once: as an identifier it may have had the same.
+    """
     if "email" not in fields:
         return None
     try:
@@ -123,18 +147,24 @@ def _read_email(fields: Mapping[str, Any], warnings: list[str]) -> str | None:
 
 
 def _read_time(date: object, zone: str) -> int:
-    """Time of the order, in microseconds. A date without an offset is in the zone `zone`."""
+    """Read the time of the order, in microseconds. Raises `Invalid`.
+
+    `date`: a text, or seconds since 1970. A text without an offset is in the time zone `zone`.
+    """
     if date is None:
         raise Invalid("send the date of the order: YYYY-MM-DD HH:MM:SS", "date")
     if isinstance(date, str):
-        try:
-            moment = datetime.fromisoformat(date.strip())
-        except ValueError as error:
-            raise Invalid(
-                "not a valid date: write YYYY-MM-DD HH:MM:SS", "date"
-            ) from error
-        date = moment.replace(tzinfo=moment.tzinfo or _time_zone(zone)).isoformat()
+        date = _parse_date(date, zone).isoformat()
     return times.parse_time(date, "date")
+
+
+def _parse_date(text: str, zone: str) -> datetime:
+    """Parse a date as shops write them, with its own offset or in this time zone."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise Invalid("not a valid date: write YYYY-MM-DD HH:MM:SS", "date") from error
+    return moment.replace(tzinfo=moment.tzinfo or _time_zone(zone))
 
 
 @cache
@@ -144,15 +174,17 @@ def _time_zone(name: str) -> ZoneInfo:
 
 
 def _read_fields(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The known fields of a row, without blank ones. Raises `Invalid`."""
-    fields = validate(_ROW, row)
-    return {name: value for name, value in fields.items() if value not in (None, "")}
+    """Read the known fields of a row, without blank ones. Raises `Invalid`."""
+    return without_blanks(validate(_ROW, row))
 
 
 def _read_amounts(
     row: Mapping[str, Any], file_format: AmountFormat, warnings: list[str]
 ) -> dict[str, Any]:
-    """Read the amounts of a row that are text, also those of its lines."""
+    """Read the amounts of a row that are text, also those of its lines. Raises `Invalid`.
+
+    `row`: not validated yet, so its lines may be of any shape.
+    """
     read = _read_named(row, ("total",), "", file_format, warnings)
     products = row.get("products")
     if not isinstance(products, list):
@@ -174,7 +206,11 @@ def _read_named(
     file_format: AmountFormat,
     warnings: list[str],
 ) -> dict[str, Any]:
-    """Read the amounts with these names. `place`: before their names, for messages."""
+    """Read the amounts with these names that are text; all other fields stay as they are.
+
+    `place`: stands before the names in messages (`products.0.`). A doubt about the decimal sign is
+    added to `warnings`. Raises `Invalid`.
+    """
     read = dict(values_)
     for name in names:
         text = read.get(name)

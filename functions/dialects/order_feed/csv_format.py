@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import Any, TextIO
 
 from dialects.order_feed.feed_errors import MOST_CHARACTERS, BrokenFeedError
@@ -36,19 +37,11 @@ def read_orders(text: TextIO) -> Iterator[dict[str, Any] | str]:
     does not, and where a row or an order is too long to be one.
     """
     lines = _Lines(text)
-    header = _read_header(lines)
-    delimiter = _declared_delimiter(header)
-    if delimiter is None:
-        # Spreadsheets of half of Europe separate with `;`, because the comma is in the numbers.
-        delimiter = max(_DELIMITERS, key=header.count)
-    else:
-        header = _read_header(lines)
+    header, delimiter = _read_header(lines)
     columns = _read_columns(header, delimiter)
-    for rows in _group_rows(_read_rows(lines, delimiter, columns)):
-        if isinstance(rows, str):
-            yield rows
-        else:
-            yield _join_rows(rows)
+    rows = _read_rows(lines, delimiter, columns)
+    for _, neighbours in groupby(rows, key=_order_key):
+        yield _join_rows(_hold_order(neighbours))
 
 
 class _Lines:
@@ -59,10 +52,14 @@ class _Lines:
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
+        """Go on behind the last line that was read, whoever read it."""
         return self
 
     def __next__(self) -> str:
-        """The next line with its end. Raises `BrokenFeedError` for one that is too long."""
+        """Read the next line with its end.
+
+        Raises `BrokenFeedError` for one that is too long to be a row.
+        """
         line = self._text.readline(MOST_CHARACTERS)
         if not line:
             raise StopIteration
@@ -72,8 +69,24 @@ class _Lines:
         return line
 
 
-def _read_header(lines: Iterator[str]) -> str:
-    """The first line that is not blank: exports begin with empty ones."""
+def _read_header(lines: Iterator[str]) -> tuple[str, str]:
+    """Read the row that names the columns, and find the delimiter of the file.
+
+    Excel may declare the delimiter in a line of its own before that row (`sep=;`).
+    """
+    header = _read_first_line(lines)
+    declared = _declared_delimiter(header)
+    if declared is not None:
+        return _read_first_line(lines), declared
+    # Spreadsheets of half of Europe separate with `;`, because the comma is in the numbers.
+    return header, max(_DELIMITERS, key=header.count)
+
+
+def _read_first_line(lines: Iterator[str]) -> str:
+    """Read on to a line that is not blank: exports begin with empty ones.
+
+    Returns an empty text at the end of the file.
+    """
     for line in lines:
         if line.strip():
             return line
@@ -81,7 +94,10 @@ def _read_header(lines: Iterator[str]) -> str:
 
 
 def _declared_delimiter(line: str) -> str | None:
-    """The delimiter in Excel's own first line, which is no row; `None` in any other line."""
+    """Read the delimiter in Excel's own first line (`sep=;`), which is no row.
+
+    Returns `None` for any other line.
+    """
     declared = _SEPARATOR.fullmatch(line.strip(' \r\n"'))
     if declared is None:
         return None
@@ -89,7 +105,10 @@ def _declared_delimiter(line: str) -> str | None:
 
 
 def _read_columns(header: str, delimiter: str) -> Columns:
-    """Read the fields of the columns from the first row; unknown columns are not read."""
+    """Read the fields of the columns from the first row; unknown columns are not read.
+
+    Raises `BrokenFeedError` where no column has the order number, because such a file is no feed.
+    """
     try:
         names = next(csv.reader([header], delimiter=delimiter), [])
     except csv.Error as error:
@@ -101,7 +120,10 @@ def _read_columns(header: str, delimiter: str) -> Columns:
 
 
 def _normalize(name: str) -> str:
-    """A column's name without case and separators: `Order Number` and `order_number` are one."""
+    """Reduce a column's name to what tells it from others: no case, no separators.
+
+    `Order Number` and `order_number` are one.
+    """
     return _SEPARATORS.sub("", name.lower())
 
 
@@ -110,7 +132,8 @@ def _read_rows(
 ) -> Iterator[CsvRow | str]:
     """Read the rows that are not blank, or messages in the places of invalid ones.
 
-    A row may span lines, within quotes, so the messages name the line on which it ends.
+    A row may span lines, within quotes, so the messages name the line on which it ends. Raises
+    `BrokenFeedError`.
     """
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
@@ -121,66 +144,70 @@ def _read_rows(
             continue
         if cells is None:
             return
-        _drop_blank_end(cells, len(columns))
-        if len(cells) > len(columns):
-            counts = f"{len(cells)} columns, the first row names {len(columns)}"
-            yield f"line {lines.number} has {counts}"
-            continue
-        row = _read_cells(columns, cells)
-        if row is not None:
-            yield row
+        if any(map(str.strip, cells)):
+            yield _read_cells(columns, cells, lines.number)
 
 
 def _drop_blank_end(cells: list[str], count: int) -> None:
-    """Drop blank cells behind the last column: some exports end a row with a separator."""
+    """Drop blank cells behind the last column, in place: some exports end a row with a separator.
+
+    `count`: of the columns. A cell with content stays, so that the row is rejected and named.
+    """
     while len(cells) > count and not cells[-1].strip():
         cells.pop()
 
 
-def _read_cells(columns: Columns, cells: Sequence[str]) -> CsvRow | None:
-    """The fields of a row, `None` for a blank one. A blank cell is no field."""
-    values = [cell.strip() for cell in cells]
-    if not any(values):
-        return None
+def _read_cells(columns: Columns, cells: list[str], line: int) -> CsvRow | str:
+    """Name the cells of a row, or say how many too many there are. `line`: its number.
+
+    A blank cell and a cell of an unknown column are no field, so a row may have none.
+    """
+    _drop_blank_end(cells, len(columns))
+    if len(cells) > len(columns):
+        counts = f"{len(cells)} columns, the first row names {len(columns)}"
+        return f"line {line} has {counts}"
     row: CsvRow = {}
-    for name, value in zip(columns, values, strict=False):
+    # A row may be shorter than the first one: spreadsheets leave blank cells at its end out.
+    for name, cell in zip(columns, cells, strict=False):
+        value = cell.strip()
         if name and value:
             row[name] = value
     return row
 
 
-def _group_rows(rows: Iterator[CsvRow | str]) -> Iterator[list[CsvRow] | str]:
-    """Group the rows of each order: those that follow each other with one number."""
-    order: list[CsvRow] = []
-    for row in rows:
-        if order and not _continues_order(row, order):
-            yield order
-            order = []
-        if isinstance(row, str):
-            yield row
-            continue
-        if len(order) >= MOST_LINES:
-            raise BrokenFeedError(f"more than {MOST_LINES} rows of one order")
-        order.append(row)
-    if order:
-        yield order
+def _order_key(row: CsvRow | str) -> tuple[str, str | None]:
+    """Make a key that neighbouring rows of one order share.
 
-
-def _continues_order(row: CsvRow | str, order: Sequence[CsvRow]) -> bool:
-    """Tell whether a row is another line of an order; an invalid row ends it."""
+    A message about an invalid row ends the order before it, and has a key of its own: it names
+    its line.
+    """
     if isinstance(row, str):
-        return False
-    return row.get("orderNumber") == order[0].get("orderNumber")
+        return "message", row
+    return "order", row.get("orderNumber")
 
 
-def _join_rows(rows: Sequence[CsvRow]) -> dict[str, Any] | str:
-    """The rows of one order as one, or a message if they contradict each other."""
+def _hold_order(rows: Iterable[CsvRow | str]) -> list[CsvRow | str]:
+    """Read the rows of one order. Raises `BrokenFeedError` for more than `MOST_LINES`."""
+    # One more than allowed tells too many without reading them all.
+    held = list(islice(rows, MOST_LINES + 1))
+    if len(held) > MOST_LINES:
+        raise BrokenFeedError(f"more than {MOST_LINES} rows of one order")
+    return held
+
+
+def _join_rows(rows: Sequence[CsvRow | str]) -> dict[str, Any] | str:
+    """Make one order of its rows.
+
+    Returns a message instead where the rows contradict each other, and where one is invalid.
+    """
     order: dict[str, Any] = {}
     products: list[CsvRow] = []
     for row in rows:
-        for name in _ORDER_FIELDS:
+        if isinstance(row, str):
+            return row
+        for name, value in _pick_fields(row, _ORDER_FIELDS).items():
             # An export repeats the order in each of its rows, or only in the first.
-            if name in row and order.setdefault(name, row[name]) != row[name]:
+            if order.setdefault(name, value) != value:
                 return f"the rows of this order differ in {name}"
         line = _pick_fields(row, _LINE_FIELDS)
         if line:
@@ -189,4 +216,5 @@ def _join_rows(rows: Sequence[CsvRow]) -> dict[str, Any] | str:
 
 
 def _pick_fields(row: CsvRow, names: Sequence[str]) -> CsvRow:
+    """Take these fields of a row, as far as it has them, in the order of `names`."""
     return {name: row[name] for name in names if name in row}

@@ -36,6 +36,11 @@ class Result(NamedTuple):
     warnings: tuple[str, ...] = ()
     goes_on: bool = True
 
+    @property
+    def needs_report(self) -> bool:
+        """True if the shop should look at the row: it was rejected, or has a warning."""
+        return self.status == "rejected" or bool(self.warnings)
+
 
 class FeedImporter:
     """Imports one feed. `evidence`: ID of its links, followed by the row's number.
@@ -72,6 +77,7 @@ class FeedImporter:
                 yield sorted(results)
 
     def _import_in_order(self, rows: Sequence[Row]) -> list[Result]:
+        """Import the rows of one order one after the other. Raises `Busy`."""
         return [self._import_row(row) for row in rows]
 
     def _import_row(self, row: Row) -> Result:

@@ -21,6 +21,8 @@ GZIP = b"\x1f\x8b"
 """The first bytes of a gzip file."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """Only XML may be UTF-16, because it declares its encoding."""
+_TEXT_FORMATS = {b"[": json_format.read_orders, b"{": json_format.read_orders}
+"""First byte of a file -> its reader. Any other byte begins the header of a CSV file."""
 _PEEKED_BYTES = 1024
 _BUFFER_BYTES = 64 * 1024
 
@@ -41,7 +43,11 @@ class Row(NamedTuple):
 
 
 def read_rows(stream: ByteStream) -> Iterator[Row]:
-    """Read the orders of a feed. A row that is not valid has a fault and holds up no other."""
+    """Read the orders of a feed. A row that is not valid has a fault and holds up no other.
+
+    The last row is no order where the file is broken: then its fault says so. Raises what the
+    stream raises.
+    """
     number = 0
     try:
         for number, order in enumerate(_read_orders(stream), 1):
@@ -55,7 +61,10 @@ def read_rows(stream: ByteStream) -> Iterator[Row]:
 
 
 def learn_format(rows: Iterable[Row]) -> AmountFormat:
-    """Learn how a feed writes its amounts. Holds no row, so it may be a file of any size."""
+    """Learn how a feed writes its amounts. Holds no row, so it may be a file of any size.
+
+    A row that is not valid teaches nothing.
+    """
     learner = FormatLearner()
     for row in rows:
         if row.order is not None:
@@ -64,30 +73,43 @@ def learn_format(rows: Iterable[Row]) -> AmountFormat:
 
 
 def _read_orders(stream: ByteStream) -> Iterator[dict[str, Any] | str]:
-    """The orders, and messages in the places of invalid ones. Raises `BrokenFeedError`."""
+    """Read the orders, and messages in the places of invalid ones. Raises `BrokenFeedError`."""
     with _describe_broken_bytes():
         plain = _decompress(_buffer(stream))
         start = plain.peek(_PEEKED_BYTES)[:_PEEKED_BYTES]
-        first = start.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
         # By its content, because a file may have any name.
-        if first == b"<" or start[:2] in _UTF_16:
+        if _is_xml(start):
             yield from xml_format.read_orders(plain)
-        elif first in (b"[", b"{"):
-            yield from json_format.read_orders(_decode(plain))
         else:
-            yield from csv_format.read_orders(_decode(plain))
+            read_orders = _TEXT_FORMATS.get(_first_byte(start), csv_format.read_orders)
+            yield from read_orders(_decode(plain))
+
+
+def _is_xml(start: bytes) -> bool:
+    """Tell whether a file that begins with these bytes is XML, in UTF-8 or UTF-16."""
+    return start.startswith(_UTF_16) or _first_byte(start) == b"<"
+
+
+def _first_byte(start: bytes) -> bytes:
+    """Find the first byte that is neither a byte-order mark nor white space; empty if none is."""
+    return start.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
 
 
 def _decode(stream: io.BufferedReader) -> TextIO:
+    """Read bytes as UTF-8, with a byte-order mark or without; ends of lines stay as they are."""
     return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 
 def _buffer(stream: object) -> io.BufferedReader:
+    """Read a stream block by block, so that its first bytes can be looked at."""
     return io.BufferedReader(cast("io.RawIOBase", stream), _BUFFER_BYTES)
 
 
 def _decompress(stream: io.BufferedReader) -> io.BufferedReader:
-    """Decompress gzip, which its first two bytes tell; anything else is read as it is."""
+    """Decompress gzip, which its first two bytes tell; anything else is read as it is.
+
+    Once: a file that is zipped twice is no feed. Nothing is decompressed before it is read.
+    """
     if stream.peek(2)[:2] != GZIP:
         return stream
     return _buffer(gzip.GzipFile(fileobj=stream))
@@ -95,7 +117,10 @@ def _decompress(stream: io.BufferedReader) -> io.BufferedReader:
 
 @contextmanager
 def _describe_broken_bytes() -> Iterator[None]:
-    """Raise `BrokenFeedError` for bytes that are no UTF-8 or no gzip."""
+    """Raise `BrokenFeedError` for bytes that are no UTF-8 or no gzip.
+
+    Both show only when the bytes are read, so the whole of the reading stands within.
+    """
     try:
         yield
     except UnicodeDecodeError as error:

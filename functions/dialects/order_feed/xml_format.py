@@ -6,6 +6,7 @@ A document type is refused, so nothing is ever expanded or fetched.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from io import BufferedReader
 from typing import Any
 from xml.parsers import expat
@@ -31,23 +32,23 @@ _FIELDS = {
 def read_orders(stream: BufferedReader) -> Iterator[dict[str, Any] | str]:
     """Read each `<order>`, or a message why it is not one. Raises `BrokenFeedError`.
 
-    Names of elements count in any case.
+    Names of elements count in any case. The orders before a fault are read all the same.
     """
     reader = _OrderReader()
-    has_more = True
     _skip_white_space(stream)
-    while has_more:
-        chunk = stream.read(_READ_BYTES)
-        has_more = bool(chunk)
-        broken: BrokenFeedError | None = None
+    for chunk in _read_chunks(stream):
         try:
             reader.parse(chunk)
-        except BrokenFeedError as error:
-            broken = error
-        # The orders before the fault are read all the same.
+        except BrokenFeedError:
+            yield from reader.take_orders()
+            raise
         yield from reader.take_orders()
-        if broken:
-            raise broken
+
+
+def _read_chunks(stream: BufferedReader) -> Iterator[bytes]:
+    """Read a stream piece by piece; the last piece is empty, which ends the document."""
+    yield from iter(partial(stream.read, _READ_BYTES), b"")
+    yield b""
 
 
 def _skip_white_space(stream: BufferedReader) -> None:
@@ -74,7 +75,10 @@ class _OrderReader:
         self._done: list[dict[str, Any] | str] = []
 
     def parse(self, chunk: bytes) -> None:
-        """Parse the next bytes, or end the document if there are none. Raises `BrokenFeedError`."""
+        """Parse the next bytes, or end the document if there are none.
+
+        Raises `BrokenFeedError`; the orders before the fault can be taken all the same.
+        """
         self._parsed_bytes += len(chunk)
         try:
             self._parser.Parse(chunk, not chunk)
@@ -85,11 +89,12 @@ class _OrderReader:
             raise BrokenFeedError(f"a tag has more than {MOST_CHARACTERS} bytes")
 
     def take_orders(self) -> list[dict[str, Any] | str]:
-        """The orders that are complete, once."""
+        """Hand out the orders that are complete, and messages in the places of others, once."""
         done, self._done = self._done, []
         return done
 
     def _refuse_doctype(self, *_: object) -> None:
+        """Refuse entities, which could expand without end, or name files and addresses."""
         raise BrokenFeedError("a document type is refused: leave <!DOCTYPE> out")
 
     def _start_element(self, tag: str, _: object) -> None:
@@ -107,21 +112,31 @@ class _OrderReader:
             self._order["products"].append({})
 
     def _end_element(self, _: str) -> None:
-        """Take the text of a field, or the whole order."""
+        """Take the text of a field, or the whole order. A blank field and an unknown one are none.
+
+        expat has checked that the end belongs to the element that began last.
+        """
         *parents, name = self._path
         text = self._text.strip()
         if len(self._path) == _ORDER_DEPTH:
-            is_order = name == "order"
-            self._done.append(
-                self._order if is_order else f"<{name[:64]}> is not an order"
-            )
+            self._end_order(name)
         elif len(self._path) > _ORDER_DEPTH and name in _FIELDS and text:
             self._set_field(parents[_ORDER_DEPTH:], _FIELDS[name], text)
         self._path.pop()
         self._text = ""
 
+    def _end_order(self, name: str) -> None:
+        """Hand out what the element `name` below the root held: an order, or a message."""
+        if name == "order":
+            self._done.append(self._order)
+        else:
+            self._done.append(f"<{name[:64]}> is not an order")
+
     def _set_field(self, parents: list[str], name: str, text: str) -> None:
-        """Set a field of the order or of its product. `parents`: names below the order."""
+        """Set a field of the order or of its product; elsewhere a name is no field.
+
+        `parents`: the elements between the order and the field, the outer one first.
+        """
         if not parents:
             self._order[name] = text
         elif parents == ["products"]:
@@ -131,6 +146,7 @@ class _OrderReader:
             self._order["products"][-1][name] = text
 
     def _add_text(self, text: str) -> None:
+        """Add to the text of the present element, which expat hands over in pieces."""
         self._text += text
         self._count_characters(len(text))
 
