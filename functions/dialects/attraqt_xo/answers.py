@@ -40,15 +40,12 @@ def answer_call(faults: Sequence[Fault], outcome: Outcome) -> Answer:
     if outcome.dropped:
         body["message"] = outcome.dropped
     if outcome.unused:
-        body["warnings"] = [_show_fault(fault) for fault in outcome.unused]
+        body["warnings"] = list(map(_format_fault, outcome.unused))
     every = sorted([*faults, *outcome.faults])
     if not every:
         return Answer(body)
-    body |= _error_body(_UNPROCESSABLE, _show_fault(every[0]))
-    body["errors"] = [
-        {"activity": fault.number, "field": fault.field, "message": fault.message}
-        for fault in every
-    ]
+    body |= _error_body(_UNPROCESSABLE, _format_fault(every[0]))
+    body["errors"] = list(map(_show_fault, every))
     return Answer(body, _UNPROCESSABLE)
 
 
@@ -56,13 +53,22 @@ def answer_error(error: HardlinkError) -> Answer:
     """Answer an error of the whole call; an invalid body is 422."""
     if isinstance(error, UnknownSource):
         return Answer(_error_body(error.status, "Unknown tracker key"), error.status)
-    status = _UNPROCESSABLE if isinstance(error, Invalid) else error.status
+    status = error.status
+    if isinstance(error, Invalid):
+        status = _UNPROCESSABLE
     return Answer(_error_body(status, located_message(error)), status)
 
 
-def _show_fault(fault: Fault) -> str:
+def _show_fault(fault: Fault) -> dict[str, Any]:
+    """Show a fault of one activity, whose number is its place in the call, from 0."""
+    return {"activity": fault.number, "field": fault.field, "message": fault.message}
+
+
+def _format_fault(fault: Fault) -> str:
+    """Format a fault for answers of one text, such as XO's own `message`."""
     return f"activity {fault.number}: {fault.field}: {fault.message}"
 
 
 def _error_body(status: int, message: str) -> dict[str, str]:
+    """Make the body of an error as XO has it: the name of the status, and what is wrong."""
     return {"error": _TITLES.get(status, "Error"), "message": message}

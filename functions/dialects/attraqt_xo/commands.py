@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from dialects.attraqt_xo.requests import Activity, is_session
+from dialects.partial_failure import without_identifier_type
 from hardlink.domain.errors import HardlinkError, Invalid, TooManyIdentifiers
 from hardlink.domain.sources.registry import Project
 from hardlink.domain.values import to_json
@@ -50,14 +51,10 @@ def drop_identity(
     """
     if not isinstance(error, Invalid | TooManyIdentifiers):
         return None
-    type_ = (error.field or "").removeprefix("ids.")
-    ids: Mapping[str, str] = command.body["ids"]
-    rest = dict(ids)
-    for name in ids:
-        # A repository is spelled as the shop likes, the error names the type that it stands for.
-        if project.matches_type(name, type_):
-            del rest[name]
-    if rest == ids:
+    type_ = error.field_path.removeprefix("ids.")
+    # A repository is spelled as the shop likes, the error names the type that it stands for.
+    rest = without_identifier_type(command.body["ids"], type_, project)
+    if rest is None:
         return None
     return command._replace(body={**command.body, "ids": rest})
 

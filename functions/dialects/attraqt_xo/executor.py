@@ -75,10 +75,15 @@ class Executor:
         if attempt.result is None:
             return Outcome(faults)
         results = attempt.result["results"]
-        faults += _left_out_faults(command, attempt.result)
-        faults += _event_faults(command, results)
-        unused = list(_unused_parts(command, attempt.result["warnings"]))
-        return Outcome(faults, _find_drop_reason(results), unused)
+        return Outcome(
+            [
+                *faults,
+                *_left_out_faults(command, attempt.result),
+                *_event_faults(command, results),
+            ],
+            _find_drop_reason(results),
+            list(_unused_parts(command, attempt.result["warnings"])),
+        )
 
     def _track(self, command: Command) -> Result:
         """Store events at the time of their place in the call."""
@@ -88,20 +93,26 @@ class Executor:
 
 def _command_faults(failure: Failure[Command]) -> Iterator[Fault]:
     """List a fault for every activity of a command that was refused."""
-    field = wire_field(failure.error.field or "")
+    field = wire_field(failure.error.field_path)
     for number in failure.command.numbers:
         yield Fault(number, field, failure.error.message)
 
 
 def _left_out_faults(command: Command, result: Result) -> Iterator[Fault]:
-    """List the values of the user that cannot be kept."""
+    """List the values of the user that cannot be kept, for each activity that carries them.
+
+    `result`: of `Service.track`.
+    """
     for part in result.get("left_out", ()):
         for number in command.numbers:
             yield Fault(number, wire_field(f"user.{part.field}"), part.reason)
 
 
 def _unused_parts(command: Command, warnings: Sequence[str]) -> Iterator[Fault]:
-    """List the parts of stored activities that were not used."""
+    """List the parts of stored activities that were not used.
+
+    Warnings about the command as a whole have no place in an answer of XO's.
+    """
     about_events, _ = split_warnings(command.numbers, warnings)
     for fault in about_events:
         yield fault._replace(field=event_wire_field(fault.field))
@@ -115,7 +126,7 @@ def _event_faults(command: Command, results: Results) -> Iterator[Fault]:
 
 
 def _find_drop_reason(results: Results) -> str | None:
-    """Find why all was dropped: an opt-out, or a bot."""
+    """Find why all was dropped: an opt-out, or a bot. `None` where nothing was."""
     for result in results:
         if result["status"] == "dropped":
             return str(result["reason"])

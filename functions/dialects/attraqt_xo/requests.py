@@ -13,7 +13,7 @@ from pydantic_core import core_schema
 from pydantic_core.core_schema import CoreSchema, TypedDictField
 
 from dialects.content_ids import ContentIds
-from dialects.partial_failure import Fault
+from dialects.partial_failure import Fault, fault_of
 from hardlink.domain.commands import MOST_EVENTS
 from hardlink.domain.errors import Invalid, TooLarge
 from hardlink.domain.schema import OBJECT, TEXT, object_validator, required, validate
@@ -37,7 +37,10 @@ def is_session(repository: str) -> bool:
 
 
 def read_tracker_key(text: str) -> str:
-    """The write key in the path. Raises `Invalid` if it cannot be one."""
+    """Read the write key in the path, which Attraqt calls tracker key.
+
+    Raises `Invalid` for a text that cannot be one, with the code that `answers` knows it by.
+    """
     if not _TRACKER_KEY.fullmatch(text):
         raise Invalid("Tracker key not valid", code="tracker_key")
     return text
@@ -74,7 +77,7 @@ def _read_each(bodies: Sequence[object]) -> tuple[list[Activity], list[Fault]]:
         try:
             activities.append(_read_activity(number, body, content_ids))
         except Invalid as error:
-            faults.append(Fault(number, error.field or "", error.message))
+            faults.append(fault_of(number, error))
     return activities, faults
 
 
@@ -96,7 +99,7 @@ def _read_activity(number: int, body: object, content_ids: ContentIds) -> Activi
 
 
 def _may_be_missing(of: CoreSchema) -> TypedDictField:
-    # Unlike `optional`, this refuses null.
+    """Make a field that a call may leave out. Unlike `optional`, it refuses null."""
     return core_schema.typed_dict_field(of, required=False)
 
 

@@ -20,13 +20,19 @@ _TRACKING_USER_BYTES = 12
 
 
 def create_tracking_user(request: Request) -> Answer:
-    """Make an ID. Nothing is stored until its first event."""
+    """Make the ID of a new tracking user. Nothing is stored until its first event.
+
+    Raises `Invalid` for a body without a write key, and what `caller.authenticate` raises.
+    """
     caller.authenticate(request, requests.read_website(request.json))
     return answers.answer_tracking_user(secrets.token_hex(_TRACKING_USER_BYTES))
 
 
 def collect(service: Service, request: Request) -> Answer:
-    """Store the activity of a tracking user, and link it to the customer that the call names."""
+    """Store the activity of a tracking user, and link it to the customer that the call names.
+
+    Raises `NotFound`, `Invalid`, `Refused`, and what `caller.authenticate` raises.
+    """
     tracking_call = requests.read_tracking_call(request.path("kind"), request.json)
     call = caller.authenticate(request, tracking_call.write_key, POLICY)
     command = commands.build_command(tracking_call, call.project)

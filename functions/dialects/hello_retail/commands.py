@@ -66,7 +66,7 @@ def drop_identifier(command: Command, error: HardlinkError) -> Command | None:
         return None
     body, project = command
     ids = dict(body["ids"])
-    type_ = (error.field or "").removeprefix("ids.")
+    type_ = error.field_path.removeprefix("ids.")
     if ids.pop(type_, None) is None:
         return None
     # An email without a customer ID looks up no other customer (seed 003).
@@ -77,21 +77,22 @@ def drop_identifier(command: Command, error: HardlinkError) -> Command | None:
     return command._replace(body={**body, **changed})
 
 
-def wire_field(field: str | None, project: Project) -> str | None:
+def wire_field(field: str, project: Project) -> str:
     """Translate a field of the command into Hello Retail's spelling.
 
-    A field that it does not rename stays as it is.
+    A field that it does not rename stays as it is, and so does an empty one.
     """
-    if field in _FIELDS:
-        return _FIELDS[field]
+    names = dict(_FIELDS)
     for name, type_ in _identifier_types(project).items():
-        if field == f"ids.{type_}":
-            return name
-    return field
+        names[f"ids.{type_}"] = name
+    return names.get(field, field)
 
 
 def _identifier_types(project: Project) -> dict[str, str]:
-    """Hello Retail's fields that identify a customer -> identifier types of the project."""
+    """Map Hello Retail's fields that identify a customer to identifier types of the project.
+
+    A project need not have a type for addresses.
+    """
     types = {"customerId": project.first_hard_type}
     if project.email_type:
         types["email"] = project.email_type
@@ -120,4 +121,5 @@ def _cart_trait(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _pick_fields(fields: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Take these fields of a call, as far as it has them, in the order of `names`."""
     return {name: fields[name] for name in names if name in fields}

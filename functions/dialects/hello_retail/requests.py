@@ -12,6 +12,7 @@ from pydantic_core import SchemaValidator, core_schema
 from pydantic_core.core_schema import TypedDictField
 
 from hardlink.domain.errors import Invalid, NotFound
+from hardlink.domain.json_types import require_object, without_blanks
 from hardlink.domain.schema import (
     ANY,
     IDENTIFIER,
@@ -36,24 +37,28 @@ class TrackingCall(NamedTuple):
 
 
 def read_tracking_call(kind: str, body: object) -> TrackingCall:
-    """Validate the body of a call. Raises `NotFound` for an unknown kind, `Invalid`."""
+    """Validate the body of a call, and leave out its blank values.
+
+    `kind`: the last part of the path. Raises `NotFound` for an unknown one, `Invalid` naming the
+    field.
+    """
     validator = _BODIES.get(kind)
     if validator is None:
         kinds = ", ".join(_BODIES)
         raise NotFound(f"there is no such call: use one of {kinds}", "path")
-    if not isinstance(body, Mapping):
-        raise Invalid("the body must be a JSON object")
-    fields = validate(validator, body)
+    fields = validate(validator, require_object(body))
     for name in _REQUIRED:
         if not str(fields[name]).strip():
             raise Invalid("must not be empty: send it with every call", name)
     # Pages send blank strings for what they do not have, such as a referrer.
-    given = {name: value for name, value in fields.items() if value not in (None, "")}
-    return TrackingCall(kind, given)
+    return TrackingCall(kind, without_blanks(fields))
 
 
 def read_website(body: object) -> str:
-    """The write key of a body that holds nothing else. Raises `Invalid`."""
+    """Read the write key of a body that need not hold anything else.
+
+    Raises `Invalid` naming the field, whatever is wrong with the body.
+    """
     try:
         return str(validate(_WEBSITE, body)["websiteUuid"])
     except Invalid as error:
@@ -79,6 +84,7 @@ _PRODUCTS = {
 
 
 def _body(fields: dict[str, TypedDictField]) -> SchemaValidator:
+    """Make the validator of a body with these fields, and those of every call."""
     return object_validator({**_REQUIRED, **fields})
 
 

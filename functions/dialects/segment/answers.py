@@ -5,12 +5,13 @@ Source: Segment's HTTP API, and what the clients of all three read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from dialects.partial_failure import Fault
 from dialects.segment.requests import Batch
 from hardlink.domain.errors import HardlinkError, TooLarge, located_message
+from hardlink.domain.json_types import as_object
 from hardlink.web.response import Answer
 
 _BAD_REQUEST = 400
@@ -48,8 +49,9 @@ def answer_source_config(name: str, write_key: str) -> Answer:
 
 def answer_error(error: HardlinkError) -> Answer:
     """Answer an error: RudderStack's clients read `code` and `message`, PostHog's `detail`."""
-    # Segment's API answers 400 to what is too large.
-    status = _BAD_REQUEST if isinstance(error, TooLarge) else error.status
+    status = error.status
+    if isinstance(error, TooLarge):
+        status = _BAD_REQUEST  # as Segment's API answers it
     message = located_message(error)
     body = {"success": False, "code": error.code, "message": message, "detail": message}
     if error.field:
@@ -58,12 +60,26 @@ def answer_error(error: HardlinkError) -> Answer:
 
 
 def _show_fault(batch: Batch, fault: Fault) -> dict[str, Any]:
+    """Show a fault: `{"index": 0, "messageId"?, "field"?, "message"}`.
+
+    `index`: place of the message in the batch, from 0.
+    """
     shown: dict[str, Any] = {"index": fault.number}
-    message = batch.messages[fault.number]
-    if isinstance(message, Mapping):
-        message_id = message.get("uuid" if batch.posthog else "messageId")
-        if isinstance(message_id, str | int) and message_id != "":
-            shown["messageId"] = message_id
+    message_id = _find_message_id(batch, fault.number)
+    if message_id != "":
+        shown["messageId"] = message_id
     if fault.field:
         shown["field"] = fault.field
     return {**shown, "message": fault.message}
+
+
+def _find_message_id(batch: Batch, number: int) -> str | int:
+    """Find the ID that the client gave a message; empty if it gave none, or an odd one."""
+    message = as_object(batch.messages[number])
+    name = "messageId"
+    if batch.posthog:
+        name = "uuid"
+    message_id = message.get(name)
+    if isinstance(message_id, str | int):
+        return message_id
+    return ""

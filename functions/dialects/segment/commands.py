@@ -37,7 +37,7 @@ class CommandGroup(NamedTuple):
     @property
     def names(self) -> list[str]:
         """The visitor and customers that it is about, such as `session=a1` and `user_id=7`."""
-        session, ids = self.body.get("session"), self.body.get("ids", {})
+        session, ids = self.body.get("session"), self.ids
         names = _identifier_names(ids)
         if session:
             names.append(f"session={session}")
@@ -46,6 +46,12 @@ class CommandGroup(NamedTuple):
         if self.either_way:
             names += [f"session={id_}" for id_ in ids.values()]
         return names
+
+    @property
+    def ids(self) -> Mapping[str, Any]:
+        """The identifiers of the command: the user's own ID first, then an address."""
+        ids: Mapping[str, Any] = self.body.get("ids", {})
+        return ids
 
     @property
     def events(self) -> Sequence[Mapping[str, Any]]:
@@ -63,6 +69,19 @@ def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:
     Chains are independent of each other, so that they may be executed at once. Within a chain,
     neighbouring events of one visitor become one command.
     """
+    leaders = _choose_leaders(groups)
+    chains: dict[int, Chain] = {}
+    for number, group in enumerate(groups):
+        chains.setdefault(_find_leader(leaders, number), []).append(group)
+    return list(map(_join_events, chains.values()))
+
+
+def _choose_leaders(groups: Sequence[CommandGroup]) -> list[int]:
+    """Choose a command for each chain that stands for it: its leader.
+
+    Returns the `leaders` of `_find_leader`. The commands that share a name, directly or by others
+    between them, have one leader (union-find).
+    """
     leaders = list(range(len(groups)))
     first_with_name: dict[str, int] = {}
     for number, group in enumerate(groups):
@@ -70,43 +89,39 @@ def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:
             first = first_with_name.setdefault(name, number)
             # A command about two chains makes them one.
             leaders[_find_leader(leaders, number)] = _find_leader(leaders, first)
-    chains: dict[int, Chain] = {}
-    for number, group in enumerate(groups):
-        chains.setdefault(_find_leader(leaders, number), []).append(group)
-    return list(map(_join_events, chains.values()))
+    return leaders
 
 
 def drop_fault(group: CommandGroup, error: HardlinkError) -> CommandGroup | None:
     """Build the command without the email address that the error names.
 
-    `None` if the error is about anything else.
+    `None` if the error is about anything else, or if there is no address: without the user's own
+    ID nothing is left to store.
     """
-    part, _, name = (error.field or "").partition(".")
-    is_about_first = name in list(group.body.get("ids", ()))[:1]
-    if isinstance(error, Refused) or (part == "ids" and not is_about_first):
-        return _keep_first_id(group)
-    return None
-
-
-def _keep_first_id(group: CommandGroup) -> CommandGroup | None:
-    """Keep the user's own ID alone, without which nothing is left to store."""
-    first, *others = group.body.get("ids") or ("",)
-    if not others:
+    if len(group.ids) <= 1:
         return None
-    return _with_part(group, "ids", {first: group.body["ids"][first]})
+    own_type, own_id = next(iter(group.ids.items()))
+    part, _, type_ = error.field_path.partition(".")
+    is_about_address = part == "ids" and type_ != own_type
+    if is_about_address or isinstance(error, Refused):
+        return _with_part(group, "ids", {own_type: own_id})
+    return None
 
 
 def command_faults(failure: Failure[CommandGroup]) -> Iterator[Fault]:
     """List the faults of every message of a command that was refused."""
     group, error = failure
     for number in group.numbers:
-        yield Fault(number, wire_field(group, error.field or ""), error.message)
+        yield Fault(number, wire_field(group, error.field_path), error.message)
 
 
 def event_faults(
     group: CommandGroup, results: Sequence[Mapping[str, Any]]
 ) -> Iterator[Fault]:
-    """Faults of the events that were not stored as sent. `results`: of `Service.track`."""
+    """List the faults of the events that were not stored as sent, and of parts left out of others.
+
+    `results`: of `Service.track`, one for each event of the group.
+    """
     rejected = rejected_events(group.numbers, results, _UNSTORED)
     for fault in (*rejected, *left_out_parts(group.numbers, results)):
         yield fault._replace(field=wire_field(group, fault.field))
@@ -115,7 +130,10 @@ def event_faults(
 def left_out_faults(
     group: CommandGroup, left_out: Sequence[LeftOut]
 ) -> Iterator[Fault]:
-    """Faults of the values without which a command was carried out."""
+    """List the faults of the values without which a command was carried out.
+
+    They are of the command as a whole, so each of its messages gets one.
+    """
     for part in left_out:
         for number in group.numbers:
             yield Fault(number, wire_field(group, part.field), part.reason)
@@ -181,13 +199,15 @@ def _shared_part(group: CommandGroup) -> tuple[object, ...]:
 
 
 def _with_part(group: CommandGroup, part: str, value: object) -> CommandGroup:
+    """The same command with another value in this part of its body."""
     return group._replace(body={**group.body, part: value})
 
 
 def _identifier_names(ids: Mapping[str, Any]) -> list[str]:
     """Name identifiers as they are compared: trimmed, in any case."""
-    # in the normal form of addresses, which no two spellings of any other type have apart
-    return [
-        f"{type_}={normal_email(normal_text(str(value)))}"
-        for type_, value in ids.items()
-    ]
+    names: list[str] = []
+    for type_, value in ids.items():
+        # in the normal form of addresses, which no two spellings of any other type have apart
+        normal = normal_email(normal_text(str(value)))
+        names.append(f"{type_}={normal}")
+    return names

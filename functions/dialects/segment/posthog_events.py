@@ -23,6 +23,7 @@ from dialects.segment.message_translator import (
 )
 from dialects.segment.requests import Batch, is_given
 from hardlink.domain.errors import Invalid
+from hardlink.domain.graph import NOTHING
 from hardlink.domain.schema import ANY, OBJECT, object_validator, optional
 from hardlink.domain.sources.registry import Project
 
@@ -69,27 +70,46 @@ def translate_event(
     if name in _UPDATES:
         return [update]
     track = translator.build_track(visitor, _build_event(message))
-    return [track, update] if any(changes) else [track]
+    if any(changes):
+        return [track, update]
+    return [track]
 
 
 def _read_visitor(translator: MessageTranslator, message: Message) -> Visitor:
-    """A customer, a session, or a customer on a device."""
+    """Read whom an event is about: a customer, a session, or a customer on a device.
+
+    Raises `NoVisitorError`, and `Invalid` for an ID of another type.
+    """
     properties = message.get("properties", {})
     distinct_id = message.get("distinct_id", properties.get("distinct_id"))
-    device = properties.get("$device_id")
-    is_anonymous = any(properties.get(flag) is False for flag in _IDENTIFIED_FLAGS)
-    if is_anonymous or (is_given(device) and device == distinct_id):
+    if _is_anonymous(properties, distinct_id):
         return translator.read_visitor(distinct_id, None)
-    return translator.read_visitor(device, distinct_id)
+    return translator.read_visitor(properties.get("$device_id"), distinct_id)
+
+
+def _is_anonymous(properties: Message, distinct_id: object) -> bool:
+    """Tell whether an event says that its `distinct_id` is no customer's.
+
+    Clients say it by a flag, or by the same ID for the device.
+    """
+    for flag in _IDENTIFIED_FLAGS:
+        if properties.get(flag) is False:
+            return True
+    device = properties.get("$device_id")
+    return is_given(device) and device == distinct_id
 
 
 def _translate_identify(
     translator: MessageTranslator, message: Message, changes: _Changes
 ) -> CommandGroup:
-    """The ID that the client made up before belongs to this customer."""
-    anonymous_id = message.get("properties", {}).get("$anon_distinct_id")
+    """Give the ID that the client made up before, if there is one, to this customer.
+
+    The event is not stored: it only sets values and links.
+    """
+    session = message.get("properties", {}).get("$anon_distinct_id")
     distinct_id = message.get("distinct_id")
-    session = None if anonymous_id == distinct_id else anonymous_id
+    if session == distinct_id:
+        session = None  # nothing was made up before
     visitor = translator.read_visitor(session, distinct_id)
     return translator.build_update(
         visitor, changes.set, message.get("timestamp"), set_once=changes.set_once
@@ -110,17 +130,20 @@ def _translate_alias(
 
 
 def _translate_group(translator: MessageTranslator, message: Message) -> CommandGroup:
-    """Clients make up an ID for a group's traits, so the event stays in that session."""
+    """Make a `group` event of a group's traits, with the properties in Segment's spelling.
+
+    Clients make up an ID for a group's traits, so the event stays in that session.
+    """
     visitor = translator.read_visitor(message.get("distinct_id"), None)
-    properties = {
-        _GROUP_FIELDS.get(name, name): value
-        for name, value in message.get("properties", {}).items()
-    }
+    properties: dict[str, Any] = {}
+    for name, value in message.get("properties", {}).items():
+        properties[_GROUP_FIELDS.get(name, name)] = value
     event = {**_build_event(message), "type": "group", "properties": properties}
     return translator.build_track(visitor, event)
 
 
 def _build_event(message: Message) -> dict[str, Any]:
+    """Make the event of a `Track` command; its ID makes it count once."""
     return {
         "type": message.get("event"),
         "id": message.get("uuid"),
@@ -137,15 +160,29 @@ def _read_changes(message: Message) -> _Changes:
     )
 
 
+def _find_field(message: Message, field: str) -> Any:
+    """Find a field beside the properties, else among them; `None` if it is in neither."""
+    beside = message.get(field)
+    if beside:
+        return beside
+    return message.get("properties", {}).get(field)
+
+
 def _read_values(message: Message, field: str) -> Message:
-    values = message.get(field) or message.get("properties", {}).get(field) or {}
+    """Read the values of a customer in this field, none if it is missing. Raises `Invalid`."""
+    values = _find_field(message, field)
+    if not values:
+        return NOTHING
     if not isinstance(values, Mapping):
         raise Invalid("must be a JSON object", field)
     return values
 
 
 def _read_unset_names(message: Message) -> list[str]:
-    names = message.get("$unset") or message.get("properties", {}).get("$unset") or []
+    """Read the names of the values to remove, none if they are missing. Raises `Invalid`."""
+    names = _find_field(message, "$unset")
+    if not names:
+        return []
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
         raise Invalid("must be a list of names", "$unset")
     return names

@@ -63,13 +63,16 @@ def _read_traits(message: Message) -> dict[str, Any]:
 
 def _read_event(kind: str, message: Message, time: object) -> dict[str, Any]:
     """Make the event of a message: pages and screens have their kind as its type."""
+    type_: object = kind
+    if kind == "track":
+        type_ = message.get("event")
     properties = dict(message.get("properties", {}))
     if kind in ("page", "screen"):
         for name in ("name", "category"):
             if is_given(message.get(name)):
                 properties[name] = message[name]
     return {
-        "type": message.get("event") if kind == "track" else kind,
+        "type": type_,
         "id": message.get("messageId"),
         "time": time,
         "properties": properties,
@@ -93,7 +96,10 @@ def _translate_group(
 def _translate_alias(
     translator: MessageTranslator, message: Message, time: object
 ) -> list[CommandGroup]:
-    """Without a previous ID it is the anonymous one."""
+    """Join a previous ID with the user's; without a previous ID it is the anonymous one.
+
+    Raises `Invalid` where one of the two is missing.
+    """
     previous = "previousId"
     if not is_given(message.get("previousId")) and is_given(message.get("anonymousId")):
         previous = "anonymousId"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dialects.partial_failure import Fault
+from dialects.partial_failure import Fault, fault_of
 from dialects.segment import posthog_events, segment_messages
 from dialects.segment.commands import CommandGroup
 from dialects.segment.message_translator import NoVisitorError
@@ -28,9 +28,9 @@ def translate_batch(batch: Batch, project: Project) -> Translation:
         try:
             groups = _translate_message(batch, number, project, translation.faults)
         except Invalid as error:
-            translation.faults.append(Fault(number, error.field or "", error.message))
+            translation.faults.append(fault_of(number, error))
         except NoVisitorError:
-            continue
+            continue  # its faults are listed already
         else:
             translation.groups.extend(groups)
     return translation
@@ -39,13 +39,19 @@ def translate_batch(batch: Batch, project: Project) -> Translation:
 def _translate_message(
     batch: Batch, number: int, project: Project, faults: list[Fault]
 ) -> list[CommandGroup]:
-    """Translate a message, which may be several commands. Raises `Invalid`, `NoVisitorError`."""
+    """Translate a message, which may be several commands.
+
+    `faults`: takes what is left out of the message. Raises `Invalid`, `NoVisitorError`.
+    """
     # The size of a call that is one message is checked before it is parsed.
-    if (
-        not batch.kind
-        and values.json_size(batch.messages[number]) > MOST_BYTES_A_MESSAGE
-    ):
-        raise Invalid(f"a message has at most {MOST_BYTES_A_MESSAGE} bytes: send less")
+    if not batch.kind:
+        _check_size(batch.messages[number])
     if batch.posthog:
         return posthog_events.translate_event(batch, number, project, faults)
     return segment_messages.translate_message(batch, number, project, faults)
+
+
+def _check_size(message: object) -> None:
+    """Raise `Invalid` for a message with more bytes than Segment allows."""
+    if values.json_size(message) > MOST_BYTES_A_MESSAGE:
+        raise Invalid(f"a message has at most {MOST_BYTES_A_MESSAGE} bytes: send less")
