@@ -33,6 +33,10 @@ class Verdict(NamedTuple):
     messages: tuple[str, ...] = ()
     more: Mapping[str, Any] = NOTHING
 
+    def with_first(self, messages: Iterable[str]) -> Verdict:
+        """The same verdict with these messages before its own."""
+        return self._replace(messages=(*messages, *self.messages))
+
 
 def with_faults(verdicts: Sequence[Verdict], faults: Iterable[Fault]) -> list[Verdict]:
     """Add to the verdicts of commands what was left out of their data."""
@@ -40,10 +44,10 @@ def with_faults(verdicts: Sequence[Verdict], faults: Iterable[Fault]) -> list[Ve
     for fault in faults:
         field = fault.field.removeprefix("data.")
         named.setdefault(fault.number, []).append(f"{field}: {fault.message}")
-    return [
-        verdict._replace(messages=(*named.get(number, ()), *verdict.messages))
-        for number, verdict in enumerate(verdicts)
-    ]
+    complete: list[Verdict] = []
+    for number, verdict in enumerate(verdicts):
+        complete.append(verdict.with_first(named.get(number, ())))
+    return complete
 
 
 def answer_bulk(verdicts: Iterable[Verdict], start: int, end: int) -> dict[str, Any]:
@@ -57,16 +61,20 @@ def answer_batch(verdicts: Iterable[Verdict], start: int, end: int) -> dict[str,
 
 
 def answer_single(verdict: Verdict) -> Answer:
-    """Answer one call of the tracking API: 400 if it was not stored."""
-    if verdict.stored:
-        return Answer(
-            {"success": True, "errors": list(verdict.messages), **verdict.more}
-        )
-    return Answer(_show_result(verdict), _BAD_REQUEST)
+    """Answer one call of the tracking API: 400 if it was not stored.
+
+    `errors` is there in any case, as Exponea's clients read it; with 200 it has the warnings.
+    """
+    if not verdict.stored:
+        return Answer(_show_result(verdict), _BAD_REQUEST)
+    return Answer({"success": True, "errors": list(verdict.messages), **verdict.more})
 
 
 def answer_error(error: HardlinkError) -> Answer:
-    """Answer an error of a whole call, in Exponea's words, and what to do beside them."""
+    """Answer an error of a whole call, in Exponea's words, and what to do beside them.
+
+    The status is 400 for an unknown project and a wrong key too, as Exponea answers them.
+    """
     message = located_message(error)
     if isinstance(error, UnknownSource):
         return _fail(error="Invalid project id")
@@ -81,13 +89,21 @@ def answer_error(error: HardlinkError) -> Answer:
 
 
 def with_errors_by_field(answer: Answer) -> Answer:
-    """The answer with its errors by field, each a list of texts, for the web SDK's single calls."""
+    """The answer with its errors by field, each a list of texts, for the web SDK's single calls.
+
+    Answers of the tracking API have a list, which the web SDK does not read.
+    """
     errors = answer.body.get("errors")
-    # Answers of the tracking API have a list, which the web SDK does not read.
     if answer.status < _BAD_REQUEST or isinstance(errors, Mapping):
         return answer
-    messages = errors or [answer.body.get("error") or answer.body.get("message")]
-    return answer._replace(body={**answer.body, "errors": {"_global": messages}})
+    by_field = {"_global": errors or _list_texts(answer.body)}
+    return answer._replace(body={**answer.body, "errors": by_field})
+
+
+def _list_texts(body: Mapping[str, Any]) -> list[str]:
+    """List the one text of an error that has no list: `error`, else `message`."""
+    text = body.get("error") or body.get("message")
+    return [str(text)]
 
 
 def answer_segments() -> Answer:
@@ -126,6 +142,7 @@ def _answer_results(
     start: int,
     end: int,
 ) -> dict[str, Any]:
+    """Answer the results of several commands, and the times of receipt and answer, in seconds."""
     return {
         "success": True,
         "start_time": to_seconds(start),
@@ -142,6 +159,7 @@ def _show_bulk_result(verdict: Verdict) -> dict[str, Any]:
 
 
 def _show_batch_result(verdict: Verdict) -> dict[str, Any]:
+    """Show a result in a batch of the tracking API, with what its command asked for."""
     return {**_show_result(verdict), **verdict.more}
 
 
@@ -153,9 +171,12 @@ def _show_result(verdict: Verdict) -> dict[str, Any]:
 
 
 def _show_warnings(verdict: Verdict) -> dict[str, Any]:
-    """Show warnings in a field that Exponea's answers do not have."""
-    return {"warnings": list(verdict.messages)} if verdict.messages else {}
+    """Show warnings in a field that Exponea's answers do not have; none where there are none."""
+    if not verdict.messages:
+        return {}
+    return {"warnings": list(verdict.messages)}
 
 
 def _fail(status: int = _BAD_REQUEST, **fields: Any) -> Answer:
+    """Answer that a call failed. Which fields say why depends on the call, as in Exponea."""
     return Answer({"success": False, **fields}, status)

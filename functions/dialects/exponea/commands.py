@@ -14,10 +14,11 @@ from pydantic_core import core_schema
 from dialects.content_ids import ContentIds
 from dialects.exponea import events
 from dialects.exponea.requests import RawCommand
+from dialects.partial_failure import without_identifier_type
 from hardlink.domain.commands import TRACKING as OPT_OUT
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import NOTHING
-from hardlink.domain.json_types import is_text_or_integer
+from hardlink.domain.json_types import as_object, is_text_or_integer, without_blanks
 from hardlink.domain.schema import (
     ANY,
     OBJECT,
@@ -85,6 +86,10 @@ class Command(NamedTuple):
             return None
         return {"id": self.cookie}
 
+    def with_warnings(self, warnings: tuple[str, ...]) -> Command:
+        """The same command with further warnings."""
+        return self._replace(warnings=(*self.warnings, *warnings))
+
 
 def translate_command(raw: RawCommand, token: str, context: Context) -> Command:
     """Translate a command for the project with this token.
@@ -99,10 +104,8 @@ def translate_command(raw: RawCommand, token: str, context: Context) -> Command:
     data = validate(_BODIES[kind], raw.data)
     command = _address_command(raw.number, token, data, context)
     if kind == "campaigns/clicks":
-        data = events.build_click(data)
-        if not command.names_visitor:
-            command = command._replace(warnings=(_NO_VISITOR,))
-    elif not command.names_visitor:
+        return _add_click(command, data, context)
+    if not command.names_visitor:
         raise Invalid(NO_ID)
     if kind == "customers":
         return command._replace(update=_read_update(data))
@@ -114,7 +117,7 @@ def batch_key(command: Command) -> tuple[object, ...]:
 
     One command costs one read of the session and one write, however many events it has.
     """
-    ids = to_json({name: command.ids[name] for name in sorted(command.ids)})
+    ids = to_json(sorted(command.ids.items()))
     shared = (command.token, command.cookie, ids, command.jitter)
     # A command sets its consents once, so an event with one has a command of its own.
     if command.event is None or command.consents:
@@ -152,13 +155,12 @@ def without_identifier(
 
     `None` if it has none of this type, or if nothing would be left to tell whose it is.
     """
-    ids = dict(command.ids)
-    for name in command.ids:
-        if project.matches_type(name, type_):
-            del ids[name]
+    ids = without_identifier_type(command.ids, type_, project)
+    if ids is None:
+        return None
     reduced = command._replace(ids=ids)
     # Without a cookie and identifiers nothing would say whose it is.
-    if ids == command.ids or not reduced.names_visitor:
+    if not reduced.names_visitor:
         return None
     return reduced
 
@@ -166,11 +168,14 @@ def without_identifier(
 def _address_command(
     number: int, token: str, data: Mapping[str, Any], context: Context
 ) -> Command:
-    """Read whom a command is about: the cookie is the session, the others are identifiers."""
+    """Read whom a command is about: the cookie is the session, the others are identifiers.
+
+    A command that names no cookie is in the session of its call. Raises `Invalid`.
+    """
     # The web SDK calls them `ids` where it sets values.
-    sent_ids = data.get("customer_ids") or data.get("ids") or {}
+    sent_ids = data.get("customer_ids") or data.get("ids")
     # Exponea ignores blank identifiers, too.
-    ids = {type_: value for type_, value in sent_ids.items() if value not in (None, "")}
+    ids = without_blanks(as_object(sent_ids))
     session = context.cookie
     if COOKIE in ids:
         session = _read_cookie(ids.pop(COOKIE))
@@ -185,23 +190,35 @@ def _read_cookie(cookie: object) -> str:
 
 
 def _read_update(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Mobile SDKs send the time of an update as `timestamp`."""
+    """Read the properties that a command sets, and the time at which they were set.
+
+    Mobile SDKs send the time of an update as `timestamp`.
+    """
     time = data.get("update_timestamp")
     if time is None:
         time = data.get("timestamp")
     return {"properties": data.get("properties"), "time": time}
 
 
+def _add_click(command: Command, data: Mapping[str, Any], context: Context) -> Command:
+    """Add the event of a campaign click, which may name no visitor. Raises as `_add_event`."""
+    if not command.names_visitor:
+        command = command.with_warnings((_NO_VISITOR,))
+    return _add_event(command, events.build_click(data), context)
+
+
 def _add_event(command: Command, data: Mapping[str, Any], context: Context) -> Command:
-    """Add the event of a command, with an ID that is the same when it is sent again."""
-    time, jitter, warning = events.read_event_time(data, context.now)
+    """Add the event of a command, with an ID that is the same when it is sent again.
+
+    Raises `Invalid` for an event without a type, and for a consent that is none.
+    """
+    time, jitter, warnings = events.read_event_time(data, context.now)
     owner = command.cookie or sorted(map(str, command.ids.items()))
     event = events.build_event(data, time, (command.token, owner), context.content_ids)
-    warnings = (*command.warnings, warning) if warning else command.warnings
-    with_event = command._replace(event=event, jitter=jitter, warnings=warnings)
+    with_event = command._replace(event=event, jitter=jitter).with_warnings(warnings)
     consents = events.read_consents(event, time or context.now)
     if OPT_OUT in consents:
-        return with_event._replace(warnings=(*warnings, _OPT_OUT_REFUSED))
+        return with_event.with_warnings((_OPT_OUT_REFUSED,))
     return with_event._replace(consents=consents)
 
 

@@ -11,7 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dialects.exponea.commands import COOKIE
-from dialects.exponea.requests import RawCommand, RawCommands, command_data
+from dialects.exponea.requests import (
+    RawCommand,
+    RawCommands,
+    command_data,
+    well_formed,
+)
 from dialects.exponea.system_commands import IDS
 from hardlink.domain.errors import Invalid
 from hardlink.domain.identifiers import parse_session_id
@@ -38,14 +43,16 @@ class FirstBulk(NamedTuple):
 
 
 def choose_cookie(raw_commands: RawCommands, sent: str | None) -> str | None:
-    """The cookie that the bulk sets, else the one that the browser sends, if it can be used.
+    """Choose the cookie that the bulk sets, else the one that the browser sends.
 
-    `sent`: the browser's `xnpe_` cookie.
+    `sent`: the browser's `xnpe_` cookie. `None` where neither can be used: the SDK keeps its
+    cookie, so an unusable one would be refused in every later call.
     """
-    asking = _list_asking(raw_commands)
-    set_by_bulk = asking[0].data.get(COOKIE) if asking else None
-    # An unusable one would be refused in every later call, because the SDK keeps it.
-    for cookie in (set_by_bulk, sent):
+    # Only the first command that asks for the cookie may set it.
+    candidates: list[object] = [
+        command.data.get(COOKIE) for command in _list_asking(raw_commands)[:1]
+    ]
+    for cookie in (*candidates, sent):
         if _is_usable(cookie):
             return str(cookie)
     return None
@@ -76,9 +83,10 @@ def read_first_bulk(
 
 
 def build_cookie_header(token: str, value: str) -> dict[str, str]:
-    """The header that stores the cookie on the API's domain.
+    """Build the header that stores the cookie on the API's domain, for three years.
 
-    Some browsers soon delete cookies that a script sets. Empty if the cookie is not valid in one.
+    Some browsers soon delete cookies that a script sets. Without a header where the token or the
+    value has characters that a cookie must not have: a browser would drop it, or read another one.
     """
     name = f"xnpe_{token}"
     if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
@@ -88,6 +96,7 @@ def build_cookie_header(token: str, value: str) -> dict[str, str]:
 
 
 def _is_usable(cookie: object) -> bool:
+    """Tell whether a cookie can be a session's ID."""
     if not isinstance(cookie, str):
         return False
     try:
@@ -99,19 +108,21 @@ def _is_usable(cookie: object) -> bool:
 
 def _list_asking(raw_commands: RawCommands) -> list[RawCommand]:
     """List the commands of a bulk that ask for the visitor's cookie."""
-    return [
-        raw for raw in raw_commands if isinstance(raw, RawCommand) and raw.name == IDS
-    ]
+    return [raw for raw in well_formed(raw_commands) if raw.name == IDS]
 
 
 def _to_micros(seconds: float) -> int:
+    """Convert a time of the SDK, in seconds with fractions, to microseconds."""
     return round(seconds * SECOND)
 
 
 def _first_number(
     data: Sequence[Mapping[str, Any]], name: str
 ) -> Mapping[str, Any] | None:
-    """The first command's data in which this field is a number."""
+    """Find the data of the first command in which this field is a number of seconds.
+
+    Numbers that no clock can show count as none.
+    """
     for fields in data:
         if _is_seconds(fields.get(name)):
             return fields
@@ -119,4 +130,5 @@ def _first_number(
 
 
 def _is_seconds(value: object) -> bool:
+    """Tell whether a value is a number that can be a time or an age, before microseconds."""
     return is_number(value) and abs(value) < _MOST_SECONDS

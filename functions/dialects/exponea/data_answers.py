@@ -54,12 +54,17 @@ class Viewed(NamedTuple):
         ids: dict[str, Any] = {}
         for type_ in self.project.identifiers:
             if type_ in known:
-                is_hard = type_ in self.project.hard_types
-                ids[type_] = known[type_][0] if is_hard else known[type_]
+                ids[type_] = self._show_values(type_, known[type_])
         devices = self.customer.current_sessions
         if devices:
             ids[COOKIE] = devices
         return ids
+
+    def _show_values(self, type_: str, values: Sequence[str]) -> Sequence[str]:
+        """Show the values of an identifier type: of a hard one a customer has one alone."""
+        if type_ in self.project.hard_types:
+            return values[0]
+        return values
 
 
 def show_event(event: Values) -> dict[str, Any]:

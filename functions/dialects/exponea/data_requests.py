@@ -15,6 +15,7 @@ from dialects.exponea.commands import COOKIE, NO_ID
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_session_id
+from hardlink.domain.json_types import as_object, without_blanks
 from hardlink.domain.schema import (
     ANY,
     TEXT,
@@ -57,9 +58,11 @@ class MissingIdsError(Invalid):
 
 
 def read_visitor(body: object, project: Project) -> Visitor:
-    """The customer that a call is about, without blank identifiers. Raises `Invalid`."""
-    sent: Mapping[str, Any] = validate(_VISITOR, body)["customer_ids"]
-    ids = {type_: value for type_, value in sent.items() if value not in (None, "")}
+    """Read the customer that a call is about, without blank identifiers.
+
+    Raises `MissingIdsError` where none is left, and `Invalid`.
+    """
+    ids = without_blanks(validate(_VISITOR, body)["customer_ids"])
     if not ids:
         raise MissingIdsError(NO_ID, "customer_ids")
     nodes: list[Node] = []
@@ -100,16 +103,21 @@ def read_events_request(body: object) -> ExportRequest:
 
 def read_columns(body: object, project: Project) -> Columns:
     """The columns that an export asks for; all of them if it names none. Raises `Invalid`."""
-    attributes = validate(_EXPORT, body).get("attributes") or {
-        "type": "properties_and_ids"
-    }
-    if attributes["type"] != "some":
+    attributes = as_object(validate(_EXPORT, body).get("attributes"))
+    if attributes.get("type") != "some":
         return Columns([*project.identifiers, COOKIE], None)
-    listed: Sequence[Mapping[str, Any]] = attributes.get("list") or ()
+    listed = attributes.get("list")
     if not listed:
         raise Invalid(
             "name the attributes: an empty list exports nothing", "attributes.list"
         )
+    return _read_listed_columns(listed, project)
+
+
+def _read_listed_columns(
+    listed: Sequence[Mapping[str, Any]], project: Project
+) -> Columns:
+    """Read the columns in a list of `{"type": "id", "id": ...}` and of properties alike."""
     ids: list[str] = []
     properties: list[str] = []
     for attribute in listed:
@@ -121,13 +129,19 @@ def read_columns(body: object, project: Project) -> Columns:
 
 
 def declared_type(type_: str, project: Project, field: str) -> str:
-    """An identifier type in the project's spelling. Raises `Invalid` naming `field`."""
-    return COOKIE if type_ == COOKIE else project.parse_type(type_, field)
+    """Return an identifier type in the project's spelling. Raises `Invalid` naming `field`.
+
+    The cookie is no type of a project, but the data API names it as one.
+    """
+    if type_ == COOKIE:
+        return COOKIE
+    return project.parse_type(type_, field)
 
 
 def _object(
     fields: dict[str, core_schema.TypedDictField],
 ) -> core_schema.TypedDictSchema:
+    """Make the schema of an object with these fields; further ones are ignored."""
     return core_schema.typed_dict_schema(fields)
 
 

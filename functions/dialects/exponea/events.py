@@ -14,6 +14,7 @@ from hardlink.domain import times
 from hardlink.domain.commands import unreadable_time
 from hardlink.domain.errors import Invalid
 from hardlink.domain.graph import NOTHING
+from hardlink.domain.json_types import as_object
 from hardlink.domain.times import SECOND, to_iso
 
 _RESENT_FROM = 4.0
@@ -32,17 +33,17 @@ Data = Mapping[str, Any]
 class EventTime(NamedTuple):
     """Time of an event, in microseconds, `None` if its client names none.
 
-    `jitter`: by how much a repetition of it may be off; `warning`: about a timestamp that cannot be
-    read, and so counts as none.
+    `jitter`: by how much a repetition of it may be off; `warnings`: about a timestamp that cannot
+    be read, and so counts as none.
     """
 
     time: int | None
     jitter: int
-    warning: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def read_event_type(data: Data) -> str:
-    """The type of an event. Raises `Invalid` if there is none."""
+    """Read the type of an event, by the name of either family. Raises `Invalid` if it has none."""
     type_ = data.get("event_type") or data.get("type")
     if not type_:
         raise Invalid("send the type of the event", "event_type")
@@ -50,26 +51,31 @@ def read_event_type(data: Data) -> str:
 
 
 def read_event_time(data: Data, now: int) -> EventTime:
-    """Time of an event: `timestamp`, or `age` seconds before it was sent.
+    """Read the time of an event: `timestamp`, or `age` seconds before it was sent.
 
-    It was sent at `timestamp`, or else at `now`, when it was received.
+    It was sent at `timestamp`, or else at `now`, when it was received (microseconds).
     """
-    timestamp: object = data.get("timestamp")
     age: float | None = data.get("age")
-    sent = warning = None
-    if timestamp is not None:
-        try:
-            sent = times.parse_time(timestamp, "timestamp")
-        except Invalid as error:
-            warning = unreadable_time(error).warning
+    sent, warnings = _read_timestamp(data)
     if age is None:
-        return EventTime(sent, 0, warning)
+        return EventTime(sent, 0, warnings)
     until, jitter = now, _JITTER
     if sent is not None:
         until, jitter = sent, _DATED_JITTER
     if age < _RESENT_FROM:
-        jitter = 0
-    return EventTime(_time_before(until, age), jitter, warning)
+        jitter = 0  # sent for the first time
+    return EventTime(_time_before(until, age), jitter, warnings)
+
+
+def _read_timestamp(data: Data) -> tuple[int | None, tuple[str, ...]]:
+    """Read `timestamp` in microseconds, `None` if there is none; a warning if it is not valid."""
+    timestamp: object = data.get("timestamp")
+    if timestamp is None:
+        return None, ()
+    try:
+        return times.parse_time(timestamp, "timestamp"), ()
+    except Invalid as error:
+        return None, (unreadable_time(error).warning,)
 
 
 def _time_before(until: int, age: float) -> int:
@@ -83,28 +89,37 @@ def _time_before(until: int, age: float) -> int:
 def build_event(
     data: Data, time: int | None, owner: tuple[object, object], content_ids: ContentIds
 ) -> dict[str, Any]:
-    """The event of a `Track` command. `owner`: project token, and whom the event is about."""
-    properties = data.get("properties") or {}
+    """Make the event of a `Track` command.
+
+    `owner`: project token, and whom the event is about. Only an event with a time has an ID: any
+    other one is another event each time that it is sent. Raises `Invalid`.
+    """
+    properties = as_object(data.get("properties"))
     event: dict[str, Any] = {"type": read_event_type(data), "properties": properties}
     if time is not None:
-        # Ages differ from one sending to the next, timestamps do not.
-        stamp = None if data.get("age") is not None else data["timestamp"]
+        stamp = data.get("timestamp")
+        if data.get("age") is not None:
+            stamp = None  # ages differ from one sending to the next, timestamps do not
         content = [*owner, event["type"], properties, stamp]
         event |= {"time": to_iso(time), "id": content_ids.make_id(content)}
     return event
 
 
 def build_click(data: Data) -> dict[str, Any]:
-    """The data of a campaign click as those of an event."""
+    """Make the data of a campaign click those of an event, whose own properties win."""
     properties = {"status": "clicked"}
     if data.get("url"):
         properties["url"] = data["url"]
-    properties |= data.get("properties") or {}
+    properties |= as_object(data.get("properties"))
     return {**data, "type": "campaign", "properties": properties}
 
 
 def read_consents(event: Mapping[str, Any], time: int) -> Mapping[str, Any]:
-    """The consent that a `consent` event sets; none for any other event. Raises `Invalid`."""
+    """Read the consent that a `consent` event sets; none for any other event. Raises `Invalid`.
+
+    Returns `{category: {"action", "valid_until", "timestamp"}}`. `time`: of the event, in
+    microseconds; times of the consent are in seconds, as Exponea has them.
+    """
     if event["type"] != "consent":
         return NOTHING
     properties = event["properties"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -38,6 +39,7 @@ CallOfToken = Callable[[str], Call]
 """Returns the call of the source with this project token. Raises `UnknownSource`."""
 Translate = Callable[[RawCommand], BulkCommand]
 Verdicts = list[Verdict]
+_STORED = ("stored", "duplicate")
 
 
 class Executor:
@@ -54,21 +56,15 @@ class Executor:
         verdicts: dict[int, Verdict] = {}
         translated: list[Command] = []
         for number, raw in enumerate(raw_commands):
-            try:
-                verdict, command = _translate(raw, translate)
-            except Invalid as error:
-                verdicts[number] = _refuse(error)
-                continue
+            verdict, command = _translate(raw, translate)
             if verdict is not None:
                 verdicts[number] = verdict
             if command is not None:
                 translated.append(command)
         for number, verdict in self._execute_commands(translated).items():
-            answered = verdicts.get(number)
             # The SDK throws where a system command fails: its answer only takes on the messages.
-            verdicts[number] = (
-                answered._replace(messages=verdict.messages) if answered else verdict
-            )
+            answered = verdicts.get(number, verdict)
+            verdicts[number] = answered._replace(messages=verdict.messages)
         return [verdicts[number] for number in range(len(raw_commands))]
 
     def _execute_commands(self, translated: Sequence[Command]) -> Mapping[int, Verdict]:
@@ -82,33 +78,28 @@ class Executor:
         return verdicts
 
     def _execute_group(self, group: list[Command]) -> Verdicts:
-        """Execute commands of one project and one visitor; all get the error of the first."""
+        """Execute commands of one project and one visitor; all get the error of the first.
+
+        Later ones of the call find the session as these left it, without another read.
+        """
         first = group[0]
         try:
             call = self._call_of_token(first.token)
+            # Before anything is stored: such a call is discarded whole.
+            _check_declared(first, call.project)
         except HardlinkError as error:
             return [Verdict(stored=False, messages=(error.message,))] * len(group)
-        # Before anything is stored: such a call is discarded whole.
-        undeclared = _find_undeclared(first, call.project)
-        if undeclared:
-            return [Verdict(stored=False, messages=(undeclared,))] * len(group)
         sessions = self._sessions.setdefault(call.project_id, {})
         call = call_at(call, first.number)._replace(sessions=sessions)
         return self._execute_without_faults(call, group)
 
     def _execute_without_faults(self, call: Call, group: list[Command]) -> Verdicts:
         """Execute commands, again without each identifier that is refused."""
-
-        def execute(commands_left: list[Command]) -> Verdicts:
-            return self._store(call, commands_left)
-
-        def drop_identifier(
-            commands_left: list[Command], error: HardlinkError
-        ) -> list[Command] | None:
-            return _drop_identifier(commands_left, error, call.project)
-
         attempt: Attempt[list[Command], Verdicts] = execute_without_faults(
-            group, execute, drop_identifier, (*REFUSALS, TooLarge)
+            group,
+            partial(self._store, call),
+            partial(_drop_identifier, project=call.project),
+            (*REFUSALS, TooLarge),
         )
         dropped = [failure.error for failure in attempt.failures]
         verdicts = attempt.result
@@ -134,6 +125,11 @@ class Executor:
         return Verdict(NOT_KEPT.isdisjoint(warnings), (*warnings, *left_out))
 
     def _track(self, call: Call, group: list[Command]) -> Verdicts:
+        """Store the events of commands, and return a verdict for each: an event may be rejected.
+
+        What was left out of an event is a message of its own command; what was left out of what
+        they share is one of all of them.
+        """
         track = commands.read(Track, build_track(group))
         track.jitter = group[0].jitter
         result = self._service.track(call, track)
@@ -144,21 +140,27 @@ class Executor:
         warnings += _left_out_of_command(result)
         verdicts: Verdicts = []
         for command, event in zip(group, result["results"], strict=True):
-            if event["status"] in ("stored", "duplicate"):
-                own = _messages_about(command, about_events)
-                messages = (*command.warnings, *own, *warnings)
-                verdicts.append(Verdict(messages=messages))
-            else:
-                verdicts.append(Verdict(stored=False, messages=(_event_reason(event),)))
+            own = _messages_about(command, about_events)
+            verdicts.append(_event_verdict(command, event, (*own, *warnings)))
         return verdicts
+
+
+def _event_verdict(
+    command: Command, event: Mapping[str, str], warnings: Sequence[str]
+) -> Verdict:
+    """Make the verdict of a command from the result of its event (`Service.track`).
+
+    A duplicate was stored before, so its client need not send it again. `warnings`: what the event
+    was stored without.
+    """
+    if event["status"] in _STORED:
+        return Verdict(messages=(*command.warnings, *warnings))
+    return Verdict(stored=False, messages=(_event_reason(event),))
 
 
 def _with_warnings(verdicts: Verdicts, warnings: Sequence[str]) -> Verdicts:
     """Put warnings about what all commands of a group share before the messages of each."""
-    warned: Verdicts = []
-    for verdict in verdicts:
-        warned.append(verdict._replace(messages=(*warnings, *verdict.messages)))
-    return warned
+    return [verdict.with_first(warnings) for verdict in verdicts]
 
 
 def _messages_about(command: Command, faults: Sequence[Fault]) -> list[str]:
@@ -168,26 +170,37 @@ def _messages_about(command: Command, faults: Sequence[Fault]) -> list[str]:
 
 
 def _translate(raw: RawCommand | Invalid, translate: Translate) -> BulkCommand:
+    """Translate a command; one that is malformed or not valid is a verdict alone."""
     if isinstance(raw, Invalid):
-        raise raw
-    return translate(raw)
+        return BulkCommand(_refuse(raw), None)
+    try:
+        return translate(raw)
+    except Invalid as error:
+        return BulkCommand(_refuse(error), None)
 
 
-def _find_undeclared(command: Command, project: Project) -> str | None:
-    """Message about an undeclared identifier type (seed 004: such calls are discarded)."""
+def _check_declared(command: Command, project: Project) -> None:
+    """Raise `Invalid` for an undeclared identifier type (seed 004: such calls are discarded).
+
+    The message names the field itself, because a verdict has no other place for it.
+    """
     for type_ in command.ids:
         if not project.declares(type_):
             known = ", ".join(project.identifiers)
             field = f"customer_ids.{type_[:64]}"
-            return f"{field}: not declared, the call is discarded: use one of {known}"
-    return None
+            raise Invalid(
+                f"{field}: not declared, the call is discarded: use one of {known}"
+            )
 
 
 def _drop_identifier(
     group: list[Command], error: HardlinkError, project: Project
 ) -> list[Command] | None:
-    """The commands without the identifier that the error names; all have the same ones."""
-    part, _, type_ = (error.field or "").partition(".")
+    """Build the commands without the identifier that the error names; all have the same ones.
+
+    `None` where the error is about anything else, or where nothing would tell whose they are.
+    """
+    part, _, type_ = error.field_path.partition(".")
     if part != "ids" or not isinstance(error, Invalid | TooManyIdentifiers):
         return None
     left: list[Command] = []
@@ -213,10 +226,13 @@ def _wire_message(error: HardlinkError) -> str:
 
 
 def _left_out_of_command(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """Warn of the values that a command was stored without. `result`: of the service."""
     return tuple(part.warning for part in result.get("left_out", ()))
 
 
 def _event_reason(event: Mapping[str, str]) -> str:
     """Format why an event was not stored, with the field below the event."""
     field = event.get("field", "").partition(".")[2]
-    return f"{field}: {event['reason']}" if field else event["reason"]
+    if not field:
+        return event["reason"]
+    return f"{field}: {event['reason']}"

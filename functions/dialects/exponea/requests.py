@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hardlink.domain.errors import Invalid, UnknownSource
-from hardlink.domain.json_types import as_object
+from hardlink.domain.json_types import as_object, require_object
 from hardlink.web.request import Request
 
 MOST_COMMANDS = 50
@@ -35,7 +35,7 @@ def read_commands(body: object) -> RawCommands:
     Raises `Invalid` if there are none, or more than 50.
     """
     listed = as_object(body).get("commands")
-    if not isinstance(listed, list) or not listed:
+    if not listed or not isinstance(listed, list):
         raise Invalid("No commands", code=_NO_COMMANDS)
     if len(listed) > MOST_COMMANDS:
         message = f"{len(listed)} commands: send at most {MOST_COMMANDS} a call"
@@ -45,9 +45,7 @@ def read_commands(body: object) -> RawCommands:
 
 def read_single_command(name: str, body: object) -> RawCommand:
     """Read the command of a call that is one. Raises `Invalid` where the body is no object."""
-    if not isinstance(body, Mapping):
-        raise Invalid("the body must be a JSON object")
-    return RawCommand(0, name, body)
+    return RawCommand(0, name, require_object(body))
 
 
 def read_command_token(data: Mapping[str, Any]) -> str:
@@ -59,13 +57,12 @@ def read_command_token(data: Mapping[str, Any]) -> str:
 
 
 def read_bulk_tokens(raw_commands: RawCommands) -> list[str]:
-    """The distinct project tokens of a bulk. The web SDK sends one; its cookie is the first's."""
-    tokens: dict[str, None] = {}
-    for data in command_data(raw_commands):
-        token = _find_token(data)
-        if token is not None:
-            tokens[token] = None
-    return list(tokens)
+    """List the distinct project tokens of a bulk, in the order of its commands.
+
+    The web SDK sends one; of several, the first one's project has the cookie.
+    """
+    tokens = dict.fromkeys(map(_find_token, command_data(raw_commands)))
+    return [token for token in tokens if token is not None]
 
 
 def read_call_token(request: Request) -> str:
@@ -87,13 +84,20 @@ def is_stream_call(request: Request) -> bool:
 
 
 def command_data(raw_commands: RawCommands) -> list[Mapping[str, Any]]:
-    """The data of the commands that are not malformed."""
-    return [command.data for command in raw_commands if isinstance(command, RawCommand)]
+    """List the data of the commands that are not malformed, in their order."""
+    return [command.data for command in well_formed(raw_commands)]
+
+
+def well_formed(raw_commands: RawCommands) -> list[RawCommand]:
+    """Leave out the errors that stand in the places of malformed commands."""
+    return [command for command in raw_commands if isinstance(command, RawCommand)]
 
 
 def _find_token(data: Mapping[str, Any]) -> str | None:
-    """Find the project token in a command's data, `None` if it has none or an odd one."""
-    # The web SDK has one name or the other, by the kind of its command.
+    """Find the project token in a command's data, `None` if it has none or an odd one.
+
+    The web SDK has one name or the other, by the kind of its command.
+    """
     token = data.get("company_id") or data.get("project_id")
     if isinstance(token, str):
         return token
@@ -101,7 +105,10 @@ def _find_token(data: Mapping[str, Any]) -> str | None:
 
 
 def _read_command(number: int, command: object) -> RawCommand | Invalid:
-    """Read one command of a batch; the error of a malformed one takes its place."""
+    """Read one command of a batch; the error of a malformed one takes its place.
+
+    `number`: its place in the call, from 0. Its data are not validated yet.
+    """
     sent = as_object(command)
     name, data = sent.get("name"), sent.get("data")
     if not isinstance(name, str):

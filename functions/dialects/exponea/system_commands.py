@@ -33,13 +33,8 @@ def translate_bulk_command(
         own_token = read_command_token(raw.data)
         return BulkCommand(command=commands.translate_command(raw, own_token, context))
     verdict = answer(raw.data, context)
-    ids = raw.data.get("customer")
-    if (
-        raw.name != IDS
-        or not token
-        or not isinstance(ids, Mapping)
-        or not any(ids.values())
-    ):
+    ids = as_object(raw.data.get("customer"))
+    if raw.name != IDS or not token or not any(ids.values()):
         return BulkCommand(verdict)
     # The SDK was started with a customer, whom no other command of the bulk identifies.
     data = {"ids": {**ids, COOKIE: context.cookie}}
@@ -58,6 +53,7 @@ def _answer_ids(data: Mapping[str, Any], context: Context) -> Verdict:
 
 
 def _answer_time(_: Mapping[str, Any], context: Context) -> Verdict:
+    """The time of receipt, in seconds: clients take their clock's error from it."""
     return Verdict(more={"time": to_seconds(context.now)})
 
 

@@ -32,29 +32,32 @@ def answer_track(
     `events`: IDs of the stored events, with the option `debugger` only; `errors`: why the others
     were rejected.
     """
-    stored: list[str] = []
-    errors: list[str] = []
-    for event in result["results"]:
-        if event["status"] == "stored":
-            stored.append(event["id"])
-        elif event["status"] == "rejected":
-            errors.append(f"{event['field']}: {event['reason']}")
+    rejected = [event for event in result["results"] if event["status"] == "rejected"]
     body = {
         "task": task,
         "ux": [],
         "response": {},
-        "events": stored if "debug" in result else [],
-        "errors": errors,
+        "events": _list_debug_ids(result),
+        "errors": [f"{event['field']}: {event['reason']}" for event in rejected],
         # Last, so that a native field always has its native value.
         **with_warnings(dict(result), of_body),
     }
     return Answer(body)
 
 
+def _list_debug_ids(result: Mapping[str, Any]) -> list[str]:
+    """List the IDs of the stored events for a call with the option `debugger`, else none."""
+    if "debug" not in result:
+        return []
+    events = result["results"]
+    return [event["id"] for event in events if event["status"] == "stored"]
+
+
 def with_tracardi_status(answer: Answer) -> Answer:
     """The answer with Tracardi's status: 226 if an event was rejected."""
-    errors = answer.body and answer.body["errors"]
-    return answer._replace(status=_IM_USED) if errors else answer
+    if answer.body and answer.body["errors"]:
+        return answer._replace(status=_IM_USED)
+    return answer
 
 
 def join_results(parts: Sequence[Part], warnings: Sequence[str]) -> dict[str, Any]:
@@ -99,7 +102,9 @@ def answer_tracardi_error(error: HardlinkError) -> Answer:
     """Answer an error as Tracardi's server does: an invalid payload is 422, with its faults."""
     if not isinstance(error, Invalid):
         return answer_error(error)
-    location = ["body", *(error.field or "").split(".")] if error.field else ["body"]
+    location = ["body"]
+    if error.field:
+        location += error.field.split(".")
     detail = [{"loc": location, "msg": error.message, "type": error.code}]
     return Answer({**error.body(), "detail": detail}, _UNPROCESSABLE)
 
@@ -122,6 +127,7 @@ def _renumber(event: Mapping[str, Any], first: int) -> dict[str, Any]:
 
 
 def _join_debug_events(debugs: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Join what the commands of one payload answered about their events."""
     events: list[Any] = []
     for debug in debugs:
         events += debug.get("events", ())

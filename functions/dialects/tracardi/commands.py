@@ -106,6 +106,10 @@ def _change_options(payload: Payload, track: Track) -> dict[str, Any]:
 def _read_event(
     event: object, number: int, payload: Payload, track: Track, project: Project
 ) -> _EventUpdate:
+    """Read the changes of an event on the profile; none where the call does not let it change.
+
+    `payload`: of the call, whose options count; `number`: place of the event in it.
+    """
     if _event_type(event) not in UPDATING_TYPES or track.profile_less:
         return _EventUpdate()
     if as_object(payload.get("options")).get("saveProfile") is False:
@@ -168,4 +172,6 @@ def _append_event(command: Command, event: object, update: ProfileUpdate) -> Com
 def _event_type(event: object) -> str | None:
     """Read the type of an event that was not validated yet; `None` if it has none."""
     type_ = as_object(event).get("type")
-    return type_.strip() if isinstance(type_, str) else None
+    if isinstance(type_, str):
+        return type_.strip()
+    return None

@@ -8,13 +8,14 @@ declares its type, or a spelling of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hardlink.domain import values
 from hardlink.domain.commands import TRACKING
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import NOTHING, Node
+from hardlink.domain.json_types import as_object
 from hardlink.domain.sources.registry import Project
 
 Properties = Mapping[str, Any]
@@ -67,6 +68,7 @@ _TYPE_NAMES: Mapping[str, tuple[str, ...]] = {
     "contact.phone.main": ("phone",),
 }
 """Path in the profile -> names under which a project may declare it as an identifier type."""
+_ADDRESS_PATH = "contact.email.main"
 
 
 class ProfileUpdate(NamedTuple):
@@ -105,25 +107,34 @@ def read_profile_update(
 
 
 def _read_attributes(pairs: Pairs, field: str, project: Project) -> ProfileUpdate:
-    """Read attributes, and identifiers among them. An identifier is stored as an attribute too."""
+    """Read attributes, and identifiers among them.
+
+    `field`: where the properties of the event stand in the call, for the warnings.
+    """
     ids: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     warnings: list[str] = []
     for path, value in pairs:
-        try:
-            type_ = _identifier_type(path, project)
-            if type_:
-                _add_identifier(
-                    ids, project.parse_node(type_, value, f"{field}.{path}")
-                )
-        except Invalid as error:
-            warnings.append(located_message(error))
+        type_ = _identifier_type(path, project)
+        if type_ is not None:
+            warnings += _add_identifier(ids, project, type_, value, f"{field}.{path}")
         # Also where it identifies: Tracardi's profile shows it among its attributes.
         warnings += _add_value(attributes, path, value, field)
     return ProfileUpdate(ids, attributes, warnings=tuple(warnings))
 
 
-def _add_identifier(ids: dict[str, Any], node: Node) -> None:
+def _add_identifier(
+    ids: dict[str, Any], project: Project, type_: str, value: object, field: str
+) -> list[str]:
+    """Add an identifier of this type; return a warning instead where it cannot identify."""
+    try:
+        _add_node(ids, project.parse_node(type_, value, field))
+    except Invalid as error:
+        return [located_message(error)]
+    return []
+
+
+def _add_node(ids: dict[str, Any], node: Node) -> None:
     """Add an identifier. Raises `Invalid` where the event names another one of its type."""
     if ids.setdefault(node.type, node.value) != node.value:
         raise Invalid(
@@ -132,43 +143,53 @@ def _add_identifier(ids: dict[str, Any], node: Node) -> None:
 
 
 def _identifier_type(path: str, project: Project) -> str | None:
-    """Find the identifier type that the project declares for a path of the profile."""
-    names = _TYPE_NAMES.get(path, ())
-    for name in names:
+    """Find the identifier type that the project declares for a path of the profile.
+
+    `None` for a path that identifies nobody in this project.
+    """
+    for name in _TYPE_NAMES.get(path, ()):
         type_ = project.find_type(name)
         if type_:
             return type_
-    # A project calls its type of addresses as it likes.
-    return project.email_type if names == ("email",) else None
+    if path == _ADDRESS_PATH:
+        return project.email_type  # which a project calls as it likes
+    return None
 
 
 def _read_consents(pairs: Pairs, field: str) -> ProfileUpdate:
-    """Read consents. One that is not usable costs a warning, and no other consent."""
+    """Read consents. One that is not usable costs a warning, and no other consent.
+
+    An opt-out of tracking takes a call of its own, as it decides about what is stored at all.
+    """
     consents: dict[str, Any] = {}
     warnings: list[str] = []
     for name, value in pairs:
-        consent = _read_consent(value)
         if name == TRACKING:
             warnings.append(
                 f"{field}.{name}: call /consent to opt out of tracking, or in"
             )
-        elif consent is None:
+        elif not _is_consent(value):
             warnings.append(
                 f"{field}.{name}: a consent must be true, false or {{revoke: time}}"
             )
         else:
-            warnings += _add_value(consents, name, consent, field)
+            warnings += _add_value(consents, name, _read_consent(value), field)
     return ProfileUpdate(consents=consents, warnings=tuple(warnings))
 
 
+def _is_consent(value: object) -> bool:
+    """Tell whether a value is a consent: true, false or `{"revoke": time}`."""
+    return isinstance(value, bool) or "revoke" in as_object(value)
+
+
 def _read_consent(value: object) -> object:
-    """True, false, or the time at which it ends (`revoke`); `None` if it is no consent."""
-    if isinstance(value, bool):
+    """Read a consent (`_is_consent`): true, false, or the time at which it ends (`revoke`)."""
+    if not isinstance(value, Mapping):
         return value
-    if isinstance(value, Mapping) and "revoke" in value:
-        # An empty time never comes: the consent is given for good.
-        return {"revoke": value["revoke"]} if value["revoke"] else True
-    return None
+    revoke = value["revoke"]
+    if not revoke:
+        return True  # an empty time never comes: the consent is given for good
+    return {"revoke": revoke}
 
 
 def _add_value(
@@ -205,7 +226,7 @@ def _flatten(value: object, path: str) -> Pairs:
 
 
 def _read_granted_consents(properties: Properties) -> Pairs:
-    """Every property is a consent (seed 002)."""
+    """Read the properties of `consent-granted`, each of which is a consent (seed 002)."""
     yield from properties.items()
 
 
@@ -215,15 +236,21 @@ def _read_updated_consents(properties: Properties) -> Pairs:
     A list may stand in an object that says when they end (`{"consents": [...], "revoke": ...}`).
     """
     consents = properties.get("consents")
-    revoke = None
-    if isinstance(consents, Mapping) and isinstance(consents.get("consents"), list):
-        revoke = consents.get("revoke")
-        consents = consents["consents"]
     if isinstance(consents, list):
-        for name in consents:
-            yield str(name), {"revoke": revoke}
-    elif isinstance(consents, Mapping):
-        yield from consents.items()
+        yield from _read_listed_consents(consents, None)
+        return
+    named = as_object(consents)
+    listed = named.get("consents")
+    if isinstance(listed, list):
+        yield from _read_listed_consents(listed, named.get("revoke"))
+    else:
+        yield from named.items()
+
+
+def _read_listed_consents(names: Iterable[object], revoke: object) -> Pairs:
+    """Read a list of names as consents that are given until a time; without one, for good."""
+    for name in names:
+        yield str(name), {"revoke": revoke}
 
 
 _CONSENT_READERS: Mapping[str, Callable[[Properties], Pairs]] = {

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from hardlink.domain import values
 from hardlink.domain.errors import Invalid, NotFound, TooLarge, located_message
 from hardlink.domain.identifiers import parse_identifier, parse_session_id
-from hardlink.domain.json_types import as_object
+from hardlink.domain.json_types import as_object, require_object
 from hardlink.domain.sources.registry import Redirect
 from hardlink.web.request import Request
 
@@ -38,19 +38,24 @@ class RedirectPayload(NamedTuple):
 
 
 def read_payload(body: object, profile_less: str | None) -> Payload:
-    """The payload of a call. `profile_less`: the query parameter. Raises `Invalid`."""
-    if not isinstance(body, Mapping):
-        raise Invalid("the body must be a JSON object")
-    if (profile_less or "").strip().lower() in _TRUE:
-        return {**body, "profile_less": True}
-    return body
+    """Return the payload of a call. Raises `Invalid`.
+
+    `profile_less`: the query parameter, `None` if it was not sent, which wins over the body's.
+    """
+    payload = require_object(body)
+    if profile_less is not None and profile_less.strip().lower() in _TRUE:
+        return {**payload, "profile_less": True}
+    return payload
 
 
 def read_write_key(payload: object) -> str:
     """Return the ID of the source that a payload names, empty if it names none."""
-    source = as_object(payload).get("source")
-    id_ = source.get("id") if isinstance(source, Mapping) else source
-    return str(id_).strip() if isinstance(id_, str | int) else ""
+    id_ = as_object(payload).get("source")
+    if isinstance(id_, Mapping):
+        id_ = id_.get("id")
+    if isinstance(id_, str | int):
+        return str(id_).strip()
+    return ""
 
 
 def read_forwarded_profile(
@@ -138,14 +143,20 @@ def _session_in_path(request: Request) -> str | None:
 def _build_payload(
     source: str, session: str | None, event: Mapping[str, Any], *, opens_session: bool
 ) -> dict[str, Any]:
-    """Build a payload of one event. Without a session it belongs to no visitor."""
-    return {
+    """Build a payload of one event. Without a session it belongs to no visitor.
+
+    `opens_session`: whether the event may open the session, if it is not known yet.
+    """
+    payload = {
         "source": {"id": source},
-        "session": {"id": session} if session else None,
+        "session": None,
         "events": [event],
         "options": {"saveSession": opens_session},
         "profile_less": session is None,
     }
+    if session:
+        payload["session"] = {"id": session}
+    return payload
 
 
 def _read_properties(request: Request) -> dict[str, Any]:
@@ -153,7 +164,9 @@ def _read_properties(request: Request) -> dict[str, Any]:
 
     Raises `Invalid` where the body is neither an object nor a form.
     """
-    fields = request.fields if request.route.startswith("POST ") else {}
+    if not request.route.startswith("POST "):
+        return request.parameters
+    fields = request.fields
     if not isinstance(fields, Mapping):
         raise Invalid(
             "send the event's properties as a JSON object, or as a form", "properties"
