@@ -51,6 +51,8 @@ _TEMPLATES = re.compile(
 _ZEROS = re.compile(r"[0\-.]+")
 _BRACKETS_AND_QUOTES = "{}()<>[] \t\"'"
 _INVISIBLE_CATEGORIES = {"Cf", "Cc", "Zs", "Zl", "Zp"}
+_INVISIBLE_ASCII = dict.fromkeys((*range(0x21), 0x7F))
+"""Deletes spaces and control characters, for `str.translate`."""
 _INVISIBLE_LETTERS = "\u115f\u1160\u3164\uffa0"
 """Hangul fillers: letters by their Unicode category, yet blank."""
 _IGNORABLE = re.compile(
@@ -90,7 +92,7 @@ def is_placeholder(value: str) -> bool:
     filled in (`{{user_id}}`).
     """
     compatible = unicodedata.normalize("NFKC", value).casefold()
-    folded = "".join(char for char in compatible if not _is_invisible(char))
+    folded = _strip_invisible(compatible)
     return (
         _is_placeholder_text(folded)
         or _is_placeholder_text(folded.strip(_BRACKETS_AND_QUOTES))
@@ -150,6 +152,12 @@ def _ascii_label(label: str) -> str:
     if mapped.isascii():
         return mapped
     return "xn--" + mapped.encode("punycode").decode()
+
+
+def _strip_invisible(text: str) -> str:
+    if text.isascii():  # as nearly every ID is: each call has two or three
+        return text.translate(_INVISIBLE_ASCII)
+    return "".join(char for char in text if not _is_invisible(char))
 
 
 def _is_invisible(char: str) -> bool:

@@ -169,6 +169,8 @@ def describe_first(
     parts: Sequence[Part], describe: Callable[[Part], LeftOut], field: str
 ) -> tuple[LeftOut, ...]:
     """Describe the first of many parts that are left out, and count the others."""
+    if not parts:
+        return ()
     named = [describe(part) for part in parts[:_MOST_NAMED]]
     more = len(parts) - len(named)
     if more:

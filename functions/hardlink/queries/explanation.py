@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import starmap
 from typing import Any, NamedTuple
 
@@ -37,20 +37,12 @@ def explain_session(store: Store, project_id: str, session: Session) -> dict[str
 
     Links that were undone or replaced are listed as well.
     """
-    chain = _read_entries(store, project_id, session.profile)
-    root = _current_target(chain)
-    # Also the targets of undone links, because they explain what was so for a time.
-    targets = _list_targets(chain)
-    # It grows: a soft identifier leads to a customer, and a merge to another one.
-    for target in targets:
-        onward = _read_entries(store, project_id, target)
-        if target == root:
-            root = _current_target(onward) or root
-        targets += [one for one in _list_targets(onward) if one not in targets]
-        chain += onward
+    histories = _read_histories(store, project_id, session.profile)
+    root = _follow(histories, session.profile)
     if root and find_erasing(store, project_id, {root}):
         root = None
-    shown = filter(_is_shown, _visible_entries(store, project_id, chain))
+    entries = [one for history in histories.values() for one in history]
+    shown = filter(_is_shown, _visible_entries(store, project_id, entries))
     return {
         "session": {"id": session.id},
         "profile": {"id": session.profile.value},
@@ -125,6 +117,35 @@ def _read_entries(store: Store, project_id: str, node: Node) -> list[NodeEntry]:
     """Read the link history of a node, each entry with the node."""
     history = nodes.read_history(store, project_id, node)
     return [NodeEntry(node, entry) for entry in history]
+
+
+def _read_histories(
+    store: Store, project_id: str, profile: Node
+) -> dict[Node, list[NodeEntry]]:
+    """Read the histories of a profile and of every node that it ever led to.
+
+    Also of the targets of undone links, because they explain what was so for a time.
+    """
+    histories: dict[Node, list[NodeEntry]] = {}
+    unread = [profile]
+    for node in unread:  # a soft identifier leads to a customer, a merge to another one
+        if node not in histories:
+            histories[node] = _read_entries(store, project_id, node)
+            unread += _list_targets(histories[node])
+    return histories
+
+
+def _follow(histories: Mapping[Node, Sequence[NodeEntry]], node: Node) -> Node | None:
+    """Follow the current links from a node to their end; `None` where it has none."""
+    root: Node | None = None
+    for (
+        _
+    ) in histories:  # never more: links that change meanwhile could read as a circle
+        target = _current_target(histories[root or node])
+        if target is None:
+            break
+        root = target
+    return root
 
 
 def _current_target(history: Iterable[NodeEntry]) -> Node | None:

@@ -182,8 +182,11 @@ class Request:
     @cached_property
     def _parsed(self) -> _Parsed:
         """The body as JSON, once for all that ask. Raises `UnreadableBody`, `TooLarge`."""
-        value = _parse_bounded_json(self.raw)
+        numbers = _NumberParser()
+        value = _parse_bounded_json(self.raw, numbers)
         not_finite: list[Path] = []
+        if not numbers.found_not_finite:  # as in nearly every body
+            return _Parsed(value, not_finite)
         return _Parsed(_keep_finite(value, (), not_finite), not_finite)
 
     @cached_property
@@ -301,7 +304,7 @@ def _check_room(content: bytes, unconsumed: bytes) -> None:
         raise _body_too_large()
 
 
-def _parse_bounded_json(raw: bytes) -> object:
+def _parse_bounded_json(raw: bytes, numbers: _NumberParser) -> object:
     """Parse JSON of a bounded size and depth. Raises `UnreadableBody`, `TooLarge`.
 
     Numbers that are not finite are marks yet.
@@ -309,31 +312,37 @@ def _parse_bounded_json(raw: bytes) -> object:
     brackets = raw.count(b"[") + raw.count(b"{")
     if brackets > MOST_CONTAINERS:
         raise TooLarge(f"more than {MOST_CONTAINERS} of [ and {{: send it in parts")
-    value = _parse_json(raw)
+    value = _parse_json(raw, numbers)
     # Most bodies have fewer brackets than levels are allowed, and need no second look.
     if brackets > MOST_LEVELS and _count_levels(value) > MOST_LEVELS:
         raise UnreadableBody(f"nested deeper than {MOST_LEVELS} levels: flatten it")
     return value
 
 
-def _parse_json(raw: bytes) -> object:
+class _NumberParser:
+    """Parses numbers; `NaN`, `Infinity` and `1e999` become the mark of one that is not finite."""
+
+    found_not_finite = False
+
+    def parse(self, text: str) -> object:
+        """Parse a number with a point or an exponent, or a name of one that is not finite."""
+        number = float(text)
+        if math.isfinite(number):
+            return number
+        self.found_not_finite = True
+        return _MARK
+
+
+def _parse_json(raw: bytes, numbers: _NumberParser) -> object:
     """Parse JSON as RFC 8259 has it. Raises `UnreadableBody` with the place of the fault."""
     try:
-        return json.loads(raw, parse_constant=_parse_number, parse_float=_parse_number)
+        return json.loads(raw, parse_constant=numbers.parse, parse_float=numbers.parse)
     except RecursionError as error:
         reason = "it is nested too deeply"
         raise UnreadableBody(f"the body is not valid JSON: {reason}") from error
     except ValueError as error:
         reason = str(error)[:200]
         raise UnreadableBody(f"the body is not valid JSON: {reason}") from error
-
-
-def _parse_number(text: str) -> object:
-    """Parse a number; `NaN`, `Infinity` and `1e999` become the mark of one that is not finite."""
-    number = float(text)
-    if math.isfinite(number):
-        return number
-    return _MARK
 
 
 def _keep_finite(value: object, path: Path, not_finite: list[Path]) -> object:

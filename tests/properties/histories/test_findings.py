@@ -287,3 +287,15 @@ def test_a_late_identify_that_splits_does_so_though_its_customer_came_back_later
     assert world.tables.dump() == before
     world.check()
     assert world.events("registered=A") == ["v1"]
+
+
+def test_a_session_follows_a_merge_of_a_customer_that_it_had_before() -> None:
+    world = World().at(100)
+    world.identify("S1", source="move", ids={"registered": "Cyd"}, time=moment(1))
+    world.identify("S1", source="move", ids={"loyalty": "card-M"}, time=moment(2))
+    world.merge("loyalty=card-M", "registered=Cyd", "first")
+    world.identify("S2", ids={"registered": "Ada"}, time=moment(3))
+    world.merge("registered=Cyd", "registered=Ada", "second")
+    assert world.whose("S1") == "registered=Ada"
+    world.undo_correction("registered=Cyd", "second")
+    assert world.whose("S1") == "registered=Cyd"
