@@ -24,6 +24,8 @@ from hardlink.storage import items, keys
 HARD = frozenset({"registered"})
 GORDON, ALYX = Node("registered", "gordon"), Node("registered", "alyx")
 MAIL = Node("email", "g@x.org")
+THEMSELVES = {GORDON: GORDON, ALYX: ALYX}
+"""The roots of customers whom no shop merged."""
 NOW = 100 * DAY
 CLAIM = OrderClaim("7", NOW, 1999, "g@x.org")
 PHONE, LAPTOP, OWN = profile_node("phone"), profile_node("laptop"), profile_node("own")
@@ -347,10 +349,29 @@ def test_a_report_with_another_identifier_adds_one() -> None:
     assert matching.adds_identifiers(Order("7"), (MAIL,))
     assert matching.adds_identifiers(order, (GORDON, MAIL))
     assert not matching.adds_identifiers(order, (MAIL,))
-    assert not matching.names_other_customer(order, (GORDON, MAIL), HARD)
-    assert matching.names_other_customer(
-        Order("7", 1, (FEED,), REPORTED), (ALYX,), HARD
-    )
+    assert not matching.names_other_customer(order, [GORDON], THEMSELVES)
+
+
+def test_a_report_of_another_customer_names_another_one() -> None:
+    order = Order("7", 1, (FEED,), REPORTED)
+    assert matching.names_other_customer(order, [ALYX], THEMSELVES)
+    assert not matching.names_other_customer(order, [GORDON], THEMSELVES)
+    assert not matching.names_other_customer(order, [], THEMSELVES)
+
+
+@pytest.mark.parametrize("survivor", [GORDON, ALYX])
+def test_o1_a_report_of_a_merged_customer_names_no_other_one(survivor: Node) -> None:
+    order = Order("7", 1, (FEED,), REPORTED)
+    roots = {GORDON: survivor, ALYX: survivor}
+    assert not matching.names_other_customer(order, [ALYX], roots)
+
+
+def test_o1_an_order_reported_of_two_is_known_of_both_when_their_merge_is_undone() -> (
+    None
+):
+    order = Order("7", 1, (FEED,), REPORTED._replace(ids=(ALYX, GORDON)))
+    assert not matching.names_other_customer(order, [GORDON], THEMSELVES)
+    assert not matching.names_other_customer(order, [ALYX], THEMSELVES)
 
 
 @pytest.mark.parametrize(
@@ -444,7 +465,7 @@ def test_as_many_as_are_tracked_fit_into_an_item() -> None:
 
 def test_a8_an_order_that_only_its_client_told_was_reported_of_nobody() -> None:
     order = Order("7", 1, (tracked_by(PHONE),))
-    assert not matching.names_other_customer(order, (GORDON,), HARD)
+    assert not matching.names_other_customer(order, [GORDON], THEMSELVES)
     placement = matching.judge_placement(order, tracked_by(PHONE), ALYX, GORDON, HARD)
     assert placement == "refused"
 

@@ -157,6 +157,14 @@ def look_up(
     return ChangeSet(reader, hard_types, 0).look_up(node)
 
 
+def find_survivor(root: Node, reader: ForestReader, hard_types: frozenset[str]) -> Node:
+    """Follow the shop's merges from a root to the customer that it is part of by now.
+
+    A root that was not merged, or is no customer, is returned itself.
+    """
+    return ChangeSet(reader, hard_types, 0).survivor(root)
+
+
 def find_root(
     profile: Node, reader: ForestReader, hard_types: frozenset[str], time: int | None
 ) -> Node:

@@ -6,7 +6,7 @@ exists alone. `domain.orders.matching` decides which event is which order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
@@ -162,10 +162,9 @@ class Orders:
         if (
             order.tracked or order.shop_order
         ):  # else no other profile is compared with it
-            profiles = {mine.profile, *(tracked.profile for tracked in order.tracked)}
-            roots = {
-                profile: self._links.find_root(call, profile) for profile in profiles
-            }
+            for profile in (mine.profile, *(seen.profile for seen in order.tracked)):
+                root = self._links.find_root(call, profile)
+                roots[profile] = self._find_survivor(call, root)
         return matching.match_tracked(order, mine, roots, call.project.hard_types)
 
     def _link_tracking_visitor(
@@ -198,7 +197,8 @@ class Orders:
         kept = order.kept_event
         if kept is None:
             return True
-        return self._find_owner(call, kept) == self._look_up(call, identifier)
+        customers = self._find_customers(call, [identifier])
+        return self._find_owner(call, kept) == customers[identifier]
 
     def _was_erased(self, call: Call, shop_order: ShopOrder) -> bool:
         """Tell whether the customer of an order was erased since."""
@@ -214,9 +214,13 @@ class Orders:
     ) -> Placement:
         hard_types = call.project.hard_types
         hard = [node for node in purchase.ids if node.type in hard_types]
-        named = self._look_up(call, hard[0]) if hard else None
-        if matching.names_other_customer(order, purchase.ids, hard_types):
+        known = order.shop_order.ids if order.shop_order else ()
+        customers = self._find_customers(
+            call, [*hard, *(node for node in known if node.type in hard_types)]
+        )
+        if matching.names_other_customer(order, hard, customers):
             return "refused"
+        named = customers[hard[0]] if hard else None
         kept = order.kept_event
         if kept is None:
             return "lost"
@@ -227,11 +231,24 @@ class Orders:
             return "joins"
         return placement
 
-    def _look_up(self, call: Call, identifier: Node) -> Node:
-        """Find the customer of an identifier, or the identifier itself, which none has."""
+    def _find_customers(
+        self, call: Call, identifiers: Iterable[Node]
+    ) -> dict[Node, Node]:
+        """Find the customers of identifiers; an identifier that none has stands for itself."""
         reader = NodeReader(self._store, call.project_id)
         hard_types = call.project.hard_types
-        return identity.look_up(identifier, reader, hard_types) or identifier
+        customers: dict[Node, Node] = {}
+        wanted = list(identifiers)
+        reader.load(wanted)
+        for identifier in wanted:
+            root = identity.look_up(identifier, reader, hard_types) or identifier
+            customers[identifier] = identity.find_survivor(root, reader, hard_types)
+        return customers
+
+    def _find_survivor(self, call: Call, root: Node) -> Node:
+        """Follow the shop's merges from a root: the orders of merged customers are one's."""
+        reader = NodeReader(self._store, call.project_id)
+        return identity.find_survivor(root, reader, call.project.hard_types)
 
     def _confirm(
         self, call: Call, order: Order, kept: TrackedOrder, purchase: Purchase
@@ -278,9 +295,8 @@ class Orders:
         return Outcome("associated" if visitor else "known", warnings)
 
     def _match_purchase(self, call: Call, order: Order, purchase: Purchase) -> Match:
-        customer = self._links.identify(
-            call, _purchase_claim(call, purchase), {}
-        ).customer
+        decision = self._links.identify(call, _purchase_claim(call, purchase), {})
+        customer = self._find_survivor(call, decision.customer)
         roots = {
             tracked.profile: self._find_owner(call, tracked)
             for tracked in order.tracked
@@ -297,7 +313,7 @@ class Orders:
         hard_types = call.project.hard_types
         for span in identity.resolve_spans(fold_spans(history), reader, hard_types):
             if span.start <= tracked.claim.time < span.end:
-                return span.target
+                return identity.find_survivor(span.target, reader, hard_types)
         return tracked.profile
 
     def _link_visitor(self, call: Call, purchase: Purchase, visitor: Node) -> bool:

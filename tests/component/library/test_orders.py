@@ -10,6 +10,7 @@ import pytest
 
 from hardlink.domain import records
 from hardlink.domain.errors import NotFound, Refused
+from hardlink.domain.graph import Node
 from hardlink.domain.times import DAY, to_iso
 from hardlink.storage import keys
 from tests.support import invariants
@@ -692,3 +693,75 @@ def test_o5_a_completion_of_an_event_that_was_erased_meanwhile_is_not_written() 
     assert before.then is None
     left = [key for key in world.dumped() if key.item.startswith(keys.ORDER_COMPLETION)]
     assert left == []
+
+
+def merge_customers(world: World) -> None:
+    """Freeman has a phone and Gordon a laptop, and the shop makes one customer of both."""
+    world.identify("phone", ids={"registered": "freeman"})
+    world.identify("laptop", ids=IDS)
+    world.merge("freeman", "gordon")
+
+
+@pytest.mark.parametrize("session", ["phone", "laptop"])
+def test_o1_an_order_of_a_merged_customer_that_was_tracked_counts_once(
+    world: World, session: str
+) -> None:
+    merge_customers(world)
+    convert(world, session)
+    for name in ("freeman", "gordon"):
+        ids = {"registered": name}
+        assert world.order("7", ids=ids, total=TOTAL).status == "known"
+    assert purchases_of(world) == ["7"]
+
+
+@pytest.mark.parametrize("name", ["freeman", "gordon"])
+def test_o1_an_order_of_a_merged_customer_that_the_shop_reported_counts_once(
+    world: World, name: str
+) -> None:
+    merge_customers(world)
+    assert world.order("7", ids={"registered": name}, total=TOTAL).status == "stored"
+    assert convert(world, "phone") == convert(world, "laptop") == "duplicate"
+    assert purchases_of(world) == ["7"]
+
+
+def test_o1_two_devices_of_a_merged_customer_track_one_order(world: World) -> None:
+    merge_customers(world)
+    assert convert(world, "phone") == "stored"
+    assert convert(world, "laptop") == "duplicate"
+    assert purchases_of(world) == ["7"]
+
+
+def test_o1_an_order_that_was_reported_before_a_merge_is_known_after_it(
+    world: World,
+) -> None:
+    world.order("7", ids={"registered": "freeman"}, total=TOTAL)
+    with pytest.raises(Refused):
+        world.order("7", ids=IDS, total=TOTAL)
+    merge_customers(world)
+    assert world.order("7", ids=IDS, total=TOTAL).status == "known"
+    assert purchases_of(world) == ["7"]
+
+
+def test_o1_an_unknown_visitor_is_linked_by_an_order_of_a_merged_customer(
+    world: World,
+) -> None:
+    """The feed names the merged customer, whose visitor then belongs to both names."""
+    merge_customers(world)
+    convert(world, "tablet")
+    ids = {"registered": "freeman"}
+    assert world.order("7", ids=ids, total=TOTAL).status == "associated"
+    assert world.order("7", ids=IDS, total=TOTAL).status == "known"
+    assert purchases_of(world) == ["7"]
+    assert "tablet" in world.sessions("gordon")
+
+
+def test_o1_of_two_customers_whose_merge_was_undone_each_has_its_own_order(
+    world: World,
+) -> None:
+    world.identify("phone", ids={"registered": "freeman"})
+    world.identify("laptop", ids=IDS)
+    merged = world.merge("freeman", "gordon")
+    world.undo_correction(Node("registered", "freeman"), merged.evidence)
+    convert(world, "phone")
+    assert world.order("7", ids=IDS, total=TOTAL).status == "stored"
+    assert purchases_of(world) == ["7"]

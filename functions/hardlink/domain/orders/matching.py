@@ -8,7 +8,7 @@ besides: an e-mail address, else a total.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from hardlink.domain import synthetic_ids
@@ -125,7 +125,10 @@ Placement = Literal["kept", "joins", "lost", "refused"]
 
 STORE = Match("store")
 Roots = Mapping[Node, Node]
-"""The owner of each profile by now: its customer, or itself."""
+"""The owner of each profile by now: its customer, or itself. Of an identifier: its customer.
+
+Customers whom the shop merged are one: the one that survives.
+"""
 
 
 def parse_claim(
@@ -313,19 +316,18 @@ def adds_identifiers(order: Order, ids: tuple[Node, ...]) -> bool:
     return not set(ids) <= set(order.shop_order.ids)
 
 
-def names_other_customer(
-    order: Order, ids: tuple[Node, ...], hard_types: frozenset[str]
-) -> bool:
+def names_other_customer(order: Order, hard: Sequence[Node], roots: Roots) -> bool:
     """Tell whether the shop reported this order of another customer before.
 
-    Two hard IDs of one type are two customers; an address may pass from one to another.
+    Two hard IDs of one type are two customers, unless the shop merged them. An address names no
+    customer here, as it may pass from one to another. `hard`: the hard IDs of this report;
+    `roots`: of these and of the order's.
     """
     if order.shop_order is None:
         return False
-    before = dict(order.shop_order.ids)
-    for node in ids:
-        is_other = before.get(node.type, node.value) != node.value
-        if is_other and node.type in hard_types:
+    for node in hard:
+        before = [roots[id_] for id_ in order.shop_order.ids if id_.type == node.type]
+        if before and roots[node] not in before:
             return True
     return False
 
