@@ -30,6 +30,8 @@ MOST_MERGES = 8
 """Merges between a customer and the one that it is part of: a reader follows each."""
 LINKS_A_DAY = 100
 """Of them on one day, by default: a till in a shop has as many customers, a browser has not."""
+MERGE, REMOVAL = "merge", "removed"
+"""Rules of the entries that corrections of the shop write."""
 
 Facts = Mapping[Node, State]
 Histories = Mapping[Node, Sequence[Entry]]
@@ -323,13 +325,11 @@ class ChangeSet:
         Its owner, its link, and the identifiers of the customers concerned follow from what is
         left.
         """
-        undone: list[Entry] = []
-        rest: list[Entry] = []
-        for entry in self.history(node):
-            is_undone = entry.evidence == evidence and not entry.undone
-            (undone if is_undone else rest).append(entry)
+        history = self.history(node)
+        undoable = select_undoable(history)
+        undone = [entry for entry in undoable if entry.evidence == evidence]
         self._undone += [(node, entry) for entry in undone]
-        self._refold(node, rest)
+        self._refold(node, [entry for entry in history if entry not in undone])
         self._states[node] = self.state(node)._replace(undone=self._effective_at)
 
     def _refold(self, node: Node, history: Sequence[Entry]) -> None:
@@ -354,7 +354,7 @@ class ChangeSet:
         state = self.state(absorbed)
         effective_at = max(self._effective_at, state.effective_at + 1)
         self.add_link(
-            absorbed, NewEntry("merge", effective_at, customer), target=customer
+            absorbed, NewEntry(MERGE, effective_at, customer), target=customer
         )
         # written, not only checked: two merges at once, each into the other, would be a circle
         above = self.state(customer)
@@ -372,11 +372,12 @@ class ChangeSet:
     def remove_identifier(self, node: Node, roots: Set[Node]) -> None:
         """Take an identifier off these roots: its entries that lead there hold no longer."""
         history = self.history(node)
-        leading = [entry for entry in history if self._leads_to(entry, roots)]
+        undoable = select_undoable(history)
+        leading = [entry for entry in undoable if self._leads_to(entry, roots)]
         self._undone += [(node, entry) for entry in leading]
         self._refold(node, [entry for entry in history if entry not in leading])
         self._states[node] = self.state(node)._replace(undone=self._effective_at)
-        self._add_entry(node, NewEntry("removed", self._effective_at))
+        self._add_entry(node, NewEntry(REMOVAL, self._effective_at))
 
     def restore_identifier(self, node: Node, removal: Entry) -> None:
         """Give an identifier back that was taken off: the entries that it marked hold again."""
@@ -391,8 +392,6 @@ class ChangeSet:
         self._refold(node, history)
 
     def _leads_to(self, entry: Entry, roots: Set[Node]) -> bool:
-        if entry.undone:
-            return False
         targets = [target for target in (entry.owner, entry.link) if target]
         return any(self.resolve_root(target) in roots for target in targets)
 
@@ -488,6 +487,26 @@ class ChangeSet:
         ids = dict(state.ids)
         ids.pop(node.type, None)
         self._states[root] = state._replace(ids=ids)
+
+
+def select_removed(history: Iterable[Entry]) -> list[Entry]:
+    """Select the entries that a removal which holds took back: they bear its time as their mark."""
+    entries = list(history)
+    removed_at: set[int] = set()
+    for entry in entries:
+        if entry.rule == REMOVAL and not entry.undone:
+            removed_at.add(entry.at)
+    return [entry for entry in entries if entry.undone in removed_at]
+
+
+def select_undoable(history: Sequence[Entry]) -> list[Entry]:
+    """Select the entries that an undo or a removal may mark.
+
+    Those that a removal took back are among them: the later mark replaces the removal's. Otherwise
+    undoing the removal would bring back what was undone, or removed again, after it.
+    """
+    removed = select_removed(history)
+    return [entry for entry in history if not entry.undone or entry in removed]
 
 
 def _check_room_for_link(state: State, *, is_soft: bool) -> None:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hardlink.domain.changeset import MOST_MERGES, ChangeSet, Decision, ForestReader
+from hardlink.domain.changeset import (
+    MERGE,
+    MOST_MERGES,
+    REMOVAL,
+    ChangeSet,
+    Decision,
+    ForestReader,
+)
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound, Refused
 from hardlink.domain.graph import Entry, Node
-
-MERGE, REMOVAL = "merge", "removed"
-"""Rules of the entries that corrections write."""
 
 
 def merge(

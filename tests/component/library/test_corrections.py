@@ -90,6 +90,38 @@ def test_w3_a_removal_is_undone_exactly(world: World) -> None:
     assert world.undo_correction(TYPO, removed.evidence).evidence is None
 
 
+@pytest.mark.parametrize("identifier", [TYPO, CARD])
+def test_w3_a_log_in_undone_since_stays_undone_when_the_removal_is_undone(
+    world: World, identifier: Node
+) -> None:
+    ids = {"registered": "gordon", identifier.type: identifier.value}
+    world.identify("s1", ids=ids)
+    removed = world.remove_identifier(identifier, "gordon")
+    world.unlink("s1")
+    world.settle()
+    world.undo_correction(identifier, removed.evidence)
+    world.settle()
+    with pytest.raises(NotFound):
+        world.customer(identifier.value, identifier.type)
+
+
+def test_w3_an_identifier_taken_off_twice_stays_off_when_the_first_time_is_undone(
+    world: World,
+) -> None:
+    ids = {"registered": "gordon", "email": TYPO.value}
+    removals = []
+    for _ in range(2):
+        world.identify("s1", ids=ids)
+        removals.append(world.remove_identifier(TYPO, "gordon").evidence)
+    world.undo_correction(TYPO, removals[0])
+    world.settle()
+    with pytest.raises(NotFound):
+        world.customer(TYPO.value, "email")
+    world.undo_correction(TYPO, removals[1])
+    world.settle()
+    assert world.customer(TYPO.value, "email")["customer"]["value"] == "gordon"
+
+
 def test_w3_a_second_hard_identifier_is_taken_off_and_free(world: World) -> None:
     world.identify("s1", ids={"registered": "gordon", "loyalty": CARD.value})
     removed = world.remove_identifier(CARD, "gordon")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from hardlink.domain.corrections import REMOVAL
+from hardlink.domain.changeset import select_removed
 from hardlink.domain.graph import (
     NOBODY,
     PROFILE,
@@ -109,12 +109,8 @@ def find_owners(node: Node, record: Record, history: Sequence[Entry]) -> set[Nod
 
 def _removed_from(history: Sequence[Entry]) -> set[Node]:
     """Find the customers whom the shop took an identifier off, if nobody has it since."""
-    removed_at = {
-        entry.at for entry in history if entry.rule == REMOVAL and not entry.undone
-    }
-    taken = [entry for entry in history if entry.undone in removed_at]
     found: set[Node] = set()
-    for entry in taken:
+    for entry in select_removed(history):
         found.update(target for target in (entry.link, entry.owner) if target)
     return found - {NOBODY}
 
