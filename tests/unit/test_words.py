@@ -286,6 +286,30 @@ def test_t1_an_event_is_looked_for_by_the_offsets_that_dated_events_of_its_time(
     assert clock_skew.other_times(session._replace(clock=RIGHT), NOON) == []
 
 
+@pytest.mark.parametrize(
+    ("time", "found"),
+    [
+        pytest.param(NOON + HOUR, [NOON + HOUR], id="it may be stored as it was sent"),
+        pytest.param(NOON + 3 * HOUR, [], id="later than all that is stored"),
+    ],
+)
+def test_t1_an_event_dated_by_this_call_alone_is_looked_for_by_the_clock_as_well(
+    time: int, found: list[int]
+) -> None:
+    latest = NOON + 2 * HOUR
+    session = Session("s", profile_node("p"), "web", BEGAN, latest, NOON)
+    dated = clock_skew.with_clock_offset(session, [time], now=NOON, sent=None)
+    assert dated.offset == NOON - time
+    assert clock_skew.other_times(dated, time) == found
+
+
+def test_t1_of_the_offsets_that_dated_ahead_the_one_that_fits_is_used_again() -> None:
+    used = ((-9 * HOUR, NOON - HOUR), (-2 * HOUR, NOON - HOUR))
+    clock = Clock(used=used)
+    dating = clock_skew.date_call(clock, BEGAN, [NOON + 2 * HOUR], now=NOON, sent=None)
+    assert dating == (-2 * HOUR, clock)
+
+
 def test_t1_no_more_offsets_are_remembered_than_a_session_has_room_for() -> None:
     clock = RIGHT
     for number in range(1, 20):

@@ -71,15 +71,20 @@ def correct_time(device_time: int, offset: int) -> int:
 
 
 def other_times(session: Session, device_time: int) -> list[int]:
-    """List the times at which an event may be stored that was dated by an earlier offset.
+    """List the times at which an event may be stored that was dated by another offset.
 
-    An offset dated no event later than a day after its last use, which is as far ahead as events
-    are stored: so events of today are looked for nowhere, where a clock was set long ago.
+    The clock's own offset is another one where this call is dated by an offset that counts for it
+    alone. It dated no event later than the session's `latest`. Any other offset dated no event
+    later than a day after its last use, which is as far ahead as events are stored: so events of
+    today are looked for nowhere, where a clock was set long ago.
     """
-    found: list[int] = []
+    latest_by_offset = [(session.clock.offset, session.latest)]
     for offset, last_used in session.clock.used:
+        latest_by_offset.append((offset, last_used + DAY))
+    found: list[int] = []
+    for offset, latest in latest_by_offset:
         time = correct_time(device_time, offset)
-        if offset != session.offset and 0 <= time <= last_used + DAY:
+        if offset != session.offset and 0 <= time <= latest:
             found.append(time)
     return found
 

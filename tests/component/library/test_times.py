@@ -274,6 +274,25 @@ def test_t1_an_event_sent_again_after_a_change_is_one_event(
     assert len(world.session_events("s")) == len(events)
 
 
+@pytest.mark.parametrize("calls", KINDS)
+@pytest.mark.parametrize("says", [True, False])
+def test_t1_an_event_sent_again_alone_is_one_event(
+    world: World, calls: list[Call], *, says: bool
+) -> None:
+    """Without `sent`, an event dated ahead gets an offset of its own, which dated nothing before."""
+    ahead = at("view", world.clock.now + 20 * HOUR, id="ahead")
+    assert statuses(send(world, at("view"), ahead, says=says)) == ["stored"] * 2
+    events = [ahead]
+    for id_, off, late, _ in calls:
+        world.clock.pass_(60 * SECOND)
+        event = at("view", world.clock.now - late + off, id=id_)
+        send(world, event, off=off, late=late, says=says)
+        events.append(event)
+        for one in events:
+            world.clock.pass_(SECOND)
+            assert statuses(send(world, one, says=False)) == ["duplicate"]
+
+
 @pytest.mark.parametrize("off", [0, 2 * HOUR, -2 * HOUR, 3 * DAY])
 @pytest.mark.parametrize("says", [True, False])
 def test_t1_a_call_keeps_the_order_of_its_events(
