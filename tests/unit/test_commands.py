@@ -85,3 +85,75 @@ def test_an_event_happened_at_its_time(time: object, happened: object) -> None:
 def test_a_session_is_a_reference_or_an_id(session: object, id_: str | None) -> None:
     track = commands.read(Track, {"session": session, "linked_session": session})
     assert (track.session_id, track.linked_session_id) == (id_, id_)
+
+
+# -- what a backend means -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "server_side"),
+    [
+        pytest.param({"ids": {"registered": "g"}}, True, id="a customer alone"),
+        pytest.param({}, False, id="nobody"),
+        pytest.param({"session": "s", "ids": {"registered": "g"}}, False, id="a visit"),
+        pytest.param(
+            {"profile": "p", "ids": {"registered": "g"}}, False, id="a visitor"
+        ),
+        pytest.param(
+            {"profile_less": True, "ids": {"registered": "g"}},
+            False,
+            id="events of no visitor",
+        ),
+    ],
+)
+def test_w5_what_a_backend_reports_of_a_customer_happened_on_no_device(
+    body: dict[str, object], *, server_side: bool
+) -> None:
+    track = commands.read(Track, body).from_backend()
+    assert track.is_server_side is server_side
+
+
+# -- S4, S6: what is left out is named ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        pytest.param("evnets", "ignored: did you mean events?", id="misspelled"),
+        pytest.param("colour", "not a field of this call, ignored", id="unknown"),
+    ],
+)
+def test_s4_an_unknown_field_is_named(name: str, reason: str) -> None:
+    track = commands.read(Track, {name: 1, "ids": {"registered": "g"}})
+    (left_out,) = track.left_out
+    assert left_out.field == name
+    assert left_out.reason.endswith(reason)
+
+
+def test_s4_a_payload_of_unknown_fields_alone_is_refused() -> None:
+    with pytest.raises(Invalid, match="did you mean events") as invalid:
+        commands.read(Track, {"evnets": [], "context": {}})
+    assert invalid.value.field == "evnets"
+
+
+def test_s4_what_a_tracker_sends_beside_is_no_unknown_field() -> None:
+    assert commands.read(Track, {"device": {}, "events": [{}]}).left_out == ()
+
+
+def test_s4_a_call_without_known_fields_may_have_any() -> None:
+    assert commands.read(Anonymize, {"source": "key", "colour": 1}).left_out == ()
+
+
+def test_w6_traits_too_large_for_one_value_are_added_to_the_earlier_ones() -> None:
+    traits = {"cart": "x" * 60_000, "list": "y" * 60_000}
+    track = commands.read(Track, {"traits": traits, "replace_lists": True})
+    assert (track.replace_lists, track.traits) == (False, traits)
+    assert [one.field for one in track.left_out] == ["replace_lists"]
+
+
+def test_w6_as_many_segments_as_a_call_may_have_fit_one_value() -> None:
+    segments = [f"{number:03}{'x' * 125}" for number in range(255)]
+    longest = {"segments": segments, "replace_lists": True}
+    track = commands.read(Track, longest)
+    assert (track.replace_lists, track.left_out) == (True, ())
+    assert len(track.segments) == 255

@@ -69,6 +69,14 @@ def shop(order: dict[str, Any], **properties: Any) -> OrderReport:
             id="other lines are a changed order, which stays as it was",
         ),
         pytest.param(
+            shop({}, products=7),
+            shop({}, products=[CROWBAR]),
+            {},
+            {},
+            ("products",),
+            id="what is no list of lines is no part of one",
+        ),
+        pytest.param(
             shop({"total": 5}),
             shop({"total": 6}),
             {},

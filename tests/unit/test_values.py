@@ -165,6 +165,7 @@ def test_s1_s3_what_cannot_be_kept_is_left_out_and_named(
     assert [part.field for part in left_out] == [field]
     assert left_out[0].reason.endswith(", left out")
     assert left_out[0].warning.encode()
+    assert left_out[0].as_json() == {"field": field, "reason": left_out[0].reason}
 
 
 def test_s1_names_beyond_the_255th_are_left_out() -> None:

@@ -289,16 +289,18 @@ def _check_event_count(events: Sequence[Any]) -> None:
 
 
 def _check_list_sizes(command: Track) -> None:
-    """Let lists that are too large for one value be added to the earlier ones, and say so."""
-    for part in (command.segments, command.traits):
-        if values.json_size(part) > MOST_CUSTOMER_BYTES:
-            command.replace_lists = False
-            reason = (
-                f"the segments or traits have more than {MOST_CUSTOMER_BYTES} bytes: "
-                "added to the earlier ones"
-            )
-            command.left_out += (LeftOut("replace_lists", reason),)
-            return
+    """Let traits that are too large for one value be added to the earlier ones, and say so.
+
+    Segments are never too large: 255 names of 200 bytes fit.
+    """
+    if values.json_size(command.traits) <= MOST_CUSTOMER_BYTES:
+        return
+    command.replace_lists = False
+    reason = (
+        f"the segments or traits have more than {MOST_CUSTOMER_BYTES} bytes: "
+        "added to the earlier ones"
+    )
+    command.left_out += (LeftOut("replace_lists", reason),)
 
 
 def _check_not_misspelled(command: Track) -> None:

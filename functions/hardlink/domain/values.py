@@ -59,10 +59,6 @@ class LeftOut(NamedTuple):
         """The warning that names it."""
         return f"{self.field}: {self.reason}"
 
-    def within(self, prefix: str) -> LeftOut:
-        """Return it with a path that begins further out."""
-        return self._replace(field=f"{prefix}{self.field}")
-
     def as_json(self) -> dict[str, str]:
         """Format it for the answer of an event."""
         return {"field": self.field, "reason": self.reason}
