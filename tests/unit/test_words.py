@@ -257,6 +257,9 @@ def test_t1_a_clock_is_followed(
         pytest.param(RIGHT, [NOON + HOUR, NOON + 3 * HOUR], -3 * HOUR, id="both are"),
         pytest.param(AHEAD, [NOON + 2 * HOUR - 1], -2 * HOUR, id="the clock is known"),
         pytest.param(RIGHT, [], 0, id="nothing happened"),
+        pytest.param(
+            Clock(2 * HOUR), [], 2 * HOUR, id="nothing, on a clock that is behind"
+        ),
     ],
 )
 def test_t1_without_a_sending_time_the_session_keeps_its_clock(

@@ -38,7 +38,10 @@ class Dating(NamedTuple):
 def date_first_call(
     happened: Sequence[int | None], *, now: int, sent: int | None
 ) -> Dating:
-    """Choose the offset of the call that opens a session. Arguments as of `date_call`."""
+    """Choose the offset of the call that opens a session. Arguments as of `date_call`.
+
+    There is no clock yet that the first estimate could be doubted by.
+    """
     if sent is None:
         return _date_without_sending_time(Clock(), happened, now)
     offset = _estimate(now, sent)
@@ -110,18 +113,26 @@ def with_clock_offset(
     if not session.erased or sent is None:
         return dated
     exact = now - sent
-    times = [time for time in device_times if time is not None]
-    if session.is_erased or any(_is_misdated(dated, time, exact) for time in times):
+    if session.is_erased or _misdates_any(dated, device_times, exact):
         return session._replace(offset=exact, clock=_begin(session.clock, exact, now))
     return dated
 
 
 def _estimate(now: int, sent: int) -> int:
-    # no delay makes a wrong clock look right
-    return 0 if abs(now - sent) <= _LATENCY else now - sent
+    """Estimate a clock's offset by when a call was sent and received.
+
+    No delay makes a wrong clock look right, so that a clock which looks right is.
+    """
+    if abs(now - sent) <= _LATENCY:
+        return 0
+    return now - sent
 
 
 def _follow_estimate(clock: Clock, created: int, estimate: int, now: int) -> Clock:
+    """Follow an estimate of the offset: the clock as it was, set ahead, or set back.
+
+    A smaller estimate is always the better one, and the offset 0 no delay brings about.
+    """
     if abs(estimate - clock.offset) <= _LATENCY:
         return clock._replace(doubted=None)
     if estimate < clock.offset or estimate == 0:
@@ -130,17 +141,22 @@ def _follow_estimate(clock: Clock, created: int, estimate: int, now: int) -> Clo
 
 
 def _follow_larger(clock: Clock, created: int, estimate: int, now: int) -> Clock:
-    """Follow an estimate above the offset: the clock was set back, or the call was delayed."""
+    """Follow an estimate above the offset: the clock was set back, or the call was delayed.
+
+    It is doubted until another call confirms it, one that did not wait in the same queue.
+    """
     sent_at = now - estimate + clock.offset
     if sent_at < created - DAY:
         # a call cannot have waited since long before its session
         return _begin(clock, estimate, now)
-    if clock.doubted is not None:
-        doubted, since = clock.doubted
-        if abs(estimate - doubted) <= _LATENCY:
-            is_apart = now - since >= _APART
-            return _begin(clock, min(estimate, doubted), now) if is_apart else clock
-    return clock._replace(doubted=(estimate, now))
+    if clock.doubted is None:
+        return clock._replace(doubted=(estimate, now))
+    doubted, since = clock.doubted
+    if abs(estimate - doubted) > _LATENCY:
+        return clock._replace(doubted=(estimate, now))
+    if now - since < _APART:
+        return clock
+    return _begin(clock, min(estimate, doubted), now)
 
 
 def _date_without_sending_time(
@@ -152,30 +168,51 @@ def _date_without_sending_time(
     event among others is a mistake of its own. The offset counts for this call alone, so that a
     mistake moves no event of another call.
     """
-    times = [time for time in happened if time is not None]
-    earliest = min(times, default=now) + clock.offset
     # an event without a time happens now, and so has happened
-    if earliest <= now + _LATENCY or len(times) < len(happened):
+    times = [now - clock.offset if time is None else time for time in happened]
+    if not times or min(times) + clock.offset <= now + _LATENCY:
         return Dating(clock.offset, clock)
     largest = now - max(times)
     for offset, last_used in clock.used:
         if largest - _SAME_CLOCK <= offset <= largest:
-            # noted again once an hour, not with every call, as that would cost a write each
-            is_fresh = now - last_used <= HOUR
-            return Dating(offset, clock if is_fresh else _remember(clock, offset, now))
+            return Dating(offset, _use_again(clock, offset, last_used, now))
     return Dating(largest, _remember(clock, largest, now))
 
 
+def _use_again(clock: Clock, offset: int, last_used: int, now: int) -> Clock:
+    """Note that an offset dated events again: once an hour.
+
+    With every call it would cost a write each.
+    """
+    if now - last_used <= HOUR:
+        return clock
+    return _remember(clock, offset, now)
+
+
 def _begin(clock: Clock, offset: int, now: int) -> Clock:
+    """Begin a new offset, and remember the one that dated events until now."""
     return _remember(clock, clock.offset, now)._replace(offset=offset, doubted=None)
 
 
 def _remember(clock: Clock, offset: int, now: int) -> Clock:
+    """Remember that an offset dated events: the latest first, and only so many.
+
+    An offset that was remembered before moves to the front.
+    """
     others = [one for one in clock.used if one[0] != offset]
     return clock._replace(used=((offset, now), *others)[:_MOST_USED])
 
 
-def _is_misdated(session: Session, time: int, exact_offset: int) -> bool:
-    """Tell whether the session's offset dates a time as erased, and the exact one does not."""
-    dated, exact = time + session.offset, time + exact_offset
-    return session.was_erased(dated) and not session.was_erased(exact)
+def _misdates_any(
+    session: Session, device_times: Sequence[int | None], exact_offset: int
+) -> bool:
+    """Tell whether the session's offset dates a time as erased, and the exact one does not.
+
+    `device_times`: on the device's clock; `None` is dated by the server.
+    """
+    for time in device_times:
+        if time is None or not session.was_erased(time + session.offset):
+            continue
+        if not session.was_erased(time + exact_offset):
+            return True
+    return False

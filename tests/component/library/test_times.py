@@ -325,3 +325,18 @@ def test_t1_a_steady_clock_costs_no_write(world: World) -> None:
         world.clock.pass_(60 * SECOND)
         send(world, at("view", world.clock.now + 2 * HOUR), off=2 * HOUR, late=delay)
     assert writes == []
+
+
+@pytest.mark.parametrize("off", [2 * HOUR, -2 * HOUR])
+def test_t1_a_call_without_any_time_is_taken_on_every_clock(
+    world: World, off: int
+) -> None:
+    send(world, at("view", world.clock.now + off), off=off)
+    world.clock.pass_(60 * SECOND)
+    assert world.track("s", ids={"registered": "gordon"})["warnings"] == []
+    track = {"source": {"id": "move"}, "session": {"id": "s"}, "traits": {"a": 1}}
+    call = world.service.call("move")
+    assert world.service.track(call, commands.read(Track, track))["warnings"] == []
+    assert world.update("s", properties={"city": "Ulm"})["warnings"] == []
+    world.settle()
+    assert world.customer("gordon")["attributes"] == {"city": "Ulm"}
