@@ -41,13 +41,22 @@ class ForestReader(Protocol):
     """Reads nodes of the identity forest for one decision, each with one answer."""
 
     def load(self, nodes: Iterable[Node], /) -> None:
-        """Read these nodes in one batch, as `state` is going to ask for them."""
+        """Read these nodes in one batch, as `state` is going to ask for them.
+
+        A node that is not loaded is read when `state` asks for it.
+        """
 
     def state(self, node: Node) -> State:
-        """Read the state of a node; `State()` for a node that does not exist."""
+        """Read the state of a node; `State()` for a node that does not exist.
+
+        Asked again, the answer is the same, as the decision is written only if it still is.
+        """
 
     def history(self, node: Node) -> Sequence[Entry]:
-        """Read the link history of a node, oldest first, and never before its state."""
+        """Read the link history of a node, oldest first, and never before its state.
+
+        Entries that were undone are part of it.
+        """
 
 
 class ForestSnapshot(NamedTuple):
@@ -159,15 +168,24 @@ class ChangeSet:
         return self._states.get(node, self._read[node])
 
     def resolve_root(self, node: Node) -> Node:
-        """Follow a link to this node to its root: hard identifiers link to nothing."""
+        """Follow a link to this node to its root: hard identifiers link to nothing.
+
+        The shop's merges are not followed: see `survivor`.
+        """
         if self.is_hard(node):
             return node
         return self.state(node).link or node
 
     def survivor(self, root: Node) -> Node:
-        """Follow the shop's merges from a hard identifier to the customer that it is part of."""
+        """Follow the shop's merges from a hard identifier to the customer that it is part of.
+
+        A customer known by a soft identifier alone is merged into nobody. At most `MOST_MERGES`
+        merges are followed.
+        """
+        if not self.is_hard(root):
+            return root
         for _ in range(MOST_MERGES):
-            target = self.state(root).link if self.is_hard(root) else None
+            target = self.state(root).link
             if target is None:
                 break
             root = target
@@ -177,20 +195,22 @@ class ChangeSet:
         """Tell whether two roots are one customer: equal, or merged by the shop."""
         if root == other:
             return True
-        if not (self.is_hard(root) and self.is_hard(other)):
+        # Only hard identifiers are merged: no other root has to be read.
+        if not self.is_hard(root) or not self.is_hard(other):
             return False
         return self.survivor(root) == self.survivor(other)
 
     def resolve_spans(self, spans: Sequence[Span]) -> tuple[Span, ...]:
-        """Follow the targets of spans to their roots; neighbours with one root become one span."""
+        """Follow the targets of spans to their roots; neighbours with one root become one span.
+
+        `spans`: in order of time, as `fold_spans` returns them.
+        """
         resolved: list[Span] = []
         for span in spans:
-            root = self.resolve_root(span.target)
-            last = resolved[-1] if resolved else None
-            if last and last.target == root and last.end == span.start:
-                resolved[-1] = last._replace(end=span.end)
-            else:
-                resolved.append(span._replace(target=root))
+            following = span._replace(target=self.resolve_root(span.target))
+            if resolved and _continues(resolved[-1], following):
+                following = following._replace(start=resolved.pop().start)
+            resolved.append(following)
         return tuple(resolved)
 
     def look_up(self, node: Node) -> Node | None:
@@ -199,25 +219,42 @@ class ChangeSet:
         `None` where no customer has it.
         """
         state = self.state(node)
-        owner = state.owner
-        # A hard identifier never had another owner: only a soft one has to be looked up in time.
-        predates_owner = self._timed and self._effective_at < state.owner_effective_at
-        if predates_owner and not self.is_hard(node):
-            owner = self._owner_at(node, self._effective_at)
+        owner = self._owner_at_claim(node)
         if owner == NOBODY:
             # its customer was erased: whoever had it before does not get it back (I8)
             return node if is_own_customer(state) else None
         if owner:
             return self.resolve_root(owner)
-        return self.resolve_root(node) if state.known or state.link else None
+        is_customer = state.known or state.link is not None
+        return self.resolve_root(node) if is_customer else None
 
-    def _owner_at(self, node: Node, time: int) -> Node | None:
-        """Find the owner of that time, of entries that were not undone since."""
+    def _owner_at_claim(self, node: Node) -> Node | None:
+        """Find the owner of an identifier when the claim was made, of entries not undone since.
+
+        A hard identifier never had another owner: only a soft one has to be looked up in time. The
+        history is read only for a claim that is older than the owner.
+        """
+        state = self.state(node)
+        if not self._predates(state.owner_effective_at) or self.is_hard(node):
+            return state.owner
         history = self.history(node)
-        return current_owner(entry for entry in history if entry.effective_at <= time)
+        return current_owner(
+            entry for entry in history if entry.effective_at <= self._effective_at
+        )
+
+    def _predates(self, time: int) -> bool:
+        """Tell whether the claim is older than a time. One whose client names no time is new."""
+        return self._timed and self._effective_at < time
+
+    def _is_superseded(self, time: int) -> bool:
+        """Tell whether what was changed at a time stands against this claim."""
+        return self._timed and self._effective_at <= time
 
     def mark_known(self, node: Node) -> None:
-        """Make this node a customer of its own, which look-ups find."""
+        """Make this node a customer of its own, which look-ups find.
+
+        Nothing changes where it is one already.
+        """
         state = self.state(node)
         if not state.known:
             self._states[node] = state._replace(known=True)
@@ -231,7 +268,7 @@ class ChangeSet:
         ids = self._check_room_for_alias(node, root)
         if node.type in ids:
             return
-        if self._timed and self._effective_at <= self.state(node).undone:
+        if self._is_superseded(self.state(node).undone):
             self.warn_superseded(f"{node.type!r} was unlinked")
             return
         self._give_alias(node, root)
@@ -246,23 +283,32 @@ class ChangeSet:
         state = self.state(node)
         if customer in (node, state.owner):
             return
-        if self._timed and self._effective_at <= max(
-            state.owner_effective_at, state.undone
-        ):
+        if self._is_superseded(max(state.owner_effective_at, state.undone)):
             self.warn_superseded(f"{node.type!r} changed hands")
             return
         owner = existing(state.owner)
-        previous = self.resolve_root(owner) if owner else None
-        if previous and self.is_hard(previous) and previous != customer:
-            self.warnings.append(
-                f"ids.{node.type}: it belonged to another customer; from now on it finds this one, "
-                "no history was moved"
-            )
+        self._warn_previous_owner(node, owner, customer)
         # Later than the claim it replaces, whatever the clocks of the clients say.
         effective_at = max(self._effective_at, state.owner_effective_at + 1)
         self._states[node] = state._replace(owner=customer)
         self._add_entry(node, NewEntry("own", effective_at, owner=customer))
         self._transfer_identifier(node, owner, customer)
+
+    def _warn_previous_owner(
+        self, node: Node, owner: Node | None, customer: Node
+    ) -> None:
+        """Warn that an identifier passes from one customer to another.
+
+        A customer known by a soft identifier alone comes along, so that nothing is lost to warn of.
+        """
+        if owner is None:
+            return
+        previous = self.resolve_root(owner)
+        if self.is_hard(previous) and previous != customer:
+            self.warnings.append(
+                f"ids.{node.type}: it belonged to another customer; from now on it finds this one, "
+                "no history was moved"
+            )
 
     def link_once(self, soft: Node, customer: Node) -> None:
         """Link a soft identifier to a hard one, once, with all that was known by it alone.
@@ -271,7 +317,7 @@ class ChangeSet:
         from then on. Where it is linked already, or was unlinked after this claim, nothing changes.
         """
         state = self.state(soft)
-        if state.link or (self._timed and self._effective_at <= state.undone):
+        if state.link or self._is_superseded(state.undone):
             return
         effective_at = max(
             self._effective_at, state.effective_at + 1, state.owner_effective_at
@@ -279,9 +325,14 @@ class ChangeSet:
         self.add_link(soft, NewEntry("known", effective_at, customer), target=customer)
 
     def has_room(self, soft: Node, customer: Node) -> bool:
-        """Tell whether a customer may have one more identifier of this one's type."""
+        """Tell whether a customer may have one more identifier of this one's type.
+
+        Only types with a cap are counted.
+        """
         most = self._caps.get(soft.type)
-        return most is None or self.state(customer).counts.get(soft.type, 0) < most
+        if most is None:
+            return True
+        return self.state(customer).counts.get(soft.type, 0) < most
 
     def warn_superseded(self, what: str) -> None:
         """Warn that a claim came too late."""
@@ -323,13 +374,17 @@ class ChangeSet:
         """Mark a node's entries of one evidence ID undone, and fold the others again.
 
         Its owner, its link, and the identifiers of the customers concerned follow from what is
-        left.
+        left. Entries that were undone before keep their mark.
         """
-        history = self.history(node)
-        undoable = select_undoable(history)
+        undoable = select_undoable(self.history(node))
         undone = [entry for entry in undoable if entry.evidence == evidence]
+        self._mark_undone(node, undone)
+
+    def _mark_undone(self, node: Node, undone: Sequence[Entry]) -> None:
+        """Mark entries of a node, and bring it in line with what is left of its history."""
         self._undone += [(node, entry) for entry in undone]
-        self._refold(node, [entry for entry in history if entry not in undone])
+        rest = [entry for entry in self.history(node) if entry not in undone]
+        self._refold(node, rest)
         self._states[node] = self.state(node)._replace(undone=self._effective_at)
 
     def _refold(self, node: Node, history: Sequence[Entry]) -> None:
@@ -363,35 +418,39 @@ class ChangeSet:
         self._merged.append((customer, absorbed, True))
 
     def separate(self, absorbed: Node, evidence: str) -> None:
-        """Take a merge back."""
+        """Take a merge back. Each of both has again what is theirs, as no row had moved."""
         customer = self.state(absorbed).link
         self.undo_entries(absorbed, evidence)
         if customer:
             self._merged.append((customer, absorbed, False))
 
     def remove_identifier(self, node: Node, roots: Set[Node]) -> None:
-        """Take an identifier off these roots: its entries that lead there hold no longer."""
-        history = self.history(node)
-        undoable = select_undoable(history)
+        """Take an identifier off these roots: its entries that lead there hold no longer.
+
+        Entries that lead to other customers stay, so that it may go back to an earlier one.
+        """
+        undoable = select_undoable(self.history(node))
         leading = [entry for entry in undoable if self._leads_to(entry, roots)]
-        self._undone += [(node, entry) for entry in leading]
-        self._refold(node, [entry for entry in history if entry not in leading])
-        self._states[node] = self.state(node)._replace(undone=self._effective_at)
+        self._mark_undone(node, leading)
         self._add_entry(node, NewEntry(REMOVAL, self._effective_at))
 
     def restore_identifier(self, node: Node, removal: Entry) -> None:
-        """Give an identifier back that was taken off: the entries that it marked hold again."""
+        """Give an identifier back that was taken off: the entries that it marked hold again.
+
+        What was linked since stays linked.
+        """
         self._undone.append((node, removal))
-        marked = [entry for entry in self.history(node) if entry.undone == removal.at]
-        self._restored += [(node, entry) for entry in marked]
-        history = [
-            entry._replace(undone=0) if entry in marked else entry
-            for entry in self.history(node)
-            if entry != removal
-        ]
+        history: list[Entry] = []
+        for entry in self.history(node):
+            if entry.undone == removal.at:
+                self._restored.append((node, entry))
+                history.append(entry._replace(undone=0))
+            elif entry != removal:
+                history.append(entry)
         self._refold(node, history)
 
     def _leads_to(self, entry: Entry, roots: Set[Node]) -> bool:
+        """Tell whether an entry makes one of these roots the owner or the target of its node."""
         targets = [target for target in (entry.owner, entry.link) if target]
         return any(self.resolve_root(target) in roots for target in targets)
 
@@ -415,10 +474,14 @@ class ChangeSet:
         )
 
     def _is_stable_root(self, node: Node) -> bool:
-        # A hard root stays one until it is erased: holding its `rev` still would make every
-        # call about a popular customer wait for the others.
+        """Tell whether a node need not be held still, although the decision counts on it.
+
+        A hard root stays one until it is erased: holding its `rev` still would make every call
+        about a popular customer wait for the others.
+        """
         state = self._read[node]
-        return self.is_hard(node) and state.known and state.owner is None
+        is_root = state.known and state.owner is None
+        return is_root and self.is_hard(node)
 
     def _add_entry(self, node: Node, entry: NewEntry) -> None:
         """Add an entry to a node's history, joined with one that this decision added before."""
@@ -437,7 +500,10 @@ class ChangeSet:
     def _transfer_identifier(
         self, node: Node, before: Node | None, after: Node | None
     ) -> None:
-        """Take an identifier from one customer and give it to another; `None` is no customer."""
+        """Take an identifier from one customer and give it to another; `None` is no customer.
+
+        Raises `TooManyIdentifiers` where the other one has no room for it.
+        """
         self._owned.append((node, before, after))
         for customer, step in ((before, -1), (after, 1)):
             if customer is None:
@@ -448,20 +514,23 @@ class ChangeSet:
             self._count_identifier(node, customer, step)
 
     def _count_identifier(self, node: Node, customer: Node, step: int) -> None:
-        """Count an identifier of a type with a cap. Raises `TooManyIdentifiers` beyond it."""
+        """Count an identifier of a type with a cap. Raises `TooManyIdentifiers` beyond it.
+
+        `step`: 1 where the customer gets it, -1 where the customer loses it. A type whose cap was
+        taken away is counted on where it was counted before.
+        """
         state = self.state(customer)
-        if node.type not in self._caps and node.type not in state.counts:
+        most = self._caps.get(node.type)
+        if most is None and node.type not in state.counts:
             return
         count = max(0, state.counts.get(node.type, 0) + step)
-        most = self._caps.get(node.type)
-        if step > 0 and most and count > most:
+        if most and count > most and step > 0:
             raise TooManyIdentifiers(
                 f"the customer has {most} values of {node.type!r} already, and may have no more",
                 f"ids.{node.type}",
             )
-        self._states[customer] = state._replace(
-            counts={**state.counts, node.type: count}
-        )
+        counts = {**state.counts, node.type: count}
+        self._states[customer] = state._replace(counts=counts)
 
     def _check_room_for_alias(self, node: Node, root: Node) -> Mapping[str, str]:
         """Return a customer's hard identifiers by type. Raises `Refused` for a second of a type."""
@@ -489,14 +558,16 @@ class ChangeSet:
         self._states[root] = state._replace(ids=ids)
 
 
-def select_removed(history: Iterable[Entry]) -> list[Entry]:
-    """Select the entries that a removal which holds took back: they bear its time as their mark."""
-    entries = list(history)
+def select_removed(history: Sequence[Entry]) -> list[Entry]:
+    """Select the entries that a removal which holds took back: they bear its time as their mark.
+
+    `history`: of one node. Entries that an undo took back are not among them.
+    """
     removed_at: set[int] = set()
-    for entry in entries:
+    for entry in history:
         if entry.rule == REMOVAL and not entry.undone:
             removed_at.add(entry.at)
-    return [entry for entry in entries if entry.undone in removed_at]
+    return [entry for entry in history if entry.undone in removed_at]
 
 
 def select_undoable(history: Sequence[Entry]) -> list[Entry]:
@@ -507,6 +578,11 @@ def select_undoable(history: Sequence[Entry]) -> list[Entry]:
     """
     removed = select_removed(history)
     return [entry for entry in history if not entry.undone or entry in removed]
+
+
+def _continues(span: Span, following: Span) -> bool:
+    """Tell whether a span goes on with the same target where another one ends."""
+    return (span.end, span.target) == (following.start, following.target)
 
 
 def _check_room_for_link(state: State, *, is_soft: bool) -> None:

@@ -7,7 +7,7 @@ quarter of a cold start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from pydantic_core import core_schema as core
 
 from hardlink.domain import synthetic_ids, times, values
 from hardlink.domain.errors import Invalid, TooLarge
-from hardlink.domain.graph import Node
+from hardlink.domain.graph import NOTHING, Node
 from hardlink.domain.identifiers import parse_id, parse_session_id
 from hardlink.domain.json_types import is_text_or_integer
 from hardlink.domain.orders import purchase_events
@@ -38,6 +38,9 @@ MOST_EVENTS = 500
 TRACKING = "tracking"
 """The consent to store anything at all, which only `/consent` sets."""
 
+_TIMES_OF_TRACARDI = dict.fromkeys(("insert", "create")).keys()
+"""The names of an event's time in Tracardi's payload, the one that counts first."""
+
 Properties = Mapping[str, Any]
 _C = TypeVar("_C", bound="WriteCommand")
 
@@ -57,7 +60,7 @@ class Options(NamedTuple):
     @property
     def saves(self) -> bool:
         """True if the events with these options are stored."""
-        return self.save and self.save_event and self.save_events
+        return all((self.save, self.save_event, self.save_events))
 
 
 class Event(NamedTuple):
@@ -86,16 +89,11 @@ class Event(NamedTuple):
     def happened(self) -> object:
         """The time as the client wrote it: `time` itself, or its `insert` or `create` (Tracardi).
 
-        An object that has neither is no time.
+        `None` where it names no time. Anything else that is no time is refused where it is parsed.
         """
-        if not isinstance(self.time, Mapping):
-            return self.time
-        for name in ("insert", "create"):
-            if self.time.get(name) is not None:
-                return self.time[name]
-        # `{}` and `{"insert": null}` name no time; any other object is refused where it is parsed.
-        is_empty = not self.time or self.time.keys() & {"insert", "create"}
-        return None if is_empty else self.time
+        if isinstance(self.time, Mapping):
+            return _time_of_tracardi(self.time)
+        return self.time
 
 
 @dataclass(eq=False, repr=False)
@@ -127,6 +125,12 @@ class WriteCommand:
     def session_id(self) -> str | None:
         """The session that the client made up, if it sent one. Raises `Invalid`."""
         return _parse_session(self.session, "session.id")
+
+    def check_payload(self) -> None:
+        """Check the payload as a whole, before its values are looked at. Raises `HardlinkError`."""
+
+    def check_values(self) -> None:
+        """Check the values that can be stored, and leave out what they forbid. Raises `Invalid`."""
 
 
 @dataclass(eq=False, repr=False)
@@ -171,25 +175,66 @@ class Track(WriteCommand):
     @property
     def has_values(self) -> bool:
         """True if the call sets values of the visitor."""
-        return bool(self.segments or self.traits or self.attributes or self.consents)
+        return any((self.segments, self.traits, self.attributes, self.consents))
 
     @property
     def is_server_side(self) -> bool:
-        """True if its events are stored under the customer's own session."""
+        """True if its events are stored under the customer's own session.
+
+        A call that names a session is about a visit, whoever sends it.
+        """
         return self.server_side and self.session is None
 
     def from_backend(self) -> Track:
         """Return the command as a backend means it, which is no browser.
 
         Where it names a customer, and neither a session nor a profile, it happened on no device.
+        Events of no visitor (`profile_less`) stay what they are.
         """
-        names_visitor = self.session is not None or self.profile is not None
-        if names_visitor or self.profile_less or not self.ids:
+        if self.session is not None or self.profile is not None:
+            return self
+        if self.profile_less or not self.ids:
             return self
         return replace(self, server_side=True)
 
+    def check_payload(self) -> None:
+        """Refuse too many events, and a payload of which only unknown fields are left.
+
+        Nothing of such a payload would be stored. Events are counted before any is parsed: a
+        hostile call must cost no more than its bytes. Raises `TooLarge` and `Invalid`.
+        """
+        if len(self.events) > MOST_EVENTS:
+            raise TooLarge(
+                f"{len(self.events)} events: send at most {MOST_EVENTS} a call",
+                "events",
+            )
+        is_empty = not any((self.events, self.ids, self.has_values))
+        if is_empty and self.left_out:
+            first = self.left_out[0]
+            raise Invalid(first.reason, first.field)
+
+    def check_values(self) -> None:
+        """Let traits that are too large for one value be added to the earlier ones, and say so.
+
+        Segments are never too large: 255 names of 200 bytes fit. Raises `Invalid` for an opt-out.
+        """
+        _refuse_opt_out(self.consents)
+        if not self.replace_lists:
+            return
+        if values.json_size(self.traits) > MOST_CUSTOMER_BYTES:
+            self.replace_lists = False
+            reason = (
+                f"the segments or traits have more than {MOST_CUSTOMER_BYTES} bytes: "
+                "added to the earlier ones"
+            )
+            self.left_out += (LeftOut("replace_lists", reason),)
+
     def own_session_id(self, ids: Sequence[Node]) -> str | None:
-        """The customer's own session, for what happened on no device. Raises `Invalid`."""
+        """The customer's own session, for what happened on no device.
+
+        `ids`: the parsed identifiers of the call, the first of which names it. `None` for what
+        happened on a device. Raises `Invalid` without identifiers.
+        """
         if not self.is_server_side:
             return None
         if not ids:
@@ -217,6 +262,17 @@ class Identify(WriteCommand):
     traits: Properties
     consents: Properties
     time: Any
+
+    def check_values(self) -> None:
+        """Leave out a time that cannot be read. Raises `Invalid` for an opt-out."""
+        _refuse_opt_out(self.consents)
+        if self.time is None:
+            return
+        try:
+            times.parse_time(self.time, "time")
+        except Invalid as error:
+            self.time = None
+            self.left_out += (unreadable_time(error),)
 
 
 @dataclass(eq=False, repr=False)
@@ -260,63 +316,29 @@ def read(command: type[_C], body: object) -> _C:
         raise Invalid("the body must be a JSON object")
     found = command(**validate(_COMMANDS[command], body))
     found.left_out = (
-        *_unknown_fields(body, _FIELDS.get(command)),
+        *_unknown_fields(body, _FIELDS.get(command, body.keys())),
         *unused_options(body.get("options")),
     )
-    if isinstance(found, Track):
-        # Counted before any is parsed: a hostile call must cost no more than its bytes.
-        _check_event_count(found.events)
-        _check_not_misspelled(found)
-    for part, most_bytes in _VALUES.get(command, {}).items():
+    found.check_payload()
+    for part, most_bytes in _VALUES.get(command, NOTHING).items():
         _keep_storable(found, part, most_bytes)
-    if isinstance(found, Track) and found.replace_lists:
-        _check_list_sizes(found)
-    if isinstance(found, Track | Identify) and TRACKING in found.consents:
-        # An opt-out must hold from its answer on, which a value of a customer could not promise.
-        raise Invalid(
-            "only /consent sets this consent: leave it out here", f"consents.{TRACKING}"
-        )
-    if isinstance(found, Identify) and found.time is not None:
-        _keep_readable_time(found)
+    found.check_values()
     return found
 
 
-def _check_event_count(events: Sequence[Any]) -> None:
-    if len(events) > MOST_EVENTS:
-        raise TooLarge(
-            f"{len(events)} events: send at most {MOST_EVENTS} a call", "events"
+def _refuse_opt_out(consents: Properties) -> None:
+    """Refuse the consent to store anything at all among a customer's consents. Raises `Invalid`.
+
+    An opt-out must hold from its answer on, which a value of a customer could not promise.
+    """
+    if TRACKING in consents:
+        raise Invalid(
+            "only /consent sets this consent: leave it out here", f"consents.{TRACKING}"
         )
 
 
-def _check_list_sizes(command: Track) -> None:
-    """Let traits that are too large for one value be added to the earlier ones, and say so.
-
-    Segments are never too large: 255 names of 200 bytes fit.
-    """
-    if values.json_size(command.traits) <= MOST_CUSTOMER_BYTES:
-        return
-    command.replace_lists = False
-    reason = (
-        f"the segments or traits have more than {MOST_CUSTOMER_BYTES} bytes: "
-        "added to the earlier ones"
-    )
-    command.left_out += (LeftOut("replace_lists", reason),)
-
-
-def _check_not_misspelled(command: Track) -> None:
-    """Refuse a payload of which only unknown fields are left: nothing of it would be stored."""
-    is_empty = not (command.events or command.ids or command.has_values)
-    if is_empty and command.left_out:
-        first = command.left_out[0]
-        raise Invalid(first.reason, first.field)
-
-
-def _unknown_fields(
-    body: Mapping[str, Any], known: frozenset[str] | None
-) -> tuple[LeftOut, ...]:
+def _unknown_fields(body: Mapping[str, Any], known: Set[str]) -> tuple[LeftOut, ...]:
     """Name the fields that a call or event does not have, and what they may be meant to be."""
-    if known is None or body.keys() <= known:
-        return ()
     unknown = [name for name in body if name not in known]
 
     def describe(name: str) -> LeftOut:
@@ -327,7 +349,8 @@ def _unknown_fields(
     return values.describe_first(unknown, describe, "fields")
 
 
-def _describe_unknown(name: str, known: frozenset[str]) -> str:
+def _describe_unknown(name: str, known: Set[str]) -> str:
+    """Say that a field is unknown, and which known one it resembles, if any does."""
     from difflib import get_close_matches  # noqa: PLC0415 - next to no call has such a field
 
     shown = name[: values.LONGEST_NAME]
@@ -352,29 +375,42 @@ def unused_options(options: object) -> tuple[LeftOut, ...]:
 
 
 def _keep_storable(command: WriteCommand, part: str, most_bytes: int) -> None:
+    """Leave out the values of a command that cannot be stored.
+
+    `part`: the field that holds them, name -> value; `most_bytes`: of one value.
+    """
     kept = values.keep_storable(getattr(command, part), part, most_bytes)
     setattr(command, part, kept.values)
     command.left_out += kept.left_out
 
 
-def _keep_readable_time(command: Identify) -> None:
-    try:
-        times.parse_time(command.time, "time")
-    except Invalid as error:
-        command.time = None
-        command.left_out += (unreadable_time(error),)
-
-
 def unreadable_time(error: Invalid) -> LeftOut:
-    """Name a time that cannot be read: what it dates is stored with the time of its receipt."""
+    """Name a time that cannot be read: what it dates is stored with the time of its receipt.
+
+    `error`: as `times.parse_time` raised it, naming the field that holds the time.
+    """
     reason = f"{error.message}; stored with the time of its receipt"
-    return LeftOut(error.field or "time", reason)
+    return LeftOut(str(error.field), reason)
 
 
 def _parse_session(sent: object, field: str) -> str | None:
+    """Parse the ID of a session, if one was sent. Raises `Invalid` naming `field`."""
     if sent is None:
         return None
     return parse_session_id(sent, field)
+
+
+def _time_of_tracardi(time: Mapping[str, Any]) -> object:
+    """Read the time of an event from Tracardi's object, which has it by one of two names.
+
+    `{}` and `{"insert": null}` name no time. An object with neither name is returned as it is.
+    """
+    for name in _TIMES_OF_TRACARDI:
+        if time.get(name) is not None:
+            return time[name]
+    if not time or _TIMES_OF_TRACARDI & time.keys():
+        return None
+    return time
 
 
 def parse_event(body: object, number: int) -> Event:
@@ -431,13 +467,20 @@ def read_event_order(found: Event, number: int) -> EventOrder | UnusableOrder | 
 
 def _reference(value: object) -> object:
     """Read the ID of `{"id": ...}`, or a bare one; a blank ID is none."""
-    id_ = value.get("id") if isinstance(value, Mapping) else value
-    is_blank = isinstance(id_, str) and not id_.strip()
-    return None if is_blank else id_
+    id_ = value
+    if isinstance(value, Mapping):
+        id_ = value.get("id")
+    if isinstance(id_, str) and not id_.strip():
+        return None
+    return id_
 
 
 def _labels(value: object) -> object:
-    """Read segments, which come as a list of labels, or as label -> true or false."""
+    """Read segments, which come as a list of labels, or as label -> true or false.
+
+    Returns label -> true for a list. A label that is no text gets a value that is no boolean, so
+    that the schema's error names it. Anything else is returned as it is.
+    """
     if not isinstance(value, list):
         return value
     labels: dict[str, bool | None] = {}
@@ -445,7 +488,7 @@ def _labels(value: object) -> object:
         if isinstance(label, str):
             labels[label] = True
         else:
-            labels[repr(label)] = None  # no boolean: the schema's error names it
+            labels[repr(label)] = None
     return labels
 
 
@@ -455,15 +498,19 @@ def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stripped(value: object) -> object:
-    return value.strip() if isinstance(value, str) else value
+    """Trim a text. Anything else stays as it is, and is refused by the schema."""
+    if isinstance(value, str):
+        return value.strip()
+    return value
 
 
 def _to_options(fields: dict[str, bool]) -> Options:
+    """Make options of the validated fields, which have the same names."""
     return Options(**fields)
 
 
 def _none() -> None:
-    return None
+    """Return what a missing field becomes, if nothing else."""
 
 
 _PROPERTIES = defaulted(OBJECT, dict)

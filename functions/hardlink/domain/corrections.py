@@ -84,7 +84,8 @@ def _find_holders(changes: ChangeSet, identifier: Node) -> set[Node]:
     Raises `Refused` for the main identifier of a customer: nobody but that customer has it.
     """
     state = changes.state(identifier)
-    if changes.is_hard(identifier) and state.known and not state.owner:
+    is_root = state.known and state.owner is None
+    if is_root and changes.is_hard(identifier):
         raise Refused(
             "this is a customer's main ID: merge or erase the customer, or undo a merge",
             "identifier",
@@ -116,6 +117,7 @@ def undo_correction(
 
 
 def _undo(changes: ChangeSet, node: Node, found: Entry) -> None:
+    """Undo a correction in the history of a node, unless it was undone before."""
     if found.undone:
         return
     if found.rule == MERGE:
@@ -125,13 +127,22 @@ def _undo(changes: ChangeSet, node: Node, found: Entry) -> None:
 
 
 def _find_correction(history: Sequence[Entry], evidence: str) -> Entry | None:
-    for entry in history:
-        if entry.evidence == evidence and entry.rule in (MERGE, REMOVAL):
+    """Find the correction with this evidence in a history, whether it was undone or not.
+
+    Links of clients are none, whatever evidence they have.
+    """
+    corrections = [entry for entry in history if entry.rule in (MERGE, REMOVAL)]
+    for entry in corrections:
+        if entry.evidence == evidence:
             return entry
     return None
 
 
 def _find_hard_root(changes: ChangeSet, node: Node) -> Node:
+    """Find the customer of an identifier, who must have a hard one.
+
+    Raises `NotFound` where nobody has it, and `Refused` for a customer known by a soft one alone.
+    """
     root = changes.look_up(node)
     if root is None:
         raise NotFound(UNKNOWN_IDENTIFIER)

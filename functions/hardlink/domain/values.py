@@ -33,6 +33,7 @@ NULL = "null"
 """The JSON of a value that was removed."""
 MOST_NAME_BYTES = 200
 """Bytes of a name as JSON: a node holds up to 255 names of each kind, in an item of 400 KB."""
+_KINDS_OF_LISTS: Mapping[str, Kind] = {"segments": "segments", "traits": "traits"}
 _MOST_NAMED = 50
 """Parts that are named one by one where many are left out, so that the answer stays small."""
 Part = TypeVar("Part")
@@ -41,6 +42,8 @@ _INLINE_TOTAL = 64 * 1024
 _REMOVED_TOTAL = 32 * 1024
 _OVERHEAD = 24
 """Bytes around a name and a value in an item."""
+_REMOVED_AS: Mapping[Kind, Sequence[str]] = {"segments": (NULL, "false")}
+"""The JSON of values that mean a removal, where null is not the only one."""
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters, and halves of characters, which UTF-8 has no bytes for."""
 
@@ -83,22 +86,20 @@ class Value(NamedTuple):
     spilled: bool = False
     once: bool = False
 
-    def newer_than(self, other: Value | None) -> bool:
-        """Compare times. Of two values set at one time, the same one wins in any order.
-
-        A value without an `other` is newer.
-        """
-        if other is None:
-            return True
+    def newer_than(self, other: Value) -> bool:
+        """Compare times. Of two values set at one time, the same one wins in any order."""
         return self._rank() > other._rank()
 
     def _rank(self) -> tuple[bool, int, bool, str]:
+        """Order values: any is newer than one set `once`, of which the earliest is the newest."""
         time = -self.time if self.once else self.time
         return (not self.once, time, self.spilled, self.json)
 
 
 Name: TypeAlias = tuple[Kind, str]
 Values: TypeAlias = Mapping[Name, Value]
+Dated: TypeAlias = tuple[int, str]
+"""When a value was set, microseconds, and the value as JSON."""
 
 
 def to_json(value: object) -> str:
@@ -224,21 +225,27 @@ def name_path(field: str, name: str) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
+    """Escape a character that cannot be shown, as JSON does."""
     return f"\\u{ord(match[0]):04x}"
 
 
 def _name_bytes(name: str) -> int:
-    return len(to_json(name).encode()) - 2  # without the quotes
+    """Count the bytes of a name as JSON, without its quotes: control characters take six each."""
+    return len(to_json(name).encode()) - 2
 
 
 def with_timestamp(
     kind: Kind, names: Mapping[str, object], time: int, *, once: bool = False
 ) -> dict[Name, Value]:
-    """Convert a command's values of one kind, all set at `time`."""
-    return {
-        (kind, name): Value(time, to_json(value), once=once)
-        for name, value in names.items()
-    }
+    """Convert a command's values of one kind, all set at `time`.
+
+    `names`: name -> value as it was parsed from JSON. `once`: they count only where no value is
+    set. Raises `Invalid` for numbers that are not finite.
+    """
+    converted: dict[Name, Value] = {}
+    for name, value in names.items():
+        converted[kind, name] = Value(time, to_json(value), once=once)
+    return converted
 
 
 def replacing_lists(
@@ -246,65 +253,98 @@ def replacing_lists(
 ) -> dict[Name, Value]:
     """Convert segments and traits that replace those which the same source set before.
 
-    Empty ones say nothing, because a page that was loaded anew has none yet.
+    Empty ones say nothing, because a page that was loaded anew has none yet. Returns at most two
+    values of the kind `lists`, all set at `time`.
     """
-    held = {label: True for label, holds in segments.items() if holds}
-    lists = {f"segments/{source}": held, f"traits/{source}": traits}
-    given = {name: content for name, content in lists.items() if content}
-    return with_timestamp(LISTS, given, time)
+    held = [label for label, holds in segments.items() if holds]
+    lists: dict[str, object] = {}
+    if held:
+        lists[f"segments/{source}"] = dict.fromkeys(held, True)
+    if traits:
+        lists[f"traits/{source}"] = traits
+    return with_timestamp(LISTS, lists, time)
 
 
-def with_lists(newest: Mapping[Name, tuple[int, str]]) -> dict[Name, str]:
+def with_lists(newest: Mapping[Name, Dated]) -> dict[Name, str]:
     """Resolve the lists of all sources to values by name: of each name, the one set last wins.
 
-    `newest`: of each name the time when its value was set, and the value as JSON.
+    `newest`: of each name the time when its value was set, and the value as JSON. Returns the
+    value of each name as JSON: those that were set by themselves first, then those of lists.
     """
-    resolved = {name: found for name, found in newest.items() if name[0] != LISTS}
-    for (kind, label), (time, text) in newest.items():
-        if kind != LISTS:
-            continue
-        of: Kind = "segments" if label.startswith("segments/") else "traits"
-        for name, value in json.loads(text).items():
-            before = resolved.get((of, name))
-            candidate = (time, to_json(value))
-            if before is None or candidate > before:
-                resolved[of, name] = candidate
+    resolved = {name: dated for name, dated in newest.items() if name[0] != LISTS}
+    for (kind, label), dated in newest.items():
+        if kind == LISTS:
+            _lay_list_over(resolved, label, dated)
     return {name: text for name, (_, text) in resolved.items()}
+
+
+def _lay_list_over(resolved: dict[Name, Dated], label: str, dated: Dated) -> None:
+    """Set the values of a source's list, where no later value of their names is set.
+
+    `label`: `segments/<source>` or `traits/<source>`. `dated`: when the list was set, and the list
+    as JSON. Of two values of one time, the same one wins in any order.
+    """
+    kind = _KINDS_OF_LISTS[label.partition("/")[0]]
+    time, text = dated
+    for name, value in json.loads(text).items():
+        candidate = (time, to_json(value))
+        before = resolved.get((kind, name), candidate)
+        resolved[kind, name] = max(before, candidate)
 
 
 def is_removed(name: Name, value: Value) -> bool:
     """Tell whether a name was removed: set to null, or, of a segment, to false.
 
-    The removal is kept, because an earlier value may come later, and visitors have their own.
+    The removal is kept, because an earlier value may come later, and visitors have their own. A
+    spilled value is none: its `json` is empty.
     """
-    if value.spilled:
-        return False
-    return value.json == NULL or (name[0] == "segments" and value.json == "false")
+    return value.json in _REMOVED_AS.get(name[0], (NULL,))
 
 
 def changed(old: Values, new: Values) -> dict[Name, Value]:
-    """Return the values of `new` that change `old`."""
+    """Return the values of `new` that change `old`, as they are to be stored.
+
+    A value that says what is set already, or that is older, changes nothing.
+    """
     changes: dict[Name, Value] = {}
     for name, said in new.items():
         before = old.get(name)
-        # what was removed may be set once again, and is an ordinary value then
-        is_set_again = said.once and before and is_removed(name, before)
-        value = said._replace(once=False) if is_set_again else said
+        value = _set_again(name, before, said)
         if _is_change(before, value):
             changes[name] = value
     return changes
 
 
+def _set_again(name: Name, before: Value | None, said: Value) -> Value:
+    """Let a name that was removed be set once again: its value is an ordinary one then.
+
+    `before`: the value that is set, if one is; `said`: the new one, as its command has it.
+    """
+    if before is None or not is_removed(name, before):
+        return said
+    return said._replace(once=False)
+
+
 def _is_change(old: Value | None, new: Value) -> bool:
-    """Tell whether a value replaces the one that is set."""
-    if old is not None and old.spilled and (old.time, old.once) == (new.time, new.once):
-        return False  # a repeated command: comparing would take a read of the spilled value
+    """Tell whether a value replaces the one that is set, if one is.
+
+    A spilled value of the same time is the same command again: comparing it would take a read.
+    """
+    if old is None:
+        return True
+    is_same_time = (old.time, old.once) == (new.time, new.once)
+    if old.spilled and is_same_time:
+        return False
     return new.newer_than(old)
 
 
 def without_old_removals(values: Values) -> dict[Name, Value]:
-    """Forget the oldest removals, where all take more room in their node than there is for them."""
+    """Forget the oldest removals, where all take more room in their node than there is for them.
+
+    Returns all other values, in their order. Room is counted in bytes of the node's item.
+    """
     removed = [name for name, value in values.items() if is_removed(name, value)]
+    # The newest first: an old removal keeps out only what comes very late.
     removed.sort(key=lambda name: values[name].time, reverse=True)
     kept = dict(values)
     room = _REMOVED_TOTAL
@@ -318,7 +358,10 @@ def without_old_removals(values: Values) -> dict[Name, Value]:
 def values_set_within(
     values: Values, intervals: Sequence[tuple[int, int]]
 ) -> dict[Name, Value]:
-    """Choose the values that were set in one of some intervals of time."""
+    """Choose the values that were set in one of some intervals of time.
+
+    `intervals`: half-open, in microseconds.
+    """
     return {
         name: value
         for name, value in values.items()
@@ -332,14 +375,11 @@ def keep_with_room(
     """Divide new values into those that a customer has room for, and those left out.
 
     A customer has at most 255 names of a kind. A name that is there takes no more room, and one
-    that is removed gives its room back.
+    that is removed gives its room back. Returns the values to set, and those that are named in
+    warnings.
     """
     changes = changed(old, new)
-    taken = frozenset(
-        name
-        for name, value in old.items()
-        if not (is_removed(name, value) or is_removed(name, changes.get(name, value)))
-    )
+    taken = _names_that_stay(old, changes)
     counts = Counter(kind for kind, _ in taken)
     kept: dict[Name, Value] = {}
     left_out: list[LeftOut] = []
@@ -355,7 +395,21 @@ def keep_with_room(
     return kept, tuple(left_out)
 
 
+def _names_that_stay(old: Values, changes: Values) -> frozenset[Name]:
+    """List the names that have a value before some changes, and still have one after them.
+
+    They take a place each among those that a customer has; a removal takes none.
+    """
+    names: set[Name] = set()
+    for name, value in old.items():
+        after = changes.get(name, value)
+        if not is_removed(name, value) and not is_removed(name, after):
+            names.add(name)
+    return frozenset(names)
+
+
 def _without_room(name: Name) -> LeftOut:
+    """Name a value for which a customer has no room, by its field in the command."""
     kind, label = name
     field = "properties" if kind == "attributes" else kind
     reason = f"the customer has {MOST_NAMES} {kind} already, left out"
@@ -365,16 +419,12 @@ def _without_room(name: Name) -> LeftOut:
 def spilled_names(old: Values, new: Values) -> frozenset[Name]:
     """Choose the new values that are stored in items of their own, so that the node stays small.
 
-    Bytes count as the item holds them: packed as JSON once more, in UTF-8. A name that was spilled
-    once stays spilled, because contributions refer to its item.
+    Bytes count as the item holds them: packed as JSON once more, in UTF-8. Beside the values that
+    are apart anyway, the largest ones are, until the others fit into the node.
     """
     sizes = {name: _packed_bytes(value) for name, value in {**old, **new}.items()}
-    spilled = {
-        name
-        for name in new
-        if _was_spilled(old.get(name)) or sizes[name] > _INLINE_VALUE + _OVERHEAD
-    }
-    inline = sum(size for name, size in sizes.items() if name not in spilled)
+    spilled = {name for name in new if _is_apart(old.get(name), sizes[name])}
+    inline = sum(sizes.values()) - sum(map(sizes.__getitem__, spilled))
     # The largest first, so that as few values as possible become items of their own.
     for name in sorted(new, key=sizes.__getitem__, reverse=True):
         if inline <= _INLINE_TOTAL:
@@ -385,8 +435,14 @@ def spilled_names(old: Values, new: Values) -> frozenset[Name]:
     return frozenset(spilled)
 
 
-def _was_spilled(old: Value | None) -> bool:
-    return old is not None and old.spilled
+def _is_apart(before: Value | None, size: int) -> bool:
+    """Tell whether a value has an item of its own, whatever its node holds beside it.
+
+    `size`: its bytes in the item. A name that was spilled once stays spilled, because
+    contributions refer to its item.
+    """
+    was_spilled = before is not None and before.spilled
+    return was_spilled or size > _INLINE_VALUE + _OVERHEAD
 
 
 def _packed_bytes(value: Value) -> int:
@@ -397,12 +453,14 @@ def _packed_bytes(value: Value) -> int:
 def pack_values(values: Values) -> str:
     """Pack values into one text attribute of an item: kind -> name -> [time, JSON or null, once?].
 
-    A value that is set `once` has a third part.
+    `null` stands for a spilled value, which has an item of its own. A value that is set `once` has
+    a third part.
     """
-    packed: dict[str, dict[str, Any]] = {}
+    packed: dict[str, dict[str, list[Any]]] = {}
     for (kind, name), value in values.items():
-        text = None if value.spilled else value.json
-        parts = [value.time, text, 1] if value.once else [value.time, text]
+        parts: list[Any] = [value.time, None if value.spilled else value.json]
+        if value.once:
+            parts.append(1)
         packed.setdefault(kind, {})[name] = parts
     return to_json(packed)
 

@@ -11,6 +11,7 @@ from hardlink.domain.graph import (
     PROFILE,
     Entry,
     Node,
+    State,
     current_owner,
     existing,
     fold_spans,
@@ -18,7 +19,7 @@ from hardlink.domain.graph import (
 )
 from hardlink.domain.records import Erased, Record, erased_before
 from hardlink.domain.times import END
-from hardlink.domain.values import Name, Value
+from hardlink.domain.values import Name, Value, values_set_within
 
 MOST_ENTRIES = 60
 """Entries that one redaction changes: it is one transaction, and the next one goes on."""
@@ -48,7 +49,8 @@ def redact_node(
 ) -> Redaction:
     """Take erased nodes out of a node's history, with the values that it held for them.
 
-    `freed`: one of the erased ones that stays as an identifier of somebody else.
+    `record`, `history`: the node as it was read. `now`: microseconds. `freed`: one of the erased
+    ones that stays as an identifier of somebody else. At most `MOST_ENTRIES` entries change.
     """
     # An identifier has one link, for all time: only what a visitor does comes before or after it.
     ended = now + 1 if node.type == PROFILE else 0
@@ -59,33 +61,45 @@ def redact_node(
     }
     rest = [changed.get(entry.rev, entry) for entry in history]
     lost = find_lost_intervals(node, history, erased, now)
-    kept = _keep_values(record.values, lost)
-    spilled = [
-        name
-        for name, value in record.values.items()
-        if value.spilled and name not in kept
-    ]
-    state = record.state._replace(
-        rev=record.state.rev + 1,
-        link=newest_root(fold_spans(rest)),
-        owner=current_owner(rest),
-        # whoever was known by an identifier alone was the erased customer
-        known=record.state.known and not (lost and node.type != PROFILE),
-    )
-    # A profile refuses what happened while it was an erased customer's; an identifier, what was
-    # sent with it while a look-up found one.
-    refused = (
-        lost if node.type == PROFILE else find_owned_intervals(history, erased, now)
+    # by the interval alone: all of these values came in before the erasure
+    gone = values_set_within(record.values, [(part.start, part.end) for part in lost])
+    refused = find_refused_intervals(node, history, erased, now)
+    redacted = record._replace(
+        state=_redact_state(node, record.state, rest, lost),
+        values=_without(record.values, gone),
+        erased=join_parts(record.erased, refused),
     )
     return Redaction(
-        record=record._replace(
-            state=state, values=kept, erased=join_parts(record.erased, refused)
-        ),
+        record=redacted,
         entries=tuple(changed.values()),
         lost=lost,
-        spilled=tuple(spilled),
+        spilled=tuple(name for name, value in gone.items() if value.spilled),
         is_complete=len(changed) == len(naming),
     )
+
+
+def _redact_state(
+    node: Node, state: State, history: Sequence[Entry], lost: tuple[Erased, ...]
+) -> State:
+    """Bring a node's state in line with its redacted history.
+
+    `lost`: the parts of it in which the node belonged to an erased one. Whoever was known by an
+    identifier alone was the erased customer.
+    """
+    was_erased_customer = node.type != PROFILE and bool(lost)
+    return state._replace(
+        rev=state.rev + 1,
+        link=newest_root(fold_spans(history)),
+        owner=current_owner(history),
+        known=state.known and not was_erased_customer,
+    )
+
+
+def _without(
+    values: Mapping[Name, Value], gone: Mapping[Name, Value]
+) -> dict[Name, Value]:
+    """Return values without some of them, in their order."""
+    return {name: value for name, value in values.items() if name not in gone}
 
 
 def find_owners(node: Node, record: Record, history: Sequence[Entry]) -> set[Node]:
@@ -94,33 +108,53 @@ def find_owners(node: Node, record: Record, history: Sequence[Entry]) -> set[Nod
     An identifier that is a customer of its own belongs to itself, whoever a look-up of it finds.
     One that the shop took off a customer, and that nobody has, belongs to that one still.
     """
+    if node.type == PROFILE:
+        return _find_customers(history)
+    root = newest_root(fold_spans(history))
+    if root is None and record.state.known:
+        root = node
+    owners = {root, existing(current_owner(history))}
+    return {owner for owner in owners if owner} or _removed_from(history)
+
+
+def _find_customers(history: Sequence[Entry]) -> set[Node]:
+    """Find the customers to whom the parts of a profile's history belong.
+
+    `NOBODY` is among them where its last customer was erased before: the time since belongs to no
+    customer, and not to the first one.
+    """
     spans = fold_spans(history)
-    if node.type != PROFILE:
-        own = node if record.state.known else None
-        found = {newest_root(spans) or own, existing(current_owner(history))}
-        return {one for one in found if one} or _removed_from(history)
-    owners = {span.target for span in spans}
+    customers = {span.target for span in spans}
     if spans and newest_root(spans) is None:
-        # Its last customer was erased before: the time since belongs to no customer, and not to the
-        # first one.
-        owners.add(NOBODY)
-    return owners
+        customers.add(NOBODY)
+    return customers
 
 
 def _removed_from(history: Sequence[Entry]) -> set[Node]:
-    """Find the customers whom the shop took an identifier off, if nobody has it since."""
+    """Find the customers whom the shop took an identifier off, if nobody has it since.
+
+    Those who were erased before are not among them.
+    """
     found: set[Node] = set()
     for entry in select_removed(history):
-        found.update(target for target in (entry.link, entry.owner) if target)
-    return found - {NOBODY}
+        found.update(_targets(entry))
+    return found
+
+
+def _targets(entry: Entry) -> set[Node]:
+    """Return the living nodes to which an entry leads: its link, and the owner of its node."""
+    targets = {target for target in (entry.link, entry.owner) if target}
+    return targets - {NOBODY}
 
 
 def find_named_nodes(node: Node, history: Sequence[Entry]) -> set[Node]:
-    """Find all other nodes that a node's history names."""
+    """Find all other nodes that a node's history names.
+
+    Entries that were undone name nodes as well: they must name no erased one.
+    """
     named: set[Node] = set()
     for entry in history:
-        named.update(entry.nodes)
-        named.update(target for target in (entry.link, entry.owner) if target)
+        named.update(entry.nodes, _targets(entry))
     return named - {node, NOBODY}
 
 
@@ -128,11 +162,10 @@ def names_any(
     entry: Entry, erased: Collection[Node], freed: Node | None = None
 ) -> bool:
     """Tell whether an entry leads to an erased node, or names one that is not merely freed."""
-    return (
-        entry.link in erased
-        or entry.owner in erased
-        or any(node in erased and node != freed for node in entry.nodes)
-    )
+    if entry.link in erased or entry.owner in erased:
+        return True
+    gone = set(erased) - {freed}
+    return not gone.isdisjoint(entry.nodes)
 
 
 def redact_entry(
@@ -143,26 +176,41 @@ def redact_entry(
     `ended`: when the span of such a link ends, microseconds. A `freed` one stays among the nodes
     that the command changed, so that it is undone with them.
     """
-    is_target_erased = entry.link in erased
-    return entry._replace(
-        link=NOBODY if is_target_erased else entry.link,
-        erased_at=ended if is_target_erased else entry.erased_at,
-        owner=NOBODY if entry.owner in erased else entry.owner,
-        nodes=tuple(
-            node for node in entry.nodes if node not in erased or node == freed
-        ),
-    )
+    gone = set(erased) - {freed}
+    nodes = tuple(node for node in entry.nodes if node not in gone)
+    redacted = entry._replace(nodes=nodes)
+    if entry.link in erased:
+        redacted = redacted._replace(link=NOBODY, erased_at=ended)
+    if entry.owner in erased:
+        redacted = redacted._replace(owner=NOBODY)
+    return redacted
 
 
 def find_lost_intervals(
     node: Node, history: Sequence[Entry], erased: Collection[Node], now: int
 ) -> tuple[Erased, ...]:
-    """Find the parts of a node's history in which it belonged to an erased one."""
+    """Find the parts of a node's history in which it belonged to an erased one.
+
+    Of an identifier that is all of it, or nothing: it has one link, and all of its values belong
+    there. `now`: microseconds.
+    """
     spans = [span for span in fold_spans(history) if span.target in erased]
     if spans and node.type != PROFILE:
-        # an identifier has one link, and all of its values belong there
         return (erased_before(now + 1),)
     return tuple(Erased(span.start, span.end, now + 1) for span in spans)
+
+
+def find_refused_intervals(
+    node: Node, history: Sequence[Entry], erased: Collection[Node], now: int
+) -> tuple[Erased, ...]:
+    """Find the parts of a node's history of which nothing is stored any more.
+
+    A profile refuses what happened while it was an erased customer's; an identifier, what was sent
+    with it while a look-up found one.
+    """
+    if node.type == PROFILE:
+        return find_lost_intervals(node, history, erased, now)
+    return find_owned_intervals(history, erased, now)
 
 
 def find_owned_intervals(
@@ -173,13 +221,14 @@ def find_owned_intervals(
     `now`: microseconds. An owner holds until the next one that was not undone.
     """
     standing = [entry for entry in history if entry.owner and not entry.undone]
-    standing.sort(key=_effective_order)
-    ends = [*(entry.effective_at for entry in standing[1:]), END]
+    standing.sort(key=_effective_order, reverse=True)
     owned: list[Erased] = []
-    for entry, end in zip(standing, ends, strict=False):
+    end = END
+    for entry in standing:
         if entry.owner in erased and entry.effective_at <= now:
             owned.append(Erased(entry.effective_at, end, now + 1))
-    return tuple(owned)
+        end = entry.effective_at
+    return tuple(reversed(owned))
 
 
 def join_parts(
@@ -192,17 +241,3 @@ def join_parts(
 def _effective_order(entry: Entry) -> tuple[int, int]:
     """Order entries by the time from which they hold; those of one time as they were written."""
     return entry.effective_at, entry.rev
-
-
-def _keep_values(
-    values: Mapping[Name, Value], lost: tuple[Erased, ...]
-) -> dict[Name, Value]:
-    """Keep the values that were set outside of the erased parts."""
-    return {
-        name: value for name, value in values.items() if not _lies_in(value.time, lost)
-    }
-
-
-def _lies_in(time: int, lost: tuple[Erased, ...]) -> bool:
-    # by the interval alone: all of these values came in before the erasure
-    return any(part.start <= time < part.end for part in lost)

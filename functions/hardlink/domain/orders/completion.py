@@ -16,6 +16,8 @@ PRODUCTS = "products"
 STATUS = "status"
 _NUMBERS = ("number", "orderNumber")
 """What a report calls the order's number: it is that of the order, not a value of its own."""
+_MISSING = object()
+"""No value that a report could have."""
 
 Values = Mapping[str, Any]
 
@@ -44,7 +46,10 @@ class Completion(NamedTuple):
     by_shop: bool = False
 
     def overlay(self, body: Values) -> dict[str, Any]:
-        """Lay what was added over the body of the event (`order`, `properties`, ...)."""
+        """Lay what was added over the body of the event (`order`, `properties`, ...).
+
+        The body itself stays as it was stored.
+        """
         return {
             **body,
             "order": {**body.get("order", NOTHING), **self.order},
@@ -104,32 +109,35 @@ class _Rules(NamedTuple):
     def changes(
         self, shown: Values, reported: Values
     ) -> tuple[dict[str, Any], list[str]]:
-        """The values of a report that count, and the names of those that do not."""
+        """Select the values of a report that count, and the names of those that do not.
+
+        `shown`: the values that the event has so far, with what was added. The order's number is
+        no value, and a value that is said again as it is changes nothing.
+        """
         changed: dict[str, Any] = {}
         kept: list[str] = []
         for name, value in reported.items():
-            if name in _NUMBERS:
+            if name in _NUMBERS or shown.get(name, _MISSING) == value:
                 continue
-            if name not in shown:
-                changed[name] = value
-            elif shown[name] == value:
-                continue
-            elif self._replaces(name, shown[name], value):
+            if name not in shown or self._replaces(name, shown[name], value):
                 changed[name] = value
             else:
                 kept.append(name)
         return changed, kept
 
     def _replaces(self, name: str, old: object, new: object) -> bool:
+        """Tell whether another value of a name counts instead of the one that is shown."""
         if name == STATUS:
             return self.sets_status
-        if name == PRODUCTS and _has_more_lines(old, new):
-            return True
-        return self.corrects
+        completes = name == PRODUCTS and _has_more_lines(old, new)
+        return completes or self.corrects
 
 
 def _has_more_lines(old: object, new: object) -> bool:
-    """Tell whether lines of an order are some of the new ones: each as often, and not all."""
+    """Tell whether lines of an order are some of the new ones: each as often, and not all.
+
+    What is no list of lines is no part of one.
+    """
     if not isinstance(old, Sequence) or not isinstance(new, Sequence):
         return False
     rest = list(new)

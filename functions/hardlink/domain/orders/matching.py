@@ -62,9 +62,12 @@ class TrackedOrder(NamedTuple):
 
     @property
     def by_visitor(self) -> bool:
-        """True if it was tracked by a visitor, who may turn out to be a customer."""
-        # A customer's own session belongs to them for ever.
-        return self.sent_by_client and not synthetic_ids.is_synthetic(self.session)
+        """True if it was tracked by a visitor, who may turn out to be a customer.
+
+        A customer's own session belongs to them for ever.
+        """
+        is_own_session = synthetic_ids.is_synthetic(self.session)
+        return self.sent_by_client and not is_own_session
 
 
 class FeedRow(NamedTuple):
@@ -101,11 +104,22 @@ class Order(NamedTuple):
     @property
     def kept_event(self) -> TrackedOrder | None:
         """The event that stands for the order that the shop reported, unless it is gone."""
-        place = self.shop_order and self.shop_order.place
+        if self.shop_order is None:
+            return None
         for tracked in self.tracked:
-            if tracked.profile == place:
+            if tracked.profile == self.shop_order.place:
                 return tracked
         return None
+
+    @property
+    def linked_visitor(self) -> Node | None:
+        """The visitor whom the order linked to its customer: it links no other one.
+
+        One who was unlinked since stays unlinked.
+        """
+        if self.shop_order is None:
+            return None
+        return self.shop_order.visitor
 
 
 class Match(NamedTuple):
@@ -152,7 +166,10 @@ def parse_claim(
 
 
 def describe_order(claim: OrderClaim, details: Mapping[str, str]) -> dict[str, Any]:
-    """Format an order as events answer it: `number`, `total?`, `currency?`, `status?`."""
+    """Format an order as events answer it: `number`, `total?`, `currency?`, `status?`.
+
+    `details`: `currency` and `status`, where they were sent.
+    """
     order: dict[str, Any] = {"number": claim.number}
     if claim.total is not None:
         order["total"] = claim.total / 100
@@ -160,12 +177,16 @@ def describe_order(claim: OrderClaim, details: Mapping[str, str]) -> dict[str, A
 
 
 def parse_detail(value: object, field: str) -> str:
-    """Parse a currency or a status, trimmed. Raises `Invalid` naming `field`."""
+    """Parse a currency or a status, trimmed. Raises `Invalid` naming `field`.
+
+    Systems have their own words for both, so any text is one, up to 64 characters.
+    """
     if not isinstance(value, str):
         raise Invalid("must be a string", field)
-    if len(value.strip()) > MOST_DETAIL:
+    text = value.strip()
+    if len(text) > MOST_DETAIL:
         raise Invalid(f"must have at most {MOST_DETAIL} characters", field)
-    return value.strip()
+    return text
 
 
 def parse_order_number(value: object, field: str) -> str:
@@ -198,11 +219,12 @@ def claims_agree(one: OrderClaim, other: OrderClaim) -> bool | None:
 
     Returns `None` where neither can be compared, because one of the two does not name it.
     """
-    if one.email and other.email:
+    addresses, totals = (one.email, other.email), (one.total, other.total)
+    if None not in addresses:
         return one.email == other.email
-    if one.total is None or other.total is None:
-        return None
-    return one.total == other.total
+    if None not in totals:
+        return one.total == other.total
+    return None
 
 
 def match_tracked(
@@ -225,9 +247,9 @@ def match_tracked(
         return Match("link", mine)
     # One order has one place: what proves to be it is no other one, whoever tells it.
     kept = order.kept_event
-    if kept and roots[kept.profile].type != PROFILE:
-        return Match("known", kept)
-    return STORE
+    if kept is None or roots[kept.profile].type == PROFILE:
+        return STORE
+    return Match("known", kept)
 
 
 def match_shop_order(
@@ -241,13 +263,12 @@ def match_shop_order(
 
     `roots`: of the profiles of all events. An event of the customer's own is this order, even if
     its client named another total: what the shop reports lies over it, so a forged event hides
-    nothing.
+    nothing. The action is `link` where the order proves that a visitor is its customer.
     """
     own = _find_own_event(order, claim, customer, roots)
     if own:
         return Match("known", own)
-    # It linked a visitor before: one who was unlinked since stays unlinked.
-    if order.shop_order and order.shop_order.visitor:
+    if order.linked_visitor:
         return STORE
     visitor = _proven_visitor(order, claim, roots, hard_types)
     if visitor is None:
@@ -289,10 +310,13 @@ def judge_placement(
 def stands_apart(order: Order, row: FeedRow | None) -> bool:
     """Tell whether another row of the same file reported this order before.
 
-    The same row is the same report: a message about a file may come twice.
+    The same row is the same report: a message about a file may come twice. `row`: `None` for an
+    order that came by a call.
     """
-    before = order.shop_order and order.shop_order.row
-    if row is None or before is None:
+    if row is None or order.shop_order is None:
+        return False
+    before = order.shop_order.row
+    if before is None:
         return False
     return row.file == before.file and row.number != before.number
 
@@ -310,7 +334,10 @@ def complete_claim(kept: OrderClaim, claim: OrderClaim) -> OrderClaim:
 
 
 def adds_identifiers(order: Order, ids: tuple[Node, ...]) -> bool:
-    """Tell whether the shop names identifiers of an order that it did not name before."""
+    """Tell whether the shop names identifiers of an order that it did not name before.
+
+    `ids`: of the report at hand. The first report of an order names all of its own anew.
+    """
     if order.shop_order is None:
         return True
     return not set(ids) <= set(order.shop_order.ids)
@@ -335,7 +362,10 @@ def names_other_customer(order: Order, hard: Sequence[Node], roots: Roots) -> bo
 def _find_told_before(
     order: Order, mine: TrackedOrder, owner: Node, roots: Roots
 ) -> TrackedOrder | None:
-    """Find the event by which this visitor, or this customer, told the order before."""
+    """Find the event by which this visitor, or this customer, told the order before.
+
+    `owner`: of `mine`. The first one counts, because events are in the order of their receipt.
+    """
     for tracked in order.tracked:
         if not _covers(tracked.claim, mine.claim):
             continue
@@ -349,22 +379,23 @@ def _find_told_before(
 def _find_own_event(
     order: Order, claim: OrderClaim, customer: Node, roots: Roots
 ) -> TrackedOrder | None:
-    """Find a customer's own event of an order: one that agrees with a claim, else the first."""
-    first = None
-    for tracked in order.tracked:
-        if roots[tracked.profile] != customer:
-            continue
+    """Find a customer's own event of an order: one that agrees with a claim, else the first.
+
+    A claim that cannot be compared with an event's agrees with it.
+    """
+    own = [tracked for tracked in order.tracked if roots[tracked.profile] == customer]
+    for tracked in own:
         if claims_agree(tracked.claim, claim) is not False:
             return tracked
-        first = first or tracked
-    return first
+    return next(iter(own), None)
 
 
 def _was_reported_of_customer(order: Order, hard_types: frozenset[str]) -> bool:
     """Tell whether a report named a customer, and not an address alone."""
     if order.shop_order is None:
         return False
-    return any(node.type in hard_types for node in order.shop_order.ids)
+    types = {node.type for node in order.shop_order.ids}
+    return not types.isdisjoint(hard_types)
 
 
 def _proven_visitor(
@@ -379,16 +410,21 @@ def _proven_visitor(
     by_total: list[TrackedOrder] = []
     for tracked in order.tracked:
         is_known = roots[tracked.profile].type in hard_types
-        if is_known or not tracked.by_visitor or not _proves(claim, tracked.claim):
+        if is_known or not _proves_visitor(claim, tracked):
             continue
-        if claim.email and tracked.claim.email:
-            by_email.append(tracked)
-        else:
+        if None in (claim.email, tracked.claim.email):
             by_total.append(tracked)
+        else:
+            by_email.append(tracked)
     candidates = by_email or by_total
     if len(candidates) != 1:
         return None
     return candidates[0]
+
+
+def _proves_visitor(claim: OrderClaim, tracked: TrackedOrder) -> bool:
+    """Tell whether a claim proves who tracked an order, who is a visitor."""
+    return tracked.by_visitor and _proves(claim, tracked.claim)
 
 
 def _is_same(
@@ -412,6 +448,10 @@ def _covers(kept: OrderClaim, claim: OrderClaim) -> bool:
 
 
 def _proves(reported: OrderClaim, tracked: OrderClaim) -> bool:
+    """Tell whether a report and an event are the same order beyond doubt.
+
+    They are of about the same time, and agree in an address, or else in a total.
+    """
     is_near = abs(reported.time - tracked.time) <= MATCH_WINDOW
     return is_near and claims_agree(reported, tracked) is True
 

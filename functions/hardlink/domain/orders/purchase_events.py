@@ -66,12 +66,15 @@ class PurchaseEvent(NamedTuple):
 
     @property
     def paths(self) -> Sequence[tuple[str, str]]:
-        """Each part of an order that the system knows, and its path."""
+        """Each part of an order that the system knows, and its path.
+
+        The fields after `system` and `type` are named as the parts are, and stand in their order.
+        """
         named = zip(ORDER_PARTS, self[2:], strict=True)
         return [(part, path) for part, path in named if path]
 
     def read_parts(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """Read the parts that an event has."""
+        """Read the parts that an event has, as they were sent. `properties`: of the event."""
         parts: dict[str, Any] = {}
         for part, path in self.paths:
             value = _find_value(properties, path)
@@ -149,6 +152,7 @@ _REVERSALS = frozenset(
 def _group_by_type(
     purchases: Sequence[PurchaseEvent],
 ) -> Mapping[str, Sequence[PurchaseEvent]]:
+    """Group purchase events by their type, which several systems may share."""
     grouped: dict[str, list[PurchaseEvent]] = {}
     for purchase in purchases:
         grouped.setdefault(purchase.type, []).append(purchase)
@@ -182,7 +186,10 @@ def read_event_order(
 
 
 def is_reversal(parts: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
-    """Tell whether a purchase event takes an order back, so that it is an event of its own."""
+    """Tell whether a purchase event takes an order back, so that it is an event of its own.
+
+    `parts`: as `PurchaseEvent.read_parts` returns them; `properties`: of the event.
+    """
     # Attraqt's word for the contrary of an action.
     if properties.get("opposite") is True:
         return True
@@ -193,7 +200,10 @@ def is_reversal(parts: Mapping[str, Any], properties: Mapping[str, Any]) -> bool
 
 
 def _read_given(given: object, field: str) -> EventOrder | UnusableOrder:
-    """Read the order that an event names itself. A status of it takes nothing back."""
+    """Read the order that an event names itself. A status of it takes nothing back.
+
+    `field`: of the event, for messages.
+    """
     if not isinstance(given, Mapping):
         return UnusableOrder((f"{field}.order: must be an object with a number",))
     paths = {name: f"order.{name}" for name in ORDER_PARTS}
@@ -231,7 +241,10 @@ def _parse_parts(
 
 
 def _find_value(properties: Mapping[str, Any], path: str) -> object:
-    """Find the value at a dotted path, `None` if there is none."""
+    """Find the value at a dotted path, `None` if there is none.
+
+    Anything may stand in a client's properties, so that a path may end at no object.
+    """
     value: object = properties
     for name in path.split("."):
         if not isinstance(value, Mapping):
@@ -241,8 +254,11 @@ def _find_value(properties: Mapping[str, Any], path: str) -> object:
 
 
 def _parse_total_part(value: object, _: str, field: str) -> int:
-    """Parse a total. Tag managers send numbers as text."""
-    if not (isinstance(value, str) or is_number(value)):
+    """Parse a total to hundredths. Tag managers send numbers as text.
+
+    Raises `Invalid` naming `field`.
+    """
+    if not is_number(value) and not isinstance(value, str):
         raise Invalid("must be a number", field)
     try:
         number = float(value)
@@ -252,7 +268,10 @@ def _parse_total_part(value: object, _: str, field: str) -> int:
 
 
 def _parse_email_part(value: object, number: str, field: str) -> str | None:
-    """Parse an address to a hash; `None` for a placeholder, which proves nothing."""
+    """Parse an address to a hash; `None` for a placeholder, which proves nothing.
+
+    `number`: of the order, so that the hash says nothing of any other one.
+    """
     address = parse_email(value, field)
     if address is None:
         return None
@@ -260,13 +279,17 @@ def _parse_email_part(value: object, number: str, field: str) -> str | None:
 
 
 def _parse_detail_part(value: object, _: str, field: str) -> str:
+    """Parse a currency or a status. Raises `Invalid` naming `field`."""
     return parse_detail(value, field)
 
 
 def _parse_line_part(value: object, number: str, _: str) -> str:
-    """Hash what a line is about: the target of an activity, texts by name."""
+    """Hash what a line is about: the target of an activity, texts by name.
+
+    The names may come in any order.
+    """
     target = value
-    if isinstance(value, Mapping):  # whose names may come in any order
+    if isinstance(value, Mapping):
         target = sorted(value.items())
     return hashlib.sha256(f"{number}/{to_json(target)}".encode()).hexdigest()[:16]
 
