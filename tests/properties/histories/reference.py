@@ -195,7 +195,8 @@ class Reference:
             raise Refusal("nothing_to_undo")
         for word in self.words:
             if word.command == newest[-1].command:
-                word.undone = True
+                # for good: undoing a removal that took it back before does not bring it back
+                word.undone, word.removal = True, 0
                 self.undone[word.of] = now
 
     def merge(self, absorbed: Name, into: Name) -> Name | None:
@@ -232,7 +233,9 @@ class Reference:
         if not theirs:
             raise Refusal("refused")
         self.commands += 1
-        held = [w for w in self.words if w.of == identifier and not w.undone]
+        # what an earlier removal took back is taken back by this one as well
+        said = [w for w in self.words if w.of == identifier]
+        held = [w for w in said if not w.undone or w.removal]
         led = {id(w): [self.root(n) for n in (w.owner, w.link) if n] for w in held}
         for word in held:
             if theirs.intersection(led[id(word)]):
