@@ -74,6 +74,10 @@ def _requests() -> Iterator[Row]:
             what = f"newest 50 events, {sessions} sessions of 10"
             budget = f"1 partition, {min(sessions, 6)} sessions that matter"
             yield what, _shown(asked), budget
+        for sessions, reads in requests.measure_whole_timeline(engine):
+            for name, count in reads.items():
+                what = f"{name}, {sessions} sessions of 10"
+                yield what, f"{count} requests", "4 a session"
 
 
 def _shown(found: Counter[str]) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hardlink.domain.times import to_iso
 from tests.support.engines.tables import Engine
 from tests.support.world import World
 
 EVENTS = (10, 1_000, 10_000)
 SESSIONS = (1, 10, 100, 500)
+SIZES = (10, 100, 1_000)
+"""Sessions, profiles or events of the rows that show how a request grows."""
 _KILOBYTE = "x" * 640
 """With keys, times and names the item comes to a little under a kilobyte."""
 
@@ -78,6 +81,51 @@ def measure_newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:
             if len(page["events"]) != min(50, 10 * number):
                 raise AssertionError(f"{len(page['events'])} events were read")
             yield number, requests
+
+
+def measure_whole_timeline(engine: Engine) -> Iterator[tuple[int, dict[str, int]]]:
+    """Requests that read all that a customer did, as sessions of 10 events come, hours apart.
+
+    Yields the number of sessions, and the requests of all pages of 50, of the export, and of the
+    newest page up to the end of the first session.
+    """
+    world = engine.world()
+    first_end = world.clock.now + 2 * 3_600_000_000
+    for number in range(1, max(SIZES) + 1):
+        world.clock.pass_(3_600_000_000)
+        events = ({"type": "view"} for _ in range(10))
+        world.track(f"read-{number}", *events, ids={"registered": "reader"})
+        world.drain()
+        if number in SIZES:
+            until = {"until": to_iso(first_end)}
+            yield (
+                number,
+                {
+                    "whole timeline": _count_reads(engine, world.events, "reader"),
+                    "export": _count_reads(engine, _export, world, "reader"),
+                    "up to the first session": _count_reads(
+                        engine, world.events, "reader", **until
+                    ),
+                },
+            )
+
+
+def _export(world: World, value: str) -> int:
+    """Export a customer; returns the number of events."""
+    queries = world.queries
+    document = queries.export_customer(
+        "shop", "registered", value, lambda _: None, zipped=True
+    )
+    return len(document["events"])
+
+
+def _count_reads(
+    engine: Engine, read: Callable[..., Any], *args: Any, **more: Any
+) -> int:
+    """Count the requests that a read makes."""
+    with engine.counted() as requests:
+        read(*args, **more)
+    return requests.total()
 
 
 def _fill(world: World, session: str, events: int) -> None:

@@ -346,9 +346,10 @@ def _check_sessions(world: World) -> Iterator[str]:
             session
         ):
             yield f"the live view misses session {session.id} with events up to {session.latest}"
-        latest = max((time for time, _ in world.events.get(session.id, [])), default=0)
-        if latest > session.latest:
-            yield f"session {session.id} has an event at {latest}, and says {session.latest}"
+        bounds = range(session.earliest, session.latest + 1)
+        for time, _ in world.events.get(session.id, []):
+            if time not in bounds:
+                yield f"session {session.id} has an event at {time}, and says {bounds}"
     for (id_, event), count in world.cut.items():
         if world.pieces.get((id_, event), 0) != count:
             yield f"event {event} of session {id_} misses pieces"

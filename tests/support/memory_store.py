@@ -17,7 +17,6 @@ from hardlink.storage.store import (
     Absent,
     Action,
     AtMost,
-    Below,
     Check,
     Condition,
     ConditionFailed,
@@ -276,8 +275,6 @@ def _holds(item: Item | None, when: Condition | None) -> bool:
             return attribute not in has or _number(has[attribute]) <= value
         case Same(attribute, same):
             return has.get(attribute) == same
-        case Below(attribute, value):
-            return attribute in has and _number(has[attribute]) < value
 
 
 def _condition(action: Action) -> Condition | None:

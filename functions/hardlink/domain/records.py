@@ -78,9 +78,10 @@ class Clock(NamedTuple):
 class Session(NamedTuple):
     """`sessions` `#`: a visit.
 
-    `latest`: an upper bound of its events' times. `offset`: server minus device clock. `erased`:
-    what of it was erased, and is not stored again. `is_erased`: as a whole; the next call opens it
-    anew.
+    `earliest`, `latest`: bounds of its events' times. Each change of a bound raises `latest`: of
+    two states of a session, the one with the higher one is the later. `offset`: server minus device
+    clock. `erased`: what of it was erased, and is not stored again. `is_erased`: as a whole; the
+    next call opens it anew.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Session(NamedTuple):
     erased: tuple[Erased, ...] = ()
     is_erased: bool = False
     clock: Clock = Clock()
+    earliest: int = 0
 
     def was_erased(self, time: int) -> bool:
         """Tell whether events of this time were erased, however late they come."""
@@ -137,7 +139,8 @@ class Record(NamedTuple):
 class SessionRow(NamedTuple):
     """`s/<session>` under a root: a session that has an interval here.
 
-    `erased`: what of the session was erased; until it is deleted, readers leave it out.
+    `earliest`, `latest`: bounds of its events' times. `erased`: what of the session was erased;
+    until it is deleted, readers leave it out.
     """
 
     session: str
@@ -146,6 +149,7 @@ class SessionRow(NamedTuple):
     latest: int
     last_event_at: int
     erased: tuple[Erased, ...] = ()
+    earliest: int = 0
 
 
 class MergeNotice(NamedTuple):

@@ -37,8 +37,9 @@ from hardlink.storage.store import Store
 class SessionInterval:
     """The part of a session that belongs to one customer: from `start` up to, not including, `end`.
 
-    Times are microseconds of event time. `bound`: no event of it is later, `seen`: the latest event
-    is expected here. `erased`: what of it was erased, and may not be deleted yet.
+    Times are microseconds of event time. `first`, `bound`: no event of it is earlier or later;
+    `seen`: the latest event is expected here. `erased`: what of it was erased, and may not be
+    deleted yet.
     """
 
     session: str
@@ -48,6 +49,7 @@ class SessionInterval:
     bound: int
     seen: int
     erased: tuple[Erased, ...] = ()
+    first: int = 0
 
     def shows(self, time: int, received: int) -> bool:
         """Tell whether readers are shown an event of this time, which came in at `received`."""
@@ -251,6 +253,7 @@ def session_interval(
         min(row.latest, end - 1),
         min(row.last_event_at, end - 1),
         erased,
+        row.earliest,
     )
 
 

@@ -146,7 +146,9 @@ def sessions_to_read(limit: int, found: int, read: int, most: int) -> int:
     if found >= limit:
         return most
     missing = limit - found
-    estimate = -(-missing * read // max(found, 1))  # rounded up
+    # The first one often holds nothing but what the page before answered: then nothing is known of
+    # the others, and twice as many are read.
+    estimate = -(-missing * read // found) if found else 2 * read  # rounded up
     return min(estimate, most)
 
 
@@ -178,14 +180,19 @@ def whole_session(session: Session) -> SessionInterval:
 def clip_intervals(
     intervals: Iterable[SessionInterval], query: EventQuery
 ) -> Iterator[SessionInterval]:
-    """Clip intervals to the times in which a query may select events; drop those without any."""
+    """Clip intervals to the times in which a query may select events; drop those without any.
+
+    A session whose events are all later than the query's end is dropped by its `first`: else each
+    page of a timeline would ask again every session that earlier pages have answered. Its row may
+    be a moment behind (see Association), so nothing else is clipped by that.
+    """
     # the end of a visit is derived later than the last event that is stored
     delay = derived_events.END_DELAY if query.derived else 0
     until = min(query.until, query.before[0] + 1) if query.before else query.until
     for interval in intervals:
         start, end = max(interval.start, query.since), min(interval.end, until)
         bound = interval.bound + delay
-        if start < end and bound >= start:
+        if max(start, interval.first) < end and start <= bound:
             yield replace(
                 interval,
                 start=start,

@@ -206,9 +206,9 @@ class EventWriter:
         return places
 
     def _write(self, call: Call, session: Session, judged: Judged) -> Judged:
-        """Write the events, after the bound of their times, at which readers stop."""
-        last = max(one.stored.time for one in judged.events)
-        self._sessions.raise_latest(call, session, last)
+        """Write the events, after the bounds of their times, at which readers stop."""
+        times = [one.stored.time for one in judged.events]
+        self._sessions.widen_bounds(call, session, min(times), max(times))
         # an order's event is written together with the row of the order, so not in a batch
         plain = [one for one in judged.events if one.parsed.order is None]
         duplicates = self._insert(call, session, plain)

@@ -431,7 +431,7 @@ class Orders:
         """
         session = self._sessions.read(call.project_id, mine.session)
         if session:
-            self._sessions.raise_latest(call, session, event.time)
+            self._sessions.widen_bounds(call, session, event.time, event.time)
         put = event_store.put_event(self._store, call.project_id, mine.session, event)
         fresh = order._replace(
             tracked=(*order.tracked, mine),

@@ -22,7 +22,6 @@ from hardlink.storage.sessions import find_living_session, find_session, find_se
 from hardlink.storage.store import (
     Absent,
     Action,
-    Below,
     Check,
     Condition,
     ConditionFailed,
@@ -34,7 +33,7 @@ from hardlink.storage.store import (
 )
 
 AHEAD = 30 * MINUTE
-"""How far `latest` is raised beyond an event, so that a visit raises it once or twice."""
+"""How far a bound is moved beyond an event, so that a visit moves it once or twice."""
 
 
 class Visit(NamedTuple):
@@ -151,6 +150,7 @@ class Sessions:
             call.now,
             call.now,
             denied=denied,
+            earliest=call.now,
         )
         opening = Opening(session, is_new_profile=True, is_quiet=denied)
         self._store.write(self.opening_actions(call, opening))
@@ -247,21 +247,30 @@ class Sessions:
             for event in found
         ]
 
-    def raise_latest(self, call: Call, session: Session, time: int) -> None:
-        """Raise the upper bound of a session's event times, before a later event is written."""
-        if time <= session.latest:
-            return
-        latest = time + AHEAD
-        key = keys.session_head(call.project_id, session.id)
-        # the index first: a session that is listed too early costs a reader one look, and one
-        # that is not listed hides its events
-        self._store.write(
-            [activity.put_active_session(call.project_id, session.id, latest)]
-        )
-        with suppress(ConditionFailed):  # another call raised it further
-            raised: Item = {"latest": latest, "last_event_at": time}
-            self._store.write([Patch(key, raised, Below("latest", latest))])
-            remember_session(call, session._replace(latest=latest, last_event_at=time))
+    def widen_bounds(self, call: Call, session: Session, first: int, last: int) -> None:
+        """Widen the bounds of a session's event times, before events beyond them are written.
+
+        `first`, `last`: times of these events, microseconds. Costs no request where they lie within
+        the bounds, as in the middle of a visit.
+        """
+        for _ in optimistic_retries():
+            if session.earliest <= first and last <= session.latest:
+                return
+            wider = _with_bounds(session, first, last)
+            # the index first: a session that is listed too early costs a reader one look, and one
+            # that is not listed hides its events
+            self._store.write(
+                [activity.put_active_session(call.project_id, wider.id, wider.latest)]
+            )
+            with suppress(ConditionFailed):
+                self._store.write([_store_bounds(call.project_id, session, wider)])
+                remember_session(call, wider)
+                return
+            # another call widened them otherwise, or the session was erased meanwhile
+            found = self.read_living(call.project_id, session.id)
+            if found is None:
+                return
+            session = found
 
     def store_clock(self, call: Call, session: Session) -> None:
         """Store the clock of a session's device (see `clock_skew.with_clock_offset`)."""
@@ -275,6 +284,30 @@ class Sessions:
             remove = () if past else ("clock",)
             self._store.write([Patch(key, put, same, remove)])
             remember_session(call, session)
+
+
+def _with_bounds(session: Session, first: int, last: int) -> Session:
+    """Return a session with bounds that hold these times, and so another `latest` (see `Session`).
+
+    Each is moved half an hour further than it has to be, so that a visit moves it once or twice.
+    """
+    wider = session._replace(latest=session.latest + 1)
+    if first < session.earliest:
+        wider = wider._replace(earliest=max(0, first - AHEAD))
+    if last > session.latest:
+        wider = wider._replace(latest=last + AHEAD, last_event_at=last)
+    return wider
+
+
+def _store_bounds(project_id: str, before: Session, wider: Session) -> Patch:
+    """Make the action that stores a session's bounds, unless another call changed them."""
+    bounds: Item = {
+        "earliest": wider.earliest,
+        "latest": wider.latest,
+        "last_event_at": wider.last_event_at,
+    }
+    key = keys.session_head(project_id, wider.id)
+    return Patch(key, bounds, Same("latest", before.latest))
 
 
 def remember_session(call: Call, session: Session) -> None:
@@ -393,10 +426,9 @@ def _new_session(call: Call, visit: Visit, replaces: Session | None) -> Session:
         offset, clock = dated.offset, dated.clock
     else:
         offset, clock = clock_skew.date_first_call(times, now=call.now, sent=call.sent)
-    last = call.now
-    if visit.device_times:
-        last = max(_bounded_time(call, time, offset) for time in visit.device_times)
-    latest = last + AHEAD if visit.device_times else last
+    happened = [_bounded_time(call, time, offset) for time in visit.device_times]
+    last = max(happened, default=call.now)
+    latest = last + AHEAD if happened else last
     return Session(
         visit.session_id,
         profile_node(""),
@@ -406,6 +438,8 @@ def _new_session(call: Call, visit: Visit, replaces: Session | None) -> Session:
         last,
         offset,
         clock=clock,
+        # the session itself may begin with events, which lie at its creation
+        earliest=max(0, min([call.now, *happened])),
     )
 
 

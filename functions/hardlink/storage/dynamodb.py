@@ -20,7 +20,6 @@ from hardlink.storage.store import (
     Absent,
     Action,
     AtMost,
-    Below,
     Check,
     Condition,
     ConditionFailed,
@@ -62,7 +61,6 @@ _PARTS = {Put: "Put", Patch: "Update", Delete: "Delete", Check: "ConditionCheck"
 """DynamoDB's name of an action as part of a transaction."""
 _COMPARISONS = {
     AtMost: "attribute_not_exists(#w) OR #w <= :w",
-    Below: "#w < :w",
     Same: "#w = :w",
 }
 """Expressions of the conditions on an attribute `#w` and a value `:w`."""

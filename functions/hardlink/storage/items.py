@@ -48,6 +48,7 @@ def encode_session(s: Session) -> Item:
         "last_event_at": s.last_event_at,
     }
     return item | _present(
+        earliest=s.earliest,
         offset=s.clock.offset,
         clock=encode_clock_past(s.clock),
         denied=s.denied,
@@ -134,6 +135,7 @@ def _live_session(key: Key, item: Item) -> Session:
         created=int(item["created"]),
         latest=int(item["latest"]),
         last_event_at=int(item["last_event_at"]),
+        earliest=_number(item, "earliest"),
     )
 
 
@@ -259,7 +261,9 @@ def decode_entry(key: Key, item: Item) -> Entry:
 
 def session_row(s: Session) -> SessionRow:
     """Make the row of a session under the roots that it has an interval under."""
-    return SessionRow(s.id, s.profile, s.created, s.latest, s.last_event_at, s.erased)
+    return SessionRow(
+        s.id, s.profile, s.created, s.latest, s.last_event_at, s.erased, s.earliest
+    )
 
 
 def encode_profile_session(s: Session) -> Item:
@@ -284,7 +288,7 @@ def encode_session_row(row: SessionRow) -> Item:
         "latest": row.latest,
         "last_event_at": row.last_event_at,
     }
-    return item | _present(erased=_json_unless_empty(row.erased))
+    return item | _present(earliest=row.earliest, erased=_json_unless_empty(row.erased))
 
 
 def decode_session_row(key: Key, item: Item) -> SessionRow:
@@ -296,6 +300,7 @@ def decode_session_row(key: Key, item: Item) -> SessionRow:
         latest=int(item["latest"]),
         last_event_at=int(item["last_event_at"]),
         erased=_erased(item),
+        earliest=_number(item, "earliest"),
     )
 
 

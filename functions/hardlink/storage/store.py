@@ -46,13 +46,6 @@ class AtMost(NamedTuple):
     value: int
 
 
-class Below(NamedTuple):
-    """Condition: the item is there, and its attribute is smaller than `value`."""
-
-    attribute: str
-    value: int
-
-
 class Same(NamedTuple):
     """Condition: the item is there, and its attribute is still `value`."""
 
@@ -60,7 +53,7 @@ class Same(NamedTuple):
     value: str | int
 
 
-Condition: TypeAlias = Absent | Present | Rev | AtMost | Below | Same
+Condition: TypeAlias = Absent | Present | Rev | AtMost | Same
 
 
 class Put(NamedTuple):
