@@ -26,6 +26,25 @@ def calls(client: Any, session: str, customer: str) -> None:
     client.flush()
 
 
+def numbers(client: Any, session: str, customer: str) -> None:
+    """One batch, of which some numbers are none: a division by zero in the shop's own code."""
+    nan, infinity = float("nan"), float("inf")
+    client.track(
+        anonymous_id=session,
+        event="Product Viewed",
+        properties={"sku": "crowbar", "price": nan},
+    )
+    client.track(
+        anonymous_id=session,
+        event="Product Clicked",
+        properties={"prices": [1.5, infinity]},
+    )
+    traits = {"first_name": "Gordon", "spent": nan}
+    client.identify(customer, traits=traits, anonymous_id=session)
+    client.track(customer, "Order Completed", {"revenue": 10.5})
+    client.flush()
+
+
 def posthog(url: str, key: str, session: str, customer: str) -> None:
     client = Posthog(key, host=url, on_error=failed)
     unknown = {"$process_person_profile": False}
@@ -53,6 +72,8 @@ if __name__ == "__main__":
     library, url, key, session, customer = sys.argv[1:]
     if library == "segment":
         calls(Client(key, host=url, on_error=failed, gzip=True), session, customer)
+    if library == "nan":
+        numbers(Client(key, host=url, on_error=failed), session, customer)
     if library == "rudder":
         rudder.write_key, rudder.dataPlaneUrl, rudder.on_error = key, url, failed
         calls(rudder, session, customer)

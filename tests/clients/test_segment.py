@@ -151,6 +151,49 @@ def test_segments_node_library(shop: Client, packages: Path) -> None:
     assert seen["traits"] == {"groupId": "mesa"}
 
 
+def test_p5_posthogs_node_library_joins_the_visitor_that_its_alias_names(
+    shop: Client, packages: Path
+) -> None:
+    """`alias({distinctId: customer, alias: session})`: the other way round than in Python."""
+    session, customer = fresh("posthog-node"), fresh("c")
+    url = f"http://127.0.0.1:{shop.port}"
+    ran = npm.run(
+        packages, "posthog_node", url=url, key=KEY, session=session, customer=customer
+    )
+    assert ran == {"failed": []}
+    shop.settles("registered", customer, "Product Viewed", "Order Completed")
+    viewed, ordered = events(shop, "customers", "registered", customer)
+    assert viewed["properties"]["sku"] == "crowbar"
+    assert (viewed["session"], ordered["session"]) == (
+        session,
+        f"@registered={customer}",
+    )
+    seen = shop.get("customers", "registered", customer).json
+    assert seen["attributes"] == {"email": f"{customer}@x.y", "first_name": "Gordon"}
+    assert shop.get("customers", "registered", session).status == 404
+
+
+def test_s3_a_number_that_is_none_costs_itself_alone_in_segments_python_library(
+    shop: Client, python: Path
+) -> None:
+    """Python writes `NaN`, which is no JSON, and its library does not send a refused batch again."""
+    session, customer = fresh("nan"), fresh("c")
+    url = f"http://127.0.0.1:{shop.port}"
+    assert pip.run(python, "segment_visit.py", "nan", url, KEY, session, customer) == ""
+    told = ["Product Viewed", "Product Clicked", "Order Completed"]
+    eventually(
+        lambda: sorted(types(shop, "customers", "registered", customer)), sorted(told)
+    )
+    found = events(shop, "customers", "registered", customer)
+    assert {event["type"]: event["properties"] for event in found} == {
+        "Product Viewed": {"sku": "crowbar"},
+        "Product Clicked": {"prices": [1.5, None]},
+        "Order Completed": {"revenue": 10.5},
+    }
+    seen = shop.get("customers", "registered", customer).json
+    assert seen["attributes"] == {"first_name": "Gordon"}
+
+
 def test_segments_browser_library(
     shop: Client, packages: Path, site: Site, page: Page
 ) -> None:

@@ -2,7 +2,7 @@
 
 A `distinct_id` is a customer, unless its event says that it is not (`$process_person_profile`,
 `$is_identified`, `$device_id`): then it is a session.
-Source: what posthog-python 7.91 and posthog-node send.
+Source: what posthog-python 7.91 and posthog-node 5.70 send.
 """
 
 from __future__ import annotations
