@@ -302,9 +302,9 @@ def test_who_was_known_by_a_soft_identifier_comes_along_when_its_hard_one_comes(
 ):
     decision = decided({X: ROOT, P: linked(X)}, A, X)
     assert decision.states[X].link == A
-    assert (
-        P not in decision.entries
-    )  # its link to the soft identifier leads to the customer now
+    # a link of its own: who takes the identifier off again takes nobody from the customer
+    assert decision.entries[P].rule == "known"
+    assert decision.entries[P].link == A
 
 
 def test_a_customer_known_by_two_soft_identifiers_comes_along_by_either() -> None:

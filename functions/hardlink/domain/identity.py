@@ -322,7 +322,11 @@ def _relink_now(
     state = changes.state(profile)
     current = changes.resolve_root(state.link) if state.link else None
     if current and changes.are_one(current, customer):
-        return  # repeated calls write nothing (I6)
+        if state.link is None or not changes.is_linked_now(state.link):
+            return  # repeated calls write nothing (I6)
+        # It led to a soft identifier that this call links. A link of its own keeps the visitor's
+        # history with the customer where that identifier is taken off again.
+        current = state.link
     # later than every other link, also where two calls came in the same microsecond
     effective_at = max(claim.effective_at, state.effective_at + 1)
     entry = _entry(claim, current, customer, effective_at)

@@ -72,6 +72,22 @@ def test_w3_what_was_known_by_the_address_alone_is_a_customer_of_its_own_again(
     assert world.customer(TYPO.value, "email")["attributes"] == {"city": "Ulm"}
 
 
+def test_w3_who_registered_with_a_known_address_stays_when_it_is_taken_off(
+    world: World,
+) -> None:
+    world.track("s1", view("subscriber's"))
+    world.identify("s1", ids={"email": TYPO.value})
+    registration = {"registered": "gordon", "email": TYPO.value}
+    world.identify("s1", ids=registration)
+    world.track("s1", view("customer's"))
+    world.settle()
+    world.remove_identifier(TYPO, "gordon")
+    world.settle()
+    assert world.timeline("gordon") == ["customer's", "subscriber's"]
+    # what was said of the address alone is said of it again; it has no visitor
+    assert world.customer(TYPO.value, "email")["sessions"] == []
+
+
 def test_w3_a_removal_is_undone_exactly(world: World) -> None:
     world.track("s1", view("a"))
     world.identify("s1", ids={"email": TYPO.value})

@@ -539,7 +539,7 @@ class Reference:
             raise Refusal("too_many_identifiers")
 
     def _identify(self, claim: Claim, profile: Name, customer: Name) -> None:
-        command = self.commands
+        command = claimed = self.commands
         if self._is_own(profile):
             # told by itself, so that nobody who undoes another link takes it back
             self.commands += 1
@@ -556,6 +556,10 @@ class Reference:
         then = self._blocks(profile, claim.said)
         current = self._somebody(then)
         if self._are_one(current, customer):
+            if self._comes_along(claim, claimed, profile, then):
+                # by a word of its own: who takes the identifier off takes nobody away
+                word = Word(profile, command, claim.said, customer, upgrade=True)
+                self.words.append(word)
             return
         upgrade = bool(
             current and current.type not in self.hard and customer.type in self.hard
@@ -583,6 +587,21 @@ class Reference:
                 self.warnings.append("superseded")
         elif upgrade and current:
             self._upgrade(claim, current, customer)
+
+    def _comes_along(
+        self,
+        claim: Claim,
+        command: int,
+        profile: Name,
+        blocks: Sequence[tuple[int, Name]],
+    ) -> bool:
+        """Whether a profile was known by a soft identifier alone that this command links; not so if it is late."""
+        known_by = blocks[-1][1]
+        linked = any(
+            w.command == command and w.of == known_by and w.link for w in self.words
+        )
+        said = [w.said for w in self.words if w.of == profile and w.link]
+        return linked and not (claim.timed and claim.said <= max(said))
 
     def _upgrade(self, claim: Claim, soft: Name, customer: Name) -> None:
         """Who was known by a soft identifier alone is the hard customer now, with all that was theirs."""
