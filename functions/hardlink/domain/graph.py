@@ -105,6 +105,11 @@ class Entry(NamedTuple):
     erased_at: int = 0
 
     @property
+    def is_link(self) -> bool:
+        """True if it links its node, also to an erased one, and was not undone."""
+        return self.link is not None and not self.undone
+
+    @property
     def targets(self) -> set[Node]:
         """The nodes that it leads to, its link and its owner; not those that were erased."""
         return {node for node in (self.link, self.owner) if node and node != NOBODY}
@@ -127,13 +132,13 @@ def fold_spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
     """
     starts: list[_Start] = []
     for entry in sorted(entries, key=_effective_order):
-        if entry.link is None or entry.undone:
-            continue
-        _end_erased_span(starts, entry.effective_at)
-        start = _Start(_span_start(starts, entry), entry.link, entry.erased_at)
-        if starts and start.time <= starts[-1].time:
-            starts.pop()
-        starts.append(start)
+        if entry.is_link:
+            _add_start(starts, entry)
+    return _spans_from(starts)
+
+
+def _spans_from(starts: Sequence[_Start]) -> tuple[Span, ...]:
+    """Make spans of their starts: each ends where the next one begins. Unlinked time has none."""
     spans: list[Span] = []
     end = END
     for start in reversed(starts):
@@ -152,6 +157,16 @@ class _Start(NamedTuple):
     time: int
     target: Node
     erased_at: int = 0
+
+
+def _add_start(starts: list[_Start], entry: Entry) -> None:
+    """Add the start of a link's span; it replaces a span that begins no earlier."""
+    _end_erased_span(starts, entry.effective_at)
+    target = entry.link or NOBODY
+    start = _Start(_span_start(starts, entry), target, entry.erased_at)
+    if starts and start.time <= starts[-1].time:
+        starts.pop()
+    starts.append(start)
 
 
 def _end_erased_span(starts: list[_Start], time: int) -> None:
@@ -201,13 +216,14 @@ def merging_link(entries: Iterable[Entry]) -> Entry | None:
     Only then is the merge worth an event of its own: under that policy, later links move no
     history. With policy `move`, every link does.
     """
-    live = [entry for entry in entries if entry.link and not entry.undone]
+    live = [entry for entry in entries if entry.is_link]
     first = min(live, key=_effective_order, default=None)
-    if first is None or first.link == NOBODY:
-        return None
-    # policy `move` writes entries that start no span
-    is_merge = first.starts_span and first.rule == "first"
-    return first if is_merge else None
+    return first if first and _is_merge(first) else None
+
+
+def _is_merge(first: Entry) -> bool:
+    """Tell whether a first link joined two histories. Policy `move` starts no span."""
+    return first.starts_span and first.rule == "first" and first.link != NOBODY
 
 
 def current_owner(entries: Iterable[Entry]) -> Node | None:

@@ -6,7 +6,7 @@ of them changed since.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from hardlink.domain.changeset import (
@@ -23,6 +23,7 @@ from hardlink.domain.graph import (
     Entry,
     Node,
     Span,
+    State,
     fold_spans,
     newest_root,
 )
@@ -68,6 +69,20 @@ class Claim(NamedTuple):
         """Every node that it names."""
         return (*self.ids, self.profile) if self.profile else self.ids
 
+    @property
+    def hard_ids(self) -> tuple[Node, ...]:
+        """Its hard identifiers: those of one customer."""
+        return tuple(node for node in self.ids if node.type in self.hard_types)
+
+    @property
+    def soft_ids(self) -> tuple[Node, ...]:
+        """Its soft identifiers."""
+        return tuple(node for node in self.ids if node.type not in self.hard_types)
+
+    def predates(self, time: int) -> bool:
+        """Tell whether its client says that it was made no later than a time of the past."""
+        return self.timed and self.effective_at <= time
+
     def proves(self, node: Node) -> bool:
         """Tell whether the claim may take what is known by this soft identifier."""
         return self.proven is None or node in self.proven
@@ -89,14 +104,9 @@ def decide(claim: Claim, reader: ForestReader) -> Decision:
         day=claim.day,
         links_a_day=claim.links_a_day,
     )
-    hard = [node for node in claim.ids if changes.is_hard(node)]
-    soft = [node for node in claim.ids if not changes.is_hard(node)]
-    if hard:
-        customer = _known_customer(changes, hard)
-    else:
-        customer = _soft_customer(changes, claim, soft)
+    customer = _choose_customer(changes, claim)
     if changes.is_hard(customer):
-        _bring_along(changes, claim, soft, customer)
+        _bring_along(changes, claim, claim.soft_ids, customer)
     if claim.profile:
         _relink(changes, claim, claim.profile, customer)
     return changes.to_decision(customer)
@@ -117,15 +127,7 @@ def undo(
     chain = _read_chain(profile, reader, hard_types)
     if evidence and _was_undone(chain, evidence):
         return Decision(profile)
-    newest = _newest_link(chain)
-    if newest and evidence not in (None, newest.evidence):
-        raise Refused(
-            "this is not the newest link: take back the newer ones first", "evidence"
-        )
-    if newest is None:
-        raise Refused(
-            "nothing is linked here that could be undone", code="nothing_to_undo"
-        )
+    newest = _require_newest_link(chain, evidence)
     reader.load(newest.nodes)
     changes = ChangeSet(reader, hard_types, now)
     for node in chain:
@@ -135,6 +137,22 @@ def undo(
     for node in newest.nodes:
         changes.undo_entries(node, newest.evidence)
     return changes.to_decision(profile)
+
+
+def _require_newest_link(
+    chain: Mapping[Node, Sequence[Entry]], evidence: str | None
+) -> Entry:
+    """Return the newest link. Raises `Refused` where there is none, or another one is meant."""
+    newest = _newest_link(chain)
+    if newest is None:
+        raise Refused(
+            "nothing is linked here that could be undone", code="nothing_to_undo"
+        )
+    if evidence and evidence != newest.evidence:
+        raise Refused(
+            "this is not the newest link: take back the newer ones first", "evidence"
+        )
+    return newest
 
 
 def resolve_spans(
@@ -172,15 +190,25 @@ def find_root(
 
     `time`: event time in microseconds. Without it no history is read.
     """
-    state = reader.state(profile)
-    target = state.link
-    if time is not None and state.links and time < state.effective_at:
-        target = _link_at(reader.history(profile), time)
+    target = _target_at(profile, reader, time)
     if target is None:
         return profile
     if target.type in hard_types:
         return target
     return reader.state(target).link or target
+
+
+def _target_at(
+    profile: Node, reader: ForestReader | ChangeSet, time: int | None
+) -> Node | None:
+    """Return the target of a profile's link at a time (`None`: now).
+
+    The history is read only where it has a later link.
+    """
+    state = reader.state(profile)
+    if time is None or not state.links or time >= state.effective_at:
+        return state.link
+    return _link_at(reader.history(profile), time)
 
 
 def _link_at(history: Sequence[Entry], time: int) -> Node | None:
@@ -190,29 +218,39 @@ def _link_at(history: Sequence[Entry], time: int) -> Node | None:
     )
 
 
+def _choose_customer(changes: ChangeSet, claim: Claim) -> Node:
+    """Choose the customer that a claim is about: by its hard identifiers, if it has any."""
+    if claim.hard_ids:
+        return _known_customer(changes, claim.hard_ids)
+    return _soft_customer(changes, claim, claim.soft_ids)
+
+
 def _known_customer(changes: ChangeSet, hard: Sequence[Node]) -> Node:
     """Return the one customer with these hard identifiers, and give it those that it lacks.
 
     Raises `Refused` where they belong to two customers, as customers never merge.
     """
     roots = {node: changes.look_up(node) for node in hard}
-    known = list(dict.fromkeys(root for root in roots.values() if root))
-    if not all(changes.are_one(known[0], other) for other in known[1:]):
+    known = _distinct(roots.values())
+    root = known[0] if known else hard[0]
+    if not all(changes.are_one(root, other) for other in known):
         raise Refused(
             "these identifiers belong to different customers, who are never merged: "
             "send those of one customer",
             f"ids.{hard[1].type}",
             code="identifier_conflict",
         )
-    root = known[0] if known else hard[0]
     changes.mark_known(root)
-    for node in hard:
-        if roots[node] in (
-            None,
-            root,
-        ):  # else it is of a customer that was merged into this one
+    for node, owner in roots.items():
+        # else it is of a customer that was merged into this one
+        if owner in (None, root):
             changes.add_alias(node, root)
     return root
+
+
+def _distinct(found: Iterable[Node | None]) -> list[Node]:
+    """List the nodes that were found, each once, in order."""
+    return list(dict.fromkeys(node for node in found if node))
 
 
 def _bring_along(
@@ -221,22 +259,36 @@ def _bring_along(
     """Give a customer soft identifiers, with all that was known by them alone (rule 6)."""
     for node in soft:
         owner = changes.look_up(node)
-        if owner and changes.are_one(owner, customer):
-            continue
-        if owner and not claim.proves(node):
-            # else one's own token and a stranger's address would take over the stranger's history
-            changes.warnings.append(
-                f"ids.{node.type}: somebody else is known by it, and the token does not claim it: "
-                "it was left out"
-            )
-            continue
-        if owner and changes.is_hard(owner):
-            # look-ups follow the newer customer, and no history moves (rule 6)
-            changes.set_owner(node, customer)
-            continue
-        for member in dict.fromkeys((owner or node, node)):
-            changes.set_owner(member, customer)
-            changes.link_once(member, customer)
+        if owner is None:
+            _give_with_history(changes, [node], customer)
+        elif not changes.are_one(owner, customer):
+            _take_over(changes, claim, node, owner, customer)
+
+
+def _take_over(
+    changes: ChangeSet, claim: Claim, node: Node, owner: Node, customer: Node
+) -> None:
+    """Give a customer a soft identifier by which somebody else is known so far."""
+    if not claim.proves(node):
+        # else one's own token and a stranger's address would take over the stranger's history
+        changes.warnings.append(
+            f"ids.{node.type}: somebody else is known by it, and the token does not claim it: "
+            "it was left out"
+        )
+    elif changes.is_hard(owner):
+        # look-ups follow the newer customer, and no history moves (rule 6)
+        changes.set_owner(node, customer)
+    else:
+        _give_with_history(changes, _distinct([owner, node]), customer)
+
+
+def _give_with_history(
+    changes: ChangeSet, soft: Sequence[Node], customer: Node
+) -> None:
+    """Give a customer soft identifiers, and what was recorded under them."""
+    for node in soft:
+        changes.set_owner(node, customer)
+        changes.link_once(node, customer)
 
 
 def _soft_customer(changes: ChangeSet, claim: Claim, soft: Sequence[Node]) -> Node:
@@ -246,7 +298,7 @@ def _soft_customer(changes: ChangeSet, claim: Claim, soft: Sequence[Node]) -> No
     customer who is known by one of them, else a new one.
     """
     owners = {node: changes.look_up(node) for node in soft}
-    known = [owner for owner in owners.values() if owner]
+    known = _distinct(owners.values())
     hard = [owner for owner in known if changes.is_hard(owner)]
     current = _logged_in_customer(changes, claim)
     is_theirs = current in hard or not hard
@@ -292,10 +344,8 @@ def _logged_in_customer(changes: ChangeSet, claim: Claim) -> Node | None:
     """Return the customer with a hard identifier behind the profile when the claim was made."""
     if claim.profile is None:
         return None
-    state = changes.state(claim.profile)
-    target = state.link
-    if claim.timed and state.links and claim.effective_at < state.effective_at:
-        target = _link_at(changes.history(claim.profile), claim.effective_at)
+    time = claim.effective_at if claim.timed else None
+    target = _target_at(claim.profile, changes, time)
     root = changes.resolve_root(target) if target else None
     return root if root and changes.is_hard(root) else None
 
@@ -303,16 +353,23 @@ def _logged_in_customer(changes: ChangeSet, claim: Claim) -> Node | None:
 def _relink(changes: ChangeSet, claim: Claim, profile: Node, customer: Node) -> None:
     """Link a profile to the customer that it is identified as (rules 3 and 4)."""
     state = changes.state(profile)
-    is_first_own_link = claim.own and state.link is None
-    if claim.timed and not is_first_own_link:
-        if claim.effective_at <= state.undone:
-            changes.warn_superseded("a link was undone")
-            return
-        is_late = state.links > 0 and claim.effective_at <= state.effective_at
-        if is_late and not claim.evidence_only:
-            _relink_late(changes, claim, profile, customer)
-            return
-    _relink_now(changes, claim, profile, customer)
+    if claim.own and state.link is None:
+        _relink_now(changes, claim, profile, customer)
+    elif claim.predates(state.undone):
+        changes.warn_superseded("a link was undone")
+    elif _is_late(claim, state):
+        _relink_late(changes, claim, profile, customer)
+    else:
+        _relink_now(changes, claim, profile, customer)
+
+
+def _is_late(claim: Claim, state: State) -> bool:
+    """Tell whether a claim was made before the newest link of its profile."""
+    return (
+        claim.predates(state.effective_at)
+        and state.links > 0
+        and not claim.evidence_only
+    )
 
 
 def _relink_now(
@@ -374,11 +431,10 @@ def _upgrade(changes: ChangeSet, claim: Claim, soft: Node, customer: Node) -> No
     the identifier by now, or a rule keeps it, the history of this visitor goes alone.
     """
     owner = changes.look_up(soft)
-    if owner and changes.is_hard(owner) and owner != customer:
-        return
-    if not claim.proves(soft) or not changes.has_room(soft, customer):
-        return
-    _bring_along(changes, claim, [soft], customer)
+    is_anothers = owner is not None and changes.is_hard(owner) and owner != customer
+    may_take = claim.proves(soft) and changes.has_room(soft, customer)
+    if may_take and not is_anothers:
+        _bring_along(changes, claim, [soft], customer)
 
 
 def _trial_entry(entry: NewEntry) -> Entry:
@@ -400,17 +456,16 @@ def _is_placed(
     changes: ChangeSet, claim: Claim, history: Sequence[Entry], customer: Node
 ) -> bool:
     """Tell whether a late claim is in the history already, or a later hard ID took its place."""
-    for entry in history:
-        if (
-            entry.rule == "known"
-            and entry.effective_at >= claim.effective_at
-            and not entry.undone
-        ):
-            return True
-        is_same_time = entry.effective_at == claim.effective_at
-        if is_same_time and entry.link and changes.resolve_root(entry.link) == customer:
-            return True
-    return False
+    if any(_is_later_hard_id(entry, claim.effective_at) for entry in history):
+        return True
+    same_time = [one for one in history if one.effective_at == claim.effective_at]
+    targets = [entry.link for entry in same_time if entry.link]
+    return customer in map(changes.resolve_root, targets)
+
+
+def _is_later_hard_id(entry: Entry, time: int) -> bool:
+    """Tell whether an entry gave a customer known by a soft identifier a hard one, since a time."""
+    return entry.is_link and entry.rule == "known" and entry.effective_at >= time
 
 
 def _belongs_to(spans: Sequence[Span], time: int, customer: Node) -> bool:
@@ -467,15 +522,18 @@ def _newest_link(chain: Mapping[Node, Sequence[Entry]]) -> Entry | None:
 
     `None` where it led to an erased customer: the link before it is another customer's, and stays.
     """
-    newest: list[Entry] = []
-    for history in chain.values():
-        live = [entry for entry in history if entry.link and not entry.undone]
-        if live:
-            newest.append(max(live, key=_revision))
-    if newest and newest[0].link == NOBODY:
+    newest = [_newest_of(history) for history in chain.values()]
+    found = [entry for entry in newest if entry]
+    if found and found[0].link == NOBODY:
         return None
-    remaining = [entry for entry in newest if entry.link != NOBODY]
+    remaining = [entry for entry in found if entry.link != NOBODY]
     return max(remaining, key=_written_at, default=None)
+
+
+def _newest_of(history: Sequence[Entry]) -> Entry | None:
+    """Return the link that was written last to the history of one node."""
+    live = [entry for entry in history if entry.is_link]
+    return max(live, key=_revision, default=None)
 
 
 def _revision(entry: Entry) -> int:
