@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from hardlink.domain.schema import describe_errors
+from infra import routes, topology
 
 StageName = Literal["dev", "prod"]
 STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
@@ -19,6 +28,33 @@ _Certificate = Annotated[
     str, Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+$")
 ]
 _Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)]
+_KmsKey = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+$")
+]
+_Memory = Annotated[int, Field(ge=128, le=10_240)]
+_Rate = Annotated[int, Field(ge=1, le=routes.UNTHROTTLED.per_second)]
+LOG_DAYS = {
+    1: "ONE_DAY",
+    3: "THREE_DAYS",
+    5: "FIVE_DAYS",
+    7: "ONE_WEEK",
+    14: "TWO_WEEKS",
+    30: "ONE_MONTH",
+    60: "TWO_MONTHS",
+    90: "THREE_MONTHS",
+    180: "SIX_MONTHS",
+    365: "ONE_YEAR",
+    400: "THIRTEEN_MONTHS",
+    731: "TWO_YEARS",
+}
+"""Days that logs may be kept, by the CDK's names of them."""
+UNRESERVED = 100
+"""Concurrent runs that Lambda demands to be left to functions without a reservation."""
+_QUEUE_READERS = {
+    "erase": topology.ERASURE_CONCURRENCY,
+    "orders": topology.FEED_CONCURRENCY,
+}
+"""Runs that a queue starts at once, by function: with fewer, messages count as failed."""
 
 
 class StagesError(Exception):
@@ -29,31 +65,126 @@ class _Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Rates(_Declared):
+    """Calls a second of a route before API Gateway answers 429; bursts may be twice as high.
+
+    `writes`: of visitors' calls, each route; `reads`: with a server key; `feeds`: order feeds and
+    exports.
+    """
+
+    writes: _Rate = routes.WRITES.per_second
+    reads: _Rate = routes.READS.per_second
+    feeds: _Rate = routes.FEEDS_AND_EXPORTS.per_second
+
+    def of(self, rate: routes.Rate) -> routes.Rate:
+        """The stage's rate in place of a route's own."""
+        declared = {
+            routes.WRITES: self.writes,
+            routes.READS: self.reads,
+            routes.FEEDS_AND_EXPORTS: self.feeds,
+        }
+        per_second = declared.get(rate)
+        if per_second is None:
+            return rate
+        return routes.Rate(per_second, min(2 * per_second, routes.UNTHROTTLED.burst))
+
+
+class Concurrency(_Declared):
+    """Concurrent runs that are reserved for functions, so that no other one can use them up.
+
+    `account`: the account's quota in the region (Service Quotas, Lambda). `shares`: per cent of it,
+    by function. A function has its share always, and never more.
+    """
+
+    account: Annotated[int, Field(ge=200)] = 1000
+    shares: Mapping[str, Annotated[int, Field(ge=1, le=100)]]
+
+    @model_validator(mode="after")
+    def _check_shares(self) -> Concurrency:
+        _check_functions("shares", self.shares)
+        left = self.account - sum(self.reserved(name) or 0 for name in self.shares)
+        if left < UNRESERVED:
+            raise ValueError(
+                f"{left} of {self.account} would be left to all other functions, and Lambda "
+                f"demands {UNRESERVED}: lower the shares"
+            )
+        for name, needed in _QUEUE_READERS.items():
+            if name in self.shares and (self.reserved(name) or 0) < needed:
+                raise ValueError(
+                    f"shares.{name}: is less than the {needed} runs that its queue starts at "
+                    "once: raise it"
+                )
+        return self
+
+    def reserved(self, function: str) -> int | None:
+        """The number of runs reserved for a function, at least 1; None: no share is declared."""
+        share = self.shares.get(function)
+        return None if share is None else max(1, self.account * share // 100)
+
+
+class MaxUnits(_Declared):
+    """Request units a second of each table, beyond which DynamoDB throttles: a brake on costs."""
+
+    read: Annotated[int, Field(ge=1)] | None = None
+    write: Annotated[int, Field(ge=1)] | None = None
+
+
 class Stage(_Declared):
     """The settings of one stage.
 
-    `log_level`: `INFO` logs every call, `WARNING` those that fail.
+    `log_level`: `INFO` logs every call, `WARNING` those that fail. `log_days`: retention of logs.
     `traces`: X-Ray for `all` functions, or for those that no event waits for (`rare`).
     `alarm_email`: receives the alarms, once it has confirmed the subscription.
+    `monthly_budget`: USD a month; the address is told when they are nearly spent.
     `domain`: the API's own domain, with its `certificate` (an ARN of ACM).
     `cloudfront`: CloudFront in front of the domain.
     `forward`: every stored event and every link goes to a bucket, by Firehose.
+    `key_stacks`: nested stacks that the projects' keys are spread over; 0: none.
+    `rates`, `memory` (MB by function), `concurrency`: limits of the API and of functions.
+    `recovery_days`: how far back the tables can be restored; 0: not at all.
+    `table_class`, `max_units`, `kms_key` (an ARN; else AWS's own key): of the tables.
     """
 
     log_level: Literal["INFO", "WARNING"] = "INFO"
+    log_days: int = 30
     traces: Literal["all", "rare"] = "all"
     alarms: bool = False
     dashboard: bool = False
     alarm_email: _Email | None = None
+    monthly_budget: Annotated[int, Field(ge=1)] | None = None
     domain: _Domain | None = None
     certificate: _Certificate | None = None
     cloudfront: bool = False
     forward: bool = False
+    key_stacks: Annotated[int, Field(ge=0, le=20)] = 0
+    rates: Rates = Rates()
+    memory: Mapping[str, _Memory] = Field(default_factory=dict)
+    concurrency: Concurrency | None = None
+    recovery_days: Annotated[int, Field(ge=0, le=35)] = 35
+    table_class: Literal["standard", "infrequent_access"] = "standard"
+    max_units: MaxUnits = MaxUnits()
+    kms_key: _KmsKey | None = None
+
+    @field_validator("log_days")
+    @classmethod
+    def _check_log_days(cls, days: int) -> int:
+        if days not in LOG_DAYS:
+            known = ", ".join(str(known) for known in LOG_DAYS)
+            raise ValueError(f"must be one of {known}, as CloudWatch has it")
+        return days
+
+    @field_validator("memory")
+    @classmethod
+    def _check_memory(cls, memory: Mapping[str, int]) -> Mapping[str, int]:
+        _check_functions("memory", memory)
+        return memory
 
     @model_validator(mode="after")
     def _check_alarms(self) -> Stage:
         if self.alarm_email and not self.alarms:
             raise ValueError("alarm_email receives alarms: set alarms = true")
+        if self.monthly_budget and not self.alarm_email:
+            raise ValueError("monthly_budget needs somebody to tell: set alarm_email")
         return self
 
     @model_validator(mode="after")
@@ -67,6 +198,29 @@ class Stage(_Declared):
         if self.cloudfront and ":us-east-1:" not in str(self.certificate):
             raise ValueError("certificate: CloudFront requires one of us-east-1")
         return self
+
+    @property
+    def log_retention(self) -> str:
+        """Retention of logs, as the CDK's `RetentionDays` names it."""
+        return LOG_DAYS[self.log_days]
+
+    def memory_of(self, function: topology.Function) -> int:
+        """Memory of a function, in MB."""
+        return self.memory.get(function.name, function.memory)
+
+    def reserved_concurrency(self, function: str) -> int | None:
+        """Concurrent runs reserved for a function. None: it uses the account's."""
+        return self.concurrency.reserved(function) if self.concurrency else None
+
+
+def _check_functions(setting: str, names: Iterable[str]) -> None:
+    """Refuse names that are no functions. Raises `ValueError`."""
+    known = {*topology.FUNCTIONS_BY_NAME, topology.FORWARD.name}
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"{setting}.{name}: is not a function: use one of {', '.join(sorted(known))}"
+            )
 
 
 class _Stages(_Declared):

@@ -5,6 +5,7 @@ The routes are in `infra.routes`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,12 @@ STAGES = Path(
     os.environ.get("HARDLINK_STAGES") or ROOT / "infra" / "stages.toml"
 ).resolve()
 REQUIREMENTS = ROOT / "requirements.txt"
+
+
+def hash_sources(path: Path) -> str:
+    """Hash a file of sources, to tell whether it is the one that is deployed."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
 
 Action = Literal[
     "BatchGetItem",
@@ -61,7 +68,7 @@ class Function:
 
     `access`: actions of its code on the tables. `erasures`: actions on the erasure queue.
     `server_keys`, `signing_keys`: may read these secrets.
-    `hard_types`: receives the hard identifier types of each project in its environment.
+    `names_sources`: its environment has the hash of `sources.toml`, for `redrive`.
     `per_event`: runs for every event, so its costs per call count a million times.
     `timeout`: in seconds. `memory`: in MB; Lambda gives CPU in proportion to it.
     """
@@ -71,7 +78,7 @@ class Function:
     erasures: tuple[QueueAction, ...] = ()
     server_keys: bool = False
     signing_keys: bool = False
-    hard_types: bool = False
+    names_sources: bool = False
     per_event: bool = False
     timeout: int = 10
     memory: int = 1024
@@ -224,7 +231,7 @@ _FUNCTIONS = (
         {"sessions": ("GetItem", "BatchGetItem", "UpdateItem"), "customers": _LINK},
         # The stream that it reads has new erasures too; AWS advises two readers of a stream.
         erasures=("SendMessage",),
-        hard_types=True,
+        names_sources=True,
         per_event=True,
         timeout=60,
         memory=_BATCH_MB,
@@ -288,7 +295,6 @@ ERASURE_CONCURRENCY = 5
 
 QUEUE_DAYS = 14
 """Retention of messages in failure queues: the maximum of SQS."""
-LOG_RETENTION = "ONE_MONTH"
 # Every character of a line is paid for. It holds the route instead of the path, because a path may
 # name a customer, and no IP address.
 ACCESS_LOG = " ".join(

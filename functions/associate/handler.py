@@ -5,8 +5,6 @@ It also sends erasures that began to their queue: a stream has two readers at mo
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -21,14 +19,11 @@ from hardlink.log import flush_metrics, logger
 from hardlink.services.association import Association
 from hardlink.storage import erasure_queue, keys
 from hardlink.storage.keys import PARTITION, SORT
+from hardlink.web.declarations import deployed_sources
 from hardlink.web.response import InternalFailure
 from hardlink.web.wiring import read_clock, tables
 
-HARD_TYPES = {
-    project_id: frozenset(types)
-    for project_id, types in json.loads(os.environ["HARDLINK_HARD_TYPES"]).items()
-}
-association = Association(tables(), HARD_TYPES)
+association = Association(tables(), deployed_sources().hard_types)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

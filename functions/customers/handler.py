@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +17,7 @@ from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock, tables
 
 # Made once a process: clients and cached keys serve all calls of it.
-server_keys = api_keys.ServerKeys(
-    api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
-)
+server_keys = api_keys.ServerKeys(api_keys.server_key_reader(), read_clock)
 queries = ReadApi(tables(), declarations.deployed_sources(), read_clock)
 administration = Administration(tables(), declarations.deployed_sources(), read_clock)
 corrections = CorrectionCalls(

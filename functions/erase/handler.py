@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -19,9 +18,7 @@ from hardlink.web.request import Request
 from hardlink.web.response import Answer, InternalFailure
 from hardlink.web.wiring import read_clock, tables
 
-server_keys = api_keys.ServerKeys(
-    api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
-)
+server_keys = api_keys.ServerKeys(api_keys.server_key_reader(), read_clock)
 administration = Administration(tables(), declarations.deployed_sources(), read_clock)
 sweep = ErasureSweep(tables(), read_clock)
 _ACCEPTED = 202

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Any
 
 from dialects.order_feed import calls
 from dialects.order_feed.bucket import Bucket
 from dialects.order_feed.bucket_events import import_messages
-from hardlink.web.api_keys import ServerKeys, secret_reader
+from hardlink.web.api_keys import ServerKeys, server_key_reader
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock
 
-server_keys = ServerKeys(secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock)
+server_keys = ServerKeys(server_key_reader(), read_clock)
 open_bucket = cache(Bucket)
 
 

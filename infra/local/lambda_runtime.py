@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -109,9 +108,7 @@ def run_deployment(
             max_runs=topology.ERASURE_MAX_RUNS,
             visibility_timeout=topology.ERASURE_VISIBILITY_TIMEOUT,
         )
-        os.environ.update(
-            {**_environment(sources, path, names), "HARDLINK_ERASURES": url}
-        )
+        os.environ.update({**_environment(path, names), "HARDLINK_ERASURES": url})
         for cache in _CACHES:
             cache.cache_clear()
         handlers = {name: load_handler(name) for name in topology.FUNCTIONS_BY_NAME}
@@ -137,22 +134,14 @@ def _signing_key_name(project: str) -> str:
     return f"hardlink/{project}/signing-key"
 
 
-def _environment(
-    sources: Sources, path: Path, names: Mapping[str, str]
-) -> dict[str, str]:
+def _environment(path: Path, names: Mapping[str, str]) -> dict[str, str]:
     """Variables of every function."""
-    hard = {name: sorted(types) for name, types in sources.hard_types.items()}
     return {
         "HARDLINK_SESSIONS_TABLE": names["sessions"],
         "HARDLINK_CUSTOMERS_TABLE": names["customers"],
         "HARDLINK_SOURCES": str(path),
-        "HARDLINK_HARD_TYPES": json.dumps(hard),
-        "HARDLINK_SERVER_KEYS": json.dumps(
-            {name: _server_key_name(name) for name in sources.projects}
-        ),
-        "HARDLINK_SIGNING_KEYS": json.dumps(
-            {name: _signing_key_name(name) for name in sources.signing_projects}
-        ),
+        "HARDLINK_SERVER_KEYS": _server_key_name("{project}"),
+        "HARDLINK_SIGNING_KEYS": _signing_key_name("{project}"),
         "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL", "ERROR"),
     }
 

@@ -13,6 +13,7 @@ from constructs import Construct
 from infra import routes, topology
 from infra.stack.functions import Functions
 from infra.stack.nag import suppress_nag
+from infra.stages import Stage
 
 
 class Api(Construct):
@@ -24,9 +25,11 @@ class Api(Construct):
         id_: str,
         *,
         functions: Functions,
+        stage: Stage,
         keep: bool,
     ) -> None:
         super().__init__(scope, id_)
+        self._settings = stage
         self._http = gateway.HttpApi(
             self,
             "Http",
@@ -67,17 +70,19 @@ class Api(Construct):
         return logs.LogGroup(
             self,
             "AccessLog",
-            retention=logs.RetentionDays[topology.LOG_RETENTION],
+            retention=logs.RetentionDays[self._settings.log_retention],
             # Half the price. Logs Insights can read it: filter @message like "..."
             log_group_class=logs.LogGroupClass.INFREQUENT_ACCESS,
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
 
     def _create_stage(self, log: logs.LogGroup) -> gateway.CfnStage:
+        rates = self._settings.rates
+        default = rates.of(routes.WRITES)
         settings: dict[str, Any] = {}
         for route in routes.ROUTES:
             if route.rate != routes.WRITES:
-                settings[route.key] = _throttle_settings(route.rate)
+                settings[route.key] = _throttle_settings(rates.of(route.rate))
         stage = gateway.CfnStage(
             self,
             "Stage",
@@ -89,8 +94,8 @@ class Api(Construct):
                 format=topology.ACCESS_LOG,
             ),
             default_route_settings=gateway.CfnStage.RouteSettingsProperty(
-                throttling_rate_limit=routes.WRITES.per_second,
-                throttling_burst_limit=routes.WRITES.burst,
+                throttling_rate_limit=default.per_second,
+                throttling_burst_limit=default.burst,
             ),
             route_settings=settings,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from hardlink.domain.sources.registry import Sources
 from infra import topology
 from infra.stack import assets, queues
 from infra.stack.nag import suppress_nag
@@ -37,7 +35,6 @@ class Functions(Construct):
         erasures: sqs.Queue,
         server_keys: ServerKeys,
         signing_keys: SigningKeys,
-        sources: Sources,
         stage: Stage,
         keep: bool,
     ) -> None:
@@ -47,7 +44,6 @@ class Functions(Construct):
         self._erasures = erasures
         self._server_keys = server_keys
         self._signing_keys = signing_keys
-        self._sources = sources
         self._keep = keep
         self._runtime = lambda_.Runtime(
             f"python{assets.runtime_version()}", lambda_.RuntimeFamily.PYTHON
@@ -90,7 +86,7 @@ class Functions(Construct):
         log = logs.LogGroup(
             scope,
             "Log",
-            retention=logs.RetentionDays[topology.LOG_RETENTION],
+            retention=logs.RetentionDays[self._stage.log_retention],
             removal_policy=RemovalPolicy.RETAIN
             if self._keep
             else RemovalPolicy.DESTROY,
@@ -104,7 +100,10 @@ class Functions(Construct):
             code=self._code,
             layers=[self._layer],
             role=self._create_role(scope, function, log),
-            memory_size=function.memory,
+            memory_size=self._stage.memory_of(function),
+            reserved_concurrent_executions=self._stage.reserved_concurrency(
+                function.name
+            ),
             timeout=Duration.seconds(function.timeout),
             tracing=self._tracing(function),
             log_group=log,
@@ -129,14 +128,18 @@ class Functions(Construct):
         for table, allowed in function.access.items():
             actions = [f"dynamodb:{action}" for action in allowed]
             role.add_to_policy(queues.allow(actions, [self._tables[table].table_arn]))
+        if function.access and self._tables.key_policy:
+            role.add_to_policy(self._tables.key_policy)
         if function.erasures:
             actions = [f"sqs:{action}" for action in function.erasures]
             role.add_to_policy(queues.allow(actions, [self._erasures.queue_arn]))
-        if function.server_keys:
-            role.add_to_policy(self._server_keys.read_policy())
-        # IAM refuses a statement without resources: no source may be signed.
-        if function.signing_keys and self._signing_keys.arns:
-            role.add_to_policy(self._signing_keys.read_policy())
+        for keys in self._readable_keys(function):
+            role.add_to_policy(keys.read_policy())
+            suppress_nag(
+                role,
+                keys.wildcard_finding(),
+                "the keys of all projects, which would not fit into a policy one by one",
+            )
         if self._tracing(function) == lambda_.Tracing.ACTIVE:
             suppress_nag(
                 role,
@@ -144,6 +147,15 @@ class Functions(Construct):
                 "X-Ray knows no resources: traces are sent to `*`",
             )
         return role
+
+    def _readable_keys(self, function: topology.Function) -> list[ServerKeys]:
+        """The kinds of keys that a function may read, as far as a project has one."""
+        keys: list[ServerKeys] = []
+        if function.server_keys:
+            keys.append(self._server_keys)
+        if function.signing_keys:
+            keys.append(self._signing_keys)
+        return [kind for kind in keys if kind.projects]
 
     def _tracing(self, function: topology.Function) -> lambda_.Tracing:
         # Lambda traces a call a second and a twentieth of the others, which can't be configured:
@@ -166,18 +178,11 @@ class Functions(Construct):
         environment["POWERTOOLS_LOG_LEVEL"] = self._stage.log_level
         if function.erasures:
             environment["HARDLINK_ERASURES"] = self._erasures.queue_url
-        if function.server_keys:
-            # The ARNs are tokens until the deployment, which json.dumps would write as they are.
-            keys = Stack.of(self).to_json_string(self._server_keys.arns)
-            environment["HARDLINK_SERVER_KEYS"] = keys
-        if function.signing_keys and self._signing_keys.arns:
-            keys = Stack.of(self).to_json_string(self._signing_keys.arns)
-            environment["HARDLINK_SIGNING_KEYS"] = keys
-        if function.hard_types:
-            hard = {
-                name: sorted(types) for name, types in self._sources.hard_types.items()
-            }
-            environment["HARDLINK_HARD_TYPES"] = json.dumps(hard)
+        for keys in self._readable_keys(function):
+            environment[keys.variable] = keys.name_of("{project}")
+        if function.names_sources:
+            digest = topology.hash_sources(topology.SOURCES)
+            environment["HARDLINK_SOURCES_HASH"] = digest
         return environment
 
 

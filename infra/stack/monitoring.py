@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import Aws, Stack
+from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -15,6 +16,8 @@ from infra.stack.alarms import Alarm, list_alarms
 from infra.stack.observability import Observability
 from infra.stages import Stage
 
+DEPLOYMENT_TAG = "deployment"
+"""Tag of every resource with the name of its stack."""
 _EVALUATION_PERIODS = 5
 _HALF_WIDTH, _HEIGHT = 12, 6
 
@@ -31,6 +34,8 @@ class Monitoring(Construct):
             alarms = [self._create_alarm(alarm) for alarm in list_alarms(observed)]
         if stage.alarms and stage.alarm_email:
             self._create_subscription(alarms, stage.alarm_email)
+        if stage.monthly_budget and stage.alarm_email:
+            self._create_budget(stage.monthly_budget, stage.alarm_email)
         if stage.dashboard:
             self._create_dashboard(observed, alarms)
 
@@ -63,6 +68,39 @@ class Monitoring(Construct):
         topic.add_subscription(subscriptions.EmailSubscription(email))
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))
+
+    def _create_budget(self, usd: int, email: str) -> None:
+        """Tell an address when the month's costs reach 80 %, or will exceed the budget."""
+        address = budgets.CfnBudget.SubscriberProperty(
+            address=email, subscription_type="EMAIL"
+        )
+        notifications = [
+            budgets.CfnBudget.NotificationWithSubscribersProperty(
+                notification=budgets.CfnBudget.NotificationProperty(
+                    comparison_operator="GREATER_THAN",
+                    notification_type=kind,
+                    threshold=threshold,
+                    threshold_type="PERCENTAGE",
+                ),
+                subscribers=[address],
+            )
+            for kind, threshold in (("ACTUAL", 80), ("FORECASTED", 100))
+        ]
+        name = Stack.of(self).stack_name
+        budgets.CfnBudget(
+            self,
+            "Budget",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                # Names are unique in an account, over all regions.
+                budget_name=f"{name}-{Aws.REGION}",
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=usd, unit="USD"),
+                # Costs have this tag once it is activated under Billing, Cost allocation tags.
+                cost_filters={"TagKeyValue": [f"user:{DEPLOYMENT_TAG}${name}"]},
+            ),
+            notifications_with_subscribers=notifications,
+        )
 
     def _create_dashboard(
         self, observed: Observability, alarms: list[cloudwatch.Alarm]

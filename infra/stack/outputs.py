@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
@@ -44,7 +42,7 @@ class Outputs(Construct):
             self._put(
                 "DnsTarget", domain.target, "what the domain's DNS record points to"
             )
-        self._put_keys(scope, sources, server_keys, signing_keys)
+        self._put_keys(server_keys, signing_keys)
         self._put_queues(association, erasures, feeds)
         if forwarding:
             self._put_forwarding(forwarding)
@@ -56,30 +54,19 @@ class Outputs(Construct):
                 "paste it into your pages",
             )
 
-    def _put_keys(
-        self,
-        stack: Stack,
-        sources: Sources,
-        server_keys: ServerKeys,
-        signing_keys: SigningKeys,
-    ) -> None:
-        write_keys = {
-            name: source.write_key for name, source in sources.sources.items()
-        }
-        self._put(
-            "WriteKeys", json.dumps(write_keys), "of each source: public, may send"
-        )
+    def _put_keys(self, server_keys: ServerKeys, signing_keys: SigningKeys) -> None:
+        # One name for all projects: an output has 1,024 characters.
         self._put(
             "ServerKeys",
-            stack.to_json_string(server_keys.names),
-            "of each project, the secret that holds its server key: aws secretsmanager "
+            server_keys.name_of("<project>"),
+            "the secret that holds a project's server key: aws secretsmanager "
             "get-secret-value --secret-id <name> --query SecretString --output text",
         )
-        if signing_keys.names:
+        if signing_keys.projects:
             self._put(
                 "SigningKeys",
-                stack.to_json_string(signing_keys.names),
-                "of each project, the secret that holds the key by which its identities are signed",
+                signing_keys.name_of("<project>"),
+                "the secret that holds the key by which a project's identities are signed",
             )
 
     def _put_queues(

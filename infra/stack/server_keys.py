@@ -5,9 +5,10 @@ Secrets Manager generates the values, so no template contains one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
-from aws_cdk import Stack
+from aws_cdk import Aws, NestedStack, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -16,59 +17,90 @@ from infra.stack.nag import suppress_nag
 
 KEY_LENGTH = 43
 """Letters and digits that make 256 bits."""
+_RANDOM_SUFFIX = "-??????"
+"""What Secrets Manager adds to a secret's name in its ARN."""
 
 
 class ServerKeys(Construct):
     """Keys that may read, one secret a project.
 
     The secret's text is the key. Its previous version is valid too (see `hardlink.web.api_keys`).
+    `stacks`: number of nested stacks that the secrets are spread over, as one stack has at most 500
+    resources; 0: they are in the stack itself. `keep`: they outlive the stack.
     """
 
     kind = "server-key"
     description = "Hardlink's server key for the project"
+    variable = "HARDLINK_SERVER_KEYS"
+    """Environment variable with the name of each secret, `{project}` in place of the project."""
 
-    def __init__(self, scope: Construct, id_: str, projects: Iterable[str]) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        projects: Iterable[str],
+        *,
+        stacks: int = 0,
+        keep: bool = False,
+    ) -> None:
         super().__init__(scope, id_)
-        self._secrets = {project: self._create_secret(project) for project in projects}
+        self.projects = tuple(projects)
+        self._keep = keep
+        for project in self.projects:
+            self._create_secret(self._find_place(project, stacks), project)
 
-    @property
-    def names(self) -> dict[str, str]:
-        """The name of each project's secret."""
-        return {project: self._secret_name(project) for project in self._secrets}
-
-    @property
-    def arns(self) -> dict[str, str]:
-        """The ARN of each project's secret."""
-        return {project: secret.secret_arn for project, secret in self._secrets.items()}
-
-    def read_policy(self) -> iam.PolicyStatement:
-        """Permission to read all of these secrets."""
-        return iam.PolicyStatement(
-            actions=["secretsmanager:GetSecretValue"],
-            resources=list(self.arns.values()),
-        )
-
-    def _secret_name(self, project: str) -> str:
+    def name_of(self, project: str) -> str:
+        """The name of a project's secret."""
         return f"{Stack.of(self).stack_name}/{project}/{self.kind}"
 
-    def _create_secret(self, project: str) -> secretsmanager.Secret:
+    def read_policy(self) -> iam.PolicyStatement:
+        """Permission to read all of these secrets, by a pattern: a policy has 10,240 characters."""
+        return iam.PolicyStatement(
+            actions=["secretsmanager:GetSecretValue"],
+            resources=[
+                f"arn:{Aws.PARTITION}:secretsmanager:{Aws.REGION}:{Aws.ACCOUNT_ID}:"
+                f"{self._pattern()}"
+            ],
+        )
+
+    def wildcard_finding(self) -> str:
+        """Name of cdk-nag's finding about that pattern."""
+        arn = "arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:"
+        return f"IAM5[Resource::{arn}{self._pattern()}]"
+
+    def _pattern(self) -> str:
+        return f"secret:{self.name_of('*')}{_RANDOM_SUFFIX}"
+
+    def _find_place(self, project: str, stacks: int) -> Construct:
+        """Find the stack of a project's secret: the same one, whichever projects come or go."""
+        if not stacks:
+            return self
+        digest = hashlib.sha256(project.encode()).digest()
+        id_ = f"Keys{int.from_bytes(digest[:4], 'big') % stacks}"
+        found = self.node.try_find_child(id_)
+        return found if isinstance(found, Construct) else NestedStack(self, id_)
+
+    def _create_secret(self, place: Construct, project: str) -> None:
         secret = secretsmanager.Secret(
-            self,
+            place,
             project,
-            secret_name=self._secret_name(project),
+            secret_name=self.name_of(project),
             description=f"{self.description} {project}",
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 # Without punctuation a key needs no quoting in a shell or a header.
                 password_length=KEY_LENGTH,
                 exclude_punctuation=True,
             ),
+            # Backends hold the key: of a stack that is made again, it should be the same one.
+            removal_policy=RemovalPolicy.RETAIN
+            if self._keep
+            else RemovalPolicy.DESTROY,
         )
         suppress_nag(
             secret,
             "SMG4",
             "a shop's backend holds this key too: its owner rotates it when the backend can follow",
         )
-        return secret
 
 
 class SigningKeys(ServerKeys):
@@ -76,3 +108,4 @@ class SigningKeys(ServerKeys):
 
     kind = "signing-key"
     description = "By which identities are signed for Hardlink's project"
+    variable = "HARDLINK_SIGNING_KEYS"

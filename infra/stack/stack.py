@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from aws_cdk import App, Stack, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
@@ -13,7 +15,7 @@ from infra.stack.custom_domain import CustomDomain
 from infra.stack.erasure_queue import ErasureQueue
 from infra.stack.event_forwarding import EventForwarding
 from infra.stack.functions import Functions
-from infra.stack.monitoring import Monitoring
+from infra.stack.monitoring import DEPLOYMENT_TAG, Monitoring
 from infra.stack.observability import Observability
 from infra.stack.order_feeds import OrderFeeds
 from infra.stack.outputs import Outputs
@@ -22,9 +24,15 @@ from infra.stack.stream_readers import StreamReader
 from infra.stack.tables import Tables
 from infra.stages import Stage
 
+DEFAULT_NAME = "hardlink"
+"""First part of the stack's name."""
+# It is part of the names of buckets, which have 63 characters.
+_LONGEST_NAME = 24
+_NAME = re.compile(rf"[a-z][a-z0-9-]{{0,{_LONGEST_NAME - 1}}}")
+
 
 class UnknownStage(Exception):
-    """The context names a stage that does not exist."""
+    """The context names a stage that does not exist, or a stack that cannot be made."""
 
 
 class Hardlink(Stack):
@@ -40,9 +48,18 @@ class Hardlink(Stack):
             termination_protection=keep,
             suppress_template_indentation=True,
         )
-        tables = Tables(self, "Tables", keep=keep)
-        server_keys = ServerKeys(self, "ServerKeys", sources.projects)
-        signing_keys = SigningKeys(self, "SigningKeys", sources.signing_projects)
+        tables = Tables(self, "Tables", stage=stage, keep=keep)
+        key_stacks = stage.key_stacks
+        server_keys = ServerKeys(
+            self, "ServerKeys", sources.projects, stacks=key_stacks, keep=keep
+        )
+        signing_keys = SigningKeys(
+            self,
+            "SigningKeys",
+            sources.signing_projects,
+            stacks=key_stacks,
+            keep=keep,
+        )
         erasures = ErasureQueue(self, "Erasure")
         functions = Functions(
             self,
@@ -51,11 +68,10 @@ class Hardlink(Stack):
             erasures=erasures.waiting,
             server_keys=server_keys,
             signing_keys=signing_keys,
-            sources=sources,
             stage=stage,
             keep=keep,
         )
-        api = Api(self, "Api", functions=functions, keep=keep)
+        api = Api(self, "Api", functions=functions, stage=stage, keep=keep)
         domain = _create_domain(self, api, stage)
         erasures.subscribe(functions["erase"])
         association = StreamReader(
@@ -119,6 +135,7 @@ def _create_domain(scope: Hardlink, api: Api, stage: Stage) -> CustomDomain | No
 def compose_app(app: App, settings: Stage | None = None) -> Hardlink:
     """Create the stack of the stage that the context names (`-c stage=prod`), and run cdk-nag.
 
+    It is called `hardlink-<stage>`. `-c name=shop` makes `shop-<stage>`, which may stand beside it.
     `settings`: instead of those of `stages.toml`.
     Raises `UnknownStage`, `StagesError`, `SourcesError`.
     """
@@ -126,12 +143,19 @@ def compose_app(app: App, settings: Stage | None = None) -> Hardlink:
     if stage not in stages.STAGE_NAMES:
         known = ", ".join(stages.STAGE_NAMES)
         raise UnknownStage(f"there is no stage {stage!r}: use one of {known}")
+    name = app.node.try_get_context("name") or DEFAULT_NAME
+    if not _NAME.fullmatch(name):
+        raise UnknownStage(
+            f"{name!r} cannot name a stack: use up to {_LONGEST_NAME} lower-case letters, digits "
+            "and hyphens, a letter first"
+        )
     settings = settings or stages.load_stage(topology.STAGES, stage)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     sources = file_schema.load_sources(topology.SOURCES)
     stack = Hardlink(
-        app, f"hardlink-{stage}", sources=sources, stage=settings, keep=stage == "prod"
+        app, f"{name}-{stage}", sources=sources, stage=settings, keep=stage == "prod"
     )
     Tags.of(stack).add("service", "hardlink")
+    Tags.of(stack).add(DEPLOYMENT_TAG, stack.stack_name)
     Tags.of(stack).add("stage", stage)
     return stack

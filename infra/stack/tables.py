@@ -7,18 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra import topology
+from infra.stages import Stage
+
+_KEY_ACTIONS = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
+_TABLE_CLASSES = {
+    "standard": dynamodb.TableClass.STANDARD,
+    "infrequent_access": dynamodb.TableClass.STANDARD_INFREQUENT_ACCESS,
+}
 
 
 class Tables(Construct):
     """The tables of `topology.TABLES` by name. `keep`: protected from deletion."""
 
-    def __init__(self, scope: Construct, id_: str, *, keep: bool) -> None:
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, keep: bool) -> None:
         super().__init__(scope, id_)
+        self._stage = stage
+        self._key: kms.IKey | None = None
+        if stage.kms_key:
+            self._key = kms.Key.from_key_arn(self, "Key", stage.kms_key)
         self._by_name: dict[str, dynamodb.Table] = {}
         for table in topology.TABLES:
             self._by_name[table.name] = self._create_table(table, keep=keep)
@@ -28,6 +41,21 @@ class Tables(Construct):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
+
+    @property
+    def key_policy(self) -> iam.PolicyStatement | None:
+        """Permission to use the tables' own key, which DynamoDB demands of its callers.
+
+        None: the key is AWS's own, which needs none.
+        """
+        if self._key is None:
+            return None
+        service = f"dynamodb.{Aws.REGION}.{Aws.URL_SUFFIX}"
+        return iam.PolicyStatement(
+            actions=[f"kms:{action}" for action in _KEY_ACTIONS],
+            resources=[self._key.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": service}},
+        )
 
     def _create_table(self, table: topology.Table, *, keep: bool) -> dynamodb.Table:
         return dynamodb.Table(
@@ -39,13 +67,24 @@ class Tables(Construct):
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             stream=dynamodb.StreamViewType.KEYS_ONLY,
             time_to_live_attribute=table.expires,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=self._recovery(),
+            table_class=_TABLE_CLASSES[self._stage.table_class],
+            max_read_request_units=self._stage.max_units.read,
+            max_write_request_units=self._stage.max_units.write,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED
+            if self._key
+            else dynamodb.TableEncryption.AWS_MANAGED,
+            encryption_key=self._key,
             # The removal policy binds CloudFormation alone; this binds the console and scripts too.
             deletion_protection=keep,
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
+        )
+
+    def _recovery(self) -> dynamodb.PointInTimeRecoverySpecification:
+        days = self._stage.recovery_days
+        return dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=days > 0,
+            recovery_period_in_days=days or None,
         )
 
 

@@ -52,7 +52,6 @@ def baseline_environment() -> dict[str, str]:
         "HARDLINK_SESSIONS_TABLE": "sessions",
         "HARDLINK_CUSTOMERS_TABLE": "customers",
         "HARDLINK_SOURCES": str(topology.SOURCES),
-        "HARDLINK_HARD_TYPES": '{"demo": ["registered"]}',
     }
 
 

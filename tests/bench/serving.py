@@ -5,7 +5,6 @@ A process of its own, so that its memory is that of serving alone. A thread deli
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -56,16 +55,12 @@ def main(endpoint: str, port: str, sessions: str, customers: str) -> None:
 
 
 def _handlers(endpoint: str, names: Mapping[Table, str]) -> Mapping[str, Handler]:
-    hard_types = lambda_runtime.load_sources(topology.SOURCES).hard_types
     os.environ.update(
         {
             **ENVIRONMENT,
             "HARDLINK_SESSIONS_TABLE": names["sessions"],
             "HARDLINK_CUSTOMERS_TABLE": names["customers"],
             "HARDLINK_SOURCES": str(topology.SOURCES),
-            "HARDLINK_HARD_TYPES": json.dumps(
-                {n: sorted(t) for n, t in hard_types.items()}
-            ),
             "POWERTOOLS_LOG_LEVEL": "ERROR",
         }
     )

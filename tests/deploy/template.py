@@ -100,17 +100,21 @@ class Template:
         }
 
 
-def synthesize(folder: Path, stage: str, settings: Stage | None = None) -> Template:
+def synthesize(
+    folder: Path, stage: str, settings: Stage | None = None, name: str = "hardlink"
+) -> Template:
     """The stack of a stage, with other settings if there are any. Raises `RuntimeError` where a check fails."""
-    app = App(outdir=str(folder), context={"stage": stage})
+    app = App(outdir=str(folder), context={"stage": stage, "name": name})
     compose_app(app, settings)
     app.synth()
-    return Template(folder, f"hardlink-{stage}")
+    return Template(folder, f"{name}-{stage}")
 
 
 def describe_reference(value: Any) -> str:
     """A reference of CloudFormation in words: `TablesSessions.Arn`."""
     match value:
+        case {"Ref": str(name)} if name.startswith("AWS::"):
+            return name
         case {"Ref": name}:
             return str(name)[:-_HASH]
         case {"Fn::GetAtt": [name, attribute]}:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -147,8 +146,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
             "Url": "http://127.0.0.1:9",
             "Failed": clients("sqs").create_queue(QueueName="failed")["QueueUrl"],
             "Erasures": clients("sqs").get_queue_url(QueueName="erasures")["QueueUrl"],
-            "ServerKeys": json.dumps({"demo": KEY}),
-            "SigningKeys": json.dumps({"demo": SIGNING_KEY}),
+            "ServerKeys": KEY.replace("demo", "<project>"),
+            "SigningKeys": SIGNING_KEY.replace("demo", "<project>"),
         }
         stack = {
             "StackStatus": "CREATE_COMPLETE",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +53,11 @@ FOLLOW = {
     "associate": (("TablesSessions", "TablesCustomers"), "AssociationFailed.Arn"),
 }
 """Those that follow streams, and where their failures end."""
+SECRETS = (
+    "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:"
+    "secret:hardlink-dev/*/{}-??????"
+)
+"""Secrets of all projects, of a kind."""
 TAKEN = {"orders": "FeedsWaiting.Arn", "erase": "ErasureWaiting.Arn"}
 """Those that are brought a queue's messages."""
 TABLES: Mapping[str, tuple[set[str], set[str]]] = {
@@ -114,9 +118,9 @@ def expected(function: str) -> set[tuple[str, str]]:
     if function == "erase":
         allowed.add(("sqs:ChangeMessageVisibility", "ErasureWaiting.Arn"))
     if function in READS:
-        allowed.add(("secretsmanager:GetSecretValue", "ServerKeysdemo"))
+        allowed.add(("secretsmanager:GetSecretValue", SECRETS.format("server-key")))
     if function in SIGNS:
-        allowed.add(("secretsmanager:GetSecretValue", "SigningKeysdemo"))
+        allowed.add(("secretsmanager:GetSecretValue", SECRETS.format("signing-key")))
     if function in FOLLOW:
         followed, queue = FOLLOW[function]
         allowed |= {
@@ -203,7 +207,7 @@ def test_its_environment_names_what_it_needs_and_no_more(
     more = {
         **{key: {"HARDLINK_SERVER_KEYS"} for key in READS},
         **{key: {"HARDLINK_SIGNING_KEYS"} for key in SIGNS},
-        "associate": {"HARDLINK_HARD_TYPES", "HARDLINK_ERASURES"},
+        "associate": {"HARDLINK_SOURCES_HASH", "HARDLINK_ERASURES"},
         "erase": {"HARDLINK_SERVER_KEYS", "HARDLINK_ERASURES"},
     }
     assert variables.keys() == more.get(name, set()) | {
@@ -230,9 +234,10 @@ def test_who_answers_all_customers_alone_may_scan() -> None:
     assert scanning == [("exponeadata", "customers")]
 
 
-def test_associate_is_told_the_hard_types_of_every_project(dev: Template) -> None:
-    told = function(dev, "associate")["Environment"]["Variables"]["HARDLINK_HARD_TYPES"]
-    assert json.loads(told) == {"demo": ["registered"]}
+def test_associate_names_the_sources_that_it_was_deployed_with(dev: Template) -> None:
+    variables = function(dev, "associate")["Environment"]["Variables"]
+    digest = topology.hash_sources(topology.SOURCES)
+    assert variables["HARDLINK_SOURCES_HASH"] == digest
 
 
 def test_a_permission_too_many_is_caught_by_this_test_and_by_cdk_nag(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from textwrap import indent
 
 import pytest
@@ -34,7 +33,7 @@ def test_every_project_has_secrets_that_secrets_manager_makes_up(
 def test_a_project_that_checks_no_token_has_no_signing_key() -> None:
     stack = Stack(App(), "empty")
     keys = SigningKeys(stack, "SigningKeys", Sources({}).signing_projects)
-    assert keys.arns == {}
+    assert keys.projects == ()
     assert not stack.node.find_all()[2:]
 
 
@@ -46,19 +45,21 @@ def test_no_template_holds_a_secret(dev: Template, prod: Template) -> None:
         assert "{{resolve" not in template.text
 
 
-def test_the_customers_function_is_told_where_the_keys_are(dev: Template) -> None:
-    function = dev.properties("Lambda::Function")["FunctionsCustomersFunction"]
-    told = describe_reference(
-        function["Environment"]["Variables"]["HARDLINK_SERVER_KEYS"]
-    )
-    assert json.loads(told) == {
-        "demo": "ServerKeysdemo"
-    }  # a reference: the secret's ARN
-    function = dev.properties("Lambda::Function")["FunctionsIdentifyFunction"]
-    told = describe_reference(
-        function["Environment"]["Variables"]["HARDLINK_SIGNING_KEYS"]
-    )
-    assert json.loads(told) == {"demo": "SigningKeysdemo"}
+def test_functions_are_told_how_the_secrets_are_called(dev: Template) -> None:
+    functions = dev.properties("Lambda::Function")
+    variables = functions["FunctionsCustomersFunction"]["Environment"]["Variables"]
+    assert variables["HARDLINK_SERVER_KEYS"] == "hardlink-dev/{project}/server-key"
+    variables = functions["FunctionsIdentifyFunction"]["Environment"]["Variables"]
+    assert variables["HARDLINK_SIGNING_KEYS"] == "hardlink-dev/{project}/signing-key"
+
+
+@pytest.mark.parametrize(("stage", "policy"), [("dev", "Delete"), ("prod", "Retain")])
+def test_keys_outlive_the_stack_that_may_not_be_thrown_away(
+    stage: str, policy: str, request: pytest.FixtureRequest
+) -> None:
+    template: Template = request.getfixturevalue(stage)
+    secrets = template.resources("SecretsManager::Secret").values()
+    assert {secret["DeletionPolicy"] for secret in secrets} == {policy}
 
 
 def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(
@@ -66,17 +67,12 @@ def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(
 ) -> None:
     outputs = dev.outputs
     assert outputs.keys() == {
-        *("Url", "WriteKeys", "ServerKeys", "SigningKeys"),
+        *("Url", "ServerKeys", "SigningKeys"),
         *("Failed", "Feeds", "FailedFeeds", "Erasures", "FailedErasures", "Snippet"),
     }
     assert describe_reference(outputs["Url"]) == "ApiHttp.ApiEndpoint"
-    assert json.loads(outputs["WriteKeys"])["demo-move"] == "demo-move"
-    assert json.loads(describe_reference(outputs["ServerKeys"])) == {
-        "demo": "hardlink-dev/demo/server-key"
-    }
-    assert json.loads(describe_reference(outputs["SigningKeys"])) == {
-        "demo": "hardlink-dev/demo/signing-key"
-    }
+    assert outputs["ServerKeys"] == "hardlink-dev/<project>/server-key"
+    assert outputs["SigningKeys"] == "hardlink-dev/<project>/signing-key"
 
 
 def test_the_snippet_is_ready_to_paste(dev: Template) -> None:

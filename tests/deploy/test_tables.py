@@ -35,7 +35,8 @@ def test_its_stream_tells_keys_its_items_expire_it_can_be_restored_and_is_encryp
         "Enabled": True,
     }
     assert table["PointInTimeRecoverySpecification"] == {
-        "PointInTimeRecoveryEnabled": True
+        "PointInTimeRecoveryEnabled": True,
+        "RecoveryPeriodInDays": 35,
     }
     assert table["SSESpecification"] == {"SSEEnabled": True}
 

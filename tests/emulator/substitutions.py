@@ -1,4 +1,4 @@
-"""Three substitutions in the template that the emulator needs, and its other limits."""
+"""Two substitutions in the template that the emulator needs, and its other limits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 DOCUMENTED = {
     "path": "functions run in the folder of their code, which is not /var/task: the path is said from there",
-    "secret": "Ref of a secret is its name, not its ARN as with AWS: Fn::GetAtt Id, which is the ARN with both",
     "partiql": "a batch of PartiQL inserts is checked as the action BatchExecuteStatement, on `*`, which IAM does not "
     "know: it is allowed where PartiQLInsert is. So whether PartiQLInsert is allowed is not shown here",
 }
@@ -30,9 +29,8 @@ class Change:
 
 def substitute_resources(body: dict[str, Any]) -> tuple[dict[str, Any], list[Change]]:
     """A template as the emulator takes it, and what was changed."""
-    rules = {
+    rules: dict[str, Rule] = {
         "path": _path,
-        "secret": _secret_of(body),
         "partiql": _partiql,
     }
     assert rules.keys() == DOCUMENTED.keys()
@@ -64,19 +62,6 @@ def _path(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(_TASK):
         return value.removeprefix(_TASK)
     return None
-
-
-def _secret_of(body: dict[str, Any]) -> Rule:
-    type_ = "AWS::SecretsManager::Secret"
-    secrets = {name for name, r in body["Resources"].items() if r["Type"] == type_}
-
-    def secret(value: Any) -> Any:
-        match value:
-            case {"Ref": name} if name in secrets:
-                return {"Fn::GetAtt": [name, "Id"]}
-        return None
-
-    return secret
 
 
 def _partiql(value: Any) -> Any:

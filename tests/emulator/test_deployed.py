@@ -97,7 +97,6 @@ def test_the_template_differs_in_what_is_documented_and_in_nothing_else(
     ]
     assert Counter(change.kind for change in changes) == {
         "path": len(functions),
-        "secret": 2 * sum(f.server_keys + f.signing_keys for f in functions),
         "partiql": len(inserting),
     }
     assert {change.kind for change in changes} == DOCUMENTED.keys()
@@ -115,20 +114,6 @@ def _expected(template: Template, change: Change) -> bool:
             "HARDLINK_SOURCES",
         ]:
             return True
-        case "secret", "AWS::Lambda::Function", [
-            "Environment",
-            "Variables",
-            variable,
-            *_,
-        ]:
-            return variable in ("HARDLINK_SERVER_KEYS", "HARDLINK_SIGNING_KEYS")
-        case "secret", "AWS::IAM::Policy", [
-            "PolicyDocument",
-            "Statement",
-            _,
-            "Resource",
-        ]:
-            return True
         case "partiql", "AWS::IAM::Policy", ["PolicyDocument", "Statement"]:
             return True
     return False
@@ -137,11 +122,7 @@ def _expected(template: Template, change: Change) -> bool:
 def test_what_is_not_substituted_stays_as_it_is() -> None:
     body: dict[str, Any] = {
         "Resources": {
-            "Secret": {"Type": "AWS::SecretsManager::Secret"},
-            "Other": {
-                "Type": "AWS::SQS::Queue",
-                "Keys": [{"Ref": "Secret"}, {"Ref": "Other"}],
-            },
+            "Other": {"Type": "AWS::SQS::Queue", "Keys": [{"Ref": "Other"}]},
             "Policy": {
                 "Type": "AWS::IAM::Policy",
                 "Statement": [{"Action": "dynamodb:PutItem"}],
@@ -157,11 +138,7 @@ def test_what_is_not_substituted_stays_as_it_is() -> None:
     after, changes = substitute_resources(body)
     assert repr(body) == before
     assert after["Resources"] == {
-        "Secret": body["Resources"]["Secret"],
-        "Other": {
-            "Type": "AWS::SQS::Queue",
-            "Keys": [{"Fn::GetAtt": ["Secret", "Id"]}, {"Ref": "Other"}],
-        },
+        "Other": body["Resources"]["Other"],
         "Policy": body["Resources"]["Policy"],
         "Inserts": {
             "Type": "x",
@@ -169,4 +146,4 @@ def test_what_is_not_substituted_stays_as_it_is() -> None:
         },
         "Path": {"Type": "x", "Paths": ["a", "/opt/a"]},
     }
-    assert [change.kind for change in changes] == ["secret", "partiql", "path"]
+    assert [change.kind for change in changes] == ["partiql", "path"]

@@ -72,7 +72,7 @@ def failing(stack: Deployment) -> Iterator[None]:
     ]
     age = mapping(stack, "sessions")["MaximumRecordAgeInSeconds"]
     assert age == topology.STREAM_MAX_AGE
-    broken = {"Variables": {**variables, "HARDLINK_HARD_TYPES": "{"}}
+    broken = {"Variables": {**variables, "HARDLINK_SOURCES": "nowhere.toml"}}
     functions.update_function_configuration(FunctionName=name, Environment=broken)
     functions.update_event_source_mapping(UUID=uuid, MaximumRecordAgeInSeconds=1)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import boto3
@@ -12,8 +11,7 @@ from hardlink.domain.errors import UnverifiedIdentity
 from hardlink.domain.graph import Node
 from hardlink.domain.signed_identity import IdentityVerifier
 from hardlink.domain.times import MINUTE, SECOND
-from hardlink.web import api_keys
-from hardlink.web.api_keys import SigningKeys
+from hardlink.web.api_keys import SigningKeys, signing_key_reader
 from infra import topology
 from infra.local import lambda_runtime
 from tests.support.signing import KEY, LATER, SECOND_KEY, call, token
@@ -27,7 +25,7 @@ class Shop:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        fetch = api_keys.secret_reader(os.environ["HARDLINK_SIGNING_KEYS"])
+        fetch = signing_key_reader()
         self._signatures = IdentityVerifier(SigningKeys(fetch, self.clock))
 
     def takes(self, key: str) -> bool:

@@ -62,7 +62,7 @@ def modules_loaded_by(statement: str) -> set[str]:
     code = f"{statement}\nimport sys\nprint(*sys.modules)"
     environment = {
         "PYTHONPATH": str(topology.FUNCTIONS),
-        "HARDLINK_HARD_TYPES": "{}",
+        "HARDLINK_SOURCES": str(topology.SOURCES),
         "HARDLINK_SESSIONS_TABLE": "sessions",
         "HARDLINK_CUSTOMERS_TABLE": "customers",
         "AWS_DEFAULT_REGION": "us-east-1",

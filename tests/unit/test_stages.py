@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import stages, topology
+from infra import routes, stages, topology
 from infra.stages import Stage, StagesError
 
 
@@ -49,6 +49,32 @@ def test_what_is_left_out_is_off(tmp_path: Path) -> None:
             'certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/a"',
             "CloudFront requires one of us-east-1",
         ),
+        (
+            "[prod]\nlog_days = 31",
+            "prod.log_days: must be one of 1, 3",
+        ),
+        ("[prod.rates]\nwrites = 0", "prod.rates.writes: must be at least 1"),
+        ("[prod.rates]\nall = 5", "prod.rates.all: is not a known setting"),
+        ("[prod.memory]\ntrack = 64", "prod.memory.track: must be at least 128"),
+        ("[prod.memory]\ntrak = 256", "memory.trak: is not a function: use one of "),
+        ("[prod]\nrecovery_days = 36", "prod.recovery_days: must be at most 35"),
+        ('[prod]\nkms_key = "alias/mine"', "prod.kms_key: must match"),
+        ('[prod]\ntable_class = "cold"', "prod.table_class: must be 'standard' or"),
+        ("[prod.max_units]\nwrite = 0", "prod.max_units.write: must be at least 1"),
+        ("[prod]\nmonthly_budget = 50", "monthly_budget needs somebody to tell"),
+        ("[prod]\nkey_stacks = 21", "prod.key_stacks: must be at most 20"),
+        (
+            "[prod.concurrency]\nshares = { associate = 60, track = 40 }",
+            "0 of 1000 would be left to all other functions, and Lambda demands 100",
+        ),
+        (
+            "[prod.concurrency]\naccount = 400\nshares = { erase = 1 }",
+            "shares.erase: is less than the 5 runs that its queue starts",
+        ),
+        (
+            "[prod.concurrency]\nshares = { tracks = 1 }",
+            "shares.tracks: is not a function",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_field(
@@ -57,3 +83,23 @@ def test_a_mistake_is_named_with_its_file_and_field(
     with pytest.raises(StagesError, match=r"stages\.toml") as error:
         load(tmp_path, text)
     assert said in str(error.value)
+
+
+def test_a_share_reserves_part_of_the_accounts_concurrency(tmp_path: Path) -> None:
+    stage = load(
+        tmp_path,
+        "[prod.concurrency]\naccount = 2000\nshares = { associate = 5, track = 40 }",
+    )
+    assert stage.reserved_concurrency("associate") == 100
+    assert stage.reserved_concurrency("track") == 800
+    assert stage.reserved_concurrency("identify") is None
+    assert Stage().reserved_concurrency("associate") is None
+
+
+def test_a_rate_stands_for_its_routes_and_bursts_twice_as_high(tmp_path: Path) -> None:
+    rates = load(tmp_path, "[prod.rates]\nwrites = 4000\nreads = 7").rates
+    assert rates.of(routes.WRITES) == routes.Rate(4000, 5000)  # the account's quota
+    assert rates.of(routes.READS) == routes.Rate(7, 14)
+    assert rates.of(routes.FEEDS_AND_EXPORTS) == routes.FEEDS_AND_EXPORTS
+    assert rates.of(routes.UNTHROTTLED) == routes.UNTHROTTLED
+    assert Stage().rates.of(routes.WRITES) == routes.WRITES

@@ -8,14 +8,12 @@ Source: Exponea's "Technical information" (authorization), and what exponea-pyth
 from __future__ import annotations
 
 import hmac
-import os
 from typing import Literal, NamedTuple
 
 from dialects.basic_auth import read_basic_auth
 from hardlink.domain.errors import Unauthorized
 from hardlink.domain.sources.registry import Sources
-from hardlink.web import api_keys
-from hardlink.web.api_keys import ServerKeys
+from hardlink.web.api_keys import ServerKeys, server_key_reader
 from hardlink.web.request import Request
 from hardlink.web.wiring import read_clock
 
@@ -32,9 +30,7 @@ class Credentials(NamedTuple):
 
 def open_server_keys() -> ServerKeys:
     """Open the server keys of this deployment. They are read when they are first needed."""
-    return ServerKeys(
-        api_keys.secret_reader(os.environ["HARDLINK_SERVER_KEYS"]), read_clock
-    )
+    return ServerKeys(server_key_reader(), read_clock)
 
 
 def read_credentials(request: Request) -> Credentials:

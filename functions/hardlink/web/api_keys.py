@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -13,11 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hardlink.domain.errors import Busy, Unauthorized
 from hardlink.domain.times import MINUTE, SECOND
 from hardlink.storage.aws import create_client
+from hardlink.web.declarations import deployed_sources
 
 CACHE_TIME = 5 * MINUTE
 """Age of cached keys, after which they are read again."""
 _RECHECK_AFTER = 10 * SECOND
 """Age of cached keys, after which an unknown key has them read again."""
+_CONCURRENT_READS = 8
+"""Requests at once, which botocore's ten connections serve."""
 Keys = Mapping[str, list[str]]
 """Project -> its valid keys."""
 
@@ -92,23 +96,40 @@ class SigningKeys(_KeyCache):
         return self._current_keys(max_age).get(project, ())
 
 
-def secret_reader(names: str) -> Callable[[], Keys]:
+def server_key_reader() -> Callable[[], Keys]:
+    """Create a function that reads the server keys of every project.
+
+    The environment has the form of the names alone, because Lambda allows 4 KB of it.
+    """
+    projects = deployed_sources().projects
+    return secret_reader(os.environ["HARDLINK_SERVER_KEYS"], projects)
+
+
+def signing_key_reader() -> Callable[[], Keys]:
+    """Create a function that reads the signing keys of the projects that need them."""
+    projects = deployed_sources().signing_projects
+    return secret_reader(os.environ["HARDLINK_SIGNING_KEYS"], projects)
+
+
+def secret_reader(name: str, projects: Iterable[str]) -> Callable[[], Keys]:
     """Create a function that reads the keys of every project from Secrets Manager.
 
-    `names`: JSON, `{"<project>": "<name or ARN of its secret>"}`. The text of a secret is one key,
-    nothing around it. Its current and its previous version (AWSCURRENT, AWSPREVIOUS) are both
+    `name`: of each project's secret, such as `hardlink-prod/{project}/server-key`. The text of a
+    secret is one key, nothing around it. Its current and its previous version (AWSCURRENT, AWSPREVIOUS) are both
     valid: a new value rotates the key, and clients with the old one keep access until the next
     rotation. To revoke a key, put a new value twice: a running function caches keys for up to five
     minutes.
     """
     client = create_client("secretsmanager", connect_timeout=1, read_timeout=5)
-    secrets: Mapping[str, str] = json.loads(names)
+    secrets = {project: name.format(project=project) for project in projects}
+
+    def read_project(project: str) -> list[str]:
+        return list(_read_versions(client, secrets[project]))
 
     def read_keys() -> Keys:
-        return {
-            project: list(_read_versions(client, name))
-            for project, name in secrets.items()
-        }
+        # Two requests a project: one after the other, those of hundreds would outlast the call.
+        with ThreadPoolExecutor(_CONCURRENT_READS) as executor:
+            return dict(zip(secrets, executor.map(read_project, secrets), strict=True))
 
     return read_keys
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from functools import cache
 
 from hardlink import metrics
@@ -39,13 +38,9 @@ def rate_limiter() -> RateLimiter:
 
 def _signing_keys() -> Keys | None:
     """Return the signing keys, in functions that may read them."""
-    names = os.environ.get("HARDLINK_SIGNING_KEYS")
-    if names is None:
+    if "HARDLINK_SIGNING_KEYS" not in os.environ:
         return None
-
-    @cache
-    def create_reader() -> Callable[[], api_keys.Keys]:
-        return api_keys.secret_reader(names)
+    create_reader = cache(api_keys.signing_key_reader)
 
     def fetch() -> api_keys.Keys:
         # The first token creates the client: calls without one need none.

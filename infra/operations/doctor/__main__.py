@@ -21,6 +21,9 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m infra.operations.doctor", description=__doc__
     )
     parser.add_argument("--stage", default="dev", choices=stages.STAGE_NAMES)
+    parser.add_argument(
+        "--name", default="hardlink", help="of the deployment, as in `-c name=...`"
+    )
     parser.add_argument("--region", help="instead of your AWS configuration's")
     parser.add_argument("--endpoint-url", help="an emulator, instead of AWS")
     parser.add_argument(
@@ -28,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     account = Account(options.region, options.endpoint_url)
-    findings = list(run_checks(account, f"hardlink-{options.stage}", options.url))
+    findings = list(run_checks(account, f"{options.name}-{options.stage}", options.url))
     for finding in findings:
         print(_format_finding(finding))
     wrong = sum(1 for finding in findings if finding.fault)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hardlink.domain.sources import file_schema
 from infra import topology
 from infra.operations.doctor import diagnoses
 from infra.operations.doctor.diagnoses import Description, Finding
@@ -206,9 +206,14 @@ class _Checks:
             yield Finding(f"signing key of {project}", fault)
 
     def _secrets(self, output: str) -> list[tuple[str, str]]:
-        """Project and name of each secret."""
-        names: dict[str, str] = json.loads(self._outputs.get(output, "{}"))
-        return list(names.items())
+        """Project and name of the secret of each project that is declared."""
+        sources = file_schema.load_sources(topology.SOURCES)
+        projects = {
+            "ServerKeys": tuple(sources.projects),
+            "SigningKeys": sources.signing_projects,
+        }
+        name = self._outputs.get(output, "")
+        return [(one, name.replace("<project>", one)) for one in projects[output]]
 
     def _secret_fault(
         self, project: str, name: str, rule: Callable[[str, str], str | None]

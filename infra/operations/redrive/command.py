@@ -14,7 +14,6 @@ minute. It needs the rights to list the stack's resources, to read the configura
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -70,10 +69,13 @@ def main(arguments: Sequence[str]) -> int:
     return 1
 
 
-def find_target(name: str, cloudformation: Any, functions: Any) -> RedriveTarget:
+def find_target(
+    name: str, sources: Path, cloudformation: Any, functions: Any
+) -> RedriveTarget:
     """Find a deployed stack's tables, in the environment of its function `associate`.
 
-    `cloudformation`, `functions`: clients of CloudFormation and Lambda. Raises `UnusableArguments`.
+    `sources`: the file that is deployed, which has the types of identifiers. `cloudformation`,
+    `functions`: clients of CloudFormation and Lambda. Raises `UnusableArguments`, `SourcesError`.
     """
     function = _find_associate(name, cloudformation)
     if function is None:
@@ -82,9 +84,13 @@ def find_target(name: str, cloudformation: Any, functions: Any) -> RedriveTarget
         )
     configured = functions.get_function_configuration(FunctionName=function)
     variables: Mapping[str, str] = configured["Environment"]["Variables"]
-    hard_types: dict[str, frozenset[str]] = {}
-    for project, types in json.loads(variables["HARDLINK_HARD_TYPES"]).items():
-        hard_types[project] = frozenset(types)
+    hard_types = file_schema.load_sources(sources).hard_types
+    # With other types it would move customers to where they do not belong.
+    if topology.hash_sources(sources) != variables["HARDLINK_SOURCES_HASH"]:
+        raise UnusableArguments(
+            f"{sources} is not the file that {name!r} was deployed with: set HARDLINK_SOURCES to "
+            "that one, or deploy first"
+        )
     return RedriveTarget(
         variables["HARDLINK_SESSIONS_TABLE"],
         variables["HARDLINK_CUSTOMERS_TABLE"],
@@ -107,7 +113,10 @@ def _find_associate(stack: str, cloudformation: Any) -> str | None:
 def _resolve_target(options: argparse.Namespace) -> RedriveTarget:
     if options.stack:
         return find_target(
-            options.stack, boto3.client("cloudformation"), boto3.client("lambda")
+            options.stack,
+            options.sources,
+            boto3.client("cloudformation"),
+            boto3.client("lambda"),
         )
     if not (options.sessions_table and options.customers_table):
         raise UnusableArguments(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from hardlink.domain.times import HOUR, to_iso
 from hardlink.storage import keys
 from hardlink.storage.keys import HEAD
 from hardlink.storage.store import Delete, Part, Put, Store
+from infra import topology
 from infra.operations.redrive import command
 from infra.operations.redrive.command import RedriveTarget, UnusableArguments
 from infra.operations.redrive.recompute import NotFound, Outcome, Redrive
@@ -505,7 +505,7 @@ def stack(*resources: tuple[str, str, str]) -> tuple[Any, Any]:
     configured = {
         "HARDLINK_SESSIONS_TABLE": "S",
         "HARDLINK_CUSTOMERS_TABLE": "C",
-        "HARDLINK_HARD_TYPES": json.dumps({"shop": ["registered"]}),
+        "HARDLINK_SOURCES_HASH": topology.hash_sources(topology.SOURCES),
     }
     told = Stubber(functions)
     told.add_response(
@@ -523,12 +523,26 @@ def test_a_stack_is_looked_at_where_its_function_does() -> None:
         ("FunctionsTrackFunction2", "AWS::Lambda::Function", "tracks"),
         ("FunctionsAssociateFunction3", "AWS::Lambda::Function", "associates"),
     )
-    expected = RedriveTarget("S", "C", {"shop": frozenset({"registered"})})
-    assert command.find_target("hardlink-dev", *clients) == expected
+    expected = RedriveTarget("S", "C", {"demo": frozenset({"registered"})})
+    found = command.find_target("hardlink-dev", topology.SOURCES, *clients)
+    assert found == expected
+
+
+def test_other_sources_than_the_deployed_ones_are_refused(tmp_path: Path) -> None:
+    other = tmp_path / "sources.toml"
+    text = topology.SOURCES.read_text(encoding="utf-8")
+    other.write_text(f"{text}\n# changed", encoding="utf-8")
+    clients = stack(
+        ("FunctionsAssociateFunction3", "AWS::Lambda::Function", "associates"),
+    )
+    with pytest.raises(UnusableArguments, match="is not the file"):
+        command.find_target("hardlink-dev", other, *clients)
 
 
 def test_another_stack_is_none() -> None:
     with pytest.raises(UnusableArguments, match="is it a Hardlink"):
         command.find_target(
-            "hardlink-dev", *stack(("Other", "AWS::Lambda::Function", "other"))
+            "hardlink-dev",
+            topology.SOURCES,
+            *stack(("Other", "AWS::Lambda::Function", "other")),
         )
