@@ -63,6 +63,7 @@ def write_link(key: Key, entry: Entry) -> dict[str, Any]:
         "said": to_iso(entry.effective_at),
         "source": entry.source,
     }
+    # An entry never changes, but for being undone.
     if not entry.undone:
         return document
     return {

@@ -72,6 +72,7 @@ def _read_each(bodies: Sequence[object]) -> tuple[list[Activity], list[Fault]]:
     """Read activities one by one; an invalid one becomes a fault and holds up no other."""
     activities: list[Activity] = []
     faults: list[Fault] = []
+    # One for the whole call: of two equal activities in it both count.
     content_ids = ContentIds()
     for number, body in enumerate(bodies):
         try:

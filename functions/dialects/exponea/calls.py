@@ -85,6 +85,7 @@ def _execute_batch(deployment: Deployment, request: Request) -> Answer:
     start = read_clock()
     call = _authenticate(deployment, request)
     token = requests.read_call_token(request)
+    # One for the whole batch: of two equal events in it both count.
     context = Context(start, ContentIds())
 
     def translate(raw: RawCommand) -> BulkCommand:

@@ -91,6 +91,7 @@ def build_cookie_header(token: str, value: str) -> dict[str, str]:
     name = f"xnpe_{token}"
     if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
         return {}
+    # `SameSite=None` because the shop's pages are on another site than the API.
     flags = "Path=/; Secure; HttpOnly; SameSite=None"
     return {"set-cookie": f"{name}={value}; Max-Age={_THREE_YEARS}; {flags}"}
 

@@ -161,6 +161,7 @@ def answer_error(error: HardlinkError) -> Answer:
             return _deny(403, "No permission", error.message)
         case NotFound():
             return _fail(error.status, {_GLOBAL: ["Customer does not exist"]})
+        # Exponea has a text of its own for it.
         case MissingIdsError():
             return _fail(error.status, [NO_ID])
     field = "customer_ids" if error.field == "ids" else error.field or _GLOBAL

@@ -157,6 +157,7 @@ def _new_cookie(
 ) -> str:
     """Make a random cookie, or return that of the same first bulk, whose answer was lost."""
     if call is None or call.bot:
+        # Nothing of such a bulk is stored, so there is no cookie to find again.
         return new_id()
     headers = (request.header("user-agent"), request.header("referer"))
     first = read_first_bulk(raw_commands, (call.name, request.address, *headers))

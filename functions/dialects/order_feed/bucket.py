@@ -54,6 +54,7 @@ class Bucket:
         `etag`: of the version. Raises `FileGoneError` where the file has another one by now: parts
         of two files would make orders that neither has.
         """
+        # HTTP's ranges include their last byte.
         wanted = {"Range": f"bytes={start}-{end - 1}", "IfMatch": etag}
         block: bytes = self._call("get_object", Key=key, **wanted)["Body"].read()
         return block

@@ -61,6 +61,7 @@ def _import_file(
 ) -> bool:
     """Import a file; true if nothing is left to do."""
     file = notification["object"]
+    # S3 encodes the keys in its notifications as a form does.
     key = unquote_plus(file["key"])
     project_id, _, name = key.removeprefix(file_import.FEEDS).partition("/")
     if not name or key.endswith("/"):
@@ -70,6 +71,7 @@ def _import_file(
             "a feed below feeds/ lies in a folder that is no project of sources.toml"
         )
         return True
+    # Equal content has an equal tag: a file that is put again is a new report all the same.
     version = f"{file.get('eTag')}/{file.get('sequencer')}"
 
     def is_late() -> bool:

@@ -242,6 +242,7 @@ _ROW = object_validator(
         "orderNumber": optional(IDENTIFIER),
         "date": optional(_DATE),
         "total": optional(_NUMBER),
+        # Checked by `_read_details`: an odd one does not cost the order.
         "currency": optional(ANY),
         "status": optional(ANY),
         "email": optional(TEXT),

@@ -60,6 +60,7 @@ class _Lines:
 
         Raises `BrokenFeedError` for one that is too long to be a row.
         """
+        # Bounded: a file without any ends of lines would fill the memory.
         line = self._text.readline(MOST_CHARACTERS)
         if not line:
             raise StopIteration
@@ -135,6 +136,7 @@ def _read_rows(
     A row may span lines, within quotes, so the messages name the line on which it ends. Raises
     `BrokenFeedError`.
     """
+    # Strict: what a broken quote means is reported, and not guessed.
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         try:

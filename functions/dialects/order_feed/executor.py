@@ -67,6 +67,7 @@ class FeedImporter:
     def import_rows(self, rows: Iterable[Row]) -> Iterator[list[Result]]:
         """Record the rows; yield the results of some at a time, in their order. Raises `Busy`."""
         waiting = iter(rows)
+        # Ends only when no row is under way any more, also where one of them raises.
         with self._threads:
             while batch := list(islice(waiting, ROWS_AT_ONCE)):
                 results: list[Result] = []
@@ -74,6 +75,7 @@ class FeedImporter:
                     self._import_in_order, _group_by_order(batch)
                 ):
                     results += done
+                # Orders come back in the order of their first rows, results go out in that of all.
                 yield sorted(results)
 
     def _import_in_order(self, rows: Sequence[Row]) -> list[Result]:

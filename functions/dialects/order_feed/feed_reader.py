@@ -97,6 +97,7 @@ def _first_byte(start: bytes) -> bytes:
 
 def _decode(stream: io.BufferedReader) -> TextIO:
     """Read bytes as UTF-8, with a byte-order mark or without; ends of lines stay as they are."""
+    # `newline=""` because a quoted cell of CSV may hold ends of lines.
     return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 

@@ -62,6 +62,7 @@ class _OrderReader:
 
     def __init__(self) -> None:
         self._parser = expat.ParserCreate()
+        # Else expat hands a text over in a piece for each of its lines.
         self._parser.buffer_text = True
         self._parser.StartDoctypeDeclHandler = self._refuse_doctype
         self._parser.StartElementHandler = self._start_element

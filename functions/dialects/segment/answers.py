@@ -21,6 +21,7 @@ def answer_batch(
     batch: Batch, faults: Iterable[Fault], warnings: Iterable[str]
 ) -> Answer:
     """Answer 200, because the clients accept nothing else; the body names what was not stored."""
+    # Segment's API answers `success`, PostHog's `status`.
     body: dict[str, Any] = {"success": True, "status": 1}
     errors = [_show_fault(batch, fault) for fault in sorted(set(faults))]
     if errors:

@@ -96,6 +96,7 @@ class MessageTranslator:
         if visitor.session:
             body["session"] = visitor.session
         else:
+            # A backend's event of a customer happened on no device.
             body["server_side"] = True
         names = {
             "type": self._fields.event,
@@ -149,6 +150,7 @@ class MessageTranslator:
 
         `either_way`: the client may name the two the other way round.
         """
+        # Before either is parsed: a fault in one ID would else hide that the other is missing.
         for sent in (previous, user):
             if not is_given(sent.value):
                 raise Invalid(

@@ -188,6 +188,7 @@ def _read_unset_names(message: Message) -> list[str]:
     return names
 
 
+# Each is parsed by whatever uses it, which names its own field where it is odd.
 _ANY = core_schema.typed_dict_field(ANY, required=False)
 _EVENT = object_validator(
     {

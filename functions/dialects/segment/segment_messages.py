@@ -36,6 +36,7 @@ def translate_message(
 ) -> list[CommandGroup]:
     """Translate one message of a batch. Raises `Invalid`, `NoVisitorError`."""
     message = validate_message(_MESSAGE, batch.messages[number])
+    # What a message says itself wins over what its batch says of all.
     message["context"] = {**batch.context, **message.get("context", {})}
     kind = batch.kind or message.get("type")
     if kind not in KINDS:

@@ -35,6 +35,7 @@ def answer_track(
     rejected = [event for event in result["results"] if event["status"] == "rejected"]
     body = {
         "task": task,
+        # Answers of Tracardi's have both, though widgets and workflows are not offered.
         "ux": [],
         "response": {},
         "events": _list_debug_ids(result),

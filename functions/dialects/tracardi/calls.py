@@ -53,6 +53,7 @@ def follow_redirect(service: Service, request: Request) -> Answer:
     )
     try:
         call = caller.authenticate(request, write_key)
+    # A visitor who follows a link must arrive, however many others follow it.
     except Throttled as error:
         return answers.answer_redirect(Answer(None), redirect, [error.message])
     session = requests.read_redirect_session(request)

@@ -68,6 +68,7 @@ def authenticate(
     )
     _check_origin(call, request.header("origin"))
     _check_rate(call)
+    # In this order, because the list of bots takes long to load and few sources need it.
     is_bot = call.source.bots == "drop" and bots.is_bot(request.header("user-agent"))
     return call._replace(bot=is_bot)
 

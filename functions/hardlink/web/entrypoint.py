@@ -46,6 +46,7 @@ def entrypoint(
             # Lambda logs it, and API Gateway answers 500 with the same request ID
             raise InternalFailure(error) from None
         finally:
+            # Also of calls that fail, which are counted as well.
             flush_metrics()
         _log_call(request, context, "answered", response["statusCode"], code)
         return response

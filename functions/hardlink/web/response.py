@@ -77,6 +77,7 @@ def as_lambda_response(answer: Answer | File, request: Request) -> dict[str, Any
     if len(body) < _ZIPPED_FROM:
         return response
     if request.accepts_gzip:
+        # The quickest level: the caller waits, and the answer is sent once.
         headers["content-encoding"] = "gzip"
         body = base64.b64encode(gzip.compress(body.encode(), 1)).decode()
         response |= {"body": body, "isBase64Encoded": True}
