@@ -167,3 +167,9 @@ def test_w3_an_identifier_of_another_customer_is_refused() -> None:
     forest = reader({GORDON: ROOT, FREEMAN: ROOT, MAIL: State(rev=1, owner=FREEMAN)})
     with pytest.raises(Refused, match="another customer"):
         corrections.remove_identifier(MAIL, GORDON, forest, HARD, NOW)
+
+
+def test_w3_nothing_is_taken_off_where_the_customer_who_had_it_was_erased() -> None:
+    forest = reader({GORDON: ROOT, MAIL: State(rev=1, owner=NOBODY)})
+    decision = corrections.remove_identifier(MAIL, GORDON, forest, HARD, NOW)
+    assert (decision.customer, decision.states) == (GORDON, {})

@@ -17,7 +17,7 @@ from hardlink.domain.changeset import (
     ForestReader,
 )
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound, Refused
-from hardlink.domain.graph import Entry, Node
+from hardlink.domain.graph import Entry, Node, existing
 
 
 def merge(
@@ -81,7 +81,8 @@ def remove_identifier(
 def _find_holders(changes: ChangeSet, identifier: Node) -> set[Node]:
     """Find the roots that a look-up of an identifier finds, and to which its history went.
 
-    Raises `Refused` for the main identifier of a customer: nobody but that customer has it.
+    One whose customer was erased has none by that. Raises `Refused` for the main identifier of a
+    customer: nobody but that customer has it.
     """
     state = changes.state(identifier)
     is_root = state.known and state.owner is None
@@ -90,8 +91,8 @@ def _find_holders(changes: ChangeSet, identifier: Node) -> set[Node]:
             "this is a customer's main ID: merge or erase the customer, or undo a merge",
             "identifier",
         )
-    targets = [target for target in (state.owner, state.link) if target]
-    return {changes.resolve_root(target) for target in targets}
+    targets = (existing(state.owner), state.link)
+    return {changes.resolve_root(target) for target in targets if target}
 
 
 def undo_correction(
