@@ -14,7 +14,7 @@ NewId = Callable[[], str]
 
 
 def new_id() -> str:
-    """Make a random ID that cannot be guessed."""
+    """Make a random ID that cannot be guessed: whoever knows a session's may write to it."""
     return str(uuid4())
 
 
@@ -65,7 +65,10 @@ class Call(NamedTuple):
         return Change(self.project_id, self.now, self.evidence, self.name)
 
     def expires(self, time: int) -> int | None:
-        """Return when an event of this time expires: seconds since 1970, as TTL attributes are."""
+        """Return when an event of this time expires: seconds since 1970, as TTL attributes are.
+
+        `time`: microseconds. `None` where the source keeps events until they are erased.
+        """
         days = self.source.retention_days
         if days is None:
             return None

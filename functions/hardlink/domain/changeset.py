@@ -456,8 +456,7 @@ class ChangeSet:
 
     def _leads_to(self, entry: Entry, roots: Set[Node]) -> bool:
         """Tell whether an entry makes one of these roots the owner or the target of its node."""
-        targets = [target for target in (entry.owner, entry.link) if target]
-        return any(self.resolve_root(target) in roots for target in targets)
+        return any(self.resolve_root(target) in roots for target in entry.targets)
 
     def to_decision(self, customer: Node) -> Decision:
         """Return the changes as one transaction about a customer."""

@@ -111,10 +111,12 @@ def merge_event(time: int, profile: str, source: str) -> StoredEvent:
 
 
 def _start(ping: StoredEvent) -> StoredEvent:
+    """Derive the start of a visit from its first ping."""
     return _derive(ping, START, ping.time)
 
 
 def _end(ping: StoredEvent) -> StoredEvent:
+    """Derive the end of a visit from its last ping."""
     return _derive(ping, END_OF, ping.time + END_DELAY)
 
 
@@ -129,4 +131,5 @@ def _derive(ping: StoredEvent, type_: str, time: int) -> StoredEvent:
 
 
 def _order_in_session(event: StoredEvent) -> tuple[int, int, str]:
+    """Order events as readers see them: see `StoredEvent.order_in_session`."""
     return event.order_in_session

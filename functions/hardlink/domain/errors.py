@@ -36,7 +36,10 @@ class HardlinkError(Exception):
 
 
 def is_refusal(error: HardlinkError) -> bool:
-    """Tell whether an error says that the caller may not make the call, with any body."""
+    """Tell whether an error says that the caller may not make the call, with any body.
+
+    A page may read such an error whatever its origin, so that it can say what to do.
+    """
     return isinstance(error, Forbidden | Unauthorized | UnknownSource)
 
 
@@ -45,7 +48,9 @@ def located_message(error: HardlinkError) -> str:
 
     For answers of other systems, which have no place for a field.
     """
-    return f"{error.field}: {error.message}" if error.field else error.message
+    if error.field:
+        return f"{error.field}: {error.message}"
+    return error.message
 
 
 class BeforeErasure(Exception):

@@ -48,7 +48,8 @@ _TEMPLATES = re.compile(
     r"|^\{\$?[a-z_][\w.]*\}$|^%[a-z_][\w.]*%$|^<[a-z_][\w. ]*>$|^%[sd@]$",
     re.DOTALL,
 )
-_ZEROS = re.compile(r"[0\-.]+")
+_ZEROS = re.compile(r"[0\-.]*")
+"""Zeros, also in the groups of a UUID; and nothing at all."""
 _BRACKETS_AND_QUOTES = "{}()<>[] \t\"'"
 _INVISIBLE_CATEGORIES = {"Cf", "Cc", "Zs", "Zl", "Zp"}
 _INVISIBLE_ASCII = dict.fromkeys((*range(0x21), 0x7F))
@@ -77,12 +78,17 @@ def normal_text(text: str) -> str:
 
 
 def normal_email(text: str) -> str:
-    """Return the normal form of an address: lower case, its domain as DNS has it (`xn--`)."""
+    """Return the normal form of an address: lower case, its domain as DNS has it (`xn--`).
+
+    `text`: an address in the normal form of all IDs; what has no `@` is only put in lower case.
+    """
     if text.isascii():
         return text.lower()
     local_part, at, domain = text.rpartition("@")
     lower = unicodedata.normalize("NFC", local_part.lower())
-    return f"{lower}{at}{_ascii_domain(domain) if at else domain.lower()}"
+    if not at:
+        return domain.lower()
+    return f"{lower}@{_ascii_domain(domain)}"
 
 
 def is_placeholder(value: str) -> bool:
@@ -93,12 +99,13 @@ def is_placeholder(value: str) -> bool:
     """
     compatible = unicodedata.normalize("NFKC", value).casefold()
     folded = _strip_invisible(compatible)
-    return (
-        _is_placeholder_text(folded)
-        or _is_placeholder_text(folded.strip(_BRACKETS_AND_QUOTES))
-        or _TEMPLATES.search(compatible) is not None
-        or _UNFILLED.issuperset(_JOINTS.split(compatible))
-    )
+    bare = folded.strip(_BRACKETS_AND_QUOTES)
+    if _is_placeholder_text(folded) or _is_placeholder_text(bare):
+        return True
+    if _TEMPLATES.search(compatible):
+        return True
+    # Joined from nothing but missing values.
+    return _UNFILLED.issuperset(_JOINTS.split(compatible))
 
 
 def parse_identifier(value: object, field: str) -> str:
@@ -125,7 +132,11 @@ def parse_session_id(value: object, field: str) -> str:
 
 
 def parse_id(value: object, field: str) -> str:
-    """Parse an ID of any kind to its normal form. Raises `Invalid` naming `field`."""
+    """Parse an ID of any kind to its normal form. Raises `Invalid` naming `field`.
+
+    The ID of an event or a profile may be a placeholder, and may be empty: only what identifies
+    a visitor may not (see `parse_identifier`).
+    """
     if not is_text_or_integer(value):
         raise Invalid("must be a string or an integer", field)
     text = normal_text(str(value))
@@ -146,8 +157,12 @@ def _ascii_domain(domain: str) -> str:
 
 
 def _ascii_label(label: str) -> str:
-    # letter by letter, because a sigma at the end of a word is no letter of its own in UTS #46
-    lower = "".join(char.lower() for char in unicodedata.normalize("NFKC", label))
+    """Convert one label of a domain to ASCII, with `xn--` before what is no ASCII.
+
+    Letters are put in lower case one by one, because a sigma at the end of a word is no letter of
+    its own in UTS #46.
+    """
+    lower = "".join(map(str.lower, unicodedata.normalize("NFKC", label)))
     mapped = unicodedata.normalize("NFC", lower)
     if mapped.isascii():
         return mapped
@@ -155,17 +170,21 @@ def _ascii_label(label: str) -> str:
 
 
 def _strip_invisible(text: str) -> str:
+    """Remove spaces, control and format characters, and letters that are blank."""
     if text.isascii():  # as nearly every ID is: each call has two or three
         return text.translate(_INVISIBLE_ASCII)
     return "".join(char for char in text if not _is_invisible(char))
 
 
 def _is_invisible(char: str) -> bool:
-    return (
-        char in _INVISIBLE_LETTERS
-        or unicodedata.category(char) in _INVISIBLE_CATEGORIES
-    )
+    """Tell whether a reader sees nothing of a character."""
+    if char in _INVISIBLE_LETTERS:
+        return True
+    return unicodedata.category(char) in _INVISIBLE_CATEGORIES
 
 
 def _is_placeholder_text(text: str) -> bool:
-    return not text or text in _PLACEHOLDERS or _ZEROS.fullmatch(text) is not None
+    """Tell whether a text, in lower case and without blanks, is one of the usual placeholders."""
+    if text in _PLACEHOLDERS:
+        return True
+    return _ZEROS.fullmatch(text) is not None

@@ -13,26 +13,38 @@ def as_object(value: object) -> Mapping[str, Any]:
 
     It is for fields that clients may leave out, or send in another form, without being refused.
     """
-    return value if isinstance(value, Mapping) else {}
+    if isinstance(value, Mapping):
+        return value
+    return {}
 
 
 def require_object(body: object) -> Mapping[str, Any]:
-    """Return the body of a call, which must be an object. Raises `Invalid`."""
+    """Return the body of a call, which must be an object. Raises `Invalid`.
+
+    The error names no field, as it is about the whole body.
+    """
     if not isinstance(body, Mapping):
         raise Invalid("the body must be a JSON object")
     return body
 
 
 def without_blanks(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out nulls and empty texts, which clients send for what they do not have."""
+    """Leave out nulls and empty texts, which clients send for what they do not have.
+
+    Zeros, `false` and empty objects stay: they are values.
+    """
     return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
     """Tell whether a value is a number: in Python `True` is one as well, in JSON it is not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float)
 
 
 def is_text_or_integer(value: object) -> TypeGuard[str | int]:
     """Tell whether a value can be an ID: a text, or an integer as many databases have them."""
-    return isinstance(value, str | int) and not isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, str | int)

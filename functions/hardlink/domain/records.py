@@ -43,17 +43,35 @@ class Erased(NamedTuple):
     until: int
 
     def includes(self, time: int) -> bool:
-        """Tell whether an event of this time that comes now is refused."""
+        """Tell whether an event of this time that comes now is refused.
+
+        Others may have the device or the address since the erasure.
+        """
         return self.start <= time < min(self.end, self.until)
 
     def includes_stored(self, time: int, received: int) -> bool:
-        """Tell whether a stored event of this time, which came in at `received`, was erased."""
-        return self.start <= time < self.end and min(time, received) < self.until
+        """Tell whether a stored event of this time, which came in at `received`, was erased.
+
+        One that is dated ahead of the erasure came in before it all the same.
+        """
+        came_before = min(time, received) < self.until
+        return came_before and self.start <= time < self.end
 
 
 def stored_was_erased(parts: Iterable[Erased], time: int, received: int) -> bool:
-    """Tell whether a stored event of this time, which came in at `received`, was erased."""
+    """Tell whether a stored event of this time, which came in at `received`, was erased.
+
+    `parts`: what was erased of its session.
+    """
     return any(part.includes_stored(time, received) for part in parts)
+
+
+def time_was_erased(parts: Iterable[Erased], time: int) -> bool:
+    """Tell whether what happened at this time, and comes now, is refused.
+
+    `parts`: what was erased of a session or a node.
+    """
+    return any(part.includes(time) for part in parts)
 
 
 def erased_before(until: int) -> Erased:
@@ -100,7 +118,7 @@ class Session(NamedTuple):
 
     def was_erased(self, time: int) -> bool:
         """Tell whether events of this time were erased, however late they come."""
-        return any(part.includes(time) for part in self.erased)
+        return time_was_erased(self.erased, time)
 
 
 class Record(NamedTuple):
@@ -123,16 +141,22 @@ class Record(NamedTuple):
 
     def was_erased(self, time: int) -> bool:
         """Tell whether values of this time belonged to a customer who was erased."""
-        return any(part.includes(time) for part in self.erased)
+        return time_was_erased(self.erased, time)
 
     @property
     def exists(self) -> bool:
-        """Tell whether a call mentioned it, and it is not being erased."""
-        return bool(self.state.rev) and not self.erasing_since
+        """Tell whether a call mentioned it, and it is not being erased.
+
+        A node whose erasure is in progress has a head still, so that every run finds its rows.
+        """
+        return self.state.rev > 0 and not self.erasing_since
 
     @property
     def next_rev(self) -> int:
-        """The revision of its next write: beyond those that it had before it was erased."""
+        """The revision of its next write: beyond those that it had before it was erased.
+
+        So no write that was decided then finds the revision that it expects.
+        """
         return max(self.state.rev, self.last_erased_at) + 1
 
 

@@ -122,14 +122,22 @@ def validate(
 
 
 def describe_errors(error: ValidationError) -> list[str]:
-    """Describe all errors of a file, each as `field: message`."""
-    found = error.errors(include_url=False, include_input=False)
-    return [
-        f"{'.'.join(map(str, one['loc'])) or 'file'}: {_describe(one)}" for one in found
-    ]
+    """Describe all errors of a file, each as `field: message`.
+
+    `file` stands for the field of an error that is about the whole.
+    """
+    described: list[str] = []
+    for one in error.errors(include_url=False, include_input=False):
+        path = ".".join(map(str, one["loc"])) or "file"
+        described.append(f"{path}: {_describe(one)}")
+    return described
 
 
 def _describe(error: ErrorDetails) -> str:
+    """Say in plain words what an error of pydantic means.
+
+    An error without a template is one that a schema of ours raised, in our own words.
+    """
     template = _MESSAGES.get(error["type"])
     if template is not None:
         return template.format(**error.get("ctx", {}))

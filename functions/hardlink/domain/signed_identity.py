@@ -18,7 +18,7 @@ from hardlink.domain.call import Call
 from hardlink.domain.errors import Invalid, UnverifiedIdentity
 from hardlink.domain.graph import Node
 from hardlink.domain.json_types import is_number
-from hardlink.domain.sources.registry import Project
+from hardlink.domain.sources.registry import Project, Signed
 from hardlink.domain.times import SECOND
 
 ALGORITHM = "HS256"
@@ -30,6 +30,9 @@ MOST_CHARACTERS = 4096
 """Characters of a token."""
 _TOKEN_CLAIMS = frozenset({"sub", "typ", "exp", "nbf", "iat", "iss", "aud", "jti"})
 """Claims about the token itself, which are no identifiers."""
+_NO_TOKEN = (None, "")
+"""Values of a `token` that is not sent: tag managers fill in a blank."""
+_NOT_A_TOKEN = f"must be a JWT of at most {MOST_CHARACTERS} characters"
 _LATEST = 1e11
 """Seconds since 1970: the year 5138."""
 _JWT_OPTIONS: Any = {
@@ -71,29 +74,29 @@ class IdentityVerifier:
     ) -> frozenset[Node] | None:
         """Check that a call may use these identifiers. Raises `UnverifiedIdentity`.
 
-        Returns those that its token proves; `None` where the source requires no proof.
+        Returns those that its token proves; `None` where the source requires no proof. A call with a
+        server key needs none. A source with optional tokens refuses only a wrong one.
         """
-        if call.source.signed == "off" or call.trusted or not ids:
+        signed = call.source.signed
+        if signed == "off" or call.trusted or not ids:
             return None
-        is_required = call.source.signed == "required"
-        if token in (None, ""):
-            if is_required:
-                raise UnverifiedIdentity(
-                    "this source requires signed identities: send a token", "token"
-                )
+        if token in _NO_TOKEN:
+            _refuse_missing_token(signed)
             return None
         proven = self._verify(call, token, ids)
-        return proven if is_required else None
+        return proven if signed == "required" else None
 
     def _verify(
         self, call: Call, token: object, ids: Sequence[Node]
     ) -> frozenset[Node]:
-        """Verify with the keys that are cached, then with those of now."""
+        """Verify with the keys that are cached, then with those of now.
+
+        The key may have been rotated since this process read it last. Raises `UnverifiedIdentity`.
+        """
         keys = self._keys.of(call.project_id)
         try:
             return verify_identifiers(token, ids, call.project, keys, call.now)
         except UnverifiedIdentity:
-            # The key may have been rotated since this process read it last.
             fresh_keys = self._keys.of(call.project_id, fresh=True)
             if fresh_keys == keys:
                 raise
@@ -114,34 +117,52 @@ def verify_identifiers(
     _check_times(claims, now)
     claimed = _claimed_nodes(claims, project)
     # Soft identifiers alone would look up a customer without any proof.
-    if not any(node.type in project.hard_types for node in ids):
+    types = {node.type for node in ids}
+    if types.isdisjoint(project.hard_types):
         raise UnverifiedIdentity(
             "a token proves a customer ID: send that identifier as well", "ids"
         )
     for node in ids:
         _verify_node(node, claimed.get(node.type), project)
-    return frozenset(node for node in ids if claimed.get(node.type) == node)
+    return frozenset(ids).intersection(claimed.values())
+
+
+def _refuse_missing_token(signed: Signed) -> None:
+    """Refuse a call without a token where its source requires one.
+
+    Raises `UnverifiedIdentity`.
+    """
+    if signed == "required":
+        raise UnverifiedIdentity(
+            "this source requires signed identities: send a token", "token"
+        )
 
 
 def _verify_node(node: Node, claimed: Node | None, project: Project) -> None:
-    """Hold an identifier to the claim of its type: a hard one needs it, a soft one does not."""
+    """Hold an identifier to the claim of its type: a hard one needs it, a soft one does not.
+
+    `claimed`: the identifier of this type that the token proves. Raises `UnverifiedIdentity`.
+    """
     field = f"ids.{node.type}"
-    if claimed is None and node.type in project.hard_types:
+    if claimed == node:
+        return
+    if claimed is not None:
+        raise _bad_token(f"the token is for another {node.type!r}", field)
+    if node.type in project.hard_types:
         raise _bad_token(
             f"the token has no claim {node.type!r}: sign it as a claim", field
         )
-    if claimed is not None and claimed != node:
-        raise _bad_token(f"the token is for another {node.type!r}", field)
 
 
 def _decode_claims(token: object, keys: Sequence[str]) -> Mapping[str, Any]:
-    """Decode the claims of a token that one of these keys signed."""
-    if (
-        not isinstance(token, str)
-        or not token.isascii()
-        or len(token) > MOST_CHARACTERS
-    ):
-        raise _bad_token(f"must be a JWT of at most {MOST_CHARACTERS} characters")
+    """Decode the claims of a token that one of these keys signed.
+
+    Raises `UnverifiedIdentity` for what is no token, and where none of the keys signed it.
+    """
+    if not isinstance(token, str) or not token.isascii():
+        raise _bad_token(_NOT_A_TOKEN)
+    if len(token) > MOST_CHARACTERS:
+        raise _bad_token(_NOT_A_TOKEN)
     for key in keys:
         claims = _decode_with_key(token, key)
         if claims is not None:
@@ -169,39 +190,39 @@ def _decode_with_key(token: str, key: str) -> Mapping[str, Any] | None:
 
 
 def _check_times(claims: Mapping[str, Any], now: int) -> None:
-    """Check that a token is valid now."""
+    """Check that a token is valid now. Raises `UnverifiedIdentity`.
+
+    `now`: microseconds. `nbf` and `iat` are optional. Clocks of backends differ by some seconds.
+    """
     if _parse_seconds(claims, "exp") + LEEWAY <= now:
         raise _bad_token("the token has expired: sign a new one")
     for name in ("nbf", "iat"):
-        # Both are optional, and clocks of backends differ by some seconds.
         if name in claims and _parse_seconds(claims, name) - LEEWAY > now:
             raise _bad_token(f"the token is not valid yet: {name} is in the future")
 
 
 def _parse_seconds(claims: Mapping[str, Any], name: str) -> float:
-    """Parse a claim in seconds since 1970 to microseconds."""
+    """Parse a claim in seconds since 1970 to microseconds. Raises `UnverifiedIdentity`.
+
+    NaN, which compares with nothing, is refused as well.
+    """
     seconds = claims[name]
-    # The comparison is false for NaN as well.
     if is_number(seconds) and 0 <= seconds < _LATEST:
         return float(seconds * SECOND)
     raise _bad_token(f"{name} must be a number of seconds since 1970")
 
 
 def _claimed_nodes(claims: Mapping[str, Any], project: Project) -> dict[str, Node]:
-    """Parse the identifiers that a token proves, by type.
+    """Parse the identifiers that a token proves, by type. Raises `UnverifiedIdentity`.
 
     `sub` comes last, so that no other claim of its type stands beside it.
     """
-    subject_type = claims.get("typ", project.first_hard_type)
-    type_ = project.find_type(subject_type) if isinstance(subject_type, str) else None
-    if type_ not in project.hard_types:
-        raise _bad_token("typ must name a hard identifier type of this project")
     values: dict[str, Any] = {}
     for claim, value in claims.items():
-        claimed_type = None if claim in _TOKEN_CLAIMS else project.find_type(claim)
-        if claimed_type is not None:
+        claimed_type = project.find_type(claim)
+        if claimed_type is not None and claim not in _TOKEN_CLAIMS:
             values[claimed_type] = value
-    values[type_] = claims["sub"]
+    values[_subject_type(claims, project)] = claims["sub"]
     try:
         return {
             name: project.parse_node(name, value, name)
@@ -213,5 +234,22 @@ def _claimed_nodes(claims: Mapping[str, Any], project: Project) -> dict[str, Nod
         ) from error
 
 
+def _subject_type(claims: Mapping[str, Any], project: Project) -> str:
+    """Find the type of `sub`: the one that `typ` names, else the project's first hard type.
+
+    Raises `UnverifiedIdentity` where `typ` names no hard type.
+    """
+    named, type_ = claims.get("typ", project.first_hard_type), None
+    if isinstance(named, str):
+        type_ = project.find_type(named)
+    if type_ is None or type_ not in project.hard_types:
+        raise _bad_token("typ must name a hard identifier type of this project")
+    return type_
+
+
 def _bad_token(message: str, field: str = "token") -> UnverifiedIdentity:
+    """Make the error of a token that proves nothing, or not what is needed.
+
+    `field`: of the call.
+    """
     return UnverifiedIdentity(message, field, code="bad_signature")

@@ -15,7 +15,10 @@ ACTIVE_SESSIONS = f"{PREFIX}=recent"
 
 
 def is_synthetic(id_: str) -> bool:
-    """Tell whether a session, or a profile, is one that the service made up."""
+    """Tell whether a session, or a profile, is one that the service made up.
+
+    `parse_session_id` refuses such IDs of clients.
+    """
     return id_.startswith(PREFIX)
 
 
@@ -40,10 +43,18 @@ def order_partition(number: str) -> str:
 
 
 def order_number(partition: str) -> str:
-    """The number of the order whose rows lie under a name that `order_partition` made."""
+    """The number of the order whose rows lie under a name that `order_partition` made.
+
+    A number may hold `=` itself.
+    """
     return partition.partition("=")[2]
 
 
 def profile_id_like(session_id: str, random_id: str) -> str:
-    """The ID of a new profile: a synthetic session's is synthetic as well."""
-    return f"{PREFIX}{random_id}" if is_synthetic(session_id) else random_id
+    """The ID of a new profile: a synthetic session's is synthetic as well.
+
+    `random_id`: that cannot be guessed, as whoever knows a profile may join it.
+    """
+    if is_synthetic(session_id):
+        return f"{PREFIX}{random_id}"
+    return random_id

@@ -18,8 +18,11 @@ END = 10**16 - 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_FIRST_MILLISECONDS, _FIRST_MICROSECONDS, _FIRST_NANOSECONDS = 10**11, 10**14, 10**18
-"""Numbers from here on are of this unit; in the unit before they would be in the year 5138."""
+_UNITS = ((10**11, SECOND), (10**14, 1000), (10**18, 1))
+"""Numbers below are in seconds, milliseconds and microseconds, with the microseconds of one.
+
+In the unit before, a number of the next one would be in the year 5138. Beyond are nanoseconds.
+"""
 _UNIX_TIME = re.compile(r"\d{9,19}(\.\d+)?")
 """A UNIX time as text. Fewer digits may also be a date without hyphens, such as `20261129`."""
 _MONTHS = [
@@ -52,7 +55,10 @@ _NOT_A_TIME = (
 
 
 def lies_within(time: int, intervals: Iterable[tuple[int, int]]) -> bool:
-    """Tell whether a time lies in one of some intervals, each without its end."""
+    """Tell whether a time lies in one of some intervals, each without its end.
+
+    Times and intervals are in microseconds. Intervals may overlap.
+    """
     return any(start <= time < end for start, end in intervals)
 
 
@@ -65,15 +71,26 @@ def parse_time(value: object, field: str) -> int:
     its size. Raises `Invalid` naming `field` for anything else, and for times before 1970 or after
     2286.
     """
-    if not (isinstance(value, str) or is_number(value)):
-        raise Invalid(_NOT_A_TIME, field)
     try:
-        micros = _parse_text(value) if isinstance(value, str) else _from_number(value)
-    except (ValueError, OverflowError) as error:
+        micros = _parse_value(value)
+    except (TypeError, ValueError, OverflowError) as error:
         raise Invalid(_NOT_A_TIME, field) from error
     if not 0 <= micros < END:
         raise Invalid("not a valid time: it is before 1970 or after 2286", field)
     return micros
+
+
+def _parse_value(value: object) -> int:
+    """Parse a text or a number to microseconds.
+
+    Raises `ValueError` or `OverflowError` for one that is no time, and `TypeError` for a value of
+    another type.
+    """
+    if isinstance(value, str):
+        return _parse_text(value)
+    if is_number(value):
+        return _from_number(value)
+    raise TypeError(_NOT_A_TIME)
 
 
 def to_iso(micros: int) -> str:
@@ -86,20 +103,31 @@ def to_iso(micros: int) -> str:
 
 
 def _parse_text(text: str) -> int:
+    """Parse a text to microseconds. Raises `ValueError` or `OverflowError`."""
     written = text.strip().upper()
     if _UNIX_TIME.fullmatch(written):
+        # A fraction needs a float; without one, every digit of an integer counts.
         return _from_number(float(written) if "." in written else int(written))
     of_script = _SCRIPT_DATE.match(written)
     if of_script:
-        month = _MONTHS.index(of_script["month"] or of_script["month_first"]) + 1
-        day = of_script["day"] or of_script["day_second"]
-        date = f"{of_script['year']}-{month:02}-{int(day):02}"
-        return _parse_iso(f"{date}T{of_script['clock']}{of_script['zone'] or 'Z'}")
+        return _parse_iso(_iso_of_script(of_script))
     return _parse_iso(_ZONE_NAME.sub("Z", written))
 
 
+def _iso_of_script(date: re.Match[str]) -> str:
+    """Write a date of JavaScript as ISO 8601. `date`: a match of `_SCRIPT_DATE`."""
+    parts = date.groupdict("")
+    month = _MONTHS.index(parts["month"] + parts["month_first"]) + 1
+    day = int(parts["day"] + parts["day_second"])
+    zone = parts["zone"] or "Z"
+    return f"{parts['year']}-{month:02}-{day:02}T{parts['clock']}{zone}"
+
+
 def _parse_iso(text: str) -> int:
-    # some put a space before the zone, and a space is no part of it
+    """Parse ISO 8601 to microseconds; without a zone it is UTC. Raises `ValueError`.
+
+    Some put a space before the zone, and a space is no part of it.
+    """
     moment = datetime.fromisoformat(_SPACED_ZONE.sub(r"\1", text))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -107,10 +135,11 @@ def _parse_iso(text: str) -> int:
 
 
 def _from_number(number: float) -> int:
-    if number < _FIRST_MILLISECONDS:
-        return round(number * SECOND)
-    if number < _FIRST_MICROSECONDS:
-        return round(number * 1000)
-    if number < _FIRST_NANOSECONDS:
-        return round(number)
+    """Convert a UNIX time to microseconds: its size tells its unit.
+
+    Raises `ValueError` for NaN, and `OverflowError` for infinity.
+    """
+    for beyond, micros in _UNITS:
+        if number < beyond:
+            return round(number * micros)
     return round(number) // 1000

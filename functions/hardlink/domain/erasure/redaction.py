@@ -137,14 +137,8 @@ def _removed_from(history: Sequence[Entry]) -> set[Node]:
     """
     found: set[Node] = set()
     for entry in select_removed(history):
-        found.update(_targets(entry))
+        found.update(entry.targets)
     return found
-
-
-def _targets(entry: Entry) -> set[Node]:
-    """Return the living nodes to which an entry leads: its link, and the owner of its node."""
-    targets = {target for target in (entry.link, entry.owner) if target}
-    return targets - {NOBODY}
 
 
 def find_named_nodes(node: Node, history: Sequence[Entry]) -> set[Node]:
@@ -154,7 +148,7 @@ def find_named_nodes(node: Node, history: Sequence[Entry]) -> set[Node]:
     """
     named: set[Node] = set()
     for entry in history:
-        named.update(entry.nodes, _targets(entry))
+        named.update(entry.nodes, entry.targets)
     return named - {node, NOBODY}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -70,8 +70,9 @@ class IdentifierType(_Declared):
 
     @model_validator(mode="after")
     def _check_cap(self) -> IdentifierType:
-        """Refuse a cap that could have no effect."""
-        if self.kind == "hard" and self.most is not None:
+        """Refuse a cap that could have no effect: a customer has one hard identifier of a type."""
+        is_capped = self.most is not None
+        if is_capped and self.kind == "hard":
             raise ValueError(
                 "a customer has one identifier of a hard type: remove most"
             )
@@ -100,7 +101,7 @@ class Project(_Declared):
         cls, categories: tuple[ConsentCategory, ...]
     ) -> tuple[ConsentCategory, ...]:
         """Refuse a category that is declared twice."""
-        repeated = _first_repeated(category.id for category in categories)
+        repeated = _first_repeated([category.id for category in categories])
         if repeated is not None:
             raise ValueError(f"category {repeated!r} is declared twice")
         return categories
@@ -128,25 +129,25 @@ class Project(_Declared):
                 f"{len(self.identifiers)} identifier types: declare at most {MOST_TYPES}"
             )
         for name in self.identifiers:
-            if not _TYPE.fullmatch(name) or name.lower() in _RESERVED:
+            if not _is_type_name(name):
                 raise ValueError(
                     f"identifier type {name!r} is reserved or malformed: rename it"
                 )
-        if not any(type_.kind == "hard" for type_ in self.identifiers.values()):
+        kinds = {type_.kind for type_ in self.identifiers.values()}
+        if "hard" not in kinds:
             raise ValueError("a project needs a hard identifier type")
         return self
 
     @model_validator(mode="after")
     def _check_spellings(self) -> Project:
-        """Check that no spelling stands for two types, in any case."""
+        """Check that no spelling stands for two types, in any case.
+
+        They are compared in lower case, as calls are.
+        """
         names: dict[str, str] = {}
         for name, type_ in self.identifiers.items():
-            # Compared in lower case, as calls are.
             for spelling in (name, *type_.spellings):
-                if spelling.lower() in READ_OPTIONS:
-                    raise ValueError(
-                        f"{spelling!r} is an option of read calls: rename the type"
-                    )
+                _check_no_option(spelling)
                 other = names.setdefault(spelling.lower(), name)
                 if other != name:
                     raise ValueError(
@@ -200,7 +201,9 @@ class Source(_Declared):
 
     @model_validator(mode="after")
     def _check_profiles(self) -> Source:
-        if self.static_profile_id and self.signed == "required":
+        """Refuse to adopt profile IDs where tokens are required: one would undo the other."""
+        is_signed = self.signed == "required"
+        if is_signed and self.static_profile_id:
             raise ValueError(
                 "static_profile_id lets any caller join a visitor by a profile ID, without the "
                 'token that signed = "required" demands: remove one of them'
@@ -228,7 +231,10 @@ class Declaration(_Declared):
 
     @model_validator(mode="after")
     def _check_projects(self) -> Declaration:
-        """Refuse a source of a project that is not declared."""
+        """Refuse a source of a project that is not declared.
+
+        The error names the source's field, as the project itself has no place in the file.
+        """
         for name, source in self.sources.items():
             if source.project not in self.projects:
                 raise ValueError(
@@ -248,9 +254,13 @@ class Declaration(_Declared):
 
     @model_validator(mode="after")
     def _check_redirects(self) -> Declaration:
-        """Refuse one ID for two redirects, because their path names no source."""
-        # Over all sources: TOML itself only sees to it within one.
-        ids = (id_ for source in self.sources.values() for id_ in source.redirects)
+        """Refuse one ID for two redirects, because their path names no source.
+
+        Over all sources: TOML itself only sees to it within one.
+        """
+        ids: list[str] = []
+        for source in self.sources.values():
+            ids += source.redirects
         repeated = _first_repeated(ids)
         if repeated is not None:
             raise ValueError(f"redirects.{repeated}: two sources have it; rename one")
@@ -277,8 +287,24 @@ def validate_sources(declared: Mapping[str, Any]) -> Sources:
     return Sources.from_declaration(Declaration.model_validate(declared).model_dump())
 
 
-def _first_repeated(names: Iterable[str]) -> str | None:
-    """Find the first name that stands there twice."""
+def _is_type_name(name: str) -> bool:
+    """Tell whether an identifier type may be called so: other names stand for something else."""
+    if name.lower() in _RESERVED:
+        return False
+    return _TYPE.fullmatch(name) is not None
+
+
+def _check_no_option(spelling: str) -> None:
+    """Refuse a spelling that is an option of read calls. Raises `ValueError`.
+
+    Read calls name an identifier as `<type>=<value>` in their query string, beside the options.
+    """
+    if spelling.lower() in READ_OPTIONS:
+        raise ValueError(f"{spelling!r} is an option of read calls: rename the type")
+
+
+def _first_repeated(names: Sequence[str]) -> str | None:
+    """Find the first name that stands there twice, `None` where each stands there once."""
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -46,8 +46,8 @@ class IdentifierType:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The spellings in lower case."""
-        return tuple(spelling.lower() for spelling in self.spellings)
+        """The spellings in lower case, as they are compared with those of calls."""
+        return tuple(map(str.lower, self.spellings))
 
 
 @dataclass(frozen=True)
@@ -90,15 +90,19 @@ class Project:
 
     @cached_property
     def _by_spelling(self) -> Mapping[str, str]:
-        """Every name and spelling in lower case, with the type it stands for."""
+        """Every name and spelling in lower case, with the type it stands for.
+
+        No spelling stands for two types: `file_schema` sees to that.
+        """
         names: dict[str, str] = {}
         for name, type_ in self.identifiers.items():
-            for spelling in (name.lower(), *type_.names):
-                names[spelling] = name
+            spellings = (name.lower(), *type_.names)
+            names.update(dict.fromkeys(spellings, name))
         return names
 
     @cached_property
     def _preference(self) -> Mapping[str, int]:
+        """The place of each type among all, the preferred one first."""
         return dict(zip(self.identifiers, range(len(self.identifiers)), strict=True))
 
     @cached_property
@@ -106,14 +110,18 @@ class Project:
         """Identifiers that one customer may have, for types with a cap."""
         caps: dict[str, int] = {}
         for name, type_ in self.identifiers.items():
-            if type_.most:
+            if type_.most is not None:
                 caps[name] = type_.most
         return caps
 
     @cached_property
     def _hard_types(self) -> Sequence[str]:
-        types = self.identifiers.items()
-        return [name for name, type_ in types if type_.kind == "hard"]
+        """The hard types in order of preference. A project has at least one."""
+        hard: list[str] = []
+        for name, type_ in self.identifiers.items():
+            if type_.kind == "hard":
+                hard.append(name)
+        return hard
 
     @cached_property
     def hard_types(self) -> frozenset[str]:
@@ -127,7 +135,7 @@ class Project:
 
     @property
     def email_type(self) -> str | None:
-        """The type of e-mail addresses, if one is declared."""
+        """The type of e-mail addresses, if one is declared; of several the first one."""
         for name, type_ in self.identifiers.items():
             if type_.email:
                 return name
@@ -157,10 +165,15 @@ class Project:
         return name
 
     def parse_node(self, type_: str, value: object, field: str) -> Node:
-        """Parse an identifier. Raises `Invalid` naming `field`."""
+        """Parse an identifier. Raises `Invalid` naming `field`.
+
+        The node has the declared name of its type, and the normal form of its value.
+        """
         name = self.parse_type(type_, field)
         text = parse_identifier(value, field)
-        return Node(name, normal_email(text) if self.identifiers[name].email else text)
+        if self.identifiers[name].email:
+            text = normal_email(text)
+        return Node(name, text)
 
     def parse_customer(self, type_: str, value: str) -> Node:
         """Parse the customer that a read call names; `type_` may be `profile`.
@@ -189,6 +202,7 @@ class Project:
         return tuple(sorted(nodes.values(), key=self._by_preference))
 
     def _by_preference(self, node: Node) -> int:
+        """Order identifiers by their types."""
         return self._preference[node.type]
 
 
@@ -266,6 +280,7 @@ class Sources:
 
     @cached_property
     def _by_key(self) -> Mapping[str, tuple[str, Source]]:
+        """Every source with its name, by its write key: no two have the same one."""
         by_key: dict[str, tuple[str, Source]] = {}
         for name, source in self.sources.items():
             by_key[source.write_key] = (name, source)
@@ -281,12 +296,15 @@ class Sources:
 
     @property
     def hard_types(self) -> Mapping[str, frozenset[str]]:
-        """The hard identifier types of every project."""
+        """The hard identifier types of every project, by its name."""
         return {name: project.hard_types for name, project in self.projects.items()}
 
     @property
     def signing_projects(self) -> tuple[str, ...]:
-        """The projects that need signing keys, because one of their sources verifies tokens."""
+        """The projects that need signing keys, because one of their sources verifies tokens.
+
+        In the order of the file, so that the stack's template stays the same.
+        """
         signing: set[str] = set()
         for source in self.sources.values():
             if source.signed != "off":
@@ -307,8 +325,8 @@ class Sources:
 
     def find_source(self, write_key: str) -> Source | None:
         """Find the source of a write key, which is compared as it is: write keys are public."""
-        found = self._by_key.get(write_key)
-        return found[1] if found else None
+        _, source = self._by_key.get(write_key, (None, None))
+        return source
 
     def resolve_key(self, write_key: str) -> tuple[str, Source, Project]:
         """Resolve a write key to name, source and project. Raises `UnknownSource`."""
@@ -332,6 +350,6 @@ def load_deployed(path: Path) -> Sources:
 
 
 def _identifier_type(declared: Mapping[str, Any]) -> IdentifierType:
-    return IdentifierType(
-        **{**declared, "spellings": tuple(declared.get("spellings", ()))}
-    )
+    """Build an identifier type from its part of a valid file."""
+    spellings = tuple(declared.get("spellings", ()))
+    return IdentifierType(**{**declared, "spellings": spellings})
