@@ -71,6 +71,7 @@ class CorrectionCalls:
         return _describe(undone)
 
     def _parse(self, project_id: str, body: Mapping[str, Any], field: str) -> Node:
+        """Parse the one identifier in a field of the body. Raises `Invalid` naming the field."""
         ids = body.get(field)
         if not isinstance(ids, Mapping) or len(ids) != 1:
             raise Invalid("send one identifier, as {type: value}", field)
@@ -79,6 +80,7 @@ class CorrectionCalls:
 
 
 def _read_body(request: Request) -> Mapping[str, Any]:
+    """Read the body of a correction. Raises `Invalid` where it is no object."""
     body = request.json
     if not isinstance(body, Mapping):
         raise Invalid("send a JSON object")
@@ -86,6 +88,7 @@ def _read_body(request: Request) -> Mapping[str, Any]:
 
 
 def _describe(correction: Correction) -> dict[str, Any]:
+    """Describe what was changed, and the `evidence` by which it is undone."""
     return {
         "customer": correction.customer._asdict(),
         "evidence": correction.evidence,

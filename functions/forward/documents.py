@@ -74,7 +74,10 @@ def write_link(key: Key, entry: Entry) -> dict[str, Any]:
 
 
 def _node_text(node: Node | None) -> str | None:
-    return None if node in (None, NOBODY) else str(node)
+    """Write a node as `type=value`; null for no customer, and for one who was erased."""
+    if node in (None, NOBODY):
+        return None
+    return str(node)
 
 
 def write_line(document: Mapping[str, Any]) -> bytes:

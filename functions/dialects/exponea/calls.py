@@ -102,6 +102,7 @@ def _execute_batch(deployment: Deployment, request: Request) -> Answer:
 
 
 def _read_time() -> Verdict:
+    """Make the verdict of `system/time`: the server's clock, in seconds with fractions."""
     return Verdict(more={"time": answers.to_seconds(read_clock())})
 
 

@@ -80,15 +80,21 @@ class DataCall:
         raise Invalid(_NO_ANONYMIZE)
 
     def _find_customer(self) -> Customer:
+        """Find the customer whom the body names. Raises `Invalid`, `NotFound`."""
         visitor = data_requests.read_visitor(self._request.json, self._project)
         return self._exports.find_customer(
             self._project_id, visitor.nodes, visitor.session
         )
 
     def _view(self, customer: Customer) -> Viewed:
+        """Read the values of a customer, for the parts of an answer that show them."""
         return Viewed(customer, self._exports.read_values(customer), self._project)
 
     def _budget(self, hint: str) -> Budget:
+        """Open the budget of an answer, in bytes: a larger one where the caller takes gzip.
+
+        `hint`: what the caller can do where the budget is exceeded.
+        """
         most = MOST_ANSWERED_BYTES
         if self._request.accepts_gzip:
             most = MOST_ZIPPED_BYTES

@@ -63,6 +63,7 @@ def _answer_tracking(_: Mapping[str, Any], __: Context) -> Verdict:
 
 
 def _answer_push_key(_: Mapping[str, Any], __: Context) -> Verdict:
+    """Web push is not offered: an error, which costs no other command of the bulk."""
     return Verdict(stored=False, messages=("web push is not offered",))
 
 

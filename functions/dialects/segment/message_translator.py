@@ -168,12 +168,14 @@ class MessageTranslator:
     def _build_identify(
         self, command: type[Identify | Update], body: Mapping[str, Any]
     ) -> CommandGroup:
+        """Make the command that sets values, with the client's names of its fields."""
         names = {"properties": self._fields.values, "time": self._fields.time}
         return CommandGroup(
             [self._number], command, body, {**names, **self._id_fields()}
         )
 
     def _id_fields(self) -> dict[str, str]:
+        """Map the fields that identify a visitor to the client's own names of them."""
         return {
             f"ids.{self._project.email_type}": f"{self._fields.values}.email",
             f"ids.{self._project.first_hard_type}": self._fields.user,
@@ -181,7 +183,10 @@ class MessageTranslator:
         }
 
     def _customer_ids(self, user: str | None) -> dict[str, Any]:
-        return {} if user is None else {self._project.first_hard_type: user}
+        """Make the identifiers of a user, whose ID is of the project's first hard type."""
+        if user is None:
+            return {}
+        return {self._project.first_hard_type: user}
 
     def _read_id(
         self, sent: FieldValue, parse: Callable[[object, str], str]
@@ -205,6 +210,7 @@ class MessageTranslator:
         return kept.values
 
     def _record_fault(self, field: str, error: Invalid) -> None:
+        """Note a part of the message that is left out; the rest of it is stored."""
         self._faults.append(Fault(self._number, field, error.message))
 
 

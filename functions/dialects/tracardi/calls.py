@@ -73,6 +73,7 @@ def _track_with_updates(
     """Execute a payload as the commands that its events make of it, and join their results."""
 
     def is_same_project(write_key: str) -> bool:
+        """Tell whether the profiles of another source are this source's as well."""
         source = declarations.deployed_sources().find_source(write_key)
         return source is not None and source.project == call.source.project
 

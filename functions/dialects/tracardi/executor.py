@@ -58,5 +58,6 @@ class Executor:
         return Outcome(parts, warnings)
 
     def _track(self, command: Command) -> Result:
+        """Store the events of a command, a moment after those of the commands before it."""
         call = call_at(self._call, command.first)
         return self._service.track(call, commands.read(Track, command.body))
