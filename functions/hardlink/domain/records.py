@@ -187,7 +187,8 @@ class MergeNotice(NamedTuple):
 class Contribution(NamedTuple):
     """`p/<node>` under a root: a node's values, and the intervals in which it belongs here.
 
-    `erased`: what of a profile was erased; until it is deleted, readers leave it out.
+    `erased`: what of a profile was erased; until it is deleted, readers leave it out. `lists_all`:
+    it has room for all `identifiers` of the node; the rest is read from the node's own rows.
     """
 
     node: Node
@@ -196,6 +197,7 @@ class Contribution(NamedTuple):
     identifiers: tuple[Node, ...] = ()
     merge_notice: MergeNotice | None = None
     erased: tuple[Erased, ...] = ()
+    lists_all: bool = True
 
 
 class FirstCall(NamedTuple):

@@ -139,6 +139,25 @@ class Customer:
             sessions=tuple(sessions.values()),
         )
 
+    def with_all_identifiers(self, store: Store) -> Customer:
+        """Return it with the identifiers that its contributions have no room for.
+
+        Costs a request for each soft identifier that brought so many others along.
+        """
+        if all(one.lists_all for one in self.contributions):
+            return self
+        complete = [self._complete(store, one) for one in self.contributions]
+        return replace(self, contributions=tuple(complete))
+
+    def _complete(self, store: Store, contribution: Contribution) -> Contribution:
+        """Return a contribution with every identifier that found its node."""
+        if contribution.lists_all:
+            return contribution
+        owned = nodes.read_named_nodes(
+            store, self.project_id, contribution.node, keys.CUSTOMER_IDENTIFIER
+        )
+        return contribution._replace(identifiers=tuple(owned), lists_all=True)
+
     @property
     def identifiers(self) -> dict[str, list[str]]:
         """Values of every identifier that finds this customer, by type, both sorted.
@@ -277,6 +296,7 @@ def _join_two(first: Contribution, second: Contribution) -> Contribution:
         {**first.values, **second.values},
         tuple(identifiers),
         first.merge_notice or second.merge_notice,
+        lists_all=first.lists_all and second.lists_all,
     )
 
 

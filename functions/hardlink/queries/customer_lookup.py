@@ -38,7 +38,8 @@ def _complete_customer(store: Store, customer: Customer) -> Customer:
     """Add what stands in other partitions. Raises `NotFound` where it is no customer."""
     project_id = customer.project_id
     if customer.record.state.known:
-        return with_merged(customer, partial(_read_customer, store, project_id))
+        find = partial(_read_customer, store, project_id)
+        return with_merged(customer, find).with_all_identifiers(store)
     if customer.is_anonymous:
         sessions = _profile_sessions(store, project_id, customer.root)
         return replace(customer, sessions=tuple(sessions))

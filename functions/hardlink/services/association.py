@@ -349,21 +349,23 @@ def _contribution(profile: _Profile, intervals: _Intervals) -> Contribution:
     """A node's contribution to a root: its values of the time in which it belongs there."""
     # A visitor who joined later brought only what came after, which is no merge.
     brings_all = intervals[0][0] == 0
+    listed = _listed_identifiers(profile.identifiers)
     return Contribution(
         profile.node,
         tuple(intervals),
         values_set_within(profile.record.values, intervals),
-        _listed_identifiers(profile.identifiers),
+        listed,
         profile.merge_notice if brings_all else None,
         profile.record.erased if profile.node.type == PROFILE else (),
+        lists_all=len(listed) == len(profile.identifiers),
     )
 
 
 def _listed_identifiers(identifiers: Sequence[Node]) -> tuple[Node, ...]:
     """Choose the identifiers that a contribution lists: as many as it has room for.
 
-    An item that never fits would hold up all that its customer has. The others find their customer
-    all the same; only the customer's description does not list them.
+    An item that never fits would hold up all that its customer has. Readers find the others in the
+    node's own rows.
     """
     listed: list[Node] = []
     room = MOST_LISTED_BYTES

@@ -312,6 +312,7 @@ def encode_contribution(c: Contribution) -> Item:
         identifiers=_json_unless_empty(list(map(str, c.identifiers))),
         merge_notice=_json_unless_empty(c.merge_notice),
         erased=_json_unless_empty(c.erased),
+        has_more_identifiers=not c.lists_all,
     )
 
 
@@ -327,6 +328,7 @@ def decode_contribution(key: Key, item: Item) -> Contribution:
         identifiers=_nodes(item, "identifiers"),
         merge_notice=MergeNotice(*notice) if notice else None,
         erased=_erased(item),
+        lists_all="has_more_identifiers" not in item,
     )
 
 

