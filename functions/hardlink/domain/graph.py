@@ -170,14 +170,21 @@ def _add_start(starts: list[_Start], entry: Entry) -> None:
 
 
 def _end_erased_span(starts: list[_Start], time: int) -> None:
-    """End the last span at its target's erasure, if that was before this time."""
+    """End the last span at its target's erasure, if that was before this time.
+
+    What happened between the erasure and the next link was nobody's (see `fold_spans`).
+    """
     if starts and 0 < starts[-1].erased_at <= time:
         last = starts[-1]
         starts.append(_Start(max(last.time, last.erased_at), NOBODY))
 
 
 def _span_start(starts: Sequence[_Start], entry: Entry) -> int:
-    """Return the time from which an entry's target has the history."""
+    """Return the time from which an entry's target has the history.
+
+    The first link takes all that was before it (rule 3). A later one takes over the last span
+    (`move`), or begins its own (`split`). Time in which nobody was linked goes along with either.
+    """
     if not starts:
         return 0
     last = starts[-1]
@@ -188,7 +195,11 @@ def _span_start(starts: Sequence[_Start], entry: Entry) -> int:
 
 
 def newest_root(spans: Sequence[Span]) -> Node | None:
-    """Return the target to which the next event belongs; `None` where it is no customer."""
+    """Return the target to which the next event belongs; `None` where it is no customer.
+
+    `spans`: in order of time, as `fold_spans` returns them. The last one is open unless its target
+    was erased.
+    """
     if spans and spans[-1].end == END:
         return spans[-1].target
     return None
@@ -222,7 +233,11 @@ def merging_link(entries: Iterable[Entry]) -> Entry | None:
 
 
 def _is_merge(first: Entry) -> bool:
-    """Tell whether a first link joined two histories. Policy `move` starts no span."""
+    """Tell whether a first link joined two histories.
+
+    A link under policy `move` starts no span; one to an erased customer joined nothing that is
+    left.
+    """
     return first.starts_span and first.rule == "first" and first.link != NOBODY
 
 
@@ -237,7 +252,10 @@ def current_owner(entries: Iterable[Entry]) -> Node | None:
 
 
 def existing(node: Node | None) -> Node | None:
-    """Return a node, but none for the placeholder of an erased one."""
+    """Return a node, but none for the placeholder of an erased one.
+
+    For readers, who must not tell an erased customer from one that never was (I8).
+    """
     return None if node == NOBODY else node
 
 
@@ -255,10 +273,16 @@ def next_node(state: State, *, is_named: bool) -> Node | None:
 
 
 def is_own_customer(state: State) -> bool:
-    """Tell whether a node is a customer of its own: one whom no link leads on from."""
+    """Tell whether a node is a customer of its own: one whom no link leads on from.
+
+    An identifier that is only an alias of a customer, or was linked to one, is none.
+    """
     return state.known and state.link is None
 
 
 def _effective_order(entry: Entry) -> tuple[int, int]:
-    """Order entries by the time from which they hold; those of one time as they were written."""
+    """Order entries by the time from which they hold; those of one time as they were written.
+
+    Entries arrive in any order: streams repeat, clients queue, and clocks differ.
+    """
     return entry.effective_at, entry.rev

@@ -219,7 +219,10 @@ def _link_at(history: Sequence[Entry], time: int) -> Node | None:
 
 
 def _choose_customer(changes: ChangeSet, claim: Claim) -> Node:
-    """Choose the customer that a claim is about: by its hard identifiers, if it has any."""
+    """Choose the customer that a claim is about: by its hard identifiers, if it has any.
+
+    Soft identifiers beside a hard one choose nobody: they are brought along (rule 6).
+    """
     if claim.hard_ids:
         return _known_customer(changes, claim.hard_ids)
     return _soft_customer(changes, claim, claim.soft_ids)
@@ -228,7 +231,8 @@ def _choose_customer(changes: ChangeSet, claim: Claim) -> Node:
 def _known_customer(changes: ChangeSet, hard: Sequence[Node]) -> Node:
     """Return the one customer with these hard identifiers, and give it those that it lacks.
 
-    Raises `Refused` where they belong to two customers, as customers never merge.
+    The preferred identifier makes the customer where nobody has any of them. Raises `Refused` where
+    they belong to two customers: no client's call merges customers (I7).
     """
     roots = {node: changes.look_up(node) for node in hard}
     known = _distinct(roots.values())
@@ -242,7 +246,8 @@ def _known_customer(changes: ChangeSet, hard: Sequence[Node]) -> Node:
         )
     changes.mark_known(root)
     for node, owner in roots.items():
-        # else it is of a customer that was merged into this one
+        # Any other owner is a customer that the shop merged into this one: undoing the merge would
+        # give that one's identifiers back to it, so they stay where they are.
         if owner in (None, root):
             changes.add_alias(node, root)
     return root
@@ -256,7 +261,10 @@ def _distinct(found: Iterable[Node | None]) -> list[Node]:
 def _bring_along(
     changes: ChangeSet, claim: Claim, soft: Sequence[Node], customer: Node
 ) -> None:
-    """Give a customer soft identifiers, with all that was known by them alone (rule 6)."""
+    """Give a customer soft identifiers, with all that was known by them alone (rule 6).
+
+    Those that are the customer's already cost nothing, also where they came by a merge.
+    """
     for node in soft:
         owner = changes.look_up(node)
         if owner is None:
@@ -268,7 +276,12 @@ def _bring_along(
 def _take_over(
     changes: ChangeSet, claim: Claim, node: Node, owner: Node, customer: Node
 ) -> None:
-    """Give a customer a soft identifier by which somebody else is known so far."""
+    """Give a customer a soft identifier by which somebody else is known so far (rule 6).
+
+    - A hard customer has it: look-ups find the newer customer from now on, and no history moves.
+    - A customer known by soft identifiers alone has it: that customer becomes this one.
+    - A token was needed, and does not claim it: nothing changes, and the answer warns.
+    """
     if not claim.proves(node):
         # else one's own token and a stranger's address would take over the stranger's history
         changes.warnings.append(
@@ -276,7 +289,6 @@ def _take_over(
             "it was left out"
         )
     elif changes.is_hard(owner):
-        # look-ups follow the newer customer, and no history moves (rule 6)
         changes.set_owner(node, customer)
     else:
         _give_with_history(changes, _distinct([owner, node]), customer)
@@ -285,7 +297,10 @@ def _take_over(
 def _give_with_history(
     changes: ChangeSet, soft: Sequence[Node], customer: Node
 ) -> None:
-    """Give a customer soft identifiers, and what was recorded under them."""
+    """Give a customer soft identifiers, and what was recorded under them.
+
+    The owner is for look-ups, and may change again; the link is for the history, and is made once.
+    """
     for node in soft:
         changes.set_owner(node, customer)
         changes.link_once(node, customer)
@@ -318,7 +333,11 @@ def _soft_customer(changes: ChangeSet, claim: Claim, soft: Sequence[Node]) -> No
 def _warn_of_log_in(
     changes: ChangeSet, soft: Node, current: Node | None, customer: Node
 ) -> None:
-    """Warn where a soft identifier alone logs in another customer than the current one."""
+    """Warn where a soft identifier alone logs in another customer than the current one.
+
+    A shop that only meant to add an address would lose the visitor's next events to somebody else,
+    and see nothing of it.
+    """
     if current and not changes.are_one(current, customer):
         changes.warnings.append(
             f"ids.{soft.type}: it logs in somebody else than the customer who was logged in here: "
@@ -329,7 +348,11 @@ def _warn_of_log_in(
 def _take_free_identifiers(
     changes: ChangeSet, owners: Mapping[Node, Node | None], customer: Node
 ) -> None:
-    """Give a customer the soft identifiers that nobody has, and warn of the others."""
+    """Give a customer the soft identifiers that nobody has, and warn of the others.
+
+    `owners`: each identifier, and the customer who has it. Two customers who are known by soft
+    identifiers alone stay two: only a hard identifier says that they are one (rule 6).
+    """
     for node, owner in owners.items():
         if owner is None:
             changes.set_owner(node, customer)
@@ -341,7 +364,10 @@ def _take_free_identifiers(
 
 
 def _logged_in_customer(changes: ChangeSet, claim: Claim) -> Node | None:
-    """Return the customer with a hard identifier behind the profile when the claim was made."""
+    """Return the customer with a hard identifier behind the profile when the claim was made.
+
+    `None` where the visitor was anonymous then, or known by soft identifiers alone.
+    """
     if claim.profile is None:
         return None
     time = claim.effective_at if claim.timed else None
@@ -351,7 +377,11 @@ def _logged_in_customer(changes: ChangeSet, claim: Claim) -> Node | None:
 
 
 def _relink(changes: ChangeSet, claim: Claim, profile: Node, customer: Node) -> None:
-    """Link a profile to the customer that it is identified as (rules 3 and 4)."""
+    """Link a profile to the customer that it is identified as (rules 3 and 4).
+
+    A claim whose time its client names may come after others that were made later: then it takes
+    its place among them, unless something was undone since, which nobody redoes unknowingly.
+    """
     state = changes.state(profile)
     if claim.own and state.link is None:
         _relink_now(changes, claim, profile, customer)
@@ -364,7 +394,10 @@ def _relink(changes: ChangeSet, claim: Claim, profile: Node, customer: Node) -> 
 
 
 def _is_late(claim: Claim, state: State) -> bool:
-    """Tell whether a claim was made before the newest link of its profile."""
+    """Tell whether a claim was made before the newest link of its profile.
+
+    An order proves who somebody is whenever it arrives, so it is never late.
+    """
     return (
         claim.predates(state.effective_at)
         and state.links > 0
@@ -375,12 +408,16 @@ def _is_late(claim: Claim, state: State) -> bool:
 def _relink_now(
     changes: ChangeSet, claim: Claim, profile: Node, customer: Node
 ) -> None:
-    """Add a link that is newer than every other one of the profile."""
+    """Add a link that is newer than every other one of the profile.
+
+    Nothing is added where the profile is this customer's already, so that a call that is sent again
+    writes nothing (I6).
+    """
     state = changes.state(profile)
     current = changes.resolve_root(state.link) if state.link else None
     if current and changes.are_one(current, customer):
         if state.link is None or not changes.is_linked_now(state.link):
-            return  # repeated calls write nothing (I6)
+            return
         # It led to a soft identifier that this call links. A link of its own keeps the visitor's
         # history with the customer where that identifier is taken off again.
         current = state.link
@@ -393,7 +430,11 @@ def _relink_now(
 def _relink_late(
     changes: ChangeSet, claim: Claim, profile: Node, customer: Node
 ) -> None:
-    """Put a claim older than the newest link in its place in the history; later links stand."""
+    """Put a claim older than the newest link in its place in the history; later links stand.
+
+    It is written only where it changes to whom a time belongs. Where a later link covers its time,
+    as under policy `move`, the answer warns that the later one stands.
+    """
     history = changes.history(profile)
     target = _link_at(history, claim.effective_at)
     current = changes.resolve_root(target) if target else None
@@ -417,7 +458,10 @@ def _add_link(
     *,
     target: Node | None,
 ) -> None:
-    """Add a link of a profile; a customer known by a soft identifier alone comes along with it."""
+    """Add a link of a profile; a customer known by a soft identifier alone comes along with it.
+
+    `current`: the root that the profile has so far. `target`: the root of its newest span after it.
+    """
     if entry.rule == "known" and current and entry.link:
         _upgrade(changes, claim, current, entry.link)
     changes.add_link(profile, entry, target=target)
@@ -438,7 +482,10 @@ def _upgrade(changes: ChangeSet, claim: Claim, soft: Node, customer: Node) -> No
 
 
 def _trial_entry(entry: NewEntry) -> Entry:
-    """Return the entry as it would stand in the history, newer than all of the same time."""
+    """Return the entry as it would stand in the history, newer than all of the same time.
+
+    Folding the history with it shows what the entry would change, before anything is written.
+    """
     return Entry(
         rev=END,
         rule=entry.rule,
@@ -455,7 +502,10 @@ def _trial_entry(entry: NewEntry) -> Entry:
 def _is_placed(
     changes: ChangeSet, claim: Claim, history: Sequence[Entry], customer: Node
 ) -> bool:
-    """Tell whether a late claim is in the history already, or a later hard ID took its place."""
+    """Tell whether a late claim is in the history already, or a later hard ID took its place.
+
+    Both mean that the claim was sent again: it must write nothing (I6).
+    """
     if any(_is_later_hard_id(entry, claim.effective_at) for entry in history):
         return True
     same_time = [one for one in history if one.effective_at == claim.effective_at]
@@ -478,7 +528,10 @@ def _belongs_to(spans: Sequence[Span], time: int, customer: Node) -> bool:
 def _entry(
     claim: Claim, current: Node | None, customer: Node, effective_at: int
 ) -> NewEntry:
-    """Make the entry of a link, by the rule that applies."""
+    """Make the entry of a link, by the rule that applies.
+
+    Raises `Refused` where the source's policy forbids another customer on this device.
+    """
     rule = _rule(claim, current, customer)
     # an earlier event stays where it is, but for one that was known by a soft identifier alone
     starts_span = claim.policy == "split" and rule != "known"
@@ -486,7 +539,11 @@ def _entry(
 
 
 def _rule(claim: Claim, current: Node | None, customer: Node) -> str:
-    """Return the rule by which a link changes. Raises `Refused` where the policy forbids it."""
+    """Return the rule by which a link changes: `first`, `known`, or the source's policy.
+
+    The rule stands in the history, where `GET /sessions` shows it. Raises `Refused` where the
+    policy is `refuse` and another customer is logged in.
+    """
     if current is None:
         return "first"
     if current.type not in claim.hard_types and customer.type in claim.hard_types:
@@ -503,7 +560,10 @@ def _rule(claim: Claim, current: Node | None, customer: Node) -> str:
 def _read_chain(
     profile: Node, reader: ForestReader, hard_types: frozenset[str]
 ) -> dict[Node, Sequence[Entry]]:
-    """Read the histories of a profile and of the soft identifier that it links to."""
+    """Read the histories of a profile and of the soft identifier that it links to.
+
+    The command that is undone may have linked either, or both.
+    """
     chain = {profile: reader.history(profile)}
     last = newest_root(fold_spans(chain[profile]))
     if last and last.type not in hard_types:
@@ -512,7 +572,10 @@ def _read_chain(
 
 
 def _was_undone(chain: Mapping[Node, Sequence[Entry]], evidence: str) -> bool:
-    """Tell whether the command with this evidence linked something that was undone since."""
+    """Tell whether the command with this evidence linked something that was undone since.
+
+    Then an undo that is sent again has nothing left to do (I6).
+    """
     entries = (entry for history in chain.values() for entry in history)
     return any(entry.undone and entry.evidence == evidence for entry in entries)
 
