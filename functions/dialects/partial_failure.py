@@ -75,6 +75,7 @@ def execute_without_faults(
         try:
             return Attempt(execute(rest), failures)
         except refusals as error:
+            # Nothing of the command was stored, because a refusal comes before its transaction.
             failures.append(Failure(rest, error))
             rest = drop_fault(rest, error)
     return Attempt(None, failures)

@@ -271,6 +271,7 @@ class Identify(WriteCommand):
         try:
             times.parse_time(self.time, "time")
         except Invalid as error:
+            # a log-in counts, whatever its client's clock says
             self.time = None
             self.left_out += (unreadable_time(error),)
 
@@ -319,6 +320,7 @@ def read(command: type[_C], body: object) -> _C:
         *_unknown_fields(body, _FIELDS.get(command, body.keys())),
         *unused_options(body.get("options")),
     )
+    # before values are left out, because a payload of them alone is to be refused as it was sent
     found.check_payload()
     for part, most_bytes in _VALUES.get(command, NOTHING).items():
         _keep_storable(found, part, most_bytes)
@@ -353,6 +355,7 @@ def _describe_unknown(name: str, known: Set[str]) -> str:
     """Say that a field is unknown, and which known one it resembles, if any does."""
     from difflib import get_close_matches  # noqa: PLC0415 - next to no call has such a field
 
+    # comparing takes the square of the length
     shown = name[: values.LONGEST_NAME]
     similar = get_close_matches(shown, sorted(known), n=1, cutoff=0.75)
     hint = f": did you mean {similar[0]}?" if similar else ""

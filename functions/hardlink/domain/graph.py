@@ -130,6 +130,7 @@ def fold_spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
     ends when that was erased: the next link covers what happened since, as nobody was linked then.
     Spans of erased targets, and what follows them unlinked, are left out.
     """
+    # By event time, not as they were written: clients queue calls, and send them late.
     starts: list[_Start] = []
     for entry in sorted(entries, key=_effective_order):
         if entry.is_link:
@@ -246,6 +247,7 @@ def current_owner(entries: Iterable[Entry]) -> Node | None:
 
     `NOBODY` where that one was erased: an earlier owner does not get the identifier back.
     """
+    # also `NOBODY` counts: otherwise an erased customer's address would go back to the one before
     live = [entry for entry in entries if entry.owner and not entry.undone]
     latest = max(live, key=_effective_order, default=None)
     return latest.owner if latest else None
@@ -265,6 +267,7 @@ def next_node(state: State, *, is_named: bool) -> Node | None:
     `is_named`: it is the identifier that was asked for. Only that one has an owner; beyond it,
     links lead to the root. `NOBODY`: its owner was erased, and it does not lead to an earlier one.
     """
+    # An owner is for look-ups of its own identifier alone; history follows the links.
     if not is_named or state.owner is None:
         return state.link
     if state.owner == NOBODY and is_own_customer(state):

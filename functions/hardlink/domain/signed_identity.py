@@ -74,8 +74,8 @@ class IdentityVerifier:
     ) -> frozenset[Node] | None:
         """Check that a call may use these identifiers. Raises `UnverifiedIdentity`.
 
-        Returns those that its token proves; `None` where the source requires no proof. A call with a
-        server key needs none. A source with optional tokens refuses only a wrong one.
+        Returns those that its token proves; `None` where the source requires no proof. A call with
+        a server key needs none. A source with optional tokens refuses only a wrong one.
         """
         signed = call.source.signed
         if signed == "off" or call.trusted or not ids:

@@ -71,6 +71,7 @@ class Identification:
         namesake = call.project.parse_node(
             ids.nodes[0].type, command.session_id, "session.id"
         )
+        # A client that calls `alias` twice with its IDs exchanged would join two customers.
         if self._links.exists(call, namesake):
             raise Refused(
                 "this ID is a customer already, and two customers never merge",
@@ -115,6 +116,7 @@ class Identification:
         )
         update = VisitorUpdate.of_identify(command, ids)
         outcome = self._visitors.apply(call, visit, statement, update)
+        # Clients keep the IDs of each answer, so also these answers have a session and a profile.
         if outcome.status == "erased":
             here = self._visitors.answer_without_storing(call, visit, outcome.session)
             return {**here, "customer": None, "warnings": [ERASED]}

@@ -104,6 +104,8 @@ def merged_actions(first: Sequence[Action], second: Sequence[Action]) -> list[Ac
             merged[action.key] = action
             continue
         if _expected_rev(other) != _expected_rev(action):
+            # The transaction could not hold. The caller reads again and plans both anew, as it does
+            # where DynamoDB cancels one.
             raise ConditionFailed
         if not isinstance(action, Check):
             merged[action.key] = action

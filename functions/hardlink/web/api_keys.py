@@ -115,10 +115,10 @@ def secret_reader(name: str, projects: Iterable[str]) -> Callable[[], Keys]:
     """Create a function that reads the keys of every project from Secrets Manager.
 
     `name`: of each project's secret, such as `hardlink-prod/{project}/server-key`. The text of a
-    secret is one key, nothing around it. Its current and its previous version (AWSCURRENT, AWSPREVIOUS) are both
-    valid: a new value rotates the key, and clients with the old one keep access until the next
-    rotation. To revoke a key, put a new value twice: a running function caches keys for up to five
-    minutes.
+    secret is one key, nothing around it. Its current and its previous version (AWSCURRENT,
+    AWSPREVIOUS) are both valid: a new value rotates the key, and clients with the old one keep
+    access until the next rotation. To revoke a key, put a new value twice: a running function
+    caches keys for up to five minutes.
     """
     client = create_client("secretsmanager", connect_timeout=1, read_timeout=5)
     secrets = {project: name.format(project=project) for project in projects}

@@ -90,6 +90,7 @@ def complete_order(
         properties, also_kept = rules.changes(shown, report.properties)
         kept = [*kept, *also_kept]
     elif PRODUCTS in report.properties and PRODUCTS not in shown:
+        # Of another system's properties only the lines mean the same; they are the order's then.
         lines = {PRODUCTS: report.properties[PRODUCTS]}
         order |= rules.changes(before.order, lines)[0]
     completion = Completion(
@@ -117,6 +118,7 @@ class _Rules(NamedTuple):
         changed: dict[str, Any] = {}
         kept: list[str] = []
         for name, value in reported.items():
+            # each system calls the number otherwise, and it is known already
             if name in _NUMBERS or shown.get(name, _MISSING) == value:
                 continue
             if name not in shown or self._replaces(name, shown[name], value):
@@ -140,6 +142,7 @@ def _has_more_lines(old: object, new: object) -> bool:
     """
     if not isinstance(old, Sequence) or not isinstance(new, Sequence):
         return False
+    # Lines are objects, which no set can hold, and one product may stand in two equal lines.
     rest = list(new)
     for line in old:
         if line not in rest:

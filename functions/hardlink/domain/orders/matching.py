@@ -162,6 +162,7 @@ def parse_claim(
     claim = OrderClaim(parse_order_number(number, field), time, hundredths)
     if address is None:
         return claim
+    # Hashed with the number: the order keeps the address for comparing, and nobody can list them.
     return claim._replace(email=hash_email(address, claim.number))
 
 

@@ -133,6 +133,7 @@ class Project(_Declared):
                 raise ValueError(
                     f"identifier type {name!r} is reserved or malformed: rename it"
                 )
+        # Without one, nobody could ever be merged, erased or exported as one customer.
         kinds = {type_.kind for type_ in self.identifiers.values()}
         if "hard" not in kinds:
             raise ValueError("a project needs a hard identifier type")
@@ -144,6 +145,7 @@ class Project(_Declared):
 
         They are compared in lower case, as calls are.
         """
+        # Clients write `customerId` and `customerID`; a call must never mean one of two types.
         names: dict[str, str] = {}
         for name, type_ in self.identifiers.items():
             for spelling in (name, *type_.spellings):
