@@ -20,6 +20,7 @@ Name = Literal[
     "links_unproven",
     "links_capped",
     "profiles_capped",
+    "calls_failed",
     "calls_throttled",
     "bots_dropped",
     "association_failures",

@@ -72,12 +72,13 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A response. `logged`: its call gets a line on the terminal."""
+    """A response. `logged`: its call gets a line on the terminal, `hint`: and this below it."""
 
     status: int
     headers: Headers = field(default_factory=tuple)
     body: bytes = b""
     logged: bool = True
+    hint: str = ""
 
 
 class HttpApp(Protocol):

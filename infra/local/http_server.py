@@ -124,6 +124,8 @@ class _Connection(BaseHTTPRequestHandler):
         if response.logged:
             line = f"{self.command} {self.path} -> {response.status}, {milliseconds:.0f} ms"
             print(line, flush=True)
+        if response.hint:
+            print(f"  {response.hint}", flush=True)
 
     def _answer(self) -> HttpResponse:
         if self.server.ending:

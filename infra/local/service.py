@@ -6,20 +6,23 @@ import errno
 import json
 import logging
 import os
+import re
 import secrets
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import indent
 
+from hardlink.domain.sources.registry import Source
 from infra import routes, topology
 from infra.local import lambda_runtime
 from infra.local.api_gateway import Gateway
 from infra.local.demo_shop import DemoShop
 from infra.local.dynamodb_streams import StreamPollers
+from infra.local.hints import Hints
 from infra.local.http_server import HttpServer
 from infra.local.lambda_runtime import Deployment, Sources, SourcesError
 from infra.local.sqs import QueuePoller
@@ -36,6 +39,9 @@ _GRACE = 10.0
 """Seconds for calls and stream records in flight at the end."""
 
 
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?")
+
+
 class UnusableSetting(Exception):
     """A setting that can't be used. The message says what to do."""
 
@@ -48,6 +54,23 @@ def read_port() -> int:
             f"PORT={text!r} is not a port: choose a number from 1 to 65535"
         )
     return int(text)
+
+
+def read_origins() -> tuple[str, ...]:
+    """Read the origins of a developer's own pages from `ORIGIN`. Raises `UnusableSetting`."""
+    given = os.environ.get("ORIGIN", "").replace(",", " ").split()
+    for origin in given:
+        if not _ORIGIN.fullmatch(origin):
+            raise UnusableSetting(
+                f"ORIGIN={origin!r} is not an origin: write scheme, host and port, without a path, "
+                "such as ORIGIN=http://localhost:5173"
+            )
+    return tuple(given)
+
+
+def own_origins(number: int) -> tuple[str, ...]:
+    """The origins of the pages that this service itself serves."""
+    return tuple(f"http://{name}:{number}" for name in (HOST, "localhost"))
 
 
 def server_key_file(number: int) -> Path:
@@ -64,7 +87,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with _run_service(read_port()) as welcome:
+        with _run_service(read_port(), read_origins()) as welcome:
             print(welcome, flush=True)
             stop.wait()
             print("\nHardlink finishes the calls in flight, and ends.", flush=True)
@@ -75,13 +98,16 @@ def main() -> int:
 
 
 @contextmanager
-def _run_service(number: int) -> Iterator[str]:
-    """Run the service during a `with` block, and yield a welcome. Raises `UnusableSetting`."""
+def _run_service(number: int, origins: Sequence[str]) -> Iterator[str]:
+    """Run the service during a `with` block, and yield a welcome. Raises `UnusableSetting`.
+
+    `origins`: of the developer's own pages, which may call whatever `sources.toml` allows.
+    """
     sources = lambda_runtime.load_sources(topology.SOURCES)
     keys = _project_keys("HARDLINK_SERVER_KEY", sources.projects)
     signing = _project_keys("HARDLINK_SIGNING_KEY", sources.signing_projects)
     with lambda_runtime.run_deployment(topology.SOURCES, keys, signing) as deployment:
-        server = _create_server(number, deployment)
+        server = _create_server(number, deployment, origins)
         erasures = QueuePoller(
             deployment.erasures, lambda e: deployment.invoke("erase", e)
         )
@@ -94,17 +120,20 @@ def _run_service(number: int) -> Iterator[str]:
             server.running(),
             _leave_key(number, keys),
         ):
-            yield _welcome(number, deployment.sources, keys, signing)
+            yield _welcome(number, deployment.sources, keys, signing, origins)
             # Calls first, because they write the stream records that are delivered then.
             server.finish(_GRACE)
             if not streams.drain(_GRACE):
                 print("streams: some records were not delivered", file=sys.stderr)
 
 
-def _create_server(number: int, deployment: Deployment) -> HttpServer:
+def _create_server(
+    number: int, deployment: Deployment, origins: Sequence[str]
+) -> HttpServer:
     """Create the server, with the demo shop in front of the API. Raises `UnusableSetting`."""
-    own = [f"http://{name}:{number}" for name in (HOST, "localhost")]
-    api = Gateway(routes.ROUTES, deployment.invoke, own)
+    own = own_origins(number)
+    gateway = Gateway(routes.ROUTES, deployment.invoke, [*own, *origins])
+    api = Hints(gateway, deployment.sources, f"{_port_variable(number)}make run")
     try:
         return HttpServer((HOST, number), DemoShop(api, own[0], deployment.sources))
     except OSError as error:
@@ -143,8 +172,28 @@ def _leave_key(number: int, keys: Mapping[str, str]) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
+def _port_variable(number: int) -> str:
+    """What comes before a command of `make`, so that it finds this service."""
+    return "" if number == PORT else f"PORT={number} "
+
+
+def _allowed_origins(
+    number: int, source: Source, origins: Sequence[str]
+) -> Iterator[str]:
+    """The origins of pages that may call, none of which belongs to another port's service."""
+    yield from own_origins(number)
+    yield from origins
+    for origin in source.origins:
+        if origin not in (*own_origins(PORT), *own_origins(number), *origins):
+            yield origin
+
+
 def _welcome(
-    number: int, sources: Sources, keys: Mapping[str, str], signing: Mapping[str, str]
+    number: int,
+    sources: Sources,
+    keys: Mapping[str, str],
+    signing: Mapping[str, str],
+    origins: Sequence[str],
 ) -> str:
     url = f"http://{HOST}:{number}"
     name, source = next(iter(sources.sources.items()))
@@ -159,8 +208,7 @@ def _welcome(
         *_list_keys(sources, keys, signing),
         "",
         *_list_commands(number, source.write_key, key),
-        f"or in a page of an origin that source {name!r} allows "
-        f"({', '.join(source.origins) or 'none'}):",
+        f"or in a page of your own, for source {name!r}:",
         # A developer reads the console, and is told of mistakes there.
         indent(
             render_snippet(url, source.write_key).replace(
@@ -168,6 +216,9 @@ def _welcome(
             ),
             "  ",
         ),
+        "",
+        f"pages that may call: {', '.join(_allowed_origins(number, source, origins))}",
+        f"one more: {_port_variable(number)}make run ORIGIN=http://localhost:5173",
         "",
         "Ctrl-C ends it.",
     ]
@@ -192,7 +243,7 @@ def _list_keys(
 
 def _list_commands(number: int, write_key: str, server_key: str) -> list[str]:
     url = f"http://{HOST}:{number}"
-    variable = "" if number == PORT else f"PORT={number} "
+    variable = _port_variable(number)
     body = {
         "source": {"id": write_key},
         "session": {"id": "visit-1"},

@@ -119,6 +119,14 @@ def _erasure_alarms(observed: Observability) -> Iterator[Alarm]:
 
 def _call_alarms(observed: Observability) -> Iterator[Alarm]:
     yield Alarm(
+        "FailedCalls",
+        observed.service_metric("calls_failed"),
+        0,
+        "Calls fail in a way that no code expects, and are answered 500. Look for the message "
+        "'failed' in the functions' logs: its field `why` has the kind and the place.",
+        periods=1,
+    )
+    yield Alarm(
         "Faults",
         observed.fault_share(),
         1,

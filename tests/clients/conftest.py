@@ -21,7 +21,7 @@ def shop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clien
     with running(folder / "log.txt", HARDLINK_SOURCES=str(sources)) as service:
         yield service.client
         service.end()
-        assert "Traceback" not in service.log.read_text()
+        service.assert_no_failure()
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,7 @@ def test_every_alarm_is_silent_without_data_and_says_what_to_do(prod: Template) 
         "Faults",
     }
     names |= {"ErasureFailed", "ErasuresAge", "ErasuresWaiting"}
+    names |= {"FailedCalls"}
     names |= {"Rejected", "Errors1", "Errors2", "Throttles1", "Throttles2"}
     assert alarms.keys() >= {f"Monitoring{name}" for name in names}
     for found in alarms.values():

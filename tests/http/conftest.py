@@ -15,4 +15,4 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with running(tmp_path_factory.mktemp("service") / "log.txt") as service:
         yield service.client
         assert service.end() == 0
-        assert "Traceback" not in service.log.read_text()
+        service.assert_no_failure()

@@ -217,6 +217,12 @@ class Service:
     client: Client
     log: Path
 
+    def assert_no_failure(self) -> None:
+        """Assert that nothing failed in a way that no code expects."""
+        logged = self.log.read_text()
+        assert "Traceback" not in logged
+        assert '"message":"failed"' not in logged
+
     def end(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; answers its exit code."""
         self.process.send_signal(number)

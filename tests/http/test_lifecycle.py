@@ -39,7 +39,7 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, number: int) -> None:
         client.track(session, "a")
         client.identify(session, {"registered": who})
         assert a_service.end(number) == 0
-        assert "Traceback" not in a_service.log.read_text()
+        a_service.assert_no_failure()
         assert not service.server_key_file(client.port).exists()
 
 
@@ -148,4 +148,53 @@ def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
             with socket.socket() as probe:
                 probe.settimeout(1)
                 assert probe.connect_ex((address, a_service.client.port)) != 0
+        a_service.end()
+
+
+PAGE = "http://localhost:5173"
+
+
+def test_a_developers_own_page_may_call_at_once(tmp_path: Path) -> None:
+    with running(tmp_path / "log", ORIGIN=f"{PAGE},http://localhost:3000") as a_service:
+        ids = {"source": {"id": "web-key"}, "session": {"id": fresh()}}
+        body = {**ids, "events": [{"type": "a"}]}
+        for origin in (PAGE, "http://localhost:3000"):
+            reply = a_service.client.post("/track", body, origin=origin)
+            assert reply.json["results"][0]["status"] == "stored"
+            assert reply.headers["access-control-allow-origin"] == origin
+        said = a_service.log.read_text()
+        assert f"{PAGE}, http://localhost:3000" in said
+        assert ":8787" not in said
+        a_service.end()
+
+
+@pytest.mark.parametrize("origin", ["localhost:5173", f"{PAGE}/shop", "*"])
+def test_an_origin_that_is_none_says_what_to_write(origin: str) -> None:
+    ended = start(ORIGIN=origin)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+    assert "ORIGIN=http://localhost:5173" in ended.stderr
+
+
+def test_the_terminal_names_the_origin_and_the_line_to_add_once(tmp_path: Path) -> None:
+    with running(tmp_path / "log") as a_service:
+        body = {"source": {"id": "web-key"}, "session": {"id": fresh()}, "events": []}
+        for _ in range(2):
+            assert a_service.client.post("/track", body, origin=PAGE).status == 403
+        said = a_service.log.read_text()
+        port = a_service.client.port
+        assert said.count(f"    PORT={port} make run ORIGIN={PAGE}\n") == 1
+        line = f'origins = ["https://shop.example", "http://127.0.0.1:9999", "{PAGE}"]'
+        assert f"below [sources.web] of sources.toml:\n    {line}\n" in said
+        a_service.end()
+
+
+def test_the_terminal_names_the_write_keys_once(tmp_path: Path) -> None:
+    with running(tmp_path / "log") as a_service:
+        for path in ("/track", "/identify"):
+            body = {"source": {"id": "wbe-key"}, "session": {"id": fresh()}}
+            assert a_service.client.post(path, body).status == 401
+        said = a_service.log.read_text()
+        assert said.count("  the write keys (source.id, token) of sources.toml") == 1
+        assert a_service.client.get("sessions", "a", key="wrong").status == 401
+        assert a_service.log.read_text().count("write keys (source.id, token)") == 1
         a_service.end()

@@ -115,7 +115,8 @@ def test_a_fault_of_ours_is_found_too(
     assert Gateway(routes.ROUTES, invoke).answer(request).status == 500
     (line,) = found(log, asked[0])
     assert (line["level"], line["message"]) == ("ERROR", "failed")
-    assert line["code"] == "ZeroDivisionError"
+    assert (line["code"], line["status"]) == ("internal", 500)
+    assert line["why"].startswith("ZeroDivisionError at ")
 
 
 def test_every_verdict_is_counted(deployment: Deployment) -> None:

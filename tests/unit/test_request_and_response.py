@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
-import traceback
+import logging
+import re
 import zlib
 from typing import Any
 
@@ -25,7 +27,7 @@ from hardlink.web import request
 from hardlink.web.api_keys import ServerKeys
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
-from hardlink.web.response import Answer, InternalFailure
+from hardlink.web.response import Answer
 
 
 def http_request(body: str | None = "{}", **event: Any) -> Request:
@@ -160,14 +162,14 @@ def test_a_body_that_is_no_base64_is_a_clear_error() -> None:
         _ = http_request("é!", isBase64Encoded=True).json
 
 
-def respond(error: Exception | None = None) -> dict[str, Any]:
+def respond(error: Exception | None = None, **headers: str) -> dict[str, Any]:
     @entrypoint
     def handler(_request: Request) -> Answer:
         if error:
             raise error
         return Answer({"ok": True})
 
-    return handler(http_request()._event, None)
+    return handler(http_request(headers=headers)._event, None)
 
 
 def test_an_answer_is_json_and_can_be_quoted() -> None:
@@ -196,14 +198,31 @@ def test_busy_says_when_to_come_again() -> None:
     assert respond(Busy("m"))["headers"]["retry-after"] == "1"
 
 
-def test_a_fault_of_ours_is_told_by_its_kind_and_place_alone() -> None:
+def test_a_fault_of_ours_is_told_by_its_kind_and_place_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.StringIO()
+    assert isinstance(log.logger.registered_handler, logging.StreamHandler)
+    monkeypatch.setattr(log.logger.registered_handler, "stream", written)
     sent = "gordon"
-    with pytest.raises(
-        InternalFailure, match=r"^KeyError at .*test_request_and_response\.py:\d+$"
-    ) as found:
-        respond(KeyError(sent))
-    assert sent not in str(found.value)
-    assert "KeyError: " not in "".join(traceback.format_exception(found.value))
+    answer = respond(KeyError(sent))
+    assert (answer["statusCode"], json.loads(answer["body"])["error"]["code"]) == (
+        500,
+        "internal",
+    )
+    failed = json.loads(written.getvalue())
+    assert re.fullmatch(
+        r"KeyError at .*test_request_and_response\.py:\d+", failed["why"]
+    )
+    assert (failed["message"], failed["level"]) == ("failed", "ERROR")
+    assert failed["request_id"] == answer["headers"]["x-request-id"]
+    assert sent not in json.dumps([answer, failed])
+
+
+def test_p3_a_page_of_any_origin_reads_that_the_service_failed() -> None:
+    answer = respond(KeyError("k"), origin="https://new-shop.example")
+    origin = answer["headers"]["access-control-allow-origin"]
+    assert (answer["statusCode"], origin) == (500, "https://new-shop.example")
 
 
 def test_the_log_holds_nothing_that_a_caller_sent(

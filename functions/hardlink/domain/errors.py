@@ -36,11 +36,11 @@ class HardlinkError(Exception):
 
 
 def is_refusal(error: HardlinkError) -> bool:
-    """Tell whether an error says that the caller may not make the call, with any body.
+    """Tell whether an error says nothing of anybody, so that a page of any origin may read it.
 
-    A page may read such an error whatever its origin, so that it can say what to do.
+    It says that the caller may not make the call, whatever its body, or that the service failed.
     """
-    return isinstance(error, Forbidden | Unauthorized | UnknownSource)
+    return isinstance(error, Forbidden | Unauthorized | UnknownSource | Failed)
 
 
 def located_message(error: HardlinkError) -> str:
@@ -149,3 +149,10 @@ class Busy(HardlinkError):
     status = 503
     code = "busy"
     retry_after = 1
+
+
+class Failed(HardlinkError):
+    """The service failed for a reason that no code expects: 500."""
+
+    status = 500
+    code = "internal"

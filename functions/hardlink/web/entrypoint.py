@@ -6,12 +6,18 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from hardlink.domain.errors import HardlinkError, is_refusal
+from hardlink import metrics
+from hardlink.domain.errors import Failed, HardlinkError, is_refusal
 from hardlink.log import flush_metrics, logger
 from hardlink.web.request import Event, Request
 from hardlink.web.response import Answer, File, InternalFailure, as_lambda_response
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
+
+_FAILED_MESSAGE = (
+    "an error of the service: send the call again, and if it stays, "
+    "quote the header x-request-id to whoever runs the service"
+)
 
 LambdaHandler = Callable[[Event, object], dict[str, Any]]
 
@@ -29,26 +35,28 @@ def entrypoint(
     """Create a Lambda handler that answers errors, and logs one line per call.
 
     The line has the request's ID and nothing that the caller sent. `error_answer` formats errors
-    for the clients of another system. The handler raises `InternalFailure` for any other exception.
+    for the clients of another system. Any other exception is answered 500 `internal`, logged by its
+    kind and place, and counted as `calls_failed`. It is not raised, because a page cannot read the
+    500 that API Gateway answers then: that one has no CORS headers.
     """
 
     @wraps(handle)
     def handler(event: Event, context: object) -> dict[str, Any]:
         request = Request(event)
-        code = None
+        code = why = None
         try:
             response = as_lambda_response(handle(request), request)
         except HardlinkError as error:
             code = error.code
             response = _error_response(error_answer(error), error, request)
         except Exception as error:  # noqa: BLE001 - the log must not show the exception's own text
-            _log_call(request, context, "failed", _SERVER_ERROR, type(error).__name__)
-            # Lambda logs it, and API Gateway answers 500 with the same request ID
-            raise InternalFailure(error) from None
-        finally:
-            # Also of calls that fail, which are counted as well.
-            flush_metrics()
-        _log_call(request, context, "answered", response["statusCode"], code)
+            failed = Failed(_FAILED_MESSAGE)
+            code = failed.code
+            response = _error_response(error_answer(failed), failed, request)
+            metrics.count("calls_failed")
+            why = str(InternalFailure(error))
+        flush_metrics()  # also of calls that fail, which are counted as well
+        _log_call(request, context, response["statusCode"], code, why)
         return response
 
     return handler
@@ -66,16 +74,23 @@ def _error_response(
 
 
 def _log_call(
-    request: Request, context: object, message: str, status: int, code: str | None
+    request: Request, context: object, status: int, code: str | None, why: str | None
 ) -> None:
-    """Log a line that the IDs of API Gateway and of Lambda find."""
+    """Log a line that the IDs of API Gateway and of Lambda find.
+
+    `why`: kind and place of an exception that no code expects.
+    """
     fields: dict[str, Any] = {
         "route": request.route,
         "status": status,
         "request_id": request.id,
     }
+    message = "answered"
     if code:
         fields["code"] = code
+    if why:
+        message = "failed"
+        fields["why"] = why
     lambda_request_id = getattr(context, "aws_request_id", None)
     if lambda_request_id:
         fields["function_request_id"] = lambda_request_id

@@ -22,7 +22,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with running(tmp_path_factory.mktemp("console") / "log.txt") as service:
         yield service.client
         service.end()
-        assert "Traceback" not in service.log.read_text()
+        service.assert_no_failure()
 
 
 @pytest.fixture

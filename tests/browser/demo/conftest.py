@@ -26,7 +26,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with running(log, HARDLINK_SOURCES=str(topology.SOURCES)) as service:
         yield service.client
         service.end()
-        assert "Traceback" not in service.log.read_text()
+        service.assert_no_failure()
 
 
 @pytest.fixture

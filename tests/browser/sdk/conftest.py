@@ -35,7 +35,7 @@ def shop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]
     with running(folder / "log.txt", HARDLINK_SOURCES=str(sources)) as service:
         yield Shop(site, service.client)
         service.end()
-        assert "Traceback" not in service.log.read_text()
+        service.assert_no_failure()
 
 
 @pytest.fixture
