@@ -26,6 +26,10 @@ UNTHROTTLED = Rate(10_000, 5_000)
 """The default quota of an AWS account in one region."""
 
 
+_DEFAULT = "$default"
+"""API Gateway's key of the route for calls that no other one takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A route of the HTTP API, in API Gateway's notation, and the function behind it."""
@@ -38,7 +42,7 @@ class Route:
     @property
     def key(self) -> str:
         """The route key of API Gateway, such as `POST /track`."""
-        return f"{self.method} {self.path}"
+        return self.path if self.path == _DEFAULT else f"{self.method} {self.path}"
 
 
 ROUTES = (
@@ -141,3 +145,5 @@ ROUTES = (
     Route("GET", "/sourceConfig", "segment"),
     Route("GET", "/sourceConfig/{proxy+}", "segment"),
 )
+DEFAULT = Route("ANY", _DEFAULT, "preflight")
+"""Takes every other call. API Gateway's own 404 says nothing, and has no CORS headers."""

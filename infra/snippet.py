@@ -36,6 +36,11 @@ def render_snippet(url: str, write_key: str) -> str:
     )
 
 
+def render_debug_snippet(url: str, write_key: str) -> str:
+    """Render the snippet for a page that is being built: mistakes are told in its console."""
+    return render_snippet(url, write_key).replace("/sdk.js", "/sdk.js?with=debug")
+
+
 def first_browser_source(sources: Sources) -> Source | None:
     """The first source that pages may call from."""
     return next((source for source in sources.sources.values() if source.origins), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hardlink.domain import commands
 from hardlink.domain.commands import Anonymize
+from hardlink.services.answers import with_warnings
 from hardlink.web import caller
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
@@ -16,8 +17,6 @@ service = caller.service()
 def handler(request: Request) -> Answer:
     """Give a session's device a new visitor, see `Service.anonymize`."""
     command = commands.read(Anonymize, request.json)
-    return Answer(
-        service.anonymize(
-            caller.authenticate(request, command.write_key, sent=command.sent), command
-        )
-    )
+    call = caller.authenticate(request, command.write_key, sent=command.sent)
+    left_out = (*request.left_out, *command.left_out)
+    return Answer(with_warnings(service.anonymize(call, command), left_out))

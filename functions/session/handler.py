@@ -7,9 +7,14 @@ not keep the cookie, and the page's own storage is used as before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from hardlink.domain import commands
 from hardlink.domain.commands import Keep
 from hardlink.domain.errors import Invalid
+from hardlink.domain.values import LeftOut
+from hardlink.services.answers import with_warnings
 from hardlink.web import caller
 from hardlink.web.entrypoint import entrypoint
 from hardlink.web.request import Request
@@ -31,12 +36,13 @@ def handler(request: Request) -> Answer:
     if sent is None:
         raise Invalid("send the session that is to be kept", "session.id")
     kept = cookie.read(request)
+    left_out = (*request.left_out, *command.left_out)
     if command.forget:
-        return Answer(_session(sent), headers=cookie.forget())
+        return Answer(_session(sent, left_out), headers=cookie.forget())
     if kept and not command.renew:
-        return Answer(_session(kept))
-    return Answer(_session(sent), headers=cookie.keep(sent))
+        return Answer(_session(kept, left_out))
+    return Answer(_session(sent, left_out), headers=cookie.keep(sent))
 
 
-def _session(id_: str) -> dict[str, dict[str, str]]:
-    return {"session": {"id": id_}}
+def _session(id_: str, left_out: Sequence[LeftOut]) -> dict[str, Any]:
+    return with_warnings({"session": {"id": id_}}, left_out)

@@ -92,7 +92,8 @@ class Gateway:
     """The routes of an API, with limits.
 
     `invoke` calls a function by its name. `own`: origins of pages that this machine serves itself,
-    which no source has to allow: for them it answers CORS itself.
+    which no source has to allow: for them it answers CORS itself. `default`: the route of calls
+    that no other one takes.
     """
 
     def __init__(
@@ -100,7 +101,9 @@ class Gateway:
         routes: Iterable[Route],
         invoke: Invoke,
         own: Iterable[str] = (),
+        default: Route | None = None,
     ) -> None:
+        self._default = default
         self._routes = [
             (_route_pattern(route), route) for route in sorted(routes, key=_specificity)
         ]
@@ -139,7 +142,7 @@ class Gateway:
             match = pattern.fullmatch(path)
             if match and route.method in (method, "ANY"):
                 return route, match.groupdict()
-        return None
+        return (self._default, {}) if self._default else None
 
     def _without_own_origin(self, request: HttpRequest) -> HttpRequest:
         """Remove the origin from a call of an own page, which is no cross-origin call.

@@ -123,9 +123,8 @@ class _Connection(BaseHTTPRequestHandler):
         milliseconds = 1000 * (time.perf_counter() - started)
         if response.logged:
             line = f"{self.command} {self.path} -> {response.status}, {milliseconds:.0f} ms"
-            print(line, flush=True)
-        if response.hint:
-            print(f"  {response.hint}", flush=True)
+            hint = f"\n  {response.hint}" if response.hint else ""
+            print(f"{line}{hint}", flush=True)
 
     def _answer(self) -> HttpResponse:
         if self.server.ending:

@@ -25,8 +25,9 @@ from infra.local.dynamodb_streams import StreamPollers
 from infra.local.hints import Hints
 from infra.local.http_server import HttpServer
 from infra.local.lambda_runtime import Deployment, Sources, SourcesError
+from infra.local.landing_page import LandingPage
 from infra.local.sqs import QueuePoller
-from infra.snippet import render_snippet
+from infra.snippet import render_debug_snippet
 
 HOST = "127.0.0.1"
 PORT = 8787
@@ -132,10 +133,14 @@ def _create_server(
 ) -> HttpServer:
     """Create the server, with the demo shop in front of the API. Raises `UnusableSetting`."""
     own = own_origins(number)
-    gateway = Gateway(routes.ROUTES, deployment.invoke, [*own, *origins])
-    api = Hints(gateway, deployment.sources, f"{_port_variable(number)}make run")
+    gateway = Gateway(
+        routes.ROUTES, deployment.invoke, [*own, *origins], routes.DEFAULT
+    )
+    command = f"{_port_variable(number)}make run"
+    hints = Hints(gateway, deployment.sources, command)
+    page = LandingPage(hints, own[0], deployment.sources, command)
     try:
-        return HttpServer((HOST, number), DemoShop(api, own[0], deployment.sources))
+        return HttpServer((HOST, number), DemoShop(page, own[0], deployment.sources))
     except OSError as error:
         reason = _PORT_ERRORS.get(error.errno or 0)
         if reason is None:
@@ -209,13 +214,7 @@ def _welcome(
         "",
         *_list_commands(number, source.write_key, key),
         f"or in a page of your own, for source {name!r}:",
-        # A developer reads the console, and is told of mistakes there.
-        indent(
-            render_snippet(url, source.write_key).replace(
-                "/sdk.js", "/sdk.js?with=debug"
-            ),
-            "  ",
-        ),
+        indent(render_debug_snippet(url, source.write_key), "  "),
         "",
         f"pages that may call: {', '.join(_allowed_origins(number, source, origins))}",
         f"one more: {_port_variable(number)}make run ORIGIN=http://localhost:5173",

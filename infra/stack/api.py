@@ -36,6 +36,15 @@ class Api(Construct):
             description="Hardlink: customer identity and event tracking",
             # The stage is created below: the CDK's own has no access log and no throttling.
             create_default_stage=False,
+            # Calls that no route takes, which API Gateway itself answers without CORS headers.
+            default_integration=HttpLambdaIntegration(
+                "Unrouted", functions[routes.DEFAULT.function]
+            ),
+        )
+        suppress_nag(
+            self._http.node.find_child("DefaultRoute"),
+            "APIG4",
+            _explain_no_authorizer(routes.DEFAULT),
         )
         self._add_routes(functions)
         self.stage = self._create_stage(self._create_access_log(keep=keep))
@@ -122,7 +131,7 @@ def _explain_no_authorizer(route: routes.Route) -> str:
     if topology.FUNCTIONS_BY_NAME[route.function].server_keys:
         return "the function itself demands a server key, compared in constant time"
     if route.function == "preflight":
-        return "browsers send no keys with a preflight, and its answer is the same for everybody"
+        return "browsers send no keys with a preflight, and its answers are the same for everybody"
     if route.function == "sdk":
         return "a script that every visitor's page loads: it says nothing of anybody"
     if route.function == "console":

@@ -19,7 +19,7 @@ def test_the_routes_are_those_of_the_plan_each_with_its_function(dev: Template) 
     }
     assert deployed == {
         route.key: f"Functions{route.function.capitalize()}Function.Arn"
-        for route in routes.ROUTES
+        for route in (*routes.ROUTES, routes.DEFAULT)
     }
 
 
@@ -27,16 +27,18 @@ def test_the_api_may_call_each_function_for_its_routes_only(dev: Template) -> No
     allowed = {
         (
             describe_reference(permission["FunctionName"]),
-            describe_reference(permission["SourceArn"]).partition("/*/*")[2],
+            # the ARN of the default route ends with the stage
+            describe_reference(permission["SourceArn"]).partition("/*/*")[2]
+            or "$default",
         )
         for permission in dev.properties("Lambda::Permission").values()
         if permission["Principal"] == "apigateway.amazonaws.com"
     }
     assert allowed == {
         (f"Functions{route.function.capitalize()}Function.Arn", route.path)
-        for route in routes.ROUTES
+        for route in (*routes.ROUTES, routes.DEFAULT)
     }
-    assert len(dev.properties("Lambda::Permission")) == len(routes.ROUTES)
+    assert len(dev.properties("Lambda::Permission")) == len(routes.ROUTES) + 1
 
 
 def test_functions_are_handed_payload_2(dev: Template) -> None:

@@ -48,6 +48,7 @@ def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(
         ("SigningKeys", "demo", "AwsSolutions-SMG4"),
         ("Functions", "Role", "AwsSolutions-IAM5[Resource::*]"),
         ("Functions", "Function", "AwsSolutions-L1"),
+        ("Api", "DefaultRoute", "AwsSolutions-APIG4"),
         ("Api", "GET", "AwsSolutions-APIG4"),
         ("Api", "OPTIONS", "AwsSolutions-APIG4"),
         ("Api", "POST", "AwsSolutions-APIG4"),

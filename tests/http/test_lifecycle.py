@@ -15,7 +15,15 @@ from pathlib import Path
 import pytest
 
 from infra.local import service
-from tests.http.service import KEY, ROOT, SOURCES, free_port, fresh, running
+from tests.http.service import (
+    KEY,
+    ROOT,
+    SOURCES,
+    eventually,
+    free_port,
+    fresh,
+    running,
+)
 
 
 def start(**variables: str) -> subprocess.CompletedProcess[str]:
@@ -180,6 +188,8 @@ def test_the_terminal_names_the_origin_and_the_line_to_add_once(tmp_path: Path) 
         body = {"source": {"id": "web-key"}, "session": {"id": fresh()}, "events": []}
         for _ in range(2):
             assert a_service.client.post("/track", body, origin=PAGE).status == 403
+        # a line is printed after its answer was sent
+        eventually(lambda: a_service.log.read_text().count("POST /track -> 403"), 2)
         said = a_service.log.read_text()
         port = a_service.client.port
         assert said.count(f"    PORT={port} make run ORIGIN={PAGE}\n") == 1
@@ -193,8 +203,8 @@ def test_the_terminal_names_the_write_keys_once(tmp_path: Path) -> None:
         for path in ("/track", "/identify"):
             body = {"source": {"id": "wbe-key"}, "session": {"id": fresh()}}
             assert a_service.client.post(path, body).status == 401
+        assert a_service.client.get("sessions", "a", key="wrong").status == 401
+        eventually(lambda: a_service.log.read_text().count("-> 401"), 3)
         said = a_service.log.read_text()
         assert said.count("  the write keys (source.id, token) of sources.toml") == 1
-        assert a_service.client.get("sessions", "a", key="wrong").status == 401
-        assert a_service.log.read_text().count("write keys (source.id, token)") == 1
         a_service.end()

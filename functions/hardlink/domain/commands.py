@@ -607,13 +607,17 @@ _EVENT = object_validator(_EVENT_FIELDS)
 _EVENT_NAMES = frozenset(_EVENT_FIELDS)
 _OF_TRACKERS = ("device", "metadata", "request", "debug")
 """Fields that Tracardi's clients send with every payload, and its server overwrites or ignores."""
+_OF_SDK = ("profile", "time")
+"""Fields that the SDK sends with every call, also where they say nothing."""
 _FIELDS: dict[type[WriteCommand], frozenset[str]] = {
     Track: frozenset((*_TRACK_FIELDS, *_OF_TRACKERS)),
     Identify: frozenset(_IDENTIFY_FIELDS),
     Update: frozenset(_IDENTIFY_FIELDS),
-    Consent: frozenset(_CONSENT_FIELDS),
+    Anonymize: frozenset((*_COMMON_FIELDS, *_OF_SDK)),
+    Consent: frozenset((*_CONSENT_FIELDS, *_OF_SDK)),
+    Keep: frozenset((*_KEEP_FIELDS, *_OF_SDK)),
 }
-"""The fields that a body may have; of the other calls unknown ones are ignored."""
+"""The fields that a body may have: others are named in `warnings`."""
 _COMMANDS: dict[type[WriteCommand], SchemaValidator] = {
     Track: object_validator(_TRACK_FIELDS),
     Identify: object_validator(_IDENTIFY_FIELDS),

@@ -102,6 +102,13 @@ class NotFound(HardlinkError):
     code = "not_found"
 
 
+class WrongMethod(HardlinkError):
+    """The path exists, with another HTTP method: 405."""
+
+    status = 405
+    code = "wrong_method"
+
+
 class Refused(HardlinkError):
     """A rule of identity forbids the command, and nothing was changed: 409."""
 

@@ -68,6 +68,16 @@ class Request:
         """The route, such as `POST /track`."""
         return str(self._event["routeKey"])
 
+    @property
+    def method(self) -> str:
+        """The HTTP method, in capitals."""
+        return str(self._event["requestContext"]["http"]["method"])
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it was called, decoded."""
+        return str(self._event["rawPath"])
+
     def header(self, name: str) -> str | None:
         """Return a header by its lower-case name, `None` if it was not sent.
 

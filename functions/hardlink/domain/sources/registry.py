@@ -6,6 +6,7 @@ a cold start the validation.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -262,6 +263,18 @@ class Source:
         return self.tracardi
 
 
+_UNKNOWN_KEY = "Unauthorized Access: no source in sources.toml has this write key"
+"""It begins with Tracardi's words (seed 002), which its clients may look for."""
+_IF_SERVER_KEY = (
+    "If it is a server key or a signing key: that is a secret, which no page may contain. "
+    "Rotate it (infra/README.md), and use the source's write key"
+)
+_SECRET = re.compile("[A-Za-z0-9_-]{32,64}")
+"""The form of the secrets that the stack and the local service make."""
+_UUID = re.compile("[0-9a-f-]{36}", re.IGNORECASE)
+"""The form of Tracardi's sources and of Hello Retail's websites, which are no secrets."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """All projects and sources of one deployment, by name."""
@@ -332,13 +345,16 @@ class Sources:
         """Resolve a write key to name, source and project. Raises `UnknownSource`."""
         found = self._by_key.get(write_key)
         if found is None:
-            # Tracardi's words first (seed 002), which its clients may look for.
-            raise UnknownSource(
-                "Unauthorized Access: no source in sources.toml has this write key",
-                "source.id",
-            )
+            raise UnknownSource(_explain_unknown(write_key), "source.id")
         name, source = found
         return name, source, self.projects[source.project]
+
+
+def _explain_unknown(write_key: str) -> str:
+    """Say that no source has a key; a long random one may be a secret that a page gave away."""
+    if _SECRET.fullmatch(write_key) and not _UUID.fullmatch(write_key):
+        return f"{_UNKNOWN_KEY}. {_IF_SERVER_KEY}"
+    return _UNKNOWN_KEY
 
 
 def load_deployed(path: Path) -> Sources:
