@@ -128,6 +128,31 @@ def create_tables(client: Any, suffix: str = "") -> dict[str, str]:
     return {table.name: table.name + suffix for table in topology.TABLES}
 
 
+def list_tables() -> list[str]:
+    """List the real names of all tables."""
+    with LOCK:
+        return sorted(_backend().tables)
+
+
+def list_items(table: str) -> list[dict[str, Any]]:
+    """List the items of a table, in the JSON of DynamoDB."""
+    with LOCK:
+        return [
+            item.to_json()["Attributes"]
+            for item in _backend().tables[table].all_items()
+        ]
+
+
+def put_item(table: str, attributes: dict[str, Any]) -> None:
+    """Put an item, in the JSON of DynamoDB."""
+    with LOCK:
+        _backend().put_item(table, attributes)
+
+
+def _backend() -> DynamoDBBackend:
+    return dynamodb_backends[ACCOUNT][REGION]
+
+
 def take_records(table: str) -> list[dict[str, Any]]:
     """Remove the stream records of a table from moto, and return them as Lambda gets them."""
     with LOCK:

@@ -24,6 +24,7 @@ from infra.local.demo_shop import DemoShop
 from infra.local.dynamodb_streams import StreamPollers
 from infra.local.hints import Hints
 from infra.local.http_server import HttpServer
+from infra.local.kept_state import KeptState
 from infra.local.lambda_runtime import Deployment, Sources, SourcesError
 from infra.local.landing_page import LandingPage
 from infra.local.sqs import QueuePoller
@@ -40,6 +41,8 @@ _GRACE = 10.0
 """Seconds for calls and stream records in flight at the end."""
 
 
+_SERVER_KEY, _SIGNING_KEY = "HARDLINK_SERVER_KEY", "HARDLINK_SIGNING_KEY"
+"""Variables that choose keys, and their names where they are kept."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?")
 
 
@@ -55,6 +58,12 @@ def read_port() -> int:
             f"PORT={text!r} is not a port: choose a number from 1 to 65535"
         )
     return int(text)
+
+
+def read_state_folder(number: int) -> Path:
+    """The folder in which a service on this port keeps what it was told."""
+    folder = os.environ.get("HARDLINK_LOCAL_STATE")
+    return Path(folder) if folder else topology.ROOT / ".cache" / "local" / str(number)
 
 
 def read_origins() -> tuple[str, ...]:
@@ -105,10 +114,16 @@ def _run_service(number: int, origins: Sequence[str]) -> Iterator[str]:
     `origins`: of the developer's own pages, which may call whatever `sources.toml` allows.
     """
     sources = lambda_runtime.load_sources(topology.SOURCES)
-    keys = _project_keys("HARDLINK_SERVER_KEY", sources.projects)
-    signing = _project_keys("HARDLINK_SIGNING_KEY", sources.signing_projects)
+    state = KeptState(read_state_folder(number))
+    if os.environ.get("FRESH", "0") not in ("", "0"):
+        state.forget()
+    chosen = _choose_keys(state.read_keys())
+    keys = _project_keys(chosen[_SERVER_KEY], sources.projects)
+    signing = _project_keys(chosen[_SIGNING_KEY], sources.signing_projects)
     with lambda_runtime.run_deployment(topology.SOURCES, keys, signing) as deployment:
         server = _create_server(number, deployment, origins)
+        state.keep_keys(chosen)
+        state.restore()
         erasures = QueuePoller(
             deployment.erasures, lambda e: deployment.invoke("erase", e)
         )
@@ -118,14 +133,17 @@ def _run_service(number: int, origins: Sequence[str]) -> Iterator[str]:
         with (
             erasures.running(),
             streams.running(),
+            state.running(),
             server.running(),
             _leave_key(number, keys),
         ):
             yield _welcome(number, deployment.sources, keys, signing, origins)
             # Calls first, because they write the stream records that are delivered then.
             server.finish(_GRACE)
-            if not streams.drain(_GRACE):
+            delivered = streams.drain(_GRACE)
+            if not delivered:
                 print("streams: some records were not delivered", file=sys.stderr)
+            state.save(delivered=delivered)
 
 
 def _create_server(
@@ -150,12 +168,17 @@ def _create_server(
         ) from error
 
 
-def _project_keys(variable: str, projects: Iterable[str]) -> dict[str, str]:
-    """One key a project, from a variable or random.
+def _choose_keys(kept: Mapping[str, str]) -> dict[str, str]:
+    """Choose the keys of this run: from the environment, those of the previous run, or random."""
+    chosen: dict[str, str] = {}
+    for variable in (_SERVER_KEY, _SIGNING_KEY):
+        given = os.environ.get(variable) or kept.get(variable)
+        chosen[variable] = given or secrets.token_urlsafe(24)
+    return chosen
 
-    The first project has the key itself, the others append their name.
-    """
-    key = os.environ.get(variable) or secrets.token_urlsafe(24)
+
+def _project_keys(key: str, projects: Iterable[str]) -> dict[str, str]:
+    """One key a project: the first one has the key itself, the others append their name."""
     keys: dict[str, str] = {}
     for project in projects:
         keys[project] = f"{key}-{project}" if keys else key
@@ -204,7 +227,8 @@ def _welcome(
     name, source = next(iter(sources.sources.items()))
     key = keys[source.project]
     lines = [
-        f"Hardlink listens on {url} (in memory: all data is lost when it ends)",
+        f"Hardlink listens on {url}, and keeps what it is told for the next run",
+        f"({_port_variable(number)}FRESH=1 make run forgets it: {read_state_folder(number)})",
         "",
         f"  a shop       {url}/demo     look around, put something in the basket, log in",
         f"  the console  {url}/console  see how the anonymous part joined the customer",

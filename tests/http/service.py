@@ -235,6 +235,9 @@ def running(log: Path, port: int | None = None, **variables: str) -> Iterator[Se
     number = free_port() if port is None else port
     keys = {"HARDLINK_SERVER_KEY": KEY, "HARDLINK_SIGNING_KEY": signing.KEY}
     settings = {"PORT": str(number), "HARDLINK_SOURCES": str(SOURCES), **keys}
+    # Not where the services of developers keep theirs.
+    settings |= {"HARDLINK_LOCAL_STATE": str(log.parent / f"state-{number}")}
+    settings |= {"ORIGIN": "", "FRESH": "1"}
     command = [sys.executable, "-W", "error", "-m", "infra.local"]
     with log.open("wb") as out:
         process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from tests.http.service import (
     KEY,
     ROOT,
     SOURCES,
+    Service,
     eventually,
     free_port,
     fresh,
@@ -74,7 +76,7 @@ def test_calls_in_flight_are_finished(tmp_path: Path) -> None:
         assert {200} <= set(answers) <= {200, 503}
 
 
-def test_it_starts_again_on_the_same_port_and_is_empty(tmp_path: Path) -> None:
+def test_fresh_it_starts_again_on_the_same_port_and_is_empty(tmp_path: Path) -> None:
     port = free_port()
     for _ in range(2):
         with running(tmp_path / "log", port) as a_service:
@@ -90,7 +92,7 @@ def test_it_says_what_to_try(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         said = a_service.log.read_text()
         assert f"http://127.0.0.1:{a_service.client.port}" in said
-        first = said.splitlines()[:6]
+        first = said.splitlines()[:7]
         for way in ("/demo ", "/console ", KEY):
             assert any(way in line for line in first), way
         for word in (
@@ -208,3 +210,55 @@ def test_the_terminal_names_the_write_keys_once(tmp_path: Path) -> None:
         said = a_service.log.read_text()
         assert said.count("  the write keys (source.id, token) of sources.toml") == 1
         a_service.end()
+
+
+def test_it_keeps_what_it_was_told_and_its_keys(tmp_path: Path) -> None:
+    port, who, later = free_port(), fresh(), fresh()
+    keep = {"FRESH": "", "HARDLINK_SERVER_KEY": ""}
+    with running(tmp_path / "log", port, **keep) as first:
+        key = service.server_key_file(port).read_text()
+        first.client.track("visit-1", "before")
+        first.client.identify("visit-1", {"registered": who})
+        assert first.end() == 0
+    with running(tmp_path / "log", port, **keep) as second:
+        client = second.client
+        assert service.server_key_file(port).read_text() == key
+        (path,) = tmp_path.glob("state-*/keys.json")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        client.track("visit-1", "after")
+        reply = client.get("customers", "registered", who, "events", key=key)
+        assert [event["type"] for event in reply.json["events"]] == ["after", "before"]
+        client.identify("visit-1", {"registered": later})
+        second.end()
+
+
+def test_a_killed_service_derives_again_what_it_had_not_delivered(
+    tmp_path: Path,
+) -> None:
+    port, who = free_port(), fresh()
+    with running(tmp_path / "log", port, FRESH="") as first:
+        first.client.track("visit-1", "before")
+        first.client.identify("visit-1", {"registered": who})
+        first.end()
+    (tables,) = tmp_path.glob("state-*/tables.jsonl")
+    head, *lines = tables.read_text().splitlines()
+    kept = [line for line in lines if not _is_derived(line, who)]
+    assert len(kept) < len(lines)
+    unfinished = head.replace('"delivered": true', '"delivered": false')
+    tables.write_text("\n".join([unfinished, *kept]))
+    with running(tmp_path / "log", port, FRESH="") as second:
+        eventually(lambda: _count_events(second, who), 1)
+        second.end()
+
+
+def _is_derived(line: str, who: str) -> bool:
+    """True for a row that association writes below this customer."""
+    _, attributes = json.loads(line)
+    partition = attributes.get("customer", {"S": ""})["S"]
+    is_row = attributes["item"]["S"].startswith(("s/", "p/"))
+    return is_row and partition.endswith(f"registered={who}")
+
+
+def _count_events(a_service: Service, who: str) -> int:
+    reply = a_service.client.get("customers", "registered", who, "events")
+    return len(reply.json["events"])

@@ -1,0 +1,118 @@
+"""What the local service keeps between two runs: the items of its tables, and its keys.
+
+Everything lies in one folder, which is of no use to any other program: `tables.jsonl`, one item a
+line, behind a line that says whether every stream record was delivered; and `keys.json`, for this
+user only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.local import moto_engine
+
+_SAVE_INTERVAL = 5.0
+"""Seconds between two saves while something changes: so much is lost if the program is killed."""
+_FORMAT = 1
+Keys = dict[str, str]
+"""Name of a setting -> key."""
+
+
+class KeptState:
+    """The folder of one service, which need not exist."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._changed = threading.Event()
+        self._stopped = threading.Event()
+
+    @property
+    def _tables_file(self) -> Path:
+        return self.folder / "tables.jsonl"
+
+    @property
+    def _keys_file(self) -> Path:
+        return self.folder / "keys.json"
+
+    def forget(self) -> None:
+        """Begin anew."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def read_keys(self) -> Keys:
+        """Read the keys of the previous run."""
+        try:
+            keys: Keys = json.loads(self._keys_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return keys
+
+    def keep_keys(self, keys: Mapping[str, str]) -> None:
+        """Keep keys for the next run, readable for this user only."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _replace_file(self._keys_file, json.dumps(dict(keys)))
+
+    def restore(self) -> int:
+        """Fill the empty tables, and return how many items were kept.
+
+        The previous run may have been killed before it delivered all stream records: then the items
+        count as changed, and what is derived from them is derived again.
+        """
+        try:
+            head, *lines = self._tables_file.read_text(encoding="utf-8").splitlines()
+            saved = json.loads(head)
+        except (OSError, ValueError):
+            return 0
+        if saved.get("format") != _FORMAT:
+            return 0
+        for line in lines:
+            table, attributes = json.loads(line)
+            moto_engine.put_item(table, attributes)
+        if saved["delivered"]:
+            for table in moto_engine.list_tables():
+                moto_engine.take_records(table)
+        return len(lines)
+
+    def save(self, *, delivered: bool) -> None:
+        """Save all tables. `delivered`: no stream record waits."""
+        head = {"format": _FORMAT, "delivered": delivered}
+        lines = [json.dumps(head)]
+        for table in moto_engine.list_tables():
+            # Only ASCII: some other characters end a line.
+            items = moto_engine.list_items(table)
+            lines += [json.dumps([table, attributes]) for attributes in items]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _replace_file(self._tables_file, "\n".join(lines))
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Save in the background during a `with` block."""
+        thread = threading.Thread(target=self._run, name="kept-state")
+        with moto_engine.listen_for_records(self._changed.set):
+            thread.start()
+            try:
+                yield
+            finally:
+                self._stopped.set()
+                thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(_SAVE_INTERVAL):
+            if self._changed.is_set():
+                self._changed.clear()
+                self.save(delivered=False)
+
+
+def _replace_file(path: Path, text: str) -> None:
+    """Write a file as a whole: one that is cut off halfway would lose everything."""
+    scratch = path.with_suffix(".new")
+    scratch.unlink(missing_ok=True)
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    scratch.replace(path)
