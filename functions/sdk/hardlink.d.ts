@@ -1,4 +1,9 @@
-/** Hardlink's browser SDK: `window.hardlink` of `sdk.js`, or the default export of `sdk.mjs`. */
+/**
+ * Hardlink's browser SDK: `window.hardlink` of `sdk.js`, or the default export of `sdk.mjs` and of the npm package.
+ *
+ * Until the SDK is loaded, the snippet and the npm package queue each call and return a promise for it, also for
+ * `getSession` and `getProfile`.
+ */
 
 export type Properties = Record<string, unknown>
 export type Id = string | number

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from hardlink.domain import commands
-from hardlink.domain.commands import Anonymize, Identify, Track, Update
+from hardlink.domain.commands import (
+    Anonymize,
+    Identify,
+    Keep,
+    Track,
+    Update,
+    WriteCommand,
+)
 from hardlink.domain.errors import Invalid, TooLarge
 
 
@@ -140,8 +147,14 @@ def test_s4_what_a_tracker_sends_beside_is_no_unknown_field() -> None:
     assert commands.read(Track, {"device": {}, "events": [{}]}).left_out == ()
 
 
-def test_s4_a_call_without_known_fields_may_have_any() -> None:
-    assert commands.read(Anonymize, {"source": "key", "colour": 1}).left_out == ()
+@pytest.mark.parametrize("command", [Anonymize, Keep])
+def test_s4_the_calls_of_the_sdk_name_unknown_fields_but_not_its_own(
+    command: type[WriteCommand],
+) -> None:
+    body = {"source": "key", "profile": {"id": "p"}, "time": 1, "sent": 1}
+    assert commands.read(command, body).left_out == ()
+    (unknown,) = commands.read(command, {**body, "colour": 1}).left_out
+    assert unknown.field == "colour"
 
 
 def test_w6_traits_too_large_for_one_value_are_added_to_the_earlier_ones() -> None:

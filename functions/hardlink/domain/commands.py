@@ -317,7 +317,7 @@ def read(command: type[_C], body: object) -> _C:
         raise Invalid("the body must be a JSON object")
     found = command(**validate(_COMMANDS[command], body))
     found.left_out = (
-        *_unknown_fields(body, _FIELDS.get(command, body.keys())),
+        *_unknown_fields(body, _FIELDS[command]),
         *unused_options(body.get("options")),
     )
     # before values are left out, because a payload of them alone is to be refused as it was sent
