@@ -115,6 +115,8 @@ export interface Hardlink {
   getProfile(): string | null
   /** Requires `sdk.js?with=ecommerce`. */
   trackEnhancedEcommerce(ecommerce: Properties, kind?: EcommerceKind): Promise<Verdict[]>
+  /** An order, stored once however often it is told. Requires `sdk.js?with=ecommerce`. */
+  trackOrder(order: Order, properties?: Properties): Promise<Verdict>
   /** Requires `sdk.js?with=xo`. */
   xo: Xo
   /** Requires `sdk.js?with=helloretail`. */
@@ -123,6 +125,15 @@ export interface Hardlink {
   tracardi: Tracardi
 }
 
+export interface Order {
+  number: Id
+  total?: number | string
+  email?: string
+  currency?: string
+  status?: string
+}
+
+/** Of Enhanced Ecommerce, then the events of Google Analytics 4. */
 export type EcommerceKind =
   | "all"
   | "impressions"
@@ -136,6 +147,16 @@ export type EcommerceKind =
   | "checkout_option"
   | "purchase"
   | "refund"
+  | "view_item_list"
+  | "select_item"
+  | "view_item"
+  | "add_to_cart"
+  | "remove_from_cart"
+  | "view_promotion"
+  | "select_promotion"
+  | "begin_checkout"
+  | "add_shipping_info"
+  | "add_payment_info"
 
 export interface User {
   identities: Record<string, string>

@@ -256,7 +256,7 @@ def _is_derived(line: str, who: str) -> bool:
     _, attributes = json.loads(line)
     partition = attributes.get("customer", {"S": ""})["S"]
     is_row = attributes["item"]["S"].startswith(("s/", "p/"))
-    return is_row and partition.endswith(f"registered={who}")
+    return bool(is_row and partition.endswith(f"registered={who}"))
 
 
 def _count_events(a_service: Service, who: str) -> int:

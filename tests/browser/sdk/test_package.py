@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
 
 NAME = "hardlink-sdk"
-PARTS = ("debug", "ecommerce", "helloretail", "tracardi", "xo")
+PARTS = ("consentmode", "debug", "ecommerce", "helloretail", "tracardi", "xo")
 
 
 @pytest.fixture(scope="session")
