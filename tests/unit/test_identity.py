@@ -19,6 +19,7 @@ from hardlink.domain.graph import (
     NOBODY,
     Entry,
     Node,
+    Policy,
     Span,
     State,
     current_owner,
@@ -26,7 +27,7 @@ from hardlink.domain.graph import (
     profile_node,
     unlinked_intervals,
 )
-from hardlink.domain.identity import Claim, Policy, decide, look_up, undo
+from hardlink.domain.identity import Claim, decide, look_up, undo
 from hardlink.domain.times import END
 
 HARD = frozenset({"registered", "loyalty"})

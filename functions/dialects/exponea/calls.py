@@ -15,7 +15,7 @@ from dialects.exponea.system_commands import BulkCommand
 from dialects.partial_failure import not_finite_faults
 from hardlink.domain.call import Call
 from hardlink.domain.errors import NotFound
-from hardlink.domain.sources.registry import Policy
+from hardlink.domain.graph import Policy
 from hardlink.services.service import Service
 from hardlink.web import caller, declarations
 from hardlink.web.api_keys import ServerKeys

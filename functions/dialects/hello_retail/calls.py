@@ -6,7 +6,7 @@ import secrets
 
 from dialects.hello_retail import answers, commands, requests
 from dialects.hello_retail.executor import Executor
-from hardlink.domain.identity import Policy
+from hardlink.domain.graph import Policy
 from hardlink.services.service import Service
 from hardlink.web import caller
 from hardlink.web.request import Request

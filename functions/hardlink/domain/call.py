@@ -6,8 +6,9 @@ from collections.abc import Callable, MutableMapping
 from typing import NamedTuple
 from uuid import uuid4
 
+from hardlink.domain.graph import Policy
 from hardlink.domain.records import Session
-from hardlink.domain.sources.registry import Policy, Project, Source
+from hardlink.domain.sources.registry import Project, Source
 from hardlink.domain.times import DAY, SECOND
 
 NewId = Callable[[], str]

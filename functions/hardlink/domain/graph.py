@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from hardlink.domain.times import END
 
+Policy = Literal["move", "split", "refuse"]
+"""A source's rule for a visitor who is known as one customer, and logs in as another (rule 4)."""
 PROFILE = "profile"
 NOBODY_TYPE = "~"
 NOTHING: Mapping[Any, Any] = MappingProxyType({})

@@ -7,7 +7,7 @@ of them changed since.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from hardlink.domain.changeset import (
     LINKS_A_DAY,
@@ -22,14 +22,13 @@ from hardlink.domain.graph import (
     NOTHING,
     Entry,
     Node,
+    Policy,
     Span,
     State,
     fold_spans,
     newest_root,
 )
 from hardlink.domain.times import END
-
-Policy = Literal["move", "split", "refuse"]
 
 
 class Claim(NamedTuple):

@@ -8,8 +8,9 @@ from hardlink import metrics
 from hardlink.domain.call import Call, NewId, new_id
 from hardlink.domain.commands import Anonymize, Consent, Identify, Track, Update
 from hardlink.domain.errors import BeforeErasure, Refused
+from hardlink.domain.graph import Policy
 from hardlink.domain.signed_identity import Keys, NoKeys
-from hardlink.domain.sources.registry import Policy, Sources
+from hardlink.domain.sources.registry import Sources
 from hardlink.services import first_calls
 from hardlink.services.answers import ERASED, Answer, visitor_answer
 from hardlink.services.consent import Consents

@@ -9,8 +9,8 @@ from functools import cache
 from hardlink import metrics
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Forbidden, Throttled
+from hardlink.domain.graph import Policy
 from hardlink.domain.signed_identity import Keys
-from hardlink.domain.sources.registry import Policy
 from hardlink.services.service import Service
 from hardlink.web import api_keys, bots
 from hardlink.web.declarations import deployed_sources

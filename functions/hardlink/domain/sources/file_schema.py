@@ -24,13 +24,12 @@ from pydantic import (
 from hardlink.domain import commands
 from hardlink.domain.changeset import LINKS_A_DAY, MOST_LINKS
 from hardlink.domain.errors import Invalid, located_message
-from hardlink.domain.graph import PROFILE
+from hardlink.domain.graph import PROFILE, Policy
 from hardlink.domain.schema import describe_errors
 from hardlink.domain.sources.registry import (
     PROFILES_A_CUSTOMER,
     READ_OPTIONS,
     Bots,
-    Policy,
     Signed,
     Sources,
 )

@@ -1,6 +1,6 @@
 """Projects, their identifier types, and the sources that may send, as `sources.toml` declares them.
 
-`sources_schema` validates the file before it is deployed. Functions only read it here, which spares
+`file_schema` validates the file before it is deployed. Functions only read it here, which spares
 a cold start the validation.
 """
 
@@ -16,10 +16,9 @@ from typing import Any, Literal
 
 from hardlink.domain.changeset import LINKS_A_DAY
 from hardlink.domain.errors import Invalid, UnknownSource
-from hardlink.domain.graph import PROFILE, Node, profile_node
+from hardlink.domain.graph import PROFILE, Node, Policy, profile_node
 from hardlink.domain.identifiers import normal_email, parse_identifier
 
-Policy = Literal["move", "split", "refuse"]
 Signed = Literal["off", "optional", "required"]
 Bots = Literal["keep", "drop"]
 PROFILES_A_CUSTOMER = 10_000
