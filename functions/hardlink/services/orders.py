@@ -212,14 +212,17 @@ class Orders:
     def _judge_placement(
         self, call: Call, order: Order, purchase: Purchase
     ) -> Placement:
+        """Judge where a report belongs: see `matching.judge_placement`.
+
+        It is also `refused` where a report before it named another customer.
+        """
         hard_types = call.project.hard_types
         hard = [node for node in purchase.ids if node.type in hard_types]
-        known = order.shop_order.ids if order.shop_order else ()
-        customers = self._find_customers(
-            call, [*hard, *(node for node in known if node.type in hard_types)]
-        )
+        before = [node for node in order.reported_ids if node.type in hard_types]
+        customers = self._find_customers(call, [*hard, *before])
         if matching.names_other_customer(order, hard, customers):
             return "refused"
+        # A report names one customer: by its first hard ID, or by none.
         named = customers[hard[0]] if hard else None
         kept = order.kept_event
         if kept is None:
@@ -477,13 +480,11 @@ class Orders:
             items.encode_order(fresh),
             Rev(before.rev),
         )
-        known = before.shop_order.ids if before.shop_order else ()
-        named = after.shop_order.ids if after.shop_order else ()
-        rows = [
-            Put(keys.shop_order(project_id, node, before.number), {})
-            for node in named
-            if node not in known
-        ]
+        rows: list[Action] = []
+        for node in after.reported_ids:
+            if node not in before.reported_ids:
+                key = keys.shop_order(project_id, node, before.number)
+                rows.append(Put(key, {}))
         try:
             self._store.write([head, *rows, *more])
         except ConditionFailed:

@@ -112,6 +112,13 @@ class Order(NamedTuple):
         return None
 
     @property
+    def reported_ids(self) -> tuple[Node, ...]:
+        """The identifiers that the shop reported the order with, none before its first report."""
+        if self.shop_order is None:
+            return ()
+        return self.shop_order.ids
+
+    @property
     def linked_visitor(self) -> Node | None:
         """The visitor whom the order linked to its customer: it links no other one.
 
@@ -339,9 +346,7 @@ def adds_identifiers(order: Order, ids: tuple[Node, ...]) -> bool:
 
     `ids`: of the report at hand. The first report of an order names all of its own anew.
     """
-    if order.shop_order is None:
-        return True
-    return not set(ids) <= set(order.shop_order.ids)
+    return not set(ids) <= set(order.reported_ids)
 
 
 def names_other_customer(order: Order, hard: Sequence[Node], roots: Roots) -> bool:
@@ -351,10 +356,8 @@ def names_other_customer(order: Order, hard: Sequence[Node], roots: Roots) -> bo
     customer here, as it may pass from one to another. `hard`: the hard IDs of this report;
     `roots`: of these and of the order's.
     """
-    if order.shop_order is None:
-        return False
     for node in hard:
-        before = [roots[id_] for id_ in order.shop_order.ids if id_.type == node.type]
+        before = [roots[id_] for id_ in order.reported_ids if id_.type == node.type]
         if before and roots[node] not in before:
             return True
     return False
@@ -393,9 +396,7 @@ def _find_own_event(
 
 def _was_reported_of_customer(order: Order, hard_types: frozenset[str]) -> bool:
     """Tell whether a report named a customer, and not an address alone."""
-    if order.shop_order is None:
-        return False
-    types = {node.type for node in order.shop_order.ids}
+    types = {node.type for node in order.reported_ids}
     return not types.isdisjoint(hard_types)
 
 
