@@ -382,7 +382,10 @@ def _keep_storable(command: WriteCommand, part: str, most_bytes: int) -> None:
 
     `part`: the field that holds them, name -> value; `most_bytes`: of one value.
     """
-    kept = values.keep_storable(getattr(command, part), part, most_bytes)
+    sent = getattr(command, part)
+    if not sent:  # as most parts of most calls
+        return
+    kept = values.keep_storable(sent, part, most_bytes)
     setattr(command, part, kept.values)
     command.left_out += kept.left_out
 
