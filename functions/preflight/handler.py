@@ -1,4 +1,4 @@
-"""OPTIONS of every path, which a browser sends before a call; and every call that no route takes."""
+"""OPTIONS of every path, which browsers send before a call; and calls that no route takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a developer reads on the terminal when a call is refused: what to change, each hint once."""
+"""Hints for a developer, on the terminal, when a call is refused: what to change, each once."""
 
 from __future__ import annotations
 

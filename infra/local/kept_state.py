@@ -1,4 +1,4 @@
-"""What the local service keeps between two runs: the items of its tables, and its keys.
+"""The parts that the local service keeps between two runs: the items of its tables, and its keys.
 
 Everything lies in one folder, which is of no use to any other program: `tables.jsonl`, one item a
 line, behind a line that says whether every stream record was delivered; and `keys.json`, for this

@@ -19,7 +19,8 @@ _PAGE = Template("""\
 <link rel="icon" href="data:,">
 <style nonce="$nonce">
   :root { color-scheme: light dark }
-  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
+  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem;
+         margin: 2rem auto; padding: 0 1rem }
   pre { padding: 1rem; border: 1px solid; border-radius: .5rem; overflow: auto }
 </style>
 <main>
@@ -27,11 +28,12 @@ _PAGE = Template("""\
 <p>This is the API. The terminal in which it was started has its server key.</p>
 <ul>
   <li><a href="/demo">The demo shop</a>: look around, put something in the basket, log in.</li>
-  <li><a href="/console">The console</a>: what comes in now, customers, and why an event belongs to whom.</li>
+  <li><a href="/console">The console</a>: what comes in now, customers, and why an event belongs
+    to whom.</li>
 </ul>
 <h2 id="snippet">In a page of your own</h2>
-<p>Start the service with <code>$command ORIGIN=http://localhost:5173</code>, which lets the page in,
-and paste this into it:</p>
+<p>Start the service with <code>$command ORIGIN=http://localhost:5173</code>, which lets the page
+in, and paste this into it:</p>
 <pre tabindex="0" role="region" aria-labelledby="snippet">$snippet</pre>
 </main>
 """)

@@ -201,7 +201,7 @@ def _leave_key(number: int, keys: Mapping[str, str]) -> Iterator[None]:
 
 
 def _port_variable(number: int) -> str:
-    """What comes before a command of `make`, so that it finds this service."""
+    """The variable that a command of `make` needs, so that it finds this service."""
     return "" if number == PORT else f"PORT={number} "
 
 
