@@ -192,10 +192,12 @@ class ChangeSet:
         return root
 
     def are_one(self, root: Node, other: Node) -> bool:
-        """Tell whether two roots are one customer: equal, or merged by the shop."""
+        """Tell whether two roots are one customer: equal, or merged by the shop.
+
+        Only hard identifiers are merged, so that no other root has to be read.
+        """
         if root == other:
             return True
-        # Only hard identifiers are merged: no other root has to be read.
         if not self.is_hard(root) or not self.is_hard(other):
             return False
         return self.survivor(root) == self.survivor(other)
@@ -216,12 +218,12 @@ class ChangeSet:
     def look_up(self, node: Node) -> Node | None:
         """Find the customer of an identifier, at the time of a claim that names its time.
 
-        `None` where no customer has it.
+        `None` where no customer has it: no call linked it, or the customer who had it was erased.
+        Whoever had it before that one does not get it back (I8).
         """
         state = self.state(node)
         owner = self._owner_at_claim(node)
         if owner == NOBODY:
-            # its customer was erased: whoever had it before does not get it back (I8)
             return node if is_own_customer(state) else None
         if owner:
             return self.resolve_root(owner)
@@ -244,11 +246,18 @@ class ChangeSet:
 
     def _predates(self, time: int) -> bool:
         """Tell whether the claim is older than a time. One whose client names no time is new."""
-        return self._timed and self._effective_at < time
+        if not self._timed:
+            return False
+        return self._effective_at < time
 
     def _is_superseded(self, time: int) -> bool:
-        """Tell whether what was changed at a time stands against this claim."""
-        return self._timed and self._effective_at <= time
+        """Tell whether what was changed at a time stands against this claim.
+
+        It does where the claim is not newer. One whose client names no time is new.
+        """
+        if not self._timed:
+            return False
+        return self._effective_at <= time
 
     def mark_known(self, node: Node) -> None:
         """Make this node a customer of its own, which look-ups find.
@@ -386,7 +395,10 @@ class ChangeSet:
         self._mark_undone(node, undone)
 
     def _mark_undone(self, node: Node, undone: Sequence[Entry]) -> None:
-        """Mark entries of a node, and bring it in line with what is left of its history."""
+        """Mark entries of a node, and bring it in line with what is left of its history.
+
+        The node notes when that was, because a late claim must not bring back what was undone.
+        """
         self._undone += [(node, entry) for entry in undone]
         rest = [entry for entry in self.history(node) if entry not in undone]
         self._refold(node, rest)
@@ -455,7 +467,10 @@ class ChangeSet:
         self._refold(node, history)
 
     def _leads_to(self, entry: Entry, roots: Set[Node]) -> bool:
-        """Tell whether an entry makes one of these roots the owner or the target of its node."""
+        """Tell whether an entry makes one of these roots the owner or the target of its node.
+
+        Erased nodes are no roots, and are not read.
+        """
         return any(self.resolve_root(target) in roots for target in entry.targets)
 
     def to_decision(self, customer: Node) -> Decision:

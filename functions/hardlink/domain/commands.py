@@ -472,7 +472,10 @@ def read_event_order(found: Event, number: int) -> EventOrder | UnusableOrder | 
 
 
 def _reference(value: object) -> object:
-    """Read the ID of `{"id": ...}`, or a bare one; a blank ID is none."""
+    """Read the ID of `{"id": ...}`, or a bare one; a blank ID is none.
+
+    The IDs themselves are parsed where they are used, so that an error names its field.
+    """
     id_ = value
     if isinstance(value, Mapping):
         id_ = value.get("id")
@@ -499,7 +502,10 @@ def _labels(value: object) -> object:
 
 
 def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
-    """Leave out nulls: what is set only if it has no value is not removed."""
+    """Leave out nulls: what is set only if it has no value is not removed.
+
+    Anywhere else, null removes a value.
+    """
     return {name: value for name, value in fields.items() if value is not None}
 
 

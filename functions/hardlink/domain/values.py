@@ -91,7 +91,10 @@ class Value(NamedTuple):
         return self._rank() > other._rank()
 
     def _rank(self) -> tuple[bool, int, bool, str]:
-        """Order values: any is newer than one set `once`, of which the earliest is the newest."""
+        """Order values: any is newer than one set `once`, of which the earliest is the newest.
+
+        Of values set at one time, the text decides, so that every order of arrival ends alike.
+        """
         time = -self.time if self.once else self.time
         return (not self.once, time, self.spilled, self.json)
 
@@ -328,7 +331,8 @@ def _set_again(name: Name, before: Value | None, said: Value) -> Value:
 def _is_change(old: Value | None, new: Value) -> bool:
     """Tell whether a value replaces the one that is set, if one is.
 
-    A spilled value of the same time is the same command again: comparing it would take a read.
+    `old`: as it stands in its node. A spilled value of the same time is the same command again:
+    comparing it would take a read.
     """
     if old is None:
         return True
@@ -423,16 +427,28 @@ def spilled_names(old: Values, new: Values) -> frozenset[Name]:
     are apart anyway, the largest ones are, until the others fit into the node.
     """
     sizes = {name: _packed_bytes(value) for name, value in {**old, **new}.items()}
-    spilled = {name for name in new if _is_apart(old.get(name), sizes[name])}
-    inline = sum(sizes.values()) - sum(map(sizes.__getitem__, spilled))
-    # The largest first, so that as few values as possible become items of their own.
-    for name in sorted(new, key=sizes.__getitem__, reverse=True):
+    apart = {name for name in new if _is_apart(old.get(name), sizes[name])}
+    inline = sum(sizes.values()) - sum(map(sizes.__getitem__, apart))
+    candidates = [name for name in new if name not in apart]
+    return frozenset(apart.union(_largest_beyond(candidates, sizes, inline)))
+
+
+def _largest_beyond(
+    candidates: list[Name], sizes: Mapping[Name, int], inline: int
+) -> list[Name]:
+    """Choose the values without which all others fit into their node.
+
+    `sizes`: bytes by name; `inline`: of all values in the node. The largest come first, so that as
+    few values as possible become items of their own.
+    """
+    candidates.sort(key=sizes.__getitem__, reverse=True)
+    chosen: list[Name] = []
+    for name in candidates:
         if inline <= _INLINE_TOTAL:
             break
-        if name not in spilled:
-            spilled.add(name)
-            inline -= sizes[name]
-    return frozenset(spilled)
+        chosen.append(name)
+        inline -= sizes[name]
+    return chosen
 
 
 def _is_apart(before: Value | None, size: int) -> bool:
@@ -473,8 +489,13 @@ def unpack_values(text: str | None) -> dict[Name, Value]:
     values: dict[Name, Value] = {}
     # In a fixed order of kinds, so that equal values make equal items.
     for kind in KINDS:
-        for name, (time, value, *once) in packed.get(kind, {}).items():
-            values[kind, name] = Value(
-                time, value or "", spilled=value is None, once=bool(once)
-            )
+        for name, parts in packed.get(kind, {}).items():
+            values[kind, name] = _unpack_value(*parts)
     return values
+
+
+def _unpack_value(time: int, text: str | None, once: int = 0) -> Value:
+    """Make a value of the parts that `pack_values` wrote; without a text it was spilled."""
+    if text is None:
+        return Value(time, "", spilled=True, once=bool(once))
+    return Value(time, text, once=bool(once))

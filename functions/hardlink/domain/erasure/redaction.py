@@ -105,16 +105,23 @@ def _without(
 def find_owners(node: Node, record: Record, history: Sequence[Entry]) -> set[Node]:
     """Find the nodes that a node belongs to, by the entries that are not undone.
 
-    An identifier that is a customer of its own belongs to itself, whoever a look-up of it finds.
-    One that the shop took off a customer, and that nobody has, belongs to that one still.
+    `record`, `history`: the node as it was read. It belongs to nobody where the set is empty.
     """
     if node.type == PROFILE:
         return _find_customers(history)
+    return _find_holders(node, record, history) or _removed_from(history)
+
+
+def _find_holders(node: Node, record: Record, history: Sequence[Entry]) -> set[Node]:
+    """Find the customers who have an identifier: by its link, and by what a look-up finds.
+
+    An identifier that is a customer of its own belongs to itself, whoever a look-up of it finds.
+    """
     root = newest_root(fold_spans(history))
     if root is None and record.state.known:
         root = node
-    owners = {root, existing(current_owner(history))}
-    return {owner for owner in owners if owner} or _removed_from(history)
+    holders = (root, existing(current_owner(history)))
+    return {holder for holder in holders if holder}
 
 
 def _find_customers(history: Sequence[Entry]) -> set[Node]:
@@ -131,9 +138,9 @@ def _find_customers(history: Sequence[Entry]) -> set[Node]:
 
 
 def _removed_from(history: Sequence[Entry]) -> set[Node]:
-    """Find the customers whom the shop took an identifier off, if nobody has it since.
+    """Find the customers whom the shop took an identifier off, and who were not erased before.
 
-    Those who were erased before are not among them.
+    Where nobody has the identifier since, it belongs to them still: it names nobody else.
     """
     found: set[Node] = set()
     for entry in select_removed(history):
@@ -155,7 +162,10 @@ def find_named_nodes(node: Node, history: Sequence[Entry]) -> set[Node]:
 def names_any(
     entry: Entry, erased: Collection[Node], freed: Node | None = None
 ) -> bool:
-    """Tell whether an entry leads to an erased node, or names one that is not merely freed."""
+    """Tell whether an entry leads to an erased node, or names one that is not merely freed.
+
+    `freed`: one of the erased ones that stays as an identifier of somebody else.
+    """
     if entry.link in erased or entry.owner in erased:
         return True
     gone = set(erased) - {freed}
@@ -186,7 +196,8 @@ def find_lost_intervals(
     """Find the parts of a node's history in which it belonged to an erased one.
 
     Of an identifier that is all of it, or nothing: it has one link, and all of its values belong
-    there. `now`: microseconds.
+    there. `now`: microseconds. Nothing of these parts is stored again until then, and all that is
+    stored of them goes.
     """
     spans = [span for span in fold_spans(history) if span.target in erased]
     if spans and node.type != PROFILE:
@@ -212,7 +223,8 @@ def find_owned_intervals(
 ) -> tuple[Erased, ...]:
     """Find the parts of its history in which a look-up of an identifier found an erased node.
 
-    `now`: microseconds. An owner holds until the next one that was not undone.
+    `now`: microseconds. An owner holds until the next one that was not undone, the last one for
+    ever. Returned in order of time.
     """
     standing = [entry for entry in history if entry.owner and not entry.undone]
     standing.sort(key=_effective_order, reverse=True)

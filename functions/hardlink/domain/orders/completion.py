@@ -138,7 +138,8 @@ class _Rules(NamedTuple):
 def _has_more_lines(old: object, new: object) -> bool:
     """Tell whether lines of an order are some of the new ones: each as often, and not all.
 
-    What is no list of lines is no part of one.
+    `old`: as the event has them, `new`: as a report has them. What is no list of lines is no part
+    of one.
     """
     if not isinstance(old, Sequence) or not isinstance(new, Sequence):
         return False

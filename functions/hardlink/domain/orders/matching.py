@@ -103,7 +103,10 @@ class Order(NamedTuple):
 
     @property
     def kept_event(self) -> TrackedOrder | None:
-        """The event that stands for the order that the shop reported, unless it is gone."""
+        """The event that stands for the order that the shop reported, unless it is gone.
+
+        It is the one of the visitor or customer who has the order's place.
+        """
         if self.shop_order is None:
             return None
         for tracked in self.tracked:
@@ -207,9 +210,14 @@ def parse_order_number(value: object, field: str) -> str:
 
 
 def parse_email(value: object, field: str) -> str | None:
-    """Parse an address to its normal form; a placeholder is none. Raises `Invalid`."""
+    """Parse an address to its normal form; a placeholder is none. Raises `Invalid`.
+
+    It is no identifier, but a part of a claim: any text up to 256 bytes can be compared.
+    """
     text = parse_id(value, field)
-    return None if is_placeholder(text) else normal_email(text)
+    if is_placeholder(text):
+        return None
+    return normal_email(text)
 
 
 def order_event_id(claim: OrderClaim) -> str:
@@ -253,7 +261,15 @@ def match_tracked(
     is_unknown_visitor = mine.by_visitor and owner.type not in hard_types
     if is_unknown_visitor and shop_order.visitor is None:
         return Match("link", mine)
-    # One order has one place: what proves to be it is no other one, whoever tells it.
+    return _match_place(order, roots)
+
+
+def _match_place(order: Order, roots: Roots) -> Match:
+    """Match what proves to be an order with the event that has its place.
+
+    One order has one place: what proves to be it is no other one, whoever tells it. An event whose
+    visitor was unlinked is in no customer's timeline, and so has no place.
+    """
     kept = order.kept_event
     if kept is None or roots[kept.profile].type == PROFILE:
         return STORE
@@ -395,7 +411,10 @@ def _find_own_event(
 
 
 def _was_reported_of_customer(order: Order, hard_types: frozenset[str]) -> bool:
-    """Tell whether a report named a customer, and not an address alone."""
+    """Tell whether a report named a customer, and not an address alone.
+
+    An order that the shop did not report yet names nobody.
+    """
     types = {node.type for node in order.reported_ids}
     return not types.isdisjoint(hard_types)
 
@@ -425,7 +444,10 @@ def _proven_visitor(
 
 
 def _proves_visitor(claim: OrderClaim, tracked: TrackedOrder) -> bool:
-    """Tell whether a claim proves who tracked an order, who is a visitor."""
+    """Tell whether a claim proves who tracked an order, who is a visitor.
+
+    A customer's own session, and the shop itself, need no proof.
+    """
     return tracked.by_visitor and _proves(claim, tracked.claim)
 
 

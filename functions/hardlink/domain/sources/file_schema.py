@@ -69,7 +69,10 @@ class IdentifierType(_Declared):
 
     @model_validator(mode="after")
     def _check_cap(self) -> IdentifierType:
-        """Refuse a cap that could have no effect: a customer has one hard identifier of a type."""
+        """Refuse a cap that could have no effect.
+
+        A customer has one identifier of a hard type, whatever the cap.
+        """
         is_capped = self.most is not None
         if is_capped and self.kind == "hard":
             raise ValueError(
@@ -99,7 +102,10 @@ class Project(_Declared):
     def _check_categories(
         cls, categories: tuple[ConsentCategory, ...]
     ) -> tuple[ConsentCategory, ...]:
-        """Refuse a category that is declared twice."""
+        """Refuse a category that is declared twice.
+
+        Mobile clients would show it twice, and customers could answer both.
+        """
         repeated = _first_repeated([category.id for category in categories])
         if repeated is not None:
             raise ValueError(f"category {repeated!r} is declared twice")
@@ -167,7 +173,10 @@ class Redirect(_Declared):
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: str) -> str:
-        """Refuse a URL that no browser could follow."""
+        """Refuse a URL that no browser could follow.
+
+        It is sent as it is, in a `Location` header.
+        """
         if not _URL.fullmatch(url):
             raise ValueError(f"{url!r} is not a complete URL: write https://host/path")
         return url
@@ -272,7 +281,7 @@ def load_sources(path: Path) -> Sources:
     """Load the sources that a file declares.
 
     Raises `SourcesError` for a file that cannot be read, is no TOML, or declares something
-    unusable.
+    unusable: then each of its lines names the file, the field, and what is wrong.
     """
     try:
         return validate_sources(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -289,7 +298,10 @@ def validate_sources(declared: Mapping[str, Any]) -> Sources:
 
 
 def _is_type_name(name: str) -> bool:
-    """Tell whether an identifier type may be called so: other names stand for something else."""
+    """Tell whether an identifier type may be called so.
+
+    Names of profiles and sessions stand for something else in calls and keys.
+    """
     if name.lower() in _RESERVED:
         return False
     return _TYPE.fullmatch(name) is not None

@@ -116,7 +116,10 @@ class Project:
 
     @cached_property
     def _hard_types(self) -> Sequence[str]:
-        """The hard types in order of preference. A project has at least one."""
+        """The hard types in order of preference.
+
+        A project has at least one: `file_schema` sees to that.
+        """
         hard: list[str] = []
         for name, type_ in self.identifiers.items():
             if type_.kind == "hard":
@@ -135,7 +138,10 @@ class Project:
 
     @property
     def email_type(self) -> str | None:
-        """The type of e-mail addresses, if one is declared; of several the first one."""
+        """The type of e-mail addresses, if one is declared; of several the first one.
+
+        Other systems' calls have a field for an address, and none for its type.
+        """
         for name, type_ in self.identifiers.items():
             if type_.email:
                 return name
