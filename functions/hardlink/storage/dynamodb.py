@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as Unreachable
 
 from hardlink.domain.errors import Busy
+from hardlink.domain.graph import NOTHING
 from hardlink.domain.records import Attribute, Item, Key, Table
 from hardlink.storage.aws import create_client
 from hardlink.storage.keys import PARTITION, SORT
@@ -188,12 +189,15 @@ class Tables:
         return self._pages("scan", table, request)
 
     def write(self, actions: Sequence[Action]) -> None:
-        """See `Store.write`: a single action is a plain write, at half a transaction's price."""
-        if len(actions) == 1 and not isinstance(actions[0], Check):
-            operation = _PLAIN_WRITES[type(actions[0])]
-            self._call(operation, self._action_request(actions[0]))
-        elif actions:
+        """See `Store.write`: a single action is a plain write, at half a transaction's price.
+
+        A check alone has no plain form. No actions cost no request.
+        """
+        if len(actions) != 1 or isinstance(actions[0], Check):
             self._write_transaction(actions)
+            return
+        operation = _PLAIN_WRITES[type(actions[0])]
+        self._call(operation, self._action_request(actions[0]))
 
     def insert(self, items: Sequence[tuple[Key, Item]]) -> list[bool]:
         """See `Store.insert`: one conditional PutItem, or a PartiQL batch for every 25."""
@@ -219,10 +223,12 @@ class Tables:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _get_one(self, key: Key) -> Item | None:
-        raw = self._call("get_item", self._at(key) | {"ConsistentRead": True}).get(
-            "Item"
-        )
-        return self._read_item(key.table, raw)[1] if raw else None
+        """Read one item, consistently; `None` if it does not exist."""
+        request = self._at(key) | {"ConsistentRead": True}
+        raw = self._call("get_item", request).get("Item")
+        if raw is None:
+            return None
+        return self._read_item(key.table, raw)[1]
 
     def _get_batch(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Item]]:
         """Read up to a hundred items.
@@ -258,9 +264,12 @@ class Tables:
         return Key(table, str(item.pop(PARTITION[table])), str(item.pop(SORT))), item
 
     def _write_transaction(self, actions: Sequence[Action]) -> None:
-        """Write all of these actions or none. Raises `ConditionFailed`."""
-        # With a token of its own: when the answer was lost, sending it again answers what became of
-        # it.
+        """Write all of these actions or none. Raises `ConditionFailed`.
+
+        With a token of its own: when the answer was lost, sending it again answers what became of it.
+        """
+        if not actions:
+            return
         parts = [
             {_PARTS[type(action)]: self._action_request(action)} for action in actions
         ]
@@ -268,7 +277,10 @@ class Tables:
         self._call("transact_write_items", request)
 
     def _action_request(self, action: Action) -> _Request:
-        """Build the request of an action, which is the same alone and in a transaction."""
+        """Build the request of an action, which is the same alone and in a transaction.
+
+        A check and a deletion have no more than their place and condition.
+        """
         if isinstance(action, Put):
             return self._put_request(action)
         if isinstance(action, Patch):
@@ -276,9 +288,11 @@ class Tables:
         return self._at(action.key) | _conditions(action.when)
 
     def _at(self, key: Key) -> _Request:
+        """Name an item as requests do: by its table and its key."""
         return {"TableName": self._names[key.table], "Key": _encode_key(key)}
 
     def _put_request(self, put: Put) -> _Request:
+        """Build the request of an item that replaces what is there, under its condition."""
         item = _encode_key(put.key) | _encode(put.item)
         target = {"TableName": self._names[put.key.table], "Item": item}
         return target | _conditions(put.when)
@@ -307,6 +321,7 @@ class Tables:
         return self._at(patch.key) | update | _conditions(patch.when, names, values)
 
     def _insert_one(self, key: Key, item: Item) -> bool:
+        """Insert an item if it is absent; returns whether it was added."""
         try:
             self._call("put_item", self._put_request(Put(key, item, Absent())))
         except ConditionFailed:
@@ -321,11 +336,7 @@ class Tables:
         results: dict[int, bool] = {}
         waiting = list(range(len(items)))
         for _ in _attempts():
-            # BatchWriteItem would overwrite, and a transaction costs twice as much: PartiQL's
-            # INSERT fails alone.
-            statements = [self._insert_statement(*items[n]) for n in waiting]
-            request = {"Statements": statements}
-            answers = self._call("batch_execute_statement", request)["Responses"]
+            answers = self._execute_inserts([items[number] for number in waiting])
             for number, answer in zip(waiting, answers, strict=True):
                 was_added = _insert_result(answer.get("Error"))
                 if was_added is not None:
@@ -334,6 +345,19 @@ class Tables:
             if not waiting:
                 return [results[number] for number in range(len(items))]
         raise _busy()
+
+    def _execute_inserts(
+        self, items: Sequence[tuple[Key, Item]]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Request inserts in one batch, and return DynamoDB's answer to each.
+
+        BatchWriteItem would overwrite, and a transaction costs twice as much: PartiQL's INSERT fails
+        alone.
+        """
+        statements = [self._insert_statement(*item) for item in items]
+        answer = self._call("batch_execute_statement", {"Statements": statements})
+        answers: Sequence[Mapping[str, Any]] = answer["Responses"]
+        return answers
 
     def _insert_statement(self, key: Key, item: Item) -> _Request:
         """Write an insert in PartiQL. Its values are parameters, never a part of the statement."""
@@ -366,25 +390,31 @@ class Tables:
 
 
 def _insert_result(error: Mapping[str, Any] | None) -> bool | None:
-    """Read the result of an insert: `False` for a duplicate, nothing where to try again."""
+    """Read the result of an insert: `False` for a duplicate, nothing where to try again.
+
+    `error`: of one statement of a batch. Raises `RuntimeError` for a statement that is wrong.
+    """
     if error is None:
         return True
-    if error.get("Code") == "DuplicateItem":
+    code = error.get("Code")
+    if code == "DuplicateItem":
         return False
-    if error.get("Code") in _PASSING:
+    if code in _PASSING:
         return None
     raise RuntimeError(f"DynamoDB refused an insert: {error}")
 
 
 def _conditions(
     when: Condition | None,
-    names: Mapping[str, str] | None = None,
-    values: Item | None = None,
+    names: Mapping[str, str] = NOTHING,
+    values: Mapping[str, Attribute] = NOTHING,
 ) -> _Request:
-    """Write a condition as parameters of a request, beside its other names and values."""
+    """Write a condition as parameters of a request, beside its other names and values.
+
+    Names and values are placeholders of the request's expressions, with what they stand for.
+    """
     expression, attribute, value = _condition_parts(when)
-    all_names = dict(names or {})
-    all_values = dict(values or {})
+    all_names, all_values = dict(names), dict(values)
     if attribute:
         all_names["#w"] = attribute
     if value is not None:
@@ -415,7 +445,10 @@ def _condition_parts(when: Condition | None) -> tuple[str, str, Attribute | None
 
 
 def _condition_failed(error: ClientError) -> bool:
-    """Tell whether a request failed by its condition, alone or in a transaction."""
+    """Tell whether a request failed by its condition, alone or in a transaction.
+
+    A transaction fails by its conditions if one of its actions does.
+    """
     if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
         return True
     return "ConditionalCheckFailed" in _reasons(error)
@@ -434,13 +467,17 @@ def _is_passing(error: ClientError) -> bool:
 
 
 def _reasons(error: ClientError) -> set[str]:
-    """The codes of the actions for which DynamoDB cancelled a transaction."""
+    """The codes of the actions for which DynamoDB cancelled a transaction.
+
+    An action that would have succeeded has the code "None", or none with some emulators.
+    """
     reasons = error.response.get("CancellationReasons", [])
-    # An action that would have succeeded has the code "None", or none with some emulators.
-    return {reason.get("Code") or "None" for reason in reasons} - {"None"}
+    codes = {str(reason.get("Code", "")) for reason in reasons}
+    return codes - {"None", ""}
 
 
 def _busy() -> Busy:
+    """Make the error of a request that DynamoDB did not answer, however often it was sent."""
     return Busy(
         "the tables are too busy to answer: nothing is promised, send the call again"
     )
@@ -460,15 +497,20 @@ def _pause(attempt: int) -> None:
 
 
 def _chunks(items: Sequence[_T], most: int) -> Iterator[Sequence[_T]]:
-    """Split a sequence into parts of at most so many items."""
+    """Split a sequence into parts of at most so many items.
+
+    An empty one has no parts, so that it costs no request.
+    """
     return (items[start : start + most] for start in range(0, len(items), most))
 
 
 def _encode_key(key: Key) -> dict[str, Any]:
+    """Encode the two attributes of a key. The partition key's name is its table's."""
     return {PARTITION[key.table]: {"S": key.partition}, SORT: {"S": key.item}}
 
 
 def _encode(item: Mapping[str, Attribute]) -> dict[str, Any]:
+    """Encode attributes as DynamoDB's wire format has them: each with its type."""
     return {name: _encode_attribute(value) for name, value in item.items()}
 
 
@@ -482,10 +524,15 @@ def _encode_attribute(value: Attribute) -> dict[str, Any]:
 
 
 def _decode(raw: Mapping[str, Mapping[str, Any]]) -> Item:
+    """Decode attributes from DynamoDB's wire format."""
     return {name: _decode_attribute(value) for name, value in raw.items()}
 
 
 def _decode_attribute(value: Mapping[str, Any]) -> Attribute:
+    """Decode a text, a boolean or an integer.
+
+    Any other type was not written by `_encode_attribute`, and raises `KeyError`.
+    """
     if "S" in value:
         return str(value["S"])
     if "BOOL" in value:

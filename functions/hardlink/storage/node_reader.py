@@ -37,18 +37,21 @@ class NodeReader:
         never comes back under its ID, so that only callers who follow it to its successor ask for
         that. Nodes and tombstones that were read before are not read again.
         """
-        named = dict.fromkeys((*wanted_nodes, *profiles))
+        followed = dict.fromkeys(profiles)
+        named = dict.fromkeys((*wanted_nodes, *followed))
         wanted = [node for node in named if node not in self._records]
         buried = [node for node in wanted if node.type != PROFILE]
-        buried += [
-            node for node in dict.fromkeys(profiles) if node not in self._tombstones
-        ]
+        buried += [node for node in followed if node not in self._tombstones]
+        if wanted or buried:
+            self._read(wanted, buried)
+
+    def _read(self, wanted: Sequence[Node], buried: Sequence[Node]) -> None:
+        """Read nodes, and tombstones of these or others, in one request."""
         item_keys = [keys.node_head(self._project_id, node) for node in wanted]
         item_keys += [keys.tombstone(self._project_id, node) for node in buried]
-        if not item_keys:
-            return
         found = self._store.get(item_keys)
         heads, tombstones = found[: len(wanted)], found[len(wanted) :]
+        # Tombstones first: a node is decoded together with its own.
         self._tombstones.update(zip(buried, tombstones, strict=True))
         for node, item in zip(wanted, heads, strict=True):
             self._records[node] = self._decode(node, item)
@@ -64,7 +67,8 @@ class NodeReader:
     def record(self, node: Node) -> Record:
         """Read a node; `Record()` for a node that does not exist.
 
-        Of an identifier, `last_erased_at` is that of its tombstone.
+        Of an identifier, `last_erased_at` is that of its tombstone. It costs a request unless it was
+        loaded before.
         """
         if node not in self._records:
             self.load([node])
@@ -122,14 +126,24 @@ class LivingNodeReader(NodeReader):
         return super().state(node)
 
     def check(self, *checked: Node) -> None:
-        """Hold nodes to exist as far as they have to. Raises `Busy`."""
+        """Hold nodes to exist as far as they have to. Raises `Busy`.
+
+        A moment later the erasure is through, and the call finds what comes after it.
+        """
         self.load(checked)
         for node in checked:
-            if self._records[node].erasing_since or self._is_missing(node):
+            if self._is_being_erased(node):
                 raise Busy(BEING_ERASED)
 
-    def _is_missing(self, node: Node) -> bool:
-        """True for a profile that was erased between the reads of this call."""
+    def _is_being_erased(self, node: Node) -> bool:
+        """Tell whether a node's erasure is in progress.
+
+        A profile that does not exist was erased between the reads of this call, unless the call
+        makes it.
+        """
+        record = self._records[node]
+        if record.erasing_since:
+            return True
         if node.type != PROFILE or node == self._created:
             return False
-        return not self._records[node].state.rev
+        return not record.state.rev

@@ -32,14 +32,19 @@ def read_record(store: Store, project_id: str, node: Node) -> Record:
 
 
 def find_erased(store: Store, project_id: str, nodes: Iterable[Node]) -> set[Node]:
-    """Find those of these nodes that do not exist, or that are being erased."""
+    """Find those of these nodes that do not exist, or that are being erased.
+
+    Nodes that a history names exist until they are erased.
+    """
     found = read_records(store, project_id, nodes)
     return {node for node, record in found.items() if not record.exists}
 
 
 def erasure_time(tombstone: Item | None) -> int:
-    """Read from a tombstone when its node was erased; 0 is never."""
-    return int(tombstone["at"]) if tombstone else 0
+    """Read from a tombstone when its node was erased, microseconds; 0 is never."""
+    if tombstone is None:
+        return 0
+    return int(tombstone["at"])
 
 
 def read_history(store: Store, project_id: str, node: Node) -> list[Entry]:
@@ -72,7 +77,10 @@ def read_rows(
 
 
 def read_row_names(store: Store, project_id: str, node: Node, prefix: str) -> list[str]:
-    """Read what stands behind a prefix in the sort keys of the items under a node."""
+    """Read what stands behind a prefix in the sort keys of the items under a node.
+
+    `prefix`: one of `keys`, such as `PROFILE_SESSION`.
+    """
     rows = read_rows(store, project_id, node, prefix)
     return [name.removeprefix(prefix) for name, _ in rows]
 
@@ -98,10 +106,9 @@ def read_session_ids(store: Store, project_id: str, profile: Node) -> list[str]:
 def read_items(store: Store, item_keys: Sequence[Key]) -> dict[Key, Item]:
     """Read those of these items that exist, in the keys' order.
 
-    No keys cost no request.
+    No keys cost no request: DynamoDB refuses an empty batch.
     """
     if not item_keys:
         return {}
-    found_items = store.get(item_keys)
-    pairs = zip(item_keys, found_items, strict=True)
+    pairs = zip(item_keys, store.get(item_keys), strict=True)
     return {key: item for key, item in pairs if item is not None}

@@ -13,7 +13,10 @@ ERASED_SESSION = "this session was erased"
 
 
 def read_session(store: Store, project_id: str, id_: str) -> Session:
-    """Read a session of a project. Raises `NotFound` where it does not exist or was erased."""
+    """Read a session of a project. Raises `NotFound` where it does not exist or was erased.
+
+    The error says which of both, because only the first may be a mistake of the caller.
+    """
     session = find_session(store, project_id, id_)
     if session is None:
         raise NotFound("there is no such session")
@@ -23,19 +26,33 @@ def read_session(store: Store, project_id: str, id_: str) -> Session:
 
 
 def find_session(store: Store, project_id: str, id_: str) -> Session | None:
-    """Read a session if it exists, also one that was erased."""
+    """Read a session if it exists, also one that was erased: it says until when.
+
+    The read is consistent, so that an opt-out that was answered holds.
+    """
     key = keys.session_head(project_id, id_)
     item = store.get([key])[0]
-    return items.decode_session(key, item) if item else None
+    if item is None:
+        return None
+    return items.decode_session(key, item)
 
 
 def find_living_session(store: Store, project_id: str, id_: str) -> Session | None:
-    """Read a session if it exists and was not erased."""
+    """Read a session if it exists and was not erased.
+
+    For callers to whom a session that was erased is one that never was.
+    """
     session = find_session(store, project_id, id_)
-    return None if session is None or session.is_erased else session
+    if session is None or session.is_erased:
+        return None
+    return session
 
 
 def find_sessions(store: Store, project_id: str, ids: Sequence[str]) -> list[Session]:
-    """Read those sessions that exist, also those that were erased."""
-    found = nodes.read_items(store, [keys.session_head(project_id, id_) for id_ in ids])
+    """Read those sessions that exist, also those that were erased, in the order of the IDs.
+
+    One request reads a hundred of them; no IDs cost none.
+    """
+    heads = [keys.session_head(project_id, id_) for id_ in ids]
+    found = nodes.read_items(store, heads)
     return [items.decode_session(key, item) for key, item in found.items()]
