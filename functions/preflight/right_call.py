@@ -1,4 +1,4 @@
-"""What to say to a call that no route takes: the call that was probably meant."""
+"""Answer a call that no route takes with the call that was probably meant."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _MOST_SECONDS = 1e12
 
 
 class FirstBulk(NamedTuple):
-    """What a bulk that asks for a cookie tells of its browser.
+    """The browser of a bulk call that asks for a cookie.
 
     `fingerprint`: a digest of the browser and of its first event; `happened`: the time of that
     event, and `sent`: of the call, both on the device's clock, microseconds.

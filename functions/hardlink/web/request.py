@@ -178,7 +178,7 @@ class Request:
 
     @property
     def not_finite(self) -> Sequence[Path]:
-        """Where the body had numbers that are not finite, once it is parsed."""
+        """The places of numbers that are not finite in the body, once it is parsed."""
         # a body may also be a form, which is never parsed as JSON
         if "_parsed" not in vars(self):
             return ()

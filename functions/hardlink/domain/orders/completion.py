@@ -36,7 +36,7 @@ class OrderReport(NamedTuple):
 
 
 class Completion(NamedTuple):
-    """What later reports add to the event of an order: values that lie over its own.
+    """Values that later reports add to the event of an order; readers lay them over its own.
 
     `by_shop`: the shop has reported it, so clients change nothing of it any more.
     """
@@ -102,7 +102,7 @@ def complete_order(
 
 
 class _Rules(NamedTuple):
-    """Which values of a report count although the event has others."""
+    """The choice of the values of a report that count although the event has others."""
 
     corrects: bool
     sets_status: bool

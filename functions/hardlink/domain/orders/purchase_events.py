@@ -44,13 +44,13 @@ class EventOrder(NamedTuple):
 
 
 class UnusableOrder(NamedTuple):
-    """What an event says of an order, but without a number: the event counts as no order."""
+    """The details of an order in an event without its number: the event counts as no order."""
 
     faults: tuple[str, ...]
 
 
 class PurchaseEvent(NamedTuple):
-    """Where an event of another system names its order: dotted paths into its properties.
+    """Paths of an order's values in the event of another system: dotted, into its properties.
 
     `line`: of an event that stands for one line of its order.
     """
