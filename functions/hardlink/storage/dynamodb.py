@@ -266,7 +266,8 @@ class Tables:
     def _write_transaction(self, actions: Sequence[Action]) -> None:
         """Write all of these actions or none. Raises `ConditionFailed`.
 
-        With a token of its own: when the answer was lost, sending it again answers what became of it.
+        It has a token of its own, so sending it again when the answer was lost answers what became
+        of it.
         """
         if not actions:
             return
@@ -351,8 +352,8 @@ class Tables:
     ) -> Sequence[Mapping[str, Any]]:
         """Request inserts in one batch, and return DynamoDB's answer to each.
 
-        BatchWriteItem would overwrite, and a transaction costs twice as much: PartiQL's INSERT fails
-        alone.
+        BatchWriteItem would overwrite, and a transaction costs twice as much: PartiQL's INSERT
+        fails alone.
         """
         statements = [self._insert_statement(*item) for item in items]
         answer = self._call("batch_execute_statement", {"Statements": statements})

@@ -67,8 +67,8 @@ class NodeReader:
     def record(self, node: Node) -> Record:
         """Read a node; `Record()` for a node that does not exist.
 
-        Of an identifier, `last_erased_at` is that of its tombstone. It costs a request unless it was
-        loaded before.
+        Of an identifier, `last_erased_at` is that of its tombstone. It costs a request unless it
+        was loaded before.
         """
         if node not in self._records:
             self.load([node])

@@ -294,7 +294,7 @@ class ErasureSweep:
     def _remaining_shop_order(
         self, project_id: str, order: ShopOrder
     ) -> ShopOrder | None:
-        """Return the shop's report without erased visitors; `None` where its customer was erased."""
+        """Return the shop's report without erased visitors; `None` if its customer was erased."""
         reader = NodeReader(self._store, project_id)
         reader.load(order.ids)
         for record in reader.records.values():
