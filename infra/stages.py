@@ -48,6 +48,8 @@ LOG_DAYS = {
     731: "TWO_YEARS",
 }
 """Days that logs may be kept, by the CDK's names of them."""
+DEFAULT_CONCURRENCY = 1000
+"""Concurrent runs of an account in one region, unless it asked for more."""
 UNRESERVED = 100
 """Concurrent runs that Lambda demands to be left to functions without a reservation."""
 _QUEUE_READERS = {
@@ -96,7 +98,7 @@ class Concurrency(_Declared):
     by function. A function has its share always, and never more.
     """
 
-    account: Annotated[int, Field(ge=200)] = 1000
+    account: Annotated[int, Field(ge=200)] = DEFAULT_CONCURRENCY
     shares: Mapping[str, Annotated[int, Field(ge=1, le=100)]]
 
     @model_validator(mode="after")
@@ -139,6 +141,7 @@ class Stage(_Declared):
     `domain`: the API's own domain, with its `certificate` (an ARN of ACM).
     `cloudfront`: CloudFront in front of the domain.
     `forward`: every stored event and every link goes to a bucket, by Firehose.
+    `canary`: new versions of `track` and `identify` get a tenth of the calls for five minutes.
     `key_stacks`: nested stacks that the projects' keys are spread over; 0: none.
     `rates`, `memory` (MB by function), `concurrency`: limits of the API and of functions.
     `recovery_days`: how far back the tables can be restored; 0: not at all.
@@ -156,6 +159,7 @@ class Stage(_Declared):
     certificate: _Certificate | None = None
     cloudfront: bool = False
     forward: bool = False
+    canary: bool = False
     key_stacks: Annotated[int, Field(ge=0, le=20)] = 0
     rates: Rates = Rates()
     memory: Mapping[str, _Memory] = Field(default_factory=dict)
@@ -185,6 +189,8 @@ class Stage(_Declared):
             raise ValueError("alarm_email receives alarms: set alarms = true")
         if self.monthly_budget and not self.alarm_email:
             raise ValueError("monthly_budget needs somebody to tell: set alarm_email")
+        if self.canary and not self.alarms:
+            raise ValueError("canary is judged by alarms: set alarms = true")
         return self
 
     @model_validator(mode="after")
@@ -207,6 +213,11 @@ class Stage(_Declared):
     def memory_of(self, function: topology.Function) -> int:
         """Memory of a function, in MB."""
         return self.memory.get(function.name, function.memory)
+
+    @property
+    def account_concurrency(self) -> int:
+        """The account's quota of concurrent runs: as declared, or AWS's default."""
+        return self.concurrency.account if self.concurrency else DEFAULT_CONCURRENCY
 
     def reserved_concurrency(self, function: str) -> int | None:
         """Concurrent runs reserved for a function. None: it uses the account's."""

@@ -254,8 +254,11 @@ FORWARD = Function(
 MAX_STREAM_READERS = 2
 """Readers of one stream, as AWS advises: all share five reads a second of each shard."""
 STREAM_BATCH = 100
-STREAM_RETRIES = 10
-STREAM_MAX_AGE = 24 * 3600
+STREAM_RETRIES = -1
+"""No limit: a record is retried until it is too old."""
+STREAM_MAX_AGE = 2 * 3600
+"""Seconds. So long a failure of AWS may last, and so long one bad record may hold up those of its
+shard's quarter that come after it."""
 STREAM_WINDOW = 1
 """Seconds in which a batch is gathered, because a visitor's first calls come together."""
 STREAM_PARALLEL = 4

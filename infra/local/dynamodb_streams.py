@@ -20,6 +20,8 @@ from infra.local import moto_engine
 
 Record = dict[str, Any]
 Invoke = Callable[[dict[str, Any]], Any]
+RETRIES = 10
+"""Retries of a record that fails. Lambda's end with the record's age, which nobody waits for here."""
 _MAX_PAUSE = 2.0
 _FIRST_PAUSE = 0.05
 _POLL_INTERVAL = 1.0
@@ -34,7 +36,7 @@ class Shard:
         table: str,
         invoke: Invoke,
         *,
-        retries: int = topology.STREAM_RETRIES,
+        retries: int = RETRIES,
         first_pause: float = _FIRST_PAUSE,
     ) -> None:
         self.table = table

@@ -19,6 +19,10 @@ MAX_METRICS = 10
 """CloudWatch allows so many metrics for one alarm."""
 MAX_ERASURE_AGE, MAX_ERASURES = 900, 1000
 """Seconds, and how many at once."""
+MAX_CLIENT_ERRORS, MAX_CONCURRENCY = 20, 80
+"""Per cent."""
+MAX_LATENCY = 2000
+"""Milliseconds."""
 _FUNCTION_ALARMS = (
     ("Errors", "Functions end with an error: their logs have it at level ERROR."),
     (
@@ -29,7 +33,7 @@ _FUNCTION_ALARMS = (
 
 
 class Alarm(NamedTuple):
-    """An alarm on a metric above `threshold` in `periods` of the last five minutes.
+    """An alarm on a metric above `threshold` in `periods` of the last `of` periods.
 
     `todo`: its description. Missing data raises no alarm: there was nothing to measure.
     """
@@ -39,15 +43,22 @@ class Alarm(NamedTuple):
     threshold: float
     todo: str
     periods: int = 3
+    of: int = 5
 
 
-def list_alarms(observed: Observability) -> Iterator[Alarm]:
-    """List every alarm of a deployment."""
+def list_alarms(observed: Observability, account_concurrency: int) -> Iterator[Alarm]:
+    """List every alarm of a deployment.
+
+    `account_concurrency`: the account's quota of concurrent runs. No alarm is about a source that
+    exceeds its own rate.
+    """
     yield from _stream_alarms(observed)
     yield from _failure_queue_alarms(observed.failed)
     yield from _delay_alarms(observed)
     yield from _erasure_alarms(observed)
     yield from _call_alarms(observed)
+    yield from _traffic_alarms(observed)
+    yield _concurrency_alarm(observed, account_concurrency)
     yield from _function_alarms(observed)
     yield from _table_alarms(observed)
 
@@ -79,6 +90,7 @@ def _failure_queue_alarms(queues: Sequence[sqs.IQueue]) -> Iterator[Alarm]:
             "Something failed to the end and waits in this queue: the function's log says why; "
             "mend it, and redrive or delete the message.",
             periods=1,
+            of=1,
         )
 
 
@@ -133,6 +145,7 @@ def _call_alarms(observed: Observability) -> Iterator[Alarm]:
         "More than one call in a hundred is answered 5xx. Look for status >= 500 in the "
         "functions' logs.",
         periods=1,
+        of=1,
     )
     yield Alarm(
         "Rejected",
@@ -141,6 +154,48 @@ def _call_alarms(observed: Observability) -> Iterator[Alarm]:
         "More than one event in ten is rejected: a client changed what it sends. "
         "GET /live shows the reasons as they come.",
         periods=1,
+        of=1,
+    )
+    yield Alarm(
+        "ClientErrors",
+        observed.client_error_share(),
+        MAX_CLIENT_ERRORS,
+        "More than one call in five is answered 4xx, as where a site's origin or write key is not "
+        "declared. The access log has route and status; the functions' logs have the code. Look at "
+        "what was deployed, here or in the shop.",
+        periods=2,
+        of=3,
+    )
+
+
+def _traffic_alarms(observed: Observability) -> Iterator[Alarm]:
+    yield Alarm(
+        "NoTraffic",
+        observed.silence(),
+        0,
+        "Half an hour without any call, where there were hundreds: do the shop's pages still load "
+        "the SDK, and does its domain lead here?",
+        periods=2,
+        of=8,
+    )
+    yield Alarm(
+        "TrackLatency",
+        observed.latency("track"),
+        MAX_LATENCY,
+        "One `track` call in a hundred takes more than two seconds. Look at throttles of tables, at "
+        "cold starts (Init Duration in its log), and at AWS Health.",
+        periods=2,
+        of=3,
+    )
+
+
+def _concurrency_alarm(observed: Observability, account_concurrency: int) -> Alarm:
+    return Alarm(
+        "Concurrency",
+        observed.concurrency(),
+        account_concurrency * MAX_CONCURRENCY // 100,
+        "The account's functions, these and all others, use 80 % of their concurrent runs; beyond "
+        "100 %, calls fail. Ask for more (Service Quotas, Lambda), or reserve some in stages.toml.",
     )
 
 

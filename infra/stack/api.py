@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as gateway
 from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from infra import routes, topology
+from infra.stack import buckets
 from infra.stack.functions import Functions
 from infra.stack.nag import suppress_nag
 from infra.stages import Stage
@@ -65,7 +65,7 @@ class Api(Construct):
             name = route.function
             if name not in integrations:
                 integrations[name] = HttpLambdaIntegration(
-                    name.capitalize(), functions[name]
+                    name.capitalize(), functions.entry(name)
                 )
             added = self._http.add_routes(
                 path=route.path,
@@ -79,10 +79,13 @@ class Api(Construct):
         return logs.LogGroup(
             self,
             "AccessLog",
+            # API Gateway adds each group to one policy of the account, which is full after some
+            # dozen stacks. It needs no entry for groups with this prefix.
+            log_group_name=f"/aws/vendedlogs/{buckets.unique_name(self, 'calls')}",
             retention=logs.RetentionDays[self._settings.log_retention],
             # Half the price. Logs Insights can read it: filter @message like "..."
             log_group_class=logs.LogGroupClass.INFREQUENT_ACCESS,
-            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
+            removal_policy=buckets.removal_policy(keep=keep),
         )
 
     def _create_stage(self, log: logs.LogGroup) -> gateway.CfnStage:

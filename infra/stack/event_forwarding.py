@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import topology
+from infra.stack import buckets
 from infra.stack.functions import Functions
 from infra.stack.nag import suppress_nag
 from infra.stack.stream_readers import StreamReader
@@ -23,7 +22,7 @@ class EventForwarding(Construct):
     """`bucket`, `stream`: names of the bucket and of Firehose's delivery stream.
 
     `function`: the function `forward`. `reader`: delivers the stream records, and has the queue of
-    those that failed. `keep`: the bucket outlives the stack.
+    those that failed.
     """
 
     def __init__(
@@ -33,10 +32,9 @@ class EventForwarding(Construct):
         *,
         tables: Tables,
         functions: Functions,
-        keep: bool,
     ) -> None:
         super().__init__(scope, id_)
-        self._bucket = self._create_bucket(keep=keep)
+        self._bucket = self._create_bucket()
         self.bucket = self._bucket.bucket_name
         role = self._create_role()
         permission = self._create_permission(role)
@@ -55,21 +53,9 @@ class EventForwarding(Construct):
             filters=topology.FORWARD_FILTERS,
         )
 
-    def _create_bucket(self, *, keep: bool) -> s3.Bucket:
-        bucket = s3.Bucket(
-            self,
-            "Bucket",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    expiration=Duration.days(topology.FORWARD_DAYS),
-                    abort_incomplete_multipart_upload_after=Duration.days(1),
-                )
-            ],
-            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
-        )
+    def _create_bucket(self) -> s3.Bucket:
+        name = buckets.unique_name(self, "forwarded")
+        bucket = buckets.create_bucket(self, name, days=topology.FORWARD_DAYS)
         suppress_nag(
             bucket, "S1", "Firehose alone writes here: who reads is in CloudTrail"
         )
@@ -107,7 +93,7 @@ class EventForwarding(Construct):
                 ),
             ],
         )
-        bucket = cast("s3.CfnBucket", self._bucket.node.default_child)
+        bucket = buckets.cfn_bucket(self._bucket)
         logical_id = Stack.of(self).get_logical_id(bucket)
         finding = f"IAM5[Resource::<{logical_id}.Arn>/*]"
         suppress_nag(policy, finding, "every file of this bucket alone")

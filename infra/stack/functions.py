@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
-from aws_cdk import AssetHashType, Duration, RemovalPolicy, Stack
+from aws_cdk import AssetHashType, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -13,12 +14,14 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra import topology
-from infra.stack import assets, queues
+from infra.stack import assets, buckets, queues
 from infra.stack.nag import suppress_nag
 from infra.stack.server_keys import ServerKeys, SigningKeys
 from infra.stack.tables import Tables
 from infra.stages import Stage
 
+ALIAS = "live"
+"""Name of the alias that calls are sent to; versions before it stay, to go back to."""
 ARCHITECTURE = lambda_.Architecture.ARM_64
 SOURCES_IN_LAMBDA = f"{assets.CODE_IN_LAMBDA}/sources.toml"
 
@@ -56,15 +59,24 @@ class Functions(Construct):
             compatible_runtimes=[self._runtime],
             compatible_architectures=[ARCHITECTURE],
         )
+        self.aliases: dict[str, lambda_.Alias] = {}
+        """The alias of each function that moves from version to version, if the stage has them."""
         self._by_name: dict[str, lambda_.Function] = {}
         for function in topology.FUNCTIONS_BY_NAME.values():
-            self._by_name[function.name] = self._create_function(function)
+            created = self._create_function(function)
+            self._by_name[function.name] = created
+            if stage.canary:
+                self.aliases[function.name] = _create_alias(created)
 
     def __getitem__(self, name: str) -> lambda_.Function:
         return self._by_name[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
+
+    def entry(self, name: str) -> lambda_.IFunction:
+        """What calls and records are sent to: the function's alias, or the function itself."""
+        return self.aliases.get(name) or self._by_name[name]
 
     def add(
         self,
@@ -87,9 +99,7 @@ class Functions(Construct):
             scope,
             "Log",
             retention=logs.RetentionDays[self._stage.log_retention],
-            removal_policy=RemovalPolicy.RETAIN
-            if self._keep
-            else RemovalPolicy.DESTROY,
+            removal_policy=buckets.removal_policy(keep=self._keep),
         )
         created = lambda_.Function(
             scope,
@@ -184,6 +194,13 @@ class Functions(Construct):
             digest = topology.hash_sources(topology.SOURCES)
             environment["HARDLINK_SOURCES_HASH"] = digest
         return environment
+
+
+def _create_alias(function: lambda_.Function) -> lambda_.Alias:
+    scope = cast("Construct", function.node.scope)
+    return lambda_.Alias(
+        scope, "Alias", alias_name=ALIAS, version=function.current_version
+    )
 
 
 def _code_asset(folder: Path) -> lambda_.Code:

@@ -18,7 +18,6 @@ from infra.stages import Stage
 
 DEPLOYMENT_TAG = "deployment"
 """Tag of every resource with the name of its stack."""
-_EVALUATION_PERIODS = 5
 _HALF_WIDTH, _HEIGHT = 12, 6
 
 
@@ -29,9 +28,13 @@ class Monitoring(Construct):
         self, scope: Construct, id_: str, *, observed: Observability, stage: Stage
     ) -> None:
         super().__init__(scope, id_)
+        self._by_name: dict[str, cloudwatch.Alarm] = {}
         alarms: list[cloudwatch.Alarm] = []
+        account = stage.account_concurrency
         if stage.alarms:
-            alarms = [self._create_alarm(alarm) for alarm in list_alarms(observed)]
+            alarms = [
+                self._create_alarm(alarm) for alarm in list_alarms(observed, account)
+            ]
         if stage.alarms and stage.alarm_email:
             self._create_subscription(alarms, stage.alarm_email)
         if stage.monthly_budget and stage.alarm_email:
@@ -39,8 +42,13 @@ class Monitoring(Construct):
         if stage.dashboard:
             self._create_dashboard(observed, alarms)
 
+    def named(self, *prefixes: str) -> list[cloudwatch.Alarm]:
+        """The alarms whose names begin so."""
+        alarms = self._by_name.items()
+        return [alarm for name, alarm in alarms if name.startswith(prefixes)]
+
     def _create_alarm(self, alarm: Alarm) -> cloudwatch.Alarm:
-        return cloudwatch.Alarm(
+        created = cloudwatch.Alarm(
             self,
             alarm.name,
             alarm_name=f"{Stack.of(self).stack_name}-{alarm.name}",
@@ -49,10 +57,12 @@ class Monitoring(Construct):
             threshold=alarm.threshold,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             # A single bad minute among five raises no alarm, unless one message is enough.
-            evaluation_periods=_EVALUATION_PERIODS if alarm.periods > 1 else 1,
+            evaluation_periods=alarm.of,
             datapoints_to_alarm=alarm.periods,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+        self._by_name[alarm.name] = created
+        return created
 
     def _create_subscription(self, alarms: list[cloudwatch.Alarm], email: str) -> None:
         topic = sns.Topic(self, "Alarms", enforce_ssl=True)

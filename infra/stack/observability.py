@@ -18,10 +18,15 @@ from hardlink.metrics import Name
 
 MINUTE = Duration.minutes(1)
 FIVE_MINUTES = Duration.minutes(5)
+QUARTER = Duration.minutes(15)
 OPERATIONS = ("GetItem", "PutItem", "Query", "TransactWriteItems")
 """DynamoDB counts its own errors by operation; these are the ones that every call needs."""
 MIN_CALLS, MIN_EVENTS = 20, 50
 """Fewer calls or events in five minutes make no meaningful percentage."""
+MIN_LATENCIES = 200
+"""Fewer calls in five minutes make no meaningful percentile."""
+MIN_TRAFFIC = 200
+"""Calls in a quarter of an hour, after which a quarter without any is no accident."""
 
 
 class Observability(NamedTuple):
@@ -89,6 +94,56 @@ class Observability(NamedTuple):
             "calls": self.api_metric("Count").with_(period=FIVE_MINUTES),
         }
         return _share("FILL(faults, 0)", "FILL(calls, 0)", MIN_CALLS, metrics)
+
+    def client_error_share(self) -> cloudwatch.MathExpression:
+        """Calls answered 4xx in per cent of five minutes' calls, without those over a source's rate.
+
+        That rate is the source's own choice, and its calls are told so.
+        """
+        metrics = {
+            "errors": self.api_metric("4xx").with_(period=FIVE_MINUTES),
+            "throttled": self.service_metric("calls_throttled").with_(
+                period=FIVE_MINUTES
+            ),
+            "calls": self.api_metric("Count").with_(period=FIVE_MINUTES),
+        }
+        part = "(FILL(errors, 0) - FILL(throttled, 0))"
+        return _share(part, "FILL(calls, 0)", MIN_CALLS, metrics)
+
+    def silence(self) -> cloudwatch.MathExpression:
+        """1 for a quarter of an hour without any call, among others that had many; else 0."""
+        calls = self.api_metric("Count").with_(period=QUARTER)
+        return cloudwatch.MathExpression(
+            # MAX is that of all quarters which the alarm looks at.
+            expression=f"IF(MAX(FILL(calls, 0)) >= {MIN_TRAFFIC}, FILL(calls, 0) < 1, 0)",
+            using_metrics={"calls": calls},
+            period=QUARTER,
+        )
+
+    def latency(self, function: str) -> cloudwatch.MathExpression:
+        """Milliseconds that 99 of 100 calls of a function take at most, of five minutes."""
+        (found,) = [f for f in self.functions if _is_called(f, function)]
+        metrics: dict[str, cloudwatch.IMetric] = {
+            "calls": _function_metric(found, "Invocations").with_(period=FIVE_MINUTES),
+            "p99": _function_metric(found, "Duration", "p99").with_(
+                period=FIVE_MINUTES
+            ),
+        }
+        # Of few calls, one cold start would make the percentile.
+        return cloudwatch.MathExpression(
+            expression=f"IF(FILL(calls, 0) >= {MIN_LATENCIES}, FILL(p99, 0), 0)",
+            using_metrics=metrics,
+            period=FIVE_MINUTES,
+        )
+
+    def concurrency(self) -> cloudwatch.Metric:
+        """Concurrent runs of all functions of the account in this region."""
+        return cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name="ConcurrentExecutions",
+            statistic="Maximum",
+            period=MINUTE,
+        )
 
     def iterator_age(self) -> cloudwatch.MathExpression:
         """Age in milliseconds of the oldest stream record that waits, over all readers."""
@@ -172,6 +227,11 @@ def _share(
         using_metrics=dict[str, cloudwatch.IMetric](metrics),
         period=FIVE_MINUTES,
     )
+
+
+def _is_called(function: lambda_.IFunction, name: str) -> bool:
+    scope = function.node.scope
+    return scope is not None and scope.node.id == name.capitalize()
 
 
 def _function_metric(

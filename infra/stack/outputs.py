@@ -10,9 +10,9 @@ from infra import topology
 from infra.snippet import first_browser_source, render_snippet
 from infra.stack.api import Api
 from infra.stack.custom_domain import CustomDomain
-from infra.stack.erasure_queue import ErasureQueue
 from infra.stack.event_forwarding import EventForwarding
 from infra.stack.order_feeds import OrderFeeds
+from infra.stack.queues import ErasureQueue
 from infra.stack.server_keys import ServerKeys, SigningKeys
 from infra.stack.stream_readers import StreamReader
 

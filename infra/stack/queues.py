@@ -86,3 +86,37 @@ def subscribe(
 def allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
     """Allow actions on resources."""
     return iam.PolicyStatement(actions=actions, resources=resources)
+
+
+class ErasureQueue(Construct):
+    """The queue between an erasure that began and `erase`, which retries it until it is done.
+
+    `associate` sends the messages, because it reads the stream of `customers` already and AWS
+    advises at most two readers of a stream. `waiting`: the queue of erasures in progress.
+    `failed`: the queue of those given up.
+    """
+
+    def __init__(self, scope: Construct, id_: str) -> None:
+        super().__init__(scope, id_)
+        self.failed = create_failure_queue(self)
+        self.waiting = create_work_queue(
+            self,
+            self.failed,
+            max_runs=topology.ERASURE_MAX_RUNS,
+            visibility_timeout=topology.ERASURE_VISIBILITY_TIMEOUT,
+            retention_period=Duration.days(topology.QUEUE_DAYS),
+        )
+
+    def subscribe(self, erase: lambda_.Function) -> None:
+        """Let `erase` consume the queue."""
+        permission = iam.Policy(
+            self,
+            "Taking",
+            roles=[erase.role] if erase.role else None,
+            statements=[consume_policy(self.waiting)],
+        )
+        mapping = subscribe(
+            self, self.waiting, erase, concurrency=topology.ERASURE_CONCURRENCY
+        )
+        # Lambda checks the permission when the mapping is created.
+        mapping.node.add_dependency(permission)

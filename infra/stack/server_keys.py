@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from aws_cdk import Aws, NestedStack, RemovalPolicy, Stack
+from aws_cdk import Aws, NestedStack, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from infra.stack import buckets
 from infra.stack.nag import suppress_nag
 
 KEY_LENGTH = 43
@@ -92,9 +93,7 @@ class ServerKeys(Construct):
                 exclude_punctuation=True,
             ),
             # Backends hold the key: of a stack that is made again, it should be the same one.
-            removal_policy=RemovalPolicy.RETAIN
-            if self._keep
-            else RemovalPolicy.DESTROY,
+            removal_policy=buckets.removal_policy(keep=self._keep),
         )
         suppress_nag(
             secret,

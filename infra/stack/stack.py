@@ -11,14 +11,15 @@ from hardlink.domain.sources import file_schema
 from hardlink.domain.sources.registry import Sources
 from infra import stages, topology
 from infra.stack.api import Api
+from infra.stack.canary import Canary
 from infra.stack.custom_domain import CustomDomain
-from infra.stack.erasure_queue import ErasureQueue
 from infra.stack.event_forwarding import EventForwarding
 from infra.stack.functions import Functions
 from infra.stack.monitoring import DEPLOYMENT_TAG, Monitoring
 from infra.stack.observability import Observability
 from infra.stack.order_feeds import OrderFeeds
 from infra.stack.outputs import Outputs
+from infra.stack.queues import ErasureQueue
 from infra.stack.server_keys import ServerKeys, SigningKeys
 from infra.stack.stream_readers import StreamReader
 from infra.stack.tables import Tables
@@ -84,9 +85,9 @@ class Hardlink(Stack):
         forwarding = None
         if stage.forward:
             forwarding = EventForwarding(
-                self, "Forwarding", tables=tables, functions=functions, keep=keep
+                self, "Forwarding", tables=tables, functions=functions
             )
-        feeds = OrderFeeds(self, "Feeds", orders=functions["orders"], keep=keep)
+        feeds = OrderFeeds(self, "Feeds", orders=functions["orders"])
         readers = [functions["associate"]]
         failed = [association.failed, feeds.failed, erasures.failed]
         if forwarding:
@@ -103,7 +104,12 @@ class Hardlink(Stack):
             waiting=feeds.waiting,
             firehose=forwarding.stream if forwarding else None,
         )
-        Monitoring(self, "Monitoring", observed=observed, stage=stage)
+        monitoring = Monitoring(self, "Monitoring", observed=observed, stage=stage)
+        if stage.canary:
+            judges = monitoring.named(
+                "Faults", "Errors", "ClientErrors", "TrackLatency"
+            )
+            Canary(self, "Canary", functions=functions, alarms=judges)
         Outputs(
             self,
             "Outputs",

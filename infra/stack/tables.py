@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import Aws
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra import topology
+from infra.stack import buckets
 from infra.stages import Stage
 
 _KEY_ACTIONS = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
@@ -77,7 +78,7 @@ class Tables(Construct):
             encryption_key=self._key,
             # The removal policy binds CloudFormation alone; this binds the console and scripts too.
             deletion_protection=keep,
-            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
+            removal_policy=buckets.removal_policy(keep=keep),
         )
 
     def _recovery(self) -> dynamodb.PointInTimeRecoverySpecification:

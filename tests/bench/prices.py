@@ -6,7 +6,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FILE = Path(__file__).with_name("prices.toml")
 WHOLE_PROCESSOR = 1769
@@ -84,3 +84,103 @@ def per_million(usage: Usage, prices: Prices) -> dict[str, float]:
 def sum_prices(usage: Usage, prices: Prices) -> float:
     """USD for a million events."""
     return sum(per_million(usage, prices).values())
+
+
+class Volume(NamedTuple):
+    """A month of a shop, and what its data weigh.
+
+    `events`: events of a month. `event_bytes`, `visit_bytes`: stored for an event, and for a visit
+    beside its events. `answer_bytes`: sent for an event. `visit_events`: events of a visit.
+    `months`: retention. `recovery`: whether the tables can be restored.
+    """
+
+    events: float
+    event_bytes: float
+    visit_bytes: float
+    answer_bytes: float
+    visit_events: int
+    months: int = 13
+    recovery: bool = True
+
+
+class Watched(NamedTuple):
+    """What costs the same in every month: numbers of metrics, alarms' metrics, dashboards, keys."""
+
+    metrics: int
+    alarm_metrics: int
+    dashboards: int
+    secrets: int
+
+
+METRIC_LINE = 700
+"""Bytes of a line of metrics, which each process writes once a minute."""
+PROCESS_EVENTS = 500_000
+"""Events of a month for each running process: a visit lasts, and so does the process."""
+_MINUTES = 30 * 24 * 60
+_LOG_COMPRESSION = 0.15
+_ITEM_OVERHEAD = 100
+"""Bytes that DynamoDB bills for each item beside its content."""
+
+
+def price_month(
+    usage: Usage, volume: Volume, watched: Watched, prices: Prices
+) -> dict[str, float]:
+    """USD of a whole month in the steady state, when as much expires as is stored.
+
+    `usage`: consumption of some events, with their share of visits.
+    """
+    gigabyte, month = prices.gigabyte, prices.month
+    millions = volume.events / MILLION
+    lines: dict[str, float] = {}
+    for name, usd in per_million(usage, prices).items():
+        lines[name] = usd * millions
+    visits = volume.events / volume.visit_events
+    month_bytes = volume.events * volume.event_bytes + visits * volume.visit_bytes
+    stored = month_bytes * volume.months / _GIGABYTE
+    lines["DynamoDB, storage"] = stored * gigabyte["table_month"]
+    lines["DynamoDB, recovery"] = (
+        stored * gigabyte["backup_month"] if volume.recovery else 0.0
+    )
+    processes = max(1.0, volume.events / PROCESS_EVENTS)
+    metric_log = processes * _MINUTES * METRIC_LINE / _GIGABYTE
+    lines["CloudWatch, metric lines"] = metric_log * gigabyte["log"]
+    call_log = usage.log / usage.events * volume.events / _GIGABYTE
+    kept = (metric_log + call_log) * _LOG_COMPRESSION
+    lines["CloudWatch, logs kept"] = kept * gigabyte["log_month"]
+    sent = volume.events * volume.answer_bytes / _GIGABYTE
+    lines["transfer out"] = sent * gigabyte["transfer_out"]
+    lines["metrics"] = watched.metrics * month["custom_metric"]
+    lines["alarms"] = watched.alarm_metrics * month["alarm_metric"]
+    lines["dashboard"] = watched.dashboards * month["dashboard"]
+    lines["keys"] = watched.secrets * month["secret"]
+    return lines
+
+
+def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
+    """Bytes that DynamoDB bills for a stored item, in its JSON form, overhead included.
+
+    Source: "DynamoDB item sizes and formats" in its developer guide.
+    """
+    attributes = sum(
+        len(name.encode()) + _value_size(value) for name, value in item.items()
+    )
+    return _ITEM_OVERHEAD + attributes
+
+
+def _value_size(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        digits = len(content.strip("-").replace(".", ""))
+        return (digits + 1) // 2 + 1
+    if kind == "B":
+        return len(content)
+    if kind == "M":
+        inner = sum(len(k.encode()) + _value_size(v) + 1 for k, v in content.items())
+        return 3 + inner
+    if kind == "L":
+        return 3 + sum(_value_size(v) + 1 for v in content)
+    if kind in ("SS", "NS"):
+        return sum(len(entry.encode()) for entry in content)
+    return 1  # a boolean or null

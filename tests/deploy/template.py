@@ -119,6 +119,8 @@ def describe_reference(value: Any) -> str:
             return str(name)[:-_HASH]
         case {"Fn::GetAtt": [name, attribute]}:
             return f"{str(name)[:-_HASH]}.{attribute}"
+        case {"Fn::Select": [number, {"Fn::Split": [_, whole]}]}:
+            return f"{describe_reference(whole)}[{number}]"
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(
                 part if isinstance(part, str) else describe_reference(part)

@@ -94,5 +94,8 @@ def test_the_access_log_has_what_finds_a_call_and_names_no_visitor_and_no_custom
     settings = stage["AccessLogSettings"]
     logged = settings["Format"].split()
     assert describe_reference(settings["DestinationArn"]) == "ApiAccessLog.Arn"
+    # With this prefix, it takes no place in the account's policy for logs, which is full soon.
+    group = dev.properties("Logs::LogGroup")["ApiAccessLog"]["LogGroupName"]
+    assert describe_reference(group).startswith("/aws/vendedlogs/hardlink-dev-calls-")
     assert logged[:3] == ["$context.requestId", "$context.routeKey", "$context.status"]
     assert not any("path" in v.lower() or "identity" in v.lower() for v in logged)

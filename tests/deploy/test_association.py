@@ -59,10 +59,38 @@ def test_one_bad_record_holds_up_nobody_and_is_kept(dev: Template, name: str) ->
     mapping = dev.properties("Lambda::EventSourceMapping")[name]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BisectBatchOnFunctionError"] is True
-    assert mapping["MaximumRetryAttempts"] == 10
-    assert mapping["MaximumRecordAgeInSeconds"] == 24 * 3600
+    # No number of attempts ends the retries, but the age of the record: two hours.
+    assert mapping["MaximumRetryAttempts"] == -1
+    assert mapping["MaximumRecordAgeInSeconds"] == 2 * 3600
     destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
-    assert describe_reference(destination) == "AssociationFailed.Arn"
+    assert describe_reference(destination) == "AssociationBatchesBucket.Arn"
+
+
+def test_batches_that_were_given_up_are_kept_for_a_fortnight(dev: Template) -> None:
+    bucket = dev.properties("S3::Bucket")["AssociationBatchesBucket"]
+    name = describe_reference(bucket["BucketName"])
+    assert name.startswith("hardlink-dev-failed-association-")
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] == 14
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_the_queue_is_told_of_each_batch_by_eventbridge_and_of_nothing_else(
+    dev: Template,
+) -> None:
+    """S3's own notifications begin with a test message, which would raise the alarm."""
+    bucket = dev.properties("S3::Bucket")["AssociationBatchesBucket"]
+    assert bucket["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
+    rule = dev.properties("Events::Rule")["AssociationRule"]
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [bucket["BucketName"]]}},
+    }
+    (target,) = rule["Targets"]
+    assert describe_reference(target["Arn"]) == "AssociationFailed.Arn"
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -91,7 +119,10 @@ def test_the_queue_of_failures_is_encrypted_and_kept_for_a_fortnight(
 
 def test_the_queue_of_failures_is_reached_by_tls_only(dev: Template) -> None:
     policy = dev.properties("SQS::QueuePolicy")["AssociationFailedPolicy"]
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    assert statement["Effect"] == "Deny"
-    assert statement["Action"] == "sqs:*"
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    denied, allowed = policy["PolicyDocument"]["Statement"]
+    assert denied["Effect"] == "Deny"
+    assert denied["Action"] == "sqs:*"
+    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+    (source,) = allowed["Condition"]["ArnEquals"].values()
+    assert describe_reference(source) == "AssociationRule.Arn"

@@ -63,8 +63,17 @@ def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(
                 "Permission",
                 f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/{prefix}/*]",
             )
-            for bucket in _ids(dev, "S3::Bucket")
+            for bucket in _ids(dev, "S3::Bucket", "Feeds")
             for prefix in ("feeds", "results")
+        ),
+        ("Association", "Bucket", "AwsSolutions-S1"),
+        *(
+            (
+                "Association",
+                "Permission",
+                f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/*]",
+            )
+            for bucket in _ids(dev, "S3::Bucket", "Association")
         ),
         ("Association", "Permission", "AwsSolutions-IAM5[Resource::*]"),
         *(
@@ -83,10 +92,13 @@ def test_every_accepted_finding_is_one_on_one_resource_with_a_reason(
     )
 
 
-def _ids(template: Template, type_: str) -> list[str]:
-    """Logical IDs, hash and all."""
-    resources = template.body["Resources"].items()
-    return [name for name, resource in resources if resource["Type"] == f"AWS::{type_}"]
+def _ids(template: Template, type_: str, prefix: str) -> list[str]:
+    """Logical IDs that begin so, hash and all."""
+    return [
+        name
+        for name, resource in template.body["Resources"].items()
+        if resource["Type"] == f"AWS::{type_}" and name.startswith(prefix)
+    ]
 
 
 def test_cfn_lint_accepts_the_templates(dev: Template, prod: Template) -> None:

@@ -37,7 +37,7 @@ def test_new_events_and_links_alone_reach_it(onward: Template) -> None:
         assert describe_reference(found["FunctionName"]) == f"{FUNCTION}.Arn"
         assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         destination = found["DestinationConfig"]["OnFailure"]["Destination"]
-        assert describe_reference(destination) == "ForwardingReadingFailed.Arn"
+        assert describe_reference(destination) == "ForwardingReadingBatchesBucket.Arn"
 
 
 def test_it_may_read_what_it_tells_and_send_it_and_no_more(onward: Template) -> None:
@@ -56,7 +56,8 @@ def test_it_may_read_what_it_tells_and_send_it_and_no_more(onward: Template) -> 
         ("dynamodb:GetItem", "TablesCustomers.Arn"),
         *((f"dynamodb:{action}", stream) for action in reading for stream in streams),
         ("dynamodb:ListStreams", "*"),
-        ("sqs:SendMessage", "ForwardingReadingFailed.Arn"),
+        ("s3:ListBucket", "ForwardingReadingBatchesBucket.Arn"),
+        ("s3:PutObject", "ForwardingReadingBatchesBucket.Arn/*"),
         ("firehose:PutRecordBatch", "ForwardingStream.Arn"),
         ("logs:CreateLogStream", "FunctionsForwardLog.Arn"),
         ("logs:PutLogEvents", "FunctionsForwardLog.Arn"),

@@ -50,7 +50,10 @@ READS = {"customers", "erase", "exponea", "exponeadata", "orders"}
 SIGNS = {"track", "identify", "update"}
 """Those that know by which keys identities are signed."""
 FOLLOW = {
-    "associate": (("TablesSessions", "TablesCustomers"), "AssociationFailed.Arn"),
+    "associate": (
+        ("TablesSessions", "TablesCustomers"),
+        "AssociationBatchesBucket.Arn",
+    ),
 }
 """Those that follow streams, and where their failures end."""
 SECRETS = (
@@ -122,13 +125,17 @@ def expected(function: str) -> set[tuple[str, str]]:
     if function in SIGNS:
         allowed.add(("secretsmanager:GetSecretValue", SECRETS.format("signing-key")))
     if function in FOLLOW:
-        followed, queue = FOLLOW[function]
+        followed, bucket = FOLLOW[function]
         allowed |= {
             (f"dynamodb:{action}", f"{table}.StreamArn")
             for action in ("DescribeStream", "GetRecords", "GetShardIterator")
             for table in followed
         }
-        allowed |= {("dynamodb:ListStreams", "*"), ("sqs:SendMessage", queue)}
+        allowed |= {
+            ("dynamodb:ListStreams", "*"),
+            ("s3:ListBucket", bucket),
+            ("s3:PutObject", f"{bucket}/*"),
+        }
     return allowed
 
 

@@ -53,7 +53,9 @@ def test_functions_are_told_how_the_secrets_are_called(dev: Template) -> None:
     assert variables["HARDLINK_SIGNING_KEYS"] == "hardlink-dev/{project}/signing-key"
 
 
-@pytest.mark.parametrize(("stage", "policy"), [("dev", "Delete"), ("prod", "Retain")])
+@pytest.mark.parametrize(
+    ("stage", "policy"), [("dev", "Delete"), ("prod", "RetainExceptOnCreate")]
+)
 def test_keys_outlive_the_stack_that_may_not_be_thrown_away(
     stage: str, policy: str, request: pytest.FixtureRequest
 ) -> None:

@@ -51,6 +51,70 @@ def chunks(template: Template, name: str) -> list[dict[str, Any]]:
     return [a for id_, a in found.items() if id_.startswith(f"Monitoring{name}")]
 
 
+def test_silence_where_there_was_traffic(prod: Template) -> None:
+    found = alarm(prod, "NoTraffic")
+    (calls,) = metrics(found)
+    assert calls == {
+        "of": {"ApiId": "ApiHttp"},
+        "name": "AWS/ApiGateway/Count",
+        "stat": "Sum",
+        "period": 900,
+    }
+    # An idle stack is silent for good: no quarter of an hour has had 200 calls.
+    assert expression(found) == "IF(MAX(FILL(calls, 0)) >= 200, FILL(calls, 0) < 1, 0)"
+    assert (found["DatapointsToAlarm"], found["EvaluationPeriods"]) == (2, 8)
+
+
+def test_calls_that_take_long(prod: Template) -> None:
+    found = alarm(prod, "TrackLatency")
+    assert {
+        (m["of"]["FunctionName"], m["name"], m["stat"]) for m in metrics(found)
+    } == {
+        ("FunctionsTrackFunction", "AWS/Lambda/Invocations", "Sum"),
+        ("FunctionsTrackFunction", "AWS/Lambda/Duration", "p99"),
+    }
+    assert expression(found) == "IF(FILL(calls, 0) >= 200, FILL(p99, 0), 0)"
+    assert found["Threshold"] == 2000
+
+
+def test_clients_that_are_refused_but_not_those_over_their_sources_rate(
+    prod: Template,
+) -> None:
+    found = alarm(prod, "ClientErrors")
+    assert {m["name"] for m in metrics(found)} == {
+        "AWS/ApiGateway/4xx",
+        "AWS/ApiGateway/Count",
+        "Hardlink/calls_throttled",
+    }
+    part = "(FILL(errors, 0) - FILL(throttled, 0))"
+    calls = "FILL(calls, 0)"
+    assert expression(found) == f"IF({calls} >= 20, 100 * {part} / ({calls}), 0)"
+    assert found["Threshold"] == 20
+    watched = {
+        m["name"]
+        for name, found in prod.properties("CloudWatch::Alarm").items()
+        if name != "MonitoringClientErrors"
+        for m in metrics(found)
+    }
+    assert "Hardlink/calls_throttled" not in watched
+
+
+def test_runs_of_the_whole_account(prod: Template, tuned_account: Template) -> None:
+    found = alarm(prod, "Concurrency")
+    assert found["MetricName"] == "ConcurrentExecutions"
+    assert "Dimensions" not in found
+    assert found["Threshold"] == 800
+    assert alarm(tuned_account, "Concurrency")["Threshold"] == 2400
+
+
+@pytest.fixture(scope="module")
+def tuned_account(layer: object, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """A stage of an account with a larger quota."""
+    concurrency = {"account": 3000, "shares": {"track": 10}}
+    stage = Stage.model_validate({"alarms": True, "concurrency": concurrency})
+    return synthesize(tmp_path_factory.mktemp("account"), "dev", stage)
+
+
 def test_every_alarm_is_silent_without_data_and_says_what_to_do(prod: Template) -> None:
     alarms = prod.properties("CloudWatch::Alarm")
     names = {
@@ -62,6 +126,7 @@ def test_every_alarm_is_silent_without_data_and_says_what_to_do(prod: Template) 
     }
     names |= {"ErasureFailed", "ErasuresAge", "ErasuresWaiting"}
     names |= {"FailedCalls"}
+    names |= {"NoTraffic", "TrackLatency", "ClientErrors", "Concurrency"}
     names |= {"Rejected", "Errors1", "Errors2", "Throttles1", "Throttles2"}
     assert alarms.keys() >= {f"Monitoring{name}" for name in names}
     for found in alarms.values():

@@ -36,7 +36,7 @@ def test_it_is_the_destination_of_the_deployed_mapping(
 ) -> None:
     found = mapping(stack, table)
     destination = found["DestinationConfig"]["OnFailure"]["Destination"]
-    assert destination.rpartition(":")[2] == queue.rpartition("/")[2]
+    assert destination.rpartition(":")[2] == stack.name("AssociationBatchesBucket")
     assert found["MaximumRetryAttempts"] == topology.STREAM_RETRIES
     assert found["BisectBatchOnFunctionError"] is True
 
@@ -62,6 +62,13 @@ def test_the_function_names_the_record_that_fails_and_carries_out_the_others(
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
 
 
+def queue_arn(stack: Deployment) -> str:
+    attributes = stack.emulator.client("sqs").get_queue_attributes(
+        QueueUrl=stack.name("AssociationFailed"), AttributeNames=["QueueArn"]
+    )
+    return str(attributes["Attributes"]["QueueArn"])
+
+
 @contextmanager
 def failing(stack: Deployment) -> Iterator[None]:
     """`associate` fails as it starts, as one of its variables can't be read; records grow old in a second."""
@@ -70,15 +77,24 @@ def failing(stack: Deployment) -> Iterator[None]:
     variables = functions.get_function_configuration(FunctionName=name)["Environment"][
         "Variables"
     ]
-    age = mapping(stack, "sessions")["MaximumRecordAgeInSeconds"]
+    deployed = mapping(stack, "sessions")
+    age = deployed["MaximumRecordAgeInSeconds"]
+    kept = deployed["DestinationConfig"]
     assert age == topology.STREAM_MAX_AGE
     broken = {"Variables": {**variables, "HARDLINK_SOURCES": "nowhere.toml"}}
     functions.update_function_configuration(FunctionName=name, Environment=broken)
-    functions.update_event_source_mapping(UUID=uuid, MaximumRecordAgeInSeconds=1)
+    functions.update_event_source_mapping(
+        UUID=uuid,
+        MaximumRecordAgeInSeconds=1,
+        # The emulator writes into queues, not into buckets.
+        DestinationConfig={"OnFailure": {"Destination": queue_arn(stack)}},
+    )
     try:
         yield
     finally:
-        functions.update_event_source_mapping(UUID=uuid, MaximumRecordAgeInSeconds=age)
+        functions.update_event_source_mapping(
+            UUID=uuid, MaximumRecordAgeInSeconds=age, DestinationConfig=kept
+        )
         functions.update_function_configuration(
             FunctionName=name, Environment={"Variables": variables}
         )
@@ -109,23 +125,19 @@ def test_what_always_fails_ends_in_the_queue_and_what_comes_later_is_carried_out
     shop.settles("registered", who, "kept")
 
 
-def test_the_role_may_send_there_and_nowhere_else(
-    stack: Deployment, queue: str
-) -> None:
-    """Lambda sends in the role's name: IAM's own simulation says whether it may."""
-    sqs = stack.emulator.client("sqs")
+def test_the_role_may_write_there_and_nowhere_else(stack: Deployment) -> None:
+    """Lambda writes in the role's name: IAM's own simulation says whether it may."""
+    role = stack.emulator.client("iam").get_role(
+        RoleName=stack.name("FunctionsAssociateRole")
+    )
 
-    def decision(url: str) -> str:
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        role = stack.emulator.client("iam").get_role(
-            RoleName=stack.name("FunctionsAssociateRole")
-        )
+    def decision(bucket: str) -> str:
         (found,) = stack.emulator.client("iam").simulate_principal_policy(
             PolicySourceArn=role["Role"]["Arn"],
-            ActionNames=["sqs:SendMessage"],
-            ResourceArns=[attributes["Attributes"]["QueueArn"]],
+            ActionNames=["s3:PutObject"],
+            ResourceArns=[f"arn:aws:s3:::{stack.name(bucket)}/aws/lambda/batch"],
         )["EvaluationResults"]
         return str(found["EvalDecision"])
 
-    assert decision(queue) == "allowed"
-    assert decision(stack.name("FeedsWaiting")) == "implicitDeny"
+    assert decision("AssociationBatchesBucket") == "allowed"
+    assert decision("FeedsBucket") == "implicitDeny"

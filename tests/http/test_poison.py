@@ -12,7 +12,7 @@ import pytest
 from hardlink.domain.graph import profile_node
 from hardlink.storage import keys
 from infra import routes, topology
-from infra.local import lambda_runtime, moto_engine
+from infra.local import dynamodb_streams, lambda_runtime, moto_engine
 from infra.local.api_gateway import Gateway, HttpRequest
 from infra.local.dynamodb_streams import Shard
 from infra.local.lambda_runtime import Deployment
@@ -119,7 +119,7 @@ def test_it_is_given_up_after_its_retries_and_kept_and_nothing_else_is(
     theirs = {f"demo/profile={profiles[POISON]}", f"demo/{POISON}"}
     assert set(shop.failed()) == theirs
     alone = [batch for batch in shop.delivered if batch == (1, 1)]
-    assert len(alone) >= len(shop.failed()) * topology.STREAM_RETRIES
+    assert len(alone) >= len(shop.failed()) * dynamodb_streams.RETRIES
     shop.visit("later", registered="r-later")
     shop.deliver()
     assert shop.events("registered", "r-later") == 1

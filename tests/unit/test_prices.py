@@ -5,11 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.bench.prices import (
+    MILLION,
     Prices,
     Usage,
+    Volume,
+    Watched,
     bill_duration,
+    item_size,
     load_prices,
     per_million,
+    price_month,
     sum_prices,
 )
 
@@ -22,8 +27,16 @@ ROUND = Prices(
         "write_unit": 3,
         "read_unit": 4,
     },
-    gigabyte={"lambda_second": 5, "log_infrequent": 6},
-    month={},
+    gigabyte={
+        "lambda_second": 5,
+        "log_infrequent": 6,
+        "log": 7,
+        "log_month": 8,
+        "table_month": 9,
+        "backup_month": 10,
+        "transfer_out": 11,
+    },
+    month={"custom_metric": 1, "alarm_metric": 2, "dashboard": 3, "secret": 4},
 )
 
 
@@ -74,3 +87,63 @@ def test_the_table_has_a_price_of_everything_its_date_and_its_region() -> None:
     assert all(
         usd > 0 for usd in per_million(Usage(1, 1, 1, 1, 1, 1, 1), prices).values()
     )
+
+
+def test_a_month_has_its_calls_its_whole_retention_and_what_is_watched() -> None:
+    volume = Volume(
+        events=2 * MILLION,
+        event_bytes=900,
+        visit_bytes=1000,
+        answer_bytes=500,
+        visit_events=10,
+        months=13,
+    )
+    lines = price_month(Usage(1, api=1), volume, Watched(5, 4, 3, 2), ROUND)
+    stored = 13 * 2 * (0.9 + 0.1)  # GB
+    assert lines["HTTP API, requests"] == pytest.approx(2)
+    assert lines["DynamoDB, storage"] == pytest.approx(stored * 9)
+    assert lines["DynamoDB, recovery"] == pytest.approx(stored * 10)
+    assert lines["transfer out"] == pytest.approx(11)
+    assert lines["metrics"] == 5
+    assert lines["alarms"] == 8
+    assert lines["dashboard"] == 9
+    assert lines["keys"] == 8
+    without = price_month(
+        Usage(1, api=1),
+        volume._replace(recovery=False),
+        Watched(5, 4, 3, 2),
+        ROUND,
+    )
+    assert without["DynamoDB, recovery"] == 0
+
+
+def test_calls_grow_with_events_and_what_is_watched_does_not() -> None:
+    small = Volume(MILLION, 500, 500, 500, 20)
+    large = small._replace(events=10 * MILLION)
+    one, ten = (
+        price_month(Usage(1, api=1, log=50), volume, Watched(1, 1, 1, 1), ROUND)
+        for volume in (small, large)
+    )
+    fixed = {"metrics", "alarms", "dashboard", "keys"}
+    for name, usd in one.items():
+        assert ten[name] == pytest.approx(usd if name in fixed else 10 * usd)
+
+
+@pytest.mark.parametrize(
+    ("item", "size"),
+    [
+        ({}, 100),
+        ({"ab": {"S": "xyz"}}, 105),
+        ({"a": {"S": "ü"}}, 103),
+        ({"a": {"N": "1795319438632000"}}, 100 + 1 + 9),
+        ({"a": {"BOOL": True}}, 102),
+        ({"a": {"B": b"123"}}, 104),
+        ({"a": {"L": [{"S": "x"}]}}, 100 + 1 + 3 + 2),
+        ({"a": {"M": {"k": {"S": "x"}}}}, 100 + 1 + 3 + 3),
+        ({"a": {"SS": ["x", "yz"]}}, 104),
+    ],
+)
+def test_an_item_weighs_its_names_its_values_and_a_hundred_bytes(
+    item: dict[str, dict[str, object]], size: int
+) -> None:
+    assert item_size(item) == size

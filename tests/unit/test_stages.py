@@ -62,6 +62,7 @@ def test_what_is_left_out_is_off(tmp_path: Path) -> None:
         ('[prod]\ntable_class = "cold"', "prod.table_class: must be 'standard' or"),
         ("[prod.max_units]\nwrite = 0", "prod.max_units.write: must be at least 1"),
         ("[prod]\nmonthly_budget = 50", "monthly_budget needs somebody to tell"),
+        ("[prod]\ncanary = true", "canary is judged by alarms: set alarms = true"),
         ("[prod]\nkey_stacks = 21", "prod.key_stacks: must be at most 20"),
         (
             "[prod.concurrency]\nshares = { associate = 60, track = 40 }",

@@ -2,13 +2,15 @@
 
     python -m infra.operations.redrive --stack hardlink-prod --dry-run    print what it would do
     python -m infra.operations.redrive --stack hardlink-prod              do it
+    python -m infra.operations.redrive --stack hardlink-prod --failed     only batches given up
     python -m infra.operations.redrive --stack hardlink-prod --project shop --session f49c75a2
     python -m infra.operations.redrive --stack hardlink-prod --project shop --customer email=g@x.com
     python -m infra.operations.redrive --stack hardlink-prod --project shop --erasure 3f2c7a50-9d3b
 
 It also carries out erasures that are not done. For one that began a moment ago it waits up to a
 minute. It needs the rights to list the stack's resources, to read the configuration of
-`associate`, and to read and write both tables.
+`associate`, and to read and write both tables; for `--failed` also to receive and delete messages
+of the queue `Failed`, and to read and delete files of its bucket.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from hardlink.domain.sources.file_schema import SourcesError
 from hardlink.storage.dynamodb import Tables, connect
 from hardlink.storage.store import Part
 from infra import topology
-from infra.operations.redrive.recompute import HardTypes, NotFound, Redrive
+from infra.operations.redrive.failed_batches import FailedBatches, UnreadableBatch
+from infra.operations.redrive.recompute import HardTypes, NotFound, Outcome, Redrive
 from infra.operations.redrive.report import Report
 
 _CONCURRENT_PARTS = 4
@@ -62,7 +65,13 @@ def main(arguments: Sequence[str]) -> int:
         )
         redrive = Redrive(store, target.hard_types, dry_run=options.dry_run)
         return _run(redrive, target.hard_types, options)
-    except (UnusableArguments, NotFound, SourcesError, Busy) as error:
+    except (
+        UnusableArguments,
+        NotFound,
+        SourcesError,
+        UnreadableBatch,
+        Busy,
+    ) as error:
         print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
         print(f"AWS: {error}", file=sys.stderr)
@@ -133,7 +142,9 @@ def _run(redrive: Redrive, hard_types: HardTypes, options: argparse.Namespace) -
     if unknown:
         raise UnusableArguments(f"there is no project {', '.join(unknown)}")
     report = Report(dry_run=options.dry_run)
-    if options.session or options.customer or options.erasure:
+    if options.failed:
+        _run_failed(redrive, _open_failed_batches(options), report)
+    elif options.session or options.customer or options.erasure:
         _run_named(redrive, options, report)
     else:
         _run_all(redrive, options, report)
@@ -155,6 +166,29 @@ def _run_named(redrive: Redrive, options: argparse.Namespace, report: Report) ->
         report.add_all(redrive.run_customer(project, Node.parse(options.customer)))
     if options.erasure:
         report.add_all(redrive.run_erasure(project, options.erasure))
+
+
+def _open_failed_batches(options: argparse.Namespace) -> FailedBatches:
+    """Open the queue of a deployed stack's batches. Raises `UnusableArguments`."""
+    if not options.stack:
+        raise UnusableArguments("--failed takes the batches of a stack: --stack")
+    described = boto3.client("cloudformation").describe_stacks(StackName=options.stack)
+    outputs = described["Stacks"][0].get("Outputs", ())
+    queues = [o["OutputValue"] for o in outputs if o["OutputKey"] == "Failed"]
+    if not queues:
+        raise UnusableArguments(f"stack {options.stack!r} has no output `Failed`")
+    return FailedBatches(queues[0], boto3.client("sqs"), boto3.client("s3"))
+
+
+def _run_failed(redrive: Redrive, batches: FailedBatches, report: Report) -> None:
+    """Redrive what each batch names. A batch stays where something of it failed."""
+    for batch in batches:
+        outcomes: list[Outcome] = []
+        for key in batch.keys:
+            outcomes += redrive.run_change(key)
+        report.add_all(outcomes)
+        if not (report.dry_run or any(outcome.error for outcome in outcomes)):
+            batches.delete(batch)
 
 
 def _run_all(redrive: Redrive, options: argparse.Namespace, report: Report) -> None:
@@ -199,6 +233,11 @@ def _create_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="only this project (may be repeated)",
+    )
+    add(
+        "--failed",
+        action="store_true",
+        help="only what the batches of the queue `Failed` name; mended ones are deleted",
     )
     add("--session", help="only the visitor of this session")
     add("--customer", metavar="TYPE=VALUE", help="only the visitors of this customer")

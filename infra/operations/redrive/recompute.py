@@ -112,6 +112,25 @@ class Redrive:
         root = existing(next_node(record.state, is_named=True)) or node
         yield from self._run_nodes(project, self._related_nodes(project, root))
 
+    def run_change(self, key: Key) -> Iterator[Outcome]:
+        """Carry out what the stream record of a changed item asked for.
+
+        `key`: of a session, a node or an erasure. What does not exist any more asks for nothing.
+        """
+        if key.item == ERASURE:
+            yield from self._run_erasures(self._read_rows(key))
+            return
+        project, name = keys.split_partition(key.partition)
+        if key.table == "sessions":
+            profile = self._read_profile(project, name)
+            yield from self._run_nodes(project, [profile] if profile else ())
+            return
+        yield from self._run_nodes(project, [Node.parse(name)])
+
+    def _read_rows(self, key: Key) -> Rows:
+        item = self._store.get([key])[0]
+        return [] if item is None else [(key, item)]
+
     def _related_nodes(self, project: str, root: Node) -> Iterator[Node]:
         """Soft identifiers and profiles of a customer, with repetitions."""
         soft = [

@@ -13,6 +13,7 @@ class Report:
     """Prints outcomes as they come, from several threads, and sums them up."""
 
     def __init__(self, *, dry_run: bool) -> None:
+        self.dry_run = dry_run
         self._verb = "would repair" if dry_run else "repaired"
         self._lock = threading.Lock()
         self._checked = 0

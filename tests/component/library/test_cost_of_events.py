@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bench import cost
-from tests.bench.prices import Usage
+from tests.bench.prices import Usage, Watched
 
 
 def test_a_short_run_counts_what_calls_consume(dynamodb_local_endpoint: str) -> None:
@@ -20,6 +20,9 @@ def test_a_short_run_counts_what_calls_consume(dynamodb_local_endpoint: str) -> 
     assert single.gb_seconds > 0
     assert costs.visit.writes > 3  # a session, its profile, its bound, ...
     assert costs.visit.calls > 0  # ... and its association
+    assert 300 < costs.weights.event < 1200
+    assert costs.weights.visit > 300
+    assert 300 < costs.weights.answer < 1500
 
 
 def test_the_figures_are_printed_with_their_goals(
@@ -27,11 +30,19 @@ def test_the_figures_are_printed_with_their_goals(
 ) -> None:
     used = Usage(1, api=1, calls=1, gb_seconds=0.005, reads=1, writes=1, log=100)
     steady = {"single": used, "batches of 10": used._replace(events=10)}
-    costs = cost.Costs(steady, Usage(0, writes=8))
+    weights = cost.Weights(event=700, answer=600, visit=1500)
+    costs = cost.Costs(steady, Usage(0, writes=8), weights)
+    watched = Watched(metrics=15, alarm_metrics=90, dashboards=1, secrets=2)
+    monkeypatch.setattr(cost, "count_watched", lambda: watched)
+    monkeypatch.setattr(cost, "ALL_IN_GOAL", 10)
     monkeypatch.setattr(cost, "measure_cost", lambda _: costs)
     assert cost.main([]) == 0
-    assert "goal 2.05: held" in capsys.readouterr().out
-    dear = cost.Costs({**steady, "single": used._replace(writes=2)}, costs.visit)
+    said = capsys.readouterr().out
+    assert "goal 2.05: held" in said
+    assert "goal 10.00: held" in said
+    dear = cost.Costs(
+        {**steady, "single": used._replace(writes=2)}, costs.visit, weights
+    )
     monkeypatch.setattr(cost, "measure_cost", lambda _: dear)
     assert cost.main([]) == 1
     said = capsys.readouterr().out
