@@ -51,6 +51,8 @@ WAIT = 0.004
 """Seconds that a request to DynamoDB waits, as AWS's own metrics have it for small items in the same region."""
 ALL_IN_GOAL = 3.50
 """USD for a million events of a large shop, with all that a month has."""
+RETENTION = 13
+"""Months that events are kept: a year can be compared with the year before."""
 MONTHS = (1, 10, 100)
 """Millions of events of a month."""
 VISIT, LOGS_IN = 20, 20
@@ -108,7 +110,8 @@ def main(arguments: list[str]) -> int:
 
 def count_watched() -> Watched:
     """Count what production has that costs the same every month, in its template."""
-    from tests.deploy.template import synthesize  # noqa: PLC0415 - starts Node.js
+    importlib.import_module("infra.stack.node")  # chooses the CDK's Node.js
+    from tests.deploy.template import synthesize  # noqa: PLC0415 - starts it
 
     with tempfile.TemporaryDirectory() as folder:
         template = synthesize(Path(folder), "prod")
@@ -136,10 +139,11 @@ def _months(costs: Costs, watched: Watched, prices: Prices) -> bool:
             visit_bytes=costs.weights.visit,
             answer_bytes=costs.weights.answer,
             visit_events=VISIT,
+            months=RETENTION,
         )
         columns.append(price_month(usage, volume, watched, prices))
     print(
-        f"\nUSD a month in production, one event a call, {Volume._field_defaults['months']} months' "
+        f"\nUSD a month in production, one event a call, {RETENTION} months' "
         f"retention (an event: {costs.weights.event:.0f} bytes stored, "
         f"{costs.weights.answer:.0f} answered; a visit: {costs.weights.visit:.0f} stored beside)"
     )
@@ -155,6 +159,9 @@ def _months(costs: Costs, watched: Watched, prices: Prices) -> bool:
         + "".join(f"{usd:>11.2f}" for usd in each)
         + f"  goal {ALL_IN_GOAL:.2f}: {'held' if held else 'MISSED'}"
     )
+    kept = prices.gigabyte["table_month"] + prices.gigabyte["backup_month"]
+    more = RETENTION * kept * 100 * MILLION / 1e9
+    print(f"  each further 100 bytes of an event: {more:.2f} for a million events")
     return held
 
 

@@ -99,7 +99,7 @@ class Volume(NamedTuple):
     visit_bytes: float
     answer_bytes: float
     visit_events: int
-    months: int = 13
+    months: int
     recovery: bool = True
 
 

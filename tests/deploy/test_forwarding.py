@@ -77,7 +77,8 @@ def test_lines_lie_encrypted_by_the_day_and_are_not_kept_for_ever(
     assert to["Prefix"] == "told/!{timestamp:yyyy/MM/dd}/"
     assert to["CompressionFormat"] == "GZIP"
     assert (
-        onward.resources("S3::Bucket")["ForwardingBucket"]["DeletionPolicy"] == "Retain"
+        onward.resources("S3::Bucket")["ForwardingBucket"]["DeletionPolicy"]
+        == "RetainExceptOnCreate"
     )
     bucket = onward.properties("S3::Bucket")["ForwardingBucket"]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]

@@ -118,7 +118,7 @@ def test_a_month_has_its_calls_its_whole_retention_and_what_is_watched() -> None
 
 
 def test_calls_grow_with_events_and_what_is_watched_does_not() -> None:
-    small = Volume(MILLION, 500, 500, 500, 20)
+    small = Volume(MILLION, 500, 500, 500, 20, 13)
     large = small._replace(events=10 * MILLION)
     one, ten = (
         price_month(Usage(1, api=1, log=50), volume, Watched(1, 1, 1, 1), ROUND)
