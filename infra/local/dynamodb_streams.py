@@ -21,7 +21,7 @@ from infra.local import moto_engine
 Record = dict[str, Any]
 Invoke = Callable[[dict[str, Any]], Any]
 RETRIES = 10
-"""Retries of a record that fails. Lambda's end with the record's age, which nobody waits for here."""
+"""Retries of a record that fails. Lambda's end with its age, for which nobody waits here."""
 _MAX_PAUSE = 2.0
 _FIRST_PAUSE = 0.05
 _POLL_INTERVAL = 1.0

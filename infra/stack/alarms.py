@@ -137,6 +137,7 @@ def _call_alarms(observed: Observability) -> Iterator[Alarm]:
         "Calls fail in a way that no code expects, and are answered 500. Look for the message "
         "'failed' in the functions' logs: its field `why` has the kind and the place.",
         periods=1,
+        of=1,
     )
     yield Alarm(
         "Faults",
@@ -182,8 +183,8 @@ def _traffic_alarms(observed: Observability) -> Iterator[Alarm]:
         "TrackLatency",
         observed.latency("track"),
         MAX_LATENCY,
-        "One `track` call in a hundred takes more than two seconds. Look at throttles of tables, at "
-        "cold starts (Init Duration in its log), and at AWS Health.",
+        "One `track` call in a hundred takes more than two seconds. Look at throttles of tables, "
+        "at cold starts (Init Duration in its log), and at AWS Health.",
         periods=2,
         of=3,
     )

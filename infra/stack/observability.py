@@ -96,9 +96,9 @@ class Observability(NamedTuple):
         return _share("FILL(faults, 0)", "FILL(calls, 0)", MIN_CALLS, metrics)
 
     def client_error_share(self) -> cloudwatch.MathExpression:
-        """Calls answered 4xx in per cent of five minutes' calls, without those over a source's rate.
+        """Calls answered 4xx in per cent of five minutes' calls.
 
-        That rate is the source's own choice, and its calls are told so.
+        Those over a source's rate are left out: it is the source's own choice, and they are told.
         """
         metrics = {
             "errors": self.api_metric("4xx").with_(period=FIVE_MINUTES),

@@ -143,7 +143,7 @@ class StreamReader(Construct):
             # One record that fails must not hold up the others of its batch.
             bisect_batch_on_function_error=True,
             maximum_retry_attempts=topology.STREAM_RETRIES,
-            # Age ends the retries: what fails is often mended within hours, as a throttled table is.
+            # Age ends the retries: a throttled table, say, is mended within hours.
             maximum_record_age_in_seconds=topology.STREAM_MAX_AGE,
             destination_config=SourceMapping.DestinationConfigProperty(
                 on_failure=SourceMapping.OnFailureProperty(
