@@ -37,14 +37,20 @@ def without_blanks(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether a value is a number: in Python `True` is one as well, in JSON it is not."""
+    """Tell whether a value is a number: in Python `True` is one as well, in JSON it is not.
+
+    NaN and infinity are numbers here, as Python's parser takes them.
+    """
     if isinstance(value, bool):
         return False
     return isinstance(value, int | float)
 
 
 def is_text_or_integer(value: object) -> TypeGuard[str | int]:
-    """Tell whether a value can be an ID: a text, or an integer as many databases have them."""
+    """Tell whether a value can be an ID: a text, or an integer as many databases have them.
+
+    A fraction is none: two systems write it in two ways.
+    """
     if isinstance(value, bool):
         return False
     return isinstance(value, str | int)

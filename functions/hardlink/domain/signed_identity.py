@@ -157,7 +157,8 @@ def _verify_node(node: Node, claimed: Node | None, project: Project) -> None:
 def _decode_claims(token: object, keys: Sequence[str]) -> Mapping[str, Any]:
     """Decode the claims of a token that one of these keys signed.
 
-    Raises `UnverifiedIdentity` for what is no token, and where none of the keys signed it.
+    Any of a project's keys may have, as they are rotated. Raises `UnverifiedIdentity` for what is
+    no token, and where none of the keys signed it.
     """
     if not isinstance(token, str) or not token.isascii():
         raise _bad_token(_NOT_A_TOKEN)
@@ -192,7 +193,8 @@ def _decode_with_key(token: str, key: str) -> Mapping[str, Any] | None:
 def _check_times(claims: Mapping[str, Any], now: int) -> None:
     """Check that a token is valid now. Raises `UnverifiedIdentity`.
 
-    `now`: microseconds. `nbf` and `iat` are optional. Clocks of backends differ by some seconds.
+    `now`: microseconds. `nbf` and `iat` are optional. Clocks of backends differ by some seconds,
+    so that a token counts a little before and after its time.
     """
     if _parse_seconds(claims, "exp") + LEEWAY <= now:
         raise _bad_token("the token has expired: sign a new one")

@@ -123,7 +123,10 @@ def to_json(value: object) -> str:
 
 
 def _is_encodable(text: str) -> bool:
-    """Tell whether UTF-8 can encode a text: a lone surrogate, half of an emoji, it cannot."""
+    """Tell whether UTF-8 can encode a text: a lone surrogate, half of an emoji, it cannot.
+
+    A client can send one, because JSON may escape it.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -134,7 +137,7 @@ def _is_encodable(text: str) -> bool:
 def json_size(value: object) -> int:
     """Count the bytes of a value as seed 004 does: UTF-8 of a string, compact JSON otherwise.
 
-    A string counts without quotes and escapes.
+    A string counts without quotes and escapes. Raises `Invalid` for numbers that are not finite.
     """
     text = value if isinstance(value, str) else to_json(value)
     return len(text.encode(errors="surrogatepass"))
@@ -168,7 +171,10 @@ def keep_storable(
 def describe_first(
     parts: Sequence[Part], describe: Callable[[Part], LeftOut], field: str
 ) -> tuple[LeftOut, ...]:
-    """Describe the first of many parts that are left out, and count the others."""
+    """Describe the first of many parts that are left out, and count the others.
+
+    `describe`: is called for those that are named. `field`: the path of all parts, for the others.
+    """
     if not parts:
         return ()
     named = [describe(part) for part in parts[:_MOST_NAMED]]
@@ -193,7 +199,10 @@ def _find_fault(
 def check_value(
     name: str, value: object, field: str, most_bytes: int = MOST_CUSTOMER_BYTES
 ) -> None:
-    """Check a name and its value against the limits. Raises `Invalid` naming the value."""
+    """Check a name and its value against the limits. Raises `Invalid` naming the value.
+
+    `field`: path of the object that has both. `most_bytes`: of the value.
+    """
     path = name_path(field, name)
     check_name(name, path)
     try:
@@ -321,7 +330,8 @@ def changed(old: Values, new: Values) -> dict[Name, Value]:
 def _set_again(name: Name, before: Value | None, said: Value) -> Value:
     """Let a name that was removed be set once again: its value is an ordinary one then.
 
-    `before`: the value that is set, if one is; `said`: the new one, as its command has it.
+    `before`: the value that is set, if one is; `said`: the new one, as its command has it. Without
+    this, a removal would keep out for ever what is set only where nothing is.
     """
     if before is None or not is_removed(name, before):
         return said
@@ -462,7 +472,10 @@ def _is_apart(before: Value | None, size: int) -> bool:
 
 
 def _packed_bytes(value: Value) -> int:
-    """Count the bytes of a value in its item, with those around it."""
+    """Count the bytes of a value in its item, with those around it.
+
+    It is JSON within JSON there: quotes and backslashes take two bytes.
+    """
     return json_size([value.json]) + _OVERHEAD
 
 

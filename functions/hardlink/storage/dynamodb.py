@@ -266,14 +266,15 @@ class Tables:
     def _write_transaction(self, actions: Sequence[Action]) -> None:
         """Write all of these actions or none. Raises `ConditionFailed`.
 
-        It has a token of its own, so sending it again when the answer was lost answers what became
-        of it.
+        No actions cost no request.
         """
         if not actions:
             return
         parts = [
             {_PARTS[type(action)]: self._action_request(action)} for action in actions
         ]
+        # With a token of its own: when the answer was lost, sending it again answers what became of
+        # it.
         request = {"TransactItems": parts, "ClientRequestToken": str(uuid4())}
         self._call("transact_write_items", request)
 
@@ -352,9 +353,10 @@ class Tables:
     ) -> Sequence[Mapping[str, Any]]:
         """Request inserts in one batch, and return DynamoDB's answer to each.
 
-        BatchWriteItem would overwrite, and a transaction costs twice as much: PartiQL's INSERT
-        fails alone.
+        Each says by itself whether it was carried out.
         """
+        # BatchWriteItem would overwrite, and a transaction costs twice as much: PartiQL's INSERT
+        # fails alone.
         statements = [self._insert_statement(*item) for item in items]
         answer = self._call("batch_execute_statement", {"Statements": statements})
         answers: Sequence[Mapping[str, Any]] = answer["Responses"]

@@ -98,7 +98,7 @@ def _redact_state(
 def _without(
     values: Mapping[Name, Value], gone: Mapping[Name, Value]
 ) -> dict[Name, Value]:
-    """Return values without some of them, in their order."""
+    """Return values without some of them, in their order: equal values make equal items."""
     return {name: value for name, value in values.items() if name not in gone}
 
 
@@ -115,7 +115,8 @@ def find_owners(node: Node, record: Record, history: Sequence[Entry]) -> set[Nod
 def _find_holders(node: Node, record: Record, history: Sequence[Entry]) -> set[Node]:
     """Find the customers who have an identifier: by its link, and by what a look-up finds.
 
-    An identifier that is a customer of its own belongs to itself, whoever a look-up of it finds.
+    An identifier that is a customer of its own belongs to itself, whoever a look-up of it finds:
+    its visitors do not go with a customer who has the address by now.
     """
     root = newest_root(fold_spans(history))
     if root is None and record.state.known:
@@ -128,7 +129,7 @@ def _find_customers(history: Sequence[Entry]) -> set[Node]:
     """Find the customers to whom the parts of a profile's history belong.
 
     `NOBODY` is among them where its last customer was erased before: the time since belongs to no
-    customer, and not to the first one.
+    customer, and not to the first one. A profile that nobody has is its own, and has none.
     """
     spans = fold_spans(history)
     customers = {span.target for span in spans}
@@ -177,8 +178,9 @@ def redact_entry(
 ) -> Entry:
     """Replace erased nodes in an entry by `NOBODY`: what was theirs is no other customer's.
 
-    `ended`: when the span of such a link ends, microseconds. A `freed` one stays among the nodes
-    that the command changed, so that it is undone with them.
+    `ended`: when the span of such a link ends, microseconds; 0 where it never does. A `freed` one
+    stays among the nodes that the command changed, so that it is undone with them. All else stays:
+    whether the entry was undone, its evidence and its times.
     """
     gone = set(erased) - {freed}
     nodes = tuple(node for node in entry.nodes if node not in gone)
@@ -196,8 +198,7 @@ def find_lost_intervals(
     """Find the parts of a node's history in which it belonged to an erased one.
 
     Of an identifier that is all of it, or nothing: it has one link, and all of its values belong
-    there. `now`: microseconds. Nothing of these parts is stored again until then, and all that is
-    stored of them goes.
+    there. `now`: microseconds. What is stored of these parts goes, and what comes late is refused.
     """
     spans = [span for span in fold_spans(history) if span.target in erased]
     if spans and node.type != PROFILE:
@@ -240,7 +241,10 @@ def find_owned_intervals(
 def join_parts(
     one: tuple[Erased, ...], other: tuple[Erased, ...]
 ) -> tuple[Erased, ...]:
-    """Join two sets of erased parts, in order. Parts that overlap stay two."""
+    """Join two sets of erased parts, in order. Parts that overlap stay two.
+
+    Each has a time of its own until which it counts.
+    """
     return tuple(sorted({*one, *other}))
 
 

@@ -233,7 +233,8 @@ def order_event_id(claim: OrderClaim) -> str:
 def claims_agree(one: OrderClaim, other: OrderClaim) -> bool | None:
     """Compare two claims: by address, else by total.
 
-    Returns `None` where neither can be compared, because one of the two does not name it.
+    Returns `None` where neither can be compared, because one of the two does not name it. An
+    address counts more: a page may track the total without shipping.
     """
     addresses, totals = (one.email, other.email), (one.total, other.total)
     if None not in addresses:
@@ -401,7 +402,8 @@ def _find_own_event(
 ) -> TrackedOrder | None:
     """Find a customer's own event of an order: one that agrees with a claim, else the first.
 
-    A claim that cannot be compared with an event's agrees with it.
+    A claim that cannot be compared with an event's agrees with it. The number alone is enough
+    here: the event is in the customer's timeline already.
     """
     own = [tracked for tracked in order.tracked if roots[tracked.profile] == customer]
     for tracked in own:

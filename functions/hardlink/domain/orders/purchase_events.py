@@ -74,7 +74,10 @@ class PurchaseEvent(NamedTuple):
         return [(part, path) for part, path in named if path]
 
     def read_parts(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """Read the parts that an event has, as they were sent. `properties`: of the event."""
+        """Read the parts that an event has, as they were sent.
+
+        `properties`: of the event. A part that is null is none.
+        """
         parts: dict[str, Any] = {}
         for part, path in self.paths:
             value = _find_value(properties, path)

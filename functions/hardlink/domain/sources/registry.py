@@ -107,7 +107,10 @@ class Project:
 
     @cached_property
     def caps(self) -> Mapping[str, int]:
-        """Identifiers that one customer may have, for types with a cap."""
+        """Identifiers that one customer may have, for types with a cap.
+
+        Such an identifier is counted where it is given to a customer, all others are not.
+        """
         caps: dict[str, int] = {}
         for name, type_ in self.identifiers.items():
             if type_.most is not None:
@@ -289,7 +292,10 @@ class Sources:
 
     @classmethod
     def from_declaration(cls, declared: Mapping[str, Any]) -> Sources:
-        """Build the projects and sources of a valid file."""
+        """Build the projects and sources of a valid file.
+
+        `declared`: the parsed file, with `projects` and `sources`, both by name.
+        """
         projects, sources = declared["projects"], declared["sources"]
         return cls(
             {name: Project.from_declaration(part) for name, part in projects.items()},
