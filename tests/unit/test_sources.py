@@ -258,10 +258,23 @@ def test_a_write_key_finds_its_source(written: Path) -> None:
     assert (name, source.policy) == ("web", "split")
 
 
-def test_an_unknown_write_key_is_unauthorized(written: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "is_warned"),
+    [
+        pytest.param("other", False, id="misspelled"),
+        pytest.param("b7c1" * 10, True, id="a secret of the stack, in a page"),
+        pytest.param(
+            "550e8400-e29b-41d4-a716-446655440000", False, id="a source of Tracardi"
+        ),
+    ],
+)
+def test_an_unknown_write_key_is_unauthorized(
+    written: Path, key: str, *, is_warned: bool
+) -> None:
     with pytest.raises(UnknownSource, match="Unauthorized Access") as unknown:
-        file_schema.load_sources(written).resolve_key("other")
+        file_schema.load_sources(written).resolve_key(key)
     assert unknown.value.status == 401
+    assert ("that is a secret" in unknown.value.message) is is_warned
 
 
 # -- rule 7: spellings and normal forms ---------------------------------------------------------

@@ -306,11 +306,20 @@ def test_t1_an_event_dated_by_this_call_alone_is_looked_for_by_the_clock_as_well
     assert clock_skew.other_times(dated, time) == found
 
 
-def test_t1_of_the_offsets_that_dated_ahead_the_one_that_fits_is_used_again() -> None:
-    used = ((-9 * HOUR, NOON - HOUR), (-2 * HOUR, NOON - HOUR))
-    clock = Clock(used=used)
+@pytest.mark.parametrize(
+    ("last_used", "noted"),
+    [
+        pytest.param(NOON - HOUR, NOON - HOUR, id="within the hour: at no cost"),
+        pytest.param(NOON - HOUR - 1, NOON, id="longer ago: noted again"),
+    ],
+)
+def test_t1_of_the_offsets_that_dated_ahead_the_one_that_fits_is_used_again(
+    last_used: int, noted: int
+) -> None:
+    clock = Clock(used=((-9 * HOUR, NOON), (-2 * HOUR, last_used)))
     dating = clock_skew.date_call(clock, BEGAN, [NOON + 2 * HOUR], now=NOON, sent=None)
-    assert dating == (-2 * HOUR, clock)
+    assert dating.offset == -2 * HOUR
+    assert dict(dating.clock.used) == {-9 * HOUR: NOON, -2 * HOUR: noted}
 
 
 def test_t1_no_more_offsets_are_remembered_than_a_session_has_room_for() -> None:

@@ -54,8 +54,6 @@ _BRACKETS_AND_QUOTES = "{}()<>[] \t\"'"
 _INVISIBLE_CATEGORIES = {"Cf", "Cc", "Zs", "Zl", "Zp"}
 _INVISIBLE_ASCII = dict.fromkeys((*range(0x21), 0x7F))
 """Deletes spaces and control characters, for `str.translate`."""
-_INVISIBLE_LETTERS = "\u115f\u1160\u3164\uffa0"
-"""Hangul fillers: letters by their Unicode category, yet blank."""
 _IGNORABLE = re.compile(
     # Default_Ignorable_Code_Point of Unicode 15: soft hyphen, joiners and zero-width spaces,
     # marks of direction, fillers, variation selectors, byte order mark, tags
@@ -92,7 +90,7 @@ def normal_email(text: str) -> str:
 
 
 def is_placeholder(value: str) -> bool:
-    """Check for a value that many visitors would share.
+    """Check for a value that many visitors would share. `value`: in the normal form of IDs.
 
     For example `undefined`, `0`, an all-zero UUID, `null@null`, or a template that was never
     filled in (`{{user_id}}`).
@@ -178,8 +176,6 @@ def _strip_invisible(text: str) -> str:
 
 def _is_invisible(char: str) -> bool:
     """Tell whether a reader sees nothing of a character."""
-    if char in _INVISIBLE_LETTERS:
-        return True
     return unicodedata.category(char) in _INVISIBLE_CATEGORIES
 
 
