@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from dialects.order_feed import calls
@@ -10,6 +10,7 @@ from dialects.order_feed.bucket import Bucket
 from dialects.order_feed.bucket_events import import_messages
 from hardlink.web.api_keys import ServerKeys, server_key_reader
 from hardlink.web.entrypoint import entrypoint
+from hardlink.web.refusals import record_refusal
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
 from hardlink.web.wiring import read_clock
@@ -29,7 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return post(event, context)
 
 
-@entrypoint
+@partial(entrypoint, record_refusal=record_refusal)
 def post(request: Request) -> Answer:
     """Import a feed that is small enough for a call, and answer the result of each of its rows.
 

@@ -12,13 +12,14 @@ from hardlink.domain.errors import Invalid
 from hardlink.services.answers import with_warnings
 from hardlink.web import caller, declarations
 from hardlink.web.entrypoint import entrypoint
+from hardlink.web.refusals import record_refusal
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
 
 service = caller.service()
 
 
-@partial(entrypoint, error_answer=answers.answer_error)
+@partial(entrypoint, error_answer=answers.answer_error, record_refusal=record_refusal)
 def handler(request: Request) -> Answer:
     """Store events, and answer as the source's clients expect it.
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hardlink.domain import commands
 from hardlink.domain.commands import Update
 from hardlink.services.answers import with_warnings
 from hardlink.web import caller
 from hardlink.web.entrypoint import entrypoint
+from hardlink.web.refusals import record_refusal
 from hardlink.web.request import Request
 from hardlink.web.response import Answer
 
 service = caller.service()
 
 
-@entrypoint
+@partial(entrypoint, record_refusal=record_refusal)
 def handler(request: Request) -> Answer:
     """Set values of a visitor or customer, see `Service.update`."""
     command = commands.read(Update, request.json)

@@ -20,7 +20,7 @@ from hardlink.domain.sources import file_schema
 from hardlink.domain.sources.file_schema import SourcesError
 from hardlink.domain.sources.registry import Sources
 from hardlink.storage import erasure_queue
-from hardlink.web import caller, declarations, wiring
+from hardlink.web import caller, declarations, refusals, wiring
 from infra import topology
 from infra.local import moto_engine
 from infra.local.sqs import create_queue
@@ -32,6 +32,7 @@ _CACHES = (
     declarations.deployed_sources,
     caller.service,
     caller.rate_limiter,
+    refusals.limit,
 )
 Handler = Callable[[dict[str, Any], object], Any]
 

@@ -7,7 +7,7 @@ import { createCustomerLink, createSessionLink, isBackendSession, isDerivedEvent
 /** @typedef {Record<string, any>} Entry an event as the service returns it; `status` and `reason` unless it was stored */
 
 const CONTENT_FIELDS = ["properties", "context", "tags"];
-const METADATA_FIELDS = ["id", "time", "received", "sent_time", "source", "session", "profile", "derived_from"];
+const METADATA_FIELDS = ["code", "origin", "id", "time", "received", "sent_time", "source", "session", "profile", "derived_from"];
 /** Properties that the SDK adds to every event. */
 const DEFAULT_PROPERTIES = ["os", "browser", "device", "location", "tracked_via"];
 const MAX_SUMMARY_PROPERTIES = 6;
@@ -56,7 +56,9 @@ function createSummary(entry, { showOwner = false }) {
 
 /** Customer or session, without a link: a link inside a `summary` would not be accessible. @param {Entry} entry */
 function createOwner(entry) {
-  const { type, value } = entry.customer ?? { type: "session", value: entry.session };
+  const session = entry.session ? { type: "session", value: entry.session } : { type: "page", value: entry.origin ?? "" };
+  const { type, value } = entry.customer ?? session;
+  if (!value) return [];
   return [h("span", { class: "kind" }, type), " ", shorten(value, 32)];
 }
 

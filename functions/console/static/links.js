@@ -9,7 +9,7 @@ import { shorten } from "./format.js";
 export const viewPath = (...segments) => `#/${segments.map(encodeURIComponent).join("/")}`;
 
 /** Whether a session holds events that the shop's own systems reported, without a device. @param {string} id */
-export const isBackendSession = (id) => id.startsWith("@");
+export const isBackendSession = (id) => (id ?? "").startsWith("@");
 
 /** Whether the service computed an event from others. @param {string} id */
 export const isDerivedEvent = (id) => id.startsWith("!");

@@ -11,7 +11,7 @@ import { createRawSwitch } from "./switches.js";
 const MAX_SHOWN = 1000;
 /** Entries that are kept while the list is paused. */
 const MAX_WAITING = 10 * MAX_SHOWN;
-const STATUSES = ["stored", "rejected", "dropped"];
+const STATUSES = ["stored", "rejected", "dropped", "refused"];
 
 /**
  * @param {HTMLElement} page
@@ -21,10 +21,12 @@ export function renderLive(page, { signal, showError }) {
   /** @type {Entry[]} */
   let waiting = [];
   let isPaused = false;
+  /** Whether an answer has come: before that, nobody knows whether there are events. */
+  let isLoaded = false;
   let count = 0;
   const list = h("ol", { class: "entries", "aria-label": "Events" });
   const state = h("p", { class: "state", role: "status" }, "Connecting…");
-  const emptyNote = h("p", { class: "empty" }, "No events arrived in the last quarter of an hour. ",
+  const emptyNote = h("p", { class: "empty", hidden: true }, "No events arrived in the last quarter of an hour. ",
     "Events from your pages appear here within two seconds.");
   const pauseButton = h("button", { type: "button", "data-key": "p", "aria-pressed": "false", onclick: togglePause }, "Pause");
   const search = h("input", {
@@ -44,6 +46,7 @@ export function renderLive(page, { signal, showError }) {
   /** @param {Entry[]} entries */
   function receiveEntries(entries) {
     waiting = [...waiting, ...entries].slice(-MAX_WAITING);
+    isLoaded = true;
     count += entries.length;
     if (!isPaused) showWaiting();
     updateState();
@@ -94,7 +97,7 @@ export function renderLive(page, { signal, showError }) {
   }
 
   function updateState() {
-    emptyNote.hidden = count > 0;
+    emptyNote.hidden = count > 0 || !isLoaded;
     const waitingText = waiting.length ? ` (${waiting.length} new)` : "";
     pauseButton.textContent = isPaused ? `Resume${waitingText}` : "Pause";
     const shown = [...list.children].filter((item) => item instanceof HTMLElement && !item.hidden).length;

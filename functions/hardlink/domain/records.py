@@ -213,6 +213,21 @@ class FirstCall(NamedTuple):
     expires: int
 
 
+class RefusedCall(NamedTuple):
+    """`r/<time>/<request>` under the project's refused calls: a call of which nothing was stored.
+
+    `code`, `reason`, `field`: of its error. `origin`: of the page that made it, and `source` whose
+    write key it had, where there is one.
+    """
+
+    route: str
+    code: str
+    reason: str
+    field: str = ""
+    origin: str = ""
+    source: str = ""
+
+
 class Note(NamedTuple):
     """`n/<time>/<evidence>` under a session: events of a call that the live view misses.
 

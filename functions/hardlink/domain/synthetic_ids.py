@@ -2,8 +2,8 @@
 
 `@registered=gordon` is the session of a customer, for events that happened on no device. `@web` is
 the session of the source `web`, for events without any visitor. Their profiles begin with `@` as
-well. The rows of orders and the index of active sessions lie in partitions of such names, so no
-client's session ever shares one.
+well. The rows of orders, the index of active sessions and the calls that were refused lie in
+partitions of such names, so no client's session ever shares one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from hardlink.domain.graph import Node
 
 PREFIX = "@"
 ACTIVE_SESSIONS = f"{PREFIX}=recent"
+REFUSED_CALLS = f"{PREFIX}=refused"
 
 
 def is_synthetic(id_: str) -> bool:

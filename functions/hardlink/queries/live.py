@@ -73,6 +73,9 @@ class LiveFeed:
         if next_cursor is None:
             next_cursor = Cursor(cursor.beginning, cursor.beginning)
         shown = [entry.shown for entry in found]
+        if not cursor.bound:  # once a sweep
+            since_time = cursor.received_from
+            shown += activity.list_refused_calls(self._store, project_id, since_time)
         shown.sort(key=_received)
         return {"events": shown, "cursor": next_cursor.text, "more": has_more}
 

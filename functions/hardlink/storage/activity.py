@@ -11,8 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from hardlink.domain import synthetic_ids
 from hardlink.domain.call import Call
-from hardlink.domain.records import Item, Key, Note, Session, stored_was_erased
+from hardlink.domain.records import (
+    Item,
+    Key,
+    Note,
+    RefusedCall,
+    Session,
+    stored_was_erased,
+)
 from hardlink.domain.times import DAY, MINUTE, SECOND, to_iso
 from hardlink.storage import items, keys
 from hardlink.storage.keys import EXPIRES
@@ -49,6 +57,43 @@ def record_note(
     note = Note(call.name, tuple(refused[:_MOST_VERDICTS]), len(refused), tuple(late))
     key = keys.call_note(call.project_id, session.id, call.now, call.evidence)
     store.write([Put(key, items.encode_note(note) | _expiry(call.now))])
+
+
+def record_refused_call(
+    store: Store, project_id: str, call: RefusedCall, request: str, now: int
+) -> None:
+    """Record a call that was refused as a whole, for the live view. `request`: its ID."""
+    key = keys.refused_call(project_id, now, request)
+    store.write([Put(key, items.encode_refused_call(call) | _expiry(now))])
+
+
+def list_refused_calls(
+    store: Store, project_id: str, since: int
+) -> Iterator[dict[str, Any]]:
+    """List the newest calls that were refused since a time, as they are answered."""
+    first = keys.refused_call(project_id, since, "")
+    last = keys.end_of_prefix(keys.REFUSED_CALL)
+    rows = store.scan(
+        "sessions",
+        first.partition,
+        first.item,
+        last,
+        newest_first=True,
+        page=_MOST_NOTES,
+    )
+    for key, item in islice(rows, _MOST_NOTES):
+        call = items.decode_refused_call(item)
+        shown = {name: value or None for name, value in call._asdict().items()}
+        yield {
+            "key": f"{synthetic_ids.REFUSED_CALLS}/{key.item}",
+            "status": "refused",
+            "type": shown.pop("route"),
+            "id": None,
+            "received": to_iso(keys.note_time(key)),
+            "session": None,
+            "customer": None,
+            **shown,
+        }
 
 
 def read_verdicts(

@@ -31,6 +31,7 @@ from hardlink.domain.records import (
     MergeNotice,
     Note,
     Record,
+    RefusedCall,
     Session,
     SessionRow,
 )
@@ -410,6 +411,24 @@ def _shop_order(number: str, row: Sequence[Any]) -> ShopOrder:
         place=profile_node(place) if place else None,
         row=FeedRow(*feed_row) if feed_row else None,
     )
+
+
+def encode_refused_call(call: RefusedCall) -> Item:
+    """Encode a call that was refused."""
+    return _present(
+        route=call.route,
+        code=call.code,
+        reason=call.reason,
+        field=call.field,
+        origin=call.origin,
+        source=call.source,
+    )
+
+
+def decode_refused_call(item: Item) -> RefusedCall:
+    """Decode a call that was refused."""
+    known = {name: str(item[name]) for name in RefusedCall._fields if name in item}
+    return RefusedCall(**known)
 
 
 def encode_note(note: Note) -> Item:

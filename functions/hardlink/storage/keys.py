@@ -30,6 +30,7 @@ EVENT_PIECE = "x/"
 EVENT_RECEIPT = "u/"
 ORDER_VISITOR = "p/"
 ACTIVE_SESSION = "s/"
+REFUSED_CALL = "r/"
 
 # Prefixes of sort keys in a node's partition. A customer's view reads one range, from `#` to the
 # end of `s/`: what it shows sorts before what it does not.
@@ -247,6 +248,17 @@ def active_session(project: str, latest: int, session_id: str) -> Key:
 def active_session_id(key: Key) -> str:
     """Read the session's ID from the key of an active session."""
     return key.item.split("/", 2)[2]
+
+
+def refused_call(project: str, time: int, request: str) -> Key:
+    """The key of a call that was refused."""
+    item = f"{first_refused_item(time)}{request}"
+    return _session_item(project, synthetic_ids.REFUSED_CALLS, item)
+
+
+def first_refused_item(time: int) -> str:
+    """A sort key before every refused call of a time, and behind every earlier one."""
+    return f"{REFUSED_CALL}{time:016d}/"
 
 
 def call_note(project: str, session_id: str, time: int, evidence: str) -> Key:

@@ -66,6 +66,7 @@ def authenticate(
     call = service().call(
         write_key, policy=policy, evidence=request.id, sent=device_time
     )
+    request.source = (call.name, call.project_id)
     _check_origin(call, request.header("origin"))
     _check_rate(call)
     # In this order, because the list of bots takes long to load and few sources need it.

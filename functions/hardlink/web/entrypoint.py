@@ -22,6 +22,7 @@ _FAILED_MESSAGE = (
 LambdaHandler = Callable[[Event, object], dict[str, Any]]
 
 ErrorAnswer = Callable[[HardlinkError], Answer]
+RecordRefusal = Callable[[Request, HardlinkError], None]
 
 
 def native_error(error: HardlinkError) -> Answer:
@@ -30,14 +31,17 @@ def native_error(error: HardlinkError) -> Answer:
 
 
 def entrypoint(
-    handle: Callable[[Request], Answer | File], error_answer: ErrorAnswer = native_error
+    handle: Callable[[Request], Answer | File],
+    error_answer: ErrorAnswer = native_error,
+    record_refusal: RecordRefusal | None = None,
 ) -> LambdaHandler:
     """Create a Lambda handler that answers errors, and logs one line per call.
 
     The line has the request's ID and nothing that the caller sent. `error_answer` formats errors
     for the clients of another system. Any other exception is answered 500 `internal`, logged by its
     kind and place, and counted as `calls_failed`. It is not raised, because a page cannot read the
-    500 that API Gateway answers then: that one has no CORS headers.
+    500 that API Gateway answers then: that one has no CORS headers. `record_refusal` gets the
+    errors of calls that the live list shows.
     """
 
     @wraps(handle)
@@ -49,6 +53,8 @@ def entrypoint(
         except HardlinkError as error:
             code = error.code
             response = _error_response(error_answer(error), error, request)
+            if record_refusal:
+                record_refusal(request, error)
         except Exception as error:  # noqa: BLE001 - the log must not show the exception's own text
             failed = Failed(_FAILED_MESSAGE)
             code = failed.code

@@ -57,6 +57,8 @@ class Request:
     def __init__(self, event: Event) -> None:
         self._event = event
         self._asked: set[str] = set()
+        self.source: tuple[str, str] | None = None
+        """Name and project of the source that makes the call, once its write key was read."""
 
     @property
     def id(self) -> str:

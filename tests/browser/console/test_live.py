@@ -55,6 +55,31 @@ def test_events_appear_with_their_verdicts(console: Page, shop: Client) -> None:
     assert "color: red" in lines(console, f"{type_}-good").inner_text()
 
 
+def test_a_refused_call_appears_with_what_to_do(console: Page, shop: Client) -> None:
+    origin = f"https://{fresh()}.example"
+    body = {"source": {"id": "web-key"}, "session": {"id": fresh()}, "events": []}
+    assert shop.post("/track", body, origin=origin).status == 403
+    found = lines(console, origin)
+    expect_count(found, 1)
+    assert found.locator(".verdict").inner_text() == "refused"
+    assert "add it to its origins" in found.inner_text()
+    found.locator("summary").click()
+    found.get_by_text("origin_not_allowed").wait_for()
+    console.get_by_label("Verdict").select_option("refused")
+    expect_count(found, 1)
+
+
+def test_a_list_that_is_loading_does_not_say_that_it_is_empty(
+    page: Page, url: str
+) -> None:
+    page.route(re.compile(r"/live(\?.*)?$"), lambda route: None)
+    page.goto(url)
+    page.get_by_label("Server key").fill(KEY)
+    page.keyboard.press("Enter")
+    page.get_by_text("Connecting…").wait_for()
+    assert not page.get_by_text("No events arrived").is_visible()
+
+
 def test_nothing_is_missed_and_nothing_appears_twice(
     console: Page, shop: Client
 ) -> None:

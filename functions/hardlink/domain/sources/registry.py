@@ -352,6 +352,10 @@ class Sources:
         _, source = self._by_key.get(write_key, (None, None))
         return source
 
+    def name_of(self, source: Source) -> str:
+        """Return the name of a declared source."""
+        return self._by_key[source.write_key][0]
+
     def resolve_key(self, write_key: str) -> tuple[str, Source, Project]:
         """Resolve a write key to name, source and project. Raises `UnknownSource`."""
         found = self._by_key.get(write_key)
