@@ -41,10 +41,12 @@ _KEPT = {
     "aws_lambda_powertools/utilities": ("batch", "data_classes", "jmespath_utils"),
 }
 """Packages that the functions use only a few folders of: folder of the package -> those."""
-# Byte code, the SDK's sources and types, documentation.
+# Byte code, the SDK's sources, types and npm package, documentation.
 _NOT_UPLOADED = (
     "__pycache__",
     "source",
+    "package",
+    "package.json",
     "*.d.ts",
     "*.tpl",
     "tsconfig.json",

@@ -5,6 +5,7 @@ import { renderCustomer } from "./customer.js";
 import { showHelp } from "./dialogs.js";
 import { h, setChildren } from "./dom.js";
 import { renderLive } from "./live.js";
+import { renderOverview } from "./overview.js";
 import { createSearchForm } from "./search.js";
 import { renderSession } from "./session.js";
 import { listenForShortcuts } from "./shortcuts.js";
@@ -21,7 +22,7 @@ import { applyTheme, createThemeSwitch } from "./switches.js";
  */
 
 const MESSAGE_MS = 8000;
-const VIEWS = [["live", "Live"], ["customers", "Customers"]];
+const VIEWS = [["live", "Live"], ["overview", "Overview"], ["customers", "Customers"]];
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 let viewController = new AbortController();
 
@@ -168,7 +169,8 @@ async function renderView(view, page, context, parameters) {
   }
   if (view === "customers") return renderCustomersHelp(page, context);
   if (view === "sessions" && parameters.length >= 1) return renderSession(page, context, parameters[0]);
-  return renderLive(page, context);
+  if (view === "overview") return renderOverview(page, context);
+  return renderLive(page, context, parameters);
 }
 
 /** Explain the search field, and focus it. @param {HTMLElement} page @param {Context} context */
@@ -193,6 +195,7 @@ function renderError(page, error) {
 /** @param {string} view @param {string[]} parameters */
 function viewTitle(view, [, value = "Customers"]) {
   if (view === "customers") return value;
+  if (view === "overview") return "Overview";
   return view === "sessions" ? "Session" : "Live";
 }
 

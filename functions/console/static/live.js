@@ -3,6 +3,7 @@
 import { h, setChildren } from "./dom.js";
 import { createEntry, refreshOpenEntries } from "./entry.js";
 import { formatCount } from "./format.js";
+import { viewPath } from "./links.js";
 import { pollLive } from "./live_feed.js";
 import { createRawSwitch } from "./switches.js";
 
@@ -16,8 +17,9 @@ const STATUSES = ["stored", "rejected", "dropped", "refused"];
 /**
  * @param {HTMLElement} page
  * @param {import("./app.js").Context} context
+ * @param {string[]} filter of the URL: a verdict or `all`, and a text
  */
-export function renderLive(page, { signal, showError }) {
+export function renderLive(page, { signal, showError }, [givenVerdict = "all", givenText = ""] = []) {
   /** @type {Entry[]} */
   let waiting = [];
   let isPaused = false;
@@ -35,6 +37,8 @@ export function renderLive(page, { signal, showError }) {
   });
   const verdict = h("select", { "aria-label": "Verdict", onchange: applyFilter },
     h("option", { value: "" }, "all verdicts"), STATUSES.map((status) => h("option", { value: status }, status)));
+  search.value = givenText;
+  verdict.value = STATUSES.includes(givenVerdict) ? givenVerdict : "";
 
   setChildren(page,
     h("header", { class: "head" }, h("h1", { tabindex: -1 }, "Live"), state),
@@ -92,6 +96,8 @@ export function renderLive(page, { signal, showError }) {
   }
 
   function applyFilter() {
+    // a link to what is shown, without a new view
+    history.replaceState(null, "", viewPath("live", verdict.value || "all", search.value.trim()));
     for (const item of list.children) if (item instanceof HTMLElement) item.hidden = !matchesFilter(item);
     updateState();
   }
