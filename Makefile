@@ -17,7 +17,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.local ## serve everything on this machine, with a demo shop and the console
+run: $(VENV)/.local ## serve everything on this machine; your page: make run ORIGIN=http://localhost:5173
 	@$(BIN)/python -m infra.local
 
 walk: $(VENV)/.local ## go through a visitor's life, against `make run`

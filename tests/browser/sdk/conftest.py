@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import pytest
 from tests.browser.sdk import build
 from tests.browser.sdk.shop import Shop
 from tests.http.service import allowing, running
-from tests.support.engines import Unavailable
+from tests.support.engines import Unavailable, tools
 from tests.support.engines.site import Site
 
 if TYPE_CHECKING:
@@ -25,6 +26,23 @@ def packages() -> Path:
         return build.packages()
     except Unavailable as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def sdk_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a project in which the SDK's npm package is installed."""
+    folder = tmp_path_factory.mktemp("project")
+    try:
+        archive = tools.pack(str(build.SDK), tmp_path_factory.mktemp("packed"))
+    except Unavailable as error:
+        pytest.skip(str(error))
+    modules = folder / "node_modules"
+    modules.mkdir()
+    with tarfile.open(archive) as packed:
+        packed.extractall(modules, filter="data")
+    (modules / "package").rename(modules / "hardlink-sdk")
+    (folder / "package.json").write_text('{"type": "module"}')
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
-from tests.browser.sdk import build
 from tests.browser.sdk.shop import (
     KEY,
     QUIET,
@@ -22,7 +20,7 @@ from tests.browser.sdk.shop import (
     wait_until,
 )
 from tests.http.service import fresh
-from tests.support.engines import Unavailable, tools
+from tests.support.engines import tools
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -32,20 +30,9 @@ PARTS = ("consentmode", "debug", "ecommerce", "helloretail", "tracardi", "xo")
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(sdk_project: Path) -> Path:
     """The folder of a project in which the package is installed."""
-    folder = tmp_path_factory.mktemp("project")
-    try:
-        archive = tools.pack(str(build.SDK), tmp_path_factory.mktemp("packed"))
-    except Unavailable as error:
-        pytest.skip(str(error))
-    modules = folder / "node_modules"
-    modules.mkdir()
-    with tarfile.open(archive) as packed:
-        packed.extractall(modules, filter="data")
-    (modules / "package").rename(modules / NAME)
-    (folder / "package.json").write_text('{"type": "module"}')
-    return folder
+    return sdk_project
 
 
 def bundle(project: Path, packages: Path, code: str) -> dict[str, str]:
