@@ -15,6 +15,7 @@ from forward import documents, firehose
 from forward import handler as forward
 from hardlink import metrics
 from hardlink.domain.times import END
+from hardlink.storage.dynamodb import open_connection
 from hardlink.web.wiring import tables
 from infra import routes, topology
 from infra.local import invoke, lambda_runtime, moto_engine
@@ -320,7 +321,10 @@ def test_it_does_all_that_it_may_do_and_no_more(shop: Shop) -> None:
         )
         asked.update((names[table], model.name) for table in found)
 
-    tables()._client.meta.events.register("provide-client-params.dynamodb", record)
+    client = tables()._client
+    client.meta.events.register("provide-client-params.dynamodb", record)
+    # In Lambda a function does so while it is loaded, before it is handed a record.
+    assert open_connection(client, shop.deployment.tables["sessions"]) is None
     shop.forward(*records)
     shop.forward(*links)
     allowed = {
