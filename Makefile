@@ -12,7 +12,7 @@ export PYTHONPATH := functions
 export PYTHONHASHSEED := 0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: help run walk test check format coverage measure bench cost load synth sdk clean
+.PHONY: help run walk test check format coverage measure bench cost load synth openapi sdk clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ load: $(VENV)/.dev ## put the tables under load
 
 synth: $(VENV)/.dev ## write the CloudFormation templates to cdk.out
 	$(BIN)/python -m infra.app
+
+openapi: $(VENV)/.dev ## write the OpenAPI document of the native calls
+	@$(BIN)/python -m infra.operations.openapi
 
 sdk: $(VENV)/.dev ## build the SDK's served files of its sources
 	@$(BIN)/python -m tests.browser.sdk.build

@@ -82,6 +82,7 @@ ROUTES = (
     Route("GET", "/project", "customers", READS),
     Route("GET", "/console", "console"),
     Route("GET", "/console/{file}", "console"),
+    Route("GET", "/openapi.json", "console"),
     Route("GET", "/tracking-user", "customers", READS),
     Route("GET", "/sdk.js", "sdk"),
     Route("GET", "/sdk.mjs", "sdk"),

@@ -1,4 +1,4 @@
-"""GET /console: static files; their scripts read all data from the API, with a server key."""
+"""GET /console and /openapi.json: static files; scripts read all data with a server key."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ TYPES = {
     ".css": "text/css;charset=utf-8",
     ".html": "text/html;charset=utf-8",
     ".js": "text/javascript;charset=utf-8",
+    ".json": "application/json",
 }
 POLICY = "; ".join(
     (
@@ -31,6 +32,8 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
+_PAGES = {"GET /console": "index.html", "GET /openapi.json": "openapi.json"}
+"""The files of routes that name none."""
 HEADERS = {
     "cache-control": "public, no-cache",  # browsers revalidate their copy by its ETag
     "content-security-policy": POLICY,
@@ -76,9 +79,7 @@ def handler(request: Request) -> File:
 
 def _find_file(request: Request) -> StaticFile:
     """Find the file that the path names, its page where it names none. Raises `NotFound`."""
-    name = "index.html"
-    if request.has_path("file"):
-        name = request.path("file")
+    name = _PAGES.get(request.route) or request.path("file")
     if name not in FILES:
         raise NotFound("the console has no such file")
     return FILES[name]

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic_core import SchemaValidator
 from pydantic_core import core_schema as core
+from pydantic_core.core_schema import TypedDictField
 
 from hardlink.domain import synthetic_ids, times, values
 from hardlink.domain.errors import Invalid, TooLarge
@@ -602,7 +603,7 @@ _UNUSED_OPTIONS = {
     "profile": "no effect: an answer never shows the profile",
     "logs": "no effect: no log holds what a client sent",
 }
-_EVENT_FIELDS = {
+EVENT_FIELDS = {
     "type": required(core.no_info_before_validator_function(_stripped, TEXT)),
     "id": _ANYTHING,
     "time": _ANYTHING,
@@ -612,8 +613,9 @@ _EVENT_FIELDS = {
     "tags": defaulted(core.list_schema(TEXT), list),
     "order": _ANYTHING,
 }
-_EVENT = object_validator(_EVENT_FIELDS)
-_EVENT_NAMES = frozenset(_EVENT_FIELDS)
+"""The fields of one event of a payload, with their schemas."""
+_EVENT = object_validator(EVENT_FIELDS)
+_EVENT_NAMES = frozenset(EVENT_FIELDS)
 _OF_TRACKERS = ("device", "metadata", "request", "debug")
 """Fields that Tracardi's clients send with every payload, and its server overwrites or ignores."""
 _OF_SDK = ("profile", "time")
@@ -627,13 +629,17 @@ _FIELDS: dict[type[WriteCommand], frozenset[str]] = {
     Keep: frozenset((*_KEEP_FIELDS, *_OF_SDK)),
 }
 """The fields that a body may have: others are named in `warnings`."""
+BODY_FIELDS: dict[type[WriteCommand], Mapping[str, TypedDictField]] = {
+    Track: _TRACK_FIELDS,
+    Identify: _IDENTIFY_FIELDS,
+    Update: _IDENTIFY_FIELDS,
+    Anonymize: _COMMON_FIELDS,
+    Consent: _CONSENT_FIELDS,
+    Keep: _KEEP_FIELDS,
+}
+"""The fields of each body, with their schemas."""
 _COMMANDS: dict[type[WriteCommand], SchemaValidator] = {
-    Track: object_validator(_TRACK_FIELDS),
-    Identify: object_validator(_IDENTIFY_FIELDS),
-    Update: object_validator(_IDENTIFY_FIELDS),
-    Anonymize: object_validator(_COMMON_FIELDS),
-    Consent: object_validator(_CONSENT_FIELDS),
-    Keep: object_validator(_KEEP_FIELDS),
+    command: object_validator(fields) for command, fields in BODY_FIELDS.items()
 }
 _OF_VISITOR = dict.fromkeys(("segments", "traits", "consents"), MOST_CUSTOMER_BYTES)
 _OF_CUSTOMER = {

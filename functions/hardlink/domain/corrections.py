@@ -113,7 +113,7 @@ def undo_correction(
         found = _find_correction(changes.history(node), evidence) if node else None
         if node and found:
             _undo(changes, node, found)
-            return changes.to_decision(node)
+            return changes.to_decision(changes.look_up(node) or node)
     raise NotFound("this identifier has no correction with this evidence")
 
 

@@ -97,7 +97,7 @@ def test_w3_a_removal_is_undone_exactly(world: World) -> None:
     removed = world.remove_identifier(TYPO, "gordon")
     world.identify("s3", ids={"registered": "gordon", "email": "right@x.com"})
     world.settle()
-    world.undo_correction(TYPO, removed.evidence)
+    assert world.undo_correction(TYPO, removed.evidence).customer == GORDON
     world.settle()
     found = world.customer("gordon")
     assert found["identifiers"]["email"] == ["right@x.com", TYPO.value]
