@@ -1,4 +1,4 @@
-"""JSON Schemas of answers, by name. `tests/http/test_openapi.py` compares them with real answers."""
+"""JSON Schemas of answers, by name. `tests/http/test_openapi.py` holds them to real answers."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ ANSWERS: Mapping[str, Schema] = {
     "Id": complete("The ID of a session or profile.", id={"type": ["string", "null"]}),
     "Identifier": complete("An identifier of a customer.", type=TEXT, value=TEXT),
     "Error": complete(
-        "A refusal. `message` says what to do, `field` what it is about; `detail` is for Tracardi's "
-        "clients.",
+        "A refusal. `message` says what to do, `field` what it is about. Tracardi's clients read "
+        "`detail`.",
         "detail",
         error=complete("The error.", "field", code=TEXT, message=TEXT, field=TEXT),
         detail={},

@@ -27,8 +27,8 @@ _OF_DIALECTS = {
 }
 _DESCRIPTIONS = {
     "source": "The write key of a source: public, it stands in the page.",
-    "session": "The session that the client made up and sends with every call. Without one, a new one is answered.",
-    "sent": "The device's clock when it sent the call, in milliseconds: its clock is corrected by it.",
+    "session": "The client's own ID, sent with every call. Without one, a new one is answered.",
+    "sent": "The device's clock when it sent the call, in milliseconds; times are corrected by it.",
     "token": "A signed token (JWT) that proves who the visitor is, where the source asks for one.",
     "profile": "The profile of an earlier answer; the session's own profile wins.",
     "ids": "Identifiers by type, such as `{registered: gordon, email: gordon@x.org}`.",
@@ -43,7 +43,7 @@ _DESCRIPTIONS = {
     "context": "What is around it, such as the page and the browser; merged over the payload's.",
     "events": "Up to 500 events. One that is wrong keeps no other from being stored.",
     "options": "Options of the tracker payload (`saveEvent: false` drops an event).",
-    "replace_lists": "Segments and traits replace those that the same source set in such calls before.",
+    "replace_lists": "Segments and traits replace those that this source set so before.",
     "tracking": "`denied` stores nothing from now on.",
     "erase": "With `denied`: erase what is stored of this visitor.",
     "renew": "Keep this session in the cookie from now on.",
@@ -51,7 +51,7 @@ _DESCRIPTIONS = {
     "type": "The name of the event, such as `page-view`.",
     "id": "An ID of the client: with it and `time`, an event is stored exactly once.",
     "tags": "Labels of the event.",
-    "order": "The order that the event is: `number`, and `total`, `email`, `currency`, `status` if known.",
+    "order": "The order that it is: `number`, `total?`, `email?`, `currency?`, `status?`.",
 }
 
 

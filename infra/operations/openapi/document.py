@@ -22,7 +22,7 @@ _ERRORS = {
     "503": "Busy: send it again.",
 }
 _NAMED_BY = {
-    "customer": "One identifier of the customer, such as `registered=gordon`; `profile=` names an anonymous visitor.",
+    "customer": "One identifier, such as `registered=gordon`; `profile=` is an anonymous visitor.",
     "session": "The ID of the session.",
 }
 
