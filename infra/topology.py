@@ -228,7 +228,10 @@ _FUNCTIONS = (
     Function("health", {"sessions": ("GetItem",), "customers": ("GetItem",)}),
     Function(
         "associate",
-        {"sessions": ("GetItem", "BatchGetItem", "UpdateItem"), "customers": _LINK},
+        {
+            "sessions": ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
+            "customers": _LINK,
+        },
         # The stream that it reads has new erasures too; AWS advises two readers of a stream.
         erasures=("SendMessage",),
         names_sources=True,

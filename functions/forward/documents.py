@@ -27,13 +27,14 @@ MOST_BYTES = 1_000_000
 _LARGE = ("properties", "context")
 
 
-def write_event(key: Key, session: Session, event: StoredEvent) -> dict[str, Any]:
+def write_event(
+    key: Key, session: Session, customer: Node | None, event: StoredEvent
+) -> dict[str, Any]:
     """Write the document of a stored event.
 
     `customer` is the one of now, as far as association has come; `null` while the visitor is
     anonymous.
     """
-    customer = session.customer
     return {
         "kind": "event",
         "project": split_partition(key.partition)[0],

@@ -74,10 +74,14 @@ def _parse_key(item_keys: Mapping[str, Mapping[str, str]]) -> Key:
 def _write_lines(store: Store, item_keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
     """Write the line of each key whose item exists.
 
-    All items, and the sessions of all events, are read in one request for every hundred.
+    All items, and the sessions of all events with their customers, are read in one request for
+    every hundred.
     """
-    heads = [_session_head(key) for key in item_keys if key.table == "sessions"]
-    found = nodes.read_items(store, list(dict.fromkeys([*item_keys, *heads])))
+    events = [key for key in item_keys if key.table == "sessions"]
+    heads = list(map(_session_head, events))
+    copies = list(map(_session_customer, events))
+    wanted = dict.fromkeys([*item_keys, *heads, *copies])
+    found = nodes.read_items(store, list(wanted))
     for key in item_keys:
         document = _write_document(store, key, found)
         if document is not None:
@@ -100,7 +104,8 @@ def _write_document(
     if session is None:
         return None
     event = event_store.read_event(store, key, item)
-    return documents.write_event(key, session, event)
+    customer = items.decode_session_customer(found.get(_session_customer(key)))
+    return documents.write_event(key, session, customer, event)
 
 
 def _find_session(
@@ -123,3 +128,7 @@ def _find_session(
 def _session_head(event: Key) -> Key:
     """The key of the session of an event: both are in one partition."""
     return event._replace(item=keys.HEAD)
+
+
+def _session_customer(event: Key) -> Key:
+    return event._replace(item=keys.SESSION_CUSTOMER)

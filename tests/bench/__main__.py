@@ -70,6 +70,11 @@ def _requests() -> Iterator[Row]:
             }
             what = f"writes of one association, {events} events"
             yield what, _shown(Counter(writes)), "equal"
+        for sessions in requests.SIZES:
+            with tables.new(clients) as empty:
+                made = requests.measure_association_of_sessions(empty, sessions)
+            what = f"association of one log-in, {sessions} sessions"
+            yield what, f"{made.total()} requests", "in proportion"
         for sessions, asked in requests.measure_newest(engine):
             what = f"newest 50 events, {sessions} sessions of 10"
             budget = f"1 partition, {min(sessions, 6)} sessions that matter"

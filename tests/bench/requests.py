@@ -60,9 +60,28 @@ def measure_association(engine: Engine, events: int) -> Counter[str]:
     world.identify(session, ids={"registered": f"customer-{events}"})
     with engine.counted() as requests:
         world.drain()
-    return Counter(
-        {n: c for n, c in requests.items() if n not in ("GetRecords", "DescribeTable")}
-    )
+    return _without_stream(requests)
+
+
+def _without_stream(requests: Counter[str]) -> Counter[str]:
+    """Leave out the requests by which the engine itself reads the stream."""
+    found = Counter(requests)
+    for name in ("GetRecords", "DescribeTable"):
+        del found[name]
+    return found
+
+
+def measure_association_of_sessions(engine: Engine, sessions: int) -> Counter[str]:
+    """Requests that bring so many sessions of one visitor to the customer who logs in."""
+    world = engine.world()
+    profile = world.track("visit-0")["profile"]
+    for number in range(1, sessions):
+        world.track(f"visit-{number}", profile=profile)
+    world.drain()
+    world.identify("visit-0", ids={"registered": "with-sessions"})
+    with engine.counted() as requests:
+        world.drain()
+    return _without_stream(requests)
 
 
 def measure_newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:

@@ -104,6 +104,7 @@ class World:
     pieces: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     cut: dict[tuple[str, str], int] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
+    copies: dict[str, Node | None] = field(default_factory=dict)
     bounds: set[tuple[str, int]] = field(default_factory=set)
     """Sessions with the time until which the live view reads them."""
 
@@ -180,6 +181,8 @@ def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
     if key.item == HEAD:
         session = items.decode_session(key, item)
         (world.gone if session.is_erased else world.sessions)[id_] = session
+    elif key.item == keys.SESSION_CUSTOMER:
+        world.copies[id_] = items.decode_session_customer(item)
     elif kind == "s":
         world.bounds.add((keys.active_session_id(key), int(rest.partition("/")[0])))
     elif kind == "e":
@@ -370,12 +373,14 @@ def _check_drained(world: World) -> Iterator[str]:
     homes = {(node, str(root)) for node, roots in world.homes.items() for root in roots}
     yield from _compare_rows("homes", homes, set(world.rows.get("h", {})))
     for session in world.sessions.values():
-        current = world.current(session.profile)
-        if session.customer != current:
-            yield f"session {session.id} says {session.customer}, its links say {current}"
+        current, copied = world.current(session.profile), world.copies.get(session.id)
+        if copied != current:
+            yield f"session {session.id} says {copied}, its links say {current}"
         record = world.nodes.get(session.profile)
         if record and record.denied != session.denied:
             yield f"session {session.id} and its profile differ about consent"
+    for id_ in sorted(world.copies.keys() - world.sessions.keys()):
+        yield f"session {id_} isn't there, and its copy of {world.copies[id_]} is"
     yield from _check_every_event(world)
 
 

@@ -34,12 +34,17 @@ def test_a_session_comes_back() -> None:
             2,
             offset=-5,
             denied=True,
-            customer=A,
+            earliest=1,
             clock=Clock(-5, (7, 3), ((2, 1), (0, 4))),
         ),
     ):
         key = keys.session_head("shop", session.id)
         assert items.decode_session(key, items.encode_session(session)) == session
+
+
+def test_a_sessions_copy_of_its_customer_comes_back() -> None:
+    assert items.decode_session_customer(items.encode_session_customer(A)) == A
+    assert items.decode_session_customer(None) is None
 
 
 @pytest.mark.parametrize(

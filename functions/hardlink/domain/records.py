@@ -110,7 +110,6 @@ class Session(NamedTuple):
     last_event_at: int
     offset: int = 0
     denied: bool = False
-    customer: Node | None = None
     erased: tuple[Erased, ...] = ()
     is_erased: bool = False
     clock: Clock = Clock()

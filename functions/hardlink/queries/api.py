@@ -168,9 +168,9 @@ class ReadApi:
         return find_customer(self._store, project_id, node)
 
     def _read_session(self, project_id: str, id_: str) -> Session:
-        return read_visible_session(
-            self._store, project_id, parse_identifier(id_, "id")
-        )
+        """Read a session as readers may see it. Raises `Invalid`, `NotFound`."""
+        id_ = parse_identifier(id_, "id")
+        return read_visible_session(self._store, project_id, id_).session
 
 
 def _parse_tracking_user(project: Project, query: QueryParameters) -> Node:

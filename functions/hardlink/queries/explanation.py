@@ -18,7 +18,7 @@ from hardlink.domain.graph import (
 from hardlink.domain.records import Session
 from hardlink.domain.times import to_iso
 from hardlink.queries.visible_session import (
-    find_erasing,
+    find_roots,
     without_entries_of_erasing,
 )
 from hardlink.storage import nodes
@@ -39,8 +39,8 @@ def explain_session(store: Store, project_id: str, session: Session) -> dict[str
     """
     histories = _read_histories(store, project_id, session.profile)
     root = _follow(histories, session.profile)
-    if root and find_erasing(store, project_id, {root}):
-        root = None
+    if root:
+        root = find_roots(store, project_id, [root])[root]
     entries = [one for history in histories.values() for one in history]
     shown = filter(_is_shown, _visible_entries(store, project_id, entries))
     return {

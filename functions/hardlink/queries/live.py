@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 from hardlink.domain import events
 from hardlink.domain.errors import NotFound
-from hardlink.domain.records import Item, Key, Session, stored_was_erased
+from hardlink.domain.records import Item, Key, stored_was_erased
 from hardlink.domain.times import MINUTE
 from hardlink.domain.values import json_size
 from hardlink.queries.live_cursor import Cursor, parse_cursor
-from hardlink.queries.visible_session import read_visible_session
+from hardlink.queries.visible_session import VisibleSession, read_visible_session
 from hardlink.storage import activity, event_store, items, keys, nodes
 from hardlink.storage.store import Store
 
@@ -173,20 +173,24 @@ class LiveFeed:
                 entries += self._entries_of(session, key, item)
         return entries
 
-    def _entries_of(self, session: Session, key: Key, item: Item) -> Iterator[_Entry]:
+    def _entries_of(
+        self, session: VisibleSession, key: Key, item: Item
+    ) -> Iterator[_Entry]:
         """List the entries of an item: an event, or a note's verdicts and late events."""
         if key.item.startswith(keys.CALL_NOTE):
             yield from self._note_entries(session, key, item)
         elif not event_store.is_expired(item, self._clock()):
             yield self._event_entry(session, key.item, 0, key, item)
 
-    def _note_entries(self, session: Session, key: Key, item: Item) -> Iterator[_Entry]:
+    def _note_entries(
+        self, session: VisibleSession, key: Key, item: Item
+    ) -> Iterator[_Entry]:
         """List the verdicts of a call, then the events that it stored far back in time.
 
         The numbers of entries stay the same in every answer, because cursors name them.
         """
         note = items.decode_note(item)
-        verdicts = list(activity.list_verdicts(key, note, session))
+        verdicts = list(activity.list_verdicts(key, note, session.session))
         for number, verdict in enumerate(verdicts):
             shown = {**verdict, "customer": _customer_reference(session)}
             yield _Entry(key.item, number, shown, json_size(verdict))
@@ -203,28 +207,29 @@ class LiveFeed:
                 yield self._event_entry(session, key.item, number, late_key, event)
 
     def _event_entry(
-        self, session: Session, found_in: str, number: int, key: Key, item: Item
+        self, session: VisibleSession, found_in: str, number: int, key: Key, item: Item
     ) -> _Entry:
         """Make the entry of an event. `found_in`: the item that led to it, for the cursor."""
         event = event_store.read_event(self._store, key, item)
+        id_, profile = session.session.id, session.session.profile
         shown = {
-            "key": f"{session.id}/{event.time}/{event.id}",
+            "key": f"{id_}/{event.time}/{event.id}",
             "status": "stored",
             "customer": _customer_reference(session),
-            **event.as_json(session.id, session.profile.value),
+            **event.as_json(id_, profile.value),
         }
         return _Entry(found_in, number, shown, json_size(event.body))
 
 
-def _is_shown(session: Session, key: Key, item: Item) -> bool:
+def _is_shown(session: VisibleSession, key: Key, item: Item) -> bool:
     """Tell whether readers are shown an item: not one of a customer who was erased."""
     time = keys.event_time(key)
     received = int(item.get("received", time))
-    return not stored_was_erased(session.erased, time, received)
+    return not stored_was_erased(session.session.erased, time, received)
 
 
-def _customer_reference(session: Session) -> dict[str, str] | None:
-    """Return the session's customer, as far as association has come."""
+def _customer_reference(session: VisibleSession) -> dict[str, str] | None:
+    """Answer the session's customer; null for an anonymous one."""
     return session.customer._asdict() if session.customer else None
 
 

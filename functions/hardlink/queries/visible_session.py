@@ -6,7 +6,8 @@ found by the links, until the queue has carried it there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from hardlink.domain.erasure.redaction import join_parts
 from hardlink.domain.errors import NotFound
@@ -18,7 +19,14 @@ from hardlink.storage.sessions import ERASED_SESSION, read_session
 from hardlink.storage.store import Store
 
 
-def read_visible_session(store: Store, project_id: str, id_: str) -> Session:
+class VisibleSession(NamedTuple):
+    """A session that knows what of it is being erased. `customer`: of its next event, if known."""
+
+    session: Session
+    customer: Node | None = None
+
+
+def read_visible_session(store: Store, project_id: str, id_: str) -> VisibleSession:
     """Read a session of a project. Raises `NotFound` where it does not exist, or goes just now."""
     session = read_session(store, project_id, id_)
     visible = without_erasing(store, project_id, session)
@@ -27,43 +35,57 @@ def read_visible_session(store: Store, project_id: str, id_: str) -> Session:
     return visible
 
 
-def without_erasing(store: Store, project_id: str, session: Session) -> Session | None:
+def without_erasing(
+    store: Store, project_id: str, session: Session
+) -> VisibleSession | None:
     """Add to a session what of it is being erased; `None` where all of it is.
 
-    Costs one request more than an anonymous visitor's, and two where the visitor is linked.
+    The customer is found by the links, and so no later than they are: a session keeps no copy of
+    it. Costs one request more than an anonymous visitor's, and two where the visitor is linked.
     """
     record = nodes.read_record(store, project_id, session.profile)
     if not record.exists:
         return None
     if not record.state.links:
-        return session
+        return VisibleSession(session)
     spans = fold_spans(nodes.read_history(store, project_id, session.profile))
-    erasing = find_erasing(store, project_id, {span.target for span in spans})
-    lost = [span for span in spans if span.target in erasing]
-    if newest_root(spans) and len(lost) == len(spans):
+    roots = find_roots(store, project_id, [span.target for span in spans])
+    lost = [span for span in spans if roots[span.target] is None]
+    target = newest_root(spans)
+    if target and len(lost) == len(spans):
         return None  # nobody else had this device
     parts = tuple(Erased(span.start, span.end, END) for span in lost)
-    customer = None if session.customer in erasing else session.customer
-    return session._replace(
-        erased=join_parts(join_parts(session.erased, record.erased), parts),
-        customer=customer,
-    )
+    erased = join_parts(join_parts(session.erased, record.erased), parts)
+    customer = roots[target] if target else None
+    return VisibleSession(session._replace(erased=erased), customer)
 
 
-def find_erasing(store: Store, project_id: str, targets: Collection[Node]) -> set[Node]:
-    """Find those of these nodes that are being erased, or lead to a customer who is."""
-    records = nodes.read_records(store, project_id, targets)
-    erased_roots = nodes.find_erased(store, project_id, _list_links(records.values()))
-    erasing: set[Node] = set()
-    for node, record in records.items():
-        if not record.exists or record.state.link in erased_roots:
-            erasing.add(node)
-    return erasing
+def find_roots(
+    store: Store, project_id: str, starts: Iterable[Node]
+) -> dict[Node, Node | None]:
+    """Find the customer that each node leads to; `None` where one on the way is being erased.
+
+    Costs a request for each level of the forest, however many nodes there are.
+    """
+    reached: dict[Node, Node | None] = {node: node for node in starts}
+    records: dict[Node, Record] = {}
+    while unread := set(filter(None, reached.values())) - records.keys():
+        records |= nodes.read_records(store, project_id, sorted(unread))
+        for start, node in reached.items():
+            reached[start] = _follow_links(records, node)
+    return reached
 
 
-def _list_links(records: Iterable[Record]) -> list[Node]:
-    """List the nodes that some nodes are linked to."""
-    return [record.state.link for record in records if record.state.link]
+def _follow_links(records: Mapping[Node, Record], node: Node | None) -> Node | None:
+    """Follow links as far as nodes were read; `None` where one of them is being erased."""
+    while node is not None and node in records:
+        record = records[node]
+        if not record.exists:
+            return None
+        if record.state.link is None:
+            return node
+        node = record.state.link
+    return node
 
 
 def without_entries_of_erasing(

@@ -36,7 +36,7 @@ from hardlink.domain.values import json_size, values_set_within
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.batches import split_batches
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_living_session, find_sessions
+from hardlink.storage.sessions import find_living_session
 from hardlink.storage.store import (
     MOST_ACTIONS,
     Action,
@@ -45,8 +45,6 @@ from hardlink.storage.store import (
     Condition,
     ConditionFailed,
     Delete,
-    Patch,
-    Present,
     Put,
     Rev,
     Same,
@@ -168,9 +166,10 @@ class Association:
             profile = self._read_profile(project_id, node, frozenset(orphan_roots))
             if profile is None:
                 return
-            sessions = self._read_sessions(profile, only_session)
+            sessions, copies = self._read_sessions(profile, only_session)
             plan = _plan_rows(profile)
-            existing = nodes.read_items(self._store, _row_keys(plan, sessions))
+            rows = nodes.read_items(self._store, _row_keys(plan, sessions))
+            existing = {**copies, **rows}
             actions = _diff_rows(plan, sessions, existing, whole=only_session is None)
             try:
                 self._write_in_batches(profile.checks, actions)
@@ -242,17 +241,23 @@ class Association:
 
     def _read_sessions(
         self, profile: _Profile, only_session: str | None
-    ) -> list[Session]:
-        """Read the sessions whose rows are compared: all of a profile, or one."""
+    ) -> tuple[list[Session], dict[Key, Item]]:
+        """Read the sessions whose rows are compared, all of a profile or one, and their copies."""
         if profile.node.type != PROFILE:
-            return []
+            return [], {}
         project_id = profile.project_id
         ids = [only_session] if only_session else []
         if not ids:
             ids = nodes.read_session_ids(self._store, project_id, profile.node)
-        found = find_sessions(self._store, project_id, ids)
+        heads = [keys.session_head(project_id, id_) for id_ in ids]
+        copies = [keys.session_customer(project_id, id_) for id_ in ids]
+        found = nodes.read_items(self._store, [*heads, *copies])
+        sessions = [
+            items.decode_session(key, found.pop(key)) for key in heads if key in found
+        ]
         # An erased session may have been opened anew by another visitor.
-        return [session for session in found if session.profile == profile.node]
+        own = [session for session in sessions if session.profile == profile.node]
+        return own, found
 
     # Write.
 
@@ -389,10 +394,29 @@ def _session_rows(
             yield from _changed_row(key, item, row, session)
         elif row is not None:
             yield Delete(key)
-    if session.customer != plan.customer:
-        yield _copy_customer(
-            keys.session_head(plan.profile.project_id, session.id), plan.customer
-        )
+    yield from _changed_copy(plan, session, existing)
+
+
+def _changed_copy(
+    plan: _Plan, session: Session, existing: Mapping[Key, Item]
+) -> _Actions:
+    """Write a session's copy of its customer, if it differs from what is stored."""
+    key = _copy_key(plan, session)
+    customer, row = plan.customer, existing.get(key)
+    if customer != items.decode_session_customer(row):
+        yield _copy_customer(key, customer)
+
+
+def _copy_key(plan: _Plan, session: Session) -> Key:
+    """The key of a session's copy of its customer, which is no part of the session itself."""
+    return keys.session_customer(plan.profile.project_id, session.id)
+
+
+def _copy_customer(key: Key, customer: Node | None) -> Action:
+    """Make the action that stores a session's copy of its customer, or that there is none."""
+    if customer is None:
+        return Delete(key)
+    return Put(key, items.encode_session_customer(customer))
 
 
 def _changed_row(key: Key, item: Item, row: Item | None, session: Session) -> _Actions:
@@ -411,13 +435,6 @@ def _replaceable(session: Session, row: Item | None) -> Condition:
     if profile_before != session.profile.value:
         return Same("profile", profile_before)
     return AtMost("latest", session.latest)
-
-
-def _copy_customer(key: Key, customer: Node | None) -> Action:
-    """Write a session's copy of its customer, unless the session is gone."""
-    if customer:
-        return Patch(key, {"customer": str(customer)}, Present())
-    return Patch(key, {}, Present(), remove=("customer",))
 
 
 def _stale_row_deletions(plan: _Plan, existing: Mapping[Key, Item]) -> _Actions:

@@ -53,7 +53,6 @@ def encode_session(s: Session) -> Item:
         offset=s.clock.offset,
         clock=encode_clock_past(s.clock),
         denied=s.denied,
-        customer=_node_text(s.customer),
         erased=_json_unless_empty(s.erased),
     )
 
@@ -107,7 +106,6 @@ def decode_session(key: Key, item: Item) -> Session:
         offset=_number(item, "offset"),
         clock=_decode_clock(item),
         denied=_flag(item, "denied"),
-        customer=_node(item, "customer"),
         erased=_erased(item),
     )
 
@@ -265,6 +263,16 @@ def session_row(s: Session) -> SessionRow:
     return SessionRow(
         s.id, s.profile, s.created, s.latest, s.last_event_at, s.erased, s.earliest
     )
+
+
+def encode_session_customer(customer: Node) -> Item:
+    """Encode a session's copy of its customer, which is written beside it."""
+    return {"customer": str(customer)}
+
+
+def decode_session_customer(item: Item | None) -> Node | None:
+    """Decode a session's copy of its customer; there is none while its visitor is anonymous."""
+    return _node(item, "customer") if item else None
 
 
 def encode_profile_session(s: Session) -> Item:

@@ -21,6 +21,13 @@ HEAD = "#"
 ERASURE = "~"
 """The sort key of an erasure's receipt: the stream reads it to have the rest carried out."""
 
+SESSION_CUSTOMER = "@"
+"""The sort key of a session's copy of its customer.
+
+It is no part of the session's `#`: the stream reports changes of that, and association, which writes
+the copy, would wake itself.
+"""
+
 # Prefixes of sort keys in a session's partition. Events sort before notes, and pieces lie behind
 # both: a timeline and the live view read one range each.
 ORDER_COMPLETION = "c/"
@@ -167,6 +174,11 @@ def erasure_of_partition(partition: str) -> tuple[str, str]:
 def session_head(project: str, id_: str) -> Key:
     """The key of a session."""
     return Key("sessions", f"{project}/{id_}", HEAD)
+
+
+def session_customer(project: str, session_id: str) -> Key:
+    """The key of a session's copy of its customer."""
+    return session_head(project, session_id)._replace(item=SESSION_CUSTOMER)
 
 
 def session_event(project: str, session_id: str, time: int, id_: str) -> Key:

@@ -11,7 +11,7 @@ from hardlink.storage import keys
 from hardlink.storage.store import WHOLE, Action, Check, Delete, Part, Store
 
 _ROW_NAMES = {
-    keys.HEAD: "customer of a session",
+    keys.SESSION_CUSTOMER: "customer of a session",
     keys.ROOT_REFERENCE: "home",
     keys.CONTRIBUTION: "contribution",
     keys.ROOT_SESSION: "session row",

@@ -159,6 +159,24 @@ def test_everything_that_decides_is_read_consistently(engine: Engine) -> None:
     assert not found.keys() & {"GetItem", "BatchGetItem", "Query", "Scan"}
 
 
+def test_what_association_writes_does_not_wake_it_again(engine: Engine) -> None:
+    world = engine.world()
+    visitor = world.track("s1", view("a"))["profile"]
+    world.track("s2", view("b"), profile=visitor)
+    world.drain()
+    world.identify("s1", ids={"registered": "gordon", "email": "g@x.com"})
+    for table, partition in list(world.taken()):
+        world.association.handle_change(table, partition)
+    assert list(world.taken()) == []
+    assert world.sessions("gordon") == {"s1", "s2"}
+    world.check()
+    world.unlink("s1")
+    for table, partition in list(world.taken()):
+        world.association.handle_change(table, partition)
+    assert list(world.taken()) == []
+    world.check()
+
+
 def test_an_association_costs_the_same_for_ten_events_as_for_a_thousand(
     moto: Engine,
 ) -> None:

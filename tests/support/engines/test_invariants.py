@@ -99,7 +99,7 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("customers", "#", {"link": "registered=nobody"}),
     ("customers", "#", {"owner": "registered=nobody"}),
     ("customers", "#", {"links": 7}),
-    ("sessions", "#", {"customer": "registered=nobody"}),
+    ("sessions", "@", {"customer": "registered=nobody"}),
     ("sessions", "#", {"latest": 0}),
     ("sessions", "#", {"denied": True}),
     ("customers", "s/", {"latest": 0}),

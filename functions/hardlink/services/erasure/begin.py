@@ -224,6 +224,7 @@ def end_session(tasks: Tasks, session: Session, now: int) -> list[Action]:
             items.encode_erased_session(ended),
             Same("profile", session.profile.value),
         ),
+        Delete(keys.session_customer(tasks.project_id, session.id)),
         Delete(active),
         tasks.put(keys.ERASED_SESSION, session.id, task),
     ]
