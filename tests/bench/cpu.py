@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from hardlink.domain import derived_events
+from hardlink.domain.events import StoredEvent
 from infra import topology
 from tests.bench.stub import answer_at_once
 
@@ -110,3 +112,15 @@ def _cpu(call: Callable[[], object]) -> float:
     for _ in range(CALLS):
         call()
     return (time.process_time() - start) / CALLS * 1e6
+
+
+def measure_burst(events: int) -> float:
+    """Milliseconds of CPU that derive visits from so many events, all within half a minute."""
+    body: dict[str, Any] = {"properties": {}, "context": {}}
+    stored = [
+        StoredEvent(f"{n}", "view", 10**15 - n, 10**15 - n, "web", body)
+        for n in range(events)
+    ]
+    began = time.process_time()
+    list(derived_events.derive_visits(stored, 10**15, lambda _: None))
+    return (time.process_time() - began) * 1000

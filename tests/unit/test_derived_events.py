@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,3 +122,34 @@ def test_any_pings(pings: list[int], views: list[int], more: int) -> None:
     assert sorted(e.id for e in found if not e.id.startswith("!")) == sorted(
         e.id for e in events
     )
+
+
+def count_comparisons(
+    monkeypatch: pytest.MonkeyPatch, events: Sequence[StoredEvent]
+) -> int:
+    """Count how often the place of an event in its session is asked for."""
+    asked = 0
+    whole: Callable[[StoredEvent], Any] = vars(StoredEvent)["order_in_session"].fget
+
+    def count(one: StoredEvent) -> Any:
+        nonlocal asked
+        asked += 1
+        return whole(one)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoredEvent, "order_in_session", property(count))
+        list(derived_events.derive_visits(events, 200 * MINUTE, lambda _: None))
+    return asked
+
+
+def test_a_burst_costs_in_proportion_to_its_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of its events are pending, as the end of a visit may still lie among them."""
+    counts: list[int] = []
+    for number in (100, 200, 400):
+        burst = [event(100 * MINUTE - n, "view", f"{n}") for n in range(number)]
+        ping = event(99 * MINUTE + 50 * SECOND, PING, "p")
+        counts.append(count_comparisons(monkeypatch, [*burst, ping]))
+    assert counts[1] <= 2 * counts[0] + 2
+    assert counts[2] <= 4 * counts[0] + 6

@@ -7,6 +7,7 @@ of a visit needs no timer.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from hardlink.domain.events import StoredEvent
@@ -41,7 +42,8 @@ def derive_visits(
 class _Visits:
     """Merges derived events into a session's events, from the newest back to the oldest.
 
-    - `_pending`: events before which a derived event may still be inserted.
+    - `_stored`, `_derived`: events before which a derived event may still be inserted, each the
+      newest first.
     - `_start_candidate`: the oldest ping so far, unless its visit is known to start with it.
     - `_newer_ping_at`: time of the ping after the next one to come.
     """
@@ -49,7 +51,8 @@ class _Visits:
     def __init__(self, now: int, next_ping: NextPing) -> None:
         self._now = now
         self._next_ping = next_ping
-        self._pending: list[StoredEvent] = []
+        self._stored: deque[StoredEvent] = deque()
+        self._derived: deque[StoredEvent] = deque()
         self._start_candidate: StoredEvent | None = None
         self._newer_ping_at: int | None = None
 
@@ -57,18 +60,18 @@ class _Visits:
         """Add the next older event; return the events whose positions are final."""
         candidate = self._start_candidate
         if candidate and candidate.time - event.time > SILENCE:
-            self._pending.append(_start(candidate))
+            self._insert(_start(candidate))
             self._start_candidate = None
         if event.type == PING:
             self._add_ping(event)
-        self._pending.append(event)
+        self._stored.append(event)
         return self._take_final(event.time)
 
     def close(self) -> list[StoredEvent]:
         """Return the remaining events, after the oldest was added."""
         if self._start_candidate:
-            self._pending.append(_start(self._start_candidate))
-        return sorted(self._pending, key=_order_in_session, reverse=True)
+            self._insert(_start(self._start_candidate))
+        return self._take_newer(-1)
 
     def _add_ping(self, ping: StoredEvent) -> None:
         if self._newer_ping_at is None:
@@ -76,7 +79,7 @@ class _Visits:
         # A visit whose last ping was a moment ago may go on: it has no end yet.
         silent_until = self._now if self._newer_ping_at is None else self._newer_ping_at
         if silent_until - ping.time > SILENCE:
-            self._pending.append(_end(ping))
+            self._insert(_end(ping))
         self._start_candidate = ping
         self._newer_ping_at = ping.time
 
@@ -88,11 +91,33 @@ class _Visits:
         newest_derived = time + END_DELAY
         if self._start_candidate:
             newest_derived = max(newest_derived, self._start_candidate.time)
-        self._pending.sort(key=_order_in_session, reverse=True)
-        final: list[StoredEvent] = []
-        while self._pending and self._pending[0].time > newest_derived:
-            final.append(self._pending.pop(0))
-        return final
+        return self._take_newer(newest_derived)
+
+    def _insert(self, event: StoredEvent) -> None:
+        """Insert a derived event among the others: two or three, however many are stored."""
+        others = sorted((*self._derived, event), key=_order_in_session, reverse=True)
+        self._derived = deque(others)
+
+    def _take_newer(self, time: int) -> list[StoredEvent]:
+        """Take the pending events that are newer than a time, the newest first.
+
+        Stored events come in order, so that each is looked at once: also in a burst of thousands,
+        in which all are pending.
+        """
+        taken: list[StoredEvent] = []
+        while queue := self._next_queue():
+            if queue[0].time <= time:
+                break
+            taken.append(queue.popleft())
+        return taken
+
+    def _next_queue(self) -> deque[StoredEvent]:
+        """Return the pending events of which the first is the newest; empty if none is pending."""
+        if not self._stored or not self._derived:
+            return self._stored or self._derived
+        stored, derived = self._stored[0], self._derived[0]
+        is_stored_newer = stored.order_in_session > derived.order_in_session
+        return self._stored if is_stored_newer else self._derived
 
 
 def first_session(start: StoredEvent) -> StoredEvent:
