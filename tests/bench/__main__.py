@@ -41,6 +41,9 @@ def _cpu() -> Iterator[Row]:
     alone, through = cpu.measure_cpu()
     measured = f"{through / alone:.2f} x two boto3 calls ({through:.0f} us)"
     yield "CPU of one track call, one event", measured, "1.3 x"
+    for events in requests.EVENTS:
+        what = f"CPU of reading a burst, {events} events"
+        yield what, f"{cpu.measure_burst(events):.2f} ms", "in proportion"
 
 
 def _memory() -> Iterator[Row]:
@@ -48,6 +51,13 @@ def _memory() -> Iterator[Row]:
         has = topology.FUNCTIONS_BY_NAME[name].memory
         measured = f"{memory.measure_memory(name)} of its {has} MB"
         yield f"a hostile body of 5 MiB to {name}", measured, "3/4 of it"
+
+
+_VALUE_BUDGETS = {
+    "a page of its timeline": "no contributed values",
+    "its view": "in proportion",
+    "log-in on one more device": "no contributed values",
+}
 
 
 def _requests() -> Iterator[Row]:
@@ -79,6 +89,10 @@ def _requests() -> Iterator[Row]:
             what = f"newest 50 events, {sessions} sessions of 10"
             budget = f"1 partition, {min(sessions, 6)} sessions that matter"
             yield what, _shown(asked), budget
+        for profiles, units in requests.measure_values(engine):
+            for name, count in units.items():
+                what = f"{name}, {profiles} visitors of 255 attributes"
+                yield what, f"{count:g} read units", _VALUE_BUDGETS[name]
         for sessions, reads in requests.measure_whole_timeline(engine):
             for name, count in reads.items():
                 what = f"{name}, {sessions} sessions of 10"

@@ -13,6 +13,8 @@ from tests.support.world import World
 
 EVENTS = (10, 1_000, 10_000)
 SESSIONS = (1, 10, 100, 500)
+PROFILES = (10, 100, 300)
+_WRITES = ("Put", "Update", "Delete", "Transact", "BatchExecute")
 SIZES = (10, 100, 1_000)
 """Sessions, profiles or events of the rows that show how a request grows."""
 _KILOBYTE = "x" * 640
@@ -100,6 +102,44 @@ def measure_newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:
             if len(page["events"]) != min(50, 10 * number):
                 raise AssertionError(f"{len(page['events'])} events were read")
             yield number, requests
+
+
+def measure_values(engine: Engine) -> Iterator[tuple[int, dict[str, float]]]:
+    """Read units at a customer of so many visitors, each of which has 255 attributes.
+
+    Yields the number of visitors, and the units of a page of the timeline, of the customer's view,
+    and of the log-in on one more device.
+    """
+    world = engine.world()
+    for number in range(1, max(PROFILES) + 1):
+        world.clock.pass_(3_600_000_000)
+        session = f"device-{number}"
+        attributes = {f"attribute-{n}": f"{number}-{'x' * 20}" for n in range(255)}
+        world.track(session, {"type": "view"})
+        world.update(session, properties=attributes)
+        with count_units(engine) as login:
+            world.identify(session, ids={"registered": "many"})
+        world.drain()
+        if number in PROFILES:
+            with count_units(engine) as page:
+                world.queries.read_customer_events(
+                    "shop", "registered", "many", {"limit": "1"}.get
+                )
+            with count_units(engine) as view:
+                world.customer("many")
+            yield (
+                number,
+                {
+                    "a page of its timeline": _count_read_units(page),
+                    "its view": _count_read_units(view),
+                    "log-in on one more device": _count_read_units(login),
+                },
+            )
+
+
+def _count_read_units(consumed: Counter[str]) -> float:
+    reads = [units for name, units in consumed.items() if not name.startswith(_WRITES)]
+    return sum(reads)
 
 
 def measure_whole_timeline(engine: Engine) -> Iterator[tuple[int, dict[str, int]]]:

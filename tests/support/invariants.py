@@ -370,6 +370,9 @@ def _check_drained(world: World) -> Iterator[str]:
     yield from _compare_items(
         "contribution", _expected_contributions(world), world.rows.get("p", {})
     )
+    yield from _compare_items(
+        "contributed values", _expected_values(world), world.rows.get("u", {})
+    )
     homes = {(node, str(root)) for node, roots in world.homes.items() for root in roots}
     yield from _compare_rows("homes", homes, set(world.rows.get("h", {})))
     for session in world.sessions.values():
@@ -432,6 +435,15 @@ def _expected_contributions(world: World) -> dict[tuple[Node, str], Item]:
         )
         for node, roots in world.homes.items()
         for root, intervals in roots.items()
+    }
+
+
+def _expected_values(world: World) -> dict[tuple[Node, str], Item]:
+    return {
+        (root, str(node)): items.encode_contributed_values(contribution.values)
+        for node, roots in world.homes.items()
+        for root, intervals in roots.items()
+        if (contribution := _expected_contribution(world, node, intervals)).values
     }
 
 

@@ -184,15 +184,17 @@ class MergeNotice(NamedTuple):
 
 
 class Contribution(NamedTuple):
-    """`p/<node>` under a root: a node's values, and the intervals in which it belongs here.
+    """`p/<node>` under a root: the intervals in which a node belongs here, and what it brings.
 
+    `values` are a row of their own, `u/<node>`: a timeline needs none, and a customer with many
+    visitors would read the values of all of them for each page. Empty where they were not read.
     `erased`: what of a profile was erased; until it is deleted, readers leave it out. `lists_all`:
     it has room for all `identifiers` of the node; the rest is read from the node's own rows.
     """
 
     node: Node
     intervals: Intervals
-    values: Values
+    values: Values = NOTHING
     identifiers: tuple[Node, ...] = ()
     merge_notice: MergeNotice | None = None
     erased: tuple[Erased, ...] = ()

@@ -61,6 +61,7 @@ class Customer:
     """A root of the identity forest with its rows.
 
     `owned`: identifiers whose owner it is. `merged`: customers that the shop made part of it.
+    `unread`: roots under which values are contributed that were not read with these rows.
     """
 
     project_id: str
@@ -70,18 +71,26 @@ class Customer:
     sessions: tuple[SessionRow, ...]
     owned: tuple[Node, ...]
     merged: tuple[Node, ...] = ()
+    unread: tuple[Node, ...] = ()
 
     @classmethod
     def from_items(
-        cls, project_id: str, root: Node, partition: Iterable[tuple[Key, Item]]
+        cls,
+        project_id: str,
+        root: Node,
+        partition: Iterable[tuple[Key, Item]],
+        *,
+        has_values: bool = False,
     ) -> Customer:
         """Build a customer from the items of its partition.
 
         `partition`: items from `#` to the end of `s/`, in any order; those of other kinds are
-        ignored. Of an anonymous profile, what it did while it was linked is left out.
+        ignored. `has_values`: the values that are contributed are among them. Of an anonymous
+        profile, what it did while it was linked is left out.
         """
         record = Record()
         contributions: list[Contribution] = []
+        values: dict[Node, Values] = {}
         sessions: list[SessionRow] = []
         owned: list[Node] = []
         merged: list[Node] = []
@@ -98,16 +107,19 @@ class Customer:
                     history.append(items.decode_entry(key, item))
                 case keys.CONTRIBUTION:
                     contributions.append(items.decode_contribution(key, item))
+                case keys.CONTRIBUTED_VALUES:
+                    values.update([items.decode_contributed_values(key, item)])
                 case keys.ROOT_SESSION:
                     sessions.append(items.decode_session_row(key, item))
         customer = cls(
             project_id,
             root,
             record,
-            tuple(contributions),
+            tuple(_with_values(contributions, values)),
             tuple(sessions),
             tuple(owned),
             tuple(merged),
+            unread=() if has_values or not contributions else (root,),
         )
         return customer._unlinked_part(history) if root.type == PROFILE else customer
 
@@ -137,6 +149,7 @@ class Customer:
             self,
             contributions=_join_contributions(contributions),
             sessions=tuple(sessions.values()),
+            unread=(*self.unread, *other.unread),
         )
 
     def with_all_identifiers(self, store: Store) -> Customer:
@@ -207,13 +220,17 @@ class Customer:
     def read_values(self, store: Store) -> Mapping[str, Any]:
         """Read attributes, segments, traits and consents; of each name the value set last.
 
-        Returns kind -> name -> value; `segments` is a list of labels. Large values cost one
-        request.
+        Returns kind -> name -> value; `segments` is a list of labels. Costs a query for each of the
+        `unread` roots, and a request for large values.
         """
         newest: dict[Name, tuple[Value, Node]] = {}
         _fold_newest(newest, self.root, self.record.values)
         for contribution in self.contributions:
             _fold_newest(newest, contribution.node, contribution.values)
+        for root in self.unread:
+            contributed = nodes.read_contributed_values(store, self.project_id, root)
+            for node, values in contributed:
+                _fold_newest(newest, node, values)
         texts = _read_spilled(store, self.project_id, newest)
         dated = {name: (newest[name][0].time, text) for name, text in texts.items()}
         return _by_kind(with_lists(dated))
@@ -274,6 +291,14 @@ def session_interval(
         erased,
         row.earliest,
     )
+
+
+def _with_values(
+    contributions: Iterable[Contribution], values: Mapping[Node, Values]
+) -> Iterator[Contribution]:
+    """Give contributions their values, as far as these were read."""
+    for one in contributions:
+        yield one._replace(values=values.get(one.node, one.values))
 
 
 def _join_contributions(

@@ -13,7 +13,10 @@ from hardlink.storage.store import Store
 def describe_customer(
     store: Store, timeline: Timeline, customer: Customer
 ) -> dict[str, Any]:
-    """Answer `GET /customers`."""
+    """Answer `GET /customers`.
+
+    `contributions`: of how many visitors and identifiers the values were folded.
+    """
     sessions = timeline.list_sessions(customer)
     times = [customer.record.created]
     for row, last_seen in sessions:
@@ -31,6 +34,7 @@ def describe_customer(
             for row, last_seen in sessions
         ],
         "visits": len(customer.visits),
+        "contributions": len(customer.contributions),
         "first_seen": to_iso(min(times)),
         "last_seen": to_iso(max(times[1:], default=customer.record.created)),
     }

@@ -29,6 +29,7 @@ _VIEW_ROWS = (
     keys.LINK_ENTRY,
     keys.PROFILE_SESSION,
     keys.CONTRIBUTION,
+    keys.CONTRIBUTED_VALUES,
     keys.ROOT_SESSION,
 )
 """Sort keys of the rows from which a customer is folded."""
@@ -211,7 +212,7 @@ def _customers_of_partitions(
     nodes: dict[Node, Customer] = {}
     for partition, rows in partitions.items():
         node = Node.parse(keys.split_partition(partition)[1])
-        nodes[node] = Customer.from_items(project_id, node, rows)
+        nodes[node] = Customer.from_items(project_id, node, rows, has_values=True)
     customers: list[Customer] = []
     for node, one in nodes.items():
         if one.is_known:

@@ -55,7 +55,7 @@ _BYTES_AT_ONCE = 3_000_000
 """Of one transaction: DynamoDB takes 4 MB."""
 
 MOST_LISTED_BYTES = 40_000
-"""Bytes of the identifiers that a contribution lists: its item also holds a node's values."""
+"""Bytes of the identifiers that a contribution lists: a customer's view reads all of them."""
 
 _Intervals = list[tuple[int, int]]
 _Actions = Iterator[Action]
@@ -112,6 +112,10 @@ class _Plan:
     def contribution_key(self, root: Node) -> Key:
         """The key of the node's contribution to a root."""
         return keys.node_contribution(self.profile.project_id, root, self.profile.node)
+
+    def values_key(self, root: Node) -> Key:
+        """The key of the values that the node contributes to a root."""
+        return keys.contributed_values(self.profile.project_id, root, self.profile.node)
 
     def session_key(self, root: Node, session: Session) -> Key:
         """The key of a session's row under a root."""
@@ -304,6 +308,7 @@ def _row_keys(plan: _Plan, sessions: Sequence[Session]) -> list[Key]:
     """List where rows of a node may be."""
     roots = plan.roots
     row_keys = list(map(plan.contribution_key, roots))
+    row_keys += map(plan.values_key, roots)
     for root, session in product(roots, sessions):
         row_keys.append(plan.session_key(root, session))
     return row_keys
@@ -344,10 +349,24 @@ def _missing_references(plan: _Plan) -> _Actions:
 def _changed_contributions(plan: _Plan, existing: Mapping[Key, Item]) -> _Actions:
     """Write the contributions that differ from what is stored."""
     for root, intervals in plan.intervals.items():
+        contribution = _contribution(plan.profile, intervals)
         key = plan.contribution_key(root)
-        item = items.encode_contribution(_contribution(plan.profile, intervals))
+        item = items.encode_contribution(contribution)
         if existing.get(key) != item:
             yield Put(key, item)
+        yield from _changed_values(plan.values_key(root), contribution, existing)
+
+
+def _changed_values(
+    key: Key, contribution: Contribution, existing: Mapping[Key, Item]
+) -> _Actions:
+    """Write the values of a contribution if they differ from what is stored; none is no row."""
+    item = None
+    if contribution.values:
+        item = items.encode_contributed_values(contribution.values)
+    if existing.get(key) == item:
+        return
+    yield Put(key, item) if item else Delete(key)
 
 
 def _contribution(profile: _Profile, intervals: _Intervals) -> Contribution:
@@ -440,7 +459,8 @@ def _replaceable(session: Session, row: Item | None) -> Condition:
 def _stale_row_deletions(plan: _Plan, existing: Mapping[Key, Item]) -> _Actions:
     """Delete rows under roots that are none any more: contributions first, references last."""
     profile = plan.profile
-    for key in map(plan.contribution_key, plan.stale_roots):
+    stale = plan.stale_roots
+    for key in (*map(plan.values_key, stale), *map(plan.contribution_key, stale)):
         if key in existing:
             yield Delete(key)
     # No reference leads to an orphan root: that is what makes it one.

@@ -314,10 +314,9 @@ def decode_session_row(key: Key, item: Item) -> SessionRow:
 
 
 def encode_contribution(c: Contribution) -> Item:
-    """Encode a contribution: a node's intervals under a root, and its values of that time."""
+    """Encode a contribution without its values: a node's intervals under a root."""
     item: Item = {"intervals": values.to_json(c.intervals)}
     return item | _present(
-        values=values.pack_values(c.values) if c.values else "",
         identifiers=_json_unless_empty(list(map(str, c.identifiers))),
         merge_notice=_json_unless_empty(c.merge_notice),
         erased=_json_unless_empty(c.erased),
@@ -326,19 +325,29 @@ def encode_contribution(c: Contribution) -> Item:
 
 
 def decode_contribution(key: Key, item: Item) -> Contribution:
-    """Decode a contribution."""
+    """Decode a contribution; its values stand in another item."""
     notice = _json(item, "merge_notice", "[]")
     return Contribution(
         node=Node.parse(key.item.removeprefix(keys.CONTRIBUTION)),
         intervals=tuple(
             (start, end) for start, end in json.loads(str(item["intervals"]))
         ),
-        values=_decode_values(item),
         identifiers=_nodes(item, "identifiers"),
         merge_notice=MergeNotice(*notice) if notice else None,
         erased=_erased(item),
         lists_all="has_more_identifiers" not in item,
     )
+
+
+def encode_contributed_values(found: values.Values) -> Item:
+    """Encode the values of a contribution."""
+    return {"values": values.pack_values(found)}
+
+
+def decode_contributed_values(key: Key, item: Item) -> tuple[Node, values.Values]:
+    """Decode the values of a contribution, and the node whose they are."""
+    node = Node.parse(key.item.removeprefix(keys.CONTRIBUTED_VALUES))
+    return node, _decode_values(item)
 
 
 def encode_order(order: Order) -> Item:

@@ -50,6 +50,7 @@ PROFILE_SESSION = "m/"
 CONTRIBUTION = "p/"
 ROOT_SESSION = "s/"
 SHOP_ORDER = "t/"
+CONTRIBUTED_VALUES = "u/"
 SPILLED_VALUE = "v/"
 BACK_REFERENCE = "w/"
 
@@ -123,6 +124,11 @@ def customer_identifier(project: str, root: Node, soft: Node) -> Key:
 def node_contribution(project: str, root: Node, node: Node) -> Key:
     """The key of a node's contribution to a root."""
     return _node_item(project, root, f"{CONTRIBUTION}{node}")
+
+
+def contributed_values(project: str, root: Node, node: Node) -> Key:
+    """The key of the values of a node's contribution to a root."""
+    return _node_item(project, root, f"{CONTRIBUTED_VALUES}{node}")
 
 
 def profile_contributions(project: str, root: Node) -> tuple[Key, str]:

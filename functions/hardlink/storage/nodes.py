@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import islice, starmap
 
 from hardlink.domain import records
 from hardlink.domain.graph import Entry, Node, profile_node
 from hardlink.domain.records import Item, Key, Record
+from hardlink.domain.values import Values
 from hardlink.storage import items, keys
 from hardlink.storage.store import Store
 
@@ -56,10 +57,20 @@ def read_history(store: Store, project_id: str, node: Node) -> list[Entry]:
     ]
 
 
+def read_contributed_values(
+    store: Store, project_id: str, root: Node
+) -> list[tuple[Node, Values]]:
+    """Read the values that nodes contribute to a root, with the node of each."""
+    prefix = keys.CONTRIBUTED_VALUES
+    partition = keys.node_head(project_id, root).partition
+    rows = store.scan("customers", partition, prefix, keys.end_of_prefix(prefix))
+    return list(starmap(items.decode_contributed_values, rows))
+
+
 def count_profiles(store: Store, project_id: str, root: Node, most: int) -> int:
     """Count the profiles that are associated with a customer, up to `most`.
 
-    It reads one row a profile, and stops at `most`.
+    It reads one row a profile, without the profile's values, and stops at `most`.
     """
     first, last = keys.profile_contributions(project_id, root)
     # A query counts no rows without reading them, so it stops at the cap.

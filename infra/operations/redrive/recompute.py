@@ -23,7 +23,8 @@ from hardlink.storage.store import WHOLE, Part, Store
 from hardlink.web.wiring import read_clock
 from infra.operations.redrive.recording_store import RecordingStore
 
-_DERIVED_ROWS = (keys.CONTRIBUTION, keys.ROOT_SESSION)
+_CONTRIBUTIONS = (keys.CONTRIBUTION, keys.CONTRIBUTED_VALUES)
+_DERIVED_ROWS = (*_CONTRIBUTIONS, keys.ROOT_SESSION)
 _KINDS = (HEAD, ERASURE, *_DERIVED_ROWS)
 HardTypes = Mapping[str, frozenset[str]]
 """The hard identifier types of each project."""
@@ -192,8 +193,8 @@ class Redrive:
         return owners
 
     def _row_owner(self, row: Key) -> Node | None:
-        if row.item.startswith(keys.CONTRIBUTION):
-            return Node.parse(row.item.removeprefix(keys.CONTRIBUTION))
+        if row.item.startswith(_CONTRIBUTIONS):
+            return Node.parse(row.item.partition("/")[2])
         project, _ = keys.split_partition(row.partition)
         return self._read_profile(project, row.item.removeprefix(keys.ROOT_SESSION))
 

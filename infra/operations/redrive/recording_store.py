@@ -14,6 +14,7 @@ _ROW_NAMES = {
     keys.SESSION_CUSTOMER: "customer of a session",
     keys.ROOT_REFERENCE: "home",
     keys.CONTRIBUTION: "contribution",
+    keys.CONTRIBUTED_VALUES: "contributed values",
     keys.ROOT_SESSION: "session row",
 }
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hardlink.domain.times import HOUR, to_iso
 from hardlink.storage.sessions import find_session
+from hardlink.storage.store import Put
 from tests.support.engines.tables import Engine
 from tests.support.world import SPACE, START, World
 
@@ -37,21 +40,21 @@ def test_a_whole_timeline_asks_no_session_again_that_earlier_pages_answered(
     engine: Engine,
 ) -> None:
     world = engine.world()
-    sent = visit(world, 40)
+    sent = visit(world, 20)
     with engine.counted() as found:
         assert world.timeline("ada") == sent
-    assert found.total() <= MOST_A_SESSION * 40
+    assert found.total() <= MOST_A_SESSION * 20
     with engine.counted() as found:
         assert world.timeline("ada", limit="10") == sent
-    assert found.total() <= MOST_A_SESSION * 40
+    assert found.total() <= MOST_A_SESSION * 20
     with engine.counted() as found:
         assert export(world) == sent[::-1]
-    assert found.total() <= MOST_A_SESSION * 40
+    assert found.total() <= MOST_A_SESSION * 20
 
 
 def test_a_page_of_long_ago_costs_no_more_than_the_newest(engine: Engine) -> None:
     world = engine.world()
-    sent = visit(world, 40)
+    sent = visit(world, 20)
     long_ago = to_iso(START + 2 * HOUR)
     with engine.counted() as found:
         assert world.timeline("ada", until=long_ago) == sent[-10:]
@@ -81,3 +84,29 @@ def test_an_event_of_long_ago_widens_its_session_once_an_hour(engine: Engine) ->
     world.drain()
     assert world.timeline("ada", limit="5")[-2:] == ["late-1", "late-0"]
     assert world.timeline("ada", until=to_iso(START)) == ["late-1", "late-0"]
+
+
+def test_neither_a_page_nor_a_log_in_reads_the_values_that_visitors_contribute(
+    engine: Engine,
+) -> None:
+    world = engine.world()
+    for number in range(3):
+        world.track(f"s{number}", {"type": "view", "id": f"{number}"})
+        world.update(f"s{number}", properties={f"color-{number}": "red"})
+        world.identify(f"s{number}", ids={"registered": "ada"})
+        world.drain()
+    view = world.customer("ada")
+    assert view["attributes"] == {f"color-{number}": "red" for number in range(3)}
+    assert view["contributions"] == 3
+    rows = [
+        key
+        for key in world.dumped()
+        if key.table == "customers" and key.item.startswith("u/")
+    ]
+    assert len(rows) == 3
+    for key in rows:
+        world.store.write([Put(key, {"values": "not read"})])
+    assert world.timeline("ada") == ["2", "1", "0"]
+    assert world.identify("s3", ids={"registered": "ada"})["customer"]
+    with pytest.raises(ValueError, match="Expecting value"):
+        world.customer("ada")

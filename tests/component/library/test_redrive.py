@@ -29,7 +29,7 @@ from tests.support.memory_store import Dump, MemoryStore
 from tests.support.world import HARD_TYPES, SPACE, START, World, in_memory
 
 SEEDS = range(30)
-DERIVED = ("s/", "p/", "h/")
+DERIVED = ("s/", "p/", "u/", "h/")
 NOBODY = f"{SPACE}/registered=nobody"
 SOURCES = """
 [projects.shop.identifiers]
@@ -84,7 +84,11 @@ def _lost(key: Key, item: Item) -> list[Put | Delete]:
 
 def _wrong(key: Key, item: Item) -> list[Put | Delete]:
     """A home says nothing, so it says nothing wrong."""
-    changes: dict[str, Item] = {"s/": {"latest": 0}, "p/": {"intervals": "[[5,6]]"}}
+    changes: dict[str, Item] = {
+        "s/": {"latest": 0},
+        "p/": {"intervals": "[[5,6]]"},
+        "u/": {"values": "[]"},
+    }
     change = changes.get(key.item[:2])
     return [Put(key, {**item, **change})] if change else []
 

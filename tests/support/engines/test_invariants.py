@@ -104,6 +104,7 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("sessions", "#", {"denied": True}),
     ("customers", "s/", {"latest": 0}),
     ("customers", "p/", {"intervals": "[[5,6]]"}),
+    ("customers", "u/", {"values": "[]"}),
 ]
 
 

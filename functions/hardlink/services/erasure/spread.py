@@ -122,7 +122,7 @@ class ErasureSpread:
             (keys.BACK_REFERENCE, _ROWS, self._follow_reference),
             (keys.LINK_ENTRY, _ENTRIES, self._follow_entry),
             (keys.PROFILE_SESSION, _ROWS, self._end_profile_session),
-            (keys.ROOT_REFERENCE, _DELETIONS, _delete_contribution),
+            (keys.ROOT_REFERENCE, _ROWS, _delete_contribution),
             # All that is left leads nowhere.
             ("", _DELETIONS, _keep_shop_order),
         )
@@ -379,9 +379,10 @@ def _named_node(key: Key) -> Node:
 
 def _delete_contribution(erased: _ErasedNode, row: Row) -> Sequence[Action]:
     """Delete what an erased node contributed to a root that it refers to."""
-    project_id = erased.tasks.project_id
+    project_id, root = erased.tasks.project_id, _named_node(row[0])
     return [
-        Delete(keys.node_contribution(project_id, _named_node(row[0]), erased.node))
+        Delete(keys.node_contribution(project_id, root, erased.node)),
+        Delete(keys.contributed_values(project_id, root, erased.node)),
     ]
 
 
