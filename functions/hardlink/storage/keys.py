@@ -24,8 +24,8 @@ ERASURE = "~"
 SESSION_CUSTOMER = "@"
 """The sort key of a session's copy of its customer.
 
-It is no part of the session's `#`: the stream reports changes of that, and association, which writes
-the copy, would wake itself.
+It is no part of the session's `#`: the stream reports changes of that, and association, which
+writes the copy, would wake itself.
 """
 
 # Prefixes of sort keys in a session's partition. Events sort before notes, and pieces lie behind
