@@ -55,6 +55,7 @@ _OF_CUSTOMER: dict[str, Schema] = {
     "traits": VALUES,
     "consents": VALUES,
     "visits": COUNT,
+    "contributions": COUNT,
     "first_seen": TIME,
     "last_seen": TIME,
 }
