@@ -8,10 +8,12 @@ shipped without compiles all of its modules at each cold start, at more than twi
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -86,7 +88,7 @@ def lambda_platform() -> tuple[str, ...]:
 
 
 def build_code(cache: Path = CACHE) -> Path:
-    """Build the folder of code for Lambda: handlers, library, static files, `sources.toml`.
+    """Build the folder of code for Lambda: handlers, library, static files, and the sources as JSON.
 
     Raises `UnsupportedPython`.
     """
@@ -125,6 +127,9 @@ def _copy_code(folder: Path) -> None:
     ignore = shutil.ignore_patterns(*_NOT_UPLOADED)
     shutil.copytree(topology.FUNCTIONS, folder, dirs_exist_ok=True, ignore=ignore)
     shutil.copyfile(topology.SOURCES, folder / "sources.toml")
+    # Python reads JSON thirty times as fast: with 500 projects, 1 ms of each cold start.
+    declared = tomllib.loads(topology.SOURCES.read_text(encoding="utf-8"))
+    (folder / "sources.json").write_text(json.dumps(declared), encoding="utf-8")
     _compile(folder, CODE_IN_LAMBDA)
 
 

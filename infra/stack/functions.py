@@ -23,7 +23,7 @@ from infra.stages import Stage
 ALIAS = "live"
 """Name of the alias that calls are sent to; versions before it stay, to go back to."""
 ARCHITECTURE = lambda_.Architecture.ARM_64
-SOURCES_IN_LAMBDA = f"{assets.CODE_IN_LAMBDA}/sources.toml"
+SOURCES_IN_LAMBDA = f"{assets.CODE_IN_LAMBDA}/sources.json"
 
 
 class Functions(Construct):

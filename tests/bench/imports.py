@@ -112,7 +112,13 @@ def _seconds(start: _Start) -> float:
     program = f"import sys; sys.path[:0] = {paths}; {start.statement}"
     # -B, as root may write where nobody else may; -S, for the packages of the assets alone.
     command = [sys.executable, "-I", "-S", "-B", "-c", program]
-    environ = {"PATH": os.environ["PATH"], **baseline_environment()}
+    # The bare client has no sources; functions have them in the first of their folders.
+    sources = str(start.folders[0] / "sources.json")
+    environ = {
+        "PATH": os.environ["PATH"],
+        **baseline_environment(),
+        "HARDLINK_SOURCES": sources,
+    }
     process = subprocess.Popen(command, env=environ)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from hardlink.domain.sources import registry
 from infra import topology
 from infra.stack import assets
 from tests.bench.cpu import baseline_environment
@@ -30,11 +31,16 @@ def test_the_code_holds_every_handler_the_library_and_the_sources(
     assert (code / "hardlink" / "storage" / "dynamodb.py").is_file()
     assert (code / "sdk" / "served" / "hardlink.js").is_file()
     assert (code / "sources.toml").read_bytes() == topology.SOURCES.read_bytes()
+    # The functions read the same as JSON, at a thirtieth of the time.
+    shipped = registry.load_deployed(code / "sources.json")
+    assert shipped == registry.load_deployed(topology.SOURCES)
 
 
 def test_the_code_holds_its_byte_code_and_what_is_served(dev: Template) -> None:
     found = [f for f in dev.asset("sources.toml").rglob("*") if f.is_file()]
-    assert {f.suffix for f in found} == {".py", ".pyc", ".toml", ".js", ".css", ".html"}
+    assert {f.suffix for f in found} == {
+        *(".py", ".pyc", ".toml", ".json", ".js", ".css", ".html")
+    }
 
 
 @pytest.mark.parametrize("holds", ["sources.toml", "python"])

@@ -228,7 +228,7 @@ def test_its_environment_names_what_it_needs_and_no_more(
     assert (
         describe_reference(variables["HARDLINK_CUSTOMERS_TABLE"]) == "TablesCustomers"
     )
-    assert variables["HARDLINK_SOURCES"] == "/var/task/sources.toml"
+    assert variables["HARDLINK_SOURCES"] == "/var/task/sources.json"
 
 
 def test_who_answers_all_customers_alone_may_scan() -> None:

@@ -6,8 +6,8 @@ a cold start the validation.
 
 from __future__ import annotations
 
+import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -377,7 +377,12 @@ def load_deployed(path: Path) -> Sources:
 
     It is not validated again, which would lengthen every cold start.
     """
-    return Sources.from_declaration(tomllib.loads(path.read_text(encoding="utf-8")))
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        return Sources.from_declaration(json.loads(text))
+    import tomllib  # noqa: PLC0415 - deployed functions have JSON
+
+    return Sources.from_declaration(tomllib.loads(text))
 
 
 def _identifier_type(declared: Mapping[str, Any]) -> IdentifierType:
