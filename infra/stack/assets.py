@@ -88,7 +88,7 @@ def lambda_platform() -> tuple[str, ...]:
 
 
 def build_code(cache: Path = CACHE) -> Path:
-    """Build the folder of code for Lambda: handlers, library, static files, and the sources as JSON.
+    """Build the folder of code for Lambda: handlers, library, static files, sources as JSON.
 
     Raises `UnsupportedPython`.
     """
