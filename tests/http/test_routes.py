@@ -295,27 +295,29 @@ def test_a_server_key_reads_its_own_project_only(shop: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
+    ("method", "path", "status", "code"),
     [
-        ("GET", "/"),
-        ("GET", "/track"),
-        ("POST", "/track/"),
-        ("DELETE", "/track"),
-        ("GET", "/collect/a"),
-        ("PUT", "/redirect/sale"),
-        ("DELETE", "/sessions/a"),
-        ("GET", "/customers/a"),
-        ("GET", "/customers//a"),
-        ("GET", "/customers/a/b/c/d"),
-        ("GET", "/Health"),
-        ("POST", "/nothing/at/all"),
-        ("GET", "/sessions/a/b/c"),
-        ("PATCH", "/identify"),
+        ("GET", "/", 404, "not_found"),
+        ("GET", "/track", 405, "wrong_method"),
+        ("POST", "/track/", 404, "not_found"),
+        ("DELETE", "/track", 405, "wrong_method"),
+        ("GET", "/collect/a", 404, "not_found"),
+        ("PUT", "/redirect/sale", 404, "not_found"),
+        ("DELETE", "/sessions/a", 404, "not_found"),
+        ("GET", "/customers/a", 404, "not_found"),
+        ("GET", "/customers//a", 404, "not_found"),
+        ("GET", "/customers/a/b/c/d", 404, "not_found"),
+        ("GET", "/Health", 404, "not_found"),
+        ("POST", "/nothing/at/all", 404, "not_found"),
+        ("GET", "/sessions/a/b/c", 404, "not_found"),
+        ("PATCH", "/identify", 405, "wrong_method"),
     ],
 )
-def test_what_is_no_route_is_404(shop: Client, method: str, path: str) -> None:
+def test_what_is_no_route_is_refused_in_the_services_own_form(
+    shop: Client, method: str, path: str, status: int, code: str
+) -> None:
     reply = shop.send(method, path, b"")
-    assert (reply.status, reply.json) == (404, {"message": "Not Found"})
+    assert (reply.status, reply.error["code"]) == (status, code)
 
 
 @pytest.mark.parametrize(
