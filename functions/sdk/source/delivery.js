@@ -1,6 +1,6 @@
 // Sends queued commands in order, one tab at a time, and retries those that the service could not take yet.
 
-import { tellOnce } from "./errors.js"
+import { tellFailure } from "./errors.js"
 import { createLock, sleep } from "./lock.js"
 import { ABANDONED_AFTER, MAX_REQUEST_BYTES, byteLength, isAbandoned, isConsent, isOwn, takeBatch } from "./queue.js"
 
@@ -111,7 +111,7 @@ export const createDelivery = ({ store, queue, visitor, config, isAllowed, anony
     const isBadId = status === 400 && event && /^ids\b/.test(error.field)
     if (isBadId) {
       // the event itself is valid, so it is sent again without the identifiers
-      tellOnce(`ignored ${error.field}: ${error.message}`)
+      tellFailure(error)
       for (const command of commands) queue.replaceCommand({ ...command, body: bodyWithoutIds })
     } else if (config.anonymizeOnConflict && error.code === "another_customer" && session === visitor.getSession()) {
       // this customer's calls began with the refused one: earlier ones stay with the customer before

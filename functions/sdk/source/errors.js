@@ -14,8 +14,12 @@ export const createError = reason => Object.assign(new Error(reason.message), re
 /** @type {Record<string, unknown>} */
 const told = {}
 
-/** Show in the browser's console what is wrong, once a page however often it happens. @param {string} message */
-export const tellOnce = message => (told[message] ||= [console.warn(`Hardlink: ${message}`)])
-
-/** Show why a call failed. @param {Reason} reason */
-export const tellFailure = ({ field, message }) => tellOnce(`${field ? field + ": " : ""}${message}`)
+/**
+ * Show in the browser's console why a call failed, each reason once a page. An opt-out is no mistake, and is not shown.
+ *
+ * @param {Reason} reason
+ */
+export const tellFailure = ({ code, field, message }) => {
+  const text = `Hardlink: ${field ? field + ": " : ""}${message}`
+  if (code !== "opted_out") told[text] ||= [console.warn(text)]
+}
