@@ -38,7 +38,7 @@ class Api(Construct):
             create_default_stage=False,
             # Calls that no route takes, which API Gateway itself answers without CORS headers.
             default_integration=HttpLambdaIntegration(
-                "Unrouted", functions[routes.DEFAULT.function]
+                "Unrouted", functions.entry(routes.DEFAULT.function)
             ),
         )
         suppress_nag(

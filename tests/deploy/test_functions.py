@@ -85,7 +85,7 @@ TABLES: Mapping[str, tuple[set[str], set[str]]] = {
     "segment": (BATCHED, LINK),
     "xo": (BATCHED, LINK),
     "exponea": (BATCHED | {"Query"}, LINK),
-    "associate": ({"GetItem", "BatchGetItem", "UpdateItem"}, LINK),
+    "associate": ({"GetItem", "BatchGetItem", "PutItem", "DeleteItem"}, LINK),
     "exponeadata": (
         {"GetItem", "BatchGetItem", "Query"},
         {"GetItem", "BatchGetItem", "Query", "Scan"},
