@@ -91,8 +91,7 @@ class CustomerExport:
 def _linked_nodes(customer: Customer) -> Iterator[Node]:
     """List the nodes whose history is the customer's: identifiers, then profiles."""
     for type_, values in customer.identifiers.items():
-        for value in values:
-            yield Node(type_, value)
+        yield from (Node(type_, value) for value in values)
     profiles = {row.profile for row in customer.sessions}
     if customer.root.type == PROFILE:
         profiles.add(customer.root)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import islice
+from itertools import filterfalse, islice
 from typing import Any, NamedTuple
 
 from hardlink.domain import events
@@ -137,10 +137,8 @@ class LiveFeed:
         self, project_id: str, cursor: Cursor, bound: Key
     ) -> _SessionPage:
         """Read the new entries of a session: one query, and no more where nothing is new."""
-        is_resumed = bound.item == cursor.bound and bool(cursor.item)
-        first = keys.first_event_item(cursor.happened_from)
-        if is_resumed:
-            first = cursor.item
+        resumed_at = cursor.item if bound.item == cursor.bound else ""
+        first = resumed_at or keys.first_event_item(cursor.happened_from)
         session_id = keys.active_session_id(bound)
         partition = keys.session_head(project_id, session_id).partition
         last = keys.end_of_prefix(keys.CALL_NOTE)
@@ -148,13 +146,10 @@ class LiveFeed:
         # One row more than wanted tells whether there are more, and where to go on.
         rows = list(islice(scan, MOST_ITEMS + 1))
         next_item = rows[MOST_ITEMS][0].item if len(rows) > MOST_ITEMS else None
-        new: list[tuple[Key, Item]] = []
-        for key, item in rows[:MOST_ITEMS]:
-            if _receipt_time(key, item) >= cursor.received_from:
-                new.append((key, item))
+        new = list(filter(partial(_is_new, cursor), rows[:MOST_ITEMS]))
         entries = self._new_entries(project_id, session_id, new)
-        if is_resumed:
-            entries = [entry for entry in entries if not _was_answered(entry, cursor)]
+        if resumed_at:
+            entries = list(filterfalse(partial(_was_answered, cursor), entries))
         return _SessionPage(entries, next_item)
 
     def _new_entries(
@@ -179,7 +174,7 @@ class LiveFeed:
         """List the entries of an item: an event, or a note's verdicts and late events."""
         if key.item.startswith(keys.CALL_NOTE):
             yield from self._note_entries(session, key, item)
-        elif not event_store.is_expired(item, self._clock()):
+        elif self._is_kept(item):
             yield self._event_entry(session, key.item, 0, key, item)
 
     def _note_entries(
@@ -198,13 +193,14 @@ class LiveFeed:
             key._replace(item=f"{keys.first_event_item(time)}{id_}")
             for time, id_ in note.late
         ]
-        stored = nodes.read_items(self._store, late_keys)
-        for number, late_key in enumerate(late_keys, len(verdicts)):
-            event = stored.get(late_key)
-            if event is None or not _is_shown(session, late_key, event):
-                continue
-            if not event_store.is_expired(event, self._clock()):
-                yield self._event_entry(session, key.item, number, late_key, event)
+        numbers = {late: n for n, late in enumerate(late_keys, len(verdicts))}
+        for late, event in nodes.read_items(self._store, late_keys).items():
+            if _is_shown(session, late, event) and self._is_kept(event):
+                yield self._event_entry(session, key.item, numbers[late], late, event)
+
+    def _is_kept(self, item: Item) -> bool:
+        """Tell whether an event is within its retention."""
+        return not event_store.is_expired(item, self._clock())
 
     def _event_entry(
         self, session: VisibleSession, found_in: str, number: int, key: Key, item: Item
@@ -238,8 +234,16 @@ def _continue_at(cursor: Cursor, bound: Key, item: str = "", number: int = 0) ->
     return cursor._replace(bound=bound.item, item=item, number=number)
 
 
-def _was_answered(entry: _Entry, cursor: Cursor) -> bool:
-    """Check whether the previous call answered an entry of the item at which this one resumes."""
+def _is_new(cursor: Cursor, row: tuple[Key, Item]) -> bool:
+    """Check whether an item came in since the cursor, give or take half a minute."""
+    return _receipt_time(*row) >= cursor.received_from
+
+
+def _was_answered(cursor: Cursor, entry: _Entry) -> bool:
+    """Check whether the previous call answered an entry of the item at which this one resumes.
+
+    A note has several entries, each with its number; an event has one.
+    """
     return entry.item == cursor.item and entry.number < cursor.number
 
 
