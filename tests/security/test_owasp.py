@@ -379,7 +379,7 @@ def test_api8_what_is_about_somebody_is_kept_by_no_cache(
             "/admin",
             "/debug",
             "/docs",
-            "/openapi.json",
+            "/swagger.json",
             "/metrics",
             "/.env",
             "/v0/track",
