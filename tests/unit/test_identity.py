@@ -513,12 +513,21 @@ def test_without_a_time_a_claim_is_newer_than_all_before() -> None:
     assert decision.entries[P].effective_at == NOW + 501
 
 
+def test_who_was_known_by_a_customers_address_alone_gets_a_link_at_the_log_in() -> None:
+    facts = {P: linked(X), X: State(rev=7, known=True, link=A, owner=A), A: ROOT}
+    decision = decided(facts, A)
+    assert decision.entries[P].link == A
+    assert decision.entries[P].rule == "known"
+    assert not decision.entries[P].starts_span
+    assert not decided({**facts, P: linked(A)}, A).entries
+
+
 # -- what a decision holds still ----------------------------------------------------------------
 
 
 def test_nodes_that_were_read_must_not_have_changed_but_a_hard_root_may() -> None:
     facts = {P: linked(X), X: State(rev=7, known=True, link=A, owner=A), A: ROOT}
-    decision = decided(facts, A, X)
+    decision = decided(facts, X)
     assert decision.checks == {P: 2, X: 7}
 
 

@@ -333,11 +333,6 @@ class ChangeSet:
         )
         self.add_link(soft, NewEntry("known", effective_at, customer), target=customer)
 
-    def is_linked_now(self, node: Node) -> bool:
-        """Tell whether this decision links a node."""
-        entry = self._entries.get(node)
-        return entry is not None and entry.link is not None
-
     def has_room(self, soft: Node, customer: Node) -> bool:
         """Tell whether a customer may have one more identifier of this one's type.
 

@@ -415,15 +415,25 @@ def _relink_now(
     state = changes.state(profile)
     current = changes.resolve_root(state.link) if state.link else None
     if current and changes.are_one(current, customer):
-        if state.link is None or not changes.is_linked_now(state.link):
+        if not _is_known_by_soft_id(claim, state, current, customer):
             return
-        # It led to a soft identifier that this call links. A link of its own keeps the visitor's
-        # history with the customer where that identifier is taken off again.
         current = state.link
     # later than every other link, also where two calls came in the same microsecond
     effective_at = max(claim.effective_at, state.effective_at + 1)
     entry = _entry(claim, current, customer, effective_at)
     _add_link(changes, claim, profile, current, entry, target=customer)
+
+
+def _is_known_by_soft_id(
+    claim: Claim, state: State, current: Node, customer: Node
+) -> bool:
+    """Tell whether a visitor logs in who was this customer's by a soft identifier alone so far.
+
+    A link of their own keeps their history with the customer where the shop takes that identifier
+    off again. Not so for a customer that was merged: each keeps what came by its own identifiers.
+    """
+    is_by_soft_id = state.link is not None and state.link.type not in claim.hard_types
+    return is_by_soft_id and bool(claim.hard_ids) and current == customer
 
 
 def _relink_late(

@@ -321,6 +321,7 @@ def _join_two(first: Contribution, second: Contribution) -> Contribution:
         {**first.values, **second.values},
         tuple(identifiers),
         first.merge_notice or second.merge_notice,
+        tuple(dict.fromkeys((*first.erased, *second.erased))),
         lists_all=first.lists_all and second.lists_all,
     )
 

@@ -88,6 +88,28 @@ def test_w3_who_registered_with_a_known_address_stays_when_it_is_taken_off(
     assert world.customer(TYPO.value, "email")["sessions"] == []
 
 
+@pytest.mark.parametrize("with_address", [True, False])
+def test_w3_who_logs_in_after_another_visitor_of_the_address_stays_as_well(
+    world: World, *, with_address: bool
+) -> None:
+    address = {"email": TYPO.value}
+    for session in ("s1", "s2"):
+        world.track(session, view(session))
+        world.identify(session, ids=address)
+    world.identify("s1", ids={"registered": "gordon", **address})
+    ids = (
+        {"registered": "gordon", **address}
+        if with_address
+        else {"registered": "gordon"}
+    )
+    world.identify("s2", ids=ids)
+    world.settle()
+    world.remove_identifier(TYPO, "gordon")
+    world.settle()
+    assert world.sessions("gordon") == {"s1", "s2"}
+    assert world.sessions(TYPO.value, "email") == set()
+
+
 def test_w3_a_removal_is_undone_exactly(world: World) -> None:
     world.track("s1", view("a"))
     world.identify("s1", ids={"email": TYPO.value})

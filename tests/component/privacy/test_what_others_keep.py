@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from hardlink.domain.errors import NotFound
+from hardlink.domain.graph import Node, profile_node
+from hardlink.domain.records import Contribution, Erased, Record, SessionRow
+from hardlink.queries.customer import Customer
 from tests.component.privacy.test_erasure import gone
-from tests.support.world import World
+from tests.support.world import SPACE, World
 
 EMAIL = "e@x.com"
 
@@ -169,3 +172,29 @@ def test_a9_erasing_an_address_erases_its_owner_and_who_is_known_by_it(
     gone(world, "alyx", EMAIL, "v-S1", "Xen", profile)
     assert world.customer("gordon")["customer"]["value"] == "gordon"
     assert world.erase(EMAIL, "email") == first
+
+
+def test_a_merged_customer_shows_nothing_that_was_erased_of_a_visitor_of_both() -> None:
+    """What an erasure has yet to delete is named by either customer's contribution."""
+    visitor = profile_node("p")
+    gone_of = {"a": Erased(0, 5, 100), "b": Erased(20, 30, 100)}
+    parts = {"a": ((0, 10),), "b": ((10, 40),)}
+    customers = [
+        Customer(
+            SPACE,
+            Node("registered", name),
+            Record(),
+            (Contribution(visitor, parts[name], {}, erased=(gone_of[name],)),),
+            (SessionRow("s", visitor, 0, 40, 40),),
+            (),
+        )
+        for name in ("a", "b")
+    ]
+    merged = customers[0].absorb(customers[1])
+    shown = {
+        time
+        for interval in merged.session_intervals()
+        for time in range(interval.start, interval.end)
+        if interval.shows(time, received=50)
+    }
+    assert shown == {*range(5, 20), *range(30, 40)}

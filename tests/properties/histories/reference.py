@@ -539,7 +539,7 @@ class Reference:
             raise Refusal("too_many_identifiers")
 
     def _identify(self, claim: Claim, profile: Name, customer: Name) -> None:
-        command = claimed = self.commands
+        command = self.commands
         if self._is_own(profile):
             # told by itself, so that nobody who undoes another link takes it back
             self.commands += 1
@@ -556,7 +556,7 @@ class Reference:
         then = self._blocks(profile, claim.said)
         current = self._somebody(then)
         if self._are_one(current, customer):
-            if self._comes_along(claim, claimed, profile, then):
+            if current == customer and self._comes_along(claim, profile, then):
                 # by a word of its own: who takes the identifier off takes nobody away
                 word = Word(profile, command, claim.said, customer, upgrade=True)
                 self.words.append(word)
@@ -589,19 +589,13 @@ class Reference:
             self._upgrade(claim, current, customer)
 
     def _comes_along(
-        self,
-        claim: Claim,
-        command: int,
-        profile: Name,
-        blocks: Sequence[tuple[int, Name]],
+        self, claim: Claim, profile: Name, blocks: Sequence[tuple[int, Name]]
     ) -> bool:
-        """Whether a profile was known by a soft identifier alone that this command links; not so if it is late."""
-        known_by = blocks[-1][1]
-        linked = any(
-            w.command == command and w.of == known_by and w.link for w in self.words
-        )
+        """Whether who was known by a soft identifier alone says the hard one as well; not so if it is late."""
+        says_hard = any(name.type in self.hard for name in claim.ids)
         said = [w.said for w in self.words if w.of == profile and w.link]
-        return linked and not (claim.timed and claim.said <= max(said))
+        is_late = claim.timed and claim.said <= max(said)
+        return says_hard and blocks[-1][1].type not in self.hard and not is_late
 
     def _upgrade(self, claim: Claim, soft: Name, customer: Name) -> None:
         """Who was known by a soft identifier alone is the hard customer now, with all that was theirs."""
