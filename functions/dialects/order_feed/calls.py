@@ -24,6 +24,7 @@ MOST_ORDERS = 500
 def post_orders(server_keys: ServerKeys, request: Request) -> Answer:
     """Import a feed that is small enough for a call."""
     project_id = server_keys.project(request.header_text("authorization"))
+    request.source = ("", project_id)
     stream = io.BytesIO(_read_file(request, project_id))
     # One more than allowed tells too many without reading them all.
     rows = list(islice(feed_reader.read_rows(stream), MOST_ORDERS + 1))

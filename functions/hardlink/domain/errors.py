@@ -43,6 +43,18 @@ def is_refusal(error: HardlinkError) -> bool:
     return isinstance(error, Forbidden | Unauthorized | UnknownSource | Failed)
 
 
+def explain_origin(source: str, origin: str) -> str:
+    """Say that a source does not allow a page's origin, and what to do."""
+    return (
+        f"source {source!r} does not allow calls from {origin}: add it to its origins"
+    )
+
+
+def explain_code(code: str) -> str:
+    """Say what a code means, without anything that a caller sent; empty for an unknown one."""
+    return _MEANINGS.get(code, "")
+
+
 def located_message(error: HardlinkError) -> str:
     """Format an error as `field: message`, or as its message where it names no field.
 
@@ -163,3 +175,25 @@ class Failed(HardlinkError):
 
     status = 500
     code = "internal"
+
+
+_MEANINGS = {
+    Invalid.code: "a field is missing or has an invalid value: the call's answer says why",
+    UnreadableBody.code: "the body is not valid JSON: the call's answer says where",
+    UnknownSource.code: "no source has this write key: use one of sources.toml",
+    Unauthorized.code: "the server key is missing or wrong: Authorization: Bearer <key>",
+    Forbidden.code: "the source does not allow this page's origin: add it to its origins",
+    UnverifiedIdentity.code: "the source wants a token for this customer: send one",
+    "bad_signature": "the token does not prove this identity: the call's answer says why",
+    Refused.code: "a rule of identity forbids it: the call's answer says which",
+    TooManyIdentifiers.code: "the customer has as many identifiers of this type as it may have",
+    "another_customer": "another customer is logged in here, or has this order",
+    "identifier_conflict": "an identifier belongs to another customer",
+    "too_many_links": "all links of this visitor are used: call anonymize first",
+    "too_many_links_a_day": "all links of this visitor are used for today",
+    "too_many_profiles": "the customer has all its profiles: raise profiles_a_customer",
+    "nothing_to_undo": "nothing is linked here that could be undone",
+    "erased": "the customer was erased after this happened",
+    TooLarge.code: "the call is too large: send it in parts",
+}
+"""The codes of calls that are refused as a whole, see `explain_code`."""

@@ -217,13 +217,13 @@ class FirstCall(NamedTuple):
 class RefusedCall(NamedTuple):
     """`r/<time>/<request>` under the project's refused calls: a call of which nothing was stored.
 
-    `code`, `reason`, `field`: of its error. `origin`: of the page that made it, and `source` whose
-    write key it had, where there is one.
+    `code`: of its error; `field`: of that, as far as its name is declared. `origin`: of the page
+    that made it, and `source` whose write key it had, where there is one. Nothing else that the
+    caller sent, because it may be personal data.
     """
 
     route: str
     code: str
-    reason: str
     field: str = ""
     origin: str = ""
     source: str = ""

@@ -68,16 +68,30 @@ class LiveFeed:
         if since and not cursor.bound:
             cursor = cursor._replace(beginning=now)
         found: list[_Entry] = []
-        next_cursor = self._collect(project_id, cursor, found)
+        next_cursor = None
+        if not cursor.is_at_refused_calls:
+            next_cursor = self._collect(project_id, cursor, found)
+        shown = [entry.shown for entry in found]
+        if next_cursor is None:  # the sessions of this sweep are done
+            refused, next_cursor = self._read_refused_calls(project_id, cursor)
+            shown += refused
         has_more = next_cursor is not None
         if next_cursor is None:
             next_cursor = Cursor(cursor.beginning, cursor.beginning)
-        shown = [entry.shown for entry in found]
-        if not cursor.bound:  # once a sweep
-            since_time = cursor.received_from
-            shown += activity.list_refused_calls(self._store, project_id, since_time)
         shown.sort(key=_received)
         return {"events": shown, "cursor": next_cursor.text, "more": has_more}
+
+    def _read_refused_calls(
+        self, project_id: str, cursor: Cursor
+    ) -> tuple[list[dict[str, Any]], Cursor | None]:
+        """Read calls that were refused; also return where to go on, `None` after the last."""
+        until = cursor.bound if cursor.is_at_refused_calls else ""
+        refused, next_item = activity.list_refused_calls(
+            self._store, project_id, cursor.received_from, until
+        )
+        if not next_item:
+            return refused, None
+        return refused, cursor._replace(bound=next_item, item="", number=0)
 
     def _collect(
         self, project_id: str, cursor: Cursor, found: list[_Entry]

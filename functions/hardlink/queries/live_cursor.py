@@ -10,19 +10,19 @@ from typing import NamedTuple
 
 from hardlink.domain.errors import Invalid
 from hardlink.domain.times import END, SECOND
-from hardlink.storage import activity
+from hardlink.storage import activity, keys
 
 WRITE_TIMEOUT = 30 * SECOND
 """A write call ends within this time, or fails."""
-_PLACE = re.compile(r"(s/[^\n]{1,600}(\n|\n[en]/[^\n]{1,600})|\n)")
-"""A session's bound and one of its items, or neither."""
+_PLACE = re.compile(r"(s/[^\n]{1,600}(\n|\n[en]/[^\n]{1,600})|r/[^\n]{1,600}\n|\n)")
+"""A session's bound and one of its items, a refused call, or neither."""
 
 
 class Cursor(NamedTuple):
     """Position of a sweep over everything received since `since`, and surely before `beginning`.
 
-    `bound`: the next session, by its bound. `item`, `number`: the next item of it, and the entry of
-    that item. Times are microseconds.
+    `bound`: the next session, by its bound, or behind all sessions the next refused call. `item`,
+    `number`: the next item of a session, and the entry of that item. Times are microseconds.
     """
 
     since: int
@@ -35,6 +35,11 @@ class Cursor(NamedTuple):
     def text(self) -> str:
         """The cursor as opaque text."""
         return base64.urlsafe_b64encode(json.dumps(self).encode()).decode().rstrip("=")
+
+    @property
+    def is_at_refused_calls(self) -> bool:
+        """True where the sweep is behind all sessions, among the calls that were refused."""
+        return self.bound.startswith(keys.REFUSED_CALL)
 
     @property
     def received_from(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from hardlink.domain import synthetic_ids
 from hardlink.domain.call import Call
+from hardlink.domain.errors import Forbidden, explain_code, explain_origin
 from hardlink.domain.records import (
     Item,
     Key,
@@ -68,32 +69,54 @@ def record_refused_call(
 
 
 def list_refused_calls(
-    store: Store, project_id: str, since: int
-) -> Iterator[dict[str, Any]]:
-    """List the newest calls that were refused since a time, as they are answered."""
+    store: Store, project_id: str, since: int, until: str = ""
+) -> tuple[list[dict[str, Any]], str]:
+    """List calls that were refused since a time, newest first, as they are answered.
+
+    `until`: sort key from which to go on. Also returns the one from which the next call goes on,
+    empty where there are no more.
+    """
     first = keys.refused_call(project_id, since, "")
-    last = keys.end_of_prefix(keys.REFUSED_CALL)
+    last = until or keys.end_of_prefix(keys.REFUSED_CALL)
+    # The rest expired since the cursor was given.
+    if last < first.item:
+        return [], ""
     rows = store.scan(
         "sessions",
         first.partition,
         first.item,
         last,
         newest_first=True,
-        page=_MOST_NOTES,
+        page=_MOST_NOTES + 1,
     )
-    for key, item in islice(rows, _MOST_NOTES):
-        call = items.decode_refused_call(item)
-        shown = {name: value or None for name, value in call._asdict().items()}
-        yield {
-            "key": f"{synthetic_ids.REFUSED_CALLS}/{key.item}",
-            "status": "refused",
-            "type": shown.pop("route"),
-            "id": None,
-            "received": to_iso(keys.note_time(key)),
-            "session": None,
-            "customer": None,
-            **shown,
-        }
+    # One row more than answered tells whether there are more, and where to go on.
+    found = list(islice(rows, _MOST_NOTES + 1))
+    shown = [_show_refused_call(key, item) for key, item in found[:_MOST_NOTES]]
+    return shown, found[_MOST_NOTES][0].item if len(found) > _MOST_NOTES else ""
+
+
+def _show_refused_call(key: Key, item: Item) -> dict[str, Any]:
+    """Format a refused call as it is answered."""
+    call = items.decode_refused_call(item)
+    shown = {name: value or None for name, value in call._asdict().items()}
+    return {
+        "key": f"{synthetic_ids.REFUSED_CALLS}/{key.item}",
+        "status": "refused",
+        "type": shown.pop("route"),
+        "id": None,
+        "received": to_iso(keys.note_time(key)),
+        "session": None,
+        "customer": None,
+        "reason": _explain_refusal(call),
+        **shown,
+    }
+
+
+def _explain_refusal(call: RefusedCall) -> str:
+    """Say why a call was refused, in words that hold nothing of the caller but its origin."""
+    if call.code == Forbidden.code and call.origin:
+        return explain_origin(call.source, call.origin)
+    return explain_code(call.code)
 
 
 def read_verdicts(

@@ -435,7 +435,6 @@ def encode_refused_call(call: RefusedCall) -> Item:
     return _present(
         route=call.route,
         code=call.code,
-        reason=call.reason,
         field=call.field,
         origin=call.origin,
         source=call.source,

@@ -8,7 +8,7 @@ from functools import cache
 
 from hardlink import metrics
 from hardlink.domain.call import Call
-from hardlink.domain.errors import Forbidden, Throttled
+from hardlink.domain.errors import Forbidden, Throttled, explain_origin
 from hardlink.domain.graph import Policy
 from hardlink.domain.signed_identity import Keys
 from hardlink.services.service import Service
@@ -77,9 +77,7 @@ def authenticate(
 def _check_origin(call: Call, origin: str | None) -> None:
     """Check the origin that a browser sends; backends send none. Raises `Forbidden`."""
     if origin is not None and origin not in call.source.origins:
-        raise Forbidden(
-            f"source {call.name!r} does not allow calls from {origin[:200]}: add it to its origins"
-        )
+        raise Forbidden(explain_origin(call.name, origin[:200]))
 
 
 def _check_rate(call: Call) -> None:

@@ -58,7 +58,10 @@ class Request:
         self._event = event
         self._asked: set[str] = set()
         self.source: tuple[str, str] | None = None
-        """Name and project of the source that makes the call, once its write key was read."""
+        """Source and project of the call, once its key was read.
+
+        A call with a server key comes from no source: the name is empty.
+        """
 
     @property
     def id(self) -> str:

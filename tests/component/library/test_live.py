@@ -9,7 +9,8 @@ import pytest
 
 from hardlink.domain import commands
 from hardlink.domain.commands import Track
-from hardlink.domain.errors import Invalid
+from hardlink.domain.errors import Invalid, explain_code
+from hardlink.domain.records import RefusedCall
 from hardlink.domain.times import DAY, HOUR, MINUTE, SECOND, to_iso
 from hardlink.queries import live
 from hardlink.queries.live_cursor import Cursor
@@ -216,6 +217,27 @@ def test_only_the_first_verdicts_of_a_call_are_kept(
     assert "15 more events" in told[-1]["reason"]
 
 
+def refuse(world: World, request: str, **more: str) -> None:
+    refused = RefusedCall("POST /identify", "invalid", **more)
+    activity.record_refused_call(world.store, SPACE, refused, request, world.clock.now)
+
+
+def test_many_calls_that_are_refused_hide_none(
+    world: World, onlooker: Onlooker
+) -> None:
+    for number in range(250):
+        refuse(world, f"r{number}", field="ids")
+        world.clock.pass_(SECOND // 10)
+    world.track("s1", event("a"))
+    assert len(onlooker.look()) == 251
+    assert onlooker.calls == 3
+    refuse(world, "new")
+    (told,) = onlooker.look()
+    assert told["key"].endswith("/new")
+    assert told["reason"] == explain_code("invalid")
+    assert set(onlooker.told.values()) <= {1, 2}
+
+
 def test_looking_on_costs_a_query_for_a_session_that_may_have_news(
     engine: Engine,
 ) -> None:
@@ -256,6 +278,7 @@ def test_a_call_that_refuses_an_event_is_one_write_more(engine: Engine) -> None:
         Cursor(0, 0, "#").text,
         Cursor(0, 0, "", "e/1").text,
         Cursor(0, 0, "s/1/s1", "#").text,
+        Cursor(0, 0, "r/1/r1", "n/1").text,
         Cursor(0, 0, number=-1).text,
     ],
 )
@@ -271,6 +294,8 @@ def test_a_cursor_that_somebody_made_up_is_refused(world: World, cursor: str) ->
         Cursor(0, 0, "s/0", "n/zzz", 7),
         Cursor(10**16 - 2, 0, "s/0"),
         Cursor(0, 0, "s/zzz/zzz"),
+        Cursor(0, 0, "r/zzz/zzz"),
+        Cursor(10**16 - 2, 0, "r/0"),
     ],
 )
 def test_one_that_could_be_ours_is_answered(engine: Engine, cursor: Cursor) -> None:
