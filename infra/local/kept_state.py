@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from hardlink.storage import keys as table_keys
 from infra.local import moto_engine
 
 _SAVE_INTERVAL = 5.0
@@ -22,6 +23,8 @@ _SAVE_INTERVAL = 5.0
 _FORMAT = 1
 Keys = dict[str, str]
 """Name of a setting -> key."""
+Erasure = tuple[str, str]
+"""Project and ID of an erasure."""
 
 
 class KeptState:
@@ -41,8 +44,9 @@ class KeptState:
         return self.folder / "keys.json"
 
     def forget(self) -> None:
-        """Begin anew."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete what was kept, and no other files: somebody may have named a folder with some."""
+        for path in (self._tables_file, self._keys_file):
+            path.unlink(missing_ok=True)
 
     def read_keys(self) -> Keys:
         """Read the keys of the previous run."""
@@ -57,8 +61,10 @@ class KeptState:
         self.folder.mkdir(parents=True, exist_ok=True)
         _replace_file(self._keys_file, json.dumps(dict(keys)))
 
-    def restore(self) -> int:
-        """Fill the empty tables, and return how many items were kept.
+    def restore(self) -> Sequence[Erasure]:
+        """Fill the empty tables, and return the erasures that are not done.
+
+        Their messages went with the queue, which is not kept: they are to be sent again.
 
         The previous run may have been killed before it delivered all stream records: then the items
         count as changed, and what is derived from them is derived again.
@@ -67,16 +73,20 @@ class KeptState:
             head, *lines = self._tables_file.read_text(encoding="utf-8").splitlines()
             saved = json.loads(head)
         except (OSError, ValueError):
-            return 0
+            return ()
         if saved.get("format") != _FORMAT:
-            return 0
+            return ()
+        unfinished: list[Erasure] = []
         for line in lines:
             table, attributes = json.loads(line)
             moto_engine.put_item(table, attributes)
+            if _is_unfinished_erasure(attributes):
+                partition = attributes[table_keys.PARTITION["customers"]]["S"]
+                unfinished.append(table_keys.erasure_of_partition(partition))
         if saved["delivered"]:
             for table in moto_engine.list_tables():
                 moto_engine.take_records(table)
-        return len(lines)
+        return unfinished
 
     def save(self, *, delivered: bool) -> None:
         """Save all tables. `delivered`: no stream record waits."""
@@ -106,6 +116,12 @@ class KeptState:
             if self._changed.is_set():
                 self._changed.clear()
                 self.save(delivered=False)
+
+
+def _is_unfinished_erasure(attributes: Mapping[str, Any]) -> bool:
+    """Check whether an item is the receipt of an erasure that is not done."""
+    is_receipt = attributes["item"]["S"] == table_keys.ERASURE
+    return is_receipt and "done" not in attributes
 
 
 def _replace_file(path: Path, text: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from textwrap import indent
 
 from hardlink.domain.sources.registry import Source
+from hardlink.storage.erasure_queue import ErasureQueue
 from infra import routes, topology
 from infra.local import lambda_runtime
 from infra.local.api_gateway import Gateway
@@ -115,15 +116,17 @@ def _run_service(number: int, origins: Sequence[str]) -> Iterator[str]:
     """
     sources = lambda_runtime.load_sources(topology.SOURCES)
     state = KeptState(read_state_folder(number))
-    if os.environ.get("FRESH", "0") not in ("", "0"):
-        state.forget()
-    chosen = _choose_keys(state.read_keys())
+    is_fresh = os.environ.get("FRESH", "0") not in ("", "0")
+    chosen = _choose_keys({} if is_fresh else state.read_keys())
     keys = _project_keys(chosen[_SERVER_KEY], sources.projects)
     signing = _project_keys(chosen[_SIGNING_KEY], sources.signing_projects)
     with lambda_runtime.run_deployment(topology.SOURCES, keys, signing) as deployment:
         server = _create_server(number, deployment, origins)
+        # Not before the port is taken: until then the state may be of a service that still runs.
+        if is_fresh:
+            state.forget()
         state.keep_keys(chosen)
-        state.restore()
+        restore_state(state, deployment)
         erasures = QueuePoller(
             deployment.erasures, lambda e: deployment.invoke("erase", e)
         )
@@ -144,6 +147,13 @@ def _run_service(number: int, origins: Sequence[str]) -> Iterator[str]:
             if not delivered:
                 print("streams: some records were not delivered", file=sys.stderr)
             state.save(delivered=delivered)
+
+
+def restore_state(state: KeptState, deployment: Deployment) -> None:
+    """Fill the tables of a deployment, and have the erasures go on that were not done."""
+    queue = ErasureQueue(deployment.erasures)
+    for project_id, id_ in state.restore():
+        queue.send(project_id, id_)
 
 
 def _create_server(

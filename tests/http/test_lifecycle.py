@@ -13,9 +13,12 @@ import threading
 import time
 from pathlib import Path
 
+import boto3
 import pytest
 
-from infra.local import service
+from hardlink.storage import keys
+from infra.local import lambda_runtime, moto_engine, service
+from infra.local.kept_state import KeptState
 from tests.http.service import (
     KEY,
     ROOT,
@@ -230,6 +233,47 @@ def test_it_keeps_what_it_was_told_and_its_keys(tmp_path: Path) -> None:
         assert [event["type"] for event in reply.json["events"]] == ["after", "before"]
         client.identify("visit-1", {"registered": later})
         second.end()
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_an_erasure_that_is_not_done_goes_on_in_the_next_run(
+    tmp_path: Path, *, delivered: bool
+) -> None:
+    state = KeptState(tmp_path)
+    with lambda_runtime.run_deployment(SOURCES, {}) as first:
+        for id_, more in (("e-1", {}), ("e-2", {"done": {"N": "1"}})):
+            key = keys.erasure_item("shop", id_)
+            item = {"customer": {"S": key.partition}, "item": {"S": key.item}, **more}
+            moto_engine.put_item(first.tables["customers"], item)
+        state.save(delivered=delivered)
+    with lambda_runtime.run_deployment(SOURCES, {}) as second:
+        service.restore_state(state, second)
+        answer = boto3.client("sqs").receive_message(
+            QueueUrl=second.erasures, MaxNumberOfMessages=10
+        )
+    sent = [json.loads(message["Body"]) for message in answer["Messages"]]
+    assert sent == [{"project": "shop", "erasure": "e-1"}]
+
+
+def test_fresh_deletes_its_own_files_alone(tmp_path: Path) -> None:
+    state = KeptState(tmp_path)
+    state.keep_keys({"k": "v"})
+    (tmp_path / "tables.jsonl").touch()
+    (tmp_path / "thesis.txt").touch()
+    state.forget()
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    state.forget()
+
+
+def test_fresh_deletes_nothing_where_the_port_is_taken(tmp_path: Path) -> None:
+    KeptState(tmp_path).keep_keys({"k": "v"})
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = start(PORT=port, FRESH="1", HARDLINK_LOCAL_STATE=str(tmp_path))
+    assert ended.returncode == 1
+    assert KeptState(tmp_path).read_keys() == {"k": "v"}
 
 
 def test_a_killed_service_derives_again_what_it_had_not_delivered(
