@@ -140,7 +140,7 @@ class Association:
             self._rehome_session(project_id, rest)
             return
         failed: list[Exception] = []
-        for node in self._dependent_nodes(project_id, Node.parse(rest)):
+        for node in self.dependent_nodes(project_id, Node.parse(rest)):
             try:
                 self.rehome(project_id, node)
             except Busy:
@@ -152,6 +152,17 @@ class Association:
             raise AssociationFailed(
                 f"{len(failed)} of the nodes that {type_!r} leads to", failed
             )
+
+    def dependent_nodes(self, project_id: str, node: Node) -> Iterator[Node]:
+        """List the nodes whose rows depend on this one: a hard root's change moves nothing.
+
+        Of a soft identifier these are the profiles that link to it, or once did.
+        """
+        if node.type in self._hard_types.get(project_id, frozenset()):
+            return
+        yield node
+        if node.type != PROFILE:
+            yield from nodes.read_linked_profiles(self._store, project_id, node)
 
     def rehome(
         self,
@@ -180,17 +191,6 @@ class Association:
             except ConditionFailed:
                 continue
             return
-
-    def _dependent_nodes(self, project_id: str, node: Node) -> Iterator[Node]:
-        """List the nodes whose rows depend on this one: a hard root's change moves nothing.
-
-        Of a soft identifier these are the profiles that link to it, or once did.
-        """
-        if node.type in self._hard_types.get(project_id, frozenset()):
-            return
-        yield node
-        if node.type != PROFILE:
-            yield from nodes.read_linked_profiles(self._store, project_id, node)
 
     def _rehome_session(self, project_id: str, id_: str) -> None:
         """Bring the rows of one session in line with its profile's links."""

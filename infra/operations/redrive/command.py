@@ -9,14 +9,16 @@
 
 It also carries out erasures that are not done. For one that began a moment ago it waits up to a
 minute. It needs the rights to list the stack's resources, to read the configuration of
-`associate`, and to read and write both tables; for `--failed` also to receive and delete messages
-of the queue `Failed`, and to read and delete files of its bucket.
+`associate`, and to read and write both tables; for `--failed` also to receive, hide
+(`ChangeMessageVisibility`) and delete messages of the queue `Failed`, and to list its bucket and
+read and delete its files.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,7 +34,12 @@ from hardlink.domain.sources.file_schema import SourcesError
 from hardlink.storage.dynamodb import Tables, connect
 from hardlink.storage.store import Part
 from infra import topology
-from infra.operations.redrive.failed_batches import FailedBatches, UnreadableBatch
+from infra.operations.redrive.failed_batches import (
+    BatchGone,
+    FailedBatches,
+    Message,
+    UnreadableBatch,
+)
 from infra.operations.redrive.recompute import HardTypes, NotFound, Outcome, Redrive
 from infra.operations.redrive.report import Report
 
@@ -69,7 +76,6 @@ def main(arguments: Sequence[str]) -> int:
         UnusableArguments,
         NotFound,
         SourcesError,
-        UnreadableBatch,
         Busy,
     ) as error:
         print(error, file=sys.stderr)
@@ -181,14 +187,35 @@ def _open_failed_batches(options: argparse.Namespace) -> FailedBatches:
 
 
 def _run_failed(redrive: Redrive, batches: FailedBatches, report: Report) -> None:
-    """Redrive what each batch names. A batch stays where something of it failed."""
-    for batch in batches:
-        outcomes: list[Outcome] = []
-        for key in batch.keys:
-            outcomes += redrive.run_change(key)
-        report.add_all(outcomes)
-        if not (report.dry_run or any(outcome.error for outcome in outcomes)):
-            batches.delete(batch)
+    """Redrive what each batch names, and go on after one that cannot be read."""
+    try:
+        for message in batches:
+            _run_batch(redrive, batches, message, report)
+    finally:
+        # Else a run right after this one would find nothing, and say that nothing is left.
+        batches.release()
+
+
+def _run_batch(
+    redrive: Redrive, batches: FailedBatches, message: Message, report: Report
+) -> None:
+    """Redrive what the batch of a message names. It stays where something of it failed."""
+    try:
+        batch = batches.read(message)
+    except UnreadableBatch as error:
+        report.add_all([Outcome("batch", Counter(), error)])
+        return
+    except BatchGone as error:
+        print(f"gone: {error}; if it was not mended, a run without --failed mends it")
+        if not report.dry_run:
+            batches.delete(message)
+        return
+    outcomes: list[Outcome] = []
+    for key in batch.keys:
+        outcomes += redrive.run_change(key)
+    report.add_all(outcomes)
+    if not (report.dry_run or any(outcome.error for outcome in outcomes)):
+        batches.delete(message, batch)
 
 
 def _run_all(redrive: Redrive, options: argparse.Namespace, report: Report) -> None:

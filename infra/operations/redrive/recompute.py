@@ -126,7 +126,9 @@ class Redrive:
             profile = self._read_profile(project, name)
             yield from self._run_nodes(project, [profile] if profile else ())
             return
-        yield from self._run_nodes(project, [Node.parse(name)])
+        association = Association(self._store, self._hard_types)
+        dependent = association.dependent_nodes(project, Node.parse(name))
+        yield from self._run_nodes(project, dependent)
 
     def _read_rows(self, key: Key) -> Rows:
         item = self._store.get([key])[0]

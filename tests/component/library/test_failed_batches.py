@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from hardlink.domain.graph import Node
 from hardlink.domain.records import Key
@@ -47,13 +48,13 @@ def batch(*keys: Key) -> str:
 
 def test_keys_are_read_once_each_in_their_order() -> None:
     node = Key("customers", f"{SPACE}/profile=p", "#")
-    assert parse_batch(batch(SESSION, node, SESSION)) == (SESSION, node)
+    assert parse_batch(batch(SESSION, node, SESSION), "a") == (SESSION, node)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"payload": "{}"}', '{"payload": 1}'])
 def test_a_file_of_another_form_is_refused(content: str) -> None:
     with pytest.raises(UnreadableBatch, match="no batch of records"):
-        parse_batch(content)
+        parse_batch(content, "a")
 
 
 @pytest.mark.parametrize("body", ["", "{}", '{"detail": {"bucket": {}}}'])
@@ -76,6 +77,23 @@ def test_only_what_the_record_named_is_mended() -> None:
     assert any(outcome.written for outcome in other)
 
 
+def test_a_soft_identifier_asks_for_every_visitor_who_is_known_by_it() -> None:
+    world = in_memory()
+    for session in ("s1", "s2"):
+        world.track(session, {"type": "view", "id": session})
+        world.identify(session, ids={"email": "b@x.com"})
+    world.drain()
+    # Another device joins the address to a customer, and that record is given up.
+    world.identify("s3", ids={"registered": "barney", "email": "b@x.com"})
+    redrive = Redrive(world.store, HARD_TYPES)
+    soft = Key("customers", f"{SPACE}/email=b@x.com", "#")
+    mended = list(redrive.run_change(soft))
+    # The address itself, and the profiles of the two devices that it knew.
+    assert len([outcome for outcome in mended if outcome.written]) == 3
+    list(redrive.run_change(Key("sessions", f"{SPACE}/s3", "#")))
+    assert not any(outcome.written for outcome in redrive.run_all())
+
+
 def test_a_hard_identifier_and_what_is_gone_ask_for_nothing() -> None:
     world = in_memory()
     redrive = Redrive(world.store, HARD_TYPES)
@@ -94,14 +112,23 @@ class Queue:
         self.s3: Any = boto3.client("s3")
         self.url = self.sqs.create_queue(QueueName="failed")["QueueUrl"]
         self.s3.create_bucket(Bucket="batches")
-        self.s3.put_object(Bucket="batches", Key="aws/a b", Body=batch(SESSION))
-        detail = {"bucket": {"name": "batches"}, "object": {"key": "aws/a b"}}
-        self.sqs.send_message(
-            QueueUrl=self.url, MessageBody=json.dumps({"detail": detail})
-        )
+        self.add("aws/a b", batch(SESSION))
+
+    def add(self, file: str, content: str) -> None:
+        self.s3.put_object(Bucket="batches", Key=file, Body=content)
+        detail = {"bucket": {"name": "batches"}, "object": {"key": file}}
+        self.send(json.dumps({"detail": detail}))
+
+    def send(self, body: str) -> None:
+        self.sqs.send_message(QueueUrl=self.url, MessageBody=body)
 
     def batches(self) -> FailedBatches:
         return FailedBatches(self.url, self.sqs, self.s3)
+
+    def waiting(self) -> int:
+        """Messages that a run right now would receive."""
+        got = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10)
+        return len(got.get("Messages", ()))
 
     def files(self) -> int:
         listed = self.s3.list_objects_v2(Bucket="batches")
@@ -133,7 +160,75 @@ def test_a_batch_is_deleted_once_all_of_it_is_mended(
 ) -> None:
     with moto_engine.run_engine():
         queue, redrive = Queue(), Fixed(error)
-        command._run_failed(redrive, queue.batches(), report)  # type: ignore[arg-type]
+        run_failed(redrive, queue, report)
         assert redrive.keys == [SESSION]
         assert queue.files() == left
         assert report.finish() == (1 if error else 0)
+
+
+@pytest.mark.parametrize(
+    ("report", "error"),
+    [(Report(dry_run=True), None), (Report(dry_run=False), RuntimeError("still"))],
+)
+def test_what_is_left_is_found_by_a_run_right_after(
+    report: Report, error: Exception | None
+) -> None:
+    with moto_engine.run_engine():
+        queue = Queue()
+        # More than one request makes visible.
+        for number in range(11):
+            queue.add(f"aws/{number}", batch(SESSION))
+        run_failed(Fixed(error), queue, report)
+        again = Fixed()
+        run_failed(again, queue, Report(dry_run=False))
+        assert len(again.keys) == 12
+        assert (queue.files(), queue.waiting()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("report", "left"), [(Report(dry_run=True), 1), (Report(dry_run=False), 0)]
+)
+def test_a_batch_whose_file_is_gone_is_told_and_deleted(
+    report: Report, left: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with moto_engine.run_engine():
+        queue = Queue()
+        queue.s3.delete_object(Bucket="batches", Key="aws/a b")
+        run_failed(Fixed(), queue, report)
+        assert "gone: aws/a b is not in batches any more" in capsys.readouterr().out
+        assert queue.waiting() == left
+        assert report.finish() == 0
+
+
+def test_a_batch_that_cannot_be_read_stays_and_the_others_are_mended(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with moto_engine.run_engine():
+        queue, redrive, report = Queue(), Fixed(), Report(dry_run=False)
+        queue.send("no message of ours")
+        queue.add("aws/other", "{}")
+        queue.add("aws/last", batch(SESSION))
+        run_failed(redrive, queue, report)
+        assert redrive.keys == [SESSION, SESSION]
+        assert (queue.files(), queue.waiting()) == (1, 2)
+        printed = capsys.readouterr().out
+        assert "no message of ours" in printed
+        assert "aws/other is no batch of records" in printed
+        assert report.finish() == 1
+
+
+def test_a_batch_whose_file_cannot_be_deleted_is_not_mended_again() -> None:
+    with moto_engine.run_engine():
+        queue = Queue()
+        batches = queue.batches()
+        (message,) = batches
+        elsewhere = batches.read(message)._replace(bucket="elsewhere")
+        with pytest.raises(ClientError):
+            batches.delete(message, elsewhere)
+        batches.release()
+        assert queue.waiting() == 0
+
+
+def run_failed(redrive: Fixed, queue: Queue, report: Report) -> None:
+    """Redrive all batches of a queue."""
+    command._run_failed(redrive, queue.batches(), report)  # type: ignore[arg-type]
