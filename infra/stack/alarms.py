@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 
 from infra.stack.observability import (
+    MINUTE,
     Observability,
     aggregate,
     firehose_age,
@@ -23,6 +24,16 @@ MAX_CLIENT_ERRORS, MAX_CONCURRENCY = 20, 80
 """Per cent."""
 MAX_LATENCY = 2000
 """Milliseconds."""
+CANARY_FUNCTIONS = ("track", "identify")
+"""Functions that a visitor's every page waits for: a new version gets few calls at first."""
+CANARY_JUDGES = ("FailedCalls", "Canary")
+"""How the names of the alarms begin that judge a new version.
+
+Each can ring within the five minutes in which it gets few calls, and none for what a stranger
+sends: calls that are answered 4xx judge nothing.
+"""
+_CANARY_CALLS = 40
+"""Fewer calls in a minute make no meaningful percentile."""
 _FUNCTION_ALARMS = (
     ("Errors", "Functions end with an error: their logs have it at level ERROR."),
     (
@@ -188,6 +199,32 @@ def _traffic_alarms(observed: Observability) -> Iterator[Alarm]:
         periods=2,
         of=3,
     )
+
+
+def list_canary_alarms(observed: Observability) -> Iterator[Alarm]:
+    """List the alarms of a deployment that exist for its new versions to be judged.
+
+    Theirs is a tenth of the calls for five minutes, so these look at single minutes. Two of them
+    ring: in one, a call may fail by chance.
+    """
+    yield Alarm(
+        "CanaryErrors",
+        observed.errors(CANARY_FUNCTIONS),
+        0,
+        "track or identify ends with an error: their logs have it at level ERROR. A deploy that is "
+        "under way goes back by itself.",
+        periods=2,
+    )
+    for name in CANARY_FUNCTIONS:
+        yield Alarm(
+            f"Canary{name.capitalize()}Latency",
+            # One call in twenty: the new version's tenth shows, where all of its calls are slow.
+            observed.latency(name, "p95", MINUTE, _CANARY_CALLS),
+            MAX_LATENCY,
+            f"One `{name}` call in twenty takes more than two seconds. A deploy that is under way "
+            "goes back by itself.",
+            periods=2,
+        )
 
 
 def _concurrency_alarm(observed: Observability, account_concurrency: int) -> Alarm:

@@ -9,17 +9,16 @@ from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.stack.alarms import CANARY_FUNCTIONS
 from infra.stack.functions import Functions
 from infra.stack.nag import suppress_nag
-
-CANARY_FUNCTIONS = ("track", "identify")
-"""Functions that a visitor's every page waits for; the others change at once."""
 
 
 class Canary(Construct):
     """CodeDeploy sends a tenth of the calls to a new version for five minutes, then all.
 
-    `alarms`: one that rings meanwhile, or was ringing, sends all calls to the version before.
+    Other functions change at once. `alarms`: one that rings meanwhile, or was ringing, sends all
+    calls to the version before.
     """
 
     def __init__(

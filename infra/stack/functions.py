@@ -21,7 +21,11 @@ from infra.stack.tables import Tables
 from infra.stages import Stage
 
 ALIAS = "live"
-"""Name of the alias that calls are sent to; versions before it stay, to go back to."""
+"""Name of the alias that calls are sent to.
+
+A deploy that ends well deletes the version before: to go back later, deploy the commit before. A
+version that was kept would fail the deploy that publishes the same code again, as after a rollback.
+"""
 ARCHITECTURE = lambda_.Architecture.ARM_64
 SOURCES_IN_LAMBDA = f"{assets.CODE_IN_LAMBDA}/sources.json"
 

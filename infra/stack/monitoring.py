@@ -12,7 +12,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from hardlink.metrics import COUNTS
-from infra.stack.alarms import Alarm, list_alarms
+from infra.stack.alarms import Alarm, list_alarms, list_canary_alarms
 from infra.stack.observability import Observability
 from infra.stages import Stage
 
@@ -29,12 +29,12 @@ class Monitoring(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._by_name: dict[str, cloudwatch.Alarm] = {}
-        alarms: list[cloudwatch.Alarm] = []
-        account = stage.account_concurrency
+        wanted: list[Alarm] = []
         if stage.alarms:
-            alarms = [
-                self._create_alarm(alarm) for alarm in list_alarms(observed, account)
-            ]
+            wanted += list_alarms(observed, stage.account_concurrency)
+        if stage.canary:
+            wanted += list_canary_alarms(observed)
+        alarms = [self._create_alarm(alarm) for alarm in wanted]
         if stage.alarms and stage.alarm_email:
             self._create_subscription(alarms, stage.alarm_email)
         if stage.monthly_budget and stage.alarm_email:

@@ -120,21 +120,39 @@ class Observability(NamedTuple):
             period=QUARTER,
         )
 
-    def latency(self, function: str) -> cloudwatch.MathExpression:
-        """Milliseconds that 99 of 100 calls of a function take at most, of five minutes."""
-        (found,) = [f for f in self.functions if _is_called(f, function)]
+    def errors(self, functions: Sequence[str]) -> cloudwatch.MathExpression:
+        """Calls of some functions that ended with an error, in a minute."""
+        found = [self._find(name) for name in functions]
+        return aggregate("SUM", [_function_metric(f, "Errors") for f in found])
+
+    def latency(
+        self,
+        function: str,
+        statistic: str = "p99",
+        period: Duration = FIVE_MINUTES,
+        calls: int = MIN_LATENCIES,
+    ) -> cloudwatch.MathExpression:
+        """A percentile of the milliseconds that a function's calls take.
+
+        0 where a period has fewer than `calls`.
+        """
+        found = self._find(function)
         metrics: dict[str, cloudwatch.IMetric] = {
-            "calls": _function_metric(found, "Invocations").with_(period=FIVE_MINUTES),
-            "p99": _function_metric(found, "Duration", "p99").with_(
-                period=FIVE_MINUTES
+            "calls": _function_metric(found, "Invocations").with_(period=period),
+            statistic: _function_metric(found, "Duration", statistic).with_(
+                period=period
             ),
         }
         # Of few calls, one cold start would make the percentile.
         return cloudwatch.MathExpression(
-            expression=f"IF(FILL(calls, 0) >= {MIN_LATENCIES}, FILL(p99, 0), 0)",
+            expression=f"IF(FILL(calls, 0) >= {calls}, FILL({statistic}, 0), 0)",
             using_metrics=metrics,
-            period=FIVE_MINUTES,
+            period=period,
         )
+
+    def _find(self, function: str) -> lambda_.IFunction:
+        (found,) = [f for f in self.functions if _is_called(f, function)]
+        return found
 
     def concurrency(self) -> cloudwatch.Metric:
         """Concurrent runs of all functions of the account in this region."""

@@ -92,7 +92,8 @@ class ServerKeys(Construct):
                 password_length=KEY_LENGTH,
                 exclude_punctuation=True,
             ),
-            # Backends hold the key: of a stack that is made again, it should be the same one.
+            # Backends hold the key, so it outlives the project and the stack. Its name is taken
+            # then: to create either again fails until the secret is imported (infra/README.md).
             removal_policy=buckets.removal_policy(keep=self._keep),
         )
         suppress_nag(

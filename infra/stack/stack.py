@@ -10,6 +10,7 @@ from cdk_nag import AwsSolutionsChecks
 from hardlink.domain.sources import file_schema
 from hardlink.domain.sources.registry import Sources
 from infra import stages, topology
+from infra.stack.alarms import CANARY_JUDGES
 from infra.stack.api import Api
 from infra.stack.canary import Canary
 from infra.stack.custom_domain import CustomDomain
@@ -29,6 +30,8 @@ DEFAULT_NAME = "hardlink"
 """First part of the stack's name."""
 # It is part of the names of buckets, which have 63 characters.
 _LONGEST_NAME = 24
+_RECOGNIZE_LAYER = "@aws-cdk/aws-lambda:recognizeLayerVersion"
+"""Feature flag of the CDK: a change of the layer alone makes new versions of the functions too."""
 _NAME = re.compile(rf"[a-z][a-z0-9-]{{0,{_LONGEST_NAME - 1}}}")
 
 
@@ -49,6 +52,8 @@ class Hardlink(Stack):
             termination_protection=keep,
             suppress_template_indentation=True,
         )
+        # Not in the app, which takes no more context once it has a construct.
+        self.node.set_context(_RECOGNIZE_LAYER, value=True)
         tables = Tables(self, "Tables", stage=stage, keep=keep)
         key_stacks = stage.key_stacks
         server_keys = ServerKeys(
@@ -106,9 +111,7 @@ class Hardlink(Stack):
         )
         monitoring = Monitoring(self, "Monitoring", observed=observed, stage=stage)
         if stage.canary:
-            judges = monitoring.named(
-                "Faults", "Errors", "ClientErrors", "TrackLatency"
-            )
+            judges = monitoring.named(*CANARY_JUDGES)
             Canary(self, "Canary", functions=functions, alarms=judges)
         Outputs(
             self,
