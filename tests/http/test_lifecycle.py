@@ -18,7 +18,7 @@ import pytest
 
 from hardlink.storage import keys
 from infra.local import lambda_runtime, moto_engine, service
-from infra.local.kept_state import KeptState
+from infra.local.kept_state import KeptState, next_interval
 from tests.http.service import (
     KEY,
     ROOT,
@@ -306,3 +306,12 @@ def _is_derived(line: str, who: str) -> bool:
 def _count_events(a_service: Service, who: str) -> int:
     reply = a_service.client.get("customers", "registered", who, "events")
     return len(reply.json["events"])
+
+
+@pytest.mark.parametrize(
+    ("duration", "interval"), [(0.01, 5.0), (0.2, 6.0), (4.0, 120.0)]
+)
+def test_saving_takes_a_small_part_of_the_time_however_much_there_is(
+    duration: float, interval: float
+) -> None:
+    assert next_interval(duration) == interval
