@@ -22,17 +22,32 @@ from tests.http.service import Client, Reply, eventually, fresh
 PAGE = "https://new-shop.example"
 
 
+def read_live(
+    shop: Client, since: str | None = None
+) -> tuple[list[dict[str, Any]], str]:
+    """Read the live list to its end: other tests may have filled many pages. Also returns its cursor."""
+    entries: list[dict[str, Any]] = []
+    more = True
+    while more:
+        page = shop.get("live", **({"since": since} if since else {})).json
+        entries += page["events"]
+        since, more = page["cursor"], page["more"]
+    assert since
+    return entries, since
+
+
 def refuse(shop: Client, call: Callable[[], Reply]) -> tuple[Reply, dict[str, Any]]:
     """Make a call that is refused, and return its answer and its entry of the live list.
 
     It is made again until it is recorded: other tests may have used up the service's limit.
     """
     made: list[tuple[Reply, dict[str, Any]]] = []
+    _, since = read_live(shop)
 
     def is_shown() -> bool:
         reply = call()
         request_id = reply.headers["x-request-id"]
-        for entry in shop.get("live").json["events"]:
+        for entry in read_live(shop, since)[0]:
             if entry["status"] == "refused" and request_id in entry["key"]:
                 made[:] = [(reply, entry)]
         return bool(made)
