@@ -68,7 +68,8 @@ def test_it_counts_types_pages_reasons_and_customers(
     send(quiet_shop, session, viewed, viewed, {"type": "search"})
     send(quiet_shop, session, {"type": "bad", "tags": "none"})
     quiet_shop.identify(session, {"registered": customer})
-    quiet_shop.post("/identify", {"source": {"id": "no-such-key"}, "session": "s"})
+    refused = quiet_shop.identify(session, {"registered": "undefined"})
+    assert refused.status == 400
     wait(overview, lambda: rows(overview, "Types of events"), ["view 2", "search 1"])
     wait(overview, lambda: rows(overview, "Pages"), ["/a 2"])
     wait(overview, lambda: len(rows(overview, "Not stored, by reason")), 2)
