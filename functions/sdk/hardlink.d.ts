@@ -63,6 +63,11 @@ export interface Config {
   }
   /** `session_ping` events, from which the service derives sessions. On by default; `interval`: seconds, default 120. */
   ping?: { enabled?: boolean; interval?: number }
+  /**
+   * The systems whose old visitor IDs become this browser's session, the first that is found; default: any of them.
+   * Requires `sdk.js?with=adopt`.
+   */
+  adopt?: AdoptedSystem | AdoptedSystem[]
   /** `required`: store and send nothing before `optIn()`. */
   consent?: "required"
   /** Treat Do Not Track as an opt-out. Default: false. */
@@ -90,6 +95,8 @@ export interface Config {
   /** Milliseconds after which a request is aborted and repeated. Default: 20000. */
   timeout?: number
 }
+
+export type AdoptedSystem = "exponea" | "attraqt" | "tracardi" | "helloretail" | "segment"
 
 /** Hardlink's own API, which is also that of Exponea's SDK. */
 export interface Hardlink {

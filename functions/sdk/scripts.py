@@ -11,7 +11,15 @@ from typing import NamedTuple
 from hardlink.domain.errors import Invalid
 
 _SERVED = Path(__file__).with_name("served")
-ADAPTERS = ("consentmode", "debug", "ecommerce", "helloretail", "tracardi", "xo")
+ADAPTERS = (
+    "adopt",
+    "consentmode",
+    "debug",
+    "ecommerce",
+    "helloretail",
+    "tracardi",
+    "xo",
+)
 """Names that a page may give in `sdk.js?with=`."""
 _MODULE = b"export default self.hardlink;\n"
 

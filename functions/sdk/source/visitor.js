@@ -55,11 +55,7 @@ export const createVisitor = (store, config, isAllowed) => {
   }
 
   /** @param {string} id */
-  const setSession = id => {
-    visitor.unsentSession = ""
-    saveSession(`${Date.now()}.${id}`, LIFETIME)
-    return id
-  }
+  const setSession = id => (saveSession(`${Date.now()}.${id}`, LIFETIME), id)
 
   const visitor = {
     /** The session that this tab created, until the service has stored something under it; else empty. */
@@ -71,9 +67,13 @@ export const createVisitor = (store, config, isAllowed) => {
     getSession: () => readSession()?.id || (visitor.unsentSession = visitor.startSession()),
 
     /** Start the session of a new visitor. @param {string} [id] @returns {string} */
-    startSession: (id = uuid()) => (store.remove("profile"), setSession(id)),
+    startSession(id = uuid()) {
+      visitor.unsentSession = ""
+      store.remove("profile")
+      return setSession(id)
+    },
 
-    /** Continue with the same visitor under another session. @param {string} id */
+    /** Continue with the same visitor under another session, also with what was not sent yet. @param {string} id */
     switchSession: id => id === visitor.getSession() || setSession(id),
 
     /** @returns {string | null} */

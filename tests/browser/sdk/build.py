@@ -29,7 +29,7 @@ ENTRIES = {
 _INTERNAL_PROPERTIES = (
     "answer append clear createdAt dropOldest hasSession isAllowed list listKeys onOnline onPageHide persist"
     " queue rejectAll remaining remove replaceCommand retryDelay scheduleFlush settle shouldRetry startSession"
-    " store text unsentSession url"
+    " store text url"
 )
 """Properties that only the SDK's core uses, no page, adapter or browser: the core is served with shorter ones."""
 _SHARED_PROPERTIES = {
@@ -39,6 +39,7 @@ _SHARED_PROPERTIES = {
     "onAttempt": "A",
     "setProfile": "P",
     "switchSession": "S",
+    "unsentSession": "U",
     "visitor": "V",
     "withCallbacks": "W",
 }

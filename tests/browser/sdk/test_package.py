@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
 
 NAME = "hardlink-sdk"
-PARTS = ("consentmode", "debug", "ecommerce", "helloretail", "tracardi", "xo")
+PARTS = (
+    "adopt",
+    "consentmode",
+    "debug",
+    "ecommerce",
+    "helloretail",
+    "tracardi",
+    "xo",
+)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ const OPTIONS = {
   hardId: 1,
   track: { visits: 1, default_properties: 1 },
   ping: { enabled: 1, interval: 1 },
+  adopt: 1,
   consent: 1,
   dnt: 1,
   gpc: 1,
