@@ -36,7 +36,7 @@ def handler(request: Request) -> Answer:
 def _customer(project_id: str, request: Request) -> dict[str, Any]:
     """Read a customer's values, identifiers and sessions. Raises `Invalid`, `NotFound`."""
     type_, value = read_customer_name(request)
-    return queries.read_customer(project_id, type_, value)
+    return queries.read_customer(project_id, type_, value, request.query)
 
 
 def _customer_events(project_id: str, request: Request) -> dict[str, Any]:

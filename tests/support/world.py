@@ -188,9 +188,9 @@ class World:
 
     # -- read calls ------------------------------------------------------------------------------
 
-    def customer(self, value: str, type_: str = "registered") -> Answer:
+    def customer(self, value: str, type_: str = "registered", **query: str) -> Answer:
         """`GET /customers/{type}/{value}`."""
-        return self.queries.read_customer(SPACE, type_, value)
+        return self.queries.read_customer(SPACE, type_, value, query.get)
 
     def timeline(
         self, value: str, type_: str = "registered", **query: str

@@ -90,7 +90,6 @@ class Entry(NamedTuple):
       previous target; otherwise this target replaces that of the whole previous span.
     - `owner`: the customer that a look-up of the node finds from now on.
     - `undone`: when it was undone; 0 if it holds.
-    - `erased_at`: when its target was erased, which ends the span that was its; 0 if it was not.
     """
 
     rev: int
@@ -104,7 +103,6 @@ class Entry(NamedTuple):
     starts_span: bool = False
     owner: Node | None = None
     undone: int = 0
-    erased_at: int = 0
 
     @property
     def is_link(self) -> bool:
@@ -128,9 +126,9 @@ class Span(NamedTuple):
 def fold_spans(entries: Iterable[Entry]) -> tuple[Span, ...]:
     """Fold a link history into spans, in order of event time, whatever the order of arrival.
 
-    The first link that is not undone covers the whole history before it. A span of an erased target
-    ends when that was erased: the next link covers what happened since, as nobody was linked then.
-    Spans of erased targets, and what follows them unlinked, are left out.
+    The first link that is not undone covers the whole history before it. Spans of erased targets
+    are left out: nobody is linked then, and the next link takes that time over. All that was stored
+    of the erased one's time was deleted, so it brings only what happened since.
     """
     # By event time, not as they were written: clients queue calls, and send them late.
     starts: list[_Start] = []
@@ -152,34 +150,18 @@ def _spans_from(starts: Sequence[_Start]) -> tuple[Span, ...]:
 
 
 class _Start(NamedTuple):
-    """The start of a span. `erased_at`: when its target was erased; 0 is never.
-
-    The target is `NOBODY` without such a time where nobody was linked since an erasure.
-    """
+    """The start of a span. `target`: `NOBODY` where it was erased."""
 
     time: int
     target: Node
-    erased_at: int = 0
 
 
 def _add_start(starts: list[_Start], entry: Entry) -> None:
     """Add the start of a link's span; it replaces a span that begins no earlier."""
-    _end_erased_span(starts, entry.effective_at)
-    target = entry.link or NOBODY
-    start = _Start(_span_start(starts, entry), target, entry.erased_at)
+    start = _Start(_span_start(starts, entry), entry.link or NOBODY)
     if starts and start.time <= starts[-1].time:
         starts.pop()
     starts.append(start)
-
-
-def _end_erased_span(starts: list[_Start], time: int) -> None:
-    """End the last span at its target's erasure, if that was before this time.
-
-    What happened between the erasure and the next link was nobody's (see `fold_spans`).
-    """
-    if starts and 0 < starts[-1].erased_at <= time:
-        last = starts[-1]
-        starts.append(_Start(max(last.time, last.erased_at), NOBODY))
 
 
 def _span_start(starts: Sequence[_Start], entry: Entry) -> int:
@@ -191,8 +173,7 @@ def _span_start(starts: Sequence[_Start], entry: Entry) -> int:
     if not starts:
         return 0
     last = starts[-1]
-    is_unlinked = last.target == NOBODY and not last.erased_at
-    if entry.starts_span and not is_unlinked:
+    if entry.starts_span and last.target != NOBODY:
         return max(last.time, entry.effective_at)
     return last.time
 

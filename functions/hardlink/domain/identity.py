@@ -414,14 +414,16 @@ def _relink_now(
     """
     state = changes.state(profile)
     current = changes.resolve_root(state.link) if state.link else None
-    if current and changes.are_one(current, customer):
-        if not _is_known_by_soft_id(claim, state, current, customer):
-            return
-        current = state.link
     # later than every other link, also where two calls came in the same microsecond
     effective_at = max(claim.effective_at, state.effective_at + 1)
-    entry = _entry(claim, current, customer, effective_at)
-    _add_link(changes, claim, profile, current, entry, target=customer)
+    if not current or not changes.are_one(current, customer):
+        entry = _entry(claim, current, customer, effective_at)
+        _add_link(changes, claim, profile, current, entry, target=customer)
+    elif _is_known_by_soft_id(claim, state, current, customer):
+        # The link alone: the log-in does not name the identifier, which may be free by now, as the
+        # customer who had it last was erased.
+        entry = _entry(claim, state.link, customer, effective_at)
+        changes.add_link(profile, entry, target=customer)
 
 
 def _is_known_by_soft_id(
@@ -519,6 +521,11 @@ def _is_placed(
         return True
     same_time = [one for one in history if one.effective_at == claim.effective_at]
     targets = [entry.link for entry in same_time if entry.link]
+    # At the same time as a link to another customer: while the visitor was this one's until then,
+    # the claim wrote nothing when it came first.
+    before = _link_at(history, claim.effective_at - 1)
+    if targets and before:
+        targets.append(before)
     return customer in map(changes.resolve_root, targets)
 
 

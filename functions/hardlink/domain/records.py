@@ -115,6 +115,11 @@ class Session(NamedTuple):
     clock: Clock = Clock()
     earliest: int = 0
 
+    @property
+    def erased_at(self) -> int:
+        """The time of its last erasure. Raises `ValueError` where nothing of it was erased."""
+        return max(part.until for part in self.erased)
+
     def was_erased(self, time: int) -> bool:
         """Tell whether events of this time were erased, however late they come."""
         return time_was_erased(self.erased, time)

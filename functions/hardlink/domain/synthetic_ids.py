@@ -28,6 +28,11 @@ def customer_session(customer: Node) -> str:
     return f"{PREFIX}{customer}"
 
 
+def session_customer(session_id: str) -> Node:
+    """The customer whose own session has an ID that `customer_session` made."""
+    return Node.parse(session_id.removeprefix(PREFIX))
+
+
 def first_call_partition(fingerprint: str) -> str:
     """The name under which a browser's first call is remembered among the sessions."""
     return f"{PREFIX}=first/{fingerprint}"

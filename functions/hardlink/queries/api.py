@@ -25,6 +25,10 @@ from hardlink.queries.visible_session import read_visible_session
 from hardlink.storage import activity
 from hardlink.storage.store import Store
 
+_OTHER_CUSTOMER = (
+    "this identifier was a customer of its own before this one had it: "
+    "read what that one did with itself=true"
+)
 QueryParameters = Callable[[str], str | None]
 """Looks up a query parameter by name."""
 
@@ -77,24 +81,30 @@ class ReadApi:
             )
         }
 
-    def read_customer(self, project_id: str, type_: str, value: str) -> dict[str, Any]:
+    def read_customer(
+        self, project_id: str, type_: str, value: str, query: QueryParameters
+    ) -> dict[str, Any]:
         """`GET /customers`: identifiers, values, sessions. `type_` may be `profile`.
 
-        Raises `Invalid` for an undeclared type or a placeholder, `NotFound` for an unknown
-        customer.
+        Query parameter: `itself`. Raises `Invalid` for an undeclared type or a placeholder,
+        `NotFound` for an unknown customer.
         """
-        customer = self._find_customer(project_id, type_, value)
-        return describe_customer(self._store, self._timeline, customer)
+        customer = self._find_customer(project_id, type_, value, query)
+        answer = describe_customer(self._store, self._timeline, customer)
+        if customer.is_shared:
+            answer["warnings"] = [_OTHER_CUSTOMER]
+        return answer
 
     def read_customer_events(
         self, project_id: str, type_: str, value: str, query: QueryParameters
     ) -> dict[str, Any]:
         """`GET /customers/events`: a page, newest first.
 
-        Query parameters: `limit`, `type`, `since`, `until`, `cursor`. Raises `Invalid`, `NotFound`.
+        Query parameters: `limit`, `type`, `since`, `until`, `cursor`, `itself`. Raises `Invalid`,
+        `NotFound`.
         """
         event_query = _parse_event_query(query)
-        customer = self._find_customer(project_id, type_, value)
+        customer = self._find_customer(project_id, type_, value, query)
         return self._timeline.read_customer_events(customer, event_query)
 
     def export_customer(
@@ -108,11 +118,11 @@ class ReadApi:
     ) -> dict[str, Any]:
         """`GET /customers/export`: all data, complete, or `TooLarge`.
 
-        `zipped`: the client accepts gzip, so the answer may be larger. Only `since` and `until` of
-        the query count. Raises `Invalid`, `NotFound`, `TooLarge`.
+        `zipped`: the client accepts gzip, so the answer may be larger. Only `since`, `until` and
+        `itself` of the query count. Raises `Invalid`, `NotFound`, `TooLarge`.
         """
         event_query = _parse_event_query(query)
-        customer = self._find_customer(project_id, type_, value)
+        customer = self._find_customer(project_id, type_, value, query)
         return self._export.export_customer(customer, event_query, zipped=zipped)
 
     def read_session(self, project_id: str, id_: str) -> dict[str, Any]:
@@ -163,9 +173,13 @@ class ReadApi:
         ]
         return preview_merge(self._store, *customers)
 
-    def _find_customer(self, project_id: str, type_: str, value: str) -> Customer:
+    def _find_customer(
+        self, project_id: str, type_: str, value: str, query: QueryParameters
+    ) -> Customer:
+        """Find the customer that a call names. Raises `Invalid`, `NotFound`."""
         node = self._sources.projects[project_id].parse_customer(type_, value)
-        return find_customer(self._store, project_id, node)
+        itself = _parse_flag(query, "itself")
+        return find_customer(self._store, project_id, node, itself=itself)
 
     def _read_session(self, project_id: str, id_: str) -> Session:
         """Read a session as readers may see it. Raises `Invalid`, `NotFound`."""
@@ -195,6 +209,14 @@ def _parse_event_query(query: QueryParameters) -> EventQuery:
         before=None if cursor is None else parse_cursor(cursor),
         derived=True,
     )
+
+
+def _parse_flag(query: QueryParameters, name: str) -> bool:
+    """Parse `true` or `false`; without it, it is false. Raises `Invalid`."""
+    text = query(name)
+    if text not in (None, "true", "false"):
+        raise Invalid("must be true or false", name)
+    return text == "true"
 
 
 def _parse_limit(text: str | None) -> int:

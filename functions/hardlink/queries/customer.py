@@ -62,6 +62,7 @@ class Customer:
 
     `owned`: identifiers whose owner it is. `merged`: customers that the shop made part of it.
     `unread`: roots under which values are contributed that were not read with these rows.
+    `is_shared`: the identifier that led here is another customer by itself.
     """
 
     project_id: str
@@ -72,6 +73,7 @@ class Customer:
     owned: tuple[Node, ...]
     merged: tuple[Node, ...] = ()
     unread: tuple[Node, ...] = ()
+    is_shared: bool = False
 
     @classmethod
     def from_items(

@@ -8,7 +8,7 @@ from functools import partial
 
 from hardlink.domain.changeset import MOST_MERGES
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
-from hardlink.domain.graph import NOBODY, Node, next_node
+from hardlink.domain.graph import NOBODY, Node, is_own_customer, next_node
 from hardlink.domain.records import SessionRow
 from hardlink.queries.customer import Customer
 from hardlink.storage import items, keys, nodes
@@ -19,17 +19,25 @@ _MOST_HOPS = 3 + MOST_MERGES
 """Levels of the identity forest: profile, soft identifier, hard identifier, and merges."""
 
 
-def find_customer(store: Store, project_id: str, identifier: Node) -> Customer:
-    """Find the customer of an identifier, or an anonymous profile. Raises `NotFound`."""
+def find_customer(
+    store: Store, project_id: str, identifier: Node, *, itself: bool = False
+) -> Customer:
+    """Find the customer of an identifier, or an anonymous profile. Raises `NotFound`.
+
+    `itself`: the one known by the identifier alone, also where another customer has it by now.
+    """
     node = identifier
+    is_shared = False
     for hop in range(_MOST_HOPS):
         customer = _read_customer(store, project_id, node)
-        target = next_node(customer.record.state, is_named=hop == 0)
+        is_named = hop == 0 and not itself
+        target = next_node(customer.record.state, is_named=is_named)
         # Answered like one that is erased already: nothing of it is shown any more.
         if target == NOBODY or customer.record.erasing_since:
             break
         if target is None:
-            return _complete_customer(store, customer)
+            return replace(_complete_customer(store, customer), is_shared=is_shared)
+        is_shared |= is_own_customer(customer.record.state)
         node = target
     raise NotFound(UNKNOWN_IDENTIFIER)
 

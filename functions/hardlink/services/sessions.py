@@ -225,7 +225,7 @@ class Sessions:
         session, project_id = opening.session, call.project_id
         condition: Condition = Absent()
         if opening.replaces:
-            condition = _unchanged_erasure(opening.replaces)
+            condition = Same("erased_at", opening.replaces.erased_at)
         head = keys.session_head(project_id, session.id)
         member = keys.profile_session(project_id, session.profile, session.id)
         return [
@@ -393,10 +393,6 @@ def _begins_visit(call: Call, opening: Opening) -> bool:
         opening.session.id
     )  # no device visits there
     return call.source.system_events and not opening.is_quiet and not is_synthetic
-
-
-def _unchanged_erasure(erased: Session) -> Same:
-    return Same("erased_at", int(items.encode_erased_session(erased)["erased_at"]))
 
 
 def _parse_profile(call: Call, profile_id: object) -> Node | None:

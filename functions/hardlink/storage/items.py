@@ -84,9 +84,7 @@ def encode_erased_session(s: Session) -> Item:
     `erased_at` is that time as well. A session that begins anew in its place has none, so a writer
     that counts on the erased one can check for it.
     """
-    # The session is erased up to the end of its last erased part.
-    erased_at = max(part.until for part in s.erased)
-    item: Item = {"erased_at": erased_at, "erased": values.to_json(s.erased)}
+    item: Item = {"erased_at": s.erased_at, "erased": values.to_json(s.erased)}
     return item | _present(
         offset=s.clock.offset,
         clock=encode_clock_past(s.clock),
@@ -236,7 +234,6 @@ def encode_entry(e: Entry) -> Item:
         starts_span=e.starts_span,
         owner=_node_text(e.owner),
         undone=e.undone,
-        erased_at=e.erased_at,
     )
 
 
@@ -254,7 +251,6 @@ def decode_entry(key: Key, item: Item) -> Entry:
         starts_span=_flag(item, "starts_span"),
         owner=_node(item, "owner"),
         undone=_number(item, "undone"),
-        erased_at=_number(item, "erased_at"),
     )
 
 

@@ -52,6 +52,9 @@ _PAGE = {
     "since": "Only events from this time on.",
     "until": "Only events before this time.",
 }
+_ITSELF = {
+    "itself": "`true`: the customer known by the identifier alone, whoever has it by now.",
+}
 _EVIDENCE = complete(
     "The link that is meant; without it the newest.", "evidence", evidence=TEXT
 )
@@ -121,19 +124,25 @@ CALLS = (
         "write",
         commands.Keep,
     ),
-    Call("GET /customers", "Read a customer.", "Customer", names="customer"),
+    Call(
+        "GET /customers",
+        "Read a customer.",
+        "Customer",
+        query=_ITSELF,
+        names="customer",
+    ),
     Call(
         "GET /customers/events",
         "Read a customer's timeline.",
         "Events",
-        query=_PAGE,
+        query=_PAGE | _ITSELF,
         names="customer",
     ),
     Call(
         "GET /customers/export",
         "Read everything that is stored about a customer.",
         "Export",
-        query={name: _PAGE[name] for name in ("since", "until")},
+        query={name: _PAGE[name] for name in ("since", "until")} | _ITSELF,
         names="customer",
     ),
     Call(

@@ -569,24 +569,30 @@ class Reference:
         before = self._stretches(profile)
         splits = claim.policy == "split" and not upgrade
         word = Word(profile, command, claim.said, customer, splits, upgrade)
-        same_before = any(
-            w.of == profile
-            and w.link
-            and w.said == claim.said
-            and self.root(w.link) == customer
-            for w in self.words
-        )
+        is_again = self._is_again(claim, profile, customer)
         upgraded_later = any(
             w.of == profile and w.upgrade and not w.undone and w.said >= claim.said
             for w in self.words
         )
         self.words.append(word)
-        if same_before or upgraded_later or self._stretches(profile) == before:
+        if is_again or upgraded_later or self._stretches(profile) == before:
             self.words.pop()
             if self.whose(profile, claim.said) != customer:
                 self.warnings.append("superseded")
         elif upgrade and current:
             self._upgrade(claim, current, customer)
+
+    def _is_again(self, claim: Claim, profile: Name, customer: Name) -> bool:
+        """Whether the same may have been said before, at the same time as what stands there."""
+        at_once = [
+            w for w in self.words if w.of == profile and w.link and w.said == claim.said
+        ]
+        if any(w.link and self.root(w.link) == customer for w in at_once):
+            return True
+        if not claim.timed or all(w.undone for w in at_once):
+            return False
+        # it came first, and said nothing new then
+        return self._somebody(self._blocks(profile, claim.said - 1)) == customer
 
     def _comes_along(
         self, claim: Claim, profile: Name, blocks: Sequence[tuple[int, Name]]
@@ -679,10 +685,11 @@ class Reference:
 
     def _redact(self, dead: set[Name], freed: set[Name], now: int) -> None:
         self.words = [word for word in self.words if word.of not in dead]
-        for word in self.words:
+        ends = [self._end_of(word) for word in self.words]
+        for word, end in zip(self.words, ends, strict=True):
             if word.link in dead | freed:
                 word.link = NOBODY
-                word.ended = now + 1
+                word.ended = min(end, now + 1)
             if word.owner in dead | freed:
                 word.owner = NOBODY
 
@@ -727,20 +734,32 @@ class Reference:
         """A profile's links as they were said, one block for each that began anew: of each, the last one stands."""
         links = [w for w in self.words if w.of == profile and w.link and not w.undone]
         links = [w for w in links if until is None or w.said <= until]
-        blocks: list[tuple[int, Name]] = []
+        return [(start, name) for start, name, _ in self._blocks_of(links)]
+
+    def _end_of(self, word: Word) -> int:
+        """Where what a word's customer had of a visitor's past ends: at once if that had none of it."""
+        links = [w for w in self.words if w.of == word.of and w.link and not w.undone]
+        blocks = self._blocks_of(links)
+        for number, (_, _, by) in enumerate(blocks):
+            if by is word:
+                return blocks[number + 1][0] if number + 1 < len(blocks) else END
+        return ALWAYS
+
+    def _blocks_of(self, links: list[Word]) -> list[tuple[int, Name, Word | None]]:
+        blocks: list[tuple[int, Name, Word | None]] = []
         ended: int | None = None
         for word in sorted(links, key=lambda w: w.said):
             is_vacant = ended is not None and ended <= word.said
             if is_vacant:  # what nobody did since the erasure is brought along
                 assert ended is not None
-                blocks.append((max(ended, blocks[-1][0]), NOBODY))
+                blocks.append((max(ended, blocks[-1][0]), NOBODY, None))
             start = blocks[-1][0] if blocks else ALWAYS
             if word.begins and blocks and word.said > start and not is_vacant:
                 start = word.said
             elif blocks:
                 blocks.pop()
             assert word.link
-            blocks.append((start, word.link))
+            blocks.append((start, word.link, word))
             ended = word.ended
         return blocks
 

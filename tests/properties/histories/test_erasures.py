@@ -218,6 +218,19 @@ class Erasures(Shop):
             said = {"ids": address, **self._said()}
             self._perform(self._aged("update", None, "split", said, age))
 
+    @rule(session=sessions, ids=addresses, erased=st.booleans())
+    def reclaim(self, session: str, ids: Mapping[str, str], *, erased: bool) -> None:
+        """Who gave an address that is Ada's logs in with it as Bob, which is taken back once Ada was erased."""
+        events = self._events(["both"], None)
+        self._perform(self._tracked(session, "split", ids, events, {}))
+        said = {"ids": {"registered": "Ada", **ids}, **self._said()}
+        self._perform(self._aged("update", None, "split", said, None))
+        said = {"ids": {"registered": "Bob", **ids}, **self._said()}
+        self._perform(self._aged("identify", session, "split", said, None))
+        if erased:
+            self._erase_one({"registered": "Ada"})
+        self.seldom(session, "unlink")
+
     @rule(session=sessions, source=sources, age=ages)
     def say(self, session: str, source: str, age: int | None) -> None:
         self._perform(

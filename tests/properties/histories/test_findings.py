@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from hardlink.domain.errors import Invalid, NotFound
 from tests.properties.histories.world import World, moment
 from tests.support.memory_store import MemoryStore
 
@@ -299,3 +302,102 @@ def test_a_session_follows_a_merge_of_a_customer_that_it_had_before() -> None:
     assert world.whose("S1") == "registered=Ada"
     world.undo_correction("registered=Cyd", "second")
     assert world.whose("S1") == "registered=Cyd"
+
+
+def test_what_another_did_until_an_erasure_is_the_next_ones_after_the_undo() -> None:
+    world = World().at(20)
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(1))
+    world.identify("S1", source="split", ids={"registered": "B"}, time=moment(5))
+    world.track("S1", events=[{"type": "view", "id": "v1", "time": moment(6)}])
+    world.erase("registered=A")
+    world.sweep()
+    world.unlink("S1")
+    world.at(30).identify("S1", source="split", ids={"registered": "C"})
+    world.check()
+    assert world.events("registered=C") == ["v1"]
+
+
+def test_a_log_in_without_the_address_takes_none_back_whose_owner_was_erased() -> None:
+    world = World().at(1)
+    world.identify("S1", source="split", ids={"email": "e@x.com"})
+    world.at(2).update(None, ids={"registered": "B", "email": "e@x.com"})
+    world.at(3).update(None, ids={"registered": "A", "email": "e@x.com"})
+    world.drain()
+    world.at(4).erase("registered=A")
+    world.sweep()
+    world.at(5).identify("S1", source="split", ids={"registered": "B"})
+    world.check()
+    assert world.whose("S1") == "registered=B"
+    with pytest.raises(NotFound):
+        world.customer("email=e@x.com")
+
+
+def test_an_event_of_an_address_stays_erased_when_it_is_sent_again() -> None:
+    world = World().at(10)
+    told = [{"type": "view", "id": "v1", "time": moment(1)}]
+    world.track(None, server_side=True, ids={"email": "e@x.com"}, events=told)
+    world.at(11).update(None, ids={"registered": "A", "email": "e@x.com"})
+    world.at(12).identify("S1", ids={"registered": "B", "email": "e@x.com"})
+    world.drain()
+    world.at(13).erase("registered=A")
+    world.sweep()
+    world.at(14).unlink("S1")
+    world.at(99)
+    again = world.track(None, server_side=True, ids={"email": "e@x.com"}, events=told)
+    assert not isinstance(again, str)
+    assert [result["status"] for result in again["results"]] == ["dropped"]
+    assert "v1" not in str(world.tables.dump())
+
+
+def test_an_address_that_is_erased_later_leaves_no_session_of_its_name() -> None:
+    world = World().at(10)
+    viewed = [{"type": "view"}]
+    world.track(None, server_side=True, ids={"email": "e@x.com"}, events=viewed)
+    world.at(11).update(None, ids={"registered": "A", "email": "e@x.com"})
+    world.at(12).update(None, ids={"registered": "B", "email": "e@x.com"})
+    world.drain()
+    for second, customer in ((13, "A"), (200, "B")):
+        world.at(second).erase(f"registered={customer}")
+        world.sweep()
+    world.check()
+    assert "e@x.com" not in str(world.tables.dump())
+
+
+def test_a_resent_claim_changes_nothing_where_another_was_made_at_the_same_time() -> (
+    None
+):
+    world = World().at(10)
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(1))
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(4))
+    world.identify("S1", source="split", ids={"registered": "B"}, time=moment(4))
+    before = world.tables.dump()
+    world.identify("S1", source="split", ids={"registered": "A"}, time=moment(4))
+    assert world.tables.dump() == before
+    assert world.whose("S1") == "registered=B"
+
+
+def test_what_was_done_under_an_address_that_two_others_have_since_is_read_by_itself() -> (
+    None
+):
+    """S1 is gordon's since second 5, and was known by the address before; it finds alyx by now."""
+    world = World().at(20)
+    viewed = [{"type": "view", "id": "v1", "time": moment(1)}]
+    world.track("S1", source="split", events=viewed)
+    hard, soft = {"registered": "gordon"}, {"email": "e@x.com"}
+    world.identify("S1", source="split", ids=hard, time=moment(5))
+    world.identify("S1", source="split", ids=soft, time=moment(2))
+    for session, name in (("S2", "barney"), ("S3", "alyx")):
+        ids = {"registered": name, **soft}
+        world.identify(session, source="split", ids=ids)
+    world.unlink("S2")
+    world.check()
+    view = world.customer("email=e@x.com")
+    assert view["customer"]["value"] == "alyx"
+    assert "itself=true" in view["warnings"][0]
+    assert world.events("registered=gordon") == world.events("registered=alyx") == []
+    assert world.events("email=e@x.com", itself="true") == ["v1"]
+    alone = world.customer("email=e@x.com", itself="true")
+    assert alone["customer"] == {"type": "email", "value": "e@x.com"}
+    assert "warnings" not in alone
+    with pytest.raises(Invalid, match="must be true or false"):
+        world.customer("email=e@x.com", itself="1")

@@ -463,12 +463,12 @@ def _erased_owners_fall_back(patch: pytest.MonkeyPatch) -> None:
 
 def _spans_of_the_erased_go_on(patch: pytest.MonkeyPatch) -> None:
     """What happens after an erasure is lost with the erased customer's span (A2)."""
-    whole = redaction.redact_entry
 
-    def mutated(*args: Any) -> Entry:
-        return whole(*args)._replace(erased_at=0)
+    def mutated(starts: Any, entry: Entry) -> int:
+        start: int = starts[-1].time if starts else 0
+        return max(start, entry.effective_at) if starts and entry.starts_span else start
 
-    patch.setattr(redaction, "redact_entry", mutated)
+    patch.setattr(graph, "_span_start", mutated)
 
 
 def _what_is_dated_ahead_stays(patch: pytest.MonkeyPatch) -> None:
@@ -482,12 +482,12 @@ def _what_is_dated_ahead_stays(patch: pytest.MonkeyPatch) -> None:
 
 def _commands_forget_the_freed(patch: pytest.MonkeyPatch) -> None:
     """An undo does not find the identifiers that stay (A10)."""
-    whole = redaction.redact_entry
+    whole = redaction.redact_node
 
-    def mutated(entry: Entry, erased: Any, now: int, _: Any = None) -> Entry:
-        return whole(entry, erased, now)
+    def mutated(*args: Any) -> redaction.Redaction:
+        return whole(*args[:5])
 
-    patch.setattr(redaction, "redact_entry", mutated)
+    patch.setattr(redaction, "redact_node", mutated)
 
 
 def _addresses_go_with_their_owners(patch: pytest.MonkeyPatch) -> None:

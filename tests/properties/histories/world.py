@@ -204,18 +204,18 @@ class World:
         found = self.queries.read_session(SPACE, session)["customer"]
         return f"{found['type']}={found['value']}" if found else None
 
-    def events(self, customer: str) -> list[str]:
+    def events(self, customer: str, **query: str) -> list[str]:
         """The IDs of a customer's events, newest first."""
         type_, _, value = customer.partition("=")
         found = self.queries.read_customer_events(
-            SPACE, type_, value, {"limit": "1000"}.get
+            SPACE, type_, value, {"limit": "1000", **query}.get
         )
         return [event["id"] for event in found["events"]]
 
-    def customer(self, customer: str) -> dict[str, Any]:
+    def customer(self, customer: str, **query: str) -> dict[str, Any]:
         """A customer's view."""
         type_, _, value = customer.partition("=")
-        return self.queries.read_customer(SPACE, type_, value)
+        return self.queries.read_customer(SPACE, type_, value, query.get)
 
     def drain(self) -> None:
         """Carry out stream records until there are none."""

@@ -52,12 +52,9 @@ def redact_node(
     `record`, `history`: the node as it was read. `now`: microseconds. `freed`: one of the erased
     ones that stays as an identifier of somebody else. At most `MOST_ENTRIES` entries change.
     """
-    # An identifier has one link, for all time: only what a visitor does comes before or after it.
-    ended = now + 1 if node.type == PROFILE else 0
     naming = [entry for entry in history if names_any(entry, erased, freed)]
     changed = {
-        entry.rev: redact_entry(entry, erased, ended, freed)
-        for entry in naming[:MOST_ENTRIES]
+        entry.rev: redact_entry(entry, erased, freed) for entry in naming[:MOST_ENTRIES]
     }
     rest = [changed.get(entry.rev, entry) for entry in history]
     lost = find_lost_intervals(node, history, erased, now)
@@ -174,19 +171,18 @@ def names_any(
 
 
 def redact_entry(
-    entry: Entry, erased: Collection[Node], ended: int, freed: Node | None = None
+    entry: Entry, erased: Collection[Node], freed: Node | None = None
 ) -> Entry:
     """Replace erased nodes in an entry by `NOBODY`: what was theirs is no other customer's.
 
-    `ended`: when the span of such a link ends, microseconds; 0 where it never does. A `freed` one
-    stays among the nodes that the command changed, so that it is undone with them. All else stays:
-    whether the entry was undone, its evidence and its times.
+    A `freed` one stays among the nodes that the command changed, so that it is undone with them.
+    All else stays: whether the entry was undone, its evidence and its times.
     """
     gone = set(erased) - {freed}
     nodes = tuple(node for node in entry.nodes if node not in gone)
     redacted = entry._replace(nodes=nodes)
     if entry.link in erased:
-        redacted = redacted._replace(link=NOBODY, erased_at=ended)
+        redacted = redacted._replace(link=NOBODY)
     if entry.owner in erased:
         redacted = redacted._replace(owner=NOBODY)
     return redacted

@@ -23,7 +23,7 @@ Signed = Literal["off", "optional", "required"]
 Bots = Literal["keep", "drop"]
 PROFILES_A_CUSTOMER = 10_000
 """Profiles of one customer: three new logins a day reach it after nine years."""
-READ_OPTIONS = frozenset({"cursor", "limit", "since", "type", "until"})
+READ_OPTIONS = frozenset({"cursor", "itself", "limit", "since", "type", "until"})
 """Query parameters of read calls, which therefore no identifier type may be called."""
 _MOST_SHOWN = 64
 """Characters of a caller's own spelling that an error quotes."""

@@ -27,7 +27,7 @@ from hardlink.domain.values import to_json
 from hardlink.services.erasure.tasks import COUNTS, Tasks
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_living_session
+from hardlink.storage.sessions import find_living_session, find_session
 from hardlink.storage.store import (
     Absent,
     Action,
@@ -228,6 +228,18 @@ def end_session(tasks: Tasks, session: Session, now: int) -> list[Action]:
         Delete(active),
         tasks.put(keys.ERASED_SESSION, session.id, task),
     ]
+
+
+def delete_own_session(store: Store, project_id: str, session_id: str) -> None:
+    """Delete what is kept of a customer's own session that was erased: it names the customer.
+
+    One that began anew meanwhile stays.
+    """
+    session = find_session(store, project_id, session_id)
+    if session and session.is_erased:
+        key = keys.session_head(project_id, session_id)
+        with suppress(ConditionFailed):
+            store.write([Delete(key, Same("erased_at", session.erased_at))])
 
 
 def _tombstone(tasks: Tasks, node: Node, record: Record, now: int) -> Put:

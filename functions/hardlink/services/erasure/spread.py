@@ -20,11 +20,15 @@ from hardlink.domain.erasure.states import belongs_to_erased
 from hardlink.domain.graph import NOBODY, PROFILE, Node, profile_node
 from hardlink.domain.records import Erased, Item, Key, Record
 from hardlink.domain.values import to_json
-from hardlink.services.erasure.begin import begin_erasure, end_session
+from hardlink.services.erasure.begin import (
+    begin_erasure,
+    delete_own_session,
+    end_session,
+)
 from hardlink.services.erasure.tasks import Tasks, dated_name
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_living_session, find_session
+from hardlink.storage.sessions import find_session
 from hardlink.storage.store import (
     Action,
     Check,
@@ -181,8 +185,13 @@ class ErasureSpread:
         """
         own_id = synthetic_ids.customer_session(node)
         for _ in optimistic_retries():
-            session = find_living_session(self._store, tasks.project_id, own_id)
+            session = find_session(self._store, tasks.project_id, own_id)
             if node.type == PROFILE or session is None:
+                return
+            if (
+                session.is_erased
+            ):  # by an earlier erasure, which the identifier outlived
+                delete_own_session(self._store, tasks.project_id, own_id)
                 return
             profile = session.profile
             record = nodes.read_record(self._store, tasks.project_id, profile)

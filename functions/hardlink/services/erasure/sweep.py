@@ -22,6 +22,7 @@ from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.orders.matching import Order, ShopOrder
 from hardlink.domain.records import Erased, Item, Key, stored_was_erased
 from hardlink.domain.times import DAY, END, MINUTE
+from hardlink.services.erasure.begin import delete_own_session
 from hardlink.services.erasure.spread import ErasureSpread, Row, Steps, erased_parts
 from hardlink.services.erasure.tasks import (
     COUNTS,
@@ -187,24 +188,25 @@ class ErasureSweep:
     def _close_sessions(self, tasks: Tasks, names: Sequence[str]) -> None:
         """Count sessions that are swept, and delete what names their customers."""
         session_ids = {parse_dated_name(name)[1] for name in names}
-        own_ids = set(filter(synthetic_ids.is_synthetic, session_ids))
+        own_ids = [
+            session_id
+            for session_id in filter(synthetic_ids.is_synthetic, session_ids)
+            if self._names_erased_customer(tasks.project_id, session_id)
+        ]
         for session_id in own_ids:
-            self._delete_own_session(tasks.project_id, session_id)
+            delete_own_session(self._store, tasks.project_id, session_id)
         if own_ids:  # all others are named by their ID alone, and expire within a day
             self._forget_active_sessions(tasks.project_id, session_ids)
         self._close_tasks(tasks, keys.SWEPT_SESSION, names)
 
-    def _delete_own_session(self, project_id: str, session_id: str) -> None:
-        """Delete what is kept of a customer's own session: it is named after them.
+    def _names_erased_customer(self, project_id: str, session_id: str) -> bool:
+        """Tell whether a customer's own session names one who is erased.
 
-        One that began anew stays, and so do sessions of devices, which refuse what comes late.
+        A soft identifier may stay when the customer whose it was is erased: then its own session
+        stays as well, as sessions of devices do, and refuses what comes late.
         """
-        key = keys.session_head(project_id, session_id)
-        item = self._store.get([key])[0]
-        if item and "erased_at" in item:
-            with suppress(ConditionFailed):
-                ended = Same("erased_at", int(item["erased_at"]))
-                self._store.write([Delete(key, ended)])
+        customer = synthetic_ids.session_customer(session_id)
+        return not nodes.read_record(self._store, project_id, customer).exists
 
     def _forget_active_sessions(
         self, project_id: str, session_ids: Collection[str]
