@@ -22,9 +22,9 @@ from uuid import uuid4
 
 from infra.local import service
 
-_LOCAL_TIMEOUT = 5.0
+LOCAL_TIMEOUT = 5.0
 """Seconds for association, which is asynchronous."""
-_DEPLOYED_TIMEOUT = 60.0
+DEPLOYED_TIMEOUT = 60.0
 """The same for a deployed service, whose functions have to start and whose streams batch."""
 _STATUS = "\n%{http_code}"
 Json = Any
@@ -40,7 +40,7 @@ class WalkedService:
 
     url: str
     key: str
-    timeout: float = _LOCAL_TIMEOUT
+    timeout: float = LOCAL_TIMEOUT
 
     def call(
         self, method: str, path: str, body: Json = None, *, reads: bool = False
@@ -282,12 +282,21 @@ def main() -> int:
     """Walk, and return the exit code: 1 if an answer is not as expected."""
     try:
         a_service = _find_service()
-        print(
-            f"KEY={a_service.key}  # the server key, which reads and undoes: "
-            "keep it on your servers"
-        )
+    except (UnexpectedAnswer, service.UnusableSetting) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return walk_service(a_service)
+
+
+def walk_service(a_service: WalkedService) -> int:
+    """Walk through a service, and return the exit code: 1 if an answer is not as expected."""
+    print(
+        f"KEY={a_service.key}  # the server key, which reads and undoes: "
+        "keep it on your servers"
+    )
+    try:
         Walk(a_service).run_all()
-    except (UnexpectedAnswer, service.UnusableSetting, OSError) as error:
+    except (UnexpectedAnswer, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print("\nThat was a visitor's life. Everything was as it should be.")
@@ -305,7 +314,7 @@ def _find_service() -> WalkedService:
             raise UnexpectedAnswer(
                 "HARDLINK_URL takes an https:// URL, with HARDLINK_SERVER_KEY beside it"
             )
-        return WalkedService(url, key, _DEPLOYED_TIMEOUT)
+        return WalkedService(url, key, DEPLOYED_TIMEOUT)
     number = service.read_port()
     return WalkedService(f"http://{service.HOST}:{number}", _read_key(number))
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from infra import stages
 from infra.operations.doctor.checks import Account, run_checks
-from infra.operations.doctor.diagnoses import Finding
+from infra.operations.doctor.report import print_findings
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,17 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     account = Account(options.region, options.endpoint_url)
     findings = list(run_checks(account, f"{options.name}-{options.stage}", options.url))
-    for finding in findings:
-        print(_format_finding(finding))
-    wrong = sum(1 for finding in findings if finding.fault)
-    print(f"\n{len(findings)} checks, {wrong or 'nothing'} wrong")
-    return 1 if wrong else 0
-
-
-def _format_finding(finding: Finding) -> str:
-    if finding.fault:
-        return f"WRONG  {finding.what}: {finding.fault}"
-    return f"ok     {finding.what}"
+    return print_findings(findings)
 
 
 if __name__ == "__main__":

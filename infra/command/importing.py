@@ -1,0 +1,141 @@
+"""`hardlink import`: history from another system, with its own times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, get_args
+
+import click
+
+from infra.command.options import (
+    file_argument,
+    json_option,
+    service_options,
+    source_option,
+)
+from infra.command.output import print_json, show_progress
+from infra.operations.errors import OperationFailed
+from infra.operations.event_import.importer import Importer
+from infra.operations.event_import.rows import (
+    Format,
+    Refusal,
+    Rename,
+    Row,
+    UnusableFile,
+    guess_format,
+    open_file,
+    read_rows,
+)
+from infra.operations.service_client import Service
+
+
+@click.command("import")
+@service_options
+@json_option
+@source_option
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(get_args(Format)),
+    help="Format of the file, where its name does not say it.",
+)
+@click.option(
+    "--rename",
+    "renames",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Field OLD of the file is field NEW here, such as timestamp=time. May be repeated.",
+)
+@click.option(
+    "--results",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that names what was not taken, and why (FILE.refused.jsonl).",
+)
+@click.option(
+    "--from-line",
+    type=click.IntRange(1),
+    default=1,
+    help="Continue an import that was stopped.",
+)
+@file_argument
+def import_events(
+    service: Service,
+    file: Path,
+    *,
+    write_key: str,
+    file_format: Format | None,
+    renames: tuple[str, ...],
+    results: Path | None,
+    from_line: int,
+    as_json: bool,
+) -> int:
+    """Import the events of FILE: JSON lines or CSV, also with gzip, of any size.
+
+    A row has `time`, `session` or `ids` (or both), and of an event `type`, `properties`, `id`.
+    Columns of a CSV name fields by their path: `ids.registered`, `properties.price:number`. A row
+    without a type says who somebody is, or sets values of theirs. An import may be repeated: every
+    event is stored once. Ends with 1 where a row was not taken.
+    """
+    target = results or file.with_name(f"{file.name}.refused.jsonl")
+    parsed = [parse_rename(text) for text in renames]
+    try:
+        chosen = file_format or guess_format(file)
+        with target.open("w", encoding="utf-8") as written:
+            importer = Importer(service, write_key, written)
+            with _opened(file) as (raw, stream):
+                rows = read_rows(stream, chosen, parsed)
+                _run(importer, _skip_lines(rows, from_line), raw, file.stat().st_size)
+    except UnusableFile as error:
+        raise OperationFailed(str(error)) from error
+    _print_summary(importer, target, as_json=as_json)
+    return 1 if importer.not_taken else 0
+
+
+def parse_rename(text: str) -> Rename:
+    """Parse `OLD=NEW`. Raises `click.UsageError`."""
+    old, separator, new = text.partition("=")
+    if not (separator and old and new):
+        raise click.UsageError(
+            f"--rename {text!r}: write OLD=NEW, such as timestamp=time"
+        )
+    return Rename(old, new)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    raw, stream = open_file(file)
+    with raw, stream:
+        yield raw, stream
+
+
+def _run(
+    importer: Importer, rows: Iterator[Row | Refusal], raw: BinaryIO, size: int
+) -> None:
+    with show_progress("import", size) as advance:
+        try:
+            importer.run(rows, lambda: advance(raw.tell()))
+        except OperationFailed as error:
+            raise OperationFailed(
+                f"{error}\nstopped: --from-line {importer.last_line + 1} continues here"
+            ) from error
+
+
+def _skip_lines(
+    rows: Iterator[Row | Refusal], from_line: int
+) -> Iterator[Row | Refusal]:
+    for row in rows:
+        if row.line >= from_line:
+            yield row
+
+
+def _print_summary(importer: Importer, target: Path, *, as_json: bool) -> None:
+    counts = dict(sorted(importer.counts.items()))
+    if as_json:
+        print_json({"rows": counts, "results": str(target)})
+        return
+    listed = ", ".join(f"{count} {status}" for status, count in counts.items())
+    click.echo(listed or "the file has no rows")
+    if target.stat().st_size:
+        click.echo(f"what was not taken as it is, and why: {target}")
