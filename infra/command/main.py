@@ -16,13 +16,14 @@ from infra.command.live import tail
 from infra.command.measurements import bench, cost, load
 from infra.command.orders import orders
 from infra.command.running import run, walk
+from infra.command.seeding import seed
 from infra.command.stack_commands import doctor, keys, redrive
 from infra.operations.errors import OperationFailed
 
 _FAILED, _WRONG_USAGE, _INTERRUPTED = 1, 2, 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def cli() -> None:
     """Hardlink: customer identity and event tracking for web shops.
 
@@ -39,6 +40,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     whois,
     customer,
     import_events,
+    seed,
     orders,
     doctor,
     redrive,

@@ -302,3 +302,19 @@ def test_a_rename_without_two_names_is_wrong_usage(
     ran = hardlink.on_service("import", str(file), "--rename", wrong)
     assert ran.code == 2
     assert "OLD=NEW" in ran.err
+
+
+def test_seed_fills_a_service_with_the_same_week_once(
+    hardlink: Command, shop: Client
+) -> None:
+    options = ("--visitors", "40", "--until", "2026-11-30", "--json")
+    first = hardlink.on_service("seed", *options, "--source", "split-key")
+    assert first.code == 0, first.err
+    rows = first.json["rows"]
+    assert rows["stored"] > 100
+    again = hardlink.on_service("seed", *options, "--source", "split-key").json["rows"]
+    assert again["duplicate"] > 100
+    # log-ins count as stored, as they have no verdict
+    assert sum(again.values()) == sum(rows.values())
+    found = hardlink.on_service("customer", "find", "seed-1-0")
+    assert found.code in (0, 1)
