@@ -58,6 +58,7 @@ ROUTES = (
     Route("GET", "/customers", "customers", READS),
     Route("GET", "/customers/events", "customers", READS),
     Route("GET", "/customers/export", "customers", READS),
+    Route("GET", "/customers/recent", "customers", READS),
     Route("GET", "/customers/why", "customers", READS),
     Route("POST", "/customers/merge", "customers", READS),
     Route("POST", "/customers/remove-identifier", "customers", READS),

@@ -52,6 +52,10 @@ def _export(project_id: str, request: Request) -> dict[str, Any]:
     )
 
 
+def _recent(project_id: str, _: Request) -> dict[str, Any]:
+    return queries.read_recent_customers(project_id)
+
+
 def _why(project_id: str, request: Request) -> dict[str, Any]:
     type_, value = read_customer_name(request)
     return queries.explain_identifier(project_id, type_, value)
@@ -99,6 +103,7 @@ ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
     "GET /customers/{type}/{value}": _customer,
     "GET /customers/{type}/{value}/events": _customer_events,
     "GET /customers/{type}/{value}/export": _export,
+    "GET /customers/recent": _recent,
     "GET /customers/why": _why,
     "POST /customers/merge": corrections.merge,
     "POST /customers/remove-identifier": corrections.remove_identifier,

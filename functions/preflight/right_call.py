@@ -17,6 +17,7 @@ CALLS: Mapping[str, str] = {
     "/customers": "GET",
     "/customers/events": "GET",
     "/customers/export": "GET",
+    "/customers/recent": "GET",
     "/customers/why": "GET",
     "/customers/merge": "POST",
     "/customers/remove-identifier": "POST",

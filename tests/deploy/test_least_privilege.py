@@ -382,6 +382,7 @@ def _call_everything(shop: Shop) -> None:
         "/sessions/s1",
         "/sessions/visit/events",
         "/sessions/visit/verdicts",
+        "/customers/recent",
         "/live",
         "/project",
         "/tracking-user?email=1@example.com",

@@ -21,7 +21,8 @@ CALLS_BY_ROUTE = {call.route: call for call in CALLS}
 IN_ORDER = (
     *("track", "track-full", "track-put", "identify", "identify-soft", "update"),
     *("anonymize", "keep-session", "session", "session-events", "session-verdicts"),
-    *("customer", "customer-events", "customer-export", "customer-why", "live"),
+    *("customer", "customer-events", "customer-export", "customer-why"),
+    *("customers-recent", "live"),
     *("merge-customers", "remove-identifier", "undo-correction", "unlink"),
     *("project", "tracking-user", "orders", "consent", "health"),
     *("erase-customer", "erase-session", "erasure"),

@@ -4,8 +4,10 @@ import { ApiError, forgetKey, get, readKey, storeKey } from "./api.js";
 import { renderCustomer } from "./customer.js";
 import { showHelp } from "./dialogs.js";
 import { h, setChildren } from "./dom.js";
+import { renderErasure } from "./erasure.js";
 import { renderLive } from "./live.js";
 import { renderOverview } from "./overview.js";
+import { createRecentCustomers } from "./recent.js";
 import { createSearchForm } from "./search.js";
 import { renderSession } from "./session.js";
 import { listenForShortcuts } from "./shortcuts.js";
@@ -167,18 +169,25 @@ async function renderView(view, page, context, parameters) {
     const [type, value, tab] = parameters;
     return renderCustomer(page, context, type, value, tab);
   }
-  if (view === "customers") return renderCustomersHelp(page, context);
+  if (view === "customers") return renderCustomers(page, context, parameters[0]);
+  if (view === "erasures" && parameters.length >= 1) return renderErasure(page, context, parameters[0]);
   if (view === "sessions" && parameters.length >= 1) return renderSession(page, context, parameters[0]);
   if (view === "overview") return renderOverview(page, context);
   return renderLive(page, context, parameters);
 }
 
-/** Explain the search field, and focus it. @param {HTMLElement} page @param {Context} context */
-function renderCustomersHelp(page, context) {
+/**
+ * The customers who were here lately, and what the search field takes, which is focused.
+ * @param {HTMLElement} page
+ * @param {Context} context
+ * @param {string} [part] of a name, an address or an ID
+ */
+function renderCustomers(page, context, part) {
   const describeKind = (/** @type {string} */ kind) =>
     kind === "hard" ? "hard: a customer has one" : "soft: a customer can have several";
   setChildren(page, h("header", { class: "head" }, h("h1", { tabindex: -1 }, "Customers")),
     h("p", {}, "Enter an identifier in the search field above: an e-mail address, or the ID of a customer, a visitor or a session."),
+    createRecentCustomers(context, part),
     h("h2", {}, "Identifier types of this project"),
     h("dl", { class: "values types" }, context.types.map(({ type, kind }) =>
       h("div", {}, h("dt", {}, type), h("dd", {}, describeKind(kind))))));
@@ -196,6 +205,7 @@ function renderError(page, error) {
 function viewTitle(view, [, value = "Customers"]) {
   if (view === "customers") return value;
   if (view === "overview") return "Overview";
+  if (view === "erasures") return "Erasure";
   return view === "sessions" ? "Session" : "Live";
 }
 

@@ -73,14 +73,23 @@ function createMarks(entry) {
 }
 
 /**
- * The first few properties. Those that the SDK adds to every event come last, because they tell the least.
- * @param {Record<string, unknown> | undefined} properties
+ * Those that the SDK adds to every event tell the least.
+ * @param {Record<string, unknown>} properties
  */
-function summarizeProperties(properties = {}) {
+function splitProperties(properties) {
   const entries = Object.entries(properties);
   const specific = entries.filter(([name]) => !DEFAULT_PROPERTIES.includes(name));
   const defaults = entries.filter(([name]) => DEFAULT_PROPERTIES.includes(name));
-  return [...specific, ...defaults]
+  return { specific, defaults };
+}
+
+/**
+ * The first few properties: the event's own, or those that the SDK adds where there are no others.
+ * @param {Record<string, unknown> | undefined} properties
+ */
+function summarizeProperties(properties = {}) {
+  const { specific, defaults } = splitProperties(properties);
+  return (specific.length ? specific : defaults)
     .slice(0, MAX_SUMMARY_PROPERTIES)
     .map(([name, value]) => `${name}: ${formatInline(value)}`)
     .join("  ·  ")
@@ -93,12 +102,20 @@ function createDetails(entry) {
   const reason = isRefused && h("p", { class: "reason" }, entry.reason,
     entry.field && h("span", {}, " · field ", h("code", {}, entry.field)));
   const contents = CONTENT_FIELDS.filter((name) => !isEmpty(entry[name])).map((name) =>
-    h("section", {}, h("p", { class: "caption" }, name), renderValue(entry[name])));
+    h("section", {}, h("p", { class: "caption" }, name), name === "properties" ? createProperties(entry[name]) : renderValue(entry[name])));
   const metadata = METADATA_FIELDS.filter((name) => !isEmpty(entry[name])).map((name) =>
     createRow(name, name === "session" ? createSessionLink(entry.session, 60) : renderValue(entry[name])));
   return h("div", {}, reason, h("div", { class: "details" }, contents,
     h("section", {}, h("p", { class: "caption" }, "metadata"), h("dl", { class: "values" },
       entry.customer && createRow("customer", createCustomerLink(entry.customer)), metadata))));
+}
+
+/** The event's own properties, and those that the SDK adds behind a line. @param {Record<string, unknown>} properties */
+function createProperties(properties) {
+  const { specific, defaults } = splitProperties(properties);
+  if (!specific.length || !defaults.length) return renderValue(properties);
+  return h("div", {}, renderValue(Object.fromEntries(specific)), h("details", { class: "fold" },
+    h("summary", {}, `${defaults.length} more that the SDK adds`), renderValue(Object.fromEntries(defaults))));
 }
 
 /** @param {string} name @param {Node} value */

@@ -1,11 +1,13 @@
-// Draws an identity graph as SVG: nodes in columns, from sessions on the left to customers on the right.
+// Draws an identity graph as SVG: nodes in columns, from sessions on the left to customers on the right; on a narrow
+// screen from customers on the left to sessions on the right, so that it starts at its root.
 
 import { s } from "./dom.js";
 import { shorten } from "./format.js";
 
 /** @typedef {{id: string, column: number, kind: string, label: string, href?: string, customer?: boolean}} GraphNode */
-/** `text`: shown at the edge, which can then be selected by its `key`. */
+/** `label`: what a link is called, which can then be selected by its `key`; `text`: shown at the edge. */
 /** @typedef {{key: string, from: string, to: string, style: string, text?: string, label?: string}} GraphEdge */
+/** @typedef {{nodes: GraphNode[], edges: GraphEdge[], rootFirst: boolean}} Layout `rootFirst`: customers on the left */
 /** @typedef {{x: number, y: number}} Position of a node's upper left corner */
 /** @typedef {Map<string, Position>} Positions by the node's ID */
 
@@ -20,18 +22,23 @@ const MIN_BEND = 30;
 const MAX_LABEL_CHARACTERS = 20;
 
 /**
- * @param {GraphNode[]} nodes
- * @param {GraphEdge[]} edges
+ * @param {Layout} layout
  * @param {(key: string, scroll: boolean) => void} onSelect called with the key of the edge that was clicked or focused
  */
-export function drawGraph(nodes, edges, onSelect) {
-  const positions = placeNodes(nodes, edges);
+export function drawGraph({ nodes, edges, rootFirst }, onSelect) {
+  const positions = rootFirst ? placeNodes(nodes.map(turnNode), edges.map(turnEdge)) : placeNodes(nodes, edges);
   const width = Math.max(...[...positions.values()].map(({ x }) => x)) + NODE_WIDTH + MARGIN;
   const height = Math.max(...[...positions.values()].map(({ y }) => y)) + NODE_HEIGHT + MARGIN;
   return s("svg", { class: "graph", width, height, viewBox: `0 0 ${width} ${height}` },
     edges.map((edge) => drawEdge(edge, positions, findLane(edge, edges), onSelect)),
     nodes.map((node) => drawNode(node, positions)));
 }
+
+/** @param {GraphNode} node @returns {GraphNode} */
+const turnNode = (node) => ({ ...node, column: -node.column });
+
+/** @param {GraphEdge} edge @returns {GraphEdge} */
+const turnEdge = (edge) => ({ ...edge, from: edge.to, to: edge.from });
 
 /**
  * Compute where each node is drawn: the first column from top to bottom, later nodes at the average height of the nodes
@@ -48,7 +55,7 @@ export function placeNodes(nodes, edges) {
   columns.forEach((column, index) => {
     const wishes = nodes
       .filter((node) => node.column === column)
-      .map((node, row) => ({ node, y: averageSourceHeight(node.id, edges, positions) ?? bottom + row * ROW_STEP }))
+      .map((node) => ({ node, y: averageSourceHeight(node.id, edges, positions) ?? bottom }))
       .sort((a, b) => a.y - b.y);
     let nextFree = MARGIN;
     for (const { node, y: wishedY } of wishes) {
@@ -90,14 +97,14 @@ function drawNode(node, positions) {
  * @param {(key: string, scroll: boolean) => void} onSelect
  */
 function drawEdge(edge, positions, lane, onSelect) {
-  const from = positions.get(edge.from) ?? { x: 0, y: 0 };
-  const to = positions.get(edge.to) ?? { x: 0, y: 0 };
+  const ends = [positions.get(edge.from) ?? { x: 0, y: 0 }, positions.get(edge.to) ?? { x: 0, y: 0 }];
+  const [from, to] = ends.sort((a, b) => a.x - b.x);
   const offset = (lane.index - (lane.count - 1) / 2) * PARALLEL_EDGE_GAP;
   const [x1, y1] = [from.x + NODE_WIDTH, from.y + NODE_HEIGHT / 2 + offset];
   const [x2, y2] = [to.x, to.y + NODE_HEIGHT / 2 + offset];
   const bend = Math.max(MIN_BEND, (x2 - x1) / 2);
   const path = `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
-  if (!edge.text) return s("path", { class: `edge ${edge.style}`, d: path, "aria-hidden": true });
+  if (!edge.label) return s("path", { class: `edge ${edge.style}`, d: path, "aria-hidden": true });
 
   // focusing an edge must not scroll the page away from it
   const select = (/** @type {Event} */ event) => onSelect(edge.key, event.type !== "focus");
@@ -107,7 +114,7 @@ function drawEdge(edge, positions, lane, onSelect) {
     onkeydown: (/** @type {KeyboardEvent} */ event) => ["Enter", " "].includes(event.key) && select(event),
   },
   s("path", { class: "hit-area", d: path }), s("path", { d: path }),
-  s("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 6 }, edge.text));
+  edge.text && s("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 6 }, edge.text));
 }
 
 /** @param {GraphEdge} edge @param {GraphEdge[]} edges */

@@ -5,7 +5,7 @@ import { confirmAction } from "./dialogs.js";
 import { h, setChildren } from "./dom.js";
 import { formatCount, shorten, timeElement } from "./format.js";
 import { drawGraph } from "./graph.js";
-import { buildEdges, buildNodes, collectLinks, isPast, linkKey } from "./identity_model.js";
+import { buildEdges, buildNodes, collectLinks, countGrouped, isPast, linkKey, usualRule } from "./identity_model.js";
 import { parseNode } from "./links.js";
 
 /** @typedef {import("./identity_model.js").Link} Link */
@@ -13,6 +13,8 @@ import { parseNode } from "./links.js";
 /** @typedef {import("./app.js").Context} Context */
 
 const VISITORS_PER_PAGE = 8;
+/** Where all columns have no room beside each other, the graph starts at the customer. */
+const NARROW = "(max-width: 1180px)";
 /** @type {Record<string, string>} */
 const RULES = {
   first: "first identification: the whole history was assigned to the customer",
@@ -27,7 +29,7 @@ const RULES = {
  */
 export function createSessionGraph(session, context) {
   const sessionIds = new Map([[session.profile.id, [session.session.id]]]);
-  return createGraph([session], sessionIds, [], context);
+  return createGraph({ sessions: [session], sessionIds, identifierLinks: [] }, context);
 }
 
 /**
@@ -55,7 +57,7 @@ export function createCustomerGraph(customer, context) {
       const firstSessions = [...sessionIds.values()].slice(0, limit).map(([id]) => id);
       const sessions = await Promise.all(firstSessions.map((id) => get(["sessions"], { id }, context.signal)));
       const hasMore = sessions.length < sessionIds.size;
-      setChildren(view, createGraph(sessions, sessionIds, identifierLinks, context),
+      setChildren(view, createGraph({ sessions, sessionIds, identifierLinks, root }, context),
         hasMore && h("button", { type: "button", onclick: () => loadVisitors(limit + VISITORS_PER_PAGE) },
           `Show more of ${formatCount(sessionIds.size, "visitor")}`));
     } catch (error) {
@@ -65,27 +67,26 @@ export function createCustomerGraph(customer, context) {
 }
 
 /**
- * @param {Session[]} sessions one of each visitor, with the visitor's links
- * @param {Map<string, string[]>} sessionIds all session IDs by profile
- * @param {string[][]} identifierLinks pairs: an identifier of the customer, and the customer
+ * @param {import("./identity_model.js").IdentityData} data
  * @param {Context} context
  */
-function createGraph(sessions, sessionIds, identifierLinks, context) {
+function createGraph({ sessions, ...rest }, context) {
+  const caption = h("p", { class: "dim" });
   const picture = h("div", { class: "picture", tabindex: 0, role: "group", "aria-label": "Identity graph; arrow keys scroll" });
   const list = h("ul", { class: "links", "aria-label": "Links" });
+  const narrow = matchMedia(NARROW);
+  narrow.addEventListener("change", redraw, { signal: context.signal });
   redraw();
-  // on a screen that is too narrow for all columns, show the customer first
-  requestAnimationFrame(() => {
-    picture.scrollLeft = picture.scrollWidth;
-  });
-  return h("div", { class: "identity" }, picture, list);
+  return h("div", { class: "identity" }, caption, picture, list);
 
   function redraw() {
-    const data = { sessions, sessionIds, identifierLinks };
+    const data = { sessions, ...rest };
     const links = collectLinks(sessions);
     const edges = buildEdges(data);
     const emptyRow = h("li", { class: "dim" }, "No links: this visitor has not been identified yet.");
-    setChildren(picture, drawGraph(buildNodes(data, edges, context.hardTypes), edges, selectLink));
+    const nodes = buildNodes(data, edges, context.hardTypes);
+    setChildren(caption, describeGraph(data, links));
+    setChildren(picture, drawGraph({ nodes, edges, rootFirst: narrow.matches }, selectLink));
     setChildren(list, links.length ? links.map((link) => createLinkRow(link, links)) : emptyRow);
   }
 
@@ -143,6 +144,19 @@ function createGraph(sessions, sessionIds, identifierLinks, context) {
       if (isSelected && scroll && element.parentElement === list) element.scrollIntoView({ block: "nearest" });
     }
   }
+}
+
+/**
+ * How many visitors there are, how they are drawn, and what a link without a label means.
+ * @param {import("./identity_model.js").IdentityData} data
+ * @param {Link[]} links
+ */
+function describeGraph(data, links) {
+  const grouped = countGrouped(data);
+  const total = formatCount(data.sessionIds.size, "visitor");
+  const drawn = grouped > 0 ? `${total}: ${data.sessions.length} drawn one by one, ${grouped.toLocaleString("en")} as a group.` : `${total}.`;
+  const usual = usualRule(links);
+  return usual ? `${drawn} A link without a label was made by the rule “${usual}”.` : drawn;
 }
 
 /** @param {string} id */

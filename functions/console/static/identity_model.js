@@ -13,9 +13,12 @@ import { isBackendSession, parseNode, viewPath } from "./links.js";
  * @property {Session[]} sessions one of each visitor, with the visitor's links
  * @property {Map<string, string[]>} sessionIds all session IDs by profile
  * @property {string[][]} identifierLinks pairs: an identifier of the customer, and the customer
+ * @property {string} [root] the customer, to which visitors that are not drawn one by one belong
  */
 
 const MAX_SESSIONS_PER_VISITOR = 4;
+/** From so many visitors on, one session of each is drawn, and the rule that most links have is not repeated at each. */
+const MANY_VISITORS = 4;
 const COLUMNS = { session: 0, profile: 1, soft: 2, hard: 3 };
 
 /** The links of all sessions, each once. @param {Session[]} sessions */
@@ -27,7 +30,32 @@ export function collectLinks(sessions) {
 /** @param {IdentityData} data @returns {GraphEdge[]} */
 export function buildEdges(data) {
   const links = collectLinks(data.sessions);
-  return [...sessionEdges(data), ...links.map((link) => linkEdge(link, links)), ...identifierEdges(data, links)];
+  const usual = usualRule(links);
+  const linkEdges = links.map((link) => linkEdge(link, links, usual));
+  return [...sessionEdges(data), ...linkEdges, ...groupEdge(data), ...identifierEdges(data, links)];
+}
+
+/**
+ * The rule that is not repeated at each of many links, because most of them have it; empty if there are few.
+ * @param {Link[]} links
+ */
+export function usualRule(links) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { rule } of links) counts.set(rule, (counts.get(rule) ?? 0) + 1);
+  const [[rule, count] = ["", 0]] = [...counts].sort((a, b) => b[1] - a[1]);
+  return count >= MANY_VISITORS ? rule : "";
+}
+
+/** How many visitors are not drawn one by one. @param {IdentityData} data */
+export const countGrouped = ({ sessions, sessionIds }) => sessionIds.size - sessions.length;
+
+/** From all visitors that are not drawn one by one to the customer. @param {IdentityData} data @returns {GraphEdge[]} */
+function groupEdge(data) {
+  const count = countGrouped(data);
+  if (!data.root || count <= 0) return [];
+  const from = `group=${count.toLocaleString("en")} more`;
+  return [{ key: from, from, to: data.root, style: "fixed" }];
 }
 
 /** @param {IdentityData} data @param {GraphEdge[]} edges @param {Set<string>} hardTypes @returns {GraphNode[]} */
@@ -54,10 +82,11 @@ export function isPast(link, links) {
 
 /** From the first sessions of each visitor to the visitor, and one edge for the remaining ones. @param {IdentityData} data @returns {GraphEdge[]} */
 function sessionEdges({ sessions, sessionIds }) {
+  const most = sessions.length < MANY_VISITORS ? MAX_SESSIONS_PER_VISITOR : 1;
   return sessions.flatMap(({ profile }) => {
     const ids = sessionIds.get(profile.id) ?? [];
     const to = `profile=${profile.id}`;
-    const fromNodes = ids.slice(0, MAX_SESSIONS_PER_VISITOR).map((id) => `session=${id}`);
+    const fromNodes = ids.slice(0, most).map((id) => `session=${id}`);
     const remaining = ids.length - fromNodes.length;
     if (remaining > 0) fromNodes.push(`more=${remaining} more of ${profile.id}`);
     return fromNodes.map((from) => ({ key: from, from, to, style: "fixed" }));
@@ -72,18 +101,20 @@ function identifierEdges({ identifierLinks }, links) {
     .map(([from, to]) => ({ key: `identifier ${from}`, from, to, style: "identifier" }));
 }
 
-/** @param {Link} link @param {Link[]} links @returns {GraphEdge} */
-function linkEdge(link, links) {
+/** @param {Link} link @param {Link[]} links @param {string} usual the rule that is not shown @returns {GraphEdge} */
+function linkEdge(link, links, usual) {
   const style = link.undone ? "undone" : isPast(link, links) ? "past" : "link";
   const state = style === "link" ? "" : `, ${style}`;
   const label = `${link.from} to ${link.to}: ${link.rule}${state}`;
-  return { key: linkKey(link), from: link.from, to: link.to, style, text: link.rule, label };
+  const text = link.rule === usual && style === "link" ? undefined : link.rule;
+  return { key: linkKey(link), from: link.from, to: link.to, style, text, label };
 }
 
 /** @param {string} id @param {Set<string>} hardTypes @returns {{column: number, kind: string, label: string, href?: string}} */
 function describeNode(id, hardTypes) {
   const { type, value } = parseNode(id);
   if (type === "more") return { column: COLUMNS.session, kind: "sessions", label: value.replace(/ of .*/, "") };
+  if (type === "group") return { column: COLUMNS.profile, kind: "visitors", label: value };
   if (type === "session") {
     const href = viewPath("sessions", value);
     if (isBackendSession(value)) return { column: COLUMNS.session, kind: "backend", label: value.slice(1), href };

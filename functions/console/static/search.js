@@ -3,8 +3,11 @@
 import { ApiError, get } from "./api.js";
 import { h, setChildren } from "./dom.js";
 import { viewPath } from "./links.js";
+import { matchesPart, readRecentCustomers } from "./recent.js";
 
 /** @typedef {{type: string, kind: string}} IdentifierType */
+
+const NOT_FOUND = "No customer or session has this identifier. No customer of the last day has it in a name or an address.";
 
 /**
  * The types that a value may have, the most likely first. Sessions have the type `session`, visitors `profile`.
@@ -46,8 +49,8 @@ export function createSearchForm(context) {
     setChildren(status, "Searching…");
     try {
       const types = typeSelect.value ? [typeSelect.value] : guessTypes(value, context.types);
-      const path = await findFirst(value, types);
-      setChildren(status, path ? "" : "No customer or session has this identifier.");
+      const path = await findFirst(value, types) || (typeSelect.value ? "" : await findPart(value));
+      setChildren(status, path ? "" : NOT_FOUND);
       if (path) location.hash = path;
     } catch (error) {
       setChildren(status);
@@ -78,4 +81,10 @@ async function findFirst(value, types) {
     }
   }
   return "";
+}
+
+/** The list of recent customers, if it has one with this part of a name or an address; else empty. @param {string} part */
+async function findPart(part) {
+  const { customers } = await readRecentCustomers();
+  return customers.some((customer) => matchesPart(customer, part)) ? viewPath("customers", part) : "";
 }

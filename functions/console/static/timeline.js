@@ -3,10 +3,12 @@
 import { ApiError, get } from "./api.js";
 import { h, setChildren } from "./dom.js";
 import { createEntry, refreshOpenEntries } from "./entry.js";
-import { formatDay } from "./format.js";
+import { formatCount, formatDay } from "./format.js";
 import { createRawSwitch } from "./switches.js";
 
 const PAGE_SIZE = 50;
+/** The SDK sends one every two minutes, only to say that the visitor is still there. */
+const PING = "session_ping";
 
 /**
  * @param {"customers" | "sessions"} kind
@@ -27,6 +29,8 @@ export function createTimeline(kind, owner, { signal, showError }) {
   /** @type {string | null} */
   let cursor = null;
   let lastDay = "";
+  /** The list of the pings that came last. @type {HTMLElement | undefined} */
+  let pings;
   let latestRequest = 0;
 
   load({ restart: true });
@@ -60,15 +64,40 @@ export function createTimeline(kind, owner, { signal, showError }) {
     olderButton.disabled = false;
   }
 
-  /** @param {import("./entry.js").Entry[]} events */
+  /** Days as headings, and the pings of a visit behind one line. @param {import("./entry.js").Entry[]} events */
   function appendEvents(events) {
     for (const event of events) {
       const day = formatDay(event.time);
       if (day !== lastDay) list.append(h("li", { class: "day" }, h("h2", {}, day)));
       lastDay = day;
-      list.append(h("li", {}, createEntry(event)));
+      appendEvent(event);
       if (!offeredTypes.has(event.type)) typeOptions.append(h("option", { value: event.type }));
       offeredTypes.add(event.type);
     }
   }
+
+  /** @param {import("./entry.js").Entry} event */
+  function appendEvent(event) {
+    const line = h("li", {}, createEntry(event));
+    if (event.type !== PING || typeInput.value.trim()) {
+      pings = undefined;
+      list.append(line);
+      return;
+    }
+    if (pings?.isConnected && pings.dataset.day === lastDay) pings.append(line);
+    else {
+      pings = h("ol", { class: "entries", "data-day": lastDay }, line);
+      list.append(h("li", {}, createFold(pings)));
+    }
+    updateFold(pings);
+  }
+}
+
+/** A line that opens to show pings. @param {HTMLElement} pings */
+const createFold = (pings) => h("details", { class: "fold" }, h("summary", {}), pings);
+
+/** @param {HTMLElement} pings */
+function updateFold(pings) {
+  const summary = pings.previousElementSibling;
+  if (summary) setChildren(summary, formatCount(pings.children.length, PING));
 }

@@ -20,6 +20,7 @@ from hardlink.queries.explanation import explain_identifier, explain_session
 from hardlink.queries.live import LiveFeed
 from hardlink.queries.merge_preview import preview_merge
 from hardlink.queries.paging import DEFAULT_LIMIT, MOST_EVENTS, EventQuery, parse_cursor
+from hardlink.queries.recent_customers import RecentCustomers
 from hardlink.queries.timeline import Timeline
 from hardlink.queries.visible_session import read_visible_session
 from hardlink.storage import activity
@@ -47,6 +48,7 @@ class ReadApi:
         self._clock = clock
         self._timeline = Timeline(store, clock)
         self._live = LiveFeed(store, clock)
+        self._recent = RecentCustomers(store, clock)
         self._export = CustomerExport(store, clock, self._timeline)
 
     def describe_project(self, project_id: str) -> dict[str, Any]:
@@ -94,6 +96,10 @@ class ReadApi:
         if customer.is_shared:
             answer["warnings"] = [_OTHER_CUSTOMER]
         return answer
+
+    def read_recent_customers(self, project_id: str) -> dict[str, Any]:
+        """`GET /customers/recent`: the customers of sessions that were active in the last day."""
+        return self._recent.read(project_id)
 
     def read_customer_events(
         self, project_id: str, type_: str, value: str, query: QueryParameters

@@ -41,6 +41,27 @@ def put_active_session(project_id: str, session: str, latest: int) -> Put:
     return Put(keys.active_session(project_id, latest, session), _expiry(latest))
 
 
+def list_active_sessions(
+    store: Store, project_id: str, now: int, most: int
+) -> list[str]:
+    """List the sessions that were active in the last day, those with the latest bound first.
+
+    `most`: rows that are read. A session has one for each time that its bound was raised.
+    """
+    # DynamoDB deletes expired rows when it pleases.
+    first = keys.active_session(project_id, now - _LIFETIME, "")
+    rows = store.scan(
+        "sessions",
+        first.partition,
+        first.item,
+        keys.end_of_prefix(keys.ACTIVE_SESSION),
+        newest_first=True,
+        page=most,
+    )
+    found = [keys.active_session_id(key) for key, _ in islice(rows, most)]
+    return list(dict.fromkeys(found))
+
+
 def record_note(
     store: Store,
     call: Call,

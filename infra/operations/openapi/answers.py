@@ -200,6 +200,22 @@ ANSWERS: Mapping[str, Schema] = {
         ),
         "additionalProperties": True,
     },
+    "RecentCustomers": complete(
+        "The customers who were seen last, the latest first. `more`: there may be others.",
+        "warnings",
+        customers=array(
+            complete(
+                "A customer.",
+                **{
+                    name: _OF_CUSTOMER[name]
+                    for name in ("customer", "identifiers", "attributes", "last_seen")
+                },
+            )
+        ),
+        sessions=COUNT,
+        more={"type": "boolean"},
+        warnings=_WARNINGS,
+    ),
     "Export": complete(
         "Everything that is stored about a customer.",
         "warnings",

@@ -146,6 +146,11 @@ CALLS = (
         names="customer",
     ),
     Call(
+        "GET /customers/recent",
+        "List the customers who were here in the last day.",
+        "RecentCustomers",
+    ),
+    Call(
         "GET /customers/why",
         "Explain which customer an identifier finds.",
         "Explained",

@@ -13,7 +13,7 @@ from tests.browser.console.test_live import expect_count
 from tests.http.service import Client, eventually, fresh
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 GORDON: Mapping[str, Any] = {
     "first_name": "Gordon",
@@ -113,7 +113,7 @@ def test_a_customer_is_found_by_any_identifier(
 
 def test_an_unknown_identifier_is_not_found(console: Page, shop: Client) -> None:
     find(console, fresh("unknown"))
-    console.get_by_text("No customer or session has this identifier.").wait_for()
+    console.get_by_text("No customer or session has this identifier. ").wait_for()
     console.goto(
         console.url.partition("#")[0] + "#/customers/registered/no-such-customer"
     )
@@ -242,7 +242,7 @@ def test_a_session_shows_rejected_events(console: Page, shop: Client) -> None:
 def test_the_graph_shows_the_customer_on_any_screen(
     console: Page, shop: Client, width: int, seen: int
 ) -> None:
-    """A wide screen shows all four columns, a narrow one is scrolled to the customer."""
+    """A wide screen shows all four columns, a narrow one starts at the customer."""
     customer = fresh("c")
     identify_visitor(shop, fresh(), customer, "view")
     shop.identify(fresh(), {"registered": customer, "email": f"{customer}@example.com"})
@@ -260,6 +260,53 @@ def test_the_graph_shows_the_customer_on_any_screen(
             return node && node.left >= frame.left && node.right <= frame.right }) }"""
     console.wait_for_function(f"({visible})().includes(3)")
     assert len(console.evaluate(visible)) >= seen
+    left = "(column) => document.querySelector(`.column-${column} rect`).getBoundingClientRect().left"
+    starts_at_root = console.evaluate(left, 3) < console.evaluate(left, 0)
+    assert starts_at_root == (width < 1000)
+    assert console.evaluate("document.querySelector('.picture').scrollLeft") == 0
+
+
+def test_a_customer_of_three_hundred_visitors_has_a_graph_that_can_be_read(
+    console: Page, shop: Client
+) -> None:
+    customer, visitors = fresh("c"), 300
+    for _ in range(visitors):
+        shop.identify(fresh(), {"registered": customer})
+    eventually(
+        lambda: len(shop.get("customers", "registered", customer).json["sessions"]),
+        visitors,
+    )
+    find(console, customer)
+    console.get_by_role("link", name="Identity graph").click()
+    graph = console.locator("svg.graph")
+    graph.wait_for()
+    console.get_by_text(
+        "300 visitors: 8 drawn one by one, 292 as a group. A link without a label was made by the rule “first”."
+    ).wait_for()
+    names = graph.locator(".node title").all_text_contents()
+    assert "visitors 292 more" in names
+    assert len(names) == 8 + 8 + 1 + 1
+    assert graph.locator("g.edge.link").count() == 8
+    assert graph.locator("g.edge text").count() == 0
+    console.get_by_role("button", name="Show more of 300 visitors").click()
+    console.get_by_text("16 drawn one by one, 284 as a group").wait_for()
+
+
+def test_links_that_differ_are_labelled(console: Page, shop: Client) -> None:
+    customer = fresh("c")
+    for _ in range(4):
+        shop.identify(fresh(), {"registered": customer})
+    moved = fresh()
+    identify_visitor(shop, moved, fresh("before"), "view")
+    identify_visitor(shop, moved, customer, "view")
+    eventually(
+        lambda: len(shop.get("customers", "registered", customer).json["sessions"]), 5
+    )
+    find(console, customer)
+    console.get_by_role("link", name="Identity graph").click()
+    labels = console.locator("svg.graph g.edge text")
+    labels.first.wait_for()
+    assert sorted(labels.all_text_contents()) == ["first", "move"]
 
 
 def test_no_edge_passes_behind_an_unrelated_node(console: Page, shop: Client) -> None:
@@ -296,7 +343,95 @@ def test_a_line_shows_the_events_own_properties_first(
     find(console, customer)
     gist = console.locator(".entry .summary-text").first
     gist.wait_for()
-    assert gist.inner_text().startswith("name: Crowbar · price: 42 · os: Linux")
+    assert gist.inner_text() == "name: Crowbar · price: 42"
+    gist.click()
+    others = console.get_by_text("4 more that the SDK adds")
+    others.wait_for()
+    assert not console.get_by_text("https://a.example").is_visible()
+    others.click()
+    console.get_by_text("https://a.example").wait_for()
+
+
+def test_pings_are_folded_away_unless_they_are_asked_for(
+    console: Page, shop: Client
+) -> None:
+    customer, session = fresh("c"), fresh()
+    identify_visitor(
+        shop, session, customer, "view", *["session_ping"] * 3, "search", "session_ping"
+    )
+    find(console, customer)
+    folds = console.locator(".timeline .fold > summary")
+    expect_count(folds, 2)
+    assert folds.all_inner_texts() == ["1 session_ping", "3 session_pings"]
+    pings = console.locator(".timeline .fold .entry")
+    assert not pings.first.is_visible()
+    folds.nth(1).click()
+    pings.nth(3).wait_for()
+    console.get_by_label("Type of event").fill("session_ping")
+    console.keyboard.press("Enter")
+    expect_count(console.locator(".timeline > ol > li > .entry"), 4)
+
+
+def test_recent_customers_are_found_by_part_of_a_name_or_address(
+    console: Page, shop: Client
+) -> None:
+    ada, bob = fresh("ada"), fresh("bob")
+    name = fresh("Lovelace")
+    identify_visitor(
+        shop, fresh(), ada, "view", properties={"first_name": "Ada", "last_name": name}
+    )
+    shop.identify(fresh(), {"registered": bob, "email": f"{bob}@example.com"})
+    eventually(lambda: shop.get("customers", "registered", bob).status, 200)
+    find(console, name[:-1].lower())
+    rows = console.locator(".recent li")
+    expect_count(rows, 1)
+    assert f"Ada {name}" in rows.inner_text()
+    field = console.get_by_label("Filter recent customers")
+    field.fill(f"{bob}@EXAMPLE"[:-1])
+    expect_count(rows, 1)
+    assert f"{bob}@example.com" in rows.inner_text()
+    console.get_by_text("Anybody else is found by a whole identifier").wait_for()
+    rows.get_by_role("link").click()
+    console.get_by_role("heading", name=bob).wait_for()
+
+
+def test_recent_customers_that_are_loading_are_not_said_to_be_none(
+    console: Page,
+) -> None:
+    console.route("**/customers/recent", lambda route: None)
+    console.evaluate("() => { location.hash = '#/customers' }")
+    console.get_by_text("Loading…").wait_for()
+    console.get_by_label("Filter recent customers").fill("a")
+    assert not console.get_by_text("0 customers").is_visible()
+
+
+def test_an_export_of_any_size_is_one_file(console: Page, shop: Client) -> None:
+    customer, session = fresh("c"), fresh()
+    identify_visitor(shop, session, customer, *(f"view-{n}" for n in range(30)))
+    whole = shop.get("customers", "registered", customer, "export").json
+    find(console, customer)
+
+    def refuse_all_events(route: Route) -> None:
+        if "since=" in route.request.url:
+            route.continue_()
+        else:
+            error = {"error": {"code": "too_large", "message": "too large"}}
+            route.fulfill(status=413, json=error)
+
+    console.route("**/customers/export?*", refuse_all_events)
+    console.route(
+        "**/customers/events?*limit=1000*",
+        lambda route: route.continue_(
+            url=route.request.url.replace("limit=1000", "limit=7")
+        ),
+    )
+    with console.expect_download() as download:
+        console.get_by_role("button", name="Export").click()
+    exported = json.loads(download.value.path().read_text())
+    assert len(exported["events"]) == 30
+    for document in (whole, exported):
+        del document["exported"]
+    assert exported == whole
 
 
 def test_a_customer_is_exported_and_erased(console: Page, shop: Client) -> None:
@@ -314,5 +449,32 @@ def test_a_customer_is_exported_and_erased(console: Page, shop: Client) -> None:
     console.get_by_role("button", name="Erase").click()
     dialog.get_by_role("button", name="Erase").click()
     console.get_by_text("The customer is erased").wait_for()
+    console.get_by_role("heading", name="Erasure").wait_for()
+    receipt = console.url.rpartition("/")[2]
+    assert shop.get("erasures", receipt).json["erasure"]["id"] == receipt
+    console.get_by_text("Events are still being deleted").wait_for()
     assert shop.get("customers", "registered", customer).status == 404
     assert shop.get("sessions", session).status == 404
+
+
+def test_a_receipt_says_what_was_deleted_when_it_is_done(console: Page) -> None:
+    running = {
+        "erasure": {"id": "e1"},
+        "state": "running",
+        "at": "2026-11-30T10:00:00Z",
+        "done": None,
+        "removed": {},
+    }
+    done = {
+        **running,
+        "state": "done",
+        "done": "2026-11-30T10:01:00Z",
+        "removed": {"events": 1200, "sessions": 3},
+    }
+    answers = [running, done]
+    console.route("**/erasures/e1", lambda route: route.fulfill(json=answers.pop(0)))
+    console.evaluate("() => { location.hash = '#/erasures/e1' }")
+    console.get_by_text("Events are still being deleted").wait_for()
+    console.get_by_text("Everything is deleted.").wait_for()
+    shown = console.locator(".values > div").all_inner_texts()
+    assert shown == ["events\n1,200", "sessions\n3"]
