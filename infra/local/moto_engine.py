@@ -149,6 +149,21 @@ def put_item(table: str, attributes: dict[str, Any]) -> None:
         _backend().put_item(table, attributes)
 
 
+def clear_tables() -> None:
+    """Delete every item and every stream record that waits.
+
+    What `associate` still has in hand writes nothing: its conditions name items that are gone.
+    """
+    with LOCK:
+        for table in _backend().tables.values():
+            table.items.clear()
+            if table.stream_shard is not None:
+                table.stream_shard.starting_sequence_number += len(
+                    table.stream_shard.items
+                )
+                table.stream_shard.items.clear()
+
+
 def _backend() -> DynamoDBBackend:
     return dynamodb_backends[ACCOUNT][REGION]
 

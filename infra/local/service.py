@@ -19,8 +19,8 @@ from textwrap import indent
 from hardlink.domain.sources.registry import Source
 from hardlink.storage.erasure_queue import ErasureQueue
 from infra import routes, topology
-from infra.local import lambda_runtime
-from infra.local.api_gateway import Gateway
+from infra.local import lambda_runtime, reset
+from infra.local.api_gateway import Gateway, HttpApp
 from infra.local.demo_shop import DemoShop
 from infra.local.dynamodb_streams import StreamPollers
 from infra.local.hints import Hints
@@ -121,7 +121,7 @@ def _run_service(number: int, origins: Sequence[str]) -> Iterator[str]:
     keys = _project_keys(chosen[_SERVER_KEY], sources.projects)
     signing = _project_keys(chosen[_SIGNING_KEY], sources.signing_projects)
     with lambda_runtime.run_deployment(topology.SOURCES, keys, signing) as deployment:
-        server = _create_server(number, deployment, origins)
+        server = _create_server(number, deployment, origins, next(iter(keys.values())))
         # Not before the port is taken: until then the state may be of a service that still runs.
         if is_fresh:
             state.forget()
@@ -157,7 +157,7 @@ def restore_state(state: KeptState, deployment: Deployment) -> None:
 
 
 def _create_server(
-    number: int, deployment: Deployment, origins: Sequence[str]
+    number: int, deployment: Deployment, origins: Sequence[str], server_key: str
 ) -> HttpServer:
     """Create the server, with the demo shop in front of the API. Raises `UnusableSetting`."""
     own = own_origins(number)
@@ -167,8 +167,11 @@ def _create_server(
     command = f"{_port_variable(number)}make run"
     hints = Hints(gateway, deployment.sources, command)
     page = LandingPage(hints, own[0], deployment.sources, command)
+    app: HttpApp = DemoShop(page, own[0], deployment.sources)
+    if os.environ.get(reset.VARIABLE) == "1":
+        app = reset.ResetCall(app, server_key)
     try:
-        return HttpServer((HOST, number), DemoShop(page, own[0], deployment.sources))
+        return HttpServer((HOST, number), app)
     except OSError as error:
         reason = _PORT_ERRORS.get(error.errno or 0)
         if reason is None:
