@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic_core import SchemaValidator
@@ -122,7 +123,7 @@ class WriteCommand:
             raise Invalid("send the write key of a source", "source.id")
         return str(self.source).strip()
 
-    @property
+    @cached_property
     def session_id(self) -> str | None:
         """The session that the client made up, if it sent one. Raises `Invalid`."""
         return _parse_session(self.session, "session.id")

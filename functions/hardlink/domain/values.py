@@ -105,21 +105,24 @@ Dated: TypeAlias = tuple[int, str]
 """When a value was set, microseconds, and the value as JSON."""
 
 
+# Made once: `json.dumps` makes an encoder for every call that wants another form than its own.
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ESCAPED = json.JSONEncoder(separators=(",", ":"))
+
+
 def to_json(value: object) -> str:
     """Format compact JSON. Lone surrogates, which UTF-8 cannot encode, stay escaped.
 
     Raises `Invalid` for NaN and Infinity: once stored, they would make an item unreadable.
     """
     try:
-        text = json.dumps(
-            value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        )
+        text = _COMPACT.encode(value)
     except ValueError as error:
         raise Invalid("a number must be finite: leave NaN and Infinity out") from error
     # Most texts are ASCII, which is told without looking at each character.
     if text.isascii() or _is_encodable(text):
         return text
-    return json.dumps(value, separators=(",", ":"))
+    return _ESCAPED.encode(value)
 
 
 def _is_encodable(text: str) -> bool:

@@ -116,7 +116,7 @@ def encode_clock_past(clock: Clock) -> str:
 
 
 def _decode_clock(item: Item) -> Clock:
-    doubted, used = _json(item, "clock", "[null, []]")
+    doubted, used = _json(item, "clock", (None, ()))
     return Clock(
         _number(item, "offset"),
         tuple(doubted) if doubted else None,
@@ -211,8 +211,8 @@ def _decode_state(item: Item) -> State:
         undone=_number(item, "undone"),
         links=_number(item, "links"),
         soft_links=_number(item, "soft_links"),
-        ids=_json(item, "ids", "{}"),
-        counts=_json(item, "counts", "{}"),
+        ids=_json(item, "ids", {}),
+        counts=_json(item, "counts", {}),
         day=_number(item, "day"),
         links_that_day=_number(item, "links_that_day"),
         merges=_number(item, "merges"),
@@ -322,7 +322,7 @@ def encode_contribution(c: Contribution) -> Item:
 
 def decode_contribution(key: Key, item: Item) -> Contribution:
     """Decode a contribution; its values stand in another item."""
-    notice = _json(item, "merge_notice", "[]")
+    notice = _json(item, "merge_notice", ())
     return Contribution(
         node=Node.parse(key.item.removeprefix(keys.CONTRIBUTION)),
         intervals=tuple(
@@ -368,13 +368,11 @@ def decode_order(key: Key, item: Item | None) -> Order:
     number = synthetic_ids.order_number(split_partition(key.partition)[1])
     if item is None:
         return Order(number)
-    shop_order = _json(item, "shop_order", "null")
+    shop_order = _json(item, "shop_order", None)
     return Order(
         number=number,
         rev=int(item["rev"]),
-        tracked=tuple(
-            map(partial(_tracked_order, number), _json(item, "tracked", "[]"))
-        ),
+        tracked=tuple(map(partial(_tracked_order, number), _json(item, "tracked", ()))),
         shop_order=_shop_order(number, shop_order) if shop_order else None,
         expires=int(item[EXPIRES]) if EXPIRES in item else None,
     )
@@ -455,9 +453,9 @@ def decode_note(item: Item) -> Note:
     """Decode a note about a call."""
     return Note(
         source=str(item["source"]),
-        verdicts=tuple(_json(item, "verdicts", "[]")),
+        verdicts=tuple(_json(item, "verdicts", ())),
         refused=int(item["refused"]),
-        late=tuple((time, id_) for time, id_ in _json(item, "late", "[]")),
+        late=tuple((time, id_) for time, id_ in _json(item, "late", ())),
     )
 
 
@@ -475,8 +473,9 @@ def _node_text(node: Node | None) -> str:
     return str(node) if node else ""
 
 
-def _json(item: Item, name: str, default: str) -> Any:
-    return json.loads(str(item.get(name, default)))
+def _json(item: Item, name: str, default: object) -> Any:
+    text = item.get(name)
+    return default if text is None else json.loads(str(text))
 
 
 # For optional attributes alone: an item that lacks one that is always written is broken, and must
@@ -490,7 +489,7 @@ def _flag(item: Item, name: str) -> bool:
 
 
 def _erased(item: Item) -> tuple[Erased, ...]:
-    return tuple(Erased(*part) for part in _json(item, "erased", "[]"))
+    return tuple(Erased(*part) for part in _json(item, "erased", ()))
 
 
 def _node(item: Item, name: str) -> Node | None:
@@ -499,7 +498,7 @@ def _node(item: Item, name: str) -> Node | None:
 
 
 def _nodes(item: Item, name: str) -> tuple[Node, ...]:
-    return tuple(map(Node.parse, _json(item, name, "[]")))
+    return tuple(map(Node.parse, _json(item, name, ())))
 
 
 def _decode_values(item: Item) -> values.Values:
