@@ -70,6 +70,11 @@ export interface Config {
   adopt?: AdoptedSystem | AdoptedSystem[]
   /** `required`: store and send nothing before `optIn()`. */
   consent?: "required"
+  /**
+   * Of IAB TCF 2.2: the purposes that the visitor has to consent to (default: 1 and 8), and the vendor, if you are one.
+   * Requires `sdk.js?with=tcf`.
+   */
+  tcf?: { purposes?: number[]; vendor?: number }
   /** Treat Do Not Track as an opt-out. Default: false. */
   dnt?: boolean
   /** Treat Global Privacy Control as an opt-out. Default: false. */
