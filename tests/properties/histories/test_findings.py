@@ -376,7 +376,7 @@ def test_a_resent_claim_changes_nothing_where_another_was_made_at_the_same_time(
     assert world.whose("S1") == "registered=B"
 
 
-def test_what_was_done_under_an_address_that_two_others_have_since_is_read_by_itself() -> (
+def test_a9_what_was_done_under_an_address_that_two_others_have_is_read_by_itself() -> (
     None
 ):
     """S1 is gordon's since second 5, and was known by the address before; it finds alyx by now."""
