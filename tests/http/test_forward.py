@@ -244,9 +244,29 @@ def refusing(monkeypatch: pytest.MonkeyPatch, times: int) -> Refusing:
     return client
 
 
-def test_a_line_that_is_refused_is_sent_again_alone(
+def test_lines_are_packed_into_records(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    client = refusing(monkeypatch, 0)
+    lines = [f"{number:0999}\n".encode() for number in range(250)]
+    assert forward.firehose(STREAM).put(lines) == set()
+    (request,) = client.requests
+    assert [len(record) for record in request] == [100_000, 100_000, 50_000]
+    assert b"".join(request) == b"".join(lines)
+
+
+def test_lines_of_a_refused_record_stay_refused_together(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(monkeypatch, 99)
+    lines = [b"x" * 60_000, b'"bad"', b"x" * 60_000, b"y"]
+    assert forward.firehose(STREAM).put(lines) == {0, 1}
+
+
+def test_a_record_that_is_refused_is_sent_again_alone(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firehose, "RECORD_BYTES", 1)
     client = refusing(monkeypatch, 2)
     shop.post("/track", events=[{"type": "good"}, {"type": "bad"}])
     assert shop.forward() == []
@@ -257,6 +277,7 @@ def test_a_line_that_stays_refused_fails_its_record_alone(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hardlink.log.MetricsFlusher.__call__", lambda _: None)
+    monkeypatch.setattr(firehose, "RECORD_BYTES", 1)
     refusing(monkeypatch, 99)
     shop.post("/track", events=[{"type": "good"}, {"type": "bad"}])
     records = shop.records()
@@ -289,7 +310,7 @@ def test_a_request_holds_what_firehose_takes(
     client = refusing(monkeypatch, 0)
     sent = [b"x" * 900_000] * 9 + [b"y"] * 1000
     assert forward.firehose(STREAM).put(sent) == set()
-    assert [line for request in client.requests for line in request] == sent
+    assert b"".join(map(b"".join, client.requests)) == b"".join(sent)
     assert max(len(request) for request in client.requests) <= 500
     assert max(sum(map(len, request)) for request in client.requests) <= 4 * 1024 * 1024
     assert documents.MOST_BYTES < 1000 * 1024
