@@ -12,6 +12,7 @@ from hardlink.domain.identifiers import parse_identifier
 from hardlink.domain.records import Session
 from hardlink.domain.sources.registry import Project, Sources
 from hardlink.domain.times import END
+from hardlink.queries.computed import ComputedValues
 from hardlink.queries.customer import Customer
 from hardlink.queries.customer_export import CustomerExport
 from hardlink.queries.customer_lookup import find_customer
@@ -50,6 +51,7 @@ class ReadApi:
         self._live = LiveFeed(store, clock)
         self._recent = RecentCustomers(store, clock)
         self._export = CustomerExport(store, clock, self._timeline)
+        self._computed = ComputedValues(sources, self._timeline, clock)
 
     def describe_project(self, project_id: str) -> dict[str, Any]:
         """`GET /project`: the server key's project and its identifier types.
@@ -88,11 +90,15 @@ class ReadApi:
     ) -> dict[str, Any]:
         """`GET /customers`: identifiers, values, sessions. `type_` may be `profile`.
 
-        Query parameter: `itself`. Raises `Invalid` for an undeclared type or a placeholder,
-        `NotFound` for an unknown customer.
+        Query parameters: `itself`; `traits` and `segments` name those that are computed as well.
+        Raises `Invalid` for an undeclared type or name or a placeholder, `NotFound` for an unknown
+        customer.
         """
+        wanted = self._computed.parse(project_id, query("traits"), query("segments"))
         customer = self._find_customer(project_id, type_, value, query)
         answer = describe_customer(self._store, self._timeline, customer)
+        if wanted:
+            answer["computed"] = self._computed.read(customer, answer, wanted)
         if customer.is_shared:
             answer["warnings"] = [_OTHER_CUSTOMER]
         return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -48,6 +48,18 @@ class Timeline:
         if first and query.selects(derived_events.FIRST, first.position):
             found = paging.select_newest([*found, first], query.limit)
         return paging.make_page(found, query)
+
+    def read_pages(
+        self, customer: Customer, since: int
+    ) -> Iterator[Sequence[TimelineEvent]]:
+        """Read a customer's stored events, newest first, in pages. `since`: none earlier."""
+        intervals = customer.session_intervals()
+        query = EventQuery(limit=MOST_EVENTS, since=since)
+        while found := self._read_newest(customer.project_id, intervals, query):
+            yield found
+            if len(found) < query.limit:
+                return
+            query = replace(query, before=found[-1].position)
 
     def read_session_events(
         self, project_id: str, session: Session, query: EventQuery

@@ -190,12 +190,20 @@ ANSWERS: Mapping[str, Schema] = {
         "properties": {"id": TEXT, "profile": TEXT, "last_seen": TIME},
         "required": ["id", "last_seen", "profile"],
     },
+    "Computed": complete(
+        "Traits and segments computed of a customer's events. `events`: how many were read.",
+        traits=VALUES,
+        segments={"type": "object", "additionalProperties": {"type": "boolean"}},
+        events=COUNT,
+        incomplete={"type": "object", "additionalProperties": TEXT},
+    ),
     "Customer": {
         **complete(
             "A customer. Of each value the one set last.",
-            "warnings",
+            "warnings computed",
             **_OF_CUSTOMER,
             sessions=array(reference("CustomerSession")),
+            computed=reference("Computed"),
             warnings=_WARNINGS,
         ),
         "additionalProperties": True,

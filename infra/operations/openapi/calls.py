@@ -55,6 +55,10 @@ _PAGE = {
 _ITSELF = {
     "itself": "`true`: the customer known by the identifier alone, whoever has it by now.",
 }
+_COMPUTED = {
+    "traits": "Names of computed traits, with commas in between, or `*`.",
+    "segments": "Names of computed segments, with commas in between, or `*`.",
+}
 _EVIDENCE = complete(
     "The link that is meant; without it the newest.", "evidence", evidence=TEXT
 )
@@ -128,7 +132,7 @@ CALLS = (
         "GET /customers",
         "Read a customer.",
         "Customer",
-        query=_ITSELF,
+        query={**_ITSELF, **_COMPUTED},
         names="customer",
     ),
     Call(

@@ -26,6 +26,7 @@ from hardlink.domain.changeset import LINKS_A_DAY, MOST_LINKS
 from hardlink.domain.errors import Invalid, located_message
 from hardlink.domain.graph import PROFILE, Policy
 from hardlink.domain.schema import describe_errors
+from hardlink.domain.sources import registry
 from hardlink.domain.sources.registry import (
     PROFILES_A_CUSTOMER,
     READ_OPTIONS,
@@ -33,6 +34,8 @@ from hardlink.domain.sources.registry import (
     Signed,
     Sources,
 )
+from hardlink.domain.sources.trait_schema import ComputedSegment, ComputedTrait
+from hardlink.domain.traits.declaration import Catalogue
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 WriteKey = Annotated[
@@ -96,6 +99,8 @@ class Project(_Declared):
     consent_categories: tuple[ConsentCategory, ...] = ()
     time_zone: str = "UTC"
     profiles_a_customer: Annotated[int, Field(ge=1)] = PROFILES_A_CUSTOMER
+    traits: Mapping[str, ComputedTrait] = Field(default_factory=dict)
+    segments: Mapping[str, ComputedSegment] = Field(default_factory=dict)
 
     @field_validator("consent_categories")
     @classmethod
@@ -142,6 +147,13 @@ class Project(_Declared):
         kinds = {type_.kind for type_ in self.identifiers.values()}
         if "hard" not in kinds:
             raise ValueError("a project needs a hard identifier type")
+        return self
+
+    @model_validator(mode="after")
+    def _check_traits(self) -> Project:
+        """Refuse traits and segments that cannot be computed: the message says where and why."""
+        project = registry.Project.from_declaration(self.model_dump())
+        Catalogue.of_project(project)
         return self
 
     @model_validator(mode="after")

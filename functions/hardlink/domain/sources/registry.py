@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from hardlink.domain.changeset import LINKS_A_DAY
 from hardlink.domain.errors import Invalid, UnknownSource
@@ -23,7 +23,9 @@ Signed = Literal["off", "optional", "required"]
 Bots = Literal["keep", "drop"]
 PROFILES_A_CUSTOMER = 10_000
 """Profiles of one customer: three new logins a day reach it after nine years."""
-READ_OPTIONS = frozenset({"cursor", "itself", "limit", "since", "type", "until"})
+READ_OPTIONS = frozenset(
+    {"cursor", "itself", "limit", "segments", "since", "traits", "type", "until"}
+)
 """Query parameters of read calls, which therefore no identifier type may be called."""
 _MOST_SHOWN = 64
 """Characters of a caller's own spelling that an error quotes."""
@@ -62,30 +64,63 @@ class ConsentCategory:
     translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
+class ComputedTrait(NamedTuple):
+    """A trait that is computed of a customer's events; `domain/traits/declaration.py` builds it.
+
+    - `compute`: how. `over`: of what; of orders and visits each counts once.
+    - `events`: types that count, all without any. `where`: condition on their properties.
+    - `of`: the property that is used, dotted; without it, the event's time.
+    - `within`: `30 days` or `visit`, else ever. `most`: values of a list.
+    - `public`: pages may read it of their own visitor.
+    """
+
+    compute: str
+    over: Literal["events", "orders", "visits"] = "events"
+    events: tuple[str, ...] = ()
+    where: str | None = None
+    of: str | None = None
+    within: str | None = None
+    most: int | None = None
+    public: bool = False
+
+
+class ComputedSegment(NamedTuple):
+    """A segment: customers who meet the condition `when`. `public`: as of a trait."""
+
+    when: str
+    public: bool = False
+
+
 @dataclass(frozen=True)
 class Project:
     """The space in which identities are unique.
 
     `identifiers`: its types, in order of preference. `consent_categories`: as Exponea's mobile
     clients request them. `time_zone`: of dates without a zone in the order feed.
-    `profiles_a_customer`: the most profiles that one customer may have.
+    `profiles_a_customer`: the most profiles that one customer may have. `traits`, `segments`: those
+    that are computed, by name.
     """
 
     identifiers: Mapping[str, IdentifierType]
     consent_categories: tuple[ConsentCategory, ...] = ()
     time_zone: str = "UTC"
     profiles_a_customer: int = PROFILES_A_CUSTOMER
+    traits: Mapping[str, ComputedTrait] = field(default_factory=dict)
+    segments: Mapping[str, ComputedSegment] = field(default_factory=dict)
 
     @classmethod
     def from_declaration(cls, declared: Mapping[str, Any]) -> Project:
         """Build a project from its part of a valid file."""
         types = declared["identifiers"]
         categories = declared.get("consent_categories", ())
+        segments = declared.get("segments", {})
         return cls(
             {name: _identifier_type(type_) for name, type_ in types.items()},
             tuple(ConsentCategory(**category) for category in categories),
             declared.get("time_zone", "UTC"),
             declared.get("profiles_a_customer", PROFILES_A_CUSTOMER),
+            _computed_traits(declared.get("traits", {})),
+            {name: ComputedSegment(**segment) for name, segment in segments.items()},
         )
 
     @cached_property
@@ -389,3 +424,12 @@ def _identifier_type(declared: Mapping[str, Any]) -> IdentifierType:
     """Build an identifier type from its part of a valid file."""
     spellings = tuple(declared.get("spellings", ()))
     return IdentifierType(**{**declared, "spellings": spellings})
+
+
+def _computed_traits(declared: Mapping[str, Any]) -> dict[str, ComputedTrait]:
+    """Build the computed traits of a valid file. Lists become tuples, as of a source."""
+    traits: dict[str, ComputedTrait] = {}
+    for name, trait in declared.items():
+        events = tuple(trait.get("events", ()))
+        traits[name] = ComputedTrait(**{**trait, "events": events})
+    return traits
