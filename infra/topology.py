@@ -54,10 +54,14 @@ StreamFilter = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A DynamoDB table: on demand, keys only on its stream, TTL on the attribute `expires`."""
+    """A DynamoDB table: on demand, keys only on its stream, TTL on the attribute `expires`.
+
+    `stream`: it has one `always`, or only where a stage is `forwarding` events.
+    """
 
     name: str
     partition: str
+    stream: Literal["always", "forwarding"] = "always"
     sort: str = "item"
     expires: str = "expires"
 
@@ -84,7 +88,12 @@ class Function:
     memory: int = 1024
 
 
-TABLES = (Table("sessions", "session"), Table("customers", "customer"))
+TABLES = (
+    Table("sessions", "session"),
+    Table("customers", "customer"),
+    # Association never reads an event, so its stream would have no reader.
+    Table("events", "s", stream="forwarding"),
+)
 
 _IO_BOUND_MB, _BATCH_MB = 256, 512
 # API Gateway gives up after 30 s: a function with a second less can still answer.
@@ -94,14 +103,17 @@ _ONE_CPU_MB = 1769
 
 # Read a session, or create it.
 _OPEN: tuple[Action, ...] = ("GetItem", "PutItem")
-# Store events one by one. An order that is told again is read with what was added to it.
-_TRACK: tuple[Action, ...] = (
-    *_OPEN,
-    "UpdateItem",
+# Widen the bounds of a session as well.
+_VISIT: tuple[Action, ...] = (*_OPEN, "UpdateItem")
+# Store events one by one. A large one is looked up before its pieces are written; an order that is
+# told again is read with what was added to it, and must still be there when more is added.
+_STORE: tuple[Action, ...] = (
+    "PutItem",
+    "GetItem",
     "BatchGetItem",
     "ConditionCheckItem",
 )
-_BATCHED_TRACK: tuple[Action, ...] = (*_TRACK, "PartiQLInsert")
+_STORE_BATCHES: tuple[Action, ...] = (*_STORE, "PartiQLInsert")
 # Read nodes and histories, count a customer's profiles, write a link. An identifier that passes
 # to another customer is deleted under the previous one.
 _LINK: tuple[Action, ...] = (
@@ -118,7 +130,7 @@ _IDENTIFY: tuple[Action, ...] = tuple(action for action in _LINK if action != "G
 _FUNCTIONS = (
     Function(
         "track",
-        {"sessions": _BATCHED_TRACK, "customers": _LINK},
+        {"sessions": _VISIT, "customers": _LINK, "events": _STORE_BATCHES},
         per_event=True,
         signing_keys=True,
         timeout=20,
@@ -126,14 +138,14 @@ _FUNCTIONS = (
     ),
     Function(
         "xo",
-        {"sessions": _BATCHED_TRACK, "customers": _LINK},
+        {"sessions": _VISIT, "customers": _LINK, "events": _STORE_BATCHES},
         per_event=True,
         timeout=20,
         memory=_IO_BOUND_MB,
     ),
     Function(
         "helloretail",
-        {"sessions": _TRACK, "customers": _LINK},
+        {"sessions": _VISIT, "customers": _LINK, "events": _STORE},
         per_event=True,
         timeout=20,
         memory=_IO_BOUND_MB,
@@ -141,8 +153,9 @@ _FUNCTIONS = (
     Function(
         "exponea",
         {
-            "sessions": (*_BATCHED_TRACK, "Query"),
+            "sessions": _VISIT,
             "customers": _LINK,
+            "events": (*_STORE_BATCHES, "Query"),
         },
         server_keys=True,
         per_event=True,
@@ -151,21 +164,21 @@ _FUNCTIONS = (
     ),
     Function(
         "collect",
-        {"sessions": _TRACK, "customers": _LINK},
+        {"sessions": _VISIT, "customers": _LINK, "events": _STORE},
         per_event=True,
         timeout=20,
         memory=_IO_BOUND_MB,
     ),
     Function(
         "orders",
-        {"sessions": _TRACK, "customers": _LINK},
+        {"sessions": _VISIT, "customers": _LINK, "events": _STORE},
         server_keys=True,
         timeout=_LAMBDA_MAX_TIMEOUT,  # a large file takes several runs
         memory=_ONE_CPU_MB,
     ),
     Function(
         "segment",
-        {"sessions": _BATCHED_TRACK, "customers": _LINK},
+        {"sessions": _VISIT, "customers": _LINK, "events": _STORE_BATCHES},
         per_event=True,
         timeout=_GATEWAY_TIMEOUT,  # its batches are large
         memory=_BATCH_MB,
@@ -187,6 +200,7 @@ _FUNCTIONS = (
         "customers",
         {
             "sessions": ("GetItem", "BatchGetItem", "Query"),
+            "events": ("GetItem", "BatchGetItem", "Query"),
             "customers": (
                 *_LINK,
                 "UpdateItem",
@@ -198,7 +212,8 @@ _FUNCTIONS = (
     Function(
         "exponeadata",
         {
-            "sessions": ("GetItem", "BatchGetItem", "Query"),
+            "sessions": ("GetItem", "BatchGetItem"),
+            "events": ("GetItem", "BatchGetItem", "Query"),
             "customers": ("GetItem", "BatchGetItem", "Query", "Scan"),
         },
         server_keys=True,
@@ -215,6 +230,7 @@ _FUNCTIONS = (
                 "DeleteItem",
                 "ConditionCheckItem",
             ),
+            "events": ("GetItem", "BatchGetItem", "Query", "DeleteItem"),
             "customers": (*_LINK, "UpdateItem"),
         },
         erasures=("ChangeMessageVisibility",),  # sets the pause before the next run
@@ -225,7 +241,10 @@ _FUNCTIONS = (
     Function("sdk", {}),
     Function("session", {}),
     Function("console", {}, memory=256),
-    Function("health", {"sessions": ("GetItem",), "customers": ("GetItem",)}),
+    Function(
+        "health",
+        {"sessions": ("GetItem",), "customers": ("GetItem",), "events": ("GetItem",)},
+    ),
     Function(
         "associate",
         {
@@ -248,6 +267,7 @@ FORWARD = Function(
     {
         "sessions": ("GetItem", "BatchGetItem"),
         "customers": ("GetItem", "BatchGetItem"),
+        "events": ("BatchGetItem",),
     },
     per_event=True,
     timeout=60,
@@ -272,7 +292,7 @@ STREAM_FILTERS: Mapping[str, StreamFilter] = {
 }
 """Records for `associate`: changes of a session or a node, and erasures. Never events."""
 FORWARD_FILTERS: Mapping[str, StreamFilter] = {
-    "sessions": {
+    "events": {
         "eventName": ["INSERT"],
         "dynamodb": {"Keys": {"item": {"S": [{"prefix": "e/"}]}}},
     },

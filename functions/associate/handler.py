@@ -1,4 +1,4 @@
-"""The stream function of both tables: brings the rows under every customer in line with the links.
+"""Brings the rows under every customer in line with the links, by two tables' streams.
 
 It also sends erasures that began to their queue: a stream has two readers at most, and this is one.
 """

@@ -77,7 +77,7 @@ def _write_lines(store: Store, item_keys: Sequence[Key]) -> Iterator[tuple[Key, 
     All items, and the sessions of all events with their customers, are read in one request for
     every hundred.
     """
-    events = [key for key in item_keys if key.table == "sessions"]
+    events = [key for key in item_keys if key.table == "events"]
     heads = list(map(_session_head, events))
     copies = list(map(_session_customer, events))
     wanted = dict.fromkeys([*item_keys, *heads, *copies])
@@ -126,9 +126,9 @@ def _find_session(
 
 
 def _session_head(event: Key) -> Key:
-    """The key of the session of an event: both are in one partition."""
-    return event._replace(item=keys.HEAD)
+    """The key of the session of an event."""
+    return keys.session_of_event(event)
 
 
 def _session_customer(event: Key) -> Key:
-    return event._replace(item=keys.SESSION_CUSTOMER)
+    return _session_head(event)._replace(item=keys.SESSION_CUSTOMER)

@@ -13,6 +13,7 @@ store = tables()
 _PROBES = (
     keys.session_head("health", "probe"),
     keys.node_head("health", profile_node("probe")),
+    keys.session_event("health", "probe", 0, "probe"),
 )
 
 

@@ -165,8 +165,12 @@ class StreamPollers:
 
 
 def is_wanted(table: str, record: Record) -> bool:
-    """Apply the filter of `topology` for `associate` to a record of a table."""
-    return matches_filter(topology.STREAM_FILTERS[table], record)
+    """Apply the filter of `topology` for `associate` to a record of a table.
+
+    It wants none of a table without a filter: the local state is saved by these records as well.
+    """
+    pattern = topology.STREAM_FILTERS.get(table)
+    return pattern is not None and matches_filter(pattern, record)
 
 
 def matches_filter(pattern: Any, value: Any) -> bool:

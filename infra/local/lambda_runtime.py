@@ -140,6 +140,7 @@ def _environment(path: Path, names: Mapping[str, str]) -> dict[str, str]:
     return {
         "HARDLINK_SESSIONS_TABLE": names["sessions"],
         "HARDLINK_CUSTOMERS_TABLE": names["customers"],
+        "HARDLINK_EVENTS_TABLE": names["events"],
         "HARDLINK_SOURCES": str(path),
         "HARDLINK_SERVER_KEYS": _server_key_name("{project}"),
         "HARDLINK_SIGNING_KEYS": _signing_key_name("{project}"),

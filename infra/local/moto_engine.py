@@ -104,7 +104,7 @@ def stop_engine() -> None:
 
 
 def create_tables(client: Any, suffix: str = "") -> dict[str, str]:
-    """Create the tables as the stack does.
+    """Create the tables as the stack of a stage does that forwards events: all with a stream.
 
     `client`: of DynamoDB. `suffix`: of the real names. Returns the real name of each table.
     """

@@ -1,4 +1,4 @@
-"""Forwarding of events and links: `forward` on both streams, Firehose, and a bucket by day."""
+"""Forwarding of events and links: `forward` on their streams, Firehose, and a bucket by day."""
 
 from __future__ import annotations
 

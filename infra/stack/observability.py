@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from aws_cdk import Duration, Stack
@@ -19,8 +19,15 @@ from hardlink.metrics import Name
 MINUTE = Duration.minutes(1)
 FIVE_MINUTES = Duration.minutes(5)
 QUARTER = Duration.minutes(15)
-OPERATIONS = ("GetItem", "PutItem", "Query", "TransactWriteItems")
-"""DynamoDB counts its own errors by operation; these are the ones that every call needs."""
+OPERATIONS: Mapping[str, Sequence[str]] = {
+    "sessions": ("GetItem", "PutItem", "TransactWriteItems"),
+    "customers": ("GetItem", "PutItem", "Query", "TransactWriteItems"),
+    "events": ("PutItem", "Query"),
+}
+"""Operations that calls need of each table: DynamoDB counts its own errors by operation.
+
+An alarm takes ten metrics at most.
+"""
 MIN_CALLS, MIN_EVENTS = 20, 50
 """Fewer calls or events in five minutes make no meaningful percentage."""
 MIN_LATENCIES = 200
@@ -41,7 +48,7 @@ class Observability(NamedTuple):
     api: str
     functions: Sequence[lambda_.IFunction]
     readers: Sequence[lambda_.IFunction]
-    tables: Sequence[dynamodb.ITable]
+    tables: Mapping[str, dynamodb.ITable]
     erasures: sqs.IQueue
     failed: Sequence[sqs.IQueue]
     waiting: sqs.IQueue
@@ -174,7 +181,7 @@ class Observability(NamedTuple):
     def table_throttles(self) -> cloudwatch.MathExpression:
         """Throttled requests to the tables."""
         metrics: list[cloudwatch.Metric] = []
-        for table in self.tables:
+        for table in self.tables.values():
             metrics.append(_table_metric(table, "ReadThrottleEvents"))
             metrics.append(_table_metric(table, "WriteThrottleEvents"))
         return aggregate("SUM", metrics)
@@ -182,10 +189,10 @@ class Observability(NamedTuple):
     def table_errors(self) -> cloudwatch.MathExpression:
         """Requests to the tables that failed in DynamoDB."""
         metrics: list[cloudwatch.Metric] = []
-        for table in self.tables:
-            metrics += [
-                _table_metric(table, "SystemErrors", Operation=o) for o in OPERATIONS
-            ]
+        for name, table in self.tables.items():
+            for operation in OPERATIONS[name]:
+                metric = _table_metric(table, "SystemErrors", Operation=operation)
+                metrics.append(metric)
         return aggregate("SUM", metrics)
 
     def erasures_age(self) -> cloudwatch.Metric:

@@ -103,7 +103,7 @@ class Hardlink(Stack):
             api=api.id,
             functions=[functions[name] for name in functions],
             readers=readers,
-            tables=[tables[name] for name in tables],
+            tables={name: tables[name] for name in tables},
             erasures=erasures.waiting,
             failed=failed,
             waiting=feeds.waiting,

@@ -66,7 +66,7 @@ class Tables(Construct):
             sort_key=_string_key(table.sort),
             # It follows the peak of a campaign by itself, and costs nothing without calls.
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            stream=dynamodb.StreamViewType.KEYS_ONLY,
+            stream=self._stream_of(table),
             time_to_live_attribute=table.expires,
             point_in_time_recovery_specification=self._recovery(),
             table_class=_TABLE_CLASSES[self._stage.table_class],
@@ -80,6 +80,11 @@ class Tables(Construct):
             deletion_protection=keep,
             removal_policy=buckets.removal_policy(keep=keep),
         )
+
+    def _stream_of(self, table: topology.Table) -> dynamodb.StreamViewType | None:
+        if table.stream == "always" or self._stage.forward:
+            return dynamodb.StreamViewType.KEYS_ONLY
+        return None
 
     def _recovery(self) -> dynamodb.PointInTimeRecoverySpecification:
         days = self._stage.recovery_days

@@ -189,6 +189,7 @@ def _environment(engine: Engine, endpoint: str) -> dict[str, str]:
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "HARDLINK_SESSIONS_TABLE": engine.names["sessions"],
         "HARDLINK_CUSTOMERS_TABLE": engine.names["customers"],
+        "HARDLINK_EVENTS_TABLE": engine.names["events"],
         "POWERTOOLS_LOG_LEVEL": "WARNING",
     }
 

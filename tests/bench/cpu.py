@@ -53,6 +53,7 @@ def baseline_environment() -> dict[str, str]:
         "AWS_DEFAULT_REGION": "eu-central-1",
         "HARDLINK_SESSIONS_TABLE": "sessions",
         "HARDLINK_CUSTOMERS_TABLE": "customers",
+        "HARDLINK_EVENTS_TABLE": "events",
         "HARDLINK_SOURCES": str(topology.SOURCES),
     }
 

@@ -114,7 +114,7 @@ def _serving(
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "tests.bench.serving", endpoint, str(port)),
-            *(engine.names["sessions"], engine.names["customers"]),
+            *(engine.names[table] for table in tables.TABLES),
         ],
         cwd=topology.ROOT,
         env={**os.environ, "PYTHONPATH": str(topology.FUNCTIONS)},
@@ -214,7 +214,7 @@ def _read_back(engine: Engine, found: Found) -> None:
     there = {
         (key.partition.partition("/")[2], key.item.split("/", 2)[2])
         for key in engine.dump()
-        if key.table == "sessions" and key.item.startswith("e/")
+        if key.table == "events" and key.item.startswith("e/")
     }
     accepted = {
         (session, id_) for session, ids in found.accepted.items() for id_ in ids

@@ -33,11 +33,15 @@ _GLANCE = 0.02
 Record = dict[str, Any]
 
 
-def main(endpoint: str, port: str, sessions: str, customers: str) -> None:
+def main(endpoint: str, port: str, sessions: str, customers: str, events: str) -> None:
     """Serve until a signal comes."""
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
-    names: dict[Table, str] = {"sessions": sessions, "customers": customers}
+    names: dict[Table, str] = {
+        "sessions": sessions,
+        "customers": customers,
+        "events": events,
+    }
     handlers = _handlers(endpoint, names)
 
     def invoke(function: str, event: dict[str, Any]) -> Any:
@@ -60,6 +64,7 @@ def _handlers(endpoint: str, names: Mapping[Table, str]) -> Mapping[str, Handler
             **ENVIRONMENT,
             "HARDLINK_SESSIONS_TABLE": names["sessions"],
             "HARDLINK_CUSTOMERS_TABLE": names["customers"],
+            "HARDLINK_EVENTS_TABLE": names["events"],
             "HARDLINK_SOURCES": str(topology.SOURCES),
             "POWERTOOLS_LOG_LEVEL": "ERROR",
         }

@@ -9,7 +9,7 @@ from tests.deploy.template import Template, describe_reference
 
 FUNCTION = "FunctionsForwardFunction"
 FILTERS = {
-    "ForwardingReadingSessions": {
+    "ForwardingReadingEvents": {
         "eventName": ["INSERT"],
         "dynamodb": {"Keys": {"item": {"S": [{"prefix": "e/"}]}}},
     },
@@ -47,11 +47,12 @@ def test_it_may_read_what_it_tells_and_send_it_and_no_more(onward: Template) -> 
     assert (
         describe_reference(variables["HARDLINK_FORWARD_STREAM"]) == "ForwardingStream"
     )
-    streams = ("TablesSessions.StreamArn", "TablesCustomers.StreamArn")
+    streams = ("TablesEvents.StreamArn", "TablesCustomers.StreamArn")
     reading = ("DescribeStream", "GetRecords", "GetShardIterator")
     assert onward.permissions("forward") == {
         ("dynamodb:BatchGetItem", "TablesSessions.Arn"),
         ("dynamodb:BatchGetItem", "TablesCustomers.Arn"),
+        ("dynamodb:BatchGetItem", "TablesEvents.Arn"),
         ("dynamodb:GetItem", "TablesSessions.Arn"),
         ("dynamodb:GetItem", "TablesCustomers.Arn"),
         *((f"dynamodb:{action}", stream) for action in reading for stream in streams),

@@ -43,8 +43,9 @@ LINK = {
     "DeleteItem",
     "ConditionCheckItem",
 }
-TRACK = {"GetItem", "PutItem", "UpdateItem", "BatchGetItem", "ConditionCheckItem"}
-BATCHED = TRACK | {"PartiQLInsert"}
+VISIT = {"GetItem", "PutItem", "UpdateItem"}
+STORE = {"GetItem", "PutItem", "BatchGetItem", "ConditionCheckItem"}
+BATCHED = STORE | {"PartiQLInsert"}
 READS = {"customers", "erase", "exponea", "exponeadata", "orders"}
 """Those that know the server keys."""
 SIGNS = {"track", "identify", "update"}
@@ -63,43 +64,54 @@ SECRETS = (
 """Secrets of all projects, of a kind."""
 TAKEN = {"orders": "FeedsWaiting.Arn", "erase": "ErasureWaiting.Arn"}
 """Those that are brought a queue's messages."""
-TABLES: Mapping[str, tuple[set[str], set[str]]] = {
-    "track": (BATCHED, LINK),
-    "identify": ({"GetItem", "PutItem"}, LINK - {"GetItem"}),
-    "update": ({"GetItem", "PutItem"}, LINK),
-    "anonymize": ({"GetItem", "PutItem"}, {"PutItem"}),
+TABLES: Mapping[str, tuple[set[str], set[str], set[str]]] = {
+    "track": (VISIT, LINK, BATCHED),
+    "identify": ({"GetItem", "PutItem"}, LINK - {"GetItem"}, set()),
+    "update": ({"GetItem", "PutItem"}, LINK, set()),
+    "anonymize": ({"GetItem", "PutItem"}, {"PutItem"}, set()),
     "consent": (
         {"GetItem", "PutItem", "BatchGetItem", "UpdateItem", "DeleteItem"},
         LINK - {"DeleteItem"},
+        set(),
     ),
-    "erase": (LINK | {"UpdateItem"}, LINK | {"UpdateItem"}),
-    "customers": ({"GetItem", "BatchGetItem", "Query"}, LINK | {"UpdateItem"}),
-    "console": (set(), set()),
-    "health": ({"GetItem"}, {"GetItem"}),
-    "preflight": (set(), set()),
-    "sdk": (set(), set()),
-    "session": (set(), set()),
-    "helloretail": (TRACK, LINK),
-    "collect": (TRACK, LINK),
-    "orders": (TRACK, LINK),
-    "segment": (BATCHED, LINK),
-    "xo": (BATCHED, LINK),
-    "exponea": (BATCHED | {"Query"}, LINK),
-    "associate": ({"GetItem", "BatchGetItem", "PutItem", "DeleteItem"}, LINK),
-    "exponeadata": (
+    "erase": (
+        LINK | {"UpdateItem"},
+        LINK | {"UpdateItem"},
+        {"GetItem", "BatchGetItem", "Query", "DeleteItem"},
+    ),
+    "customers": (
         {"GetItem", "BatchGetItem", "Query"},
+        LINK | {"UpdateItem"},
+        {"GetItem", "BatchGetItem", "Query"},
+    ),
+    "console": (set(), set(), set()),
+    "health": ({"GetItem"}, {"GetItem"}, {"GetItem"}),
+    "preflight": (set(), set(), set()),
+    "sdk": (set(), set(), set()),
+    "session": (set(), set(), set()),
+    "helloretail": (VISIT, LINK, STORE),
+    "collect": (VISIT, LINK, STORE),
+    "orders": (VISIT, LINK, STORE),
+    "segment": (VISIT, LINK, BATCHED),
+    "xo": (VISIT, LINK, BATCHED),
+    "exponea": (VISIT, LINK, BATCHED | {"Query"}),
+    "associate": ({"GetItem", "BatchGetItem", "PutItem", "DeleteItem"}, LINK, set()),
+    "exponeadata": (
+        {"GetItem", "BatchGetItem"},
         {"GetItem", "BatchGetItem", "Query", "Scan"},
+        {"GetItem", "BatchGetItem", "Query"},
     ),
 }
-"""Allowed actions on sessions and on customers, repeated here so that a change is noticed."""
+"""Allowed actions on sessions, customers and events, repeated here so that a change is noticed."""
 
 
 def expected(function: str) -> set[tuple[str, str]]:
     """Everything that a function may do."""
-    sessions, customers = TABLES[function]
+    sessions, customers, events = TABLES[function]
     allowed = {
         *((f"dynamodb:{action}", "TablesSessions.Arn") for action in sessions),
         *((f"dynamodb:{action}", "TablesCustomers.Arn") for action in customers),
+        *((f"dynamodb:{action}", "TablesEvents.Arn") for action in events),
         ("logs:CreateLogStream", f"Functions{function.capitalize()}Log.Arn"),
         ("logs:PutLogEvents", f"Functions{function.capitalize()}Log.Arn"),
         ("xray:PutTraceSegments", "*"),
@@ -220,6 +232,7 @@ def test_its_environment_names_what_it_needs_and_no_more(
     assert variables.keys() == more.get(name, set()) | {
         "HARDLINK_SESSIONS_TABLE",
         "HARDLINK_CUSTOMERS_TABLE",
+        "HARDLINK_EVENTS_TABLE",
         "HARDLINK_SOURCES",
         "POWERTOOLS_SERVICE_NAME",
         "POWERTOOLS_LOG_LEVEL",
@@ -228,6 +241,7 @@ def test_its_environment_names_what_it_needs_and_no_more(
     assert (
         describe_reference(variables["HARDLINK_CUSTOMERS_TABLE"]) == "TablesCustomers"
     )
+    assert describe_reference(variables["HARDLINK_EVENTS_TABLE"]) == "TablesEvents"
     assert variables["HARDLINK_SOURCES"] == "/var/task/sources.json"
 
 

@@ -60,13 +60,14 @@ class Shop:
         times: int = 1,
         at: str | None = None,
         order: Mapping[str, str] | None = None,
+        product: str = "1",
         segments: Sequence[str] = (),
         **ids: str,
     ) -> dict[str, Any]:
         """An XO client's call; the streams are delivered after it."""
         one = {
             "action": "purchase" if order else "view",
-            "target": {"product": "1"},
+            "target": {"product": product},
             "user": {
                 "identities": {"sessionid": session, **ids},
                 "segments": list(segments),
@@ -108,6 +109,12 @@ class Shop:
         sent = json.dumps({"writeKey": "demo", "batch": batch}).encode()
         return self._call(HttpRequest("POST", "/v1/batch", body=sent))
 
+    def message_in_context(self, context: dict[str, Any]) -> None:
+        """A batch of one message, whose context stands beside it."""
+        message = {"type": "page", "anonymousId": "large2"}
+        sent = {"writeKey": "demo", "batch": [message], "context": context}
+        self._call(HttpRequest("POST", "/v1/batch", body=json.dumps(sent).encode()))
+
     def swept(self, erasure: str) -> None:
         """Run `erase` for an erasure twice: the second run finds no older call in progress."""
         assert self._messages.deliver()
@@ -142,7 +149,7 @@ class Shop:
             HttpRequest("POST", path, [("authorization", f"Basic {key}")], sent)
         )
 
-    def order(self, number: str, at: str, **ids: str) -> None:
+    def order(self, number: str, at: str, **ids: Any) -> None:
         """An order of the shop's feed; the streams are delivered after it."""
         row = {"orderNumber": number, "date": at, "total": 1, **ids}
         headers = [("authorization", f"Bearer {KEY}")]
@@ -259,6 +266,20 @@ def _tell_orders_again(shop: Shop, at: str) -> None:
     shop.order("b9", at, customerId="b1", status="paid")
 
 
+def _store_large_events(shop: Shop) -> None:
+    """An event in pieces by each client: whether it is there already is looked up."""
+    large = {f"p{i}": "x" * 16_000 for i in range(12)}
+    seen = {"event_type": "large", "customer_ids": {"cookie": "large1"}}
+    shop.commands({"name": "customers/events", "data": {**seen, "properties": large}})
+    shop.message_in_context(large)  # a message itself has 32 KB at most
+    shop.webhook("large3", "large", **large)
+    products = [f"{n:050}" for n in range(2_000)]
+    shop.collect("cart", "large4", productNumbers=products)
+    lines = [{"productNumber": number} for number in products]
+    now = datetime.now(UTC).isoformat()
+    shop.order("large5", now, customerId="large5", products=lines)
+
+
 def _say_everything(shop: Shop) -> None:
     """Segment's messages."""
     shop.messages(*[{"type": "page", "anonymousId": "s8"}] * 3)
@@ -268,6 +289,13 @@ def _say_everything(shop: Shop) -> None:
     for at in (ahead, "2020-01-01T00:00:00Z"):
         said = {"type": "page", "anonymousId": "s8", "userId": at, "timestamp": at}
         shop.messages(said)
+
+
+def _collect_everything(shop: Shop) -> None:
+    """Hello Retail's calls."""
+    shop.collect("customer", "s6", customerId="6")
+    shop.collect("pageview", "s6", url="https://shop.example/1")
+    shop.collect("cart", "s5", email="5@example.com", productNumbers=["1"])
 
 
 def _command_everything(shop: Shop) -> None:
@@ -355,9 +383,7 @@ def _call_everything(shop: Shop) -> None:
         shop.webhook(None)
     _command_everything(shop)
     _say_everything(shop)
-    shop.collect("customer", "s6", customerId="6")
-    shop.collect("pageview", "s6", url="https://shop.example/1")
-    shop.collect("cart", "s5", email="5@example.com", productNumbers=["1"])
+    _collect_everything(shop)
     shop.activity("s4", ecommerceid="another")
     _set_values(shop)
     _tell_orders(shop)
@@ -367,6 +393,7 @@ def _call_everything(shop: Shop) -> None:
     shop.activity("s4", at="2020-01-01T00:00:00Z", ecommerceid="late")
     large = {f"p{i}": "x" * 16_000 for i in range(12)}
     shop.write("/track", "visit", events=[{"type": "large", "properties": large}])
+    _store_large_events(shop)
     shop.write("/anonymize", "visit")
     for tracking in ("denied", "granted"):
         shop.write("/consent", "again", tracking=tracking)
@@ -424,7 +451,14 @@ def _erase_everything(shop: Shop) -> None:
         "o9", datetime.now(UTC).isoformat(), customerId="e1", email="e@example.com"
     )
     shop.read("/customers/registered/e1/export")
-    for path in ("/customers/registered/e1/erase", "/sessions/shared/erase"):
+    for product in ("1", "2"):  # an order of two events
+        lines = {"orderId": "lines"}
+        shop.activity("lines", order=lines, product=product, ecommerceid="lines")
+    for path in (
+        "/customers/registered/e1/erase",
+        "/sessions/shared/erase",
+        "/customers/registered/lines/erase",
+    ):
         erasure = shop.read(path, "POST")["erasure"]["id"]
         shop.read(f"/erasures/{erasure}")
         shop.swept(erasure)
@@ -439,6 +473,15 @@ def _read_everything(shop: Shop) -> None:
     whole = {"customer_ids": {"cookie": "visit"}}
     shop.data("customers/export-one", **whole)
     shop.data("customers/attributes", **whole, attributes=[])
+    shop.write("/identify", "two1", ids={"registered": "two"})
+    # an order, to which more may have been added
+    bought = {"type": "bought", "order": {"number": "two"}}
+    shop.write("/track", "two1", events=[bought])
+    two = {"customer_ids": {"registered": "two"}}
+    shop.data("customers/events", **two, event_types=["bought"])
+    visitor = shop.write("/track", "pair1", events=[{"type": "view"}])["profile"]
+    shop.write("/track", "pair2", profile=visitor, events=[{"type": "view"}])
+    shop.data("customers/export-one", customer_ids={"cookie": "pair1"})
     shop.data("customers/events", **whole, event_types=["large"])
     for session, texts in (("one-text", 1), ("two-texts", 2)):
         shop.write(

@@ -260,7 +260,7 @@ def test_tables_that_throttle_or_fail(prod: Template) -> None:
     throttles = metrics(alarm(prod, "TableThrottles"))
     assert {(m["of"]["TableName"], m["name"]) for m in throttles} == {
         (table, f"AWS/DynamoDB/{name}")
-        for table in ("TablesSessions", "TablesCustomers")
+        for table in ("TablesSessions", "TablesCustomers", "TablesEvents")
         for name in ("ReadThrottleEvents", "WriteThrottleEvents")
     }
     errors = metrics(alarm(prod, "TableErrors"))
@@ -269,6 +269,7 @@ def test_tables_that_throttle_or_fail(prod: Template) -> None:
     assert {m["of"]["TableName"] for m in errors} == {
         "TablesSessions",
         "TablesCustomers",
+        "TablesEvents",
     }
 
 

@@ -1,4 +1,4 @@
-"""Both tables as they are deployed."""
+"""The tables as they are deployed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import pytest
 
 from tests.deploy.template import Template
 
-KEYS = {"TablesSessions": "session", "TablesCustomers": "customer"}
+KEYS = {
+    "TablesSessions": "session",
+    "TablesCustomers": "customer",
+    "TablesEvents": "s",
+}
+STREAMED = ("TablesSessions", "TablesCustomers")
 
 
 def test_the_tables_are_those_of_the_plan(dev: Template) -> None:
@@ -24,12 +29,27 @@ def test_a_table_has_its_keys_on_demand(dev: Template, name: str) -> None:
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 
+@pytest.mark.parametrize("name", STREAMED)
+def test_its_stream_tells_keys(dev: Template, name: str) -> None:
+    table = dev.properties("DynamoDB::Table")[name]
+    assert table["StreamSpecification"] == {"StreamViewType": "KEYS_ONLY"}
+
+
+def test_events_have_a_stream_only_where_a_stage_forwards_them(
+    dev: Template, prod: Template, onward: Template
+) -> None:
+    for template in (dev, prod):
+        table = template.properties("DynamoDB::Table")["TablesEvents"]
+        assert "StreamSpecification" not in table
+    table = onward.properties("DynamoDB::Table")["TablesEvents"]
+    assert table["StreamSpecification"] == {"StreamViewType": "KEYS_ONLY"}
+
+
 @pytest.mark.parametrize("name", KEYS)
-def test_its_stream_tells_keys_its_items_expire_it_can_be_restored_and_is_encrypted(
+def test_its_items_expire_it_can_be_restored_and_is_encrypted(
     dev: Template, name: str
 ) -> None:
     table = dev.properties("DynamoDB::Table")[name]
-    assert table["StreamSpecification"] == {"StreamViewType": "KEYS_ONLY"}
     assert table["TimeToLiveSpecification"] == {
         "AttributeName": "expires",
         "Enabled": True,

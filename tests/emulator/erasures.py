@@ -33,9 +33,9 @@ def begin_erasure(shop: Api) -> Erasure:
 def count_events(stack: Deployment, session: str) -> int:
     """Count the events of a session in its table."""
     answer = stack.emulator.client("dynamodb").query(
-        TableName=stack.name("TablesSessions"),
+        TableName=stack.name("TablesEvents"),
         KeyConditionExpression="#p = :p AND begins_with(#s, :s)",
-        ExpressionAttributeNames={"#p": "session", "#s": "item"},
+        ExpressionAttributeNames={"#p": "s", "#s": "item"},
         ExpressionAttributeValues={":p": {"S": f"demo/{session}"}, ":s": {"S": "e/"}},
         ConsistentRead=True,
     )

@@ -92,9 +92,7 @@ def test_the_template_differs_in_what_is_documented_and_in_nothing_else(
 ) -> None:
     functions = topology.FUNCTIONS_BY_NAME.values()
     _, changes = substitute_resources(stack.template.body)
-    inserting = [
-        f for f in functions if "PartiQLInsert" in f.access.get("sessions", ())
-    ]
+    inserting = [f for f in functions if "PartiQLInsert" in f.access.get("events", ())]
     assert Counter(change.kind for change in changes) == {
         "path": len(functions),
         "partiql": len(inserting),

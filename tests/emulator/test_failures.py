@@ -30,7 +30,7 @@ def test_the_outputs_name_it(stack: Deployment, queue: str) -> None:
     assert stack.outputs["Failed"] == queue
 
 
-@pytest.mark.parametrize("table", [table.name for table in topology.TABLES])
+@pytest.mark.parametrize("table", list(topology.STREAM_FILTERS))
 def test_it_is_the_destination_of_the_deployed_mapping(
     stack: Deployment, queue: str, table: str
 ) -> None:

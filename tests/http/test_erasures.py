@@ -69,8 +69,8 @@ class Shop:
     def events(self, session: str) -> int:
         """How many events of a session there are in its table."""
         client = boto3.client("dynamodb")
-        items = client.scan(TableName=self.deployment.tables["sessions"])["Items"]
-        found = [item for item in items if item["session"]["S"] == f"demo/{session}"]
+        items = client.scan(TableName=self.deployment.tables["events"])["Items"]
+        found = [item for item in items if item["s"]["S"] == f"demo/{session}"]
         return sum(item["item"]["S"].startswith("e/") for item in found)
 
     def stream(self) -> None:

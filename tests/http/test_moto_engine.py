@@ -192,6 +192,7 @@ def test_nothing_of_this_machines_set_up_leads_elsewhere(
         assert boto3.client("dynamodb").list_tables()["TableNames"] == [
             "sessions",
             "customers",
+            "events",
         ]
     assert os.environ["AWS_PROFILE"] == "nobody"
 
@@ -208,6 +209,7 @@ def test_tables_with_a_suffix(client: Any) -> None:
     assert moto_engine.create_tables(client, "-2") == {
         "sessions": "sessions-2",
         "customers": "customers-2",
+        "events": "events-2",
     }
     expires = client.describe_time_to_live(TableName="sessions-2")[
         "TimeToLiveDescription"

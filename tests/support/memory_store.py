@@ -170,7 +170,7 @@ class MemoryStore:
             self.changes[:] = snapshot.changes
 
     def dump(self) -> Dump:
-        """Every item of both tables."""
+        """Every item of all tables."""
         with self._lock:
             return {
                 Key(table, partition, name): dict(item)

@@ -65,6 +65,7 @@ def modules_loaded_by(statement: str) -> set[str]:
         "HARDLINK_SOURCES": str(topology.SOURCES),
         "HARDLINK_SESSIONS_TABLE": "sessions",
         "HARDLINK_CUSTOMERS_TABLE": "customers",
+        "HARDLINK_EVENTS_TABLE": "events",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     done = subprocess.run(

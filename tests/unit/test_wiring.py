@@ -33,6 +33,7 @@ class RecordingClient:
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("HARDLINK_SESSIONS_TABLE", "the-sessions")
     monkeypatch.setenv("HARDLINK_CUSTOMERS_TABLE", "the-customers")
+    monkeypatch.setenv("HARDLINK_EVENTS_TABLE", "the-events")
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
     wiring.tables.cache_clear()
     yield

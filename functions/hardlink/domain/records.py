@@ -1,4 +1,4 @@
-"""Values of the rows of both tables: keys, sessions, nodes, contributions, notes."""
+"""Values of the rows of the tables: keys, sessions, nodes, contributions, notes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hardlink.domain.graph import NOTHING, Node, State
 from hardlink.domain.times import END
 from hardlink.domain.values import Values
 
-Table = Literal["sessions", "customers"]
+Table = Literal["sessions", "customers", "events"]
 
 Attribute: TypeAlias = str | int | bool
 

@@ -154,9 +154,9 @@ class LiveFeed:
         resumed_at = cursor.item if bound.item == cursor.bound else ""
         first = resumed_at or keys.first_event_item(cursor.happened_from)
         session_id = keys.active_session_id(bound)
-        partition = keys.session_head(project_id, session_id).partition
+        partition = keys.session_partition(project_id, session_id)
         last = keys.end_of_prefix(keys.CALL_NOTE)
-        scan = self._store.scan("sessions", partition, first, last, page=MOST_ITEMS)
+        scan = self._store.scan("events", partition, first, last, page=MOST_ITEMS)
         # One row more than wanted tells whether there are more, and where to go on.
         rows = list(islice(scan, MOST_ITEMS + 1))
         next_item = rows[MOST_ITEMS][0].item if len(rows) > MOST_ITEMS else None

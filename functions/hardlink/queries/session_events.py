@@ -126,10 +126,10 @@ class SessionEvents:
         if start >= end:
             return
         now = self._clock()
-        partition = keys.session_head(project_id, of.session).partition
+        partition = keys.session_partition(project_id, of.session)
         first, last = keys.first_event_item(start), keys.first_event_item(end)
         scan = self._store.scan(
-            "sessions", partition, first, last, newest_first=True, page=page
+            "events", partition, first, last, newest_first=True, page=page
         )
         for key, item in scan:
             time, received = keys.event_time(key), int(item["received"])

@@ -196,12 +196,12 @@ class EventWriter:
         self, call: Call, session: Session, judged: Judged, jitter: int
     ) -> list[Place]:
         """Read where events are stored around the times of these."""
-        partition = keys.session_head(call.project_id, session.id).partition
+        partition = keys.session_partition(call.project_id, session.id)
         times = [one.stored.time for one in judged.events]
         places: list[Place] = []
         for first, last in _ranges_around(times, jitter):
             low, high = keys.first_event_item(first), keys.first_event_item(last + 1)
-            for key, _ in self._store.scan("sessions", partition, low, high):
+            for key, _ in self._store.scan("events", partition, low, high):
                 places.append((keys.event_time(key), keys.event_id(key)))
         return places
 

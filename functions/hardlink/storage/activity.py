@@ -144,11 +144,11 @@ def read_verdicts(
     store: Store, project_id: str, session: Session, now: int
 ) -> list[dict[str, Any]]:
     """Read the verdicts on events of the last day that were not stored, newest first."""
-    partition = keys.session_head(project_id, session.id).partition
+    partition = keys.session_partition(project_id, session.id)
     first = keys.first_note_item(now - _LIFETIME)
     last = keys.end_of_prefix(keys.CALL_NOTE)
     notes = store.scan(
-        "sessions", partition, first, last, newest_first=True, page=_MOST_NOTES
+        "events", partition, first, last, newest_first=True, page=_MOST_NOTES
     )
     verdicts: list[dict[str, Any]] = []
     for key, item in islice(notes, _MOST_NOTES):

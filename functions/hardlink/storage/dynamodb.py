@@ -1,4 +1,4 @@
-"""DynamoDB: turns reads and writes of both tables into requests, and retries them."""
+"""DynamoDB: turns reads and writes of the tables into requests, and retries them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Item shapes of both tables: encodes values as DynamoDB items, and decodes them again.
+"""Item shapes of the tables: encodes values as DynamoDB items, and decodes them again.
 
 Attributes are named after the fields of the values. An attribute that holds its field's default is
 left out.

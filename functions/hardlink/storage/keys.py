@@ -1,4 +1,4 @@
-"""Keys of both tables: every one, and every prefix of one, is spelled here alone."""
+"""Keys of the tables: every one, and every prefix of one, is spelled here alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from hardlink.domain.graph import PROFILE, Node, profile_node
 from hardlink.domain.records import Key, Table
 from hardlink.domain.values import Name
 
-PARTITION: dict[Table, str] = {"sessions": "session", "customers": "customer"}
+PARTITION: dict[Table, str] = {
+    "sessions": "session",
+    "customers": "customer",
+    # One letter, because the name is stored and paid for with every event.
+    "events": "s",
+}
+"""The partition key's attribute. Each has its own name, by which a record tells its table."""
 
 SORT = "item"
 
@@ -28,13 +34,15 @@ It is no part of the session's `#`: the stream reports changes of that, and asso
 writes the copy, would wake itself.
 """
 
-# Prefixes of sort keys in a session's partition. Events sort before notes, and pieces lie behind
-# both: a timeline and the live view read one range each.
+# Prefixes of sort keys in a session's partition of `events`. Events sort before notes, and pieces
+# lie behind both: a timeline and the live view read one range each.
 ORDER_COMPLETION = "c/"
 EVENT = "e/"
 CALL_NOTE = "n/"
 EVENT_PIECE = "x/"
 EVENT_RECEIPT = "u/"
+
+# Prefixes of sort keys in partitions of `sessions`, beside the sessions themselves.
 ORDER_VISITOR = "p/"
 ACTIVE_SESSION = "s/"
 REFUSED_CALL = "r/"
@@ -179,7 +187,7 @@ def erasure_of_partition(partition: str) -> tuple[str, str]:
 
 def session_head(project: str, id_: str) -> Key:
     """The key of a session."""
-    return Key("sessions", f"{project}/{id_}", HEAD)
+    return _session_item(project, id_, HEAD)
 
 
 def session_customer(project: str, session_id: str) -> Key:
@@ -189,7 +197,17 @@ def session_customer(project: str, session_id: str) -> Key:
 
 def session_event(project: str, session_id: str, time: int, id_: str) -> Key:
     """The key of an event: in order of time, then of ID."""
-    return _session_item(project, session_id, f"{first_event_item(time)}{id_}")
+    return _event_item(project, session_id, f"{first_event_item(time)}{id_}")
+
+
+def session_of_event(event: Key) -> Key:
+    """The key of the session whose an event is: it names the partition of both."""
+    return Key("sessions", event.partition, HEAD)
+
+
+def session_partition(project: str, session_id: str) -> str:
+    """The partition key of a session, which that of its events equals."""
+    return f"{project}/{session_id}"
 
 
 def first_event_item(time: int) -> str:
@@ -217,7 +235,7 @@ def event_receipt(project: str, session_id: str, event_id: str) -> Key:
     A digest: it stays where a part of the session is erased, and must not tell of what is gone.
     """
     digest = hashlib.sha256(event_id.encode()).hexdigest()[:32]
-    return _session_item(project, session_id, f"{EVENT_RECEIPT}{digest}")
+    return _event_item(project, session_id, f"{EVENT_RECEIPT}{digest}")
 
 
 def event_time(key: Key) -> int:
@@ -281,7 +299,7 @@ def first_refused_item(time: int) -> str:
 
 def call_note(project: str, session_id: str, time: int, evidence: str) -> Key:
     """The key of a note about a call."""
-    return _session_item(project, session_id, f"{first_note_item(time)}{evidence}")
+    return _event_item(project, session_id, f"{first_note_item(time)}{evidence}")
 
 
 def first_note_item(time: int) -> str:
@@ -315,4 +333,8 @@ def _node_item(project: str, node: Node, item: str) -> Key:
 
 
 def _session_item(project: str, session_id: str, item: str) -> Key:
-    return Key("sessions", f"{project}/{session_id}", item)
+    return Key("sessions", session_partition(project, session_id), item)
+
+
+def _event_item(project: str, session_id: str, item: str) -> Key:
+    return Key("events", session_partition(project, session_id), item)

@@ -120,7 +120,7 @@ def _expected_rev(action: Action) -> int | Condition | None:
 
 
 class Store(Protocol):
-    """Both tables. Every call may raise `Busy` when the tables do not answer."""
+    """The tables. Every call may raise `Busy` when the tables do not answer."""
 
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
         """Read the items at these keys consistently, in order; `None` where there is none."""

@@ -130,19 +130,24 @@ class _Checks:
         tables = self._describe_all("DynamoDB::Table", self._describe_table)
         yield from _deleted("table", tables)
         streams: dict[str, str | None] = {}
+        associated: dict[str, str | None] = {}
         for answer in _existing(tables):
             described = answer["Table"]
             name = described["TableName"]
             streams[name] = described.get("LatestStreamArn")
+            if _is_associated(described):
+                associated[name] = streams[name]
             yield from self._check_table(name, described)
-        fault = diagnoses.unread_streams_fault(self._associated_streams(), streams)
+        fault = diagnoses.unread_streams_fault(self._associated_streams(), associated)
         yield Finding("streams", fault)
         for name, stream in streams.items():
             fault = diagnoses.readers_fault(self._count_readers(stream), name)
             yield Finding(f"readers of {name}", fault)
 
     def _check_table(self, name: str, described: Description) -> Iterator[Finding]:
-        yield Finding(f"table {name}", diagnoses.table_fault(described))
+        streamed = _is_associated(described)
+        fault = diagnoses.table_fault(described, streamed=streamed)
+        yield Finding(f"table {name}", fault)
         ttl = self._account.ask("dynamodb", "describe_time_to_live", TableName=name)
         attribute = topology.TABLES[0].expires
         fault = diagnoses.expiry_fault(ttl["TimeToLiveDescription"], attribute)
@@ -310,6 +315,13 @@ def _deleted(kind: str, described: Described) -> Iterator[Finding]:
 
 def _existing(described: Described) -> list[Description]:
     return [description for description in described.values() if description]
+
+
+def _is_associated(described: Description) -> bool:
+    """Tell whether `associate` reads the stream of a table, which its partition key names."""
+    names = {attribute["AttributeName"] for attribute in described["KeySchema"]}
+    tables = (t for t in topology.TABLES if t.name in topology.STREAM_FILTERS)
+    return any(table.partition in names for table in tables)
 
 
 def _function_name(described: Description) -> str:

@@ -116,11 +116,13 @@ def erasure_queue_fault(queue: str | None, read: Collection[str]) -> str | None:
     return None
 
 
-def table_fault(described: Description) -> str | None:
-    """Check the `Table` of `DescribeTable`."""
+def table_fault(described: Description, *, streamed: bool = True) -> str | None:
+    """Check the `Table` of `DescribeTable`. `streamed`: `associate` reads its stream."""
     if described["TableStatus"] != "ACTIVE":
         return f"{described['TableStatus']}: wait, or restore it from its backup"
     stream = described.get("StreamSpecification", {})
+    if not streamed and not stream.get("StreamEnabled"):
+        return None
     if not stream.get("StreamEnabled") or stream.get("StreamViewType") != "KEYS_ONLY":
         return f"its stream is not on with keys only: nothing is associated; {REVERT_DRIFT}"
     return None

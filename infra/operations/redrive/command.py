@@ -9,7 +9,7 @@
 
 It also carries out erasures that are not done. For one that began a moment ago it waits up to a
 minute. It needs the rights to list the stack's resources, to read the configuration of
-`associate`, and to read and write both tables; for `--failed` also to receive, hide
+`associate`, and to read and write the tables; for `--failed` also to receive, hide
 (`ChangeMessageVisibility`) and delete messages of the queue `Failed`, and to list its bucket and
 read and delete its files.
 """
@@ -29,6 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import Node
+from hardlink.domain.records import Table
 from hardlink.domain.sources import file_schema
 from hardlink.domain.sources.file_schema import SourcesError
 from hardlink.storage.dynamodb import Tables, connect
@@ -55,8 +56,7 @@ class UnusableArguments(Exception):
 class RedriveTarget(NamedTuple):
     """Names of the tables, and the hard identifier types of their projects."""
 
-    sessions: str
-    customers: str
+    tables: Mapping[Table, str]
     hard_types: HardTypes
     endpoint: str | None = None
 
@@ -67,9 +67,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         target = _resolve_target(options)
         client = connect(target.endpoint)
-        store = Tables(
-            client, {"sessions": target.sessions, "customers": target.customers}
-        )
+        store = Tables(client, target.tables)
         redrive = Redrive(store, target.hard_types, dry_run=options.dry_run)
         return _run(redrive, target.hard_types, options)
     except (
@@ -107,8 +105,11 @@ def find_target(
             "that one, or deploy first"
         )
     return RedriveTarget(
-        variables["HARDLINK_SESSIONS_TABLE"],
-        variables["HARDLINK_CUSTOMERS_TABLE"],
+        {
+            "sessions": variables["HARDLINK_SESSIONS_TABLE"],
+            "customers": variables["HARDLINK_CUSTOMERS_TABLE"],
+            "events": variables["HARDLINK_EVENTS_TABLE"],
+        },
         hard_types,
     )
 
@@ -133,14 +134,17 @@ def _resolve_target(options: argparse.Namespace) -> RedriveTarget:
             boto3.client("cloudformation"),
             boto3.client("lambda"),
         )
-    if not (options.sessions_table and options.customers_table):
+    tables: dict[Table, str] = {
+        "sessions": options.sessions_table,
+        "customers": options.customers_table,
+        "events": options.events_table,
+    }
+    if not all(tables.values()):
         raise UnusableArguments(
-            "say where: --stack, or --sessions-table and --customers-table"
+            "say where: --stack, or --sessions-table, --customers-table and --events-table"
         )
     hard_types = file_schema.load_sources(options.sources).hard_types
-    return RedriveTarget(
-        options.sessions_table, options.customers_table, hard_types, options.endpoint
-    )
+    return RedriveTarget(tables, hard_types, options.endpoint)
 
 
 def _run(redrive: Redrive, hard_types: HardTypes, options: argparse.Namespace) -> int:
@@ -248,6 +252,7 @@ def _create_parser() -> argparse.ArgumentParser:
     )
     add("--sessions-table", help="name of the table, instead of a stack")
     add("--customers-table", help="name of the table, instead of a stack")
+    add("--events-table", help="name of the table, instead of a stack")
     add("--endpoint", help="endpoint of DynamoDB, with tables instead of a stack")
     add(
         "--sources",

@@ -209,8 +209,8 @@ def _requests(engine: Engine, policy: str, events: int) -> Counter[str]:
 
 def _copy_event(engine: Engine, session: str, events: int) -> None:
     """Give a session as many events as that, past the service, which takes its time for thousands."""
-    _, item = next(engine.store.scan("sessions", f"{SPACE}/{session}", "e/", "e/~"))
-    time, table = int(item["received"]) - HOUR, engine.names["sessions"]
+    _, item = next(engine.store.scan("events", f"{SPACE}/{session}", "e/", "e/~"))
+    time, table = int(item["received"]) - HOUR, engine.names["events"]
     item_keys = [
         keys.session_event(SPACE, session, time - number, "copy")
         for number in range(1, events)
@@ -232,7 +232,7 @@ def _copy_event(engine: Engine, session: str, events: int) -> None:
 
 
 def _events(engine: Engine, session: str) -> list[tuple[Key, Item]]:
-    return list(engine.store.scan("sessions", f"{SPACE}/{session}", "e/", "e/~"))
+    return list(engine.store.scan("events", f"{SPACE}/{session}", "e/", "e/~"))
 
 
 def test_an_identify_of_an_unknown_session_is_one_transaction_and_four_requests_at_most(

@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import Node, profile_node
-from hardlink.domain.records import Item, Key
+from hardlink.domain.records import Item, Key, Table
 from hardlink.domain.times import HOUR, to_iso
 from hardlink.storage import keys
 from hardlink.storage.keys import HEAD, SESSION_CUSTOMER
@@ -380,6 +380,7 @@ def run(local: Engine, tmp_path: Path) -> Callable[..., int]:
     where = [
         *("--sessions-table", local.names["sessions"]),
         *("--customers-table", local.names["customers"]),
+        *("--events-table", local.names["events"]),
         *("--endpoint", local.client.meta.endpoint_url),
         *("--sources", str(sources), "--parts", "3"),
     ]
@@ -504,6 +505,7 @@ def stack(*resources: tuple[str, str, str]) -> tuple[Any, Any]:
     configured = {
         "HARDLINK_SESSIONS_TABLE": "S",
         "HARDLINK_CUSTOMERS_TABLE": "C",
+        "HARDLINK_EVENTS_TABLE": "E",
         "HARDLINK_SOURCES_HASH": topology.hash_sources(topology.SOURCES),
     }
     told = Stubber(functions)
@@ -522,7 +524,8 @@ def test_a_stack_is_looked_at_where_its_function_does() -> None:
         ("FunctionsTrackFunction2", "AWS::Lambda::Function", "tracks"),
         ("FunctionsAssociateFunction3", "AWS::Lambda::Function", "associates"),
     )
-    expected = RedriveTarget("S", "C", {"demo": frozenset({"registered"})})
+    names: dict[Table, str] = {"sessions": "S", "customers": "C", "events": "E"}
+    expected = RedriveTarget(names, {"demo": frozenset({"registered"})})
     found = command.find_target("hardlink-dev", topology.SOURCES, *clients)
     assert found == expected
 

@@ -86,10 +86,8 @@ class Shop:
 
     def bodies(self) -> list[dict[str, Any]]:
         """The body of each stored event, with what was added to it."""
-        sessions = self.dump()[self.deployment.tables["sessions"]]
-        bodies = {
-            row["item"]["S"]: row["body"]["S"] for row in sessions if "body" in row
-        }
+        rows = self.dump()[self.deployment.tables["events"]]
+        bodies = {row["item"]["S"]: row["body"]["S"] for row in rows if "body" in row}
         found: list[dict[str, Any]] = []
         for item, body in bodies.items():
             if item.startswith("e/"):
@@ -108,7 +106,7 @@ class Shop:
         return [line["productNumber"] for line in body["properties"]["products"]]
 
     def dump(self) -> dict[str, Any]:
-        """Both tables."""
+        """All tables."""
         client = boto3.client("dynamodb")
         return {
             name: client.get_paginator("scan")

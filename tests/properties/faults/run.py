@@ -260,7 +260,7 @@ def _judge(shop: Shop, report: Report, when: str) -> None:
     there = Counter(
         (keys.split_partition(key.partition)[1], key.item.split("/", 2)[2])
         for key in dump
-        if key.table == "sessions" and key.item.startswith("e/")
+        if key.table == "events" and key.item.startswith("e/")
     )
     found += [
         f"event {place} is there {n} times" for place, n in there.items() if n > 1

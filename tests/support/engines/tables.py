@@ -1,4 +1,4 @@
-"""Both tables on DynamoDB Local or moto: a store, a dump, the streams, a count of requests."""
+"""The tables on DynamoDB Local or moto: a store, a dump, the streams, a count of requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from infra.local import moto_engine
 from tests.support.memory_store import Dump
 from tests.support.world import Change, World
 
-TABLES: tuple[Table, Table] = ("sessions", "customers")
+TABLES: tuple[Table, ...] = ("sessions", "customers", "events")
+STREAMED: tuple[Table, ...] = ("sessions", "customers")
+"""The tables whose streams association reads."""
 MEMORY, MOTO, LOCAL = "memory", "moto", "dynamodb-local"
 EVERYWHERE = (pytest.param(MEMORY, marks=pytest.mark.memory), MOTO, LOCAL)
 """For a fixture that has each in turn. In memory it needs no engine, so `make check` runs it."""
@@ -66,20 +68,20 @@ class Engine:
         return World(self.store, self.taken, self.dump)
 
     def dump(self) -> Dump:
-        """Every item of both tables."""
+        """Every item of all tables."""
         return {key: item for table in TABLES for key, item in self._items(table)}
 
     def taken(self) -> list[Change]:
         """The `#` records of both streams since the last call, those of each table in order."""
         found: list[Change] = []
-        for table in TABLES:
+        for table in STREAMED:
             while (more := self._records(table)) is not None:
                 found += more
         return found
 
     def next_taken(self) -> list[Change]:
         """As `taken`, but of each table no more than one request finds: a thousand."""
-        return [change for table in TABLES for change in self._records(table) or ()]
+        return [change for table in STREAMED for change in self._records(table) or ()]
 
     @contextmanager
     def counted(self) -> Iterator[Counter[str]]:

@@ -65,7 +65,7 @@ _KINDS = (
     keys.EVENT_RECEIPT,
     keys.EVENT_PIECE,
 )
-"""Rows of a session, in the order of their sort keys: a task says how far it has come."""
+"""Rows of a session in `events`, in the order of their sort keys, by which a task counts."""
 
 
 class ErasureSweep:
@@ -180,7 +180,7 @@ class ErasureSweep:
             if last < after:
                 continue
             partition, start = session.head.partition, max(first, after)
-            scan = self._store.scan("sessions", partition, start, last, page=_MOST_READ)
+            scan = self._store.scan("events", partition, start, last, page=_MOST_READ)
             for row in scan:
                 if row[0].item != after:
                     yield row
