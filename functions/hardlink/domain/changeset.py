@@ -426,7 +426,7 @@ class ChangeSet:
         # written, not only checked: two merges at once, each into the other, would be a circle
         above = self.state(customer)
         merges = max(above.merges, state.merges + 1)
-        self._states[customer] = above._replace(merges=merges)
+        self._states[customer] = above._replace(merges=merges, merged=above.merged + 1)
         self._merged.append((customer, absorbed, True))
 
     def separate(self, absorbed: Node, evidence: str) -> None:
@@ -435,6 +435,14 @@ class ChangeSet:
         self.undo_entries(absorbed, evidence)
         if customer:
             self._merged.append((customer, absorbed, False))
+            self._count_separated(customer)
+
+    def _count_separated(self, customer: Node) -> None:
+        """Count one merged customer less: the last one leaves no merge below."""
+        above = self.state(customer)
+        merged = max(0, above.merged - 1)
+        merges = above.merges if merged else 0
+        self._states[customer] = above._replace(merges=merges, merged=merged)
 
     def remove_identifier(self, node: Node, roots: Set[Node]) -> None:
         """Take an identifier off these roots: its entries that lead there hold no longer.

@@ -59,7 +59,8 @@ class State(NamedTuple):
       the latest time at which one was undone.
     - `links`: number of entries with a link ever written, `soft_links`: those to soft identifiers,
       `links_that_day`: those of a profile on `day` (days since 1970, by receipt).
-    - `merges`: of a root, the most merges that ever lay one above the other below it.
+    - `merges`: of a root, the most merges that lay one above the other below it since it had none.
+      `merged`: how many customers are merged into it.
     - `ids`: hard identifiers of this root, by type. `counts`: its number of soft identifiers, by
       type, for types with a cap.
     """
@@ -78,6 +79,7 @@ class State(NamedTuple):
     day: int = 0
     links_that_day: int = 0
     merges: int = 0
+    merged: int = 0
 
 
 class Entry(NamedTuple):

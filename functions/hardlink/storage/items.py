@@ -167,6 +167,7 @@ def _encode_state(state: State) -> Item:
         day=state.day,
         links_that_day=state.links_that_day,
         merges=state.merges,
+        merged=state.merged,
         ids=_json_unless_empty(dict(state.ids)),
         counts=_json_unless_empty(dict(state.counts)),
     )
@@ -216,6 +217,7 @@ def _decode_state(item: Item) -> State:
         day=_number(item, "day"),
         links_that_day=_number(item, "links_that_day"),
         merges=_number(item, "merges"),
+        merged=_number(item, "merged"),
     )
 
 

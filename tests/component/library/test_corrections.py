@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hardlink.domain.changeset import MOST_MERGES
 from hardlink.domain.errors import NotFound, Refused
 from hardlink.domain.graph import Node
 from hardlink.domain.times import HOUR
@@ -226,6 +227,19 @@ def test_w4_a_merge_is_undone_exactly(world: World) -> None:
     world.undo_correction(FREEMAN, merged.evidence)
     world.settle()
     assert everything(world) == before
+
+
+def test_w4_a_merge_is_undone_and_made_the_other_way_any_number_of_times(
+    world: World,
+) -> None:
+    two_customers(world)
+    names = ["freeman", "gordon"]
+    for _ in range(MOST_MERGES + 2):
+        merged = world.merge(*names)
+        world.undo_correction(Node("registered", names[0]), merged.evidence)
+        names.reverse()
+    world.settle()
+    assert world.timeline("gordon") == ["phone 2", "phone 1"]
 
 
 def test_w4_what_comes_after_a_merge_goes_to_whom_it_named_when_it_is_undone(
