@@ -85,6 +85,11 @@ def _requests() -> Iterator[Row]:
                 made = requests.measure_association_of_sessions(empty, sessions)
             what = f"association of one log-in, {sessions} sessions"
             yield what, f"{made.total()} requests", "in proportion"
+        for visitors in requests.SIZES:
+            with tables.new(clients) as empty:
+                made = requests.measure_association_of_visitors(empty, visitors)
+            what = f"association of an address, {visitors} visitors"
+            yield what, f"{made.total()} requests", "in proportion"
         for sessions, asked in requests.measure_newest(engine):
             what = f"newest 50 events, {sessions} sessions of 10"
             budget = f"1 partition, {min(sessions, 6)} sessions that matter"

@@ -86,6 +86,19 @@ def measure_association_of_sessions(engine: Engine, sessions: int) -> Counter[st
     return _without_stream(requests)
 
 
+def measure_association_of_visitors(engine: Engine, visitors: int) -> Counter[str]:
+    """Requests that bring so many visitors of one address to the customer who has it by now."""
+    world = engine.world()
+    address = {"email": "many@x.com"}
+    for number in range(visitors):
+        world.identify(f"visitor-{number}", ids=address)
+    world.drain()
+    world.identify("new", ids={"registered": "with-visitors", **address})
+    with engine.counted() as requests:
+        world.drain()
+    return _without_stream(requests)
+
+
 def measure_newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:
     """Requests that read the newest 50 events of a customer, as sessions of 10 events come, hours apart."""
     world = engine.world()

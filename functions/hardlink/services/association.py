@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, islice, product
 
 from hardlink.domain import identity
 from hardlink.domain.changeset import ForestSnapshot
@@ -56,6 +56,9 @@ _BYTES_AT_ONCE = 3_000_000
 
 MOST_LISTED_BYTES = 40_000
 """Bytes of the identifiers that a contribution lists: a customer's view reads all of them."""
+
+PROFILES_AT_ONCE = 10
+"""Profiles that one record re-homes: a batch of a hundred such records ends within a minute."""
 
 _Intervals = list[tuple[int, int]]
 _Actions = Iterator[Action]
@@ -125,9 +128,16 @@ class _Plan:
 class Association:
     """Re-homes profiles, their sessions and contributions. `hard_types`: by project."""
 
-    def __init__(self, store: Store, hard_types: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        hard_types: Mapping[str, frozenset[str]],
+        *,
+        profiles_at_once: int = PROFILES_AT_ONCE,
+    ) -> None:
         self._store = store
         self._hard_types = hard_types
+        self._profiles_at_once = profiles_at_once
 
     def handle_change(self, table: Table, partition: str) -> None:
         """Act on the change of a `#` item. Raises `Busy` when it must be tried again later.
@@ -135,34 +145,35 @@ class Association:
         A node that fails keeps no other one from being re-homed: `AssociationFailed` is raised at
         the end.
         """
-        project_id, rest = keys.split_partition(partition)
+        project_id, name = keys.split_partition(partition)
         if table == "sessions":
-            self._rehome_session(project_id, rest)
-            return
-        failed: list[Exception] = []
-        for node in self.dependent_nodes(project_id, Node.parse(rest)):
-            try:
-                self.rehome(project_id, node)
-            except Busy:
-                raise
-            except Exception as error:  # noqa: BLE001 - raised once all have had their turn
-                failed.append(error)
-        if failed:
-            type_ = rest.partition("=")[0]
-            raise AssociationFailed(
-                f"{len(failed)} of the nodes that {type_!r} leads to", failed
-            )
+            self._rehome_session(project_id, name)
+        elif keys.is_rehoming_task(name):
+            self._carry_out_task(Key(table, partition, keys.HEAD))
+        else:
+            self._follow_node(project_id, Node.parse(name))
 
-    def dependent_nodes(self, project_id: str, node: Node) -> Iterator[Node]:
-        """List the nodes whose rows depend on this one: a hard root's change moves nothing.
+    def dependent_nodes(self, project_id: str, name: str) -> Iterator[Node]:
+        """List the nodes whose rows depend on a `#` item: a hard root's change moves nothing.
 
-        Of a soft identifier these are the profiles that link to it, or once did.
+        `name`: of its partition, a node's or a task's. Of a soft identifier these are also the
+        profiles that link to it, or once did.
         """
-        if node.type in self._hard_types.get(project_id, frozenset()):
+        if keys.is_rehoming_task(name):
+            yield from self._read_task(
+                Key("customers", f"{project_id}/{name}", keys.HEAD)
+            )
+            return
+        node = Node.parse(name)
+        if self._is_hard(project_id, node):
             return
         yield node
         if node.type != PROFILE:
             yield from nodes.read_linked_profiles(self._store, project_id, node)
+
+    def end_task(self, key: Key) -> None:
+        """Delete the task of re-homing some profiles, once it is carried out."""
+        self._store.write([Delete(key)])
 
     def rehome(
         self,
@@ -197,6 +208,61 @@ class Association:
         session = find_living_session(self._store, project_id, id_)
         if session:
             self.rehome(project_id, session.profile, only_session=id_)
+
+    def _follow_node(self, project_id: str, node: Node) -> None:
+        """Re-home a node, and the profiles that link to it: at once, or by tasks if many do."""
+        dependent = self.dependent_nodes(project_id, str(node))
+        first = list(islice(dependent, self._profiles_at_once + 1))
+        others = list(islice(dependent, 1))
+        if not others:
+            self._rehome_all(project_id, first)
+            return
+        # Each task is a stream record of its own: what fails is repeated alone, and what is done
+        # is not done again.
+        self._rehome_all(project_id, first[:1])
+        self._add_tasks(project_id, node, chain(first[1:], others, dependent))
+
+    def _add_tasks(self, project_id: str, node: Node, profiles: Iterator[Node]) -> None:
+        """Add the tasks that re-home the profiles of a node that changed."""
+        rev = nodes.read_record(self._store, project_id, node).state.rev
+        puts: list[Action] = []
+        while portion := list(islice(profiles, self._profiles_at_once)):
+            key = keys.rehoming_task(project_id, str(node), rev, portion)
+            puts.append(Put(key, items.encode_rehoming_task(portion)))
+        for batch in _batches(puts, MOST_ACTIONS):
+            self._store.write(batch)
+
+    def _carry_out_task(self, key: Key) -> None:
+        """Re-home the profiles of a task, and delete it: its stream record asks for no more."""
+        project_id, _ = keys.split_partition(key.partition)
+        profiles = self._read_task(key)
+        if profiles:
+            self._rehome_all(project_id, profiles)
+            self.end_task(key)
+
+    def _read_task(self, key: Key) -> list[Node]:
+        """Read the profiles of a task, none where it is carried out."""
+        item = self._store.get([key])[0]
+        return items.decode_rehoming_task(item) if item else []
+
+    def _rehome_all(self, project_id: str, dependent: Iterable[Node]) -> None:
+        """Re-home nodes, each whatever becomes of the others.
+
+        Raises `Busy`, and `AssociationFailed` at the end.
+        """
+        failed: list[Exception] = []
+        for node in dependent:
+            try:
+                self.rehome(project_id, node)
+            except Busy:
+                raise
+            except Exception as error:  # noqa: BLE001 - raised once all have had their turn
+                failed.append(error)
+        if failed:
+            raise AssociationFailed(f"{len(failed)} nodes were not re-homed", failed)
+
+    def _is_hard(self, project_id: str, node: Node) -> bool:
+        return node.type in self._hard_types.get(project_id, frozenset())
 
     # Read.
 

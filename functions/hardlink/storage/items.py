@@ -287,6 +287,16 @@ def decode_profile_session(key: Key, item: Item, profile: Node) -> SessionRow:
     return SessionRow(session_id, profile, created, created, created, erased)
 
 
+def encode_rehoming_task(profiles: Sequence[Node]) -> Item:
+    """Encode the task to re-home some profiles."""
+    return {"profiles": values.to_json([profile.value for profile in profiles])}
+
+
+def decode_rehoming_task(item: Item) -> list[Node]:
+    """Decode the profiles that a task re-homes."""
+    return [profile_node(value) for value in _json(item, "profiles", "[]")]
+
+
 def encode_session_row(row: SessionRow) -> Item:
     """Encode a session's row under a root."""
     item: Item = {

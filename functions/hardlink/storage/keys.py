@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from hardlink.domain import synthetic_ids
 from hardlink.domain.graph import PROFILE, Node, profile_node
@@ -79,6 +80,9 @@ TASKS = (
     FREED_IDENTIFIER,
     SWEPT_SESSION,
 )
+
+REHOMING_TASK = f"{ERASURE}a/"
+"""What the partitions of tasks to re-home profiles begin with, behind the project."""
 
 FIRST_ITEM, LAST_ITEM = "!", "~~"
 """Sort keys before and behind every other one of a partition."""
@@ -183,6 +187,24 @@ def erasure_of_partition(partition: str) -> tuple[str, str]:
     """Read project and ID of an erasure from its partition key."""
     project, rest = split_partition(partition)
     return project, rest.removeprefix(f"{ERASURE}/")
+
+
+def rehoming_task(
+    project: str, partition: str, rev: int, profiles: Sequence[Node]
+) -> Key:
+    """The key of the task to re-home some profiles after a node came to this revision.
+
+    A `#`, so that the stream reports it. Its name is a digest, which names no customer; another
+    revision or other profiles have a task of their own, so that a finished one ends no other.
+    """
+    named = "/".join((partition, str(rev), *map(str, profiles)))
+    digest = hashlib.sha256(named.encode()).hexdigest()[:32]
+    return Key("customers", f"{project}/{REHOMING_TASK}{digest}", HEAD)
+
+
+def is_rehoming_task(name: str) -> bool:
+    """Tell a task from a node, by what stands behind the project in a partition key."""
+    return name.startswith(REHOMING_TASK)
 
 
 def session_head(project: str, id_: str) -> Key:

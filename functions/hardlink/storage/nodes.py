@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, starmap
 
 from hardlink.domain import records
@@ -103,10 +103,13 @@ def read_named_nodes(
     return list(map(Node.parse, read_row_names(store, project_id, node, prefix)))
 
 
-def read_linked_profiles(store: Store, project_id: str, soft: Node) -> list[Node]:
-    """Read the profiles that link to a soft identifier, or once did."""
-    names = read_row_names(store, project_id, soft, keys.LINKED_PROFILE)
-    return list(map(profile_node, names))
+def read_linked_profiles(store: Store, project_id: str, soft: Node) -> Iterator[Node]:
+    """Read the profiles that link to a soft identifier, or once did, as they are asked for."""
+    prefix = keys.LINKED_PROFILE
+    partition = keys.node_head(project_id, soft).partition
+    rows = store.scan("customers", partition, prefix, keys.end_of_prefix(prefix))
+    for key, _ in rows:
+        yield profile_node(key.item.removeprefix(prefix))
 
 
 def read_session_ids(store: Store, project_id: str, profile: Node) -> list[str]:

@@ -126,9 +126,23 @@ class Redrive:
             profile = self._read_profile(project, name)
             yield from self._run_nodes(project, [profile] if profile else ())
             return
+        if keys.is_rehoming_task(name):
+            yield from self._run_task(key)
+            return
         association = Association(self._store, self._hard_types)
-        dependent = association.dependent_nodes(project, Node.parse(name))
+        dependent = association.dependent_nodes(project, name)
         yield from self._run_nodes(project, dependent)
+
+    def _run_task(self, key: Key) -> Iterator[Outcome]:
+        """Carry out a task of association that is left, and end it if nothing of it failed."""
+        project, name = keys.split_partition(key.partition)
+        association = Association(self._store, self._hard_types)
+        outcomes = list(
+            self._run_nodes(project, association.dependent_nodes(project, name))
+        )
+        yield from outcomes
+        if not self._dry_run and not any(outcome.error for outcome in outcomes):
+            association.end_task(key)
 
     def _read_rows(self, key: Key) -> Rows:
         item = self._store.get([key])[0]
@@ -161,9 +175,10 @@ class Redrive:
     def _run_heads(self, page: Rows) -> Iterator[Outcome]:
         for key, _ in page:
             project, rest = keys.split_partition(key.partition)
-            node = Node.parse(rest)
-            if key.item == HEAD and not self._is_hard(project, node):
-                yield self._run_node(project, node)
+            if key.item == HEAD and keys.is_rehoming_task(rest):
+                yield from self._run_task(key)
+            elif key.item == HEAD and not self._is_hard(project, Node.parse(rest)):
+                yield self._run_node(project, Node.parse(rest))
 
     def _run_orphans(self, page: Rows) -> Iterator[Outcome]:
         """Recompute nodes with a row under a customer that the node itself does not know.

@@ -480,7 +480,7 @@ def _shown(answer: Outcome) -> Hashable:
 
 
 def _associate(store: Store, record: Change) -> None:
-    Association(store, HARD).handle_change(*record)
+    Association(store, HARD, profiles_at_once=1).handle_change(*record)
 
 
 def _in_order(case: Case, order: Sequence[int]) -> Hashable:

@@ -70,7 +70,7 @@ class World:
         self.administration = Administration(
             self.store, SOURCES, lambda: self.now, self.new_id
         )
-        self.association = Association(self.store, HARD)
+        self.association = Association(self.store, HARD, profiles_at_once=1)
         self.erasing = Erasure(self.store, lambda: self.now, self.new_id)
 
     @property
