@@ -124,8 +124,6 @@ _LINK: tuple[Action, ...] = (
     "DeleteItem",
     "ConditionCheckItem",
 )
-# A call that names identifiers always reads several items at a time.
-_IDENTIFY: tuple[Action, ...] = tuple(action for action in _LINK if action != "GetItem")
 
 _FUNCTIONS = (
     Function(
@@ -183,11 +181,10 @@ _FUNCTIONS = (
         timeout=_GATEWAY_TIMEOUT,  # its batches are large
         memory=_BATCH_MB,
     ),
-    Function(
-        "identify", {"sessions": _OPEN, "customers": _IDENTIFY}, signing_keys=True
-    ),
+    Function("identify", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
     Function("update", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
-    Function("anonymize", {"sessions": _OPEN, "customers": ("PutItem",)}),
+    # It reads the consent of the profile that is left.
+    Function("anonymize", {"sessions": _OPEN, "customers": ("GetItem", "PutItem")}),
     Function(
         "consent",
         # It also begins the erasure that a visitor asks for, and ends the session that is named.
@@ -248,7 +245,13 @@ _FUNCTIONS = (
     Function(
         "associate",
         {
-            "sessions": ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
+            "sessions": (
+                "GetItem",
+                "BatchGetItem",
+                "PutItem",
+                "UpdateItem",  # a session's copy of the consent
+                "DeleteItem",
+            ),
             "customers": _LINK,
         },
         # The stream that it reads has new erasures too; AWS advises two readers of a stream.

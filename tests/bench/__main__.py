@@ -85,6 +85,11 @@ def _requests() -> Iterator[Row]:
                 made = requests.measure_association_of_sessions(empty, sessions)
             what = f"association of one log-in, {sessions} sessions"
             yield what, f"{made.total()} requests", "in proportion"
+        for sessions in requests.SIZES:
+            with tables.new(clients) as empty:
+                made = requests.measure_opting_out(empty, sessions)
+            what = f"opting out, {sessions} sessions"
+            yield what, _shown(made), "2 writes, 1 read for 100"
         for visitors in requests.SIZES:
             with tables.new(clients) as empty:
                 made = requests.measure_association_of_visitors(empty, visitors)

@@ -86,6 +86,18 @@ def measure_association_of_sessions(engine: Engine, sessions: int) -> Counter[st
     return _without_stream(requests)
 
 
+def measure_opting_out(engine: Engine, sessions: int) -> Counter[str]:
+    """Requests with which a visitor with so many sessions, hours apart, opts out."""
+    world = engine.world()
+    profile = world.track("visit-0")["profile"]
+    for number in range(1, sessions):
+        world.clock.pass_(3_600_000_000)
+        world.track(f"visit-{number}", profile=profile)
+    with engine.counted() as requests:
+        world.consent(f"visit-{sessions - 1}", "denied")
+    return requests
+
+
 def measure_association_of_visitors(engine: Engine, visitors: int) -> Counter[str]:
     """Requests that bring so many visitors of one address to the customer who has it by now."""
     world = engine.world()

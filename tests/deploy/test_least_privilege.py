@@ -203,6 +203,16 @@ def _asked(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str
             yield params["TableName"], operation
 
 
+def _opt_out_by_another_session(shop: Shop) -> None:
+    """A session of long ago has the profile's consent, which is copied by `associate`."""
+    shop.write("/anonymize", "visit")
+    event = {"type": "view", "time": "2020-01-01T00:00:00Z"}
+    profile = shop.write("/track", "long ago", events=[event])["profile"]
+    shop.write("/track", "today", profile=profile, events=[{"type": "view"}])
+    shop.write("/consent", "today", tracking="denied")
+    shop.write("/anonymize", "long ago")
+
+
 def _set_values(shop: Shop) -> None:
     """Values of a visitor whom no identifier names: of a new session, then of a known one, which reads the profile."""
     for color in ("red", "green"):
@@ -394,7 +404,7 @@ def _call_everything(shop: Shop) -> None:
     large = {f"p{i}": "x" * 16_000 for i in range(12)}
     shop.write("/track", "visit", events=[{"type": "large", "properties": large}])
     _store_large_events(shop)
-    shop.write("/anonymize", "visit")
+    _opt_out_by_another_session(shop)
     for tracking in ("denied", "granted"):
         shop.write("/consent", "again", tracking=tracking)
     shop.write("/consent", "fresh", tracking="denied")

@@ -20,6 +20,7 @@ from hardlink.storage.store import (
     Check,
     Condition,
     ConditionFailed,
+    Lacks,
     Part,
     Patch,
     Present,
@@ -273,6 +274,8 @@ def _holds(item: Item | None, when: Condition | None) -> bool:
             return has.get("rev") == rev
         case AtMost(attribute, value):
             return attribute not in has or _number(has[attribute]) <= value
+        case Lacks(attribute):
+            return attribute not in has
         case Same(attribute, same):
             return has.get(attribute) == same
 

@@ -124,6 +124,14 @@ class Session(NamedTuple):
         """Tell whether events of this time were erased, however late they come."""
         return time_was_erased(self.erased, time)
 
+    def is_visited(self, time: int) -> bool:
+        """Tell whether a visit may be going on at a time: its own copy of the consent counts.
+
+        Else the profile's consent counts. So an opt-out holds once it is written to the profile
+        and to those of its sessions that are visited, and a call in a visit reads no profile.
+        """
+        return time <= self.latest
+
 
 class Record(NamedTuple):
     """`customers` `#`: a node, its state and its own values.

@@ -36,7 +36,7 @@ from hardlink.domain.values import json_size, values_set_within
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.batches import split_batches
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_living_session
+from hardlink.storage.sessions import consent_patch, find_living_session
 from hardlink.storage.store import (
     MOST_ACTIONS,
     Action,
@@ -470,7 +470,7 @@ def _listed_identifiers(identifiers: Sequence[Node]) -> tuple[Node, ...]:
 def _session_rows(
     plan: _Plan, session: Session, existing: Mapping[Key, Item]
 ) -> _Actions:
-    """Write a session's row where it belongs, delete it elsewhere, and copy its customer."""
+    """Write a session's row where it belongs, delete it elsewhere; copy customer and consent."""
     item = items.encode_session_row(items.session_row(session))
     for root in plan.roots:
         key = plan.session_key(root, session)
@@ -480,6 +480,9 @@ def _session_rows(
         elif row is not None:
             yield Delete(key)
     yield from _changed_copy(plan, session, existing)
+    denied = plan.profile.record.denied
+    if session.denied != denied:
+        yield consent_patch(plan.profile.project_id, session, denied=denied)
 
 
 def _changed_copy(

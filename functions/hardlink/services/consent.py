@@ -1,35 +1,42 @@
-"""Carry out `consent`: a visitor who opts out is not tracked on any session of the profile (I9)."""
+"""Carry out `consent`: a visitor who opts out is not tracked on any session of the profile (I9).
+
+The profile's consent counts. A session has a copy of it, which counts while the session is visited
+(`Session.is_visited`): the call writes these, and association the others.
+"""
 
 from __future__ import annotations
 
-from hardlink.domain import records, values
+from hardlink.domain import values
 from hardlink.domain.call import Call, NewId
 from hardlink.domain.commands import TRACKING, Consent
 from hardlink.domain.errors import Invalid
-from hardlink.domain.graph import NOBODY, Node
+from hardlink.domain.graph import NOBODY
 from hardlink.domain.records import Record, Session
+from hardlink.domain.times import MINUTE
 from hardlink.services.answers import Answer, visitor_answer
 from hardlink.services.erasure.begin import Erasure
 from hardlink.services.sessions import Opening, Sessions, Visit
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.node_reader import LivingNodeReader
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_sessions
+from hardlink.storage.sessions import consent_patch, find_sessions
 from hardlink.storage.store import (
+    MOST_ACTIONS,
     Action,
     Check,
     ConditionFailed,
-    Patch,
-    Present,
     Put,
     Rev,
     Store,
     merged_actions,
 )
 
+_CLOCKS_APART = MINUTE
+"""Most by which clocks of two processes differ, which both tell whether a session is visited."""
+
 
 class Consents:
-    """Writes the consent of a profile, then of each of its sessions.
+    """Writes the consent of a profile, then of each of its sessions that is visited.
 
     The profile comes first: a session that is opened meanwhile copies its consent from there, or
     fails and reads again; a session that was opened before is one of the profile's sessions.
@@ -72,7 +79,7 @@ class Consents:
         return {**answer, "profile": {"id": None}, "erasure": {"id": erasure}}
 
     def _set(self, call: Call, visit: Visit, *, denied: bool) -> Session:
-        """Record a consent on the profile and on all of its sessions, and return the session."""
+        """Record a consent on the profile and on its visited sessions, and return the session."""
         for _ in optimistic_retries():
             reader = LivingNodeReader(self._store, call.project_id)
             session, opening = self._begin(call, reader, visit)
@@ -82,7 +89,7 @@ class Consents:
                 rev = self._write(call, reader, session, opening, denied=denied)
                 # A new profile has no other session.
                 if opening is None or not opening.is_new_profile:
-                    self._set_sessions(call, session.profile, rev, denied=denied)
+                    self._set_sessions(call, session, rev, denied=denied)
             except ConditionFailed:
                 continue
             return session
@@ -137,17 +144,23 @@ class Consents:
         return fresh.state.rev
 
     def _set_sessions(
-        self, call: Call, profile: Node, rev: int, *, denied: bool
+        self, call: Call, session: Session, rev: int, *, denied: bool
     ) -> None:
-        """Write the sessions with another consent. Raises `ConditionFailed`."""
-        unchanged = Check(keys.node_head(call.project_id, profile), Rev(rev))
+        """Write the visited sessions with another consent. Raises `ConditionFailed`."""
+        profile = session.profile
         ids = nodes.read_session_ids(self._store, call.project_id, profile)
-        for session in find_sessions(self._store, call.project_id, ids):
-            if session.denied == denied or session.is_erased:
-                continue
-            # One at a time, each with the check: an opposite consent that came later wins.
-            key = keys.session_head(call.project_id, session.id)
-            self._store.write([unchanged, _set_denied(key, denied=denied)])
+        patches: list[Action] = []
+        for one in find_sessions(self._store, call.project_id, ids):
+            is_visited = one.id == session.id or one.is_visited(
+                call.now - _CLOCKS_APART
+            )
+            if is_visited and one.denied != denied and one.profile == profile:
+                patches.append(consent_patch(call.project_id, one, denied=denied))
+        # Each transaction has the check: an opposite consent that came later wins.
+        unchanged = Check(keys.node_head(call.project_id, profile), Rev(rev))
+        for start in range(0, len(patches), MOST_ACTIONS - 1):
+            some = patches[start : start + MOST_ACTIONS - 1]
+            self._store.write([unchanged, *some])
 
 
 def _with_consent(record: Record, now: int, *, denied: bool) -> Record:
@@ -164,10 +177,3 @@ def _with_consent(record: Record, now: int, *, denied: bool) -> Record:
         values={**record.values, **stated},
         state=record.state._replace(rev=record.state.rev + 1),
     )
-
-
-def _set_denied(key: records.Key, *, denied: bool) -> Action:
-    """Write a session's copy of the consent, unless it was erased meanwhile."""
-    if denied:
-        return Patch(key, {"denied": True}, Present())
-    return Patch(key, {}, Present(), remove=("denied",))

@@ -419,6 +419,14 @@ class Orders:
             return warnings
         return None
 
+    def _widen_bounds(self, call: Call, session: Session, time: int) -> bool:
+        """Widen a session's bounds; `False` where its visitor opted out meanwhile."""
+        try:
+            self._sessions.widen_bounds(call, session, time, time)
+        except ConditionFailed:
+            return False
+        return True
+
     def _store_event(
         self,
         call: Call,
@@ -433,8 +441,8 @@ class Orders:
         meanwhile.
         """
         session = self._sessions.read(call.project_id, mine.session)
-        if session:
-            self._sessions.widen_bounds(call, session, event.time, event.time)
+        if session and not self._widen_bounds(call, session, event.time):
+            return None
         put = event_store.put_event(self._store, call.project_id, mine.session, event)
         fresh = order._replace(
             tracked=(*order.tracked, mine),

@@ -123,7 +123,7 @@ class Service:
         """
         old = None
         if command.session_id:
-            old = self._sessions.read(call.project_id, command.session_id)
+            old = self._sessions.find(call, command.session_id)
         new = self._sessions.begin_anew(call, denied=old is not None and old.denied)
         return visitor_answer(new)
 

@@ -18,13 +18,14 @@ from hardlink.domain.times import DAY, MINUTE
 from hardlink.storage import activity, event_store, items, keys, nodes
 from hardlink.storage.node_reader import BEING_ERASED, LivingNodeReader
 from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.sessions import find_living_session, find_session, find_sessions
+from hardlink.storage.sessions import find_session, find_sessions
 from hardlink.storage.store import (
     Absent,
     Action,
     Check,
     Condition,
     ConditionFailed,
+    Lacks,
     Patch,
     Put,
     Rev,
@@ -101,9 +102,20 @@ class Sessions:
         """Read a session, also one that was erased."""
         return find_session(self._store, project_id, id_)
 
-    def read_living(self, project_id: str, id_: str) -> Session | None:
-        """Read a session that was not erased."""
-        return find_living_session(self._store, project_id, id_)
+    def find(self, call: Call, id_: str) -> Session | None:
+        """Read a session with the consent that counts, also one that was erased."""
+        session = self.read(call.project_id, id_)
+        if session is None or session.is_erased or session.is_visited(call.now):
+            return session
+        profile = nodes.read_record(self._store, call.project_id, session.profile)
+        if not profile.exists:
+            return session  # its erasure is under way, and ends the session or a part of it
+        return session._replace(denied=profile.denied)
+
+    def find_living(self, call: Call, id_: str) -> Session | None:
+        """Read a session that was not erased, with the consent that counts."""
+        session = self.find(call, id_)
+        return None if session is None or session.is_erased else session
 
     def recall(self, call: Call, id_: str) -> Session | None:
         """Take a session as an earlier command of the call left it, else read it.
@@ -111,7 +123,7 @@ class Sessions:
         It is taken once: a command that loses a race, and is decided again, reads it anew.
         """
         known = call.sessions.pop(id_, None) if call.sessions else None
-        return known or self.read(call.project_id, id_)
+        return known or self.find(call, id_)
 
     def find_existing(self, project_id: str, ids: Sequence[str]) -> list[str]:
         """List which of these sessions exist, in their order, with one request."""
@@ -125,7 +137,7 @@ class Sessions:
         none.
         """
         for _ in optimistic_retries():
-            known = self.read(call.project_id, visit.session_id)
+            known = self.find(call, visit.session_id)
             if known and not known.is_erased:
                 return known
             reader = LivingNodeReader(self._store, call.project_id)
@@ -251,7 +263,8 @@ class Sessions:
         """Widen the bounds of a session's event times, before events beyond them are written.
 
         `first`, `last`: times of these events, microseconds. Costs no request where they lie within
-        the bounds, as in the middle of a visit.
+        the bounds, as in the middle of a visit. Raises
+        `ConditionFailed` where the visitor opted out meanwhile.
         """
         for _ in optimistic_retries():
             if session.earliest <= first and last <= session.latest:
@@ -263,13 +276,15 @@ class Sessions:
                 [activity.put_active_session(call.project_id, wider.id, wider.latest)]
             )
             with suppress(ConditionFailed):
-                self._store.write([_store_bounds(call.project_id, session, wider)])
+                self._store.write(_bound_actions(call, session, wider))
                 remember_session(call, wider)
                 return
             # another call widened them otherwise, or the session was erased meanwhile
-            found = self.read_living(call.project_id, session.id)
+            found = self.find_living(call, session.id)
             if found is None:
                 return
+            if found.denied:
+                raise ConditionFailed
             session = found
 
     def store_clock(self, call: Call, session: Session) -> None:
@@ -297,6 +312,17 @@ def _with_bounds(session: Session, first: int, last: int) -> Session:
     if last > session.latest:
         wider = wider._replace(latest=last + AHEAD, last_event_at=last)
     return wider
+
+
+def _bound_actions(call: Call, before: Session, wider: Session) -> list[Action]:
+    """Make the actions that store a session's bounds, for one transaction."""
+    actions: list[Action] = [_store_bounds(call.project_id, before, wider)]
+    if not before.is_visited(call.now):
+        # From here on the session's own copy of the consent counts, which an opt-out that is
+        # written just now may have left as it was.
+        profile = keys.node_head(call.project_id, before.profile)
+        actions.append(Check(profile, Lacks("denied")))
+    return actions
 
 
 def _store_bounds(project_id: str, before: Session, wider: Session) -> Patch:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +37,8 @@ from hardlink.services.sessions import Sessions, Visit
 from hardlink.services.statements import VisitorUpdate
 from hardlink.services.verification import Verification, VerifiedIds
 from hardlink.services.visitors import Visitors, VisitOutcome, date_session
+from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.store import ConditionFailed
 
 
 class Tracking:
@@ -75,8 +78,22 @@ class Tracking:
         if own_id:
             # events of one customer never move to another, and a backend's clock is no device's
             call = call._replace(policy="split", sent=call.now)
-        answer = self._track_visitor(call, command, batch, ids, own_id)
+        answer = self._track_consenting(call, command, batch, ids, own_id)
         return with_left_out(answer, command.left_out, answer.get("left_out", ()))
+
+    def _track_consenting(
+        self,
+        call: Call,
+        command: Track,
+        batch: Batch,
+        ids: VerifiedIds,
+        own_id: str | None,
+    ) -> Answer:
+        """Track a visitor, once more where they opt out while their events are stored."""
+        for _ in optimistic_retries():
+            with suppress(ConditionFailed):
+                return self._track_visitor(call, command, batch, ids, own_id)
+        raise AssertionError("retries end in an answer or an error")
 
     def _track_visitor(
         self,
@@ -168,9 +185,7 @@ class Tracking:
         self, call: Call, session_id: str | None, batch: Batch
     ) -> tuple[Batch, list[str]]:
         """Drop the events of a named session that opted out, or that was erased at their time."""
-        session = (
-            self._sessions.read(call.project_id, session_id) if session_id else None
-        )
+        session = self._sessions.find(call, session_id) if session_id else None
         if session is None:
             return batch, []
         if session.denied:
@@ -184,7 +199,7 @@ class Tracking:
         other_id = _other_session(command, session_id)
         if other_id is None:
             return None
-        return self._sessions.read_living(call.project_id, other_id)
+        return self._sessions.find_living(call, other_id)
 
     def _open_linked(self, call: Call, command: Track, session: Session) -> None:
         """Open the other session on the same profile: the next call may carry that one alone."""

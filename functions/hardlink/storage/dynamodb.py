@@ -25,6 +25,7 @@ from hardlink.storage.store import (
     Condition,
     ConditionFailed,
     Delete,
+    Lacks,
     Part,
     Patch,
     Present,
@@ -440,6 +441,8 @@ def _condition_parts(when: Condition | None) -> tuple[str, str, Attribute | None
             return "attribute_not_exists(#w)", SORT, None
         case Present():
             return "attribute_exists(#w)", SORT, None
+        case Lacks(attribute):
+            return "attribute_not_exists(#w)", attribute, None
         case Rev(0):
             return "attribute_not_exists(#w)", "rev", None
         case Rev(rev):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hardlink.domain.errors import NotFound
 from hardlink.domain.records import Session
 from hardlink.storage import items, keys, nodes
-from hardlink.storage.store import Store
+from hardlink.storage.store import Patch, Same, Store
 
 ERASED_SESSION = "this session was erased"
 
@@ -56,3 +56,12 @@ def find_sessions(store: Store, project_id: str, ids: Sequence[str]) -> list[Ses
     heads = [keys.session_head(project_id, id_) for id_ in ids]
     found = nodes.read_items(store, heads)
     return [items.decode_session(key, item) for key, item in found.items()]
+
+
+def consent_patch(project_id: str, session: Session, *, denied: bool) -> Patch:
+    """Make the action that writes a session's copy of the consent, if it was not erased."""
+    key = keys.session_head(project_id, session.id)
+    same = Same("profile", session.profile.value)
+    if denied:
+        return Patch(key, {"denied": True}, same)
+    return Patch(key, {}, same, remove=("denied",))

@@ -53,7 +53,13 @@ class Same(NamedTuple):
     value: str | int
 
 
-Condition: TypeAlias = Absent | Present | Rev | AtMost | Same
+class Lacks(NamedTuple):
+    """Condition: the item is absent, or it has no such attribute."""
+
+    attribute: str
+
+
+Condition: TypeAlias = Absent | Present | Rev | AtMost | Same | Lacks
 
 
 class Put(NamedTuple):

@@ -15,6 +15,7 @@ from hardlink.storage.store import (
     Condition,
     ConditionFailed,
     Delete,
+    Lacks,
     Part,
     Patch,
     Present,
@@ -253,6 +254,9 @@ CONDITIONS: list[tuple[Condition, Item | None, bool]] = [
     (Same("name", "a"), {"name": "a"}, True),
     (Same("name", "a"), {"name": "b"}, False),
     (Same("name", 5), {"name": "5"}, False),
+    (Lacks("denied"), NONE, True),
+    (Lacks("denied"), {}, True),
+    (Lacks("denied"), {"denied": True}, False),
 ]
 ACTIONS: dict[str, Callable[[Key, Condition], Action]] = {
     "put": lambda where, when: Put(where, {"new": True}, when),

@@ -41,6 +41,8 @@ class Case:
     at_once: Sequence[Say]
     workers: int = 1
     crashes: bool = False
+    at_once_after: Sequence[Say] = ()
+    """Said before any stream record that is left is delivered."""
     after: Sequence[Say] = ()
     drained: bool = True
     erased: Sequence[str] = ()
@@ -50,6 +52,12 @@ class Case:
 def _viewed(session: str, **body: Any) -> Say:
     return lambda w: w.track(
         session, events=[{"type": "view", "id": f"v-{session}"}], **body
+    )
+
+
+def _viewed_again(session: str) -> Say:
+    return lambda w: w.track(
+        session, events=[{"type": "view", "id": f"again-{session}"}]
     )
 
 
@@ -363,12 +371,32 @@ CASES = [
         "a visitor opts out while a session of theirs is opened",
         [_viewed("S1")],
         [_denied("S1"), _of_the_same_profile("S2")],
+        at_once_after=[_viewed_again("S1"), _viewed_again("S2")],
         after=[_viewed("S1"), _viewed("S2")],
+    ),
+    Case(
+        "a visitor opts out while a session of theirs is visited again",
+        [_viewed("S1"), _of_the_same_profile("S2")],
+        [
+            lambda w: w.at(7200).consent("S2", "denied"),
+            _viewed_late("S1", 2),
+        ],
+        after=[_viewed_late("S1", 3), _viewed_late("S2", 3)],
+    ),
+    Case(
+        "a visitor opts in while a session of theirs is visited again",
+        [_viewed("S1"), _of_the_same_profile("S2"), _denied("S1")],
+        [
+            lambda w: w.at(7200).consent("S2", "granted"),
+            _viewed_late("S1", 2),
+        ],
+        after=[_viewed_late("S1", 3), _viewed_late("S2", 3)],
     ),
     Case(
         "a visitor opts out while another call opts them in",
         [_viewed("S1"), _of_the_same_profile("S2")],
         [_denied("S1"), lambda w: w.consent("S2", "granted")],
+        at_once_after=[_viewed_again("S1"), _viewed_again("S2")],
         after=[_viewed("S1"), _viewed("S2")],
     ),
     Case(
@@ -430,6 +458,7 @@ def tried(case: Case) -> Explored:
     def judge(end: End) -> None:
         world = World(store).at(20)
         store.changes[:] = []
+        _say_all(world, case.at_once_after)
         world.deliver_all(end.records)
         world.drain()
         world.sweep()
@@ -489,10 +518,16 @@ def _in_order(case: Case, order: Sequence[int]) -> Hashable:
     for number in order:
         answers[number] = _said(case, number, World(store, name=f"{number}-"))
     world = World(store).at(20)
+    _say_all(world, case.at_once_after)
     world.drain()
     world.sweep()
     world.drain()
     return _outcome(case, world, tuple(answers))
+
+
+def _say_all(world: World, said: Sequence[Say]) -> None:
+    for say in said:
+        say(world)
 
 
 def _outcome(case: Case, world: World, answers: tuple[Hashable, ...]) -> Hashable:
