@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +18,11 @@ from infra.command.options import (
 )
 from infra.command.output import print_json, show_progress
 from infra.operations.errors import OperationFailed
+from infra.operations.event_import.field_map import FieldMap, Only, Rename
 from infra.operations.event_import.importer import Importer
 from infra.operations.event_import.rows import (
     Format,
     Refusal,
-    Rename,
     Row,
     UnusableFile,
     guess_format,
@@ -49,6 +50,25 @@ from infra.operations.service_client import Service
     help="Field OLD of the file is field NEW here, such as timestamp=time. May be repeated.",
 )
 @click.option(
+    "--only",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Only rows whose FIELD has this value. May be repeated.",
+)
+@click.option(
+    "--drop",
+    "drops",
+    multiple=True,
+    metavar="FIELD",
+    help="Leave out this field of the file. May be repeated.",
+)
+@click.option(
+    "--drop-unknown",
+    "drops_unknown",
+    is_flag=True,
+    help="Leave out all fields that have no place here, and name them at the end.",
+)
+@click.option(
     "--results",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File that names what was not taken, and why (FILE.refused.jsonl).",
@@ -67,6 +87,9 @@ def import_events(
     write_key: str,
     file_format: Format | None,
     renames: tuple[str, ...],
+    only: tuple[str, ...],
+    drops: tuple[str, ...],
+    drops_unknown: bool,
     results: Path | None,
     from_line: int,
     as_json: bool,
@@ -79,28 +102,32 @@ def import_events(
     event is stored once. Ends with 1 where a row was not taken.
     """
     target = results or file.with_name(f"{file.name}.refused.jsonl")
-    parsed = [parse_rename(text) for text in renames]
+    field_map = FieldMap(
+        [Only(*_parse_pair("--only", text)) for text in only],
+        drops,
+        [Rename(*_parse_pair("--rename", text)) for text in renames],
+        drops_unknown=drops_unknown,
+    )
     try:
         chosen = file_format or guess_format(file)
         with target.open("w", encoding="utf-8") as written:
             importer = Importer(service, write_key, written)
             with _opened(file) as (raw, stream):
-                rows = read_rows(stream, chosen, parsed)
+                rows = field_map.apply(read_rows(stream, chosen))
                 _run(importer, _skip_lines(rows, from_line), raw, file.stat().st_size)
     except UnusableFile as error:
         raise OperationFailed(str(error)) from error
-    _print_summary(importer, target, as_json=as_json)
+    _print_summary(importer, field_map.left_out, target, as_json=as_json)
     return 1 if importer.not_taken else 0
 
 
-def parse_rename(text: str) -> Rename:
-    """Parse `OLD=NEW`. Raises `click.UsageError`."""
-    old, separator, new = text.partition("=")
-    if not (separator and old and new):
-        raise click.UsageError(
-            f"--rename {text!r}: write OLD=NEW, such as timestamp=time"
-        )
-    return Rename(old, new)
+def _parse_pair(option: str, text: str) -> tuple[str, str]:
+    """Parse `LEFT=RIGHT`. Raises `click.UsageError`."""
+    left, separator, right = text.partition("=")
+    if not (separator and left and right):
+        example = {"--only": "type=track"}.get(option, "timestamp=time")
+        raise click.UsageError(f"{option} {text!r}: write it as in {option} {example}")
+    return left, right
 
 
 @contextmanager
@@ -130,12 +157,20 @@ def _skip_lines(
             yield row
 
 
-def _print_summary(importer: Importer, target: Path, *, as_json: bool) -> None:
+def _print_summary(
+    importer: Importer, left_out: Counter[str], target: Path, *, as_json: bool
+) -> None:
     counts = dict(sorted(importer.counts.items()))
     if as_json:
-        print_json({"rows": counts, "results": str(target)})
+        summary = {"rows": counts, "left_out": left_out, "results": str(target)}
+        print_json(summary)
         return
     listed = ", ".join(f"{count} {status}" for status, count in counts.items())
     click.echo(listed or "the file has no rows")
+    if left_out:
+        named = ", ".join(
+            f"{name} ({count})" for name, count in sorted(left_out.items())
+        )
+        click.echo(f"fields that were left out: {named}")
     if target.stat().st_size:
         click.echo(f"what was not taken as it is, and why: {target}")

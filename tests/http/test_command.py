@@ -301,7 +301,7 @@ def test_a_rename_without_two_names_is_wrong_usage(
     file = write_rows(tmp_path / "history.jsonl")
     ran = hardlink.on_service("import", str(file), "--rename", wrong)
     assert ran.code == 2
-    assert "OLD=NEW" in ran.err
+    assert "--rename timestamp=time" in ran.err
 
 
 def test_seed_fills_a_service_with_the_same_week_once(

@@ -12,12 +12,12 @@ import pytest
 
 from infra.operations.event_import import rows as rows_module
 from infra.operations.event_import.calls import plan_calls
+from infra.operations.event_import.field_map import FieldMap, Only, Rename
 from infra.operations.event_import.importer import read_results
 from infra.operations.event_import.rows import (
     MOST_LINE_BYTES,
     Format,
     Refusal,
-    Rename,
     Row,
     UnusableFile,
     guess_format,
@@ -29,10 +29,11 @@ TIME = "2026-11-01T10:00:00Z"
 
 
 def read(
-    text: str | bytes, file_format: Format = "jsonl", *renames: Rename
+    text: str | bytes, file_format: Format = "jsonl", field_map: FieldMap | None = None
 ) -> list[Row | Refusal]:
     data = text.encode() if isinstance(text, str) else text
-    return list(read_rows(io.BytesIO(data), file_format, renames))
+    rows = read_rows(io.BytesIO(data), file_format)
+    return list((field_map or FieldMap()).apply(rows))
 
 
 def fields(found: list[Row | Refusal]) -> list[Any]:
@@ -129,16 +130,60 @@ def test_a_csv_may_begin_with_a_byte_order_mark_and_have_cells_of_several_lines(
     assert [row.line for row in found] == [2, 4]
 
 
+def test_a_csv_leaves_its_stream_open() -> None:
+    stream = io.BytesIO(b"a\n1\n")
+    list(read_rows(stream, "csv"))
+    assert stream.tell() == 4
+
+
 def test_fields_are_renamed_by_path_and_missing_ones_are_none() -> None:
     renames = (
         Rename("timestamp", "time"),
         Rename("customer_ids.registered", "ids.registered"),
         Rename("missing.field", "x"),
+        Rename("customer_ids.cookie", "session"),
     )
-    line = json.dumps({"timestamp": 5, "customer_ids": {"registered": "g"}})
-    assert fields(read(line, "jsonl", *renames)) == [
-        {"time": 5, "customer_ids": {}, "ids": {"registered": "g"}}
+    lines = [
+        {"timestamp": 5, "customer_ids": {"registered": "g"}},
+        {"timestamp": 6, "customer_ids": {"registered": None, "cookie": ""}},
+        {"timestamp": 7, "customer_ids": {"registered": "g", "other": "o"}},
     ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    assert fields(read(text, "jsonl", FieldMap(renames=renames))) == [
+        {"time": 5, "ids": {"registered": "g"}},
+        {"time": 6},
+        {"time": 7, "customer_ids": {"other": "o"}, "ids": {"registered": "g"}},
+    ]
+
+
+def test_rows_are_chosen_and_fields_left_out_before_they_are_renamed() -> None:
+    field_map = FieldMap(
+        only=[Only("type", "track"), Only("n.a", "1")],
+        drops=["n", "type"],
+        renames=[Rename("event", "type")],
+    )
+    lines = (
+        '{"type": "track", "n": {"a": 1}, "event": "Viewed"}\n'
+        '{"type": "track", "n": {"a": 2}, "event": "Viewed"}\n'
+        '{"type": "track", "n": 1}\n'
+        '{"type": "identify", "n": {"a": 1}}\n'
+        "no row\n"
+    )
+    found = read(lines, "jsonl", field_map)
+    assert isinstance(found[1], Refusal), "what cannot be read is never left out"
+    assert fields(found[:1]) == [{"type": "Viewed"}]
+
+
+def test_fields_without_a_place_are_left_out_where_that_is_asked_and_counted() -> None:
+    field_map = FieldMap(drops_unknown=True)
+    lines = (
+        '{"type": "a", "traits": {}, "v": 1}\n{"traits": {}, "v": 1, "session": "s"}\n'
+    )
+    assert fields(read(lines, "jsonl", field_map)) == [
+        {"type": "a"},
+        {"traits": {}, "session": "s"},
+    ]
+    assert field_map.left_out == {"traits": 1, "v": 2}
 
 
 def test_a_zipped_file_is_read_whatever_its_name(tmp_path: Path) -> None:
@@ -228,8 +273,8 @@ def test_a_row_without_an_id_gets_one_of_its_contents() -> None:
         (event(time=None), "time", "send the time"),
         (event(time="yesterday"), "time", "not a valid time"),
         (event(session=None), "session", "nobody's"),
-        (event(price=3), "price", "--rename price=properties.price"),
-        (Row(1, {"session": "s", "time": TIME, "tags": []}, 1), "tags", "--rename"),
+        (event(price=3), "price", "--drop price"),
+        (Row(1, {"session": "s", "time": TIME, "tags": []}, 1), "tags", "--drop"),
     ],
     ids=["no time", "no such time", "no visitor", "unknown", "unknown of a log-in"],
 )

@@ -42,6 +42,12 @@ class ImportCall:
         return _canonical(session if session else self.body.get("ids"))
 
 
+def known_fields(fields: Mapping[str, Json]) -> set[str]:
+    """Return the names of fields that a row may have: an event if it has a type, else values."""
+    own = _EVENT_FIELDS if "type" in fields else _VALUE_FIELDS
+    return {*_VISITOR_FIELDS, *own}
+
+
 def plan_calls(
     rows: Sequence[Row], write_key: str
 ) -> tuple[list[ImportCall], list[Refusal]]:
@@ -123,7 +129,8 @@ def _check_time(fields: Mapping[str, Json]) -> None:
 def _refuse_unknown(fields: Mapping[str, Json], known: Sequence[str]) -> None:
     for name in _find_unknown(fields, known):
         raise Invalid(
-            f"not a field of such a row: keep it with --rename {name}=properties.{name}",
+            f"not a field of such a row: --rename {name}=properties.{name} keeps it, "
+            f"--drop {name} leaves it out",
             name,
         )
 

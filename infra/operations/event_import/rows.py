@@ -7,9 +7,9 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple, cast
+from typing import Any, BinaryIO, Literal, NamedTuple, TextIO, cast
 
 Format = Literal["jsonl", "csv"]
 Json = Any
@@ -38,13 +38,6 @@ class Refusal(NamedTuple):
     field: str | None = None
 
 
-class Rename(NamedTuple):
-    """A field that is called otherwise in the file. Paths are dotted: `customer_ids.cookie`."""
-
-    old: str
-    new: str
-
-
 class UnusableFile(Exception):
     """A file that cannot be read at all. The message says what to do."""
 
@@ -71,33 +64,18 @@ def open_file(path: Path) -> tuple[BinaryIO, BinaryIO]:
     return raw, raw
 
 
-def read_rows(
-    stream: BinaryIO, file_format: Format, renames: Sequence[Rename] = ()
-) -> Iterator[Row | Refusal]:
+def read_rows(stream: BinaryIO, file_format: Format) -> Iterator[Row | Refusal]:
     """Read rows one at a time, so that a file of any size takes the memory of a line.
 
     Raises `UnusableFile` where nothing after this can be read.
     """
     reader = _read_json_lines if file_format == "jsonl" else _read_csv
     try:
-        for row in reader(stream):
-            yield rename_fields(row, renames) if isinstance(row, Row) else row
+        yield from reader(stream)
     except (OSError, EOFError, zlib.error) as error:
         raise UnusableFile(
             f"the file ends too early, or is damaged: {error}"
         ) from error
-
-
-def rename_fields(row: Row, renames: Sequence[Rename]) -> Row:
-    """Move fields of a row to where they belong; those that are missing are none."""
-    if not renames:
-        return row
-    fields = _copy_nested(row.fields)
-    for old, new in renames:
-        found, value = _take(fields, old.split("."))
-        if found:
-            _put(fields, new.split("."), value)
-    return row._replace(fields=fields)
 
 
 def _read_json_lines(stream: BinaryIO) -> Iterator[Row | Refusal]:
@@ -130,6 +108,14 @@ def _read_csv(stream: BinaryIO) -> Iterator[Row | Refusal]:
     csv.field_size_limit(MOST_LINE_BYTES)
     # Bytes that are no UTF-8 refuse their row, and not the whole file.
     text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
+    try:
+        yield from _read_csv_text(text)
+    finally:
+        # Else it closes the stream, whose position the progress still reads.
+        text.detach()
+
+
+def _read_csv_text(text: TextIO) -> Iterator[Row | Refusal]:
     reader = csv.reader(text, strict=True)
     header = next(reader, None)
     if header is None:
@@ -160,7 +146,7 @@ def _parse_cells(line: int, header: list[str], cells: list[str]) -> Row | Refusa
         path, _, kind = name.strip().partition(":")
         try:
             cell.encode()
-            _put(fields, path.split("."), _parse_cell(cell, kind))
+            put_field(fields, path, _parse_cell(cell, kind))
         except ValueError as error:
             return Refusal(line, "unreadable", f"not a {kind or 'text'}: {error}", path)
     return Row(line, fields, size)
@@ -177,29 +163,12 @@ def _parse_cell(cell: str, kind: str) -> Json:
     return cell
 
 
-def _take(fields: dict[str, Json], path: Sequence[str]) -> tuple[bool, Json]:
-    """Remove a value; also tell whether it was there."""
-    *parents, last = path
-    for name in parents:
-        nested = fields.get(name)
-        if not isinstance(nested, dict):
-            return False, None
-        fields = nested
-    return last in fields, fields.pop(last, None)
-
-
-def _put(fields: dict[str, Json], path: Sequence[str], value: Json) -> None:
-    *parents, last = path
+def put_field(fields: dict[str, Json], path: str, value: Json) -> None:
+    """Set a field by its dotted path."""
+    *parents, last = path.split(".")
     for name in parents:
         nested = fields.get(name)
         if not isinstance(nested, dict):
             nested = fields[name] = {}
         fields = nested
     fields[last] = value
-
-
-def _copy_nested(fields: Mapping[str, Json]) -> dict[str, Json]:
-    copied: dict[str, Json] = {}
-    for name, value in fields.items():
-        copied[name] = _copy_nested(value) if isinstance(value, dict) else value
-    return copied
