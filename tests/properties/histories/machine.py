@@ -32,6 +32,7 @@ from hardlink.services import association
 from hardlink.services.answers import ERASED
 from hardlink.storage import keys
 from hardlink.storage.keys import HEAD
+from tests.properties.histories import computed
 from tests.properties.histories.reference import (
     OWN,
     Claim,
@@ -107,6 +108,7 @@ class Shop(RuleBasedStateMachine):
         self.pending: list[Change] = []
         self.sent: list[Sent] = []
         self.events: dict[Key, Item] = {}
+        self.properties: dict[tuple[int, str, str], Mapping[str, Any]] = {}
         self.inside: tuple[int, int] | None = None
         self.rows_at_once = 100
         explored["histories"] += 1
@@ -177,7 +179,9 @@ class Shop(RuleBasedStateMachine):
         self.count += 1
         for number, shape in enumerate(shapes):
             id_ = "again" if shape == "twice" else f"v{self.count}-{number}"
-            found: dict[str, Any] = {"type": "view", "second": None}
+            properties = computed.sent_with(self.count + number)
+            found: dict[str, Any] = {"type": "view", "properties": properties}
+            found["second"] = None
             if shape not in ("plain", "late"):
                 found["id"] = id_
             if shape not in ("plain", "id"):
@@ -439,6 +443,8 @@ class Shop(RuleBasedStateMachine):
             place = (at, result["id"])
             assert result["status"] == ("duplicate" if place in stored else "stored")
             assert result["id"] == event.get("id", result["id"])
+            if place not in stored:
+                self.properties[(*place, sent.session)] = event["properties"]
             stored.add(place)
             explored["events"] += 1
 
@@ -608,7 +614,7 @@ class Shop(RuleBasedStateMachine):
                 self.world.customer(_text(name))
             return
         reference = self.reference
-        view = self.world.customer(_text(name))
+        view = self.world.customer(_text(name), traits=computed.NAMES, segments="*")
         identifiers = {
             Name(t, v) for t, found in view["identifiers"].items() for v in found
         }
@@ -630,6 +636,9 @@ class Shop(RuleBasedStateMachine):
         # events of equal times stand in the order of their calls, which other tests hold
         expected = reference.timeline(root)
         assert sorted(shown, reverse=True) == expected, set(shown) ^ set(expected)
+        plain = computed.compute(shown, self.properties, view["attributes"])
+        assert view["computed"] == plain, name
+        explored["traits computed"] += 1
 
     def _timeline(self, name: Name, **more: str) -> list[tuple[int, str, str]]:
         """As a reader finds it page by page."""

@@ -20,6 +20,7 @@ from hardlink.services.erasure.sweep import ErasureSweep
 from hardlink.services.service import Service
 from hardlink.storage import items, keys
 from hardlink.storage.store import Store
+from tests.properties.histories import computed
 from tests.support.invariants import check
 from tests.support.memory_store import Change, MemoryStore
 
@@ -38,7 +39,9 @@ SOURCES = Sources.from_declaration(
                     "user_id": {"kind": "soft"},
                     "email": {"kind": "soft", "email": True},
                     "phone": {"kind": "soft", "most": CAP},
-                }
+                },
+                "traits": computed.TRAITS,
+                "segments": computed.SEGMENTS,
             }
         },
         "sources": {

@@ -44,8 +44,10 @@ def _combine_carts(one: CartHistory, other: CartHistory) -> CartHistory:
     """
     older, newer = sorted((one, other), key=_order_of_whole)
     changes = {**older.changes, **newer.changes}
+    if newer.since is None:
+        return newer._replace(changes=changes)
     # What was put in before the cart was sent as a whole is part of it, or was taken out.
-    kept = {at: lines for at, lines in changes.items() if _is_since(newer, at)}
+    kept = {at: lines for at, lines in changes.items() if at > newer.since}
     return newer._replace(changes=kept)
 
 
@@ -72,11 +74,6 @@ def _is_settled(state: CartHistory) -> bool:
 def _order_of_whole(history: CartHistory) -> tuple[bool, Position | tuple[()]]:
     """Order histories by their events that say all of a cart; those without one come first."""
     return history.since is not None, history.since or ()
-
-
-def _is_since(history: CartHistory, position: Position) -> bool:
-    """Tell whether a change came after the event that says all of the cart."""
-    return history.since is None or position > history.since
 
 
 def _apply_line(cart: dict[str | int, int], line: CartLine) -> None:
