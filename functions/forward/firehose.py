@@ -1,4 +1,4 @@
-"""Sends lines to Firehose: packed into records, as many requests as it takes, refused ones again."""
+"""Sends lines to Firehose, packed into records, in several requests; refused ones again."""
 
 from __future__ import annotations
 
