@@ -78,3 +78,42 @@ def test_a_server_renders_the_same_pages(project: Path) -> None:
         project,
     )
     assert "Add to the basket" in printed
+
+
+def test_a_page_that_a_server_rendered_tracks_under_a_strict_policy(
+    shop: Shop,
+    device: BrowserContext,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As with Next.js: the server imports the SDK too, and the browser takes the page over."""
+    folder = f"/{uuid4()}"
+    monkeypatch.setenv("VITE_KEY", KEY)
+    monkeypatch.setenv("VITE_TARGET", shop.url)
+    build(project, "--config", "hydrate.config.js", f"--base={folder}/")
+    for path in (project / "hydrated").rglob("*.js"):
+        name = path.relative_to(project / "hydrated").as_posix()
+        shop.site.pages[f"{folder}/{name}"] = path.read_text(encoding="utf-8")
+    html = render(project, "/product", f"{folder}/page.js")
+    policy = (
+        f"default-src 'none'; script-src {shop.site.origin}; connect-src {shop.url}; img-src data:;"
+        " base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    shop.site.pages["/product"] = f"<!doctype html>{meta}{html}"
+    refused: list[str] = []
+    device.on("console", lambda message: refused.append(message.text))
+    traffic = shop.record_traffic(device)
+    page = open_page(device, f"{shop.site.origin}/product")
+    page.get_by_role("button", name="Add to the basket").click()
+    wait_in_browser(page, traffic.types, ["page_visit", "add_to_basket"])
+    wait_until(lambda: len(shop.session_types(session(page))), 2)
+    assert refused == []
+
+
+def render(project: Path, address: str, script: str) -> str:
+    """Render a page on a server: the HTML of an address, which loads this script."""
+    build(project, "--ssr", "page.tsx", f"--outDir={project / 'answers'}")
+    (server,) = (project / "answers").glob("page.*js")
+    command = [*tools.node(), "--unhandled-rejections=strict", str(server)]
+    return run([*command, address, script], project)
