@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hardlink.domain.times import SECOND
 from hardlink.domain.traits import summaries
@@ -260,3 +263,47 @@ def test_visits_are_sessions_of_a_device_and_seen_is_any_event() -> None:
     assert value_of("first_seen", events) < value_of("last_seen", events)
     assert value_of("last_seen", events).startswith("2030-03-17T17:46:40")
     assert value_of("last_seen", []) is None
+
+
+# -- against a plain computation -------------------------------------------------------------------------------------
+
+cart_events = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from(("product_add_to_cart", "product_remove_from_cart")),
+            st.fixed_dictionaries(
+                {"product_id": st.sampled_from("abc"), "quantity": st.integers(0, 3)}
+            ),
+        ),
+        st.tuples(
+            st.just("cart"),
+            st.fixed_dictionaries(
+                {"productNumbers": st.lists(st.sampled_from("abc"), max_size=4)}
+            ),
+        ),
+        st.tuples(st.sampled_from(("transaction", "view_item")), st.just({})),
+    ),
+    max_size=10,
+)
+
+
+def naive_cart(events: list[Sent]) -> Counter[str]:
+    """The cart, event by event."""
+    cart: Counter[str] = Counter()
+    for type_, properties in events:
+        if type_ in ("cart", "transaction"):
+            cart = Counter(properties.get("productNumbers", ()))
+        elif type_ != "view_item":
+            sign = 1 if "add" in type_ else -1
+            cart[properties["product_id"]] += sign * properties["quantity"]
+        cart = +cart  # without what is not in it any more
+    return cart
+
+
+@given(cart_events, st.data())
+def test_a_cart_is_what_a_plain_computation_gives_however_events_are_divided(
+    told: list[Sent], data: st.DataObject
+) -> None:
+    events = data.draw(st.permutations(sent(*told)))
+    cart = {line["product"]: line["quantity"] for line in value_of("cart", events)}
+    assert cart == naive_cart(told)

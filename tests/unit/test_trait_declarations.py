@@ -47,11 +47,9 @@ def test_a_declared_trait_is_computed_of_the_events_that_it_names(
         where = 'product.kind = "shoe" and not hidden'
         within = "30 days"
         most = 2
-        public = true
         """,
     )
     trait = catalogue.traits["shoes"]
-    assert trait.public
     assert trait.window == Window("days", 30)
     events = [
         session_event(NOON + n, type_, product={"id": n, "kind": kind}, hidden=hidden)

@@ -110,3 +110,18 @@ def test_neither_a_page_nor_a_log_in_reads_the_values_that_visitors_contribute(
     assert world.identify("s3", ids={"registered": "ada"})["customer"]
     with pytest.raises(ValueError, match="Expecting value"):
         world.customer("ada")
+
+
+@pytest.mark.parametrize("sessions", [1, 10])
+def test_traits_cost_at_most_two_requests_a_session(
+    engine: Engine, sessions: int
+) -> None:
+    world = engine.world()
+    visit(world, sessions)
+    with engine.counted() as plain:
+        world.customer("ada")
+    with engine.counted() as found:
+        computed = world.customer("ada", traits="*")["computed"]
+    assert computed["events"] == 10 * sessions
+    assert computed["traits"]["visits"] == sessions
+    assert found.total() - plain.total() <= 2 * sessions

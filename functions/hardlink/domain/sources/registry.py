@@ -71,7 +71,6 @@ class ComputedTrait(NamedTuple):
     - `events`: types that count, all without any. `where`: condition on their properties.
     - `of`: the property that is used, dotted; without it, the event's time.
     - `within`: `30 days` or `visit`, else ever. `most`: values of a list.
-    - `public`: pages may read it of their own visitor.
     """
 
     compute: str
@@ -81,14 +80,12 @@ class ComputedTrait(NamedTuple):
     of: str | None = None
     within: str | None = None
     most: int | None = None
-    public: bool = False
 
 
 class ComputedSegment(NamedTuple):
-    """A segment: customers who meet the condition `when`. `public`: as of a trait."""
+    """A segment: customers who meet the condition `when`."""
 
     when: str
-    public: bool = False
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,6 @@ class ComputedTrait(BaseModel):
     of: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     within: _Text | None = None
     most: int | None = None
-    public: bool = False
 
 
 class ComputedSegment(BaseModel):
@@ -45,4 +44,3 @@ class ComputedSegment(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     when: _Text
-    public: bool = False

@@ -80,11 +80,10 @@ class DeclarationError(ValueError):
 
 @dataclass(frozen=True)
 class Segment:
-    """A condition that a customer meets or not. `public`: pages may read it."""
+    """A condition that a customer meets or not."""
 
     name: str
     condition: Condition
-    public: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ class Catalogue:
         """Build a segment. Raises `DeclarationError`."""
         try:
             condition = expressions.parse_expression(declared.when)
-            segment = Segment(name, condition, declared.public)
+            segment = Segment(name, condition)
             # Every name is resolved once here, so that no read call meets one that is unknown.
             list(self.traits_of(segment))
         except ValueError as error:
@@ -193,7 +192,6 @@ def _build_trait(name: str, declared: ComputedTrait) -> Trait:
         paths=listed,
         any_paths=None if listed else paths,
         accepts=_build_filter(f"{place}.where", declared.where or "true"),
-        public=declared.public,
     )
 
 
