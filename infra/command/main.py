@@ -15,6 +15,7 @@ from infra.command.importing import import_events
 from infra.command.live import tail
 from infra.command.measurements import bench, cost, load
 from infra.command.orders import orders
+from infra.command.pages import check_page_command
 from infra.command.running import run, walk
 from infra.command.seeding import seed
 from infra.command.stack_commands import doctor, keys, redrive
@@ -42,6 +43,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     import_events,
     seed,
     orders,
+    check_page_command,
     doctor,
     redrive,
     keys,

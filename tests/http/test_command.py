@@ -8,8 +8,17 @@ from typing import Any
 
 import pytest
 
+from infra.snippet import render_snippet
 from tests.http.command import Command
-from tests.http.service import Client, eventually, free_port, fresh
+from tests.http.service import (
+    Client,
+    allowing,
+    eventually,
+    free_port,
+    fresh,
+    running,
+)
+from tests.support.engines.site import Site
 
 
 @pytest.fixture
@@ -318,3 +327,69 @@ def test_seed_fills_a_service_with_the_same_week_once(
     assert sum(again.values()) == sum(rows.values())
     found = hardlink.on_service("customer", "find", "seed-1-0")
     assert found.code in (0, 1)
+
+
+def snippet_of(shop: Client, key: str, **options: str) -> str:
+    html = render_snippet(f"http://127.0.0.1:{shop.port}", key)
+    added = "".join(f', {name}: "{value}"' for name, value in options.items())
+    return html.replace("track: {visits: true}", f"track: {{visits: true}}{added}")
+
+
+def test_a_page_that_is_right_passes_every_check(
+    hardlink: Command, tmp_path: Path, site: Site
+) -> None:
+    sources = allowing(site.origin, tmp_path)
+    with running(tmp_path / "log", HARDLINK_SOURCES=str(sources)) as service:
+        page = snippet_of(service.client, "web-key", consent="required")
+        site.pages["/good.html"] = page
+        ran = hardlink("check-page", f"{site.origin}/good.html")
+    assert ran.code == 0, ran
+    assert "nothing wrong" in ran.out
+    assert "consent: required before anything is stored" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("html", "reason"),
+    [
+        ("<p>a page", "the page has no snippet"),
+        ("KEY", "no source has the write key 'no-such-key'"),
+        ("ORIGIN", "add it to its origins"),
+    ],
+    ids=["no snippet", "an unknown key", "an origin that may not call"],
+)
+def test_a_page_that_is_wrong_says_what_to_do(
+    hardlink: Command, shop: Client, site: Site, html: str, reason: str
+) -> None:
+    made = {
+        "KEY": snippet_of(shop, "no-such-key"),
+        "ORIGIN": snippet_of(shop, "web-key"),
+    }
+    site.pages["/wrong.html"] = made.get(html, html)
+    ran = hardlink("check-page", f"{site.origin}/wrong.html")
+    assert ran.code == 1
+    assert reason in ran.out
+    ran = hardlink("check-page", f"{site.origin}/wrong.html", "--json")
+    assert any(reason in str(check["fault"]) for check in ran.json["checks"])
+
+
+def test_check_page_stores_nothing(hardlink: Command, shop: Client, site: Site) -> None:
+    before = hardlink.on_service("tail", "--once", "--status", "stored").out
+    url = f"http://127.0.0.1:{shop.port}"
+    site.pages["/tagged.html"] = "<p>a tag manager adds the snippet"
+    hardlink(
+        "check-page",
+        f"{site.origin}/tagged.html",
+        "--token",
+        "web-key",
+        "--target",
+        url,
+    )
+    assert hardlink.on_service("tail", "--once", "--status", "stored").out == before
+    ran = hardlink("check-page", f"{site.origin}/tagged.html", "--token", "web-key")
+    assert ran.code == 2
+
+
+def test_a_page_that_cannot_be_loaded_says_so(hardlink: Command, site: Site) -> None:
+    ran = hardlink("check-page", f"{site.origin}/none.html")
+    assert ran.code == 1
+    assert "404" in ran.err

@@ -44,7 +44,8 @@ def test_an_option_of_one_name_means_the_same_everywhere() -> None:
     meanings: dict[str, set[tuple[str, ...]]] = {}
     for command in LEAVES.values():
         for parameter in command.params:
-            if parameter.name in ONE_MEANING:
+            is_option = isinstance(parameter, click.Option)
+            if is_option and parameter.name in ONE_MEANING:
                 meanings.setdefault(parameter.name, set()).add(tuple(parameter.opts))
     assert meanings.keys() == ONE_MEANING
     assert {name for name, opts in meanings.items() if len(opts) > 1} == set()

@@ -1,0 +1,102 @@
+"""Rules over a shop's page: its snippet, its target, its Content Security Policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from infra.operations.page_check.checks import follow_redirects
+from infra.operations.page_check.page import (
+    Page,
+    Snippet,
+    policy_fault,
+    read_policies,
+    read_snippet,
+    snippet_fault,
+    target_fault,
+)
+from infra.snippet import render_snippet
+
+TARGET = "https://hardlink.shop.example"
+GOOD = Snippet("demo", TARGET, f"{TARGET}/sdk.js")
+PAGE = Page("https://shop.example/basket", "")
+
+
+def test_the_projects_own_snippet_is_read() -> None:
+    assert read_snippet(f"<html>{render_snippet(TARGET, 'demo')}</html>") == GOOD
+    assert snippet_fault(GOOD) is None
+
+
+def test_consent_is_read() -> None:
+    html = f"hardlink.start({{token: 'k', target: '{TARGET}/', consent: \"required\"}})"
+    found = read_snippet(html)
+    assert found == Snippet("k", TARGET, "", asks_for_consent=True)
+
+
+@pytest.mark.parametrize(
+    ("snippet", "reason"),
+    [
+        (None, "no snippet"),
+        (replace(GOOD, token=""), "no token"),
+        (replace(GOOD, target=""), "no target"),
+        (replace(GOOD, script=""), "nothing loads the SDK"),
+    ],
+)
+def test_a_part_that_is_missing_is_named(snippet: Snippet | None, reason: str) -> None:
+    fault = snippet_fault(snippet)
+    assert fault
+    assert reason in fault
+
+
+@pytest.mark.parametrize(
+    ("snippet", "reason"),
+    [
+        (replace(GOOD, target="shop.example"), "not a URL"),
+        (replace(GOOD, target="http://shop.example"), "https may not call http"),
+        (replace(GOOD, script="https://other.example/sdk.js"), "the SDK comes from"),
+    ],
+)
+def test_a_target_that_cannot_be_called_is_told(snippet: Snippet, reason: str) -> None:
+    fault = target_fault(PAGE, snippet)
+    assert fault
+    assert reason in fault
+    assert target_fault(PAGE, GOOD) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ("img-src 'self'", None),
+        (
+            f"default-src 'none'; connect-src {TARGET}; script-src 'nonce-a' {TARGET}",
+            None,
+        ),
+        ("connect-src https:; script-src * 'unsafe-inline'", None),
+        ("connect-src *.shop.example", None),
+        ("default-src 'self'", "connect-src"),
+        (f"connect-src {TARGET}; script-src 'self'", "script-src of"),
+        (f"script-src {TARGET}", "no inline script"),
+        ("connect-src *.other.example", "connect-src"),
+    ],
+)
+def test_a_policy_that_stops_the_snippet_says_what_to_add(
+    policy: str, reason: str | None
+) -> None:
+    fault = policy_fault(policy, GOOD)
+    assert (fault is None) == (reason is None), fault
+    assert reason is None or reason in str(fault)
+
+
+def test_policies_of_header_and_element_both_count() -> None:
+    html = '<meta http-equiv="Content-Security-Policy" content="img-src *">'
+    assert read_policies(html, "a b,c d") == ("a b", "c d", "img-src *")
+    assert read_policies("", None) == ()
+
+
+def test_the_origin_is_that_of_the_page_in_the_end() -> None:
+    steps = ["https://www.shop.example/de", None, "start"]
+    assert follow_redirects("http://shop.example", steps) == (
+        "https://www.shop.example/start"
+    )
+    assert follow_redirects("http://shop.example/a", []) == "http://shop.example/a"
