@@ -103,7 +103,7 @@ def limit_context(
     context: Mapping[str, Any],
 ) -> tuple[Mapping[str, Any], tuple[LeftOut, ...]]:
     """Leave out a context that is too large, and name it."""
-    if json_size(context) <= MOST_CONTEXT:
+    if not context or json_size(context) <= MOST_CONTEXT:
         return context, ()
     reason = f"larger than {MOST_CONTEXT} bytes: shorten it, left out"
     return {}, (LeftOut("context", reason),)

@@ -255,6 +255,8 @@ def _number_line(parsed: ParsedEvent, lines: Counter[OrderClaim]) -> ParsedEvent
 
 def _check_shared(command: Track) -> None:
     """Hold the parts that every event inherits to what one call may carry. Raises `TooLarge`."""
+    if not (command.context or command.properties):
+        return
     shared = values.json_size(command.context) + values.json_size(command.properties)
     if shared * len(command.events) > MOST_INHERITED:
         raise TooLarge(
