@@ -47,6 +47,7 @@ def doctor(stack: DeployedStack, url: str | None, *, as_json: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Print what would be done.")
 @click.option("--parts", type=click.IntRange(1), help="Parts of a table's reading.")
 @click.option("--from-part", type=click.IntRange(1), help="Continue here.")
+@click.option("--json", is_flag=True, help="Print JSON, for programs.")
 def redrive(stack: DeployedStack, **given: Any) -> int:
     """Repeat what lost or failed stream records would have done.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -42,7 +43,8 @@ def typed(stack: Deployment, *command: str) -> subprocess.CompletedProcess[str]:
 def whole(stack: Deployment) -> None:
     """Set what the emulator leaves out of a template's tables."""
     client = stack.emulator.client("dynamodb")
-    for table in (stack.name("TablesSessions"), stack.name("TablesCustomers")):
+    for part in ("TablesSessions", "TablesCustomers", "TablesEvents"):
+        table = stack.name(part)
         client.update_time_to_live(
             TableName=table,
             TimeToLiveSpecification={
@@ -93,3 +95,32 @@ def test_redrive_finds_the_tables_and_what_was_lost(
             break
     assert "repaired 1: 1 x session row written" in ran.stdout
     assert shop.types("registered", who) == ["view"]
+
+
+def test_the_command_finds_a_stack_by_its_stage(stack: Deployment, shop: Api) -> None:
+    who, session = fresh("c"), fresh()
+    shop.track(session, "view", source="demo")
+    shop.identify(session, {"registered": who}, source="demo")
+    shop.settles("registered", who, "view")
+    place = ("--stage", "dev", "--url", stack.url, "--json")
+    ran = typed(stack, "infra", "customer", "show", f"registered={who}", *place)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout)["customer"] == {"type": "registered", "value": who}
+    ran = typed(stack, "infra", "doctor", *place)
+    checked = {check["what"] for check in json.loads(ran.stdout)["checks"]}
+    assert {"streams", "signing key of demo"} <= checked
+    named = ("--session", session, "--project", "demo", "--dry-run", "--json")
+    ran = typed(stack, "infra", "redrive", "--stage", "dev", *named)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["failed"] == 0
+
+
+def test_a_key_is_rotated_by_the_command(stack: Deployment) -> None:
+    name = stack.outputs["ServerKeys"].replace("<project>", "demo")
+    client = stack.emulator.client("secretsmanager")
+    before = client.get_secret_value(SecretId=name)["SecretString"]
+    ran = typed(stack, "infra", "keys", "rotate", "--project", "demo", "--stage", "dev")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert client.get_secret_value(SecretId=name)["SecretString"] != before
+    # for the tests after this one
+    client.put_secret_value(SecretId=name, SecretString=before)

@@ -151,7 +151,7 @@ def _run(redrive: Redrive, hard_types: HardTypes, options: argparse.Namespace) -
     unknown = sorted(set(options.project) - hard_types.keys())
     if unknown:
         raise UnusableArguments(f"there is no project {', '.join(unknown)}")
-    report = Report(dry_run=options.dry_run)
+    report = Report(dry_run=options.dry_run, as_json=options.json)
     if options.failed:
         _run_failed(redrive, _open_failed_batches(options), report)
     elif options.session or options.customer or options.erasure:
@@ -210,7 +210,9 @@ def _run_batch(
         report.add_all([Outcome("batch", Counter(), error)])
         return
     except BatchGone as error:
-        print(f"gone: {error}; if it was not mended, a run without --failed mends it")
+        report.print_line(
+            f"gone: {error}; if it was not mended, a run without --failed mends it"
+        )
         if not report.dry_run:
             batches.delete(message)
         return
@@ -236,7 +238,7 @@ def _run_all(redrive: Redrive, options: argparse.Namespace, report: Report) -> N
     with ThreadPoolExecutor(_CONCURRENT_PARTS) as threads:
         # In order, so that the last line printed says where an interrupted run goes on.
         for number, _ in zip(numbers, threads.map(run_part, numbers), strict=True):
-            print(f"part {number + 1} of {options.parts} is done", flush=True)
+            report.print_line(f"part {number + 1} of {options.parts} is done")
 
 
 def _create_parser() -> argparse.ArgumentParser:
@@ -278,6 +280,11 @@ def _create_parser() -> argparse.ArgumentParser:
         "--dry-run",
         action="store_true",
         help="print what would be done, and write nothing",
+    )
+    add(
+        "--json",
+        action="store_true",
+        help="print the summary as JSON, and everything else on stderr",
     )
     add(
         "--parts",
