@@ -146,6 +146,19 @@ def test_a_call_with_a_server_key_says_so(document: dict[str, Any], call: Call) 
     assert security == ([{"serverKey": []}] if call.key == "server" else [])
 
 
+def test_every_example_is_valid(document: dict[str, Any]) -> None:
+    """The examples are the sample events' bodies, which tests send to the service."""
+    found = 0
+    for methods in document["paths"].values():
+        for described in methods.values():
+            content = described.get("requestBody", {}).get("content", {})
+            media = content.get("application/json", {})
+            if "example" in media:
+                found += 1
+                assert errors_of(document, media["schema"], media["example"]) == []
+    assert found >= 10
+
+
 def test_the_document_is_served(shop: Client, document: dict[str, Any]) -> None:
     reply = shop.get("openapi.json", key=None)
     assert reply.headers["content-type"] == "application/json"

@@ -1,6 +1,7 @@
 // The console's entry point: asks for the server key, then shows the view that the URL's hash names.
 
 import { ApiError, forgetKey, get, readKey, storeKey } from "./api.js";
+import { renderApi } from "./api_page.js";
 import { renderCustomer } from "./customer.js";
 import { showHelp } from "./dialogs.js";
 import { h, setChildren } from "./dom.js";
@@ -24,7 +25,7 @@ import { applyTheme, createThemeSwitch } from "./switches.js";
  */
 
 const MESSAGE_MS = 8000;
-const VIEWS = [["live", "Live"], ["overview", "Overview"], ["customers", "Customers"]];
+const VIEWS = [["live", "Live"], ["overview", "Overview"], ["customers", "Customers"], ["api", "API"]];
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 let viewController = new AbortController();
 
@@ -173,6 +174,7 @@ async function renderView(view, page, context, parameters) {
   if (view === "erasures" && parameters.length >= 1) return renderErasure(page, context, parameters[0]);
   if (view === "sessions" && parameters.length >= 1) return renderSession(page, context, parameters[0]);
   if (view === "overview") return renderOverview(page, context);
+  if (view === "api") return renderApi(page, context);
   return renderLive(page, context, parameters);
 }
 
@@ -206,6 +208,7 @@ function viewTitle(view, [, value = "Customers"]) {
   if (view === "customers") return value;
   if (view === "overview") return "Overview";
   if (view === "erasures") return "Erasure";
+  if (view === "api") return "API";
   return view === "sessions" ? "Session" : "Live";
 }
 

@@ -88,10 +88,9 @@ CALLS = (
     ),
     Call(
         "PUT /track",
-        "Store events, as Tracardi's clients send them; the answer is null.",
+        "Do nothing and answer null, as Tracardi does.",
         "Nothing",
-        "write",
-        commands.Track,
+        None,
     ),
     Call(
         "POST /identify",

@@ -10,6 +10,7 @@ from infra import topology
 from infra.operations.openapi import bodies
 from infra.operations.openapi.answers import ANSWERS, TEXT, Schema, reference
 from infra.operations.openapi.calls import CALLS, Call
+from infra.operations.openapi.samples import read_examples
 
 _ERRORS = {
     "400": "The call cannot be read; `field` says where.",
@@ -72,7 +73,11 @@ def _describe_call(call: Call) -> dict[str, Any]:
         described["parameters"] = parameters
     body = _body(call)
     if body is not None:
-        content = {"application/json": {"schema": body}}
+        media: dict[str, Any] = {"schema": body}
+        example = read_examples().get(call.route)
+        if example is not None:
+            media["example"] = example
+        content = {"application/json": media}
         described["requestBody"] = {"content": content, "required": call.key == "write"}
     described["responses"] = _responses(call)
     return described

@@ -46,6 +46,7 @@ def views(shop: Client) -> list[str]:
         f"{mine}/graph",
         f"{mine}/sessions",
         f"#/sessions/{session}",
+        "#/api",
         "#/customers/registered/no-such-customer",
     ]
 
@@ -83,7 +84,7 @@ def test_axe_finds_nothing(
             if view == "#/overview":
                 page.locator(".chart").wait_for()
                 page.get_by_text("The figures").click()
-            for summary in page.locator(".entry summary").all()[:3]:
+            for summary in page.locator(".entry summary, .call > summary").all()[:3]:
                 summary.click(position={"x": 5, "y": 5})
             found[view] = violations(page, checks)
             wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -98,7 +99,7 @@ def test_all_controls_are_reached_by_tab(console: Page, shop: Client) -> None:
     console.locator(".entry").first.wait_for()
     console.locator(".skip").focus()
     reached = ["Skip to content"]
-    for _ in range(17):
+    for _ in range(18):
         console.keyboard.press("Tab")
         reached.append(
             console.evaluate(
@@ -111,6 +112,7 @@ def test_all_controls_are_reached_by_tab(console: Page, shop: Client) -> None:
         "Live",
         "Overview",
         "Customers",
+        "API",
         "Type of identifier",
         "Identifier",
     ]
