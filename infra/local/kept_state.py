@@ -7,6 +7,7 @@ user only.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import threading
@@ -98,7 +99,7 @@ class KeptState:
         for table in moto_engine.list_tables():
             # Only ASCII: some other characters end a line.
             items = moto_engine.list_items(table)
-            lines += [json.dumps([table, attributes]) for attributes in items]
+            lines += [_write_line(table, attributes) for attributes in items]
         self.folder.mkdir(parents=True, exist_ok=True)
         _replace_file(self._tables_file, "\n".join(lines))
 
@@ -122,6 +123,15 @@ class KeptState:
                 started = time.monotonic()
                 self.save(delivered=False)
                 interval = next_interval(time.monotonic() - started)
+
+
+def _write_line(table: str, attributes: Mapping[str, Any]) -> str:
+    return json.dumps([table, attributes], default=_base64_text)
+
+
+def _base64_text(value: bytes) -> str:
+    """The form in which DynamoDB's JSON has bytes, as of compressed events."""
+    return base64.b64encode(value).decode()
 
 
 def next_interval(duration: float) -> float:

@@ -337,10 +337,9 @@ def _inserted(engine: Engine) -> Iterator[list[int]]:
 
     def count(params: dict[str, Any], **_: object) -> None:
         for statement in params["Statements"]:
-            size = len(
-                json.dumps(statement["Parameters"])
-            )  # a little more than the item itself
-            found[0] += math.ceil(size / 1024)
+            names = re.findall(r"'([^']+)': \?", statement["Statement"])
+            item = dict(zip(names, statement["Parameters"], strict=True))
+            found[0] += math.ceil(item_size(item) / 1024)
 
     events = engine.client.meta.events
     events.register("provide-client-params.dynamodb.BatchExecuteStatement", count)

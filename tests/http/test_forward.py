@@ -292,9 +292,9 @@ def test_a_line_that_stays_refused_fails_its_record_alone(
     (number,) = [
         r["dynamodb"]["SequenceNumber"]
         for r in records
-        if _dynamodb().get_item(TableName=bad, Key=r["dynamodb"]["Keys"])["Item"][
-            "type"
-        ]["S"]
+        if _dynamodb().get_item(TableName=bad, Key=r["dynamodb"]["Keys"])["Item"]["t"][
+            "S"
+        ]
         == "bad"
     ]
     assert failed == number

@@ -11,6 +11,7 @@ import pytest
 from hardlink.domain.erasure import states
 from hardlink.domain.erasure.states import TRANSITIONS, Transition, belongs_to_erased
 from hardlink.domain.graph import NOBODY, Node
+from hardlink.domain.records import Item
 from hardlink.services.erasure import begin, spread, sweep
 from hardlink.services.erasure.spread import ErasureSpread
 from hardlink.services.erasure.sweep import ErasureSweep
@@ -63,9 +64,7 @@ def test_every_state_can_be_left_or_is_an_end() -> None:
     ],
     ids=["begun", "closed"],
 )
-def test_a_receipt_tells_its_state(
-    receipt: dict[str, str | int | bool], state: str
-) -> None:
+def test_a_receipt_tells_its_state(receipt: Item, state: str) -> None:
     assert states.receipt_state(receipt) == state
 
 

@@ -11,7 +11,7 @@ from hardlink.domain.values import Values
 
 Table = Literal["sessions", "customers", "events"]
 
-Attribute: TypeAlias = str | int | bool
+Attribute: TypeAlias = str | int | bool | bytes
 
 Item: TypeAlias = dict[str, Attribute]
 

@@ -519,7 +519,7 @@ def _replaceable(session: Session, row: Item | None) -> Condition:
     Its `latest` may be higher. A row of an erased visitor, who had this session before, is
     replaced.
     """
-    profile_before = row["profile"] if row else session.profile.value
+    profile_before = str(row["profile"]) if row else session.profile.value
     if profile_before != session.profile.value:
         return Same("profile", profile_before)
     return AtMost("latest", session.latest)

@@ -15,7 +15,7 @@ from hardlink.domain.errors import Busy
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.records import Attribute, Item, Key, Table
 from hardlink.storage.aws import create_client
-from hardlink.storage.keys import PARTITION, SORT
+from hardlink.storage.keys import FULL_NAMES, PARTITION, SORT, STORED_NAMES
 from hardlink.storage.store import (
     WHOLE,
     Absent,
@@ -261,7 +261,7 @@ class Tables:
 
     def _read_item(self, table: Table, raw: Mapping[str, Any]) -> tuple[Key, Item]:
         """Decode an item and take its key from it."""
-        item = _decode(raw)
+        item = _decode_item(table, raw)
         return Key(table, str(item.pop(PARTITION[table])), str(item.pop(SORT))), item
 
     def _write_transaction(self, actions: Sequence[Action]) -> None:
@@ -296,7 +296,7 @@ class Tables:
 
     def _put_request(self, put: Put) -> _Request:
         """Build the request of an item that replaces what is there, under its condition."""
-        item = _encode_key(put.key) | _encode(put.item)
+        item = _encode_key(put.key) | _encode_item(put.key.table, put.item)
         target = {"TableName": self._names[put.key.table], "Item": item}
         return target | _conditions(put.when)
 
@@ -365,7 +365,7 @@ class Tables:
 
     def _insert_statement(self, key: Key, item: Item) -> _Request:
         """Write an insert in PartiQL. Its values are parameters, never a part of the statement."""
-        whole = _encode_key(key) | _encode(item)
+        whole = _encode_key(key) | _encode_item(key.table, item)
         pairs = ", ".join(f"'{name}': ?" for name in whole)
         statement = f'INSERT INTO "{self._names[key.table]}" VALUE {{{pairs}}}'
         return {"Statement": statement, "Parameters": list(whole.values())}
@@ -515,15 +515,37 @@ def _encode_key(key: Key) -> dict[str, Any]:
     return {PARTITION[key.table]: {"S": key.partition}, SORT: {"S": key.item}}
 
 
+def _encode_item(table: Table, item: Item) -> dict[str, Any]:
+    """Encode an item, whose attributes have shorter names in `events`."""
+    if table != "events":
+        return _encode(item)
+    return {
+        STORED_NAMES.get(name, name): _encode_attribute(value)
+        for name, value in item.items()
+    }
+
+
+def _decode_item(table: Table, raw: Mapping[str, Mapping[str, Any]]) -> Item:
+    """Decode an item, under the full names of its attributes."""
+    if table != "events":
+        return _decode(raw)
+    return {
+        FULL_NAMES.get(name, name): _decode_attribute(value)
+        for name, value in raw.items()
+    }
+
+
 def _encode(item: Mapping[str, Attribute]) -> dict[str, Any]:
     """Encode attributes as DynamoDB's wire format has them: each with its type."""
     return {name: _encode_attribute(value) for name, value in item.items()}
 
 
 def _encode_attribute(value: Attribute) -> dict[str, Any]:
-    """Encode a text, a boolean or an integer; there are no other attributes in these tables."""
+    """Encode a text, bytes, a boolean or an integer; there are no others in these tables."""
     if isinstance(value, str):
         return {"S": value}
+    if isinstance(value, bytes):
+        return {"B": value}
     if isinstance(value, bool):
         return {"BOOL": value}
     return {"N": str(value)}
@@ -535,7 +557,7 @@ def _decode(raw: Mapping[str, Mapping[str, Any]]) -> Item:
 
 
 def _decode_attribute(value: Mapping[str, Any]) -> Attribute:
-    """Decode a text, a boolean or an integer.
+    """Decode a text, bytes, a boolean or an integer.
 
     Any other type was not written by `_encode_attribute`, and raises `KeyError`.
     """
@@ -543,4 +565,6 @@ def _decode_attribute(value: Mapping[str, Any]) -> Attribute:
         return str(value["S"])
     if "BOOL" in value:
         return bool(value["BOOL"])
+    if "B" in value:
+        return bytes(value["B"])
     return int(value["N"])

@@ -13,7 +13,7 @@ from hardlink.domain.orders.completion import Completion
 from hardlink.domain.records import Item, Key
 from hardlink.domain.times import SECOND
 from hardlink.domain.values import to_json
-from hardlink.storage import keys, nodes
+from hardlink.storage import event_bodies, keys, nodes
 from hardlink.storage.keys import EXPIRES
 from hardlink.storage.store import Absent, Put, Store
 
@@ -86,7 +86,11 @@ def put_event(store: Store, project_id: str, session: str, event: StoredEvent) -
 def read_event(store: Store, key: Key, item: Item) -> StoredEvent:
     """Decode an event, and read its pieces where it has any."""
     _, time, id_ = key.item.split("/", 2)
-    text = str(item["body"]) if "body" in item else _read_pieces(store, key, item)
+    text = (
+        event_bodies.expand_body(item["body"])
+        if "body" in item
+        else _read_pieces(store, key, item)
+    )
     return StoredEvent(
         id=id_,
         type=str(item["type"]),
@@ -173,11 +177,12 @@ def _encode(project_id: str, session: str, event: StoredEvent) -> _EncodedEvent:
         item["order"] = event.order
     text = to_json(event.body)
     if len(text) <= _PIECE:
-        return _EncodedEvent((key, item | {"body": text}))
+        return _EncodedEvent((key, item | {"body": event_bodies.compress_body(text)}))
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     pieces = []
     for number, start in enumerate(range(0, len(text), _PIECE)):
-        piece: Item = {"body": text[start : start + _PIECE], **lifetime}
+        body = event_bodies.compress_body(text[start : start + _PIECE])
+        piece: Item = {"body": body, **lifetime}
         pieces.append((keys.event_piece(key, digest, number), piece))
     return _EncodedEvent(
         (key, item | {"pieces": len(pieces), "digest": digest}), pieces
@@ -191,4 +196,4 @@ def _read_pieces(store: Store, key: Key, item: Item) -> str:
         keys.event_piece(key, digest, number) for number in range(int(item["pieces"]))
     ]
     pieces = nodes.read_items(store, piece_keys).values()
-    return "".join(str(piece["body"]) for piece in pieces)
+    return "".join(event_bodies.expand_body(piece["body"]) for piece in pieces)

@@ -23,6 +23,19 @@ SORT = "item"
 EXPIRES = "expires"
 """The TTL attribute, in seconds, as DynamoDB wants it."""
 
+STORED_NAMES: dict[str, str] = {
+    "type": "t",
+    "received": "r",
+    "source": "f",
+    "body": "b",
+}
+"""Attributes of `events` under the names by which they are stored.
+
+Every letter of a name is stored, and paid for, with every event.
+"""
+
+FULL_NAMES: dict[str, str] = {short: name for name, short in STORED_NAMES.items()}
+
 HEAD = "#"
 
 ERASURE = "~"

@@ -15,7 +15,7 @@ from dialects.exponea.system_commands import BulkCommand
 from hardlink.domain.records import Item, Key, Session
 from hardlink.domain.times import HOUR, to_iso
 from hardlink.services import sessions
-from hardlink.storage import keys
+from hardlink.storage import dynamodb, keys
 from hardlink.storage.sessions import find_session
 from hardlink.storage.store import Store
 from tests.support.engines.tables import Engine
@@ -216,14 +216,7 @@ def _copy_event(engine: Engine, session: str, events: int) -> None:
         for number in range(1, events)
     ]
     raws = [
-        {
-            "session": {"S": key.partition},
-            "item": {"S": key.item},
-            "type": {"S": str(item["type"])},
-            "received": {"N": str(item["received"])},
-            "source": {"S": str(item["source"])},
-            "body": {"S": str(item["body"])},
-        }
+        dynamodb._encode_key(key) | dynamodb._encode_item("events", item)
         for key in item_keys
     ]
     for start in range(0, len(raws), 25):

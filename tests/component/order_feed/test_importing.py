@@ -17,6 +17,7 @@ from dialects.order_feed import file_import
 from hardlink.domain.errors import Busy
 from hardlink.domain.orders.completion import Completion
 from hardlink.services.service import Service
+from hardlink.storage.event_bodies import expand_body
 from infra import topology
 from infra.local import lambda_runtime, moto_engine
 from infra.local.lambda_runtime import Deployment
@@ -87,7 +88,11 @@ class Shop:
     def bodies(self) -> list[dict[str, Any]]:
         """The body of each stored event, with what was added to it."""
         rows = self.dump()[self.deployment.tables["events"]]
-        bodies = {row["item"]["S"]: row["body"]["S"] for row in rows if "body" in row}
+        bodies = {
+            row["item"]["S"]: expand_body(next(iter(row["b"].values())))
+            for row in rows
+            if "b" in row
+        }
         found: list[dict[str, Any]] = []
         for item, body in bodies.items():
             if item.startswith("e/"):

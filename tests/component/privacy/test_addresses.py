@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from hardlink.domain import ip_addresses
+from hardlink.storage.event_bodies import expand_body
 from infra import topology
 from infra.local import invoke, lambda_runtime, moto_engine
 from infra.local.lambda_runtime import Deployment
@@ -137,7 +138,7 @@ def test_what_is_no_address_is_stored(deployment: Deployment) -> None:
 
 
 def _stored(deployment: Deployment) -> str:
-    """All that both tables hold."""
+    """All that the tables hold, compressed bodies as they are read."""
     client = boto3.client("dynamodb")
     with moto_engine.LOCK:
         pages = [
@@ -145,4 +146,4 @@ def _stored(deployment: Deployment) -> str:
             for name in deployment.tables.values()
             for page in client.get_paginator("scan").paginate(TableName=name)
         ]
-    return json.dumps(pages)
+    return json.dumps(pages, default=expand_body)

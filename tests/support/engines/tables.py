@@ -12,11 +12,11 @@ from typing import Any
 import botocore.session
 import pytest
 
-from hardlink.domain.records import Item, Key, Table
+from hardlink.domain.records import Attribute, Item, Key, Table
 from hardlink.storage.dynamodb import Tables, connect
-from hardlink.storage.keys import HEAD, PARTITION, SORT
+from hardlink.storage.keys import FULL_NAMES, HEAD, PARTITION, SORT
 from infra.local import moto_engine
-from tests.support.memory_store import Dump
+from tests.support.memory_store import Dump, readable
 from tests.support.world import Change, World
 
 TABLES: tuple[Table, ...] = ("sessions", "customers", "events")
@@ -68,7 +68,7 @@ class Engine:
         return World(self.store, self.taken, self.dump)
 
     def dump(self) -> Dump:
-        """Every item of all tables."""
+        """Every item of all tables, with bodies of events as they are read."""
         return {key: item for table in TABLES for key, item in self._items(table)}
 
     def taken(self) -> list[Change]:
@@ -103,8 +103,11 @@ class Engine:
             TableName=self.names[table], ConsistentRead=True
         )
         for raw in (raw for page in pages for raw in page["Items"]):
-            item = {name: _value(value) for name, value in raw.items()}
-            yield Key(table, str(item.pop(PARTITION[table])), str(item.pop(SORT))), item
+            item: Item = {name: _value(value) for name, value in raw.items()}
+            key = Key(table, str(item.pop(PARTITION[table])), str(item.pop(SORT)))
+            if table == "events":
+                item = {FULL_NAMES.get(n, n): value for n, value in item.items()}
+            yield key, readable(item)
 
     def _records(self, table: Table) -> list[Change] | None:
         """The next ones, as one request finds them; none where there are no more."""
@@ -179,6 +182,8 @@ def _connected(kind: str, endpoint: str | None) -> Iterator[Clients]:
         clients.patient.close()
 
 
-def _value(raw: dict[str, Any]) -> str | int | bool:
+def _value(raw: dict[str, Any]) -> Attribute:
     ((kind, value),) = raw.items()
+    if kind == "B":
+        return bytes(value)
     return int(value) if kind == "N" else bool(value) if kind == "BOOL" else str(value)
