@@ -61,6 +61,25 @@ def test_get_reads_both_tables_at_once(store: Store) -> None:
     assert store.get([other, key("a")]) == [{"in": "customers"}, {"in": "sessions"}]
 
 
+def test_an_event_keeps_its_attributes_and_bytes_under_every_way_to_write_it(
+    store: Store,
+) -> None:
+    item: Item = {
+        "type": "view",
+        "received": 7,
+        "source": "web",
+        "body": b"\x01\x00\xff",
+    }
+    places = [Key("events", "shop/s1", f"e/{n}") for n in range(4)]
+    store.write([Put(places[0], item)])
+    store.write([Put(places[1], item), Put(key("a"), {})])
+    store.insert([(places[2], item), (places[3], item)])
+    assert store.get(places) == [item] * 4
+    assert [row for _, row in store.scan("events", "shop/s1", "e/", "e/~")] == [
+        item
+    ] * 4
+
+
 def test_get_reads_more_than_a_hundred_items(store: Store) -> None:
     keys = [key(f"{number:03d}") for number in range(230)]
     store.insert([(where, {"n": number}) for number, where in enumerate(keys)])
