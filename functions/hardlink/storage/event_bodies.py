@@ -39,7 +39,8 @@ _FIRST = (
     b'"tags":[],"sent_time":"2026-,"order":{"number":"","total":,"status":"'
     b'"url":"https://www.","title":"","path":"/","pageTitle":"","type":"","id":"'
     b'true,false,null,"total":,"quantity":1,"currency":"EUR","currency":"USD","price":'
-    b'"context":{"page":{}},"context":{}}{"properties":{"properties":{},"context":{}}{"properties":{"'
+    b'"context":{"page":{}},"context":{}}'
+    b'{"properties":{"properties":{},"context":{}}{"properties":{"'
 )
 _DICTIONARIES: Mapping[int, bytes] = {1: _FIRST}
 NEWEST = max(_DICTIONARIES)
