@@ -75,6 +75,8 @@ export interface Config {
    * Requires `sdk.js?with=tcf`.
    */
   tcf?: { purposes?: number[]; vendor?: number }
+  /** Minutes without activity that end a visit, and with it the session; default: 30. Requires `sdk.js?with=visits`. */
+  visit?: { pause?: number }
   /** Treat Do Not Track as an opt-out. Default: false. */
   dnt?: boolean
   /** Treat Global Privacy Control as an opt-out. Default: false. */

@@ -19,6 +19,7 @@ ADAPTERS = (
     "helloretail",
     "tcf",
     "tracardi",
+    "visits",
     "xo",
 )
 """Names that a page may give in `sdk.js?with=`."""

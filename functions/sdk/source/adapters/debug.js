@@ -17,6 +17,7 @@ const OPTIONS = {
   ping: { enabled: 1, interval: 1 },
   adopt: 1,
   consent: 1,
+  visit: { pause: 1 },
   tcf: { purposes: 1, vendor: 1 },
   dnt: 1,
   gpc: 1,
