@@ -59,6 +59,9 @@ _QUEUE_READERS = {
 """Runs that a queue starts at once, by function: with fewer, messages count as failed."""
 
 
+TableClass = Literal["standard", "infrequent_access"]
+
+
 class StagesError(Exception):
     """An unusable `stages.toml`. Each line of the message names file, field and error."""
 
@@ -131,6 +134,17 @@ class MaxUnits(_Declared):
     write: Annotated[int, Field(ge=1)] | None = None
 
 
+class EventsTable(_Declared):
+    """Settings of the table `events`, which holds most of what is stored.
+
+    `table_class`: None: as the other tables. `backups`: `recovery` to a point in time, as the other
+    tables have it, or a `weekly` copy, at half the price: what came after it is lost with the table.
+    """
+
+    table_class: TableClass | None = None
+    backups: Literal["recovery", "weekly"] = "recovery"
+
+
 class Stage(_Declared):
     """The settings of one stage.
 
@@ -145,6 +159,7 @@ class Stage(_Declared):
     `key_stacks`: nested stacks that the projects' keys are spread over; 0: none.
     `rates`, `memory` (MB by function), `concurrency`: limits of the API and of functions.
     `recovery_days`: how far back the tables can be restored; 0: not at all.
+    `events`: class and backups of the events, apart from those of the other tables.
     `table_class`, `max_units`, `kms_key` (an ARN; else AWS's own key): of the tables.
     """
 
@@ -165,7 +180,8 @@ class Stage(_Declared):
     memory: Mapping[str, _Memory] = Field(default_factory=dict)
     concurrency: Concurrency | None = None
     recovery_days: Annotated[int, Field(ge=0, le=35)] = 35
-    table_class: Literal["standard", "infrequent_access"] = "standard"
+    table_class: TableClass = "standard"
+    events: EventsTable = EventsTable()
     max_units: MaxUnits = MaxUnits()
     kms_key: _KmsKey | None = None
 

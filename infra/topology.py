@@ -308,6 +308,9 @@ FORWARD_FILTERS: Mapping[str, StreamFilter] = {
 FORWARD_DAYS = 90
 """Retention of forwarded lines in the bucket."""
 
+EVENT_COPY_DAYS = 8
+"""Retention of a weekly copy of `events`: a day longer than the next one takes to come."""
+
 FEEDS_PREFIX, RESULTS_PREFIX = "feeds/", "results/"
 """Folders of the feed bucket: order feeds by project, and the result of each import."""
 FEED_DAYS = 30

@@ -14,6 +14,7 @@ from infra.stack.alarms import CANARY_JUDGES
 from infra.stack.api import Api
 from infra.stack.canary import Canary
 from infra.stack.custom_domain import CustomDomain
+from infra.stack.event_backups import EventBackups
 from infra.stack.event_forwarding import EventForwarding
 from infra.stack.functions import Functions
 from infra.stack.monitoring import DEPLOYMENT_TAG, Monitoring
@@ -55,6 +56,8 @@ class Hardlink(Stack):
         # Not in the app, which takes no more context once it has a construct.
         self.node.set_context(_RECOGNIZE_LAYER, value=True)
         tables = Tables(self, "Tables", stage=stage, keep=keep)
+        if stage.events.backups == "weekly":
+            EventBackups(self, "EventBackups", table=tables["events"], keep=keep)
         key_stacks = stage.key_stacks
         server_keys = ServerKeys(
             self, "ServerKeys", sources.projects, stacks=key_stacks, keep=keep

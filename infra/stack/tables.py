@@ -15,7 +15,7 @@ from constructs import Construct
 
 from infra import topology
 from infra.stack import buckets
-from infra.stages import Stage
+from infra.stages import Stage, TableClass
 
 _KEY_ACTIONS = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
 _TABLE_CLASSES = {
@@ -68,8 +68,8 @@ class Tables(Construct):
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             stream=self._stream_of(table),
             time_to_live_attribute=table.expires,
-            point_in_time_recovery_specification=self._recovery(),
-            table_class=_TABLE_CLASSES[self._stage.table_class],
+            point_in_time_recovery_specification=self._recovery(table),
+            table_class=_TABLE_CLASSES[self._class_of(table)],
             max_read_request_units=self._stage.max_units.read,
             max_write_request_units=self._stage.max_units.write,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED
@@ -86,8 +86,15 @@ class Tables(Construct):
             return dynamodb.StreamViewType.KEYS_ONLY
         return None
 
-    def _recovery(self) -> dynamodb.PointInTimeRecoverySpecification:
-        days = self._stage.recovery_days
+    def _class_of(self, table: topology.Table) -> TableClass:
+        own = self._stage.events.table_class if table.name == "events" else None
+        return own or self._stage.table_class
+
+    def _recovery(
+        self, table: topology.Table
+    ) -> dynamodb.PointInTimeRecoverySpecification:
+        has_copies = table.name == "events" and self._stage.events.backups == "weekly"
+        days = 0 if has_copies else self._stage.recovery_days
         return dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=days > 0,
             recovery_period_in_days=days or None,

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 from uuid import uuid4
 
+from hardlink.domain.records import Table
 from hardlink.metrics import COUNTS, DURATIONS
 from infra import stages, topology
 from tests.bench.cpu import baseline_environment
@@ -131,6 +132,7 @@ def _months(costs: Costs, watched: Watched, prices: Prices) -> bool:
     usage = steady.times(1 / steady.events) + costs.visit.times(1 / VISIT)._replace(
         events=0
     )
+    stage = stages.load_stage(topology.STAGES, "prod")
     columns: list[dict[str, float]] = []
     for millions in MONTHS:
         volume = Volume(
@@ -140,6 +142,10 @@ def _months(costs: Costs, watched: Watched, prices: Prices) -> bool:
             answer_bytes=costs.weights.answer,
             visit_events=VISIT,
             months=RETENTION,
+            infrequent_events=stage.events.table_class == "infrequent_access",
+            event_copies=topology.EVENT_COPY_DAYS / 7
+            if stage.events.backups == "weekly"
+            else 0,
         )
         columns.append(price_month(usage, volume, watched, prices))
     print(
@@ -159,8 +165,8 @@ def _months(costs: Costs, watched: Watched, prices: Prices) -> bool:
         + "".join(f"{usd:>11.2f}" for usd in each)
         + f"  goal {ALL_IN_GOAL:.2f}: {'held' if held else 'MISSED'}"
     )
-    kept = prices.gigabyte["table_month"] + prices.gigabyte["backup_month"]
-    more = RETENTION * kept * 100 * MILLION / 1e9
+    kept = columns[-1]["storage of events"] + columns[-1]["copies of events"]
+    more = kept / costs.weights.event * 100 / MONTHS[-1]
     print(f"  each further 100 bytes of an event: {more:.2f} for a million events")
     return held
 
@@ -212,6 +218,7 @@ class _Driver:
         self._counted = Engine(replace(engine.clients, tables=client), engine.names)
         self._asked = 0
         self._answers: list[int] = []
+        self._visit_bytes = 0.0
         # once: whoever registers anew with each call makes the client look for all its handlers again
         client.meta.events.register("before-call.dynamodb", self._count)
 
@@ -230,8 +237,14 @@ class _Driver:
 
     def visits(self, visits: int) -> Usage:
         """Measure what a visit adds to its events: session, bound, association, a log-in in 20."""
+        empty = self._bytes_beside()
         plain = self._measured(lambda: [self._opened() for _ in range(visits)])
+        with_plain = self._bytes_beside()
         known = self._measured(lambda: [self._logged_in() for _ in range(visits)])
+        with_known = self._bytes_beside()
+        opened_bytes, known_bytes = with_plain - empty, with_known - with_plain
+        all_bytes = opened_bytes * (LOGS_IN - 1) + known_bytes
+        self._visit_bytes = all_bytes / LOGS_IN / visits
         steady = self.steady(visits, 1)
         opened = _minus(plain, steady).times(1 / visits)
         logged_in = _minus(known, steady).times(1 / visits)
@@ -239,18 +252,20 @@ class _Driver:
 
     def weigh(self) -> Weights:
         """Weigh what the calls so far left in the tables, and their answers."""
-        events: list[int] = []
-        beside, sessions = 0, 0
-        for table in self._counted.names.values():
-            pages = self._counted.client.get_paginator("scan").paginate(TableName=table)
-            for item in (item for page in pages for item in page["Items"]):
-                if item["item"]["S"].startswith("e/"):
-                    events.append(item_size(item))
-                    continue
-                beside += item_size(item)
-                sessions += "session" in item and item["item"]["S"] == "#"
+        events = [item_size(item) for item in self._items("events")]
         answer = statistics.median(self._answers)
-        return Weights(statistics.mean(events), answer, beside / sessions)
+        return Weights(statistics.mean(events), answer, self._visit_bytes)
+
+    def _bytes_beside(self) -> int:
+        """What is stored beside the events, without what expires within a day of the visit."""
+        rows = [*self._items("sessions"), *self._items("customers")]
+        return sum(item_size(item) for item in rows if "expires" not in item)
+
+    def _items(self, table: Table) -> Iterator[dict[str, Any]]:
+        name = self._counted.names[table]
+        pages = self._counted.client.get_paginator("scan").paginate(TableName=name)
+        for page in pages:
+            yield from page["Items"]
 
     def _opened(self) -> Usage:
         return self._track(str(uuid4()), 1) + self._associated()
@@ -408,7 +423,9 @@ _ASSUMED = f"""
 Assumed: a request to DynamoDB waits {WAIT * 1000:g} ms. CPU is this machine's (not arm64), of the quarter of
 calls that it disturbed least, on the function's share of a processor. A visit has {VISIT} events, and one
 in {LOGS_IN} logs in; `associate` is called for each visit alone, as in a shop with few. Lambda's reads of
-the streams cost nothing. A month has one running process for half a million events, and each writes a
+the streams cost nothing. Single events and batches
+are priced at the standard class; a month has the class of production's `events`, as stages.toml says.
+A month has one running process for half a million events, and each writes a
 line of metrics a minute; CloudWatch keeps logs compressed to 15 %. Not in it: cold starts, downloads of
 the SDK (6 KB a visitor and day)."""
 

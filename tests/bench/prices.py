@@ -92,6 +92,8 @@ class Volume(NamedTuple):
     `events`: events of a month. `event_bytes`, `visit_bytes`: stored for an event, and for a visit
     beside its events. `answer_bytes`: sent for an event. `visit_events`: events of a visit.
     `months`: retention. `recovery`: whether the tables can be restored.
+    `infrequent_events`: the class of `events`. `event_copies`: copies of that table that are kept
+    at a time, in place of its recovery; 0: it has recovery as the others.
     """
 
     events: float
@@ -101,6 +103,8 @@ class Volume(NamedTuple):
     visit_events: int
     months: int
     recovery: bool = True
+    infrequent_events: bool = False
+    event_copies: float = 0
 
 
 class Watched(NamedTuple):
@@ -134,13 +138,7 @@ def price_month(
     lines: dict[str, float] = {}
     for name, usd in per_million(usage, prices).items():
         lines[name] = usd * millions
-    visits = volume.events / volume.visit_events
-    month_bytes = volume.events * volume.event_bytes + visits * volume.visit_bytes
-    stored = month_bytes * volume.months / _GIGABYTE
-    lines["DynamoDB, storage"] = stored * gigabyte["table_month"]
-    lines["DynamoDB, recovery"] = (
-        stored * gigabyte["backup_month"] if volume.recovery else 0.0
-    )
+    lines |= _price_tables(volume, prices)
     processes = max(1.0, volume.events / PROCESS_EVENTS)
     metric_log = processes * _MINUTES * METRIC_LINE / _GIGABYTE
     lines["CloudWatch, metric lines"] = metric_log * gigabyte["log"]
@@ -154,6 +152,30 @@ def price_month(
     lines["dashboard"] = watched.dashboards * month["dashboard"]
     lines["keys"] = watched.secrets * month["secret"]
     return lines
+
+
+def _price_tables(volume: Volume, prices: Prices) -> dict[str, float]:
+    """USD of a month for what is stored, with its backups, and for the class of `events`."""
+    gigabyte, million = prices.gigabyte, prices.million
+    visits = volume.events / volume.visit_events
+    rest = visits * volume.visit_bytes * volume.months / _GIGABYTE
+    events = volume.events * volume.event_bytes * volume.months / _GIGABYTE
+    event_month, dearer_writes = gigabyte["table_month"], 0.0
+    if volume.infrequent_events:
+        event_month = gigabyte["infrequent_table_month"]
+        units = math.ceil(volume.event_bytes / 1024)
+        dearer = million["infrequent_write_unit"] - million["write_unit"]
+        dearer_writes = volume.events / MILLION * units * dearer
+    recovered = rest if volume.event_copies else rest + events
+    copied = events * volume.event_copies * gigabyte["copy_month"]
+    recovery = recovered * gigabyte["backup_month"] if volume.recovery else 0.0
+    return {
+        "writes of infrequent access": dearer_writes,
+        "storage of events": events * event_month,
+        "storage of the rest": rest * gigabyte["table_month"],
+        "DynamoDB, recovery": recovery,
+        "copies of events": copied,
+    }
 
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:

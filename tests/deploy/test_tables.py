@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from infra import topology
 from tests.deploy.template import Template
 
 KEYS = {
@@ -59,6 +60,30 @@ def test_its_items_expire_it_can_be_restored_and_is_encrypted(
         "RecoveryPeriodInDays": 35,
     }
     assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_events_of_production_are_infrequent_access_with_a_weekly_copy(
+    dev: Template, prod: Template
+) -> None:
+    table = prod.properties("DynamoDB::Table")["TablesEvents"]
+    assert table["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
+    recovery = table["PointInTimeRecoverySpecification"]
+    assert recovery == {"PointInTimeRecoveryEnabled": False}
+    (plan,) = prod.properties("Backup::BackupPlan").values()
+    (rule,) = plan["BackupPlan"]["BackupPlanRule"]
+    assert rule["ScheduleExpression"] == "cron(0 3 ? * SUN *)"
+    assert rule["Lifecycle"] == {"DeleteAfterDays": topology.EVENT_COPY_DAYS}
+    assert topology.EVENT_COPY_DAYS > 7  # there is a copy until the next one is whole
+    (selection,) = prod.properties("Backup::BackupSelection").values()
+    assert "Events" in str(selection["BackupSelection"]["Resources"])
+    (vault,) = prod.resources("Backup::BackupVault").values()
+    assert vault["DeletionPolicy"] in ("Retain", "RetainExceptOnCreate")
+    for name in STREAMED:
+        other = prod.properties("DynamoDB::Table")[name]
+        assert other["TableClass"] == "STANDARD"
+        recovery = other["PointInTimeRecoverySpecification"]
+        assert recovery["PointInTimeRecoveryEnabled"] is True
+    assert dev.properties("Backup::BackupPlan") == {}
 
 
 @pytest.mark.parametrize("name", KEYS)

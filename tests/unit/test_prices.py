@@ -26,6 +26,7 @@ ROUND = Prices(
         "lambda_request": 2,
         "write_unit": 3,
         "read_unit": 4,
+        "infrequent_write_unit": 5,
     },
     gigabyte={
         "lambda_second": 5,
@@ -34,6 +35,8 @@ ROUND = Prices(
         "log_month": 8,
         "table_month": 9,
         "backup_month": 10,
+        "infrequent_table_month": 2,
+        "copy_month": 4,
         "transfer_out": 11,
     },
     month={"custom_metric": 1, "alarm_metric": 2, "dashboard": 3, "secret": 4},
@@ -101,7 +104,9 @@ def test_a_month_has_its_calls_its_whole_retention_and_what_is_watched() -> None
     lines = price_month(Usage(1, api=1), volume, Watched(5, 4, 3, 2), ROUND)
     stored = 13 * 2 * (0.9 + 0.1)  # GB
     assert lines["HTTP API, requests"] == pytest.approx(2)
-    assert lines["DynamoDB, storage"] == pytest.approx(stored * 9)
+    assert lines["storage of events"] == pytest.approx(13 * 2 * 0.9 * 9)
+    assert lines["storage of the rest"] == pytest.approx(13 * 2 * 0.1 * 9)
+    assert lines["copies of events"] == lines["writes of infrequent access"] == 0
     assert lines["DynamoDB, recovery"] == pytest.approx(stored * 10)
     assert lines["transfer out"] == pytest.approx(11)
     assert lines["metrics"] == 5
@@ -115,6 +120,27 @@ def test_a_month_has_its_calls_its_whole_retention_and_what_is_watched() -> None
         ROUND,
     )
     assert without["DynamoDB, recovery"] == 0
+
+
+def test_events_of_infrequent_access_with_copies_leave_recovery_to_the_rest() -> None:
+    volume = Volume(
+        events=2 * MILLION,
+        event_bytes=1500,
+        visit_bytes=1000,
+        answer_bytes=0,
+        visit_events=10,
+        months=13,
+        infrequent_events=True,
+        event_copies=1.5,
+    )
+    lines = price_month(Usage(1, api=1), volume, Watched(0, 0, 0, 0), ROUND)
+    events, rest = 13 * 2 * 1.5, 13 * 2 * 0.1  # GB
+    assert lines["storage of events"] == pytest.approx(events * 2)
+    assert lines["copies of events"] == pytest.approx(events * 1.5 * 4)
+    assert lines["storage of the rest"] == pytest.approx(rest * 9)
+    assert lines["DynamoDB, recovery"] == pytest.approx(rest * 10)
+    # two units for each event, at 5 instead of 3
+    assert lines["writes of infrequent access"] == pytest.approx(2 * 2 * (5 - 3))
 
 
 def test_calls_grow_with_events_and_what_is_watched_does_not() -> None:

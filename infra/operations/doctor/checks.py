@@ -152,11 +152,18 @@ class _Checks:
         attribute = topology.TABLES[0].expires
         fault = diagnoses.expiry_fault(ttl["TimeToLiveDescription"], attribute)
         yield Finding(f"expiry of {name}", fault)
+        if self._has_copies(described):
+            return
         backups = self._account.ask(
             "dynamodb", "describe_continuous_backups", TableName=name
         )
         fault = diagnoses.backup_fault(backups["ContinuousBackupsDescription"])
         yield Finding(f"backups of {name}", fault)
+
+    def _has_copies(self, described: Description) -> bool:
+        """Tell whether AWS Backup copies a table: only of `events`, in place of recovery."""
+        has_plan = bool(self._resource_names("Backup::BackupPlan"))
+        return has_plan and not _is_associated(described)
 
     def _count_readers(self, stream: str | None) -> int:
         """Count the mappings that read a stream, also those that are not the stack's."""
