@@ -138,7 +138,7 @@ class EventsTable(_Declared):
     """Settings of the table `events`, which holds most of what is stored.
 
     `table_class`: None: as the other tables. `backups`: `recovery` to a point in time, as the other
-    tables have it, or a `weekly` copy, at half the price: what came after it is lost with the table.
+    tables have it, or a `weekly` copy at half the price: what came later is lost with the table.
     """
 
     table_class: TableClass | None = None
