@@ -165,6 +165,11 @@ CHANGES = [
         id="Attraqt XO, by its opposite",
     ),
     pytest.param(
+        ("product-in-basket", {"product": "p1", "quantity": 2}),
+        ("product_remove_from_cart", {"product_id": "p1"}),
+        id="Tracardi's sample",
+    ),
+    pytest.param(
         ("cart_update", {"action": "add", "product_id": "p1", "quantity": 2}),
         ("cart_update", {"action": "remove", "product_id": "p1"}),
         id="Exponea, by product",

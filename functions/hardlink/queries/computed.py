@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from hardlink.domain.errors import Invalid
 from hardlink.domain.sources.registry import Sources
+from hardlink.domain.times import END
 from hardlink.domain.traits import summaries
 from hardlink.domain.traits.declaration import STORED, Catalogue, Segment
 from hardlink.domain.traits.expressions import Name, find_member
@@ -125,7 +126,8 @@ class ComputedValues:
         """Read a customer's newest events, page by page, so that only a page is held at once."""
         summary = Summary()
         events = size = 0
-        since = min((one.window.since(now) for one in needed.values()), default=now)
+        # Conditions on what calls set need no events at all.
+        since = min((one.window.since(now) for one in needed.values()), default=END)
         for page in self._timeline.read_pages(customer, since):
             # Only the page beyond the limit shows that there is one.
             if events >= MOST_READ_EVENTS or size >= MOST_READ_BYTES:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hardlink.domain.errors import Invalid
+from hardlink.domain.graph import Node
 from hardlink.domain.sources.registry import Sources
 from hardlink.domain.times import DAY, HOUR, SECOND, to_iso
 from hardlink.queries import computed
@@ -211,6 +212,44 @@ def test_a_name_that_is_not_declared_is_refused_before_anything_is_read(
     with pytest.raises(Invalid, match=message.partition(": ")[2]) as raised:
         shop.customer("unknown", **query)
     assert raised.value.field == message.partition(": ")[0]
+
+
+def test_an_order_that_the_shop_reports_completes_what_the_page_said(
+    shop: World,
+) -> None:
+    ids = {"registered": "gordon"}
+    shop.track("s1", {"type": "purchase", "order": {"number": "o1"}}, ids=ids)
+    shop.settle()
+    assert traits(shop, "orders,revenue") == {"orders": 1, "revenue": {}}
+    shop.order("o1", ids=ids, total=20, currency="EUR")
+    shop.settle()
+    assert traits(shop, "orders,revenue") == {"orders": 1, "revenue": {"EUR": 20}}
+    shop.order("o1", ids=ids, total=20, currency="EUR", status="cancelled")
+    shop.settle()
+    assert traits(shop, "orders,revenue") == {"orders": 0, "revenue": {}}
+
+
+def test_a_condition_on_what_calls_set_reads_no_event(shop: World) -> None:
+    ids = {"registered": "gordon"}
+    ahead = to_iso(START + HOUR)
+    shop.track("s1", view("1", "p1", time=ahead), ids=ids)
+    shop.update("s1", properties={"city": "Oslo"})
+    shop.settle()
+    found = read(shop, segments="local")
+    assert found["segments"] == {"local": True}
+    assert found["events"] == 0
+
+
+def test_customers_whom_the_shop_merged_have_the_traits_of_both(shop: World) -> None:
+    for customer, product in (("gordon", "p1"), ("alyx", "p2")):
+        shop.track(customer, view(customer, product), ids={"registered": customer})
+    shop.settle()
+    nodes = (Node("registered", "alyx"), Node("registered", "gordon"))
+    shop.administration.merge_customers(SPACE, *nodes, "because")
+    shop.settle()
+    both = {"recently_viewed": ["p2", "p1"], "visits": 2}
+    assert traits(shop, "recently_viewed,visits") == both
+    assert traits(shop, "recently_viewed,visits", "alyx") == both
 
 
 def test_nothing_of_who_was_erased_is_computed(shop: World) -> None:

@@ -2,7 +2,8 @@
 
 Sources: Hello Retail's server-side tracking; Bloomreach's recommended events and Exponea's web SDK
 3.15.0 (Enhanced Ecommerce, which the browser SDK also makes of Google Analytics 4's events);
-Segment's ecommerce spec, version 2 and 1; Attraqt's activities.
+Segment's ecommerce spec, version 2 and 1; Attraqt's activities; the sample of Tracardi's payload
+(seed 002).
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ _CART_CHANGES: Mapping[str, tuple[int, _Lines]] = {
     "Product Removed": (_REMOVED, _Lines(("product_id", "sku"))),
     "Added Product": (_ADDED, _Lines(("product_id", "id", "sku"))),
     "Removed Product": (_REMOVED, _Lines(("product_id", "id", "sku"))),
+    "product-in-basket": (_ADDED, _Lines(("product",))),
     "add-to-cart": (_ADDED, _Lines(("target.product",), "metadata.quantity")),
     "remove-from-cart": (_REMOVED, _Lines(("target.product",), "metadata.quantity")),
 }
