@@ -88,6 +88,7 @@ ROUTES = (
     Route("GET", "/sdk.js", "sdk"),
     Route("GET", "/sdk.mjs", "sdk"),
     Route("POST", "/session", "session"),
+    Route("GET", "/visitor", "visitor", READS),
     Route("GET", "/health", "health"),
     Route("POST", "/{trackerKey}", "xo"),
     *(

@@ -234,6 +234,15 @@ _FUNCTIONS = (
         server_keys=True,
         timeout=_LAMBDA_MAX_TIMEOUT,  # it deletes every event of a customer
     ),
+    Function(
+        "visitor",
+        {
+            "sessions": ("GetItem", "BatchGetItem"),
+            "customers": ("GetItem", "BatchGetItem", "Query"),
+            "events": ("GetItem", "BatchGetItem", "Query"),
+        },
+        signing_keys=True,
+    ),
     Function("preflight", {}),
     Function("sdk", {}),
     Function("session", {}),

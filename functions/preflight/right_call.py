@@ -13,6 +13,7 @@ CALLS: Mapping[str, str] = {
     "/anonymize": "POST",
     "/consent": "POST",
     "/session": "POST",
+    "/visitor": "GET",
     "/orders": "POST",
     "/customers": "GET",
     "/customers/events": "GET",

@@ -34,6 +34,7 @@ FUNCTIONS = [
     "segment",
     "sdk",
     "session",
+    "visitor",
 ]
 LINK = {
     "GetItem",
@@ -48,7 +49,7 @@ STORE = {"GetItem", "PutItem", "BatchGetItem", "ConditionCheckItem"}
 BATCHED = STORE | {"PartiQLInsert"}
 READS = {"customers", "erase", "exponea", "exponeadata", "orders"}
 """Those that know the server keys."""
-SIGNS = {"track", "identify", "update"}
+SIGNS = {"track", "identify", "update", "visitor"}
 """Those that know by which keys identities are signed."""
 FOLLOW = {
     "associate": (
@@ -89,6 +90,11 @@ TABLES: Mapping[str, tuple[set[str], set[str], set[str]]] = {
     "preflight": (set(), set(), set()),
     "sdk": (set(), set(), set()),
     "session": (set(), set(), set()),
+    "visitor": (
+        {"GetItem", "BatchGetItem"},
+        {"GetItem", "BatchGetItem", "Query"},
+        {"GetItem", "BatchGetItem", "Query"},
+    ),
     "helloretail": (VISIT, LINK, STORE),
     "collect": (VISIT, LINK, STORE),
     "orders": (VISIT, LINK, STORE),

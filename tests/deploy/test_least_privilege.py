@@ -133,6 +133,11 @@ class Shop:
             HttpRequest(method, path, [("authorization", f"Bearer {KEY}")])
         )
 
+    def visitor(self, session: str) -> dict[str, Any]:
+        """A page's read of its own visitor."""
+        target = f"/visitor?source=demo&session={session}"
+        return self._call(HttpRequest("GET", target))
+
     def correct(self, path: str, **body: Any) -> dict[str, Any]:
         """A correction, with a server key."""
         sent = json.dumps(body).encode()
@@ -497,6 +502,10 @@ def _read_everything(shop: Shop) -> None:
         shop.write(
             "/update", session, properties={f"p{n}": "x" * 9000 for n in range(texts)}
         )
+    shop.write("/track", "bought1", events=[{**bought, "order": {"number": "bought1"}}])
+    texts_and_events = ("one-text", "two-texts", "pair1", "bought1", "large3", "new1")
+    for session in texts_and_events:
+        shop.visitor(session)
     shop.data("customers/export", format="native_json")
     shop.data("consent/categories")
 

@@ -19,7 +19,15 @@ from tests.http.service import Client
 EVENTS = topology.ROOT / "events"
 CALLS_BY_ROUTE = {call.route: call for call in CALLS}
 IN_ORDER = (
-    *("track", "track-full", "track-put", "identify", "identify-soft", "update"),
+    *(
+        "visitor",
+        "track",
+        "track-full",
+        "track-put",
+        "identify",
+        "identify-soft",
+        "update",
+    ),
     *("anonymize", "keep-session", "session", "session-events", "session-verdicts"),
     *("customer", "customer-events", "customer-export", "customer-why"),
     *("customers-recent", "live"),

@@ -86,6 +86,18 @@ class IdentityVerifier:
         proven = self._verify(call, token, ids)
         return proven if signed == "required" else None
 
+    def require(self, call: Call, token: object, customer: Node) -> None:
+        """Require a token that proves a customer, whatever the source asks of other calls.
+
+        Raises `UnverifiedIdentity`.
+        """
+        if token in _NO_TOKEN:
+            raise UnverifiedIdentity(
+                "this visitor is a customer: send a token that proves it", "token"
+            )
+        # A customer known by a soft identifier alone is refused: no token proves one.
+        self._verify(call, token, (customer,))
+
     def _verify(
         self, call: Call, token: object, ids: Sequence[Node]
     ) -> frozenset[Node]:

@@ -92,9 +92,19 @@ class ComputedValues:
         Returns `traits` and `segments` by name, how many `events` were read, and `incomplete`:
         name -> why the value is not exact.
         """
+        return self.read_of(customer.project_id, customer, stored, wanted)
+
+    def read_of(
+        self,
+        project_id: str,
+        customer: Customer | None,
+        stored: Mapping[str, Any],
+        wanted: Wanted,
+    ) -> dict[str, Any]:
+        """Compute values as `read` does; without a customer, of no event."""
         now = self._clock()
-        catalogue = self.catalogue(customer.project_id)
-        zone = ZoneInfo(self._sources.projects[customer.project_id].time_zone)
+        catalogue = self.catalogue(project_id)
+        zone = ZoneInfo(self._sources.projects[project_id].time_zone)
         traits = [catalogue.traits[name] for name in wanted.traits]
         segments = [catalogue.segments[name] for name in wanted.segments]
         needed = _list_needed(catalogue, traits, segments)
@@ -118,7 +128,7 @@ class ComputedValues:
 
     def _read_summary(
         self,
-        customer: Customer,
+        customer: Customer | None,
         needed: Mapping[str, Trait],
         now: int,
         zone: tzinfo,
@@ -126,6 +136,8 @@ class ComputedValues:
         """Read a customer's newest events, page by page, so that only a page is held at once."""
         summary = Summary()
         events = size = 0
+        if customer is None:
+            return _Reading(summary, events, has_all=True)
         # Conditions on what calls set need no events at all.
         since = min((one.window.since(now) for one in needed.values()), default=END)
         for page in self._timeline.read_pages(customer, since):

@@ -26,7 +26,7 @@ _MILLISECONDS = re.compile("[0-9]{1,14}")
 def service() -> Service:
     """Return the service that carries out all write calls."""
     return Service(
-        tables(), deployed_sources(), read_clock, signing_keys=_signing_keys()
+        tables(), deployed_sources(), read_clock, signing_keys=signing_keys()
     )
 
 
@@ -36,7 +36,7 @@ def rate_limiter() -> RateLimiter:
     return RateLimiter()
 
 
-def _signing_keys() -> Keys | None:
+def signing_keys() -> Keys | None:
     """Return the signing keys, in functions that may read them."""
     if "HARDLINK_SIGNING_KEYS" not in os.environ:
         return None

@@ -197,6 +197,14 @@ ANSWERS: Mapping[str, Schema] = {
         events=COUNT,
         incomplete={"type": "object", "additionalProperties": TEXT},
     ),
+    "Visitor": complete(
+        "Public traits and segments of a visitor.",
+        "warnings",
+        traits=VALUES,
+        segments={"type": "object", "additionalProperties": {"type": "boolean"}},
+        incomplete={"type": "object", "additionalProperties": TEXT},
+        warnings=_WARNINGS,
+    ),
     "Customer": {
         **complete(
             "A customer. Of each value the one set last.",

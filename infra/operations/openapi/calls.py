@@ -10,7 +10,7 @@ from hardlink.domain import commands
 from infra.operations.openapi.answers import TEXT, Schema, complete
 
 NATIVE_FUNCTIONS = {
-    *("track", "identify", "update", "anonymize", "consent", "session"),
+    *("track", "identify", "update", "anonymize", "consent", "session", "visitor"),
     *("customers", "erase", "orders", "health"),
 }
 """Functions whose routes are native. Those of the dialects follow their own systems' documents."""
@@ -126,6 +126,16 @@ CALLS = (
         "Kept",
         "write",
         commands.Keep,
+    ),
+    Call(
+        "GET /visitor",
+        "Read public traits and segments of a page's visitor.",
+        "Visitor",
+        None,
+        query={
+            "source": "The write key of the page's source.",
+            "session": "The session that the page holds.",
+        },
     ),
     Call(
         "GET /customers",

@@ -118,6 +118,17 @@ def test_history_joins_the_customer(run: Run) -> None:
     assert run("tracking-user")["session"] == run("session")["session"]
 
 
+def test_a_page_reads_of_its_own_visitor_what_is_public(run: Run) -> None:
+    run("track")
+    assert run("visitor")["traits"] == {
+        "recently_viewed": [],
+        "cart": [{"product": "Adidas sneakers", "quantity": 1}],
+    }
+    for name in ("identify-soft", "identify"):
+        run(name)
+    assert run("visitor")["error"]["code"] == "unsigned"
+
+
 def test_undo(run: Run) -> None:
     for name in ("track", "identify-soft", "identify"):
         run(name)

@@ -101,6 +101,7 @@ class Project(_Declared):
     profiles_a_customer: Annotated[int, Field(ge=1)] = PROFILES_A_CUSTOMER
     traits: Mapping[str, ComputedTrait] = Field(default_factory=dict)
     segments: Mapping[str, ComputedSegment] = Field(default_factory=dict)
+    unproven_visitors: bool = False
 
     @field_validator("consent_categories")
     @classmethod

@@ -67,25 +67,29 @@ class ConsentCategory:
 class ComputedTrait(NamedTuple):
     """A trait that is computed of a customer's events; `domain/traits/declaration.py` builds it.
 
-    - `compute`: how. `over`: of what; of orders and visits each counts once.
+    - `compute`: how; without it, the trait of this name that every project has.
+    - `over`: of what; of orders and visits each counts once.
     - `events`: types that count, all without any. `where`: condition on their properties.
     - `of`: the property that is used, dotted; without it, the event's time.
     - `within`: `30 days` or `visit`, else ever. `most`: values of a list.
+    - `public`: pages may read it of their own visitor.
     """
 
-    compute: str
+    compute: str | None = None
     over: Literal["events", "orders", "visits"] = "events"
     events: tuple[str, ...] = ()
     where: str | None = None
     of: str | None = None
     within: str | None = None
     most: int | None = None
+    public: bool = False
 
 
 class ComputedSegment(NamedTuple):
-    """A segment: customers who meet the condition `when`."""
+    """A segment: customers who meet the condition `when`. `public`: as of a trait."""
 
     when: str
+    public: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ class Project:
     `identifiers`: its types, in order of preference. `consent_categories`: as Exponea's mobile
     clients request them. `time_zone`: of dates without a zone in the order feed.
     `profiles_a_customer`: the most profiles that one customer may have. `traits`, `segments`: those
-    that are computed, by name.
+    that are computed, by name. `unproven_visitors`: pages may read public traits of a customer whose
+    log-in no token proves.
     """
 
     identifiers: Mapping[str, IdentifierType]
@@ -104,6 +109,7 @@ class Project:
     profiles_a_customer: int = PROFILES_A_CUSTOMER
     traits: Mapping[str, ComputedTrait] = field(default_factory=dict)
     segments: Mapping[str, ComputedSegment] = field(default_factory=dict)
+    unproven_visitors: bool = False
 
     @classmethod
     def from_declaration(cls, declared: Mapping[str, Any]) -> Project:
@@ -118,6 +124,7 @@ class Project:
             declared.get("profiles_a_customer", PROFILES_A_CUSTOMER),
             _computed_traits(declared.get("traits", {})),
             {name: ComputedSegment(**segment) for name, segment in segments.items()},
+            declared.get("unproven_visitors", False),
         )
 
     @cached_property

@@ -29,13 +29,15 @@ class ComputedTrait(BaseModel):
         "last",
         "latest",
         "distinct",
-    ]
+        None,
+    ] = None
     over: Literal["events", "orders", "visits"] = "events"
     events: tuple[EventType, ...] = ()
     where: _Text | None = None
     of: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     within: _Text | None = None
     most: int | None = None
+    public: bool = False
 
 
 class ComputedSegment(BaseModel):
@@ -44,3 +46,4 @@ class ComputedSegment(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     when: _Text
+    public: bool = False

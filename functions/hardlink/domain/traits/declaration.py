@@ -80,10 +80,11 @@ class DeclarationError(ValueError):
 
 @dataclass(frozen=True)
 class Segment:
-    """A condition that a customer meets or not."""
+    """A condition that a customer meets or not. `public`: as of a trait."""
 
     name: str
     condition: Condition
+    public: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Catalogue:
         """Build a segment. Raises `DeclarationError`."""
         try:
             condition = expressions.parse_expression(declared.when)
-            segment = Segment(name, condition)
+            segment = Segment(name, condition, declared.public)
             # Every name is resolved once here, so that no read call meets one that is unknown.
             list(self.traits_of(segment))
         except ValueError as error:
@@ -183,6 +184,8 @@ def _check_name(kind: str, name: str) -> None:
 def _build_trait(name: str, declared: ComputedTrait) -> Trait:
     """Build a trait. Raises `DeclarationError`."""
     place = f"traits.{name}"
+    if declared.compute is None:
+        return _publish_built_in(name, declared)
     paths = (declared.of,) if declared.of else ()
     listed = dict.fromkeys(declared.events, paths)
     return Trait(
@@ -192,7 +195,18 @@ def _build_trait(name: str, declared: ComputedTrait) -> Trait:
         paths=listed,
         any_paths=None if listed else paths,
         accepts=_build_filter(f"{place}.where", declared.where or "true"),
+        public=declared.public,
     )
+
+
+def _publish_built_in(name: str, declared: ComputedTrait) -> Trait:
+    """Return a trait that every project has, as public or not as it is declared.
+
+    Raises `DeclarationError` where there is none of that name, or a field would change it.
+    """
+    if name not in BUILT_IN or declared != ComputedTrait(public=declared.public):
+        raise DeclarationError(f"traits.{name}.compute: say how it is computed")
+    return BUILT_IN[name]._replace(public=declared.public)
 
 
 def _build_aggregate(place: str, declared: ComputedTrait) -> Aggregate:
@@ -201,7 +215,7 @@ def _build_aggregate(place: str, declared: ComputedTrait) -> Aggregate:
     `place`: of the trait, for messages. A field that would change nothing is refused, as it was
     meant to do something.
     """
-    compute = declared.compute
+    compute = declared.compute or ""
     if declared.over != "events":
         return _build_aggregate_over(place, declared)
     if compute in _NEED_VALUE and not declared.of:
@@ -215,8 +229,8 @@ def _build_aggregate(place: str, declared: ComputedTrait) -> Aggregate:
 
 def _build_aggregate_over(place: str, declared: ComputedTrait) -> Aggregate:
     """Choose how a trait over orders or visits is computed. Raises `DeclarationError`."""
-    choices = _OVER_OTHERS[declared.over]
-    if declared.compute not in choices:
+    choices, compute = _OVER_OTHERS[declared.over], declared.compute or ""
+    if compute not in choices:
         raise DeclarationError(
             f"{place}.compute: {declared.compute} cannot be computed over {declared.over}: "
             f"use one of {', '.join(choices)}"
@@ -225,7 +239,7 @@ def _build_aggregate_over(place: str, declared: ComputedTrait) -> Aggregate:
         raise DeclarationError(
             f"{place}: only traits over events have `of` and `most`: remove them"
         )
-    return choices[declared.compute]
+    return choices[compute]
 
 
 def _read_most(place: str, most: int | None) -> int:

@@ -26,7 +26,7 @@ class Trait(NamedTuple):
     - `name`: also says the window, where that is not its own (see `within`).
     - `paths`: of the value in the properties of each type of event; no paths mean its time.
     - `any_paths`: the same for events of all other types; `None` leaves these out.
-    - `accepts`: a further filter.
+    - `accepts`: a further filter. `public`: pages may read it of their own visitor.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Trait(NamedTuple):
     paths: Mapping[str, Paths] = NOTHING
     any_paths: Paths | None = None
     accepts: Filter = _accept_every
+    public: bool = False
 
     def within(self, days: int) -> Trait:
         """Return the trait over the last days.

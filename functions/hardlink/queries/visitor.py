@@ -1,0 +1,90 @@
+"""Compute what a page may know of its own visitor: public traits and segments, and no identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hardlink.domain.call import Call
+from hardlink.domain.errors import NotFound
+from hardlink.domain.graph import Node
+from hardlink.domain.identifiers import parse_session_id
+from hardlink.domain.signed_identity import IdentityVerifier, Keys, NoKeys
+from hardlink.domain.sources.registry import Sources
+from hardlink.queries.computed import ComputedValues, Wanted
+from hardlink.queries.customer import Customer
+from hardlink.queries.customer_lookup import find_customer
+from hardlink.queries.timeline import Timeline
+from hardlink.queries.visible_session import read_visible_session
+from hardlink.storage.store import Store
+
+_SHOWN = ("traits", "segments", "incomplete")
+"""Parts of the computed values that a page is answered. How many events there are is not."""
+
+
+class VisitorValues:
+    """Reads a visitor's public traits and segments. `clock` returns microseconds since 1970.
+
+    `keys`: by which identities are signed; `None` where no project has any.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sources: Sources,
+        clock: Callable[[], int],
+        keys: Keys | None = None,
+    ) -> None:
+        self._store = store
+        self._computed = ComputedValues(sources, Timeline(store, clock), clock)
+        self._verifier = IdentityVerifier(keys or NoKeys())
+
+    def read(self, call: Call, session_id: object, token: object) -> dict[str, Any]:
+        """Read the public traits and segments of a session's visitor.
+
+        Of a customer, also what other devices did; so a token has to prove who it is, unless the
+        project says otherwise. An unknown session is answered like one without events: nobody
+        learns which sessions there are. Raises `Invalid`, `UnverifiedIdentity`.
+        """
+        id_ = parse_session_id(session_id, "session")
+        customer = self._find_visitor(call, id_, token)
+        wanted = self._list_public(call.project_id)
+        stored = _NO_VALUES if customer is None else customer.read_values(self._store)
+        computed = self._computed.read_of(call.project_id, customer, stored, wanted)
+        return {part: computed[part] for part in _SHOWN}
+
+    def _find_visitor(self, call: Call, id_: str, token: object) -> Customer | None:
+        """Find the customer or the anonymous visitor of a session; `None` where it is unknown.
+
+        Raises `UnverifiedIdentity`.
+        """
+        try:
+            visible = read_visible_session(self._store, call.project_id, id_)
+        except NotFound:
+            return None
+        # Asked before anything is read, and so as long for a customer with many events as for none.
+        if visible.customer and not call.project.unproven_visitors:
+            self._verifier.require(call, token, visible.customer)
+        return self._find(call.project_id, visible.customer or visible.session.profile)
+
+    def _find(self, project_id: str, node: Node) -> Customer | None:
+        """Find a customer; `None` where it was erased since its session was read."""
+        try:
+            return find_customer(self._store, project_id, node)
+        except NotFound:
+            return None
+
+    def _list_public(self, project_id: str) -> Wanted:
+        """List what a project declares public."""
+        catalogue = self._computed.catalogue(project_id)
+        traits = [trait.name for trait in catalogue.traits.values() if trait.public]
+        segments = [one.name for one in catalogue.segments.values() if one.public]
+        return Wanted(traits, segments)
+
+
+_NO_VALUES: Mapping[str, Any] = {
+    "attributes": {},
+    "segments": [],
+    "traits": {},
+    "consents": {},
+}
