@@ -19,7 +19,10 @@ visitors = VisitorValues(
 
 @entrypoint
 def handler(request: Request) -> Answer:
-    """Answer `traits` and `segments`. A token travels in a header, so that no log of URLs has it."""
+    """Answer `traits` and `segments`.
+
+    A token travels in a header, so that no log of URLs has it.
+    """
     write_key, session = request.query("source"), request.query("session")
     if write_key is None:
         raise Invalid("send the write key of the page's source", "source")

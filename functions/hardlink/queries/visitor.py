@@ -1,4 +1,4 @@
-"""Compute what a page may know of its own visitor: public traits and segments, and no identifier."""
+"""Compute what a page may know of its own visitor: public traits and segments."""
 
 from __future__ import annotations
 

@@ -99,8 +99,8 @@ class Project:
     `identifiers`: its types, in order of preference. `consent_categories`: as Exponea's mobile
     clients request them. `time_zone`: of dates without a zone in the order feed.
     `profiles_a_customer`: the most profiles that one customer may have. `traits`, `segments`: those
-    that are computed, by name. `unproven_visitors`: pages may read public traits of a customer whose
-    log-in no token proves.
+    that are computed, by name. `unproven_visitors`: pages may read public traits of a customer
+    whose log-in no token proves.
     """
 
     identifiers: Mapping[str, IdentifierType]
