@@ -41,6 +41,10 @@ CALLS: dict[str, tuple[Call, int]] = {
     "anonymize": (native("/anonymize"), 429),
     "consent": (native("/consent", tracking="granted"), 429),
     "session": (native("/session"), 429),
+    "visitor": (
+        lambda shop, session: shop.get(f"/visitor?source={KEY}&session={session}"),
+        429,
+    ),
     "xo": (
         lambda shop, session: shop.post(
             f"/{KEY}",
