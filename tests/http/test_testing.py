@@ -35,7 +35,7 @@ def track(hardlink, *events, **more):
 
 def test_what_came_in_is_told(hardlink):
     track(hardlink, {"type": "purchase", "properties": {"total_price": 7.99}}, {"type": 7})
-    (event,) = hardlink.wait_for("purchase")
+    (event,) = hardlink.wait_for("purchase", seconds=60)
     assert event["properties"] == {"total_price": 7.99}
     (refused,) = hardlink.refused()
     assert refused["status"] == "rejected"
@@ -53,7 +53,7 @@ def test_each_test_begins_with_nothing(hardlink):
 def test_a_customer_is_waited_for_and_forgotten(hardlink, run):
     assert hardlink.service.find("/customers", registered="gordon") is None
     track(hardlink, {"type": "view"}, ids={"registered": "gordon"})
-    customer = hardlink.wait_for_customer("registered", "gordon", "view")
+    customer = hardlink.wait_for_customer("registered", "gordon", "view", seconds=60)
     assert customer["visits"] == 1
 
 
@@ -73,9 +73,9 @@ from infra.testing.browser import install_sdk, redirect_calls
 def test_a_page_without_the_snippet(page, hardlink):
     install_sdk(page, hardlink)
     page.goto(PAGE)
-    hardlink.wait_for("page_visit")
+    hardlink.wait_for("page_visit", seconds=60)
     page.evaluate("hardlink.track('purchase', {total_price: 7.99}, null, null, true)")
-    (event,) = hardlink.wait_for("purchase")
+    (event,) = hardlink.wait_for("purchase", seconds=60)
     assert event["properties"]["total_price"] == 7.99
     assert hardlink.refused() == []
 
@@ -85,7 +85,7 @@ def test_a_page_with_the_snippet_of_the_deployed_service(page, hardlink):
     hardlink = redirect_calls(page, deployed, hardlink)
     page.goto(PAGE)
     page.set_content(hardlink.snippet.replace(hardlink.url, deployed))
-    hardlink.wait_for("page_visit")
+    hardlink.wait_for("page_visit", seconds=60)
 """
 
 
