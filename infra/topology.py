@@ -181,10 +181,26 @@ _FUNCTIONS = (
         timeout=_GATEWAY_TIMEOUT,  # its batches are large
         memory=_BATCH_MB,
     ),
-    Function("identify", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
-    Function("update", {"sessions": _OPEN, "customers": _LINK}, signing_keys=True),
+    # A session of a Tracardi source begins with events of its own.
+    Function(
+        "identify",
+        {"sessions": _OPEN, "customers": _LINK, "events": ("PutItem",)},
+        signing_keys=True,
+    ),
+    Function(
+        "update",
+        {"sessions": _OPEN, "customers": _LINK, "events": ("PutItem",)},
+        signing_keys=True,
+    ),
     # It reads the consent of the profile that is left.
-    Function("anonymize", {"sessions": _OPEN, "customers": ("GetItem", "PutItem")}),
+    Function(
+        "anonymize",
+        {
+            "sessions": _OPEN,
+            "customers": ("GetItem", "PutItem"),
+            "events": ("PutItem",),
+        },
+    ),
     Function(
         "consent",
         # It also begins the erasure that a visitor asks for, and ends the session that is named.

@@ -67,9 +67,9 @@ TAKEN = {"orders": "FeedsWaiting.Arn", "erase": "ErasureWaiting.Arn"}
 """Those that are brought a queue's messages."""
 TABLES: Mapping[str, tuple[set[str], set[str], set[str]]] = {
     "track": (VISIT, LINK, BATCHED),
-    "identify": ({"GetItem", "PutItem"}, LINK - {"GetItem"}, set()),
-    "update": ({"GetItem", "PutItem"}, LINK, set()),
-    "anonymize": ({"GetItem", "PutItem"}, {"PutItem"}, set()),
+    "identify": ({"GetItem", "PutItem"}, LINK, {"PutItem"}),
+    "update": ({"GetItem", "PutItem"}, LINK, {"PutItem"}),
+    "anonymize": ({"GetItem", "PutItem"}, {"GetItem", "PutItem"}, {"PutItem"}),
     "consent": (
         {"GetItem", "PutItem", "BatchGetItem", "UpdateItem", "DeleteItem"},
         LINK - {"DeleteItem"},
@@ -101,7 +101,11 @@ TABLES: Mapping[str, tuple[set[str], set[str], set[str]]] = {
     "segment": (VISIT, LINK, BATCHED),
     "xo": (VISIT, LINK, BATCHED),
     "exponea": (VISIT, LINK, BATCHED | {"Query"}),
-    "associate": ({"GetItem", "BatchGetItem", "PutItem", "DeleteItem"}, LINK, set()),
+    "associate": (
+        {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"},
+        LINK,
+        set(),
+    ),
     "exponeadata": (
         {"GetItem", "BatchGetItem"},
         {"GetItem", "BatchGetItem", "Query", "Scan"},

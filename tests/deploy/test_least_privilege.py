@@ -218,6 +218,15 @@ def _opt_out_by_another_session(shop: Shop) -> None:
     shop.write("/anonymize", "long ago")
 
 
+def _begin_with_events(shop: Shop) -> None:
+    """A session of a Tracardi source begins with events, whichever call opens it."""
+    source = {"id": "demo-tracardi"}
+    ids, values = {"registered": "tracardi"}, {"color": "red"}
+    shop.write("/identify", "begun1", source=source, ids=ids)
+    shop.write("/update", "begun2", source=source, properties=values)
+    shop.write("/anonymize", "begun1", source=source)
+
+
 def _set_values(shop: Shop) -> None:
     """Values of a visitor whom no identifier names: of a new session, then of a known one, which reads the profile."""
     for color in ("red", "green"):
@@ -410,6 +419,7 @@ def _call_everything(shop: Shop) -> None:
     shop.write("/track", "visit", events=[{"type": "large", "properties": large}])
     _store_large_events(shop)
     _opt_out_by_another_session(shop)
+    _begin_with_events(shop)
     for tracking in ("denied", "granted"):
         shop.write("/consent", "again", tracking=tracking)
     shop.write("/consent", "fresh", tracking="denied")

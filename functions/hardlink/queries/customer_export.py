@@ -7,7 +7,7 @@ from typing import Any
 
 from hardlink.domain.events import MOST_ANSWERED_BYTES
 from hardlink.domain.graph import NOBODY, PROFILE, Entry, Node
-from hardlink.domain.records import Item, Key
+from hardlink.domain.records import Record, Session
 from hardlink.domain.times import END, to_iso
 from hardlink.queries.customer import Customer
 from hardlink.queries.customer_view import describe_customer
@@ -17,7 +17,8 @@ from hardlink.queries.export_reader import ExportReader, ExportRequest
 from hardlink.queries.paging import EventQuery
 from hardlink.queries.timeline import Timeline
 from hardlink.queries.visible_session import without_entries_of_erasing
-from hardlink.storage import items, keys, nodes
+from hardlink.storage import nodes
+from hardlink.storage.sessions import find_sessions
 from hardlink.storage.store import Store
 
 MOST_ZIPPED = 16 * 1024 * 1024
@@ -66,10 +67,19 @@ class CustomerExport:
         self, customer: Customer, sessions: list[dict[str, Any]]
     ) -> Iterator[Mapping[str, Any]]:
         """Add to each session of the view what its own item holds."""
-        heads = [keys.session_head(customer.project_id, one["id"]) for one in sessions]
-        found = self._store.get(heads) if heads else []
-        for session, key, item in zip(sessions, heads, found, strict=True):
-            yield {**session, **_session_details(key, item)}
+        ids = [one["id"] for one in sessions]
+        found = find_sessions(self._store, customer.project_id, ids)
+        stored = {one.id: one for one in found}
+        # The profile's consent counts; a session's copy of it may be written a moment later.
+        profiles = nodes.read_records(
+            self._store, customer.project_id, {one.profile for one in found}
+        )
+        for session in sessions:
+            one = stored.get(session["id"])
+            if one is None:  # deleted since
+                yield session
+            else:
+                yield {**session, **_session_details(one, profiles[one.profile])}
 
     def _describe_links(
         self, customer: Customer, budget: Budget
@@ -104,13 +114,11 @@ def _write_order(pair: tuple[Node, Entry]) -> tuple[int, int, Node]:
     return entry.at, entry.rev, node
 
 
-def _session_details(key: Key, item: Item | None) -> dict[str, Any]:
-    """Describe what a session's own item holds; nothing where it was deleted since."""
-    if item is None:
-        return {}
-    session = items.decode_session(key, item)
+def _session_details(session: Session, profile: Record) -> dict[str, Any]:
+    """Describe what a session's own item holds, and its profile's consent."""
+    denied = profile.denied if profile.exists else session.denied
     return {
         "source": session.source,
         "created": to_iso(session.created),
-        "tracking": "denied" if session.denied else "granted",
+        "tracking": "denied" if denied else "granted",
     }

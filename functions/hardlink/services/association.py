@@ -219,17 +219,19 @@ class Association:
             return
         # Each task is a stream record of its own: what fails is repeated alone, and what is done
         # is not done again.
-        self._rehome_all(project_id, first[:1])
         self._add_tasks(project_id, node, chain(first[1:], others, dependent))
+        self._rehome_all(project_id, first[:1])
 
     def _add_tasks(self, project_id: str, node: Node, profiles: Iterator[Node]) -> None:
         """Add the tasks that re-home the profiles of a node that changed."""
         rev = nodes.read_record(self._store, project_id, node).state.rev
-        puts: list[Action] = []
-        while portion := list(islice(profiles, self._profiles_at_once)):
-            key = keys.rehoming_task(project_id, str(node), rev, portion)
-            puts.append(Put(key, items.encode_rehoming_task(portion)))
-        for batch in _batches(puts, MOST_ACTIONS):
+
+        def make_puts() -> Iterator[Action]:
+            while portion := list(islice(profiles, self._profiles_at_once)):
+                key = keys.rehoming_task(project_id, str(node), rev, portion)
+                yield Put(key, items.encode_rehoming_task(portion))
+
+        for batch in _batches(make_puts(), MOST_ACTIONS):
             self._store.write(batch)
 
     def _carry_out_task(self, key: Key) -> None:

@@ -109,7 +109,9 @@ class Sessions:
             return session
         profile = nodes.read_record(self._store, call.project_id, session.profile)
         if not profile.exists:
-            return session  # its erasure is under way, and ends the session or a part of it
+            # Its erasure is under way, and ends the session or a part of it. Who asked for it with
+            # an opt-out is opted out until then.
+            return session._replace(denied=session.denied or profile.denied)
         return session._replace(denied=profile.denied)
 
     def find_living(self, call: Call, id_: str) -> Session | None:
@@ -316,24 +318,31 @@ def _with_bounds(session: Session, first: int, last: int) -> Session:
 
 def _bound_actions(call: Call, before: Session, wider: Session) -> list[Action]:
     """Make the actions that store a session's bounds, for one transaction."""
-    actions: list[Action] = [_store_bounds(call.project_id, before, wider)]
-    if not before.is_visited(call.now):
-        # From here on the session's own copy of the consent counts, which an opt-out that is
-        # written just now may have left as it was.
-        profile = keys.node_head(call.project_id, before.profile)
-        actions.append(Check(profile, Lacks("denied")))
-    return actions
+    if before.is_visited(call.now):
+        return [_store_bounds(call.project_id, before, wider, remove=())]
+    # From here on the session's own copy of the consent counts. An opt-out that is written just
+    # now may have left it as it was, and an opt-in that came long ago as well.
+    profile = keys.node_head(call.project_id, before.profile)
+    return [
+        _store_bounds(call.project_id, before, wider, remove=("denied",)),
+        Check(profile, Lacks("denied")),
+    ]
 
 
-def _store_bounds(project_id: str, before: Session, wider: Session) -> Patch:
-    """Make the action that stores a session's bounds, unless another call changed them."""
+def _store_bounds(
+    project_id: str, before: Session, wider: Session, remove: tuple[str, ...]
+) -> Patch:
+    """Make the action that stores a session's bounds, unless another call changed them.
+
+    `remove`: attributes that it loses.
+    """
     bounds: Item = {
         "earliest": wider.earliest,
         "latest": wider.latest,
         "last_event_at": wider.last_event_at,
     }
     key = keys.session_head(project_id, wider.id)
-    return Patch(key, bounds, Same("latest", before.latest))
+    return Patch(key, bounds, Same("latest", before.latest), remove)
 
 
 def remember_session(call: Call, session: Session) -> None:

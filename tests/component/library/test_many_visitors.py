@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import Node
 from hardlink.domain.records import Key
-from hardlink.services.association import PROFILES_AT_ONCE, Association
+from hardlink.services.association import (
+    PROFILES_AT_ONCE,
+    Association,
+    AssociationFailed,
+)
 from hardlink.storage import keys
 from infra.operations.redrive.recompute import Redrive
 from tests.support.memory_store import MemoryStore
@@ -70,6 +76,27 @@ def test_b1_what_a_task_has_done_is_not_done_again() -> None:
     world.association.handle_change("customers", first.partition)
     assert sorted(tasks(world)) == others
     world.settle()
+
+
+def test_b1_an_address_that_cannot_be_rehomed_holds_up_none_of_its_visitors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = in_memory()
+    sessions = devices(world, 2 * PROFILES_AT_ONCE)
+    whole = world.association.rehome
+
+    def fail_for_address(project_id: str, node: Node, **more: Any) -> None:
+        if node.value == ADDRESS:
+            raise ValueError(node.type)
+        whole(project_id, node, **more)
+
+    monkeypatch.setattr(world.association, "rehome", fail_for_address)
+    with pytest.raises(AssociationFailed):
+        registers(world)
+    monkeypatch.setattr(world.association, "rehome", whole)
+    for task in tasks(world):
+        world.association.handle_change("customers", task.partition)
+    assert sessions <= world.sessions("barney")
 
 
 def test_b1_a_task_that_fails_holds_up_no_other_and_stays(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hardlink.domain.times import HOUR
+from hardlink.domain.times import HOUR, to_iso
 from hardlink.storage import keys
 from tests.support.engines.tables import Engine
 from tests.support.world import SPACE, World, in_memory
@@ -81,8 +81,31 @@ def test_b2_an_opt_in_holds_at_once_for_every_session(world: World) -> None:
     world.consent("s2", "granted")
     for name in names:
         assert statuses(world.track(name)) == ["stored"]
+        assert statuses(world.track(name)) == ["stored"]
     world.settle()
     assert not any(denied(world, name) for name in names)
+
+
+def test_b2_an_export_shows_the_consent_that_counts(world: World) -> None:
+    visits(world, 2)
+    world.identify("s1", ids={"registered": "gordon"})
+    world.drain()
+    world.clock.pass_(2 * HOUR)
+    world.consent("s1", "denied")
+    everything: dict[str, str] = {}
+    document = world.queries.export_customer(
+        SPACE, "registered", "gordon", everything.get, zipped=False
+    )
+    assert {one["tracking"] for one in document["sessions"]} == {"denied"}
+
+
+def test_b2_an_opt_out_with_an_erasure_holds_until_the_sweep(world: World) -> None:
+    visits(world, 3)
+    world.consent("s2", "denied", erase=True)
+    queued = {"type": "view", "time": to_iso(world.clock() - 4 * HOUR)}
+    assert statuses(world.track("s0", queued)) == ["dropped"]
+    assert statuses(world.track("s0")) == ["dropped"]
+    assert statuses(world.track("s1")) == ["dropped"]
 
 
 def test_b2_sessions_that_are_visited_at_once_are_all_written_by_the_call() -> None:
