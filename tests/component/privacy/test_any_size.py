@@ -87,7 +87,7 @@ def test_a_sweep_reads_and_deletes_each_event_once(*, is_shared: bool) -> None:
         store.start()
         _carry_out(world, id_)
         assert world.receipt(id_)["removed"]["events"] == count
-        assert count <= store.deletions["sessions"] <= count + 10
+        assert count <= store.deletions["events"] <= count + 10
         reads[count] = store.reads.total()
         assert reads[count] <= 1.2 * count + 300
     assert reads[2000] <= 2 * reads[1000]
