@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardlink.domain.times import SECOND
-from hardlink.domain.traits import summaries
+from hardlink.domain.traits import cart, shop_events, summaries
 from hardlink.domain.traits.built_in import BUILT_IN
 from hardlink.domain.traits.selection import SessionEvent
 from tests.unit.test_traits import BERLIN, NOON, session_event
@@ -310,5 +310,62 @@ def test_a_cart_is_what_a_plain_computation_gives_however_events_are_divided(
     told: list[Sent], data: st.DataObject
 ) -> None:
     events = data.draw(st.permutations(sent(*told)))
-    cart = {line["product"]: line["quantity"] for line in value_of("cart", events)}
-    assert cart == naive_cart(told)
+    found = {line["product"]: line["quantity"] for line in value_of("cart", events)}
+    assert found == naive_cart(told)
+
+
+def cart_computed(events: list[SessionEvent], *, at: int) -> summaries.Computed:
+    """The cart, of which the events behind a place are summarised first."""
+    traits = {"cart": BUILT_IN["cart"]}
+    newer = summaries.summarise(traits, events[at:], BERLIN)
+    older = summaries.summarise(traits, events[:at], BERLIN)
+    summary = summaries.merge(traits, newer, older)
+    return summaries.compute(traits["cart"], summary, NOON, BERLIN)
+
+
+def add(*products: str) -> Sent:
+    return ("Product Added", {"product_id": list(products)})
+
+
+def test_equal_products_of_an_event_are_one_line() -> None:
+    change = shop_events.read_cart_change(sent(add("a", "b", "a"))[0])
+    assert change.lines == (("a", 2), ("b", 1))
+
+
+def test_an_event_has_a_bound_of_lines_and_the_cart_says_so() -> None:
+    names = [f"p{number}" for number in range(shop_events.MOST_LINES + 1)]
+    whole = cart_computed(sent(("cart", {"productNumbers": names})), at=0)
+    assert [line["product"] for line in whole.value] == names[:-1]
+    assert not whole.is_complete
+    assert not cart_computed(sent(add(*names)), at=0).is_complete
+    assert cart_computed(sent(add(*names[:-1])), at=0).is_complete
+
+
+def test_a_cart_has_a_bound_of_products_and_says_so() -> None:
+    events = sent(*(add(f"p{number}") for number in range(cart.MOST_PRODUCTS + 1)))
+    found = cart_computed(events, at=3)
+    assert len(found.value) == cart.MOST_PRODUCTS
+    assert found.value[0]["product"] == events[-1].properties["product_id"][0]
+    assert not found.is_complete
+    assert cart_computed(events[1:], at=3).is_complete
+
+
+@given(st.integers(0, 6))
+def test_the_newest_changes_are_kept_however_events_are_divided(at: int) -> None:
+    # "e" would have room but for "cd", which is newer and has none.
+    events = sent(add("a", "b"), add("e"), add("c", "d"), add("f"), add("g"), add("h"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cart, "MOST_CHANGED_LINES", 4)
+        found = cart_computed(events, at=at)
+    assert [line["product"] for line in found.value] == ["h", "g", "f"]
+    assert not found.is_complete
+
+
+def test_a_cart_as_a_whole_makes_up_for_changes_that_found_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cart, "MOST_CHANGED_LINES", 1)
+    whole: Sent = ("cart", {"productNumbers": ["z"]})
+    found = cart_computed(sent(add("a"), add("b"), whole, add("c")), at=2)
+    assert [line["product"] for line in found.value] == ["c", "z"]
+    assert found.is_complete

@@ -20,9 +20,9 @@ from hardlink.storage import activity, items, keys
 from hardlink.storage.store import Store
 
 MOST_CUSTOMERS = 100
-"""Customers of an answer. Each costs two queries."""
+"""Customers of an answer. Each costs two queries, and more where they have many sessions."""
 MOST_SESSIONS = 1000
-"""Sessions that one call looks at."""
+"""Rows of sessions that one call looks at."""
 _PARALLEL_READS = 16
 _SHOWN = ("first_name", "last_name", "company_name", "email", "phone")
 """Attributes that are answered: what a person knows a customer by."""
@@ -51,16 +51,15 @@ class RecentCustomers:
 
         `sessions`: how many were looked at. `more`: there may be other customers.
         """
-        sessions = activity.list_active_sessions(
-            self._store, project_id, self._clock(), MOST_SESSIONS + 1
+        sessions, has_more = activity.list_active_sessions(
+            self._store, project_id, self._clock(), MOST_SESSIONS
         )
-        looked_at = sessions[:MOST_SESSIONS]
-        named = list(dict.fromkeys(self._read_customers_of(project_id, looked_at)))
+        named = list(dict.fromkeys(self._read_customers_of(project_id, sessions)))
         shown = self._read_customers(project_id, named[:MOST_CUSTOMERS])
         return {
             "customers": list(shown),
-            "sessions": len(looked_at),
-            "more": len(sessions) > MOST_SESSIONS or len(named) > MOST_CUSTOMERS,
+            "sessions": len(sessions),
+            "more": has_more or len(named) > MOST_CUSTOMERS,
         }
 
     def _read_customers_of(

@@ -43,10 +43,11 @@ def put_active_session(project_id: str, session: str, latest: int) -> Put:
 
 def list_active_sessions(
     store: Store, project_id: str, now: int, most: int
-) -> list[str]:
+) -> tuple[list[str], bool]:
     """List the sessions that were active in the last day, those with the latest bound first.
 
-    `most`: rows that are read. A session has one for each time that its bound was raised.
+    `most`: rows that count. A session has one for each time that its bound was raised, so there
+    may be fewer sessions. Also returns whether there are more rows.
     """
     # DynamoDB deletes expired rows when it pleases.
     first = keys.active_session(project_id, now - _LIFETIME, "")
@@ -56,10 +57,11 @@ def list_active_sessions(
         first.item,
         keys.end_of_prefix(keys.ACTIVE_SESSION),
         newest_first=True,
-        page=most,
+        page=most + 1,
     )
-    found = [keys.active_session_id(key) for key, _ in islice(rows, most)]
-    return list(dict.fromkeys(found))
+    # One row more than counts tells whether there are more.
+    found = [keys.active_session_id(key) for key, _ in islice(rows, most + 1)]
+    return list(dict.fromkeys(found[:most])), len(found) > most
 
 
 def record_note(

@@ -76,6 +76,22 @@ def test_it_says_when_there_may_be_more(
     assert (names(world), recent(world)["more"]) == (["c3"], True)
 
 
+def test_it_says_when_there_may_be_more_though_sessions_have_several_rows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit(world, "s1", "ada")
+    visit(world, "s2", "bob")
+    world.clock.pass_(HOUR + 10 * MINUTE)
+    visit(world, "s2", None)
+    monkeypatch.setattr(recent_customers, "MOST_SESSIONS", 2)
+    # The two newest rows are both of the same session.
+    answer = recent(world)
+    assert (answer["sessions"], answer["more"]) == (1, True)
+    monkeypatch.setattr(recent_customers, "MOST_SESSIONS", 3)
+    answer = recent(world)
+    assert (answer["sessions"], answer["more"]) == (2, False)
+
+
 def test_its_cost_has_a_bound(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     world = engine.world()
     for number in range(6):

@@ -181,8 +181,11 @@ def _places_of(most: int, found: SessionEvent, value: object) -> Places | None:
     places: dict[str, tuple[Position, int]] = {}
     # Of one event the first value counts as the newest, so that lists keep their order.
     for number, element in enumerate(list_elements(value)):
+        # Those behind are older; a list may be as long as a call lets in.
+        if len(places) == most:
+            break
         places.setdefault(to_json(element), (found.position, -number))
-    return _keep_newest(most, places) if places else None
+    return places or None
 
 
 def _combine_places(most: int, one: Places, other: Places) -> Places:

@@ -8,7 +8,8 @@ Segment's ecommerce spec, version 2 and 1; Attraqt's activities; the sample of T
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from hardlink.domain.json_types import as_object, is_text_or_integer
@@ -51,6 +52,10 @@ PURCHASED: Mapping[str, Paths] = {
 """Purchases: event type -> where the IDs of the products are."""
 
 
+MOST_LINES = 200
+"""Lines that are read of one event on a cart, the first ones."""
+
+
 class CartLine(NamedTuple):
     """A product and how many of it: in a cart, put into it, or (negative) taken out of it."""
 
@@ -59,10 +64,15 @@ class CartLine(NamedTuple):
 
 
 class CartChange(NamedTuple):
-    """What one event says of a cart. `is_whole`: the lines replace what was in it before."""
+    """What one event says of a cart, each product once.
+
+    `is_whole`: the lines replace what was in it before. `is_cut`: the event has more lines
+    than are read, `MOST_LINES`.
+    """
 
     is_whole: bool
     lines: tuple[CartLine, ...] = ()
+    is_cut: bool = False
 
 
 class _Lines(NamedTuple):
@@ -152,9 +162,9 @@ def _read_whole_cart(found: SessionEvent) -> CartChange:
     """
     properties = found.properties
     for places in _WHOLE_CARTS[found.event.type]:
-        lines = _read_lines(properties, places)
-        if lines:
-            return CartChange(is_whole=True, lines=tuple(lines))
+        change = _add_up(_list_lines(properties, places))
+        if change.lines:
+            return change._replace(is_whole=True)
     # Without an action it is empty: pages send no products then.
     sign = _SIGNS.get(str(properties.get("action")), 0)
     return _read_change(found, sign, _ONE_PRODUCT) if sign else _EMPTY_CART
@@ -166,13 +176,24 @@ def _read_change(found: SessionEvent, sign: int, places: _Lines) -> CartChange:
     # Attraqt's word for the contrary of an action.
     if properties.get("opposite") is True:
         sign = -sign
-    lines = _read_lines(properties, places)
-    changed = [line._replace(quantity=sign * line.quantity) for line in lines]
-    return CartChange(is_whole=False, lines=tuple(changed))
+    change = _add_up(_list_lines(properties, places))
+    signed = [line._replace(quantity=sign * line.quantity) for line in change.lines]
+    return change._replace(lines=tuple(signed))
 
 
-def _read_lines(properties: Mapping[str, object], places: _Lines) -> list[CartLine]:
-    """Read the lines of a cart event; one without a usable ID is left out.
+def _add_up(lines: Iterable[CartLine]) -> CartChange:
+    """Add up the quantities of equal products, in the order in which these are named first."""
+    quantities: dict[str | int, int] = {}
+    # Nothing behind these is read: a list may be as long as a call lets in.
+    read = list(islice(lines, MOST_LINES + 1))
+    for product, quantity in read[:MOST_LINES]:
+        quantities[product] = quantities.get(product, 0) + quantity
+    added = tuple(CartLine(*one) for one in quantities.items())
+    return CartChange(is_whole=False, lines=added, is_cut=len(read) > MOST_LINES)
+
+
+def _list_lines(properties: Mapping[str, object], places: _Lines) -> Iterator[CartLine]:
+    """List the lines of a cart event; one without a usable ID is left out.
 
     A list of IDs without quantities has an ID as often as the cart has the product.
     """
@@ -181,14 +202,13 @@ def _read_lines(properties: Mapping[str, object], places: _Lines) -> list[CartLi
         listed = list_elements(properties.get(places.items))
         items = [as_object(item) for item in listed]
     # Without a list of items, the event is the only one.
-    lines: list[CartLine] = []
     for item in items:
         quantity = _read_quantity(find_value(item, places.quantity))
         products = filter(
             is_text_or_integer, list_elements(find_first(item, places.ids))
         )
-        lines += [CartLine(product, quantity) for product in products]
-    return lines
+        for product in products:
+            yield CartLine(product, quantity)
 
 
 def _read_quantity(value: object) -> int:
