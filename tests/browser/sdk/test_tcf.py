@@ -138,6 +138,23 @@ def test_where_the_gdpr_does_not_apply_the_browsers_signals_count(
     assert outcome.get("error", {}).get("code") == expected
 
 
+def test_an_opt_out_is_remembered_where_the_gdpr_does_not_apply(
+    shop: Shop, device: BrowserContext
+) -> None:
+    free = "<script>report({eventStatus: 'tcloaded', gdprApplies: false})</script>"
+    page, traffic = open_shop(shop, device, CMP + free)
+    assert call(page, "hardlink.track('a')")["ok"]["status"] == "stored"
+    call(page, "hardlink.optOut()")
+    reported = [body["tracking"] for body in traffic.bodies("/consent")]
+    page.reload()
+    wait_for_sdk(page)
+    assert call(page, "hardlink.track('b')")["error"]["code"] == "opted_out"
+    call(page, "hardlink.flush()")
+    assert local_storage(page)["hardlink.consent"] == "denied"
+    assert reported == [body["tracking"] for body in traffic.bodies("/consent")]
+    assert reported == ["granted", "denied"]
+
+
 def test_a_page_without_a_consent_platform_is_told(
     shop: Shop, device: BrowserContext
 ) -> None:

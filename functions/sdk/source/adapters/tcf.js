@@ -16,6 +16,7 @@ import { registerAdapter } from "./register_adapter.js"
 /** @typedef {{purposes?: number[], vendor?: number}} TcfOptions */
 
 const VERSION = 2
+const CONSENT = "hardlink.consent"
 /** To store on the device, and to measure how content performs. */
 const PURPOSES = [1, 8]
 
@@ -31,6 +32,15 @@ export const readDecision = ({ eventStatus, purpose, vendor }, options) => {
   return hasPurposes && (!options.vendor || !!vendor?.consents?.[options.vendor])
 }
 
+/** Whether this visitor opted out on an earlier page, or on this one. */
+const isOptedOut = () => {
+  try {
+    return localStorage.getItem(CONSENT) === "denied"
+  } catch {
+    return false // storage is forbidden
+  }
+}
+
 registerAdapter(({ config }, hardlink) => {
   const { start } = hardlink
   let isStarted = false
@@ -40,6 +50,8 @@ registerAdapter(({ config }, hardlink) => {
     if (!isValid) return
     // the framework asks nobody where the GDPR does not apply, so only the browser's signals count there
     const isFree = data.gdprApplies === false
+    // and an opt-out is not undone by a platform that asked nobody
+    if (isFree && isOptedOut()) return
     const decision = isFree
       ? resolveConsent(null, { ...config, consent: undefined }, navigator) === "granted"
       : readDecision(data, config.tcf || {})
