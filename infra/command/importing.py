@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, get_args
+from typing import BinaryIO, Literal, get_args
 
 import click
 
@@ -110,7 +110,9 @@ def import_events(
     )
     try:
         chosen = file_format or guess_format(file)
-        with target.open("w", encoding="utf-8") as written:
+        # An import that goes on adds to what its first part was refused.
+        mode: Literal["a", "w"] = "a" if from_line > 1 else "w"
+        with target.open(mode, encoding="utf-8") as written:
             importer = Importer(service, write_key, written)
             with _opened(file) as (raw, stream):
                 rows = field_map.apply(read_rows(stream, chosen))

@@ -275,6 +275,41 @@ def test_import_names_what_was_not_taken(
     assert all(entry["reason"] for entry in refused.values())
 
 
+def test_import_drops_the_values_of_a_visitor_who_opted_out(
+    hardlink: Command, shop: Client, tmp_path: Path
+) -> None:
+    denied = fresh()
+    time = 1_740_823_800
+    source = {"id": "web-key"}
+    body = {"source": source, "session": {"id": denied}, "tracking": "denied"}
+    shop.post("/consent", body)
+    ids = {"registered": fresh()}
+    file = write_rows(
+        tmp_path / "history.jsonl",
+        {"session": denied, "ids": ids, "time": time},
+        {"session": denied, "properties": {"size": "m"}, "time": time},
+    )
+    ran = hardlink.on_service("import", str(file), "--source", "web-key", "--json")
+    assert (ran.code, ran.json["rows"]) == (1, {"dropped": 2})
+
+
+def test_an_import_that_goes_on_keeps_what_was_refused_before(
+    hardlink: Command, tmp_path: Path
+) -> None:
+    rows = [{"session": fresh(), "type": "view"} for _ in range(2)]
+    file = write_rows(tmp_path / "history.jsonl", *rows)
+    target = tmp_path / "history.jsonl.refused.jsonl"
+
+    def run(*options: str) -> list[int]:
+        hardlink.on_service("import", str(file), "--source", "web-key", *options)
+        lines = target.read_text().splitlines()
+        return [json.loads(line)["line"] for line in lines]
+
+    assert run() == [1, 2]
+    assert run("--from-line", "2") == [1, 2, 2]
+    assert run() == [1, 2], "one from the start begins anew"
+
+
 def test_import_of_more_than_a_call_has_every_row(
     hardlink: Command, shop: Client, tmp_path: Path
 ) -> None:

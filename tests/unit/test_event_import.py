@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hardlink.services.answers import BOT, ERASED, OPTED_OUT
 from infra.operations.event_import import rows as rows_module
 from infra.operations.event_import.calls import plan_calls
 from infra.operations.event_import.field_map import FieldMap, Only, Rename
@@ -304,3 +305,23 @@ def test_every_verdict_is_read_to_its_line() -> None:
         {"line": 4, "status": "stored", "left_out": [{"field": "properties.x"}]},
         {"lines": [4, 7, 9], "warning": "superseded"},
     ]
+
+
+@pytest.mark.parametrize("session", [None, "s"], ids=["update", "identify"])
+@pytest.mark.parametrize("reason", [OPTED_OUT, BOT, ERASED])
+def test_values_of_which_nothing_was_stored_are_dropped(
+    session: str | None, reason: str
+) -> None:
+    row = Row(3, {"session": session, "ids": {"registered": "7"}, "time": TIME}, 1)
+    calls, _ = plan_calls([row], "web")
+    taken = read_results(calls[0], {"customer": None, "warnings": [reason]})
+    assert taken.counts == {"dropped": 1}
+    assert taken.refused == [Refusal(3, "dropped", reason)]
+
+
+def test_values_with_another_warning_are_stored() -> None:
+    row = Row(3, {"ids": {"registered": "7"}, "time": TIME}, 1)
+    calls, _ = plan_calls([row], "web")
+    taken = read_results(calls[0], {"warnings": ["superseded"]})
+    assert taken.counts == {"stored": 1}
+    assert taken.notes == [{"lines": [3], "warning": "superseded"}]

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, NamedTuple, TextIO
 
+from hardlink.services.answers import ERASED, NOT_KEPT
 from infra.operations.errors import OperationFailed
 from infra.operations.event_import.calls import ImportCall, plan_calls
 from infra.operations.event_import.rows import Refusal, Row
@@ -20,6 +21,7 @@ _MOST_BYTES = 4 * 1024 * 1024
 """Rows and bytes of a window. As many as one call may have, so that any of it fits into a call."""
 _PARALLEL_CALLS = 8
 _TAKEN = ("stored", "duplicate")
+_NOT_KEPT = NOT_KEPT | {ERASED}
 
 
 class Taken(NamedTuple):
@@ -109,7 +111,7 @@ def read_results(call: ImportCall, answer: Json) -> Taken:
     counts: Counter[str] = Counter()
     refused: list[Refusal] = []
     notes: list[Json] = []
-    verdicts = answer.get("results") or [{"status": "stored"}]
+    verdicts = answer.get("results") or [_judge_values(answer)]
     for line, verdict in zip(call.lines, verdicts, strict=True):
         status = verdict["status"]
         counts[status] += 1
@@ -123,6 +125,14 @@ def read_results(call: ImportCall, answer: Json) -> Taken:
     warnings = answer.get("warnings", ())
     notes += [{"lines": call.lines, "warning": warning} for warning in warnings]
     return Taken(counts, refused, notes)
+
+
+def _judge_values(answer: Json) -> Json:
+    """Make the verdict of a call without events, whose warnings alone say if it was stored."""
+    for warning in answer.get("warnings", ()):
+        if warning in _NOT_KEPT:
+            return {"status": "dropped", "reason": warning}
+    return {"status": "stored"}
 
 
 def _refuse_all(call: ImportCall, reply: Reply) -> Taken:
