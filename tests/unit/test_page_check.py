@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -24,14 +26,17 @@ PAGE = Page("https://shop.example/basket", "")
 
 
 def test_the_projects_own_snippet_is_read() -> None:
-    assert read_snippet(f"<html>{render_snippet(TARGET, 'demo')}</html>") == GOOD
+    found = read_snippet(f"<html>{render_snippet(TARGET, 'demo')}</html>")
+    assert found == replace(GOOD, nonce="", script_nonce="")
     assert snippet_fault(GOOD) is None
 
 
 def test_consent_is_read() -> None:
     html = f"hardlink.start({{token: 'k', target: '{TARGET}/', consent: \"required\"}})"
     found = read_snippet(html)
-    assert found == Snippet("k", TARGET, "", asks_for_consent=True)
+    assert found == Snippet(
+        "k", TARGET, "", asks_for_consent=True, nonce="", script_nonce=""
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,6 +91,50 @@ def test_a_policy_that_stops_the_snippet_says_what_to_add(
     fault = policy_fault(policy, GOOD)
     assert (fault is None) == (reason is None), fault
     assert reason is None or reason in str(fault)
+
+
+CODE = f"hardlink.start({{token: 'k', target: '{TARGET}'}})"
+HASH = base64.b64encode(hashlib.sha256(CODE.encode()).digest()).decode()
+
+
+@pytest.mark.parametrize(
+    ("sources", "nonce", "reason"),
+    [
+        ("'unsafe-inline' *", "", None),
+        (f"{TARGET} 'nonce-a'", "", "other inline scripts"),
+        (f"{TARGET} 'nonce-a'", "b", "other inline scripts"),
+        (f"{TARGET} 'nonce-a'", "a", None),
+        ("'nonce-a'", "a", None),
+        (f"{TARGET} 'unsafe-inline' 'nonce-a'", "", "other inline scripts"),
+        (f"{TARGET} 'unsafe-inline' 'sha256-x'", "", "other inline scripts"),
+        (f"{TARGET} 'sha256-{HASH}'", "", None),
+        (f"{TARGET} 'unsafe-inline' 'strict-dynamic'", "", "ignore hosts"),
+        (f"{TARGET} 'nonce-a' 'strict-dynamic'", "", "ignore hosts"),
+        ("'nonce-a' 'strict-dynamic'", "a", None),
+    ],
+)
+def test_scripts_are_judged_as_browsers_do(
+    sources: str, nonce: str, reason: str | None
+) -> None:
+    given = f'nonce="{nonce}"' if nonce else ""
+    html = f"<script {given}>{CODE}</script><script {given} src='{TARGET}/sdk.js?a&amp;b'></script>"
+    snippet = read_snippet(html)
+    assert snippet
+    fault = policy_fault(f"script-src {sources}", snippet)
+    assert (fault is None) == (reason is None), fault
+    assert reason is None or reason in str(fault)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<meta content=\"connect-src 'none'\" http-equiv=Content-Security-Policy>",
+        "<META http-equiv='content-security-policy' content='connect-src &#39;none&#39;'/>",
+    ],
+)
+def test_the_attributes_of_an_element_may_stand_in_any_order(html: str) -> None:
+    assert read_policies(html, None) == ("connect-src 'none'",)
+    assert read_policies(f"<!-- {html} -->", None) == ()
 
 
 def test_policies_of_header_and_element_both_count() -> None:
