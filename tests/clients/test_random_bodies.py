@@ -32,6 +32,7 @@ NATIVE = {
     "customers",
     "erase",
     "health",
+    "visitor",
     "associate",
 }
 ELSEWHERE = {"collect", "exponeadata", "orders"}
