@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,8 +38,9 @@ def import_orders(place: Place, file: Path, *, as_json: bool) -> int:
     if file.stat().st_size > MOST_BYTES:
         return _put_into_bucket(place, file, as_json=as_json)
     reply = place.find_service().send("POST", "/orders", file.read_bytes(), reads=True)
-    # 413: it has few bytes but many orders
-    if reply.status == 413 and place.stack is not None:  # noqa: PLR2004 - said above
+    # it has few bytes but many orders
+    is_too_large = reply.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if is_too_large and place.stack is not None:
         return _put_into_bucket(place, file, as_json=as_json)
     if not reply.is_success:
         raise OperationFailed(reply.explanation)
