@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from infra.snippet import render_snippet
 from infra.testing.local_hardlink import LocalHardlink
@@ -20,15 +21,21 @@ class Page(Protocol):
     def route(self, url: str, handler: Callable[[Any], Any]) -> Any:
         """Handle requests to these URLs."""
 
+    def unroute_all(self, *, behavior: Literal["wait"]) -> Any:
+        """Handle no more requests, and wait for the handlers that still run."""
+
     def wait_for_timeout(self, timeout: float) -> Any:
         """Wait for so many milliseconds, while the handlers of `route` run."""
 
 
-def redirect_calls(page: Page, url: str, local: LocalHardlink) -> LocalHardlink:
-    """Send to the local service what a page sends to the deployed one at `url`.
+@contextmanager
+def redirect_calls(
+    page: Page, url: str, local: LocalHardlink
+) -> Iterator[LocalHardlink]:
+    """Send to the local service what a page sends to the deployed one at `url`, during a `with`.
 
     For pages that have the snippet already. The local service needs the shop's own `sources.toml`,
-    for its write key, and the page's origin. Returns the service to ask: its waits let the page's
+    for its write key, and the page's origin. Yields the service to ask: its waits let the page's
     calls through, which a sleep would hold up.
     """
     deployed = url.rstrip("/")
@@ -42,7 +49,11 @@ def redirect_calls(page: Page, url: str, local: LocalHardlink) -> LocalHardlink:
         page.wait_for_timeout(1000 * seconds)
 
     page.route(f"{deployed}/**", redirect)
-    return replace(local, pause=pause)
+    try:
+        yield replace(local, pause=pause)
+    finally:
+        # A call may still be on its way: Playwright fails a test whose page closes meanwhile.
+        page.unroute_all(behavior="wait")
 
 
 def install_sdk(page: Page, local: LocalHardlink) -> None:

@@ -67,6 +67,8 @@ def test_a_page_may_have_the_snippet(hardlink):
     assert hardlink.url in hardlink.snippet
 """
 BROWSER_TESTS = """
+import pytest
+
 from infra.testing.browser import install_sdk, redirect_calls
 
 
@@ -82,10 +84,20 @@ def test_a_page_without_the_snippet(page, hardlink):
 
 def test_a_page_with_the_snippet_of_the_deployed_service(page, hardlink):
     deployed = "https://hardlink.shop.example"
-    hardlink = redirect_calls(page, deployed, hardlink)
-    page.goto(PAGE)
-    page.set_content(hardlink.snippet.replace(hardlink.url, deployed))
-    hardlink.wait_for("page_visit", seconds=60)
+    with redirect_calls(page, deployed, hardlink) as redirected:
+        page.goto(PAGE)
+        page.set_content(hardlink.snippet.replace(hardlink.url, deployed))
+        redirected.wait_for("page_visit", seconds=60)
+
+
+@pytest.mark.parametrize("run", range(3))
+def test_a_page_may_close_while_it_calls(page, hardlink, run):
+    deployed = "https://hardlink.shop.example"
+    with redirect_calls(page, deployed, hardlink) as redirected:
+        page.goto(PAGE)
+        page.set_content(hardlink.snippet.replace(hardlink.url, deployed))
+        redirected.wait_for("page_visit", seconds=60)
+        page.evaluate("for (let n = 0; n < 30; n++) hardlink.track('view', {n}, null, null, true)")
 """
 
 
@@ -122,7 +134,7 @@ def test_pages_in_a_browser_send_to_it(
         tmp_path, BROWSER_TESTS, site.page("shop", ""), "tests.support.browsing"
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "2 passed" in ran.stdout
+    assert "5 passed" in ran.stdout
 
 
 def test_a_service_that_does_not_start_says_why(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -129,6 +130,19 @@ def test_a_csv_may_begin_with_a_byte_order_mark_and_have_cells_of_several_lines(
     found = read('\ufeffa,b\n"x\ny",2\n3,4\n', "csv")
     assert fields(found) == [{"a": "x\ny", "b": "2"}, {"a": "3", "b": "4"}]
     assert [row.line for row in found] == [2, 4]
+
+
+def test_a_long_cell_is_read_and_readers_of_other_files_keep_their_limit() -> None:
+    before = csv.field_size_limit()
+    for row in read_rows(io.BytesIO(b"a,b\n1," + b"x" * (2 * before)), "csv"):
+        assert isinstance(row, Row)
+        assert csv.field_size_limit() == before
+
+
+def test_a_header_that_is_no_csv_refuses_the_file() -> None:
+    (refused,) = read('"a"b,c\n1,2\n', "csv")
+    assert isinstance(refused, Refusal)
+    assert refused.line == 1
 
 
 def test_a_csv_leaves_its_stream_open() -> None:

@@ -6,7 +6,6 @@ import hmac
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -137,6 +136,12 @@ def secret_reader(name: str, projects: Iterable[str]) -> Callable[[], Keys]:
 def _read_versions(client: Any, name: str) -> Iterator[str]:
     """Read the current version of a secret, and the previous one if it was ever rotated."""
     yield client.get_secret_value(SecretId=name)["SecretString"].strip()
-    with suppress(client.exceptions.ResourceNotFoundException):  # never rotated
+    try:
         previous = client.get_secret_value(SecretId=name, VersionStage="AWSPREVIOUS")
-        yield previous["SecretString"].strip()
+    except ClientError as error:
+        # Not by `client.exceptions`: threads that use a client for the first time at once may
+        # each make classes of their own, so that one does not catch what another raises.
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return  # never rotated
+    yield previous["SecretString"].strip()

@@ -105,7 +105,6 @@ def _parse_json_line(number: int, line: bytes) -> Row | Refusal:
 
 
 def _read_csv(stream: BinaryIO) -> Iterator[Row | Refusal]:
-    csv.field_size_limit(MOST_LINE_BYTES)
     # Bytes that are no UTF-8 refuse their row, and not the whole file.
     text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
     try:
@@ -117,20 +116,31 @@ def _read_csv(stream: BinaryIO) -> Iterator[Row | Refusal]:
 
 def _read_csv_text(text: TextIO) -> Iterator[Row | Refusal]:
     reader = csv.reader(text, strict=True)
-    header = next(reader, None)
-    if header is None:
-        return
+    header: list[str] | None = None
     while True:
         line = reader.line_num + 1
         try:
-            cells = next(reader)
+            cells = _next_row(reader)
         except StopIteration:
             return
         except csv.Error as error:
             yield Refusal(line, "unreadable", f"not CSV: {error}")
+            if header is None:  # without it, no cell has a name
+                return
             continue
-        if cells:
+        if header is None:
+            header = cells
+        elif cells:
             yield _parse_cells(line, header, cells)
+
+
+def _next_row(reader: Iterator[list[str]]) -> list[str]:
+    # The limit is the whole process's: readers of other files keep theirs.
+    limit = csv.field_size_limit(MOST_LINE_BYTES)
+    try:
+        return next(reader)
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _parse_cells(line: int, header: list[str], cells: list[str]) -> Row | Refusal:
