@@ -25,8 +25,7 @@ class Vault:
 
     def get_secret_value(self, **asked: str) -> dict[str, str]:
         if "VersionStage" in asked:
-            error = {"Error": {"Code": self._previous, "Message": ""}}
-            raise ClientError(error, "GetSecretValue")
+            raise ClientError({"Error": {"Code": self._previous}}, "GetSecretValue")
         return {"SecretString": f"key of {asked['SecretId']}\n"}
 
 
