@@ -73,20 +73,30 @@ def show_customer(
 
 @customer.command("export")
 @service_options
+@json_option
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="File to write, instead of the terminal.",
 )
 @identifier_argument
-def export_customer(service: Service, identifier: str, output: Path | None) -> int:
-    """Export all that is stored about the customer TYPE=VALUE, as one JSON document."""
+def export_customer(
+    service: Service, identifier: str, *, output: Path | None, as_json: bool
+) -> int:
+    """Export all that is stored about the customer TYPE=VALUE, as one JSON document.
+
+    With --json the document has one line, and with --output the name of the file is told as JSON.
+    """
     document = service.read("/customers/export", **parse_identifier(identifier))
-    text = json.dumps(document, ensure_ascii=False, indent=1)
+    indent = None if as_json else 1
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
     if output is None:
         click.echo(text)
+        return 0
+    output.write_text(text + "\n", encoding="utf-8")
+    if as_json:
+        print_json({"output": str(output)})
     else:
-        output.write_text(text + "\n", encoding="utf-8")
         click.echo(f"wrote {output}")
     return 0
 

@@ -21,7 +21,7 @@ from infra.command.seeding import seed
 from infra.command.stack_commands import doctor, keys, redrive
 from infra.operations.errors import OperationFailed
 
-_FAILED, _WRONG_USAGE, _INTERRUPTED = 1, 2, 130
+_FAILED, _WRONG_USAGE = 1, 2
 
 
 @click.group()
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _WRONG_USAGE if isinstance(error, click.UsageError) else _FAILED
     except click.Abort:
         click.echo("stopped: nothing more is done", err=True)
-        return _INTERRUPTED
+        return _FAILED
     except OperationFailed as error:
         click.echo(str(error), err=True)
         return _FAILED

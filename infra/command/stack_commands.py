@@ -39,6 +39,7 @@ def doctor(stack: DeployedStack, url: str | None, *, as_json: bool) -> int:
 
 @click.command()
 @stack_options
+@json_option
 @click.option("--project", multiple=True, help="Only this project. May be repeated.")
 @click.option("--failed", is_flag=True, help="Only what the queue `Failed` names.")
 @click.option("--session", help="Only the visitor of this session.")
@@ -47,8 +48,7 @@ def doctor(stack: DeployedStack, url: str | None, *, as_json: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Print what would be done.")
 @click.option("--parts", type=click.IntRange(1), help="Parts of a table's reading.")
 @click.option("--from-part", type=click.IntRange(1), help="Continue here.")
-@click.option("--json", is_flag=True, help="Print JSON, for programs.")
-def redrive(stack: DeployedStack, **given: Any) -> int:
+def redrive(stack: DeployedStack, *, as_json: bool, **given: Any) -> int:
     """Repeat what lost or failed stream records would have done.
 
     Ends with 1 where something is left to do.
@@ -64,6 +64,8 @@ def redrive(stack: DeployedStack, **given: Any) -> int:
                 arguments += [option, one]
         elif value:
             arguments += [option, str(value)]
+    if as_json:
+        arguments.append("--json")
     return redrive_command.main(arguments)
 
 

@@ -11,11 +11,11 @@ import string
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from infra.local import api_gateway
@@ -31,8 +31,25 @@ class _MalformedBody(Exception):
     """The request's body is not valid HTTP."""
 
 
+class ServedCall(NamedTuple):
+    """A call that was answered. `hint`: what its developer should change, or nothing."""
+
+    method: str
+    path: str
+    status: int
+    milliseconds: int
+    hint: str
+
+
+def print_call(call: ServedCall) -> None:
+    """Print a call as a line, with its hint below."""
+    line = f"{call.method} {call.path} -> {call.status}, {call.milliseconds} ms"
+    hint = f"\n  {call.hint}" if call.hint else ""
+    print(f"{line}{hint}", flush=True)
+
+
 class HttpServer(ThreadingHTTPServer):
-    """A server with a thread for each connection.
+    """A server with a thread for each connection. `show_call`: told of every call.
 
     Raises `OSError` if the address is not available.
     """
@@ -41,9 +58,15 @@ class HttpServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], app: HttpApp) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        app: HttpApp,
+        show_call: Callable[[ServedCall], None] = print_call,
+    ) -> None:
         super().__init__(address, _Connection)
         self.app = app
+        self.show_call = show_call
         self.ending = False
         self._calls = 0
         self._calls_changed = threading.Condition()
@@ -122,9 +145,15 @@ class _Connection(BaseHTTPRequestHandler):
             self._send(response)
         milliseconds = 1000 * (time.perf_counter() - started)
         if response.logged:
-            line = f"{self.command} {self.path} -> {response.status}, {milliseconds:.0f} ms"
-            hint = f"\n  {response.hint}" if response.hint else ""
-            print(f"{line}{hint}", flush=True)
+            self.server.show_call(
+                ServedCall(
+                    self.command,
+                    self.path,
+                    response.status,
+                    round(milliseconds),
+                    response.hint,
+                )
+            )
 
     def _answer(self) -> HttpResponse:
         if self.server.ending:

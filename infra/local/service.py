@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import re
@@ -14,7 +13,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from textwrap import indent
 
 from hardlink.domain.sources.registry import Source
 from hardlink.storage.erasure_queue import ErasureQueue
@@ -26,10 +24,10 @@ from infra.local.dynamodb_streams import StreamPollers
 from infra.local.hints import Hints
 from infra.local.http_server import HttpServer
 from infra.local.kept_state import KeptState
-from infra.local.lambda_runtime import Deployment, Sources, SourcesError
+from infra.local.lambda_runtime import Deployment, SourcesError
 from infra.local.landing_page import LandingPage
+from infra.local.service_output import ServiceOutput, StartedService, TextOutput
 from infra.local.sqs import QueuePoller
-from infra.snippet import render_debug_snippet
 
 HOST = "127.0.0.1"
 PORT = 8787
@@ -89,8 +87,9 @@ def server_key_file(number: int) -> Path:
     return topology.ROOT / ".cache" / f"local-server-key-{number}"
 
 
-def main() -> int:
-    """Serve until Ctrl-C, and return the exit code."""
+def main(output: ServiceOutput | None = None) -> int:
+    """Serve until Ctrl-C, and return the exit code. `output`: text, if there is none."""
+    output = output or TextOutput()
     if "POWERTOOLS_LOG_LEVEL" not in os.environ:
         # The server prints a line for each call itself.
         logging.getLogger("hardlink").setLevel(logging.ERROR)
@@ -98,10 +97,10 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with _run_service(read_port(), read_origins()) as welcome:
-            print(welcome, flush=True)
+        with _run_service(read_port(), read_origins(), output) as started:
+            output.show_start(started)
             stop.wait()
-            print("\nHardlink finishes the calls in flight, and ends.", flush=True)
+            output.show_end()
     except (SourcesError, UnusableSetting) as error:
         print(error, file=sys.stderr)
         return 1
@@ -109,8 +108,10 @@ def main() -> int:
 
 
 @contextmanager
-def _run_service(number: int, origins: Sequence[str]) -> Iterator[str]:
-    """Run the service during a `with` block, and yield a welcome. Raises `UnusableSetting`.
+def _run_service(
+    number: int, origins: Sequence[str], output: ServiceOutput
+) -> Iterator[StartedService]:
+    """Run the service during a `with` block. Raises `UnusableSetting`.
 
     `origins`: of the developer's own pages, which may call whatever `sources.toml` allows.
     """
@@ -121,7 +122,8 @@ def _run_service(number: int, origins: Sequence[str]) -> Iterator[str]:
     keys = _project_keys(chosen[_SERVER_KEY], sources.projects)
     signing = _project_keys(chosen[_SIGNING_KEY], sources.signing_projects)
     with lambda_runtime.run_deployment(topology.SOURCES, keys, signing) as deployment:
-        server = _create_server(number, deployment, origins, next(iter(keys.values())))
+        app = _create_app(number, deployment, origins, next(iter(keys.values())))
+        server = _create_server(number, app, output)
         # Not before the port is taken: until then the state may be of a service that still runs.
         if is_fresh:
             state.forget()
@@ -140,7 +142,16 @@ def _run_service(number: int, origins: Sequence[str]) -> Iterator[str]:
             server.running(),
             _leave_key(number, keys),
         ):
-            yield _welcome(number, deployment.sources, keys, signing, origins)
+            first_source = next(iter(deployment.sources.sources.values()))
+            yield StartedService(
+                f"http://{HOST}:{number}",
+                state.folder,
+                deployment.sources,
+                keys,
+                signing,
+                list(_allowed_origins(number, first_source, origins)),
+                _port_variable(number),
+            )
             # Calls first, because they write the stream records that are delivered then.
             server.finish(_GRACE)
             delivered = streams.drain(_GRACE)
@@ -156,10 +167,10 @@ def restore_state(state: KeptState, deployment: Deployment) -> None:
         queue.send(project_id, id_)
 
 
-def _create_server(
+def _create_app(
     number: int, deployment: Deployment, origins: Sequence[str], server_key: str
-) -> HttpServer:
-    """Create the server, with the demo shop in front of the API. Raises `UnusableSetting`."""
+) -> HttpApp:
+    """Put the demo shop and the hints for developers in front of the API."""
     own = own_origins(number)
     gateway = Gateway(
         routes.ROUTES, deployment.invoke, [*own, *origins], routes.DEFAULT
@@ -170,8 +181,13 @@ def _create_server(
     app: HttpApp = DemoShop(page, own[0], deployment.sources)
     if os.environ.get(reset.VARIABLE) == "1":
         app = reset.ResetCall(app, server_key)
+    return app
+
+
+def _create_server(number: int, app: HttpApp, output: ServiceOutput) -> HttpServer:
+    """Create the server. Raises `UnusableSetting` where the port cannot be taken."""
     try:
-        return HttpServer((HOST, number), app)
+        return HttpServer((HOST, number), app, output.show_call)
     except OSError as error:
         reason = _PORT_ERRORS.get(error.errno or 0)
         if reason is None:
@@ -227,68 +243,3 @@ def _allowed_origins(
     for origin in source.origins:
         if origin not in (*own_origins(PORT), *own_origins(number), *origins):
             yield origin
-
-
-def _welcome(
-    number: int,
-    sources: Sources,
-    keys: Mapping[str, str],
-    signing: Mapping[str, str],
-    origins: Sequence[str],
-) -> str:
-    url = f"http://{HOST}:{number}"
-    name, source = next(iter(sources.sources.items()))
-    key = keys[source.project]
-    lines = [
-        f"Hardlink listens on {url}, and keeps what it is told for the next run",
-        f"({_port_variable(number)}FRESH=1 make run forgets it: {read_state_folder(number)})",
-        "",
-        f"  a shop       {url}/demo     look around, put something in the basket, log in",
-        f"  the console  {url}/console  see how the anonymous part joined the customer",
-        f"  server key   {key}  the console asks for it",
-        "",
-        *_list_keys(sources, keys, signing),
-        "",
-        *_list_commands(number, source.write_key, key),
-        f"or in a page of your own, for source {name!r}:",
-        indent(render_debug_snippet(url, source.write_key), "  "),
-        "",
-        f"pages that may call: {', '.join(_allowed_origins(number, source, origins))}",
-        f"one more: {_port_variable(number)}make run ORIGIN=http://localhost:5173",
-        "",
-        "Ctrl-C ends it.",
-    ]
-    return "\n".join(lines)
-
-
-def _list_keys(
-    sources: Sources, keys: Mapping[str, str], signing: Mapping[str, str]
-) -> Iterator[str]:
-    yield "write keys (source.id), public:"
-    for source in sources.sources.values():
-        policy = source.policy or "as its client has it"
-        yield f"  {source.write_key:<14} project {source.project}, a second login: {policy}"
-    yield "server keys (Authorization: Bearer <key>), secret:"
-    for project, key in keys.items():
-        yield f"  {key}  reads project {project}"
-    if signing:
-        yield "signing keys (HS256, for a token), secret:"
-    for project, key in signing.items():
-        yield f"  {key}  signs identities of project {project}"
-
-
-def _list_commands(number: int, write_key: str, server_key: str) -> list[str]:
-    url = f"http://{HOST}:{number}"
-    variable = _port_variable(number)
-    body = {
-        "source": {"id": write_key},
-        "session": {"id": "visit-1"},
-        "events": [{"type": "page-view"}],
-    }
-    event = json.dumps(body, separators=(",", ":"))
-    return [
-        "try, in another terminal:",
-        f"  {variable}make walk",
-        f"  curl {url}/track -d '{event}'",
-        f"  curl '{url}/sessions/events?id=visit-1' -H 'Authorization: Bearer {server_key}'",
-    ]

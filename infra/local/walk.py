@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from infra.local import service
+from infra.local.walk_output import TextOutput, WalkedCall, WalkOutput
 
 LOCAL_TIMEOUT = 5.0
 """Seconds for association, which is asynchronous."""
@@ -41,22 +42,23 @@ class WalkedService:
     url: str
     key: str
     timeout: float = LOCAL_TIMEOUT
+    output: WalkOutput = field(default_factory=TextOutput)
 
     def call(
         self, method: str, path: str, body: Json = None, *, reads: bool = False
     ) -> Json:
         """Send a call that succeeds, and print it and its answer. `reads`: with the server key."""
-        print(self._format_command(method, path, body, reads=reads))
-        status, answer = self._send(method, path, body, reads=reads)
-        _print_answer(answer)
+        sent = self._show_call(method, path, body, reads=reads)
+        status, answer = self._send(sent)
+        self.output.show_answer(status, answer)
         _check("the status", status, HTTPStatus.OK)
         return answer
 
     def call_refused(self, path: str, body: Json) -> Json:
         """Send a call that is answered 409, and return the error."""
-        print(self._format_command("POST", path, body, reads=False))
-        status, answer = self._send("POST", path, body, reads=False)
-        _print_answer(answer)
+        sent = self._show_call("POST", path, body, reads=False)
+        status, answer = self._send(sent)
+        self.output.show_answer(status, answer)
         _check("the status", status, HTTPStatus.CONFLICT)
         return answer["error"]
 
@@ -65,17 +67,17 @@ class WalkedService:
 
         Prints the command once, and the last answer.
         """
-        print(self._format_command("GET", path, None, reads=True))
+        sent = self._show_call("GET", path, None, reads=True)
         started = time.monotonic()
         while True:
-            status, answer = self._send("GET", path, None, reads=True)
+            status, answer = self._send(sent)
             selected = select(answer) if status == HTTPStatus.OK else answer
             if selected == expected or time.monotonic() > started + self.timeout:
                 break
             time.sleep(0.01)
-        _print_answer(answer)
+        self.output.show_answer(status, answer)
         _check("the answer", selected, expected)
-        print(f"  as it should be, after {1000 * (time.monotonic() - started):.0f} ms")
+        self.output.show_wait(round(1000 * (time.monotonic() - started)))
 
     def check_timeline(self, customer: str, *expected: str) -> None:
         """Wait until a customer has events of these types, oldest first."""
@@ -83,49 +85,33 @@ class WalkedService:
             f"/customers/events?registered={customer}", _event_types, list(expected)
         )
 
-    def _send(
+    def _show_call(
         self, method: str, path: str, body: Json, *, reads: bool
-    ) -> tuple[int, Json]:
-        text = None if body is None else json.dumps(body)
-        headers = {"content-type": "application/json"} if text else {}
-        if reads:
+    ) -> WalkedCall:
+        call = WalkedCall(method, self.url, path, body, reads)
+        self.output.show_call(call)
+        return call
+
+    def _send(self, call: WalkedCall) -> tuple[int, Json]:
+        headers = {"content-type": "application/json"} if call.text else {}
+        if call.reads:
             headers["authorization"] = f"Bearer {self.key}"
         if curl := shutil.which("curl"):
-            return self._send_with_curl(curl, method, path, text, headers)
-        return self._send_without_curl(method, path, text, headers)
-
-    def _format_command(
-        self, method: str, path: str, body: Json, *, reads: bool
-    ) -> str:
-        """Format the call as a command to type."""
-        text = None if body is None else json.dumps(body)
-        parts = [
-            f"$ curl -X {method}" if method != "GET" and text is None else "$ curl"
-        ]
-        parts.append(f"'{self.url}{path}'")
-        if reads:
-            parts.append('-H "Authorization: Bearer $KEY"')
-        if text:
-            parts += ["-H 'Content-Type: application/json'", f"-d '{text}'"]
-        return " ".join(parts)
+            return self._send_with_curl(curl, call, headers)
+        return self._send_without_curl(call, headers)
 
     def _send_with_curl(
-        self,
-        curl: str,
-        method: str,
-        path: str,
-        text: str | None,
-        headers: dict[str, str],
+        self, curl: str, call: WalkedCall, headers: dict[str, str]
     ) -> tuple[int, Json]:
         command = [curl, "-sS", "--noproxy", service.HOST, "--max-time", "60"]
-        command += ["-X", method, "-w", _STATUS]
+        command += ["-X", call.method, "-w", _STATUS]
         for name, value in headers.items():
             command += ["-H", f"{name}: {value}"]
-        if text:
+        if call.text:
             command += ["--data-binary", "@-"]
         ran = subprocess.run(  # noqa: S603 (our own arguments, no shell)
-            [*command, f"{self.url}{path}"],
-            input=(text or "").encode(),
+            [*command, f"{self.url}{call.path}"],
+            input=(call.text or "").encode(),
             capture_output=True,
             check=False,
         )
@@ -135,15 +121,14 @@ class WalkedService:
         return int(status), json.loads(answer)
 
     def _send_without_curl(
-        self, method: str, path: str, text: str | None, headers: dict[str, str]
+        self, call: WalkedCall, headers: dict[str, str]
     ) -> tuple[int, Json]:
         at = urlsplit(self.url)
         kind = HTTPSConnection if at.scheme == "https" else HTTPConnection
         connection = kind(at.hostname or "", at.port, timeout=60)
         try:
-            connection.request(
-                method, f"{at.path}{path}", text and text.encode(), headers
-            )
+            body = call.text and call.text.encode()
+            connection.request(call.method, f"{at.path}{call.path}", body, headers)
             response = connection.getresponse()
             return response.status, json.loads(response.read())
         finally:
@@ -178,7 +163,7 @@ class Walk:
             self._opt_out,
         )
         for number, step in enumerate(steps, start=1):
-            print(f"\n{number}. {step.__doc__}\n")
+            self._service.output.show_step(number, step.__doc__ or "")
             step()
 
     def _anonymous(self) -> None:
@@ -290,16 +275,13 @@ def main() -> int:
 
 def walk_service(a_service: WalkedService) -> int:
     """Walk through a service, and return the exit code: 1 if an answer is not as expected."""
-    print(
-        f"KEY={a_service.key}  # the server key, which reads and undoes: "
-        "keep it on your servers"
-    )
+    a_service.output.show_start(a_service.key)
     try:
         Walk(a_service).run_all()
     except (UnexpectedAnswer, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    print("\nThat was a visitor's life. Everything was as it should be.")
+    a_service.output.show_end()
     return 0
 
 
@@ -344,16 +326,6 @@ def _customer(answer: Json) -> Json:
 
 def _session(answer: Json) -> Json:
     return answer["session"]
-
-
-def _print_answer(answer: Json) -> None:
-    """Print an answer; of a page of events only time, type and session."""
-    if "events" in answer:
-        for event in answer["events"]:
-            print(f"  {event['time']}  {event['type']:<18} {event['session']}")
-        print(f"  {len(answer['events'])} events")
-    else:
-        print(f"  {json.dumps(answer)}")
 
 
 def _check(what: str, actual: Any, expected: Any) -> None:

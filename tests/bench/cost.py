@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,27 +86,93 @@ class Weights(NamedTuple):
     visit: float
 
 
-def main(arguments: list[str]) -> int:
-    """Print the table; answers the exit code: 0 where the goals are held."""
+class Rate(NamedTuple):
+    """USD for a million events of one kind of call, by part, and its goal."""
+
+    parts: Mapping[str, float]
+    usd: float
+    with_visit: float
+    """With the events' share of what a visit costs beside them."""
+    goal: float
+
+
+class Month(NamedTuple):
+    """USD of a month in production with so many million events, by part."""
+
+    million_events: int
+    parts: Mapping[str, float]
+    usd: float
+    usd_per_million: float
+
+
+class Report(NamedTuple):
+    """What events cost, and whether the goals are held."""
+
+    costs: Costs
+    rates: Mapping[str, Rate]
+    months: Sequence[Month]
+
+    @property
+    def is_held(self) -> bool:
+        """True if each goal is held."""
+        largest = self.months[-1].usd_per_million
+        rates = self.rates.values()
+        return largest <= ALL_IN_GOAL and all(rate.usd <= rate.goal for rate in rates)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, in USD and bytes."""
+        rates = {name: rate._asdict() for name, rate in self.rates.items()}
+        return {
+            "million_events": rates,
+            "months": [month._asdict() for month in self.months],
+            "goal_per_million": ALL_IN_GOAL,
+            "bytes": self.costs.weights._asdict(),
+            "is_held": self.is_held,
+        }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the tables, and return the exit code: 0 where the goals are held."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.cost", description=__doc__
     )
     parser.add_argument(
         "--calls", type=int, default=CALLS, help="calls that are measured"
     )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     given = parser.parse_args(arguments)
     prices = load_prices()
-    costs = measure_cost(given.calls)
+    report = create_report(measure_cost(given.calls), count_watched(), prices)
+    if given.json:
+        print(json.dumps({"prices_of": prices.date, **report.to_json()}))
+    else:
+        _print_report(report, prices)
+    return 0 if report.is_held else 1
+
+
+def create_report(costs: Costs, watched: Watched, prices: Prices) -> Report:
+    """Price what was measured: a million events, and whole months of three shops."""
+    rates: dict[str, Rate] = {}
+    for name, steady in costs.steady.items():
+        visit = steady.times(1 / steady.events) + costs.visit.times(1 / VISIT)
+        rates[name] = Rate(
+            per_million(steady, prices),
+            sum_prices(steady, prices),
+            sum_prices(visit, prices),
+            GOALS[name],
+        )
+    return Report(costs, rates, list(_price_months(costs, watched, prices)))
+
+
+def _print_report(report: Report, prices: Prices) -> None:
     print(
         f"USD for a million events; list prices of {prices.date}, {prices.region}, no free tier"
     )
-    held = [
-        _table(name, usage, costs.visit, prices) for name, usage in costs.steady.items()
-    ]
+    for name, rate in report.rates.items():
+        _print_rate(name, rate)
     print(_ASSUMED)
-    held.append(_months(costs, count_watched(), prices))
+    _print_months(report)
     print(_idle(prices))
-    return 0 if all(held) else 1
 
 
 def count_watched() -> Watched:
@@ -126,14 +192,14 @@ def count_watched() -> Watched:
         )
 
 
-def _months(costs: Costs, watched: Watched, prices: Prices) -> bool:
-    """Print whole months of three shops. Return whether the largest one holds the goal."""
+def _price_months(costs: Costs, watched: Watched, prices: Prices) -> Iterator[Month]:
+    """Price a month of each of three shops."""
     steady = costs.steady["single"]
     usage = steady.times(1 / steady.events) + costs.visit.times(1 / VISIT)._replace(
         events=0
     )
     stage = stages.load_stage(topology.STAGES, "prod")
-    columns: list[dict[str, float]] = []
+    has_copies = stage.events.backups == "weekly"
     for millions in MONTHS:
         volume = Volume(
             events=millions * MILLION,
@@ -143,32 +209,41 @@ def _months(costs: Costs, watched: Watched, prices: Prices) -> bool:
             visit_events=VISIT,
             months=RETENTION,
             infrequent_events=stage.events.table_class == "infrequent_access",
-            event_copies=topology.EVENT_COPY_DAYS / 7
-            if stage.events.backups == "weekly"
-            else 0,
+            event_copies=topology.EVENT_COPY_DAYS / 7 if has_copies else 0,
         )
-        columns.append(price_month(usage, volume, watched, prices))
+        parts = price_month(usage, volume, watched, prices)
+        usd = sum(parts.values())
+        yield Month(millions, parts, usd, usd / millions)
+
+
+def _print_months(report: Report) -> None:
+    months, weights = report.months, report.costs.weights
     print(
         f"\nUSD a month in production, one event a call, {RETENTION} months' "
-        f"retention (an event: {costs.weights.event:.0f} bytes stored, "
-        f"{costs.weights.answer:.0f} answered; a visit: {costs.weights.visit:.0f} stored beside)"
+        f"retention (an event: {weights.event:.0f} bytes stored, "
+        f"{weights.answer:.0f} answered; a visit: {weights.visit:.0f} stored beside)"
     )
-    print("  million events a month    " + "".join(f"{m:>11}" for m in MONTHS))
-    for name in columns[0]:
-        print(f"  {name:<26}" + "".join(f"{column[name]:>11.2f}" for column in columns))
-    sums = [sum(column.values()) for column in columns]
-    print("  all in                    " + "".join(f"{usd:>11.2f}" for usd in sums))
-    each = [usd / m for usd, m in zip(sums, MONTHS, strict=True)]
-    held = each[-1] <= ALL_IN_GOAL
-    print(
-        "  for a million events      "
-        + "".join(f"{usd:>11.2f}" for usd in each)
-        + f"  goal {ALL_IN_GOAL:.2f}: {'held' if held else 'MISSED'}"
-    )
-    kept = columns[-1]["storage of events"] + columns[-1]["copies of events"]
-    more = kept / costs.weights.event * 100 / MONTHS[-1]
+    millions = "".join(f"{month.million_events:>11}" for month in months)
+    print(f"  million events a month    {millions}")
+    for name in months[0].parts:
+        _print_row(name, [month.parts[name] for month in months])
+    _print_row("all in", [month.usd for month in months])
+    largest = months[-1]
+    goal = _format_goal(largest.usd_per_million, ALL_IN_GOAL)
+    each = [month.usd_per_million for month in months]
+    _print_row("for a million events", each, f"  {goal}")
+    kept = largest.parts["storage of events"] + largest.parts["copies of events"]
+    more = kept / weights.event * 100 / largest.million_events
     print(f"  each further 100 bytes of an event: {more:.2f} for a million events")
-    return held
+
+
+def _print_row(name: str, figures: Sequence[float], note: str = "") -> None:
+    shown = "".join(f"{figure:>11.2f}" for figure in figures)
+    print(f"  {name:<26}{shown}{note}")
+
+
+def _format_goal(usd: float, goal: float) -> str:
+    return f"goal {goal:.2f}: {'held' if usd <= goal else 'MISSED'}"
 
 
 def measure_cost(calls: int = CALLS, endpoint: str | None = None) -> Costs:
@@ -403,20 +478,13 @@ def _log_line(route: str) -> int:
     return len(line) + _LINE
 
 
-def _table(name: str, steady: Usage, visit: Usage, prices: Prices) -> bool:
-    found, goal = sum_prices(steady, prices), GOALS[name]
-    visits = sum_prices(
-        steady.times(1 / steady.events) + visit.times(1 / VISIT), prices
-    )
+def _print_rate(name: str, rate: Rate) -> None:
     print(f"\n{name}")
-    for what, usd in per_million(steady, prices).items():
-        print(f"  {what:<26}{usd:8.3f}")
-    held = found <= goal
-    print(
-        f"  {'in the middle of a visit':<26}{found:8.3f}  goal {goal:.2f}: {'held' if held else 'MISSED'}"
-    )
-    print(f"  {'with its share of a visit':<26}{visits:8.3f}")
-    return held
+    for part, usd in rate.parts.items():
+        print(f"  {part:<26}{usd:8.3f}")
+    goal = _format_goal(rate.usd, rate.goal)
+    print(f"  {'in the middle of a visit':<26}{rate.usd:8.3f}  {goal}")
+    print(f"  {'with its share of a visit':<26}{rate.with_visit:8.3f}")
 
 
 _ASSUMED = f"""

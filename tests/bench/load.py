@@ -81,10 +81,14 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     asked = parser.parse_args(arguments)
     os.environ.update(ENVIRONMENT)
     found = measure_load(asked.seconds, asked.clients)
-    print("\n".join(_told(found, asked.seconds, asked.clients)))
+    if asked.json:
+        print(json.dumps(_to_json(found, asked.seconds, asked.clients)))
+    else:
+        print("\n".join(_told(found, asked.seconds, asked.clients)))
     return 1 if found.lost or not found.flat else 0
 
 
@@ -277,6 +281,41 @@ def _resident(process: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
+def _to_json(found: Found, seconds: float, clients: int) -> dict[str, Any]:
+    """Counts, and times in milliseconds; memory in KB."""
+    return {
+        "seconds": seconds,
+        "clients": clients,
+        "calls": sum(len(times) for times in found.seconds.values()),
+        "accepted": found.events,
+        "stored": found.stored,
+        "of_customers": sum(len(ids) for ids in _by_customer(found).values()),
+        "associated": found.associated,
+        "caught_up_after_seconds": round(found.behind, 1),
+        "sent_again": found.again,
+        "milliseconds": {
+            function: _percentiles(times)
+            for function, times in sorted(found.seconds.items())
+        },
+        "memory_kb": found.memory,
+        "is_memory_flat": found.flat,
+        "lost": found.lost,
+    }
+
+
+_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+
+
+def _percentiles(seconds: Sequence[float]) -> dict[str, int]:
+    """Percentiles of durations, in milliseconds."""
+    ranked = sorted(seconds)
+    last = len(ranked) - 1
+    return {
+        name: round(1000 * ranked[int(part * last)])
+        for name, part in _PERCENTILES.items()
+    }
+
+
 def _told(found: Found, seconds: float, clients: int) -> Iterator[str]:
     calls = sum(len(some) for some in found.seconds.values())
     expected = sum(len(ids) for ids in _by_customer(found).values())
@@ -285,11 +324,10 @@ def _told(found: Found, seconds: float, clients: int) -> Iterator[str]:
     yield f"of customers: {expected} accepted, {found.associated} associated"
     yield f"association had caught up {found.behind:.0f} s after the last call"
     yield f"calls sent again: {found.again}"
-    yield f"{'ms':<10}{'p50':>8}{'p90':>8}{'p99':>8}{'max':>8}"
+    yield f"{'ms':<10}" + "".join(f"{name:>8}" for name in _PERCENTILES)
     for function, times in sorted(found.seconds.items()):
-        ranked = sorted(times)
-        shown = (ranked[int(part * (len(ranked) - 1))] for part in (0.5, 0.9, 0.99, 1))
-        yield f"{function:<10}" + "".join(f"{1000 * one:8.0f}" for one in shown)
+        shown = _percentiles(times).values()
+        yield f"{function:<10}" + "".join(f"{one:8}" for one in shown)
     start, middle, end = (kb / 1024 for kb in found.memory)
     yield f"memory of the service: {start:.1f} MB, half-way {middle:.1f} MB, at the end {end:.1f} MB"
     yield (
