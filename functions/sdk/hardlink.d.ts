@@ -131,12 +131,26 @@ export interface Hardlink {
   trackEnhancedEcommerce(ecommerce: Properties, kind?: EcommerceKind): Promise<Verdict[]>
   /** An order, stored once however often it is told. Requires `sdk.js?with=ecommerce`. */
   trackOrder(order: Order, properties?: Properties): Promise<Verdict>
+  /**
+   * Traits and segments of this visitor that the project declares public, after what the page has tracked until now is
+   * sent. Without consent all are empty, and nothing is sent. Requires `sdk.js?with=visitor`.
+   */
+  visitor(onSuccess?: OnSuccess<VisitorValues>, onFailure?: OnFailure): Promise<VisitorValues>
   /** Requires `sdk.js?with=xo`. */
   xo: Xo
   /** Requires `sdk.js?with=helloretail`. */
   helloretail: HelloRetail
   /** Requires `sdk.js?with=tracardi`. */
   tracardi: Tracardi
+}
+
+/** What the service computes of a visitor's events. */
+export interface VisitorValues {
+  /** By name, such as `recently_viewed: ["lamp", "rug"]`; their types are those that the project declares. */
+  traits: Record<string, any>
+  segments: Record<string, boolean>
+  /** Name -> why its value is not exact. */
+  incomplete: Record<string, string>
 }
 
 export interface Order {

@@ -19,6 +19,7 @@ ADAPTERS = (
     "helloretail",
     "tcf",
     "tracardi",
+    "visitor",
     "visits",
     "xo",
 )

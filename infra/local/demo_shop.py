@@ -76,12 +76,12 @@ class DemoShop:
         return HttpResponse(status, (*_HEADERS, type_, policy), body.encode())
 
     def _render_snippet(self, nonce: str) -> str:
-        """Render the snippet with a nonce, with consent required, and with e-commerce."""
+        """Render the snippet with a nonce, consent required, and what the shop's pages use."""
         snippet = render_snippet(self._url, self._key).replace(
             _OPTIONS_END, f'{_OPTIONS_END[:-1]}, consent: "required"}}'
         )
         snippet = snippet.replace("<script", f'<script nonce="{nonce}"')
-        return snippet.replace("/sdk.js", "/sdk.js?with=ecommerce")
+        return snippet.replace("/sdk.js", "/sdk.js?with=ecommerce,visitor")
 
 
 def content_security_policy(nonce: str, url: str) -> str:

@@ -2,12 +2,10 @@
 
 import { h, setChildren } from "/console/dom.js";
 import { trackActivity } from "./activity.js";
-import { findProduct, formatPrice, PRODUCTS, ROOMS, toEcommerceProduct } from "./catalogue.js";
+import { findProduct, formatPrice, ROOMS, toEcommerceProduct } from "./catalogue.js";
+import { createRelated } from "./personal.js";
 import { createPicture } from "./pictures.js";
-import { createCards } from "./products.js";
 import { readQuantity, setQuantity } from "./storage.js";
-
-const MAX_RELATED = 4;
 
 /** @param {HTMLElement} main @param {string} id @returns {string} the page's title */
 export function renderProduct(main, id) {
@@ -20,7 +18,6 @@ export function renderProduct(main, id) {
   const call = hardlink.trackEnhancedEcommerce({ currencyCode: "EUR", detail }, "detail");
   trackActivity(`product_detail ${product.name}`, call);
 
-  const related = findRelated(product).map((other) => other.id);
   setChildren(main,
     h("article", { class: "product" },
       createPicture(id, product.name),
@@ -31,16 +28,8 @@ export function renderProduct(main, id) {
         h("p", {}, product.text),
         h("ul", { class: "facts" }, product.facts.map((fact) => h("li", {}, fact))),
         createBuyButton(product))),
-    h("section", { class: "others" }, h("h2", {}, "Goes well with it"), createCards(related, "Goes well")));
+    createRelated(product));
   return product.name;
-}
-
-/** Other products, those of the same room first. @param {import("./catalogue.js").Product} product */
-function findRelated(product) {
-  const others = PRODUCTS.filter((other) => other !== product);
-  const sameRoom = others.filter(({ room }) => room === product.room);
-  const otherRooms = others.filter(({ room }) => room !== product.room);
-  return [...sameRoom, ...otherRooms].slice(0, MAX_RELATED);
 }
 
 /** @param {import("./catalogue.js").Product} product */

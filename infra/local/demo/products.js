@@ -3,6 +3,7 @@
 import { h, setChildren } from "/console/dom.js";
 import { trackActivity } from "./activity.js";
 import { findProduct, formatPrice, PRODUCTS, ROOMS, toEcommerceProduct } from "./catalogue.js";
+import { createGreeting, createViewed } from "./personal.js";
 import { createPicture } from "./pictures.js";
 
 /** @param {HTMLElement} main @returns {string} the page's title */
@@ -18,7 +19,8 @@ export function renderProducts(main) {
     h("div", { class: "heading" },
       h(roomName ? "h1" : "h2", {}, roomName || "All products"),
       h("nav", { class: "rooms", "aria-label": "Rooms" }, createRoomLink("", "All", room), roomLinks)),
-    createCards(products.map(({ id }) => id), roomName ?? "Home"));
+    createCards(products.map(({ id }) => id), roomName ?? "Home"),
+    createViewed());
   return roomName ?? "Small things for quiet rooms";
 }
 
@@ -51,7 +53,7 @@ function createHero() {
   return h("section", { class: "hero" },
     h("div", {},
       h("h1", {}, "Small things for quiet rooms"),
-      h("p", {}, "Lamps, pots and one very good mug. Made slowly, in small numbers, to last."),
+      createGreeting(),
       h("a", { class: "button", href: "/demo/product/lamp" }, "Discover the Dusk lamp")),
     h("div", { class: "still" }, createPicture("vase"), createPicture("lamp"), createPicture("teapot")));
 }

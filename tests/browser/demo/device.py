@@ -53,9 +53,9 @@ class Device:
         self.page.get_by_text("anonymous visitor").wait_for()
 
     def look_at(self, name: str) -> None:
-        """Open a product by its card."""
+        """Open a product by its card among all products."""
         self.page.get_by_role("link", name="Shop", exact=True).click()
-        self.page.locator(".card", has_text=name).click()
+        self.page.locator("main > .cards .card", has_text=name).click()
         self.page.get_by_role("heading", name=name).wait_for()
 
     def add_to_basket(self) -> None:

@@ -84,7 +84,7 @@ def test_a_page_has_the_snippet_and_a_strict_content_security_policy(
         pasted = (
             text.replace(f' nonce="{nonce}"', "")
             .replace(', consent: "required"', "")
-            .replace("?with=ecommerce", "")
+            .replace("?with=ecommerce,visitor", "")
         )
         assert render_snippet(url, "demo") in pasted
     assert len(nonces) == 2

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tests.browser.console.test_live import expect_count
 from tests.browser.demo.device import Device, device, events, settles
 from tests.http.service import Client, eventually, fresh
 
@@ -259,3 +260,41 @@ def test_the_shop_works_from_another_origin_than_the_api(
         assert {
             one.url.rpartition(":")[0] for one in other.requests if one.method == "POST"
         } == {"http://127.0.0.1"}
+
+
+def test_what_a_visitor_is_shown_moves_with_a_log_in_and_comes_back_on_undo(
+    shop: Client, phone: Device, ada: str
+) -> None:
+    grace = f"{fresh('grace')}@example.com"
+    phone.log_in("Ada", ada)
+    phone.look_at("Hush teapot")
+    phone.add_to_basket()
+    phone.order()
+    shows(phone, ["Hush teapot"], greeted=True)
+    phone.go("/product/mug")
+    related = phone.page.get_by_role("heading", name="with your Hush teapot")
+    related.wait_for()
+    assert phone.page.locator(".others .card", has_text="Hush teapot").count() == 0
+    phone.log_in("Grace", grace)
+    shows(phone, [], greeted=False)
+    phone.look_at("Noon clock")
+    shows(phone, ["Noon clock"], greeted=False)
+    phone.go("/account")
+    console = phone.console("See the identity graph, and undo the link")
+    split = console.locator(".links > li").filter(has_text="split")
+    split.get_by_role("button").click()
+    console.get_by_role("dialog").get_by_role("button", name="Undo").click()
+    console.get_by_text("The link was undone.").wait_for()
+    shows(phone, ["Noon clock", "Morning mug", "Hush teapot"], greeted=True)
+
+
+def shows(visitor: Device, names: list[str], *, greeted: bool) -> None:
+    """Wait until the start page shows these products as viewed, and the greeting or none."""
+
+    def look() -> tuple[list[str], bool]:
+        page = visitor.go()
+        expect_count(page.locator("[aria-busy]"), 0)
+        shown = page.locator(".personal .card .name").all_inner_texts()
+        return shown, page.get_by_text("Good to see you again.").count() == 1
+
+    eventually(look, (names, greeted))

@@ -34,6 +34,7 @@ PARTS = (
     "helloretail",
     "tcf",
     "tracardi",
+    "visitor",
     "visits",
     "xo",
 )
