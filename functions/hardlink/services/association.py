@@ -35,7 +35,7 @@ from hardlink.domain.records import (
 from hardlink.domain.values import json_size, values_set_within
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.batches import split_batches
-from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.retries import retry_conflicts
 from hardlink.storage.sessions import consent_patch, find_living_session
 from hardlink.storage.store import (
     MOST_ACTIONS,
@@ -43,7 +43,6 @@ from hardlink.storage.store import (
     AtMost,
     Check,
     Condition,
-    ConditionFailed,
     Delete,
     Put,
     Rev,
@@ -175,6 +174,7 @@ class Association:
         """Delete the task of re-homing some profiles, once it is carried out."""
         self._store.write([Delete(key)])
 
+    @retry_conflicts
     def rehome(
         self,
         project_id: str,
@@ -188,20 +188,15 @@ class Association:
         `only_session`: the rows of this session alone. `orphan_roots`: roots that hold rows of
         which the node does not know.
         """
-        for _ in optimistic_retries():
-            profile = self._read_profile(project_id, node, frozenset(orphan_roots))
-            if profile is None:
-                return
-            sessions, copies = self._read_sessions(profile, only_session)
-            plan = _plan_rows(profile)
-            rows = nodes.read_items(self._store, _row_keys(plan, sessions))
-            existing = {**copies, **rows}
-            actions = _diff_rows(plan, sessions, existing, whole=only_session is None)
-            try:
-                self._write_in_batches(profile.checks, actions)
-            except ConditionFailed:
-                continue
+        profile = self._read_profile(project_id, node, frozenset(orphan_roots))
+        if profile is None:
             return
+        sessions, copies = self._read_sessions(profile, only_session)
+        plan = _plan_rows(profile)
+        rows = nodes.read_items(self._store, _row_keys(plan, sessions))
+        existing = {**copies, **rows}
+        actions = _diff_rows(plan, sessions, existing, whole=only_session is None)
+        self._write_in_batches(profile.checks, actions)
 
     def _rehome_session(self, project_id: str, id_: str) -> None:
         """Bring the rows of one session in line with its profile's links."""

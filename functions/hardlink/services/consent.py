@@ -18,13 +18,12 @@ from hardlink.services.erasure.begin import Erasure
 from hardlink.services.sessions import Opening, Sessions, Visit
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.node_reader import LivingNodeReader
-from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.retries import retry_conflicts
 from hardlink.storage.sessions import consent_patch, find_sessions
 from hardlink.storage.store import (
     MOST_ACTIONS,
     Action,
     Check,
-    ConditionFailed,
     Put,
     Rev,
     Store,
@@ -78,22 +77,18 @@ class Consents:
         erasure = self._erasure.erase_session(call.project_id, session.id)
         return {**answer, "profile": {"id": None}, "erasure": {"id": erasure}}
 
+    @retry_conflicts
     def _set(self, call: Call, visit: Visit, *, denied: bool) -> Session:
         """Record a consent on the profile and on its visited sessions, and return the session."""
-        for _ in optimistic_retries():
-            reader = LivingNodeReader(self._store, call.project_id)
-            session, opening = self._begin(call, reader, visit)
-            if session.profile == NOBODY:
-                return session  # the visitor had opted out before the erasure, and that stays so
-            try:
-                rev = self._write(call, reader, session, opening, denied=denied)
-                # A new profile has no other session.
-                if opening is None or not opening.is_new_profile:
-                    self._set_sessions(call, session, rev, denied=denied)
-            except ConditionFailed:
-                continue
-            return session
-        raise AssertionError("retries end in an answer or an error")
+        reader = LivingNodeReader(self._store, call.project_id)
+        session, opening = self._begin(call, reader, visit)
+        if session.profile == NOBODY:
+            return session  # the visitor had opted out before the erasure, and that stays so
+        rev = self._write(call, reader, session, opening, denied=denied)
+        # A new profile has no other session.
+        if opening is None or not opening.is_new_profile:
+            self._set_sessions(call, session, rev, denied=denied)
+        return session
 
     def _begin(
         self, call: Call, reader: LivingNodeReader, visit: Visit

@@ -10,8 +10,7 @@ from hardlink.domain.call import Change
 from hardlink.domain.changeset import Decision, ForestReader
 from hardlink.domain.graph import Node
 from hardlink.services.links import Links, decision_actions
-from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.store import ConditionFailed
+from hardlink.storage.retries import retry_conflicts
 
 SERVER = "server"
 """The source of a correction in a link history: it came with a server key."""
@@ -89,17 +88,13 @@ class Corrections:
 
         return self._correct(Change(project_id, now, evidence, SERVER), decide)
 
+    @retry_conflicts
     def _correct(
         self, change: Change, decide: Callable[[ForestReader], Decision]
     ) -> Correction:
-        for _ in optimistic_retries():
-            reader = self._links.reader(change.project_id)
-            decision = decide(reader)
-            if not decision.states:
-                return Correction(decision.customer, None)
-            try:
-                self._links.write(decision_actions(change, decision, reader.records))
-            except ConditionFailed:
-                continue
-            return Correction(decision.customer, change.evidence)
-        raise AssertionError("retries end in an answer or an error")
+        reader = self._links.reader(change.project_id)
+        decision = decide(reader)
+        if not decision.states:
+            return Correction(decision.customer, None)
+        self._links.write(decision_actions(change, decision, reader.records))
+        return Correction(decision.customer, change.evidence)

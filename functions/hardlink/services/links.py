@@ -23,13 +23,12 @@ from hardlink.domain.records import Record
 from hardlink.domain.values import Name, Value, Values
 from hardlink.storage import items, keys
 from hardlink.storage.node_reader import LivingNodeReader
-from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.retries import retry_conflicts
 from hardlink.storage.store import (
     MOST_ACTIONS,
     Absent,
     Action,
     Check,
-    ConditionFailed,
     Delete,
     Patch,
     Present,
@@ -62,24 +61,20 @@ class Links:
         """Return a reader for one decision."""
         return LivingNodeReader(self._store, project_id)
 
+    @retry_conflicts
     def identify(self, call: Call, claim: Claim, said: Values) -> Decision:
         """Link, and set these values of the customer; write nothing where all is so already.
 
         Raises `Refused` where a rule forbids it, and then nothing is changed; `BeforeErasure` where
         the claim was made before the erasure of a node that it names.
         """
-        for _ in optimistic_retries():
-            reader = self.reader(call.project_id)
-            # before the decision: what predates an erasure is left out, not refused
-            check_not_erased(reader, claim.nodes, claim.effective_at)
-            plan = plan_identify(call, reader, claim, said)
-            try:
-                self.write(plan.actions)
-            except ConditionFailed:
-                continue
-            self.complete(call, plan, claim.effective_at)
-            return plan.decision
-        raise AssertionError("retries end in an answer or an error")
+        reader = self.reader(call.project_id)
+        # before the decision: what predates an erasure is left out, not refused
+        check_not_erased(reader, claim.nodes, claim.effective_at)
+        plan = plan_identify(call, reader, claim, said)
+        self.write(plan.actions)
+        self.complete(call, plan, claim.effective_at)
+        return plan.decision
 
     def find_root(self, call: Call, profile: Node, time: int | None = None) -> Node:
         """Find the customer behind a profile at a time (`None`: now), or the profile itself."""
@@ -94,6 +89,7 @@ class Links:
         """Tell whether any call ever named a node."""
         return self.reader(call.project_id).record(node).state.rev > 0
 
+    @retry_conflicts
     def undo(
         self,
         project_id: str,
@@ -108,17 +104,12 @@ class Links:
 
         Raises `Refused` where nothing is linked, or where the newest link has other evidence.
         """
-        for _ in optimistic_retries():
-            reader = self.reader(project_id)
-            reader.check(profile)
-            decision = identity.undo(profile, reader, hard_types, now, evidence)
-            change = Change(project_id, now, evidence or "", "")
-            try:
-                self.write(decision_actions(change, decision, reader.records))
-            except ConditionFailed:
-                continue
-            return decision
-        raise AssertionError("retries end in an answer or an error")
+        reader = self.reader(project_id)
+        reader.check(profile)
+        decision = identity.undo(profile, reader, hard_types, now, evidence)
+        change = Change(project_id, now, evidence or "", "")
+        self.write(decision_actions(change, decision, reader.records))
+        return decision
 
     def write(self, actions: Sequence[Action]) -> None:
         """Write the actions of a plan, if there are any. Raises `ConditionFailed`."""
@@ -134,20 +125,16 @@ class Links:
         for portion in plan.later_values:
             self._write_portion(call, plan.decision.customer, portion, effective_at)
 
+    @retry_conflicts
     def _write_portion(
         self, call: Call, root: Node, portion: Values, effective_at: int
     ) -> None:
-        for _ in optimistic_retries():
-            reader = self.reader(call.project_id)
-            check_not_erased(reader, [root], effective_at)
-            if not reader.record(root).state.rev:
-                # it was there when the link was written: values must not bring it back (I8)
-                raise BeforeErasure(call.now)
-            try:
-                self.write(_with_values(call, root, {}, reader.records, portion, []))
-            except ConditionFailed:
-                continue
-            return
+        reader = self.reader(call.project_id)
+        check_not_erased(reader, [root], effective_at)
+        if not reader.record(root).state.rev:
+            # it was there when the link was written: values must not bring it back (I8)
+            raise BeforeErasure(call.now)
+        self.write(_with_values(call, root, {}, reader.records, portion, []))
 
 
 def plan_identify(

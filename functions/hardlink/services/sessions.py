@@ -17,7 +17,7 @@ from hardlink.domain.records import Item, Record, Session, erased_before
 from hardlink.domain.times import DAY, MINUTE
 from hardlink.storage import activity, event_store, items, keys, nodes
 from hardlink.storage.node_reader import BEING_ERASED, LivingNodeReader
-from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.retries import optimistic_retries, retry_conflicts
 from hardlink.storage.sessions import find_session, find_sessions
 from hardlink.storage.store import (
     Absent,
@@ -132,27 +132,23 @@ class Sessions:
         existing = find_sessions(self._store, project_id, ids)
         return [session.id for session in existing if not session.is_erased]
 
+    @retry_conflicts
     def open(self, call: Call, visit: Visit) -> Session:
         """Read the session of a visit, or make it.
 
         The session of a visitor who opted out is not made, and its profile is `NOBODY` where it has
         none.
         """
-        for _ in optimistic_retries():
-            known = self.find(call, visit.session_id)
-            if known and not known.is_erased:
-                return known
-            reader = LivingNodeReader(self._store, call.project_id)
-            opening = self.plan_opening(call, reader, visit, known)
-            # Nothing is recorded of a visitor who opted out, not even a session.
-            if opening.session.denied:
-                return opening.without_session()
-            try:
-                self._store.write(self.opening_actions(call, opening))
-            except ConditionFailed:
-                continue
-            return opening.session
-        raise AssertionError("retries end in an answer or an error")
+        known = self.find(call, visit.session_id)
+        if known and not known.is_erased:
+            return known
+        reader = LivingNodeReader(self._store, call.project_id)
+        opening = self.plan_opening(call, reader, visit, known)
+        # Nothing is recorded of a visitor who opted out, not even a session.
+        if opening.session.denied:
+            return opening.without_session()
+        self._store.write(self.opening_actions(call, opening))
+        return opening.session
 
     def begin_anew(self, call: Call, *, denied: bool) -> Session:
         """Make a new session of a new profile (rule 5); a visitor who opted out stays so."""

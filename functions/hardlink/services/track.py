@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -37,8 +36,7 @@ from hardlink.services.sessions import Sessions, Visit
 from hardlink.services.statements import VisitorUpdate
 from hardlink.services.verification import Verification, VerifiedIds
 from hardlink.services.visitors import Visitors, VisitOutcome, date_session
-from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.store import ConditionFailed
+from hardlink.storage.retries import retry_conflicts
 
 
 class Tracking:
@@ -78,23 +76,10 @@ class Tracking:
         if own_id:
             # events of one customer never move to another, and a backend's clock is no device's
             call = call._replace(policy="split", sent=call.now)
-        answer = self._track_consenting(call, command, batch, ids, own_id)
+        answer = self._track_visitor(call, command, batch, ids, own_id)
         return with_left_out(answer, command.left_out, answer.get("left_out", ()))
 
-    def _track_consenting(
-        self,
-        call: Call,
-        command: Track,
-        batch: Batch,
-        ids: VerifiedIds,
-        own_id: str | None,
-    ) -> Answer:
-        """Track a visitor, once more where they opt out while their events are stored."""
-        for _ in optimistic_retries():
-            with suppress(ConditionFailed):
-                return self._track_visitor(call, command, batch, ids, own_id)
-        raise AssertionError("retries end in an answer or an error")
-
+    @retry_conflicts
     def _track_visitor(
         self,
         call: Call,
@@ -103,6 +88,10 @@ class Tracking:
         ids: VerifiedIds,
         own_id: str | None,
     ) -> Answer:
+        """Track a visitor, once more where they opt out while their events are stored.
+
+        `own_id`: the customer's own session, for events of no device.
+        """
         session_id = own_id or command.session_id or self._new_id()
         linked = self._read_linked(call, command, session_id)
         update = VisitorUpdate.of_track(command, ids, call.name)

@@ -31,8 +31,8 @@ from hardlink.services.sessions import (
 )
 from hardlink.services.statements import Dated, VisitorUpdate
 from hardlink.storage.node_reader import LivingNodeReader
-from hardlink.storage.retries import optimistic_retries
-from hardlink.storage.store import Action, ConditionFailed, merged_actions
+from hardlink.storage.retries import retry_conflicts
+from hardlink.storage.store import Action, merged_actions
 
 _D = TypeVar("_D", bound=Dated)
 Status = Literal["applied", "erased", "denied", "unopened"]
@@ -101,6 +101,7 @@ class Visitors:
         self._sessions = sessions
         self._links = links_
 
+    @retry_conflicts
     def apply(
         self,
         call: Call,
@@ -113,28 +114,25 @@ class Visitors:
         `said`: the statement or batch that the update comes with, whose times date it.
         Raises `Refused` and `Invalid`, and then nothing is written.
         """
-        for _ in optimistic_retries():
-            known = self._read_session(call, visit)
-            attempt = self._begin(call, visit, said, update, known)
-            if attempt is None:
-                return VisitOutcome("unopened", None, said)
+        known = self._read_session(call, visit)
+        attempt = self._begin(call, visit, said, update, known)
+        if attempt is None:
+            return VisitOutcome("unopened", None, said)
+        status = _status_of(attempt)
+        if status == "applied" and update.ids:
+            # in memory, over nodes that are read in one batch: nothing is written before
+            # it is certain that something of the call stands
+            attempt = _without_erased_claims(attempt)
             status = _status_of(attempt)
-            if status == "applied" and update.ids:
-                # in memory, over nodes that are read in one batch: nothing is written before
-                # it is certain that something of the call stands
-                attempt = _without_erased_claims(attempt)
-                status = _status_of(attempt)
-            if status != "applied":
-                session = _session_to_answer(attempt, known, status)
-                return VisitOutcome(status, session, attempt.said)
-            try:
-                return self._write(attempt, known)
-            except ConditionFailed:
-                continue
-            except BeforeErasure:
-                return VisitOutcome("erased", attempt.session, attempt.said.erase())
-        raise AssertionError("retries end in an answer or an error")
+        if status != "applied":
+            session = _session_to_answer(attempt, known, status)
+            return VisitOutcome(status, session, attempt.said)
+        try:
+            return self._write(attempt, known)
+        except BeforeErasure:
+            return VisitOutcome("erased", attempt.session, attempt.said.erase())
 
+    @retry_conflicts
     def open_own_session(
         self, call: Call, session_id: str, claim: Claim, *, happened: int
     ) -> tuple[Session, Decision]:
@@ -144,24 +142,19 @@ class Visitors:
         Raises `Refused`, `BeforeErasure`, and then nothing is written.
         """
         visit = Visit(session_id, device_times=[happened])
-        for _ in optimistic_retries():
-            reader = self._links.reader(call.project_id)
-            session, opening = self._sessions.read(call.project_id, session_id), None
-            if session is None or session.is_erased:
-                opening = self._sessions.plan_opening(call, reader, visit, session)
-                session = opening.session
-            own_claim = claim._replace(profile=session.profile)
-            links.check_not_erased(reader, own_claim.nodes, claim.effective_at)
-            opening_actions = self._opening_actions(call, opening, session)
-            reserved = len(opening_actions)
-            plan = links.plan_identify(call, reader, own_claim, {}, reserved=reserved)
-            try:
-                self._links.write(merged_actions(opening_actions, plan.actions))
-            except ConditionFailed:
-                continue
-            self._links.complete(call, plan, claim.effective_at)
-            return session, plan.decision
-        raise AssertionError("retries end in an answer or an error")
+        reader = self._links.reader(call.project_id)
+        session, opening = self._sessions.read(call.project_id, session_id), None
+        if session is None or session.is_erased:
+            opening = self._sessions.plan_opening(call, reader, visit, session)
+            session = opening.session
+        own_claim = claim._replace(profile=session.profile)
+        links.check_not_erased(reader, own_claim.nodes, claim.effective_at)
+        opening_actions = self._opening_actions(call, opening, session)
+        reserved = len(opening_actions)
+        plan = links.plan_identify(call, reader, own_claim, {}, reserved=reserved)
+        self._links.write(merged_actions(opening_actions, plan.actions))
+        self._links.complete(call, plan, claim.effective_at)
+        return session, plan.decision
 
     def answer_without_storing(
         self, call: Call, visit: Visit, session: Session | None

@@ -26,7 +26,7 @@ from hardlink.domain.times import to_iso
 from hardlink.domain.values import to_json
 from hardlink.services.erasure.tasks import COUNTS, Tasks
 from hardlink.storage import items, keys, nodes
-from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.retries import retry_conflicts
 from hardlink.storage.sessions import find_living_session, find_session
 from hardlink.storage.store import (
     Absent,
@@ -56,37 +56,33 @@ class Erasure:
         self._clock = clock
         self._new_id = new_id
 
+    @retry_conflicts
     def erase_customer(self, project_id: str, identifier: Node) -> str:
         """Erase the customer that an identifier finds, or an anonymous profile. Raises `NotFound`.
 
         Answers the receipt's ID, and the same one when it is called again. From the answer on, no
         late call brings anything of the customer back.
         """
-        for _ in optimistic_retries():
-            path = self._read_path(project_id, identifier)
-            if not path:
-                return self._read_note(project_id, str(identifier))
-            with suppress(ConditionFailed):
-                return self._begin(project_id, str(identifier), path)
-        raise AssertionError("attempts end in an answer or an error")
+        path = self._read_path(project_id, identifier)
+        if not path:
+            return self._read_note(project_id, str(identifier))
+        return self._begin(project_id, str(identifier), path)
 
+    @retry_conflicts
     def erase_session(self, project_id: str, session_id: str) -> str:
         """Erase the visitor of a session, with all of their sessions. Raises `NotFound`.
 
         Answers the receipt's ID, and the same one when it is called again.
         """
         named = _session_name(session_id)
-        for _ in optimistic_retries():
-            session = find_living_session(self._store, project_id, session_id)
-            if session is None:
-                return self._read_note(project_id, named)
-            record = nodes.read_record(self._store, project_id, session.profile)
-            # Without the profile, its erasure goes on: the session is ended in a moment.
-            if record.state.rev:
-                path = [(session.profile, record)]
-                with suppress(ConditionFailed):
-                    return self._begin(project_id, named, path, session)
-        raise AssertionError("attempts end in an answer or an error")
+        session = find_living_session(self._store, project_id, session_id)
+        if session is None:
+            return self._read_note(project_id, named)
+        record = nodes.read_record(self._store, project_id, session.profile)
+        if not record.state.rev:
+            # The erasure of the profile goes on: the session is ended in a moment.
+            raise ConditionFailed
+        return self._begin(project_id, named, [(session.profile, record)], session)
 
     def find_erasure(self, project_id: str, session_id: str) -> str | None:
         """Find the erasure that the erasing of a session led to."""

@@ -27,7 +27,7 @@ from hardlink.services.erasure.begin import (
 )
 from hardlink.services.erasure.tasks import Tasks, dated_name
 from hardlink.storage import items, keys, nodes
-from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.retries import optimistic_retries, retry_conflicts
 from hardlink.storage.sessions import find_session
 from hardlink.storage.store import (
     Action,
@@ -201,18 +201,16 @@ class ErasureSpread:
             with suppress(ConditionFailed):
                 self._store.write(begin)
 
+    @retry_conflicts
     def _end_session(
         self, tasks: Tasks, node: Node, session_id: str, *, denied: bool
     ) -> None:
         """End a session with its profile: what is kept says until when it was erased."""
-        for _ in optimistic_retries():
-            session = find_session(self._store, tasks.project_id, session_id)
-            if session is None or session.profile != node:
-                return
-            session = session._replace(denied=denied or session.denied)
-            with suppress(ConditionFailed):
-                self._store.write(end_session(tasks, session, self._clock()))
-                return
+        session = find_session(self._store, tasks.project_id, session_id)
+        if session is None or session.profile != node:
+            return
+        session = session._replace(denied=denied or session.denied)
+        self._store.write(end_session(tasks, session, self._clock()))
 
     # The steps of a node that an erased one leads to.
 

@@ -32,7 +32,7 @@ from hardlink.services.erasure.tasks import (
 )
 from hardlink.storage import items, keys, nodes
 from hardlink.storage.node_reader import NodeReader
-from hardlink.storage.retries import optimistic_retries
+from hardlink.storage.retries import optimistic_retries, retry_conflicts
 from hardlink.storage.sessions import find_living_session
 from hardlink.storage.store import (
     Absent,
@@ -249,23 +249,18 @@ class ErasureSweep:
                 self._store.write([tasks.delete(keys.ORDER_TASK, number)])
                 yield
 
+    @retry_conflicts
     def _forget_order(self, project_id: str, number: str) -> None:
         """Take out of an order the events that were deleted and the customer who was erased."""
         self._forget_order_visitors(project_id, number)
         key = keys.order_head(project_id, number)
-        for _ in optimistic_retries():
-            item = self._store.get([key])[0]
-            if item is None:
-                return
-            before = items.decode_order(key, item)
-            after = self._remaining_order(project_id, before)
-            if after == before:
-                return
-            try:
-                self._store.write([_replace_order(key, before, after)])
-            except ConditionFailed:
-                continue
+        item = self._store.get([key])[0]
+        if item is None:
             return
+        before = items.decode_order(key, item)
+        after = self._remaining_order(project_id, before)
+        if after != before:
+            self._store.write([_replace_order(key, before, after)])
 
     def _forget_order_visitors(self, project_id: str, number: str) -> None:
         """Delete the rows of erased profiles that tracked an order beside its item."""
@@ -322,27 +317,20 @@ class ErasureSweep:
             self._find_orders(tasks, Node.parse(parse_dated_name(name)[1]))
         self._close_tasks(tasks, keys.ERASED_NODE, names)
 
+    @retry_conflicts
     def _close_tasks(self, tasks: Tasks, kind: str, names: Sequence[str]) -> None:
         """Delete tasks, and count them in the receipt in the same transaction: each once."""
-        for _ in optimistic_retries():
-            task_keys = [tasks.key(kind, name) for name in names]
-            left = nodes.read_items(self._store, [tasks.receipt_key, *task_keys])
-            receipt = left.pop(tasks.receipt_key, None)
-            if receipt is None or not left:
-                return
-            closed = int(receipt["closed"])
-            counted = _count_tasks(
-                {**receipt, "closed": closed + len(left)}, kind, left
-            )
-            deletions = [Delete(key, Present()) for key in left]
-            with suppress(ConditionFailed):
-                self._store.write(
-                    [
-                        Put(tasks.receipt_key, counted, Same("closed", closed)),
-                        *deletions,
-                    ]
-                )
-                return
+        task_keys = [tasks.key(kind, name) for name in names]
+        left = nodes.read_items(self._store, [tasks.receipt_key, *task_keys])
+        receipt = left.pop(tasks.receipt_key, None)
+        if receipt is None or not left:
+            return
+        closed = int(receipt["closed"])
+        counted = _count_tasks({**receipt, "closed": closed + len(left)}, kind, left)
+        deletions = [Delete(key, Present()) for key in left]
+        self._store.write(
+            [Put(tasks.receipt_key, counted, Same("closed", closed)), *deletions]
+        )
 
     def _close_receipt(self, tasks: Tasks) -> None:
         """Close the receipt: no task is left, and so nothing that names the customer."""
