@@ -103,7 +103,8 @@ export interface Config {
   timeout?: number
 }
 
-export type AdoptedSystem = "exponea" | "attraqt" | "tracardi" | "helloretail" | "segment"
+export type AdoptedSystem =
+  "exponea" | "attraqt" | "tracardi" | "helloretail" | "segment" | "rudderstack" | "posthog"
 
 /** Hardlink's own API, which is also that of Exponea's SDK. */
 export interface Hardlink {

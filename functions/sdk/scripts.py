@@ -17,6 +17,7 @@ ADAPTERS = (
     "debug",
     "ecommerce",
     "helloretail",
+    "profile",
     "tcf",
     "tracardi",
     "visitor",

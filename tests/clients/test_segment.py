@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -247,6 +248,10 @@ def test_rudderstacks_browser_library(
     page.goto(site.page("rudder", npm.bundle(packages, "rudder_page")))
     url = f"http://127.0.0.1:{shop.port}"
     session = page.evaluate("([key, url]) => start(key, url)", [KEY, url])
+    # the form in which `sdk.js?with=adopt` reads it
+    stored = f"RS_ENC_v3_{base64.b64encode(json.dumps(session).encode()).decode()}"
+    cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+    assert unquote(cookies["rl_anonymous_id"]) == stored
     page.evaluate("customer => visit(customer)", customer)
     shop.settles(
         "registered", customer, "page", "Product Viewed", "Order Completed", "group"

@@ -27,12 +27,13 @@ ENTRIES = {
 }
 """The entry point of each served file, by the file's name."""
 _INTERNAL_PROPERTIES = (
-    "answer append clear createdAt dropOldest hasSession isAllowed list listKeys onOnline onPageHide persist"
+    "answer append createdAt dropOldest hasSession isAllowed list listKeys onOnline onPageHide persist"
     " queue rejectAll remaining remove replaceCommand retryDelay scheduleFlush settle shouldRetry startSession"
     " store text url"
 )
 """Properties that only the SDK's core uses, no page, adapter or browser: the core is served with shorter ones."""
 _SHARED_PROPERTIES = {
+    "clear": "D",
     "config": "C",
     "enqueue": "E",
     "normalizeIds": "N",

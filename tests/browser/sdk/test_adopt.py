@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -76,6 +77,22 @@ TRACARDI = json.dumps(
         "events": [{"type": "old", "properties": {}}],
     }
 )
+POSTHOG = json.dumps(
+    {
+        "api_key": KEY,
+        "batch": [
+            {
+                "event": "old",
+                "distinct_id": "ID",
+                "properties": {"$process_person_profile": False},
+            }
+        ],
+    }
+)
+ANONYMOUS = '{"distinct_id": "ID", "$device_id": "ID", "$user_state": "anonymous"}'
+LOGGED_IN = (
+    '{"distinct_id": "gordon-1", "$device_id": "ID", "$user_state": "identified"}'
+)
 OLD_CLIENTS = (
     OldClient("exponea", "cookie", "__exponea_etc__", "ID", "/bulk", EXPONEA),
     OldClient("attraqt", "storage", "attraqtsessionid", "ID", f"/{KEY}", ATTRAQT),
@@ -92,14 +109,25 @@ OLD_CLIENTS = (
     # Segment's older scripts encoded it as JSON; local storage has the same form in all of them.
     OldClient("segment", "cookie", "ajs_anonymous_id", "%22ID%22", "/v1/t", SEGMENT),
     OldClient("segment", "storage", "ajs_anonymous_id", '"ID"', "/v1/t", SEGMENT),
+    OldClient("rudderstack", "cookie", "rl_anonymous_id", '"ID"', "/v1/t", SEGMENT),
+    OldClient("posthog", "storage", "ph_key_posthog", ANONYMOUS, "/batch", POSTHOG),
+    OldClient("posthog", "storage", "ph_key_posthog", LOGGED_IN, "/batch", POSTHOG),
 )
+
+
+def encode(old: OldClient, id_: str) -> str:
+    """Write an ID as the old script does."""
+    stored = old.stored.replace("ID", id_)
+    if old.system != "rudderstack":
+        return stored
+    return f"RS_ENC_v3_{base64.b64encode(stored.encode()).decode()}"
 
 
 def remember(shop: Shop, device: BrowserContext, old: OldClient, id_: str) -> None:
     """Store an ID in a browser as the old script does."""
     page = device.new_page()
     page.goto(shop.raw_page(""))
-    stored = old.stored.replace("ID", id_)
+    stored = encode(old, id_)
     if old.place == "cookie":
         page.evaluate("text => { document.cookie = text }", f"{old.name}={stored}")
     else:
@@ -126,7 +154,7 @@ def new_types(shop: Shop, id_: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "old", OLD_CLIENTS, ids=lambda old: f"{old.system}-{old.stored}"
+    "old", OLD_CLIENTS, ids=lambda old: f"{old.system}-{old.stored:.24}"
 )
 def test_events_of_the_old_client_and_of_the_sdk_meet_in_one_visitor(
     shop: Shop, device: BrowserContext, old: OldClient
@@ -170,11 +198,22 @@ def test_a_profile_that_the_service_does_not_know_is_not_adopted(
     assert call(page, "hardlink.getProfile()")["ok"] not in {None, forged}
 
 
+# Of PostHog's visitor only the cookie is left, which does not say that the ID is a user's.
+USER = OldClient("posthog", "cookie", "ph_key_posthog", '{"distinct_id": "ID"}', "", "")
+NOBODY = (
+    (OLD_CLIENTS[1], "undefined"),
+    (OLD_CLIENTS[1], "00000000-0000-0000-0000-000000000000"),
+    (OLD_CLIENTS[1], "a b c d e f 1"),
+    (OLD_CLIENTS[1], "RS_ENC_v3_?"),
+    (USER, "gordon@blackmesa.com"),
+)
+
+
 def test_what_identifies_nobody_is_not_adopted(
     shop: Shop, device: BrowserContext
 ) -> None:
-    for id_ in ("undefined", "00000000-0000-0000-0000-000000000000", "a b c d e f 1"):
-        remember(shop, device, OLD_CLIENTS[1], id_)
+    for old, id_ in NOBODY:
+        remember(shop, device, old, id_)
         page = open_shop(shop, device)
         assert call(page, "hardlink.track('new')")["ok"]["status"] == "stored"
         assert session(page) != id_

@@ -32,6 +32,7 @@ PARTS = (
     "debug",
     "ecommerce",
     "helloretail",
+    "profile",
     "tcf",
     "tracardi",
     "visitor",

@@ -11,6 +11,10 @@ import { registerAdapter } from "./register_adapter.js"
 const CONSENT = "hardlink.consent"
 /** Set once an ID was adopted: a visitor whose session has ended, or who opted out, is not recognized by it again. */
 const ADOPTED = "hardlink.adopted"
+/** Before an ID that RudderStack's script stores as JSON in base64. What its first version encrypted is left alone. */
+const RUDDERSTACK_PREFIX = "RS_ENC_v3_"
+/** PostHog's script stores all that it knows of its visitor under one name, as JSON. */
+const POSTHOG_NAME = /^ph_.+_posthog$/
 /** An ID that a script made up, not a word such as `undefined`, a placeholder of zeros, or something encrypted. */
 const MADE_UP_ID = /^(?=.*[1-9])[\w.-]{8,128}$/
 
@@ -33,6 +37,15 @@ const readCookie = name => {
   }
 }
 
+/** @param {string} text as a script stored it @returns {string} */
+const decode = text => {
+  try {
+    return text.startsWith(RUDDERSTACK_PREFIX) ? atob(text.slice(RUDDERSTACK_PREFIX.length)) : text
+  } catch {
+    return "" // not base64, so the script did not write it
+  }
+}
+
 /**
  * An ID from a cookie, else from local storage, where some scripts put quotation marks around it.
  *
@@ -40,8 +53,42 @@ const readCookie = name => {
  * @returns {string | undefined}
  */
 const readId = name => {
-  const ids = [readCookie(name), readStorage(name) || ""].map(text => text.replace(/^"(.*)"$/, "$1"))
+  const texts = [readCookie(name), readStorage(name) || ""]
+  const ids = texts.map(text => decode(text).replace(/^"(.*)"$/, "$1"))
   return ids.find(id => MADE_UP_ID.test(id))
+}
+
+/** The names of cookies, and of entries in local storage. @returns {string[]} */
+const listNames = () => {
+  const cookies = document.cookie.split("; ").map(text => text.split("=")[0])
+  try {
+    return [...cookies, ...Object.keys(localStorage)]
+  } catch {
+    return cookies
+  }
+}
+
+/** @param {string | null} text @returns {Record<string, any>} empty where it is not JSON */
+const readJson = text => {
+  try {
+    return JSON.parse(text || "{}")
+  } catch {
+    return {}
+  }
+}
+
+/**
+ * PostHog's ID of the visitor: that of the device after a log-in, because the other one is the user's then.
+ *
+ * Its cookie has only a part of what local storage has, and does not say whether there was a log-in.
+ *
+ * @returns {string | undefined}
+ */
+const readPosthogId = () => {
+  const name = listNames().find(name => POSTHOG_NAME.test(name)) || ""
+  const stored = { ...readJson(readStorage(name)), ...readJson(readCookie(name)) }
+  const id = stored.$user_state === "anonymous" ? stored.distinct_id : stored.$device_id
+  return MADE_UP_ID.test(id) ? id : undefined
 }
 
 /** Where each system's script stores its visitor, in the order in which they are looked for. @type {Record<string, () => OldVisitor>} */
@@ -52,6 +99,8 @@ const SYSTEMS = {
   tracardi: () => ({ session: readId("tracardi-session-id"), profile: readId("tracardi-profile-id") }),
   helloretail: () => ({ session: readId("hello_retail_id") }),
   segment: () => ({ session: readId("ajs_anonymous_id") }),
+  rudderstack: () => ({ session: readId("rl_anonymous_id") }),
+  posthog: () => ({ session: readPosthogId() }),
 }
 
 /** @param {string[]} names @returns {OldVisitor | undefined} of the first system whose script was here */
