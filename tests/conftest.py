@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 from tests.support.engines import ENVIRONMENT, MISLEADING, Unavailable, dynamodb_local
@@ -25,6 +27,15 @@ def _no_real_account() -> Iterator[None]:
             patch.delenv(name, raising=False)
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _data_of_botocore() -> Iterator[None]:
+    """Parse each of botocore's data files once: every deployment of a test makes new clients."""
+    load_once = cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: load_once(path))
         yield
 
 
