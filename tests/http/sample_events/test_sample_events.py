@@ -140,6 +140,8 @@ def test_a_page_reads_of_its_own_visitor_what_is_public(run: Run) -> None:
     }
     for name in ("identify-soft", "identify"):
         run(name)
+        run("associate-customers")
+        run("associate-sessions")
     # the demo's project says that an unproven log-in is enough
     assert run("visitor")["traits"]["cart"][0]["product"] == "Adidas sneakers"
 
