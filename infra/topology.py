@@ -213,7 +213,8 @@ _FUNCTIONS = (
         "customers",
         {
             "sessions": ("GetItem", "BatchGetItem", "Query"),
-            "events": ("GetItem", "BatchGetItem", "Query"),
+            # Whoever summarised a session keeps that for the next reader.
+            "events": ("GetItem", "BatchGetItem", "Query", "PutItem"),
             "customers": (
                 *_LINK,
                 "UpdateItem",
@@ -255,7 +256,7 @@ _FUNCTIONS = (
         {
             "sessions": ("GetItem", "BatchGetItem"),
             "customers": ("GetItem", "BatchGetItem", "Query"),
-            "events": ("GetItem", "BatchGetItem", "Query"),
+            "events": ("GetItem", "BatchGetItem", "Query", "PutItem"),
         },
         signing_keys=True,
     ),

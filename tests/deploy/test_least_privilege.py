@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from hardlink.domain.times import HOUR
+from hardlink.domain.traits import session_summary
 from hardlink.services.erasure import sweep as erasure_sweep
 from hardlink.storage import erasure_queue
 from hardlink.web.wiring import tables
@@ -514,8 +516,12 @@ def _read_everything(shop: Shop) -> None:
         )
     shop.write("/track", "bought1", events=[{**bought, "order": {"number": "bought1"}}])
     texts_and_events = ("one-text", "two-texts", "pair1", "bought1", "large3", "new1")
-    for session in texts_and_events:
-        shop.visitor(session)
+    # A session that is quiet gets a summary, which needs half an hour otherwise.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session_summary, "LATE", -HOUR)
+        for session in texts_and_events:
+            shop.visitor(session)
+        shop.read("/customers/registered/two?traits=*")
     shop.data("customers/export", format="native_json")
     shop.data("consent/categories")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from hardlink.domain.graph import NOTHING, Node, State
-from hardlink.domain.times import END
+from hardlink.domain.times import END, MINUTE
 from hardlink.domain.values import Values
 
 Table = Literal["sessions", "customers", "events"]
@@ -17,6 +17,13 @@ Item: TypeAlias = dict[str, Attribute]
 
 Intervals: TypeAlias = tuple[tuple[int, int], ...]
 """Half-open, of event time."""
+
+
+LATE = 5 * MINUTE
+"""An event that lies further behind its call is late: what looks at recent times misses it."""
+
+UNDER_WAY = MINUTE
+"""A write call ends within this time, or fails."""
 
 
 class Key(NamedTuple):
@@ -99,7 +106,7 @@ class Session(NamedTuple):
     `earliest`, `latest`: bounds of its events' times. Each change of a bound raises `latest`: of
     two states of a session, the one with the higher one is the later. `offset`: server minus device
     clock. `erased`: what of it was erased, and is not stored again. `is_erased`: as a whole; the
-    next call opens it anew.
+    next call opens it anew. `late_until`: until then late events may come in unannounced.
     """
 
     id: str
@@ -114,6 +121,7 @@ class Session(NamedTuple):
     is_erased: bool = False
     clock: Clock = Clock()
     earliest: int = 0
+    late_until: int = 0
 
     @property
     def erased_at(self) -> int:
@@ -131,6 +139,14 @@ class Session(NamedTuple):
         and to those of its sessions that are visited, and a call in a visit reads no profile.
         """
         return time <= self.latest
+
+    def expects(self, time: int, now: int) -> bool:
+        """Tell whether a call at `now` may store an event of this time without announcing it.
+
+        A late one is announced by `late_until`, before it is stored: what was made of the session's
+        events by then does not hold it.
+        """
+        return time >= now - LATE or now + UNDER_WAY <= self.late_until
 
 
 class Record(NamedTuple):

@@ -12,7 +12,7 @@ from hardlink.domain.identifiers import parse_identifier
 from hardlink.domain.records import Session
 from hardlink.domain.sources.registry import Project, Sources
 from hardlink.domain.times import END
-from hardlink.queries.computed import ComputedValues
+from hardlink.queries.computed import ComputedValues, Wanted
 from hardlink.queries.customer import Customer
 from hardlink.queries.customer_export import CustomerExport
 from hardlink.queries.customer_lookup import find_customer
@@ -51,7 +51,7 @@ class ReadApi:
         self._live = LiveFeed(store, clock)
         self._recent = RecentCustomers(store, clock)
         self._export = CustomerExport(store, clock, self._timeline)
-        self._computed = ComputedValues(sources, self._timeline, clock)
+        self._computed = ComputedValues(store, sources, self._timeline, clock)
 
     def describe_project(self, project_id: str) -> dict[str, Any]:
         """`GET /project`: the server key's project and its identifier types.
@@ -95,10 +95,10 @@ class ReadApi:
         customer.
         """
         wanted = self._computed.parse(project_id, query("traits"), query("segments"))
-        customer = self._find_customer(project_id, type_, value, query)
-        answer = describe_customer(self._store, self._timeline, customer)
-        if wanted:
-            answer["computed"] = self._computed.read(customer, answer, wanted)
+        customer = self._find_customer(
+            project_id, type_, value, query, with_values=True
+        )
+        answer = self._describe(customer, wanted)
         if customer.is_shared:
             answer["warnings"] = [_OTHER_CUSTOMER]
         return answer
@@ -185,13 +185,33 @@ class ReadApi:
         ]
         return preview_merge(self._store, *customers)
 
+    def _describe(self, customer: Customer, wanted: Wanted | None) -> dict[str, Any]:
+        """Describe a customer, with the computed values that are wanted."""
+        if wanted is None:
+            return describe_customer(self._store, self._timeline, customer)
+        project_id = customer.project_id
+        reading = self._computed.read(project_id, customer, wanted)
+        answer = describe_customer(
+            self._store, self._timeline, customer, reading.last_seen
+        )
+        answer["computed"] = self._computed.compute(project_id, reading, answer, wanted)
+        return answer
+
     def _find_customer(
-        self, project_id: str, type_: str, value: str, query: QueryParameters
+        self,
+        project_id: str,
+        type_: str,
+        value: str,
+        query: QueryParameters,
+        *,
+        with_values: bool = False,
     ) -> Customer:
         """Find the customer that a call names. Raises `Invalid`, `NotFound`."""
         node = self._sources.projects[project_id].parse_customer(type_, value)
         itself = _parse_flag(query, "itself")
-        return find_customer(self._store, project_id, node, itself=itself)
+        return find_customer(
+            self._store, project_id, node, itself=itself, with_values=with_values
+        )
 
     def _read_session(self, project_id: str, id_: str) -> Session:
         """Read a session as readers may see it. Raises `Invalid`, `NotFound`."""

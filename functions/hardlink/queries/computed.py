@@ -1,32 +1,40 @@
 """Compute traits and segments of a customer's events, as they are at the moment of the call.
 
 Nothing is kept of a value: it follows every link, undo, merge and erasure, because the timeline
-does.
+does. What is kept of a session's events is used only where it is of the events that a reader would
+read (`domain/traits/session_summary.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import tzinfo
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from hardlink.domain.errors import Invalid
+from hardlink.domain.graph import NOTHING
 from hardlink.domain.sources.registry import Sources
 from hardlink.domain.times import END
 from hardlink.domain.traits import summaries
 from hardlink.domain.traits.declaration import STORED, Catalogue, Segment
 from hardlink.domain.traits.expressions import Name, find_member
-from hardlink.domain.traits.selection import SessionEvent
+from hardlink.domain.traits.session_summary import version_of
 from hardlink.domain.traits.summaries import Computed, Summary
 from hardlink.domain.traits.trait import Trait
 from hardlink.domain.values import json_size
-from hardlink.queries.customer import Customer
+from hardlink.queries.customer import Customer, SessionInterval
 from hardlink.queries.paging import TimelineEvent
+from hardlink.queries.session_summaries import (
+    Gathering,
+    Rules,
+    SessionPart,
+    SessionSummaries,
+)
 from hardlink.queries.timeline import Timeline
+from hardlink.storage.store import Store
 
 MOST_READ_EVENTS = 10_000
-"""Events that one call reads, the newest of a customer: about two seconds."""
+"""Events that one call reads beside summaries, the newest of a customer: about two seconds."""
 MOST_READ_BYTES = 24 * 1024 * 1024
 """Bytes of these: events are large where clients send whole pages."""
 _ALL = "*"
@@ -42,24 +50,34 @@ class Wanted(NamedTuple):
     segments: Sequence[str]
 
 
-class _Reading(NamedTuple):
-    """A summary of the events that were read, how many these are, and whether they are all."""
+class Reading(NamedTuple):
+    """A summary of a customer's events, how many these are, and whether they are all.
+
+    `last_seen`: the time of the last event of each session, 0 without any, as far as it is known.
+    """
 
     summary: Summary
     events: int
     has_all: bool
+    last_seen: Mapping[str, int] = NOTHING
 
 
 class ComputedValues:
     """Computes traits and segments. `clock` returns microseconds since 1970."""
 
     def __init__(
-        self, sources: Sources, timeline: Timeline, clock: Callable[[], int]
+        self,
+        store: Store,
+        sources: Sources,
+        timeline: Timeline,
+        clock: Callable[[], int],
     ) -> None:
+        self._summaries = SessionSummaries(store, clock)
         self._sources = sources
         self._timeline = timeline
         self._clock = clock
         self._catalogues: dict[str, Catalogue] = {}
+        self._rules_of: dict[str, Rules] = {}
 
     def parse(
         self, project_id: str, traits: str | None, segments: str | None
@@ -84,33 +102,41 @@ class ComputedValues:
         return self._catalogues[project_id]
 
     def read(
-        self, customer: Customer, stored: Mapping[str, Any], wanted: Wanted
-    ) -> dict[str, Any]:
-        """Read a customer's events and compute values of them.
+        self, project_id: str, customer: Customer | None, wanted: Wanted
+    ) -> Reading:
+        """Read what values are computed of; without a customer, of no event."""
+        # Conditions on what calls set need no events at all.
+        if customer is None:
+            return Reading(Summary(), 0, has_all=True)
+        needed = self._list_needed(project_id, wanted).values()
+        now = self._clock()
+        since = min((one.window.since(now) for one in needed), default=END)
+        rules = self._rules(project_id)
+        intervals = customer.session_intervals()
+        reading = self._read_all(project_id, intervals, rules, since)
+        if reading is None:
+            reading = self._read_newest(project_id, intervals, rules, since)
+        return reading
 
-        `stored`: attributes, segments, traits and consents, as `describe_customer` answers them.
-        Returns `traits` and `segments` by name, how many `events` were read, and `incomplete`:
-        name -> why the value is not exact.
-        """
-        return self.read_of(customer.project_id, customer, stored, wanted)
-
-    def read_of(
+    def compute(
         self,
         project_id: str,
-        customer: Customer | None,
+        reading: Reading,
         stored: Mapping[str, Any],
         wanted: Wanted,
     ) -> dict[str, Any]:
-        """Compute values as `read` does; without a customer, of no event."""
+        """Compute values of what was read.
+
+        `stored`: attributes, segments, traits and consents, as `describe_customer` answers them.
+        Returns `traits` and `segments` by name, of how many `events` they are, and `incomplete`:
+        name -> why the value is not exact.
+        """
         now = self._clock()
         catalogue = self.catalogue(project_id)
-        zone = ZoneInfo(self._sources.projects[project_id].time_zone)
-        traits = [catalogue.traits[name] for name in wanted.traits]
+        zone = self._rules(project_id).zone
         segments = [catalogue.segments[name] for name in wanted.segments]
-        needed = _list_needed(catalogue, traits, segments)
-        reading = self._read_summary(customer, needed, now, zone)
         computed: dict[str, Computed] = {}
-        for name, trait in needed.items():
+        for name, trait in self._list_needed(project_id, wanted).items():
             computed[name] = summaries.compute(
                 trait, reading.summary, now, zone, has_all=reading.has_all
             )
@@ -126,29 +152,86 @@ class ComputedValues:
             "incomplete": incomplete,
         }
 
-    def _read_summary(
+    def _rules(self, project_id: str) -> Rules:
+        """Return how a project's events are summarised, which is built once a process."""
+        if project_id not in self._rules_of:
+            project = self._sources.projects[project_id]
+            catalogue = self.catalogue(project_id)
+            self._rules_of[project_id] = Rules(
+                catalogue.list_needed(catalogue.traits, catalogue.segments),
+                version_of(project),
+                ZoneInfo(project.time_zone),
+            )
+        return self._rules_of[project_id]
+
+    def _list_needed(self, project_id: str, wanted: Wanted) -> dict[str, Trait]:
+        """List the traits that are wanted, and those of the wanted segments' conditions."""
+        return self.catalogue(project_id).list_needed(wanted.traits, wanted.segments)
+
+    def _read_all(
         self,
-        customer: Customer | None,
-        needed: Mapping[str, Trait],
-        now: int,
-        zone: tzinfo,
-    ) -> _Reading:
+        project_id: str,
+        intervals: Sequence[SessionInterval],
+        rules: Rules,
+        since: int,
+    ) -> Reading | None:
+        """Read the summaries of a customer's sessions, and every event that none of them holds.
+
+        Returns `None` where these are too many; what was read of them is kept.
+        """
+        intervals = [one for one in intervals if one.bound >= since]
+        parts, read_at = self._summaries.find(project_id, intervals, rules.version)
+        gathering = Gathering(rules, read_at)
+        unread = [part.unread for part in parts if part.unread]
+        pages = _Pages(self._timeline.read_pages(project_id, unread, since))
+        for page in pages:
+            gathering.add(page)
+        # Behind the last event that was read others may be left.
+        complete_since = since if pages.are_all else pages.oldest + 1
+        read = complete_since, read_at
+        self._summaries.keep(project_id, rules, parts, gathering, read)
+        if not pages.are_all:
+            return None
+        return _join(rules, parts, gathering, is_whole=since == 0)
+
+    def _read_newest(
+        self,
+        project_id: str,
+        intervals: Sequence[SessionInterval],
+        rules: Rules,
+        since: int,
+    ) -> Reading:
         """Read a customer's newest events, page by page, so that only a page is held at once."""
-        summary = Summary()
+        gathering = Gathering(rules, 0)
+        pages = _Pages(self._timeline.read_pages(project_id, intervals, since))
+        for page in pages:
+            gathering.add(page)
+        reading = _join(rules, (), gathering, is_whole=False)
+        return reading._replace(has_all=pages.are_all)
+
+
+class _Pages:
+    """Pages of events, newest first, until they are too many for one call.
+
+    `are_all`: no event is left. `oldest`: time of the last one.
+    """
+
+    def __init__(self, pages: Iterable[Sequence[TimelineEvent]]) -> None:
+        self._pages = pages
+        self.are_all = True
+        self.oldest = END
+
+    def __iter__(self) -> Iterator[Sequence[TimelineEvent]]:
         events = size = 0
-        if customer is None:
-            return _Reading(summary, events, has_all=True)
-        # Conditions on what calls set need no events at all.
-        since = min((one.window.since(now) for one in needed.values()), default=END)
-        for page in self._timeline.read_pages(customer, since):
+        for page in self._pages:
             # Only the page beyond the limit shows that there is one.
             if events >= MOST_READ_EVENTS or size >= MOST_READ_BYTES:
-                return _Reading(summary, events, has_all=False)
-            part = summaries.summarise(needed, map(_session_event, page), zone)
-            summary = summaries.merge(needed, summary, part)
+                self.are_all = False
+                return
+            yield page
             events += len(page)
             size += sum(json_size(one.event.body) for one in page)
-        return _Reading(summary, events, has_all=True)
+            self.oldest = page[-1].event.time
 
 
 class _SegmentJudge:
@@ -200,19 +283,8 @@ def _parse_names(text: str | None, known: Mapping[str, Any], field: str) -> list
     return wanted
 
 
-def _list_needed(
-    catalogue: Catalogue, traits: Iterable[Trait], segments: Iterable[Segment]
-) -> dict[str, Trait]:
-    """List the traits that are wanted or that a wanted segment's condition uses, by name."""
-    needed = {trait.name: trait for trait in traits}
-    for segment in segments:
-        for trait in catalogue.traits_of(segment):
-            needed[trait.name] = trait
-    return needed
-
-
 def _explain_incomplete(
-    names: Iterable[str], computed: Mapping[str, Computed], reading: _Reading
+    names: Iterable[str], computed: Mapping[str, Computed], reading: Reading
 ) -> dict[str, str]:
     """Say for each trait that is not complete why: too many values, or too many events.
 
@@ -226,5 +298,32 @@ def _explain_incomplete(
     return reasons
 
 
-def _session_event(one: TimelineEvent) -> SessionEvent:
-    return SessionEvent(one.interval.session, one.event)
+def _join(
+    rules: Rules, parts: Sequence[SessionPart], gathering: Gathering, *, is_whole: bool
+) -> Reading:
+    """Merge summaries and the events that none of them holds.
+
+    `is_whole`: these are all events of the sessions, so that the last one of each is known.
+    """
+    summary, events = Summary(), 0
+    for part in parts:
+        if part.summary:
+            summary = summaries.merge(rules.traits, summary, part.summary.summary)
+            events += part.summary.events
+    for one in gathering.all:
+        summary = summaries.merge(rules.traits, summary, one.summary)
+        events += one.events
+    last_seen = _last_events(parts, gathering) if is_whole else NOTHING
+    return Reading(summary, events, has_all=True, last_seen=last_seen)
+
+
+def _last_events(
+    parts: Iterable[SessionPart], gathering: Gathering
+) -> Mapping[str, int]:
+    """Return the time of the last event of each session, 0 without any."""
+    last_seen: dict[str, int] = {}
+    for part in parts:
+        id_ = part.interval.session
+        held = part.summary.newest if part.summary else 0
+        last_seen[id_] = max(last_seen.get(id_, 0), held, gathering.newest_of(id_))
+    return last_seen

@@ -20,33 +20,45 @@ _MOST_HOPS = 3 + MOST_MERGES
 
 
 def find_customer(
-    store: Store, project_id: str, identifier: Node, *, itself: bool = False
+    store: Store,
+    project_id: str,
+    identifier: Node,
+    *,
+    itself: bool = False,
+    with_values: bool = False,
 ) -> Customer:
     """Find the customer of an identifier, or an anonymous profile. Raises `NotFound`.
 
     `itself`: the one known by the identifier alone, also where another customer has it by now.
+    `with_values`: read the contributed values in the same request, for callers that show them.
     """
+    find = partial(_read_customer, store, project_id, with_values=with_values)
     node = identifier
     is_shared = False
     for hop in range(_MOST_HOPS):
-        customer = _read_customer(store, project_id, node)
+        customer = find(node)
         is_named = hop == 0 and not itself
         target = next_node(customer.record.state, is_named=is_named)
         # Answered like one that is erased already: nothing of it is shown any more.
         if target == NOBODY or customer.record.erasing_since:
             break
         if target is None:
-            return replace(_complete_customer(store, customer), is_shared=is_shared)
+            customer = _complete_customer(store, customer, find)
+            return replace(customer, is_shared=is_shared)
         is_shared |= is_own_customer(customer.record.state)
         node = target
     raise NotFound(UNKNOWN_IDENTIFIER)
 
 
-def _complete_customer(store: Store, customer: Customer) -> Customer:
-    """Add what stands in other partitions. Raises `NotFound` where it is no customer."""
+def _complete_customer(
+    store: Store, customer: Customer, find: Callable[[Node], Customer]
+) -> Customer:
+    """Add what stands in other partitions. Raises `NotFound` where it is no customer.
+
+    `find`: the customer of a node.
+    """
     project_id = customer.project_id
     if customer.record.state.known:
-        find = partial(_read_customer, store, project_id)
         return with_merged(customer, find).with_all_identifiers(store)
     if customer.is_anonymous:
         sessions = _profile_sessions(store, project_id, customer.root)
@@ -68,12 +80,13 @@ def with_merged(
     return customer
 
 
-def _read_customer(store: Store, project_id: str, node: Node) -> Customer:
+def _read_customer(
+    store: Store, project_id: str, node: Node, *, with_values: bool
+) -> Customer:
     partition = keys.node_head(project_id, node).partition
-    rows = store.scan(
-        "customers", partition, keys.HEAD, keys.end_of_prefix(keys.ROOT_SESSION)
-    )
-    return Customer.from_items(project_id, node, rows)
+    last = keys.CONTRIBUTED_VALUES if with_values else keys.ROOT_SESSION
+    rows = store.scan("customers", partition, keys.HEAD, keys.end_of_prefix(last))
+    return Customer.from_items(project_id, node, rows, has_values=with_values)
 
 
 def _profile_sessions(store: Store, project_id: str, profile: Node) -> list[SessionRow]:

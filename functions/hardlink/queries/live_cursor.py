@@ -9,8 +9,9 @@ import re
 from typing import NamedTuple
 
 from hardlink.domain.errors import Invalid
+from hardlink.domain.records import LATE
 from hardlink.domain.times import END, SECOND
-from hardlink.storage import activity, keys
+from hardlink.storage import keys
 
 WRITE_TIMEOUT = 30 * SECOND
 """A write call ends within this time, or fails."""
@@ -49,7 +50,7 @@ class Cursor(NamedTuple):
     @property
     def happened_from(self) -> int:
         """Earliest time of events to scan; what is received later than that has a note."""
-        return max(0, self.received_from - activity.LATE)
+        return max(0, self.received_from - LATE)
 
 
 def parse_cursor(text: str) -> Cursor:

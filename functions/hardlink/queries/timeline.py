@@ -10,6 +10,7 @@ from typing import Any
 
 from hardlink.domain import derived_events, synthetic_ids
 from hardlink.domain.errors import NotFound
+from hardlink.domain.graph import NOTHING
 from hardlink.domain.records import Session, SessionRow
 from hardlink.queries import paging
 from hardlink.queries.customer import Customer, SessionInterval
@@ -50,12 +51,11 @@ class Timeline:
         return paging.make_page(found, query)
 
     def read_pages(
-        self, customer: Customer, since: int
+        self, project_id: str, intervals: Sequence[SessionInterval], since: int
     ) -> Iterator[Sequence[TimelineEvent]]:
-        """Read a customer's stored events, newest first, in pages. `since`: none earlier."""
-        intervals = customer.session_intervals()
+        """Read the stored events of intervals, newest first, in pages. `since`: none earlier."""
         query = EventQuery(limit=MOST_EVENTS, since=since)
-        while found := self._read_newest(customer.project_id, intervals, query):
+        while found := self._read_newest(project_id, intervals, query):
             yield found
             if len(found) < query.limit:
                 return
@@ -86,18 +86,26 @@ class Timeline:
         row = customer.visits[-1]
         return row.session, row.profile.value
 
-    def list_sessions(self, customer: Customer) -> list[tuple[SessionRow, int]]:
+    def list_sessions(
+        self, customer: Customer, known: Mapping[str, int] = NOTHING
+    ) -> list[tuple[SessionRow, int]]:
         """List sessions and the times of their last events, the latest first.
 
         The last event of the 25 latest sessions is read; of older ones it is known to half an hour.
+        `known`: times of last events by session, 0 without any, which are not read.
         """
         rows = sorted(customer.sessions, key=_latest_order, reverse=True)
         # Each costs a read, and nobody looks at the last second of an old visit.
+        sessions = [
+            (row, known[row.session] or row.created)
+            for row in rows
+            if row.session in known
+        ]
+        rows = [row for row in rows if row.session not in known]
         recent, older = rows[:_EXACT_SESSIONS], rows[_EXACT_SESSIONS:]
         by_session = _group_by_session(customer.session_intervals())
         intervals = [by_session.get(row.session, []) for row in recent]
         read_last_seen = partial(self._last_event_time, customer.project_id)
-        sessions: list[tuple[SessionRow, int]] = []
         last_seen = self._threads.map(read_last_seen, intervals)
         for row, time in zip(recent, last_seen, strict=True):
             sessions.append((row, time or row.created))

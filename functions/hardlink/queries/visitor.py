@@ -36,7 +36,7 @@ class VisitorValues:
         keys: Keys | None = None,
     ) -> None:
         self._store = store
-        self._computed = ComputedValues(sources, Timeline(store, clock), clock)
+        self._computed = ComputedValues(store, sources, Timeline(store, clock), clock)
         self._verifier = IdentityVerifier(keys or NoKeys())
 
     def read(self, call: Call, session_id: object, token: object) -> dict[str, Any]:
@@ -50,7 +50,8 @@ class VisitorValues:
         customer = self._find_visitor(call, id_, token)
         wanted = self._list_public(call.project_id)
         stored = _NO_VALUES if customer is None else customer.read_values(self._store)
-        computed = self._computed.read_of(call.project_id, customer, stored, wanted)
+        reading = self._computed.read(call.project_id, customer, wanted)
+        computed = self._computed.compute(call.project_id, reading, stored, wanted)
         return {part: computed[part] for part in _SHOWN}
 
     def _find_visitor(self, call: Call, id_: str, token: object) -> Customer | None:

@@ -10,7 +10,7 @@ from hardlink.domain.call import Call, NewId
 from hardlink.domain.commands import Track
 from hardlink.domain.events import StoredEvent
 from hardlink.domain.orders.matching import order_event_id
-from hardlink.domain.records import Key, Session
+from hardlink.domain.records import LATE, Key, Session
 from hardlink.domain.values import LeftOut, json_size
 from hardlink.services.answers import ERASED
 from hardlink.services.batch import Batch, ParsedEvent, Verdict, given_type
@@ -207,13 +207,35 @@ class EventWriter:
 
     def _write(self, call: Call, session: Session, judged: Judged) -> Judged:
         """Write the events, after the bounds of their times, at which readers stop."""
-        times = [one.stored.time for one in judged.events]
+        resent = self._find_resent(call, session, judged.events)
+        new = [one for one in judged.events if one not in resent]
+        if not new:
+            return judged.with_duplicates(resent)
+        times = [one.stored.time for one in new]
         self._sessions.widen_bounds(call, session, min(times), max(times))
         # an order's event is written together with the row of the order, so not in a batch
-        plain = [one for one in judged.events if one.parsed.order is None]
+        plain = [one for one in new if one.parsed.order is None]
         duplicates = self._insert(call, session, plain)
-        duplicates += self._track_orders(call, session, judged.events)
-        return judged.with_duplicates(duplicates)
+        duplicates += self._track_orders(call, session, new)
+        return judged.with_duplicates((*resent, *duplicates))
+
+    def _find_resent(
+        self, call: Call, session: Session, judged: Sequence[JudgedEvent]
+    ) -> list[JudgedEvent]:
+        """Find events that are stored already, if one is late and would have to be announced.
+
+        So that what is sent again changes nothing. Where none is late this costs no request.
+        """
+        if session.expects(min(one.stored.time for one in judged), call.now):
+            return []
+        places: dict[Key, JudgedEvent] = {}
+        for one in judged:
+            # An order that is told again may say more.
+            if one.parsed.order is None:
+                key = keys.session_event(call.project_id, session.id, *one.place)
+                places[key] = one
+        stored = nodes.read_items(self._store, list(places))
+        return [places[key] for key in stored]
 
     def _insert(
         self, call: Call, session: Session, judged: Sequence[JudgedEvent]
@@ -264,10 +286,10 @@ def _is_noted(verdict: Verdict) -> bool:
 def _is_late(call: Call, judged: Judged, one: JudgedEvent) -> bool:
     """Tell whether an event is stored so far back in time that the live view does not look there.
 
-    That view scans the times from `activity.LATE` before a call on.
+    That view scans the times from `LATE` before a call on.
     """
     is_stored = judged.verdicts[one.parsed.number].status == "stored"
-    return is_stored and one.stored.time < call.now - activity.LATE
+    return is_stored and one.stored.time < call.now - LATE
 
 
 def _is_resent(one: JudgedEvent, known: Sequence[Place], jitter: int) -> bool:

@@ -411,6 +411,8 @@ class Orders:
                 except TooLarge as error:
                     warnings = (*warnings, error.message)
                 else:
+                    place = kept.session, kept.claim.time
+                    self._sessions.announce_change(call, *place)
                     # erased meanwhile, the event must not be brought back by half
                     actions = [Put(added_key, row), Check(key, Present())]
         if not actions and fresh == order:

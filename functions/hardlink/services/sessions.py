@@ -13,7 +13,7 @@ from hardlink.domain.call import Call, NewId
 from hardlink.domain.errors import Busy, Invalid
 from hardlink.domain.graph import NOBODY, Node, State, profile_node
 from hardlink.domain.identifiers import parse_session_id
-from hardlink.domain.records import Item, Record, Session, erased_before
+from hardlink.domain.records import LATE, Item, Record, Session, erased_before
 from hardlink.domain.times import DAY, MINUTE
 from hardlink.storage import activity, event_store, items, keys, nodes
 from hardlink.storage.node_reader import BEING_ERASED, LivingNodeReader
@@ -260,14 +260,15 @@ class Sessions:
     def widen_bounds(self, call: Call, session: Session, first: int, last: int) -> None:
         """Widen the bounds of a session's event times, before events beyond them are written.
 
-        `first`, `last`: times of these events, microseconds. Costs no request where they lie within
-        the bounds, as in the middle of a visit. Raises
+        `first`, `last`: times of these events, microseconds. Late events are announced as well.
+        Costs no request where they lie within the bounds, as in the middle of a visit. Raises
         `ConditionFailed` where the visitor opted out meanwhile.
         """
         for _ in optimistic_retries():
-            if session.earliest <= first and last <= session.latest:
+            is_within = session.earliest <= first and last <= session.latest
+            if is_within and session.expects(first, call.now):
                 return
-            wider = _with_bounds(session, first, last)
+            wider = _with_bounds(session, first, last, call.now)
             # the index first: a session that is listed too early costs a reader one look, and one
             # that is not listed hides its events
             self._store.write(
@@ -285,6 +286,20 @@ class Sessions:
                 raise ConditionFailed
             session = found
 
+    def announce_change(self, call: Call, id_: str, time: int) -> None:
+        """Announce that an event of this time changes, before it does, unless it is recent.
+
+        So that what was made of the session's events is made anew (see `Session.expects`).
+        """
+        session = self.read(call.project_id, id_)
+        if session is None or session.is_erased or session.expects(time, call.now):
+            return
+        late: Item = {"late_until": call.now + AHEAD}
+        same = Same("profile", session.profile.value)
+        with suppress(ConditionFailed):  # it was erased meanwhile
+            key = keys.session_head(call.project_id, id_)
+            self._store.write([Patch(key, late, same)])
+
     def store_clock(self, call: Call, session: Session) -> None:
         """Store the clock of a session's device (see `clock_skew.with_clock_offset`)."""
         key = keys.session_head(call.project_id, session.id)
@@ -299,12 +314,14 @@ class Sessions:
             remember_session(call, session)
 
 
-def _with_bounds(session: Session, first: int, last: int) -> Session:
+def _with_bounds(session: Session, first: int, last: int, now: int) -> Session:
     """Return a session with bounds that hold these times, and so another `latest` (see `Session`).
 
     Each is moved half an hour further than it has to be, so that a visit moves it once or twice.
     """
     wider = session._replace(latest=session.latest + 1)
+    if not session.expects(first, now):
+        wider = wider._replace(late_until=now + AHEAD)
     if first < session.earliest:
         wider = wider._replace(earliest=max(0, first - AHEAD))
     if last > session.latest:
@@ -337,6 +354,9 @@ def _store_bounds(
         "latest": wider.latest,
         "last_event_at": wider.last_event_at,
     }
+    # Another call may have announced late events since: its time must not be taken back.
+    if wider.late_until != before.late_until:
+        bounds["late_until"] = wider.late_until
     key = keys.session_head(project_id, wider.id)
     return Patch(key, bounds, Same("latest", before.latest), remove)
 
@@ -456,6 +476,7 @@ def _new_session(call: Call, visit: Visit, replaces: Session | None) -> Session:
     happened = [_bounded_time(call, time, offset) for time in visit.device_times]
     last = max(happened, default=call.now)
     latest = last + AHEAD if happened else last
+    is_late = min(happened, default=call.now) < call.now - LATE
     return Session(
         visit.session_id,
         profile_node(""),
@@ -467,6 +488,7 @@ def _new_session(call: Call, visit: Visit, replaces: Session | None) -> Session:
         clock=clock,
         # the session itself may begin with events, which lie at its creation
         earliest=max(0, min([call.now, *happened])),
+        late_until=call.now + AHEAD if is_late else 0,
     )
 
 

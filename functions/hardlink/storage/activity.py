@@ -22,13 +22,11 @@ from hardlink.domain.records import (
     Session,
     stored_was_erased,
 )
-from hardlink.domain.times import DAY, MINUTE, SECOND, to_iso
+from hardlink.domain.times import DAY, SECOND, to_iso
 from hardlink.storage import items, keys
 from hardlink.storage.keys import EXPIRES
 from hardlink.storage.store import Put, Store
 
-LATE = 5 * MINUTE
-"""Events that lie further behind their call are noted, as they are not found by time."""
 _LIFETIME = DAY
 _MOST_VERDICTS = 25
 """Verdicts of one note: of the others only how many there are."""

@@ -54,6 +54,7 @@ def encode_session(s: Session) -> Item:
         clock=encode_clock_past(s.clock),
         denied=s.denied,
         erased=_json_unless_empty(s.erased),
+        late_until=s.late_until,
     )
 
 
@@ -133,6 +134,7 @@ def _live_session(key: Key, item: Item) -> Session:
         latest=int(item["latest"]),
         last_event_at=int(item["last_event_at"]),
         earliest=_number(item, "earliest"),
+        late_until=_number(item, "late_until"),
     )
 
 

@@ -55,6 +55,7 @@ EVENT = "e/"
 CALL_NOTE = "n/"
 EVENT_PIECE = "x/"
 EVENT_RECEIPT = "u/"
+SESSION_SUMMARY = "t/"
 
 # Prefixes of sort keys in partitions of `sessions`, beside the sessions themselves.
 ORDER_VISITOR = "p/"
@@ -271,6 +272,11 @@ def event_receipt(project: str, session_id: str, event_id: str) -> Key:
     """
     digest = hashlib.sha256(event_id.encode()).hexdigest()[:32]
     return _event_item(project, session_id, f"{EVENT_RECEIPT}{digest}")
+
+
+def session_summary(project: str, session_id: str) -> Key:
+    """The key of the summary of a session's events: outside the ranges that others read."""
+    return _event_item(project, session_id, SESSION_SUMMARY)
 
 
 def event_time(key: Key) -> int:

@@ -10,7 +10,7 @@ import pytest
 from hardlink.domain import commands
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid, explain_code
-from hardlink.domain.records import RefusedCall
+from hardlink.domain.records import LATE, RefusedCall
 from hardlink.domain.times import DAY, HOUR, MINUTE, SECOND, to_iso
 from hardlink.queries import live
 from hardlink.queries.live_cursor import Cursor
@@ -139,9 +139,7 @@ def test_what_happened_long_ago_is_told_when_it_comes(
 ) -> None:
     world.track("s1", event("now"))
     onlooker.look()
-    for number, ago in enumerate(
-        (30 * SECOND, activity.LATE - SECOND, activity.LATE + SECOND, 9 * DAY)
-    ):
+    for number, ago in enumerate((30 * SECOND, LATE - SECOND, LATE + SECOND, 9 * DAY)):
         world.clock.pass_(7 * MINUTE)
         world.track("s1", event(f"late{number}", time=to_iso(world.clock.now - ago)))
         assert onlooker.ids() == [f"late{number}"]

@@ -6,7 +6,7 @@ Raised messages name the field and, within an expression, the character.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -138,6 +138,19 @@ class Catalogue:
             trait = self.resolve_trait(name)
             if trait:
                 yield trait
+
+    def list_needed(
+        self, traits: Iterable[str], segments: Iterable[str]
+    ) -> dict[str, Trait]:
+        """List the traits of these names and those that conditions of these segments use.
+
+        Returned by the names under which they are computed.
+        """
+        needed = {name: self.traits[name] for name in traits}
+        for name in segments:
+            for trait in self.traits_of(self.segments[name]):
+                needed[trait.name] = trait
+        return needed
 
     def _build_segment(self, name: str, declared: ComputedSegment) -> Segment:
         """Build a segment. Raises `DeclarationError`."""

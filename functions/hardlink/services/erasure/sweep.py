@@ -20,8 +20,14 @@ from hardlink.domain import synthetic_ids
 from hardlink.domain.erasure.states import receipt_state
 from hardlink.domain.graph import PROFILE, Node
 from hardlink.domain.orders.matching import Order, ShopOrder
-from hardlink.domain.records import Erased, Item, Key, stored_was_erased
-from hardlink.domain.times import DAY, END, MINUTE
+from hardlink.domain.records import (
+    UNDER_WAY,
+    Erased,
+    Item,
+    Key,
+    stored_was_erased,
+)
+from hardlink.domain.times import DAY, END
 from hardlink.services.erasure.begin import delete_own_session
 from hardlink.services.erasure.spread import ErasureSpread, Row, Steps, erased_parts
 from hardlink.services.erasure.tasks import (
@@ -48,8 +54,6 @@ from hardlink.storage.store import (
     Store,
 )
 
-UNDER_WAY = MINUTE
-"""A write call ends within this time, or fails."""
 MOST_STEPS = 500
 """Steps of one run, each of at most about fifty requests or one transaction."""
 AT_ONCE = 1
@@ -62,6 +66,7 @@ _KINDS = (
     keys.ORDER_COMPLETION,
     keys.EVENT,
     keys.CALL_NOTE,
+    keys.SESSION_SUMMARY,
     keys.EVENT_RECEIPT,
     keys.EVENT_PIECE,
 )
@@ -384,7 +389,7 @@ class SweptSession(NamedTuple):
         All of it, or the times of its erased parts.
         """
         for kind in _KINDS:
-            if self.has_ended:
+            if self.has_ended or kind == keys.SESSION_SUMMARY:
                 yield kind, keys.end_of_prefix(kind)
             elif kind == keys.EVENT_RECEIPT:  # their keys say no time
                 yield from self._receipt_ranges()
@@ -399,7 +404,8 @@ class SweptSession(NamedTuple):
     def loses(self, row: Row) -> bool:
         """Tell whether a row of it is an erased visitor's: all are, unless it began anew."""
         key, item = row
-        if self.has_ended:
+        # A summary has no part that could stay; the next reader makes another one.
+        if self.has_ended or key.item == keys.SESSION_SUMMARY:
             return True
         if key.item.startswith(keys.EVENT_RECEIPT):
             received = int(item["time"])
