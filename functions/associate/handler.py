@@ -5,7 +5,6 @@ It also sends erasures that began to their queue: a stream has two readers at mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
@@ -18,7 +17,6 @@ from hardlink.domain.records import Table
 from hardlink.log import flush_metrics, logger
 from hardlink.services.association import Association
 from hardlink.storage import erasure_queue, keys
-from hardlink.storage.keys import PARTITION, SORT
 from hardlink.web.declarations import deployed_sources
 from hardlink.web.response import InternalFailure
 from hardlink.web.wiring import read_clock, tables
@@ -32,17 +30,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     def handle_once(record: DynamoDBRecord) -> None:
         item_keys = record.dynamodb.keys if record.dynamodb else {}
-        table, partition = _partition(item_keys)
+        table, partition, item = keys.parse_stored_key(item_keys)
         # All records of a batch were written before it was read, so one look at a partition is
         # enough.
         if (table, partition) in handled:
             return
         try:
-            _handle_record(record, table, partition, item_keys[SORT])
+            _handle_record(record, table, partition, item)
         except Exception as error:  # noqa: BLE001 - any failure is logged without naming a customer
             metrics.count("association_failures")
             failure = InternalFailure(error)
-            _log_failure(table, partition, item_keys[SORT], failure)
+            _log_failure(table, partition, item, failure)
             raise failure from None
         handled.add((table, partition))
 
@@ -53,12 +51,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         processor.process()
     flush_metrics()
     return cast("dict[str, Any]", processor.response())
-
-
-def _partition(item_keys: Mapping[str, Any]) -> tuple[Table, str]:
-    """Read table and partition from the keys of a record."""
-    table = next(table for table, name in PARTITION.items() if name in item_keys)
-    return table, item_keys[PARTITION[table]]
 
 
 def _handle_record(

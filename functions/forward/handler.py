@@ -17,7 +17,6 @@ from hardlink import metrics
 from hardlink.domain.records import Item, Key, Session, stored_was_erased
 from hardlink.log import flush_metrics, logger
 from hardlink.storage import event_store, items, keys, nodes
-from hardlink.storage.keys import PARTITION, SORT
 from hardlink.storage.store import Store
 from hardlink.web.wiring import tables
 
@@ -65,10 +64,7 @@ def _sequence_numbers(records: Sequence[Mapping[str, Any]]) -> dict[Key, str]:
 
 def _parse_key(item_keys: Mapping[str, Mapping[str, str]]) -> Key:
     """Read the key of a stream record. Raises `ValueError` for another table's."""
-    for table, name in PARTITION.items():
-        if name in item_keys:
-            return Key(table, item_keys[name]["S"], item_keys[SORT]["S"])
-    raise ValueError(f"no table of this service has the keys {sorted(item_keys)}")
+    return keys.parse_stored_key({name: raw["S"] for name, raw in item_keys.items()})
 
 
 def _write_lines(store: Store, item_keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
@@ -100,7 +96,7 @@ def _write_document(
         return None
     if key.table == "customers":
         return documents.write_link(key, items.decode_entry(key, item))
-    session = _find_session(found, key, int(item["received"]))
+    session = _find_session(found, key, event_store.received_at(key, item))
     if session is None:
         return None
     event = event_store.read_event(store, key, item)

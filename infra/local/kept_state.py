@@ -24,7 +24,8 @@ _SAVE_INTERVAL = 5.0
 """Seconds between two saves while something changes: so much is lost if the program is killed."""
 _SHARE = 30
 """Times of a save's own duration that lie between two of them."""
-_FORMAT = 1
+_FORMAT = 2
+"""Of the saved tables: raised where stored items change their form."""
 Keys = dict[str, str]
 """Name of a setting -> key."""
 Erasure = tuple[str, str]
@@ -85,8 +86,7 @@ class KeptState:
             table, attributes = json.loads(line)
             moto_engine.put_item(table, attributes)
             if _is_unfinished_erasure(attributes):
-                partition = attributes[table_keys.PARTITION["customers"]]["S"]
-                unfinished.append(table_keys.erasure_of_partition(partition))
+                unfinished.append(_erasure_of(attributes))
         if saved["delivered"]:
             for table in moto_engine.list_tables():
                 moto_engine.take_records(table)
@@ -147,6 +147,12 @@ def _is_unfinished_erasure(attributes: Mapping[str, Any]) -> bool:
     """Check whether an item is the receipt of an erasure that is not done."""
     is_receipt = attributes["item"]["S"] == table_keys.ERASURE
     return is_receipt and "done" not in attributes
+
+
+def _erasure_of(attributes: Mapping[str, Any]) -> Erasure:
+    names = (table_keys.PARTITION["customers"], table_keys.SORT)
+    key = table_keys.parse_stored_key({name: attributes[name]["S"] for name in names})
+    return table_keys.erasure_of_partition(key.partition)
 
 
 def _replace_file(path: Path, text: str) -> None:

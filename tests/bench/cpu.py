@@ -21,12 +21,12 @@ ROUNDS = 15
 _SESSION = {
     "session": {"S": "demo/6f1c0d2e-8a53-4a4e-9d56-0c5f8d1f2b11"},
     "item": {"S": "#"},
-    "profile": {"S": "9b2f6d0c-3f3e-4a77-8a57-0b8f0e0e5d11"},
-    "source": {"S": "demo"},
-    "created": {"N": "1795319438632000"},
-    "latest": {"N": "9000000000000000"},
-    "last_event_at": {"N": "1795319438632000"},
+    "p": {"S": "9b2f6d0c-3f3e-4a77-8a57-0b8f0e0e5d11"},
+    "f": {"S": "demo"},
+    "c": {"N": "1795319438632000"},
+    "l": {"N": "9000000000000000"},
 }
+"""A session under the names by which it is stored."""
 ANSWERS: dict[str, dict[str, Any]] = {"GetItem": {"Item": _SESSION}, "PutItem": {}}
 _BODY = {
     "source": {"id": "demo"},

@@ -29,6 +29,7 @@ from hardlink.domain.graph import Node
 from hardlink.domain.sources import file_schema
 from hardlink.domain.times import to_iso
 from hardlink.queries.api import ReadApi
+from hardlink.storage import keys
 from infra import topology
 from tests.support.engines import ENVIRONMENT, dynamodb_local, tables
 from tests.support.engines.tables import Engine
@@ -216,7 +217,7 @@ def _read_back(engine: Engine, found: Found) -> None:
     wrong = _awaited(lambda: broken(engine.dump(), sources.hard_types))
     found.behind = time.monotonic() - over
     there = {
-        (key.partition.partition("/")[2], key.item.split("/", 2)[2])
+        (key.partition.partition("/")[2], keys.event_id(key))
         for key in engine.dump()
         if key.table == "events" and key.item.startswith("e/")
     }

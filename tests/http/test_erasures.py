@@ -20,6 +20,7 @@ from infra.local.dynamodb_streams import Shard
 from infra.local.lambda_runtime import Deployment
 from infra.local.sqs import QueuePoller
 from tests.http.service import eventually
+from tests.support.engines import tables
 
 KEY = "server-key-of-this-test"
 
@@ -69,9 +70,12 @@ class Shop:
     def events(self, session: str) -> int:
         """How many events of a session there are in its table."""
         client = boto3.client("dynamodb")
-        items = client.scan(TableName=self.deployment.tables["events"])["Items"]
-        found = [item for item in items if item["s"]["S"] == f"demo/{session}"]
-        return sum(item["item"]["S"].startswith("e/") for item in found)
+        items: Any = client.scan(TableName=self.deployment.tables["events"])["Items"]
+        found = [tables.read_key({n: item[n] for n in ("s", "item")}) for item in items]
+        return sum(
+            key.partition == f"demo/{session}" and key.item.startswith("e/")
+            for key in found
+        )
 
     def stream(self) -> None:
         """Whatever the streams have."""
@@ -139,7 +143,7 @@ def put_off(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def break_(shop: Shop, erasure: str) -> dict[str, Any]:
     """Make an erasure one that can't be carried out; answers the key of what is in its way."""
     key = keys.erasure_item("demo", erasure, "s/broken")
-    place = {"customer": {"S": key.partition}, "item": {"S": key.item}}
+    place = tables.raw_key(key)
     boto3.client("dynamodb").put_item(
         TableName=shop.deployment.tables["customers"], Item=place
     )

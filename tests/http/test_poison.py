@@ -16,6 +16,7 @@ from infra.local import dynamodb_streams, lambda_runtime, moto_engine
 from infra.local.api_gateway import Gateway, HttpRequest
 from infra.local.dynamodb_streams import Shard
 from infra.local.lambda_runtime import Deployment
+from tests.support.engines import tables
 
 KEY = "server-key-of-this-test"
 VISITORS = [f"visitor-{number}" for number in range(6)]
@@ -62,10 +63,7 @@ class Shop:
             for shard in self.shards
             for record in shard.failed
         ]
-        return [
-            next(iter(v["S"] for name, v in key.items() if name != "item"))
-            for key in item_keys
-        ]
+        return [tables.read_key(key).partition for key in item_keys]
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         headers = [("authorization", f"Bearer {KEY}")]
@@ -89,7 +87,7 @@ def shop() -> Iterator[Shop]:
 def poison(of: str) -> None:
     """Make an item of a profile unreadable."""
     key = keys.link_entry("demo", profile_node(of), 2)
-    place = {"customer": {"S": key.partition}, "item": {"S": key.item}}
+    place = tables.raw_key(key)
     client = boto3.client("dynamodb")
     item = client.get_item(TableName="customers", Key=place)["Item"]
     client.put_item(TableName="customers", Item={**item, "nodes": {"S": "no JSON"}})

@@ -33,7 +33,7 @@ from hardlink.domain.records import (
     stored_was_erased,
 )
 from hardlink.domain.times import DAY, END, SECOND
-from hardlink.storage import items, keys
+from hardlink.storage import event_store, items, keys
 from hardlink.storage.keys import HEAD
 
 Dump: TypeAlias = Mapping[Key, Item]
@@ -186,9 +186,9 @@ def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
     elif kind == "s":
         world.bounds.add((keys.active_session_id(key), int(rest.partition("/")[0])))
     elif kind == "e":
-        time, _, event = rest.partition("/")
-        world.events[id_].append((int(time), event))
-        world.received[id_, int(time), event] = int(item["received"])
+        time, event = keys.event_time(key), keys.event_id(key)
+        world.events[id_].append((time, event))
+        world.received[id_, time, event] = event_store.received_at(key, item)
         if "pieces" in item:
             world.cut[id_, rest] = int(item["pieces"])
     elif kind == "o":

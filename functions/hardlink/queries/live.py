@@ -204,8 +204,7 @@ class LiveFeed:
             shown = {**verdict, "customer": _customer_reference(session)}
             yield _Entry(key.item, number, shown, json_size(verdict))
         late_keys = [
-            key._replace(item=f"{keys.first_event_item(time)}{id_}")
-            for time, id_ in note.late
+            key._replace(item=keys.event_item(time, id_)) for time, id_ in note.late
         ]
         numbers = {late: n for n, late in enumerate(late_keys, len(verdicts))}
         for late, event in nodes.read_items(self._store, late_keys).items():
@@ -234,7 +233,7 @@ class LiveFeed:
 def _is_shown(session: VisibleSession, key: Key, item: Item) -> bool:
     """Tell whether readers are shown an item: not one of a customer who was erased."""
     time = keys.event_time(key)
-    received = int(item.get("received", time))
+    received = event_store.received_at(key, item)
     return not stored_was_erased(session.session.erased, time, received)
 
 
@@ -265,7 +264,7 @@ def _receipt_time(key: Key, item: Item) -> int:
     """Read when an item was received: a note has the time of its call in its key."""
     if key.item.startswith(keys.CALL_NOTE):
         return keys.note_time(key)
-    return int(item["received"])
+    return event_store.received_at(key, item)
 
 
 def _received(shown: dict[str, Any]) -> str:

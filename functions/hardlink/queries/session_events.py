@@ -132,7 +132,7 @@ class SessionEvents:
             "events", partition, first, last, newest_first=True, page=page
         )
         for key, item in scan:
-            time, received = keys.event_time(key), int(item["received"])
+            time, received = keys.event_time(key), event_store.received_at(key, item)
             if not event_store.is_expired(item, now) and of.shows(time, received):
                 yield key, item
 
@@ -169,4 +169,5 @@ def _time_of_row(row: _Row) -> int:
 
 def _order_of_row(row: _Row) -> tuple[int, int, str]:
     key, item = row
-    return keys.event_time(key), int(item["received"]), keys.event_id(key)
+    received = event_store.received_at(key, item)
+    return keys.event_time(key), received, keys.event_id(key)

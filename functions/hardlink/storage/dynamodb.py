@@ -12,10 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as Unreachable
 
 from hardlink.domain.errors import Busy
-from hardlink.domain.graph import NOTHING
+from hardlink.domain.graph import NOTHING, PROFILE
 from hardlink.domain.records import Attribute, Item, Key, Table
+from hardlink.storage import packed_keys
 from hardlink.storage.aws import create_client
-from hardlink.storage.keys import FULL_NAMES, PARTITION, SORT, STORED_NAMES
+from hardlink.storage.keys import FULL_NAMES, PARTITION, SORT, STORED_NAMES, store_key
 from hardlink.storage.store import (
     WHOLE,
     Absent,
@@ -149,7 +150,11 @@ class Tables:
             "KeyConditionExpression": "#p = :p AND #s BETWEEN :first AND :last",
             "ExpressionAttributeNames": {"#p": PARTITION[table], "#s": SORT},
             "ExpressionAttributeValues": _encode(
-                {":p": partition, ":first": first, ":last": last}
+                {
+                    ":p": packed_keys.pack_end(partition),
+                    ":first": first,
+                    ":last": last,
+                }
             ),
             "ScanIndexForward": not newest_first,
             "ConsistentRead": True,
@@ -229,7 +234,9 @@ class Tables:
         raw = self._call("get_item", request).get("Item")
         if raw is None:
             return None
-        return self._read_item(key.table, raw)[1]
+        item = _decode(raw)
+        del item[PARTITION[key.table]], item[SORT]
+        return item
 
     def _get_batch(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Item]]:
         """Read up to a hundred items.
@@ -261,8 +268,9 @@ class Tables:
 
     def _read_item(self, table: Table, raw: Mapping[str, Any]) -> tuple[Key, Item]:
         """Decode an item and take its key from it."""
-        item = _decode_item(table, raw)
-        return Key(table, str(item.pop(PARTITION[table])), str(item.pop(SORT))), item
+        item = _decode(raw)
+        partition, place = str(item.pop(PARTITION[table])), str(item.pop(SORT))
+        return Key(table, packed_keys.unpack_end(partition), place), item
 
     def _write_transaction(self, actions: Sequence[Action]) -> None:
         """Write all of these actions or none. Raises `ConditionFailed`.
@@ -296,7 +304,7 @@ class Tables:
 
     def _put_request(self, put: Put) -> _Request:
         """Build the request of an item that replaces what is there, under its condition."""
-        item = _encode_key(put.key) | _encode_item(put.key.table, put.item)
+        item = _encode_key(put.key) | _encode(put.item)
         target = {"TableName": self._names[put.key.table], "Item": item}
         return target | _conditions(put.when)
 
@@ -309,11 +317,12 @@ class Tables:
         values: Item = {}
         assignments = []
         for number, (name, value) in enumerate(patch.put.items()):
-            names[f"#{number}"], values[f":{number}"] = name, value
+            names[f"#{number}"] = STORED_NAMES.get(name, name)
+            values[f":{number}"] = _stored_value(name, value)
             assignments.append(f"#{number} = :{number}")
         removals = []
         for number, name in enumerate(patch.remove, len(names)):
-            names[f"#{number}"] = name
+            names[f"#{number}"] = STORED_NAMES.get(name, name)
             removals.append(f"#{number}")
         clauses = []
         if assignments:
@@ -365,7 +374,7 @@ class Tables:
 
     def _insert_statement(self, key: Key, item: Item) -> _Request:
         """Write an insert in PartiQL. Its values are parameters, never a part of the statement."""
-        whole = _encode_key(key) | _encode_item(key.table, item)
+        whole = _encode_key(key) | _encode(item)
         pairs = ", ".join(f"'{name}': ?" for name in whole)
         statement = f'INSERT INTO "{self._names[key.table]}" VALUE {{{pairs}}}'
         return {"Statement": statement, "Parameters": list(whole.values())}
@@ -420,9 +429,9 @@ def _conditions(
     expression, attribute, value = _condition_parts(when)
     all_names, all_values = dict(names), dict(values)
     if attribute:
-        all_names["#w"] = attribute
+        all_names["#w"] = STORED_NAMES.get(attribute, attribute)
     if value is not None:
-        all_values[":w"] = value
+        all_values[":w"] = _stored_value(attribute, value)
     parameters = {
         "ConditionExpression": expression,
         "ExpressionAttributeNames": all_names,
@@ -512,32 +521,22 @@ def _chunks(items: Sequence[_T], most: int) -> Iterator[Sequence[_T]]:
 
 def _encode_key(key: Key) -> dict[str, Any]:
     """Encode the two attributes of a key. The partition key's name is its table's."""
-    return {PARTITION[key.table]: {"S": key.partition}, SORT: {"S": key.item}}
+    return {name: {"S": text} for name, text in store_key(key).items()}
 
 
-def _encode_item(table: Table, item: Item) -> dict[str, Any]:
-    """Encode an item, whose attributes have shorter names in `events`."""
-    if table != "events":
-        return _encode(item)
+def _encode(item: Mapping[str, Attribute]) -> dict[str, Any]:
+    """Encode attributes as DynamoDB's wire format has them, under the names that are stored."""
     return {
-        STORED_NAMES.get(name, name): _encode_attribute(value)
+        STORED_NAMES.get(name, name): _encode_attribute(_stored_value(name, value))
         for name, value in item.items()
     }
 
 
-def _decode_item(table: Table, raw: Mapping[str, Mapping[str, Any]]) -> Item:
-    """Decode an item, under the full names of its attributes."""
-    if table != "events":
-        return _decode(raw)
-    return {
-        FULL_NAMES.get(name, name): _decode_attribute(value)
-        for name, value in raw.items()
-    }
-
-
-def _encode(item: Mapping[str, Attribute]) -> dict[str, Any]:
-    """Encode attributes as DynamoDB's wire format has them: each with its type."""
-    return {name: _encode_attribute(value) for name, value in item.items()}
+def _stored_value(name: str, value: Attribute) -> Attribute:
+    """Return the form in which a value is stored: the ID of a profile is packed."""
+    if name == PROFILE and isinstance(value, str):
+        return packed_keys.pack_end(value)
+    return value
 
 
 def _encode_attribute(value: Attribute) -> dict[str, Any]:
@@ -552,8 +551,14 @@ def _encode_attribute(value: Attribute) -> dict[str, Any]:
 
 
 def _decode(raw: Mapping[str, Mapping[str, Any]]) -> Item:
-    """Decode attributes from DynamoDB's wire format."""
-    return {name: _decode_attribute(value) for name, value in raw.items()}
+    """Decode attributes from DynamoDB's wire format, under their full names."""
+    item: Item = {}
+    for stored, value in raw.items():
+        item[FULL_NAMES.get(stored, stored)] = _decode_attribute(value)
+    profile = item.get(PROFILE)
+    if isinstance(profile, str):
+        item[PROFILE] = packed_keys.unpack_end(profile)
+    return item
 
 
 def _decode_attribute(value: Mapping[str, Any]) -> Attribute:

@@ -85,22 +85,26 @@ def put_event(store: Store, project_id: str, session: str, event: StoredEvent) -
 
 def read_event(store: Store, key: Key, item: Item) -> StoredEvent:
     """Decode an event, and read its pieces where it has any."""
-    _, time, id_ = key.item.split("/", 2)
     text = (
         event_bodies.expand_body(item["body"])
         if "body" in item
         else _read_pieces(store, key, item)
     )
     return StoredEvent(
-        id=id_,
+        id=keys.event_id(key),
         type=str(item["type"]),
-        time=int(time),
-        received=int(item["received"]),
+        time=keys.event_time(key),
+        received=received_at(key, item),
         source=str(item["source"]),
         body=json.loads(text),
         expires=int(item[EXPIRES]) if EXPIRES in item else None,
         order=str(item["order"]) if "order" in item else None,
     )
+
+
+def received_at(key: Key, item: Item) -> int:
+    """Return when an event came in, in microseconds. It is stored as the delay since its time."""
+    return keys.event_time(key) + int(item.get("delay", 0))
 
 
 def read_completions(
@@ -133,9 +137,10 @@ def encode_completion(event: Item, completion: Completion) -> Item:
         raise TooLarge(
             f"the order is there already, and at most {_COMPLETION_BYTES} bytes are added to it"
         )
-    item: Item = {"body": body, "received": event["received"], "order": event["order"]}
-    if EXPIRES in event:
-        item[EXPIRES] = event[EXPIRES]
+    item: Item = {"body": body, "order": event["order"]}
+    for name in ("delay", EXPIRES):
+        if name in event:
+            item[name] = event[name]
     return item
 
 
@@ -169,10 +174,12 @@ def _encode(project_id: str, session: str, event: StoredEvent) -> _EncodedEvent:
     lifetime: Item = {} if event.expires is None else {EXPIRES: event.expires}
     item: Item = {
         "type": event.type,
-        "received": event.received,
         "source": event.source,
         **lifetime,
     }
+    # An event without a time of its own has that of its receipt.
+    if event.received != event.time:
+        item["delay"] = event.received - event.time
     if event.order is not None:
         item["order"] = event.order
     text = to_json(event.body)

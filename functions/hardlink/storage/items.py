@@ -46,10 +46,13 @@ def encode_session(s: Session) -> Item:
         "source": s.source,
         "created": s.created,
         "latest": s.latest,
-        "last_event_at": s.last_event_at,
     }
+    # A session that begins with its first event has all three times in one.
+    if s.earliest != s.created:
+        item["earliest"] = s.earliest
+    if s.last_event_at != s.created:
+        item["last_event_at"] = s.last_event_at
     return item | _present(
-        earliest=s.earliest,
         offset=s.clock.offset,
         clock=encode_clock_past(s.clock),
         denied=s.denied,
@@ -126,14 +129,15 @@ def _decode_clock(item: Item) -> Clock:
 
 
 def _live_session(key: Key, item: Item) -> Session:
+    created = int(item["created"])
     return Session(
         id=split_partition(key.partition)[1],
         profile=profile_node(str(item["profile"])),
         source=str(item["source"]),
-        created=int(item["created"]),
+        created=created,
         latest=int(item["latest"]),
-        last_event_at=int(item["last_event_at"]),
-        earliest=_number(item, "earliest"),
+        last_event_at=int(item.get("last_event_at", created)),
+        earliest=int(item.get("earliest", created)),
         late_until=_number(item, "late_until"),
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hardlink.domain import synthetic_ids
 from hardlink.domain.graph import PROFILE, Node, profile_node
 from hardlink.domain.records import Key, Table
 from hardlink.domain.values import Name
+from hardlink.storage import packed_keys
 
 PARTITION: dict[Table, str] = {
     "sessions": "session",
@@ -25,13 +26,19 @@ EXPIRES = "expires"
 
 STORED_NAMES: dict[str, str] = {
     "type": "t",
-    "received": "r",
+    "delay": "d",
     "source": "f",
     "body": "b",
+    "profile": "p",
+    "created": "c",
+    "earliest": "e",
+    "latest": "l",
+    "last_event_at": "a",
+    "rev": "v",
 }
-"""Attributes of `events` under the names by which they are stored.
+"""Attributes of events, sessions and profiles under the names by which they are stored.
 
-Every letter of a name is stored, and paid for, with every event.
+Every letter of a name is stored, and paid for, with every event or visit.
 """
 
 FULL_NAMES: dict[str, str] = {short: name for name, short in STORED_NAMES.items()}
@@ -56,6 +63,10 @@ CALL_NOTE = "n/"
 EVENT_PIECE = "x/"
 EVENT_RECEIPT = "u/"
 SESSION_SUMMARY = "t/"
+
+# Each of these but a receipt has its time next, in a packed form.
+_TIME_START = len(EVENT)
+_TIME_END = _TIME_START + packed_keys.TIME_LENGTH
 
 # Prefixes of sort keys in partitions of `sessions`, beside the sessions themselves.
 ORDER_VISITOR = "p/"
@@ -232,8 +243,13 @@ def session_customer(project: str, session_id: str) -> Key:
 
 
 def session_event(project: str, session_id: str, time: int, id_: str) -> Key:
-    """The key of an event: in order of time, then of ID."""
-    return _event_item(project, session_id, f"{first_event_item(time)}{id_}")
+    """The key of an event: in order of time, then of the ID's packed form."""
+    return _event_item(project, session_id, event_item(time, id_))
+
+
+def event_item(time: int, id_: str) -> str:
+    """The sort key of an event."""
+    return first_event_item(time) + packed_keys.pack_id(id_)
 
 
 def session_of_event(event: Key) -> Key:
@@ -248,7 +264,15 @@ def session_partition(project: str, session_id: str) -> str:
 
 def first_event_item(time: int) -> str:
     """A sort key before every event of a time, and behind every earlier one."""
-    return f"{EVENT}{time:016d}/"
+    return first_item_at(EVENT, time)
+
+
+def first_item_at(kind: str, time: int) -> str:
+    """A sort key before every one of a kind and a time, and behind every earlier one.
+
+    `kind`: a prefix of sort keys in `events` that have a time.
+    """
+    return kind + packed_keys.pack_time(time)
 
 
 def event_piece(of: Key, digest: str, number: int) -> Key:
@@ -281,12 +305,12 @@ def session_summary(project: str, session_id: str) -> Key:
 
 def event_time(key: Key) -> int:
     """Read the time from the key of an event, of its pieces, or of a note: microseconds."""
-    return int(key.item.split("/", 2)[1])
+    return packed_keys.unpack_time(key.item[_TIME_START:_TIME_END])
 
 
 def event_id(key: Key) -> str:
     """Read the ID from the key of an event."""
-    return key.item.split("/", 2)[2]
+    return packed_keys.unpack_id(key.item[_TIME_END:])
 
 
 def first_call(project: str, fingerprint: str) -> Key:
@@ -340,12 +364,13 @@ def first_refused_item(time: int) -> str:
 
 def call_note(project: str, session_id: str, time: int, evidence: str) -> Key:
     """The key of a note about a call."""
-    return _event_item(project, session_id, f"{first_note_item(time)}{evidence}")
+    item = f"{first_note_item(time)}/{evidence}"
+    return _event_item(project, session_id, item)
 
 
 def first_note_item(time: int) -> str:
     """A sort key before every note of a time, and behind every earlier one."""
-    return f"{CALL_NOTE}{time:016d}/"
+    return first_item_at(CALL_NOTE, time)
 
 
 def note_time(key: Key) -> int:
@@ -356,6 +381,24 @@ def note_time(key: Key) -> int:
 def end_of_prefix(prefix: str) -> str:
     """A sort key behind all that begin with a prefix, which ends in `/`, and before others."""
     return prefix.removesuffix("/") + "0"  # the character after the slash
+
+
+def store_key(key: Key) -> dict[str, str]:
+    """Return the two attributes of a key, as they are stored."""
+    partition = packed_keys.pack_end(key.partition)
+    return {PARTITION[key.table]: partition, SORT: key.item}
+
+
+def parse_stored_key(attributes: Mapping[str, str]) -> Key:
+    """Read a key from its two attributes, as a record of a stream has them.
+
+    Raises `ValueError` for those of another table.
+    """
+    for table, name in PARTITION.items():
+        if name in attributes:
+            partition = packed_keys.unpack_end(attributes[name])
+            return Key(table, partition, attributes[SORT])
+    raise ValueError(f"no table of this service has the keys {sorted(attributes)}")
 
 
 def hashed_partition(partition: str) -> str:

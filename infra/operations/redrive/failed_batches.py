@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from hardlink.domain.records import Key
-from hardlink.storage.keys import PARTITION, SORT
+from hardlink.storage.keys import parse_stored_key
 
 _AT_ONCE = 10
 _VISIBILITY_TIMEOUT = 900
@@ -136,5 +136,4 @@ def parse_batch(content: bytes | str, file: str) -> tuple[Key, ...]:
 
 
 def _parse_key(attributes: dict[str, dict[str, str]]) -> Key:
-    table = next(table for table, name in PARTITION.items() if name in attributes)
-    return Key(table, attributes[PARTITION[table]]["S"], attributes[SORT]["S"])
+    return parse_stored_key({name: raw["S"] for name, raw in attributes.items()})

@@ -259,9 +259,7 @@ def _one_of(
 def _every_event_that_was_answered_stored_is_there_once(
     crowd: _Crowd, dump: invariants.Dump
 ) -> None:
-    there = Counter(
-        key.item.split("/", 2)[2] for key in dump if key.item.startswith("e/")
-    )
+    there = Counter(keys.event_id(key) for key in dump if key.item.startswith("e/"))
     assert set(there.values()) == {1}
     assert there.keys() >= set(crowd.stored)
     first = {

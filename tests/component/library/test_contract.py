@@ -66,7 +66,7 @@ def test_an_event_keeps_its_attributes_and_bytes_under_every_way_to_write_it(
 ) -> None:
     item: Item = {
         "type": "view",
-        "received": 7,
+        "delay": 7,
         "source": "web",
         "body": b"\x01\x00\xff",
     }
@@ -78,6 +78,42 @@ def test_an_event_keeps_its_attributes_and_bytes_under_every_way_to_write_it(
     assert [row for _, row in store.scan("events", "shop/s1", "e/", "e/~")] == [
         item
     ] * 4
+
+
+UUID = "2fbf0b63-3a4c-4e1c-8f0b-0a8a8c9a2f11"
+
+
+def test_a_key_with_a_uuid_is_read_as_it_was_written_by_every_way(store: Store) -> None:
+    head = Key("sessions", f"shop/{UUID}", "#")
+    node = Key("customers", f"shop/profile={UUID}", "#")
+    event = Key("events", f"shop/{UUID}", "e/1")
+    other = Key("events", f"shop/{UUID}", "e/2")
+    bound: Item = {"profile": UUID, "created": 5, "latest": 9}
+    store.write([Put(head, bound, Absent()), Put(node, {"rev": 1}, Rev(0))])
+    store.insert([(event, {}), (other, {})])
+    assert store.get([head, node, event]) == [bound, {"rev": 1}, {}]
+    assert store.get([head]) == [bound]
+    assert store.insert([(event, {}), (other, {})]) == [False, False]
+    found = list(store.scan("events", f"shop/{UUID}", "e/", "e/~"))
+    assert found == [(event, {}), (other, {})]
+    (page,) = store.scan_all("customers", "shop/", ["#"])
+    assert page == [(node, {"rev": 1})]
+
+
+def test_conditions_and_patches_know_attributes_by_their_stored_names(
+    store: Store,
+) -> None:
+    head = key("#")
+    store.write([Put(head, {"profile": UUID, "created": 5, "latest": 9, "rev": 1})])
+    store.write([Patch(head, {"latest": 10, "profile": UUID}, Same("profile", UUID))])
+    store.write([Patch(head, {}, AtMost("latest", 10), remove=("created",))])
+    store.write([Patch(head, {"rev": 2}, Rev(1))])
+    store.write([Check(head, Lacks("created")), Put(key("a"), {})])
+    assert store.get([head]) == [{"profile": UUID, "latest": 10, "rev": 2}]
+    with pytest.raises(ConditionFailed):
+        store.write([Patch(head, {"rev": 3}, Same("profile", "another"))])
+    with pytest.raises(ConditionFailed):
+        store.write([Patch(head, {"rev": 3}, AtMost("latest", 9))])
 
 
 def test_get_reads_more_than_a_hundred_items(store: Store) -> None:

@@ -15,7 +15,7 @@ from dialects.exponea.system_commands import BulkCommand
 from hardlink.domain.records import Item, Key, Session
 from hardlink.domain.times import HOUR, to_iso
 from hardlink.services import sessions
-from hardlink.storage import dynamodb, keys
+from hardlink.storage import dynamodb, event_store, keys
 from hardlink.storage.sessions import find_session
 from hardlink.storage.store import Store
 from tests.support.engines.tables import Engine
@@ -209,16 +209,15 @@ def _requests(engine: Engine, policy: str, events: int) -> Counter[str]:
 
 def _copy_event(engine: Engine, session: str, events: int) -> None:
     """Give a session as many events as that, past the service, which takes its time for thousands."""
-    _, item = next(engine.store.scan("events", f"{SPACE}/{session}", "e/", "e/~"))
-    time, table = int(item["received"]) - HOUR, engine.names["events"]
+    first = engine.store.scan("events", f"{SPACE}/{session}", "e/", "e/~")
+    key, item = next(first)
+    time = event_store.received_at(key, item) - HOUR
+    table = engine.names["events"]
     item_keys = [
         keys.session_event(SPACE, session, time - number, "copy")
         for number in range(1, events)
     ]
-    raws = [
-        dynamodb._encode_key(key) | dynamodb._encode_item("events", item)
-        for key in item_keys
-    ]
+    raws = [dynamodb._encode_key(key) | dynamodb._encode(item) for key in item_keys]
     for start in range(0, len(raws), 25):
         puts = [{"PutRequest": {"Item": raw}} for raw in raws[start : start + 25]]
         engine.client.batch_write_item(RequestItems={table: puts})

@@ -6,7 +6,7 @@ import pytest
 
 from hardlink.domain.times import HOUR, MINUTE, to_iso
 from hardlink.queries.export_reader import ExportReader, ExportRequest
-from hardlink.storage import keys
+from hardlink.storage import event_store, keys
 from tests.component.privacy.test_erasure import gone, statuses
 from tests.support.world import SPACE, World
 
@@ -91,8 +91,8 @@ def _track_ahead(world: World, id_: str) -> None:
     event = {"type": "view", "id": id_, "time": ahead}
     answer = world.track("S1", beside, event, source="split")
     assert statuses(answer) == ["stored", "stored"]
-    found = [key.item for key in world.dumped() if key.item.endswith(f"/{id_}")]
-    assert int(found[0].split("/")[1]) > world.clock.now + HOUR // 2, (
+    found = [key for key in world.dumped() if key.item.endswith(f"/{id_}")]
+    assert keys.event_time(found[0]) > world.clock.now + HOUR // 2, (
         "it is not corrected"
     )
 
@@ -177,10 +177,14 @@ def test_a3_a_value_that_was_dated_ahead_goes_as_well(world: World) -> None:
 
 
 def test_a3_events_of_a_session_say_when_they_came_in(world: World) -> None:
-    """Every stored event has `received`, by which readers and the sweep judge it."""
-    world.track("S1", source="split")
-    events = [
-        item for key, item in world.dumped().items() if key.item[:2] == keys.EVENT
-    ]
-    assert events
-    assert all("received" in item for item in events)
+    """Of every stored event its receipt is known, by which readers and the sweep judge it."""
+    early = {"type": "view", "id": "a", "time": to_iso(world.clock.now - HOUR)}
+    world.track("S1", early, source="split")
+    first = world.clock.now
+    world.track("S1", {"type": "view", "id": "b"}, source="split")
+    received = {
+        keys.event_id(key): event_store.received_at(key, item)
+        for key, item in world.dumped().items()
+        if key.item[:2] == keys.EVENT
+    }
+    assert received == {"a": first, "b": world.clock.now}

@@ -258,7 +258,7 @@ def _judge(shop: Shop, report: Report, when: str) -> None:
     dump = shop.engine.dump()
     found = invariants.broken(dump, HARD_TYPES)
     there = Counter(
-        (keys.split_partition(key.partition)[1], key.item.split("/", 2)[2])
+        (keys.split_partition(key.partition)[1], keys.event_id(key))
         for key in dump
         if key.table == "events" and key.item.startswith("e/")
     )

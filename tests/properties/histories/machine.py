@@ -604,8 +604,7 @@ class Shop(RuleBasedStateMachine):
         for key in dump:
             session = keys.split_partition(key.partition)[1]
             if key.item.startswith("e/") and session in self.reference.sessions:
-                _, time, id_ = key.item.split("/", 2)
-                found.add((int(time), id_, session))
+                found.add((keys.event_time(key), keys.event_id(key), session))
         return found
 
     def _compare_one(self, name: Name, root: Name | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,9 +12,18 @@ from typing import Any
 import botocore.session
 import pytest
 
+from hardlink.domain.graph import PROFILE
 from hardlink.domain.records import Attribute, Item, Key, Table
 from hardlink.storage.dynamodb import Tables, connect
-from hardlink.storage.keys import FULL_NAMES, HEAD, PARTITION, SORT
+from hardlink.storage.keys import (
+    FULL_NAMES,
+    HEAD,
+    PARTITION,
+    SORT,
+    parse_stored_key,
+    store_key,
+)
+from hardlink.storage.packed_keys import unpack_end
 from infra.local import moto_engine
 from tests.support.memory_store import Dump, readable
 from tests.support.world import Change, World
@@ -39,6 +48,16 @@ class Clients:
     tables: Any
     streams: Any
     patient: Any
+
+
+def raw_key(key: Key) -> dict[str, dict[str, str]]:
+    """The two attributes of a key in DynamoDB's own form."""
+    return {name: {"S": text} for name, text in store_key(key).items()}
+
+
+def read_key(raw: Mapping[str, Mapping[str, str]]) -> Key:
+    """The key of which `raw_key` made this form."""
+    return parse_stored_key({name: value["S"] for name, value in raw.items()})
 
 
 @dataclass
@@ -104,9 +123,11 @@ class Engine:
         )
         for raw in (raw for page in pages for raw in page["Items"]):
             item: Item = {name: _value(value) for name, value in raw.items()}
-            key = Key(table, str(item.pop(PARTITION[table])), str(item.pop(SORT)))
-            if table == "events":
-                item = {FULL_NAMES.get(n, n): value for n, value in item.items()}
+            names = (PARTITION[table], SORT)
+            key = parse_stored_key({name: str(item.pop(name)) for name in names})
+            item = {FULL_NAMES.get(n, n): value for n, value in item.items()}
+            if PROFILE in item:
+                item[PROFILE] = unpack_end(str(item[PROFILE]))
             yield key, readable(item)
 
     def _records(self, table: Table) -> list[Change] | None:
@@ -117,7 +138,7 @@ class Engine:
         self._iterators[table] = answer["NextShardIterator"]
         found = (record["dynamodb"]["Keys"] for record in answer["Records"])
         return [
-            (table, keys[PARTITION[table]]["S"])
+            (table, unpack_end(keys[PARTITION[table]]["S"]))
             for keys in found
             if keys[SORT]["S"] == HEAD
         ]

@@ -36,7 +36,7 @@ from hardlink.services.erasure.tasks import (
     dated_name,
     parse_dated_name,
 )
-from hardlink.storage import items, keys, nodes
+from hardlink.storage import event_store, items, keys, nodes
 from hardlink.storage.node_reader import NodeReader
 from hardlink.storage.retries import optimistic_retries, retry_conflicts
 from hardlink.storage.sessions import find_living_session
@@ -411,7 +411,7 @@ class SweptSession(NamedTuple):
             received = int(item["time"])
             return any(received < part.until for part in self.whole_parts)
         time = keys.event_time(key)
-        received = int(item.get("received", time))
+        received = event_store.received_at(key, item)
         return stored_was_erased(self.parts, time, received)
 
     def still_ended(self) -> list[Action]:
@@ -438,7 +438,7 @@ def _ranges_of_parts(kind: str, parts: Sequence[Erased]) -> Iterator[tuple[str, 
     for part in parts:
         end = min(part.end, part.until + DAY + 1)
         if part.start < end:
-            yield f"{kind}{part.start:016d}/", f"{kind}{end:016d}/"
+            yield keys.first_item_at(kind, part.start), keys.first_item_at(kind, end)
 
 
 def _keys_of_row(row: Row) -> list[Key]:
