@@ -126,6 +126,27 @@ def test_scripts_are_judged_as_browsers_do(
 
 
 @pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ("script-src 'none'; script-src-elem 'unsafe-inline' *", None),
+        ("script-src 'unsafe-inline' *; script-src-elem 'self'", "script-src-elem"),
+        ("default-src 'none'; script-src-elem 'unsafe-inline' *", "connect-src"),
+        ("script-src-elem 'nonce-b' *", "script-src-elem names other"),
+    ],
+)
+def test_the_policy_for_script_elements_wins_over_the_one_for_scripts(
+    policy: str, reason: str | None
+) -> None:
+    snippet = read_snippet(
+        f"<script>{CODE}</script><script src='{TARGET}/sdk.js'></script>"
+    )
+    assert snippet
+    fault = policy_fault(policy, snippet)
+    assert (fault is None) == (reason is None), fault
+    assert reason is None or reason in str(fault)
+
+
+@pytest.mark.parametrize(
     "html",
     [
         "<meta content=\"connect-src 'none'\" http-equiv=Content-Security-Policy>",

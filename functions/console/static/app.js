@@ -167,12 +167,12 @@ function createHeader(project, viewLinks, searchForm) {
  */
 async function renderView(view, page, context, parameters) {
   if (view === "customers" && parameters.length >= 2) {
-    const [type, value, tab] = parameters;
-    return renderCustomer(page, context, type, value, tab);
+    const [type, value, tab, filters] = parameters;
+    return renderCustomer(page, context, type, value, tab, filters);
   }
   if (view === "customers") return renderCustomers(page, context, parameters[0]);
   if (view === "erasures" && parameters.length >= 1) return renderErasure(page, context, parameters[0]);
-  if (view === "sessions" && parameters.length >= 1) return renderSession(page, context, parameters[0]);
+  if (view === "sessions" && parameters.length >= 1) return renderSession(page, context, parameters[0], parameters[1]);
   if (view === "overview") return renderOverview(page, context);
   if (view === "api") return renderApi(page, context);
   return renderLive(page, context, parameters);

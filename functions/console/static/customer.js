@@ -24,12 +24,15 @@ const TABS = { timeline: "Timeline", graph: "Identity graph", sessions: "Session
  * @param {string} type
  * @param {string} value
  * @param {string} [requestedTab]
+ * @param {string} [filters] of the timeline
  */
-export async function renderCustomer(page, context, type, value, requestedTab = "timeline") {
+export async function renderCustomer(page, context, type, value, requestedTab = "timeline", filters = "") {
   /** @type {Customer} */
   const customer = await get(["customers"], { [type]: value }, context.signal);
   const createTab = {
-    timeline: () => createTimeline("customers", { [type]: value }, context),
+    timeline: () => createTimeline(
+      "customers", { [type]: value }, context, ["customers", type, value, "timeline"], filters,
+    ),
     graph: () => createCustomerGraph(customer, context),
     sessions: () => createSessionList(customer),
   };

@@ -6,6 +6,8 @@ import { createCustomerLink, createSessionLink, isBackendSession, isDerivedEvent
 
 /** @typedef {Record<string, any>} Entry an event as the service returns it; `status` and `reason` unless it was stored */
 
+/** The SDK sends one every two minutes, only to say that the visitor is still there. */
+export const PING = "session_ping";
 const CONTENT_FIELDS = ["properties", "context", "tags"];
 const METADATA_FIELDS = ["code", "origin", "id", "time", "received", "sent_time", "source", "session", "profile", "derived_from"];
 /** Properties that the SDK adds to every event. */

@@ -1,9 +1,10 @@
 // The live list: every event and verdict as it arrives, the newest first.
 
 import { h, setChildren } from "./dom.js";
-import { createEntry, refreshOpenEntries } from "./entry.js";
+import { createEntry, PING, refreshOpenEntries } from "./entry.js";
 import { formatCount } from "./format.js";
 import { viewPath } from "./links.js";
+import { isFold, updateFolds } from "./live_folds.js";
 import { pollLive } from "./live_feed.js";
 import { createRawSwitch } from "./switches.js";
 
@@ -73,6 +74,12 @@ export function renderLive(page, { signal, showError }, [givenVerdict = "all", g
     for (const entry of waiting.sort((a, b) => (a.received < b.received ? -1 : 1))) insertEntry(entry);
     waiting = [];
     while (list.children.length > MAX_SHOWN) list.lastElementChild?.remove();
+    foldPings();
+  }
+
+  /** Who filters by a text may look for pings. */
+  function foldPings() {
+    updateFolds(list, { isFolding: !search.value.trim() });
   }
 
   /** Insert an entry by the time of its arrival: it may be older than entries that are shown already. @param {Entry} entry */
@@ -80,9 +87,10 @@ export function renderLive(page, { signal, showError }, [givenVerdict = "all", g
     const item = h("li", { "data-received": entry.received }, createEntry(entry, { showOwner: true }));
     item.dataset.text = JSON.stringify(entry).toLowerCase();
     item.dataset.status = entry.status;
+    if (entry.type === PING) item.dataset.folds = PING;
     item.hidden = !matchesFilter(item);
     let next = list.firstElementChild;
-    while (next instanceof HTMLElement && (next.dataset.received ?? "") > entry.received) {
+    while (next instanceof HTMLElement && (isFold(next) || (next.dataset.received ?? "") > entry.received)) {
       next = next.nextElementSibling;
     }
     list.insertBefore(item, next);
@@ -98,7 +106,10 @@ export function renderLive(page, { signal, showError }, [givenVerdict = "all", g
   function applyFilter() {
     // a link to what is shown, without a new view
     history.replaceState(null, "", viewPath("live", verdict.value || "all", search.value.trim()));
-    for (const item of list.children) if (item instanceof HTMLElement) item.hidden = !matchesFilter(item);
+    for (const item of list.children) {
+      if (item instanceof HTMLElement && !isFold(item)) item.hidden = !matchesFilter(item);
+    }
+    foldPings();
     updateState();
   }
 
@@ -106,7 +117,9 @@ export function renderLive(page, { signal, showError }, [givenVerdict = "all", g
     emptyNote.hidden = count > 0 || !isLoaded;
     const waitingText = waiting.length ? ` (${waiting.length} new)` : "";
     pauseButton.textContent = isPaused ? `Resume${waitingText}` : "Pause";
-    const shown = [...list.children].filter((item) => item instanceof HTMLElement && !item.hidden).length;
+    const shown = [...list.children].filter((item) => {
+      return item instanceof HTMLElement && !isFold(item) && !item.hidden;
+    }).length;
     const total = formatCount(count, "event");
     const countText = shown < count ? `${shown.toLocaleString("en")} of ${total}` : total;
     const text = isPaused ? `Paused: ${countText}` : countText;

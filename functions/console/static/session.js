@@ -11,8 +11,9 @@ import { createTimeline } from "./timeline.js";
  * @param {HTMLElement} page
  * @param {import("./app.js").Context} context
  * @param {string} id
+ * @param {string} [filters] of the timeline
  */
-export async function renderSession(page, context, id) {
+export async function renderSession(page, context, id, filters = "") {
   const [session, { verdicts }] = await Promise.all([
     get(["sessions"], { id }, context.signal),
     get(["sessions", "verdicts"], { id }, context.signal),
@@ -33,7 +34,7 @@ export async function renderSession(page, context, id) {
       h("h2", {}, "Not stored in the last 24 hours"),
       h("ol", { class: "entries" }, verdicts.map((/** @type {any} */ verdict) => h("li", {}, createEntry(verdict))))),
     h("h2", {}, "Events"),
-    createTimeline("sessions", { id }, context));
+    createTimeline("sessions", { id }, context, ["sessions", id], filters));
 }
 
 /** @param {string} label @param {Node | string} value */

@@ -2,30 +2,26 @@
 
 import { ApiError, get } from "./api.js";
 import { h, setChildren } from "./dom.js";
-import { createEntry, refreshOpenEntries } from "./entry.js";
+import { createEntry, PING, refreshOpenEntries } from "./entry.js";
 import { formatCount, formatDay } from "./format.js";
+import { viewPath } from "./links.js";
+import { createFilters, formatFilters, parseFilters, toQuery } from "./timeline_filters.js";
 import { createRawSwitch } from "./switches.js";
 
 const PAGE_SIZE = 50;
-/** The SDK sends one every two minutes, only to say that the visitor is still there. */
-const PING = "session_ping";
 
 /**
  * @param {"customers" | "sessions"} kind
  * @param {Record<string, string>} owner the query parameter that names the customer or session
  * @param {import("./app.js").Context} context
+ * @param {string[]} path of this view, to which the filters are added
+ * @param {string} [givenFilters] of the URL
  */
-export function createTimeline(kind, owner, { signal, showError }) {
+export function createTimeline(kind, owner, { signal, showError }, path, givenFilters = "") {
   const list = h("ol", { class: "entries", "aria-label": "Timeline" });
   const status = h("p", { class: "dim", role: "status" });
   const olderButton = h("button", { type: "button", "data-key": "m", hidden: true, onclick: () => load() }, "Older events");
-  const typeInput = h("input", {
-    type: "search", list: "types", placeholder: "All types", "aria-label": "Type of event", "data-key": "/",
-    onchange: () => load({ restart: true }),
-  });
-  const typeOptions = h("datalist", { id: "types" });
-  /** @type {Set<string>} */
-  const offeredTypes = new Set();
+  const filters = createFilters(parseFilters(givenFilters), applyFilters);
   /** @type {string | null} */
   let cursor = null;
   let lastDay = "";
@@ -36,9 +32,16 @@ export function createTimeline(kind, owner, { signal, showError }) {
   load({ restart: true });
   return h("section", { class: "timeline", "aria-label": "Timeline" },
     h("div", { class: "tools", role: "group", "aria-label": "Filters and display" },
-      typeInput, typeOptions, createRawSwitch(() => refreshOpenEntries(list)),
+      filters.fields, createRawSwitch(() => refreshOpenEntries(list)),
       h("button", { type: "button", onclick: () => load({ restart: true }) }, "Reload")),
     list, h("div", { class: "more" }, olderButton, status));
+
+  function applyFilters() {
+    const chosen = formatFilters(filters.read());
+    // a link to what is shown, without a new view
+    history.replaceState(null, "", viewPath(...path, ...(chosen ? [chosen] : [])));
+    load({ restart: true });
+  }
 
   /** Load the next page, or with `restart` the first one. */
   async function load({ restart = false } = {}) {
@@ -47,14 +50,15 @@ export function createTimeline(kind, owner, { signal, showError }) {
     olderButton.disabled = true;
     setChildren(status, "Loading…");
     try {
-      const query = { ...owner, limit: PAGE_SIZE, cursor, type: typeInput.value.trim() };
+      const query = { ...owner, limit: PAGE_SIZE, cursor, ...toQuery(filters.read()) };
       const page = await get([kind, "events"], query, signal);
       if (request !== latestRequest) return; // a newer request replaces this one
       if (restart) setChildren(list);
       appendEvents(page.events);
       cursor = page.cursor;
       olderButton.hidden = !cursor;
-      const endText = list.children.length ? "No older events." : "No events.";
+      const emptyText = formatFilters(filters.read()) ? "No events match the filters." : "No events.";
+      const endText = list.children.length ? "No older events." : emptyText;
       setChildren(status, cursor ? "" : endText);
     } catch (error) {
       if (!(error instanceof ApiError) || request !== latestRequest) return;
@@ -71,15 +75,14 @@ export function createTimeline(kind, owner, { signal, showError }) {
       if (day !== lastDay) list.append(h("li", { class: "day" }, h("h2", {}, day)));
       lastDay = day;
       appendEvent(event);
-      if (!offeredTypes.has(event.type)) typeOptions.append(h("option", { value: event.type }));
-      offeredTypes.add(event.type);
+      filters.offer(event);
     }
   }
 
   /** @param {import("./entry.js").Entry} event */
   function appendEvent(event) {
     const line = h("li", {}, createEntry(event));
-    if (event.type !== PING || typeInput.value.trim()) {
+    if (event.type !== PING || filters.read().type) {
       pings = undefined;
       list.append(line);
       return;

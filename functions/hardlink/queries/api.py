@@ -112,8 +112,8 @@ class ReadApi:
     ) -> dict[str, Any]:
         """`GET /customers/events`: a page, newest first.
 
-        Query parameters: `limit`, `type`, `since`, `until`, `cursor`, `itself`. Raises `Invalid`,
-        `NotFound`.
+        Query parameters: `limit`, `type`, `source`, `since`, `until`, `cursor`, `itself`.
+        Raises `Invalid`, `NotFound`.
         """
         event_query = _parse_event_query(query)
         customer = self._find_customer(project_id, type_, value, query)
@@ -236,6 +236,7 @@ def _parse_event_query(query: QueryParameters) -> EventQuery:
     return EventQuery(
         limit=_parse_limit(query("limit")),
         type=query("type"),
+        source=query("source"),
         since=_parse_query_time(query, "since", default=0),
         until=_parse_query_time(query, "until", default=END),
         before=None if cursor is None else parse_cursor(cursor),

@@ -31,11 +31,13 @@ Events of one call are received a microsecond apart, so equal times keep the ord
 class EventQuery:
     """A query for events. Times in microseconds, `until` excluded; `before`: where a page begins.
 
-    `derived`: include events that no client sent, see `derived_events`.
+    `source`: the name of the source that sent them. `derived`: include events that no client
+    sent, see `derived_events`.
     """
 
     limit: int = DEFAULT_LIMIT
     type: str | None = None
+    source: str | None = None
     since: int = 0
     until: int = END
     before: Position | None = None
@@ -56,13 +58,22 @@ class EventQuery:
             return None
         return replace(self, before=parse_cursor(cursor))
 
-    def selects(self, type_: str, position: Position) -> bool:
-        """Check type and position of an event; the interval it lies in is clipped already.
+    @property
+    def is_filtered(self) -> bool:
+        """True if it may leave out most events that lie in its interval."""
+        return self.type is not None or self.source is not None
+
+    def accepts(self, type_: str, source: str) -> bool:
+        """Check type and source of an event."""
+        return self.type in (None, type_) and self.source in (None, source)
+
+    def selects(self, event: StoredEvent, position: Position) -> bool:
+        """Check an event and its position; the interval it lies in is clipped already.
 
         A cursor is the position of the last event of the page before, which is not selected again.
         """
         is_after_cursor = self.before is None or position < self.before
-        return is_after_cursor and self.type in (None, type_)
+        return is_after_cursor and self.accepts(event.type, event.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +146,7 @@ def _merge_event(session: str, profile: str, notice: MergeNotice) -> TimelineEve
 def _includes_merge(query: EventQuery, merged: TimelineEvent) -> bool:
     """Check time and position of a merge: it lies in no interval that would be clipped."""
     is_in_time = query.since <= merged.event.time < query.until
-    return is_in_time and query.selects(derived_events.MERGE, merged.position)
+    return is_in_time and query.selects(merged.event, merged.position)
 
 
 def sessions_to_read(limit: int, found: int, read: int, most: int) -> int:

@@ -63,7 +63,7 @@ class SessionEvents:
         read = self._with_visits if query.includes_visits else self._stored
         for event in read(project_id, query, interval):
             found = TimelineEvent(event, interval)
-            if query.selects(event.type, found.position):
+            if query.selects(event, found.position):
                 yield found
 
     def _stored(
@@ -72,7 +72,11 @@ class SessionEvents:
         """Read the stored events of an interval."""
         page = _page_size(query, query.limit)
         scan = self._scan(project_id, interval, interval.start, interval.end, page)
-        rows = (row for row in scan if query.type in (None, row[1]["type"]))
+        rows = (
+            row
+            for row in scan
+            if query.accepts(str(row[1]["type"]), str(row[1]["source"]))
+        )
         before = query.before[:3] if query.before else None
         for key, item in _newest_first(rows, query.limit + 1, before):
             yield event_store.read_event(self._store, key, item)
@@ -140,7 +144,7 @@ class SessionEvents:
 def _page_size(query: EventQuery, wanted: int) -> int:
     """Choose how many items a request reads: more where a filter drops most of them."""
     # one more than is wanted: the next event shows that no other one has the time of the last
-    return wanted + 1 if query.type is None else max(query.limit, _FILTERED_ITEMS)
+    return max(query.limit, _FILTERED_ITEMS) if query.is_filtered else wanted + 1
 
 
 def _newest_first(

@@ -46,7 +46,7 @@ class Timeline:
         intervals = customer.session_intervals()
         found = self._read_newest(customer.project_id, intervals, query, merges)
         first = self._first_session(customer.project_id, intervals, query, found)
-        if first and query.selects(derived_events.FIRST, first.position):
+        if first and query.selects(first.event, first.position):
             found = paging.select_newest([*found, first], query.limit)
         return paging.make_page(found, query)
 

@@ -49,6 +49,7 @@ _PAGE = {
     "limit": "Events of a page, at most 1000.",
     "cursor": "Of the answer before, for the next page.",
     "type": "Only events of this type.",
+    "source": "Only events of this source, by its name in `sources.toml`.",
     "since": "Only events from this time on.",
     "until": "Only events before this time.",
 }

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 _START = re.compile(r"\bhardlink\s*\.\s*start\s*\(\s*\{(.*?)\}\s*\)", re.DOTALL)
@@ -169,34 +170,56 @@ def policy_fault(policy: str, snippet: Snippet) -> str | None:
     calls = directives.get("connect-src", directives.get("default-src"))
     if calls is not None and not _allows(calls, target):
         return _explain_missing("connect-src", target)
-    scripts = directives.get("script-src", directives.get("default-src"))
+    scripts = _find_scripts(directives)
     if scripts is None:
         return None
     return _loader_fault(scripts, snippet, target) or _inline_fault(scripts, snippet)
 
 
-def _loader_fault(
-    sources: Collection[str], snippet: Snippet, target: str
-) -> str | None:
+class _Scripts(NamedTuple):
+    """The sources that may be scripts, and the directive that names them."""
+
+    directive: str
+    sources: Collection[str]
+
+
+def _find_scripts(directives: Mapping[str, list[str]]) -> _Scripts | None:
+    """Find what counts for `<script>` elements: browsers prefer `script-src-elem`."""
+    for name in ("script-src-elem", "script-src"):
+        if name in directives:
+            return _Scripts(name, directives[name])
+    others = directives.get("default-src")
+    return None if others is None else _Scripts("script-src", others)
+
+
+def _loader_fault(scripts: _Scripts, snippet: Snippet, target: str) -> str | None:
+    directive, sources = scripts
     if _names_nonce(sources, snippet.script_nonce):
         return None
     if _STRICT in sources:
         return (
-            f"script-src has {_STRICT}, with which browsers ignore hosts: give the SDK's "
+            f"{directive} has {_STRICT}, with which browsers ignore hosts: give the SDK's "
             "<script> a nonce, and name it there"
         )
-    return None if _allows(sources, target) else _explain_missing("script-src", target)
+    return None if _allows(sources, target) else _explain_missing(directive, target)
 
 
-def _inline_fault(sources: Collection[str], snippet: Snippet) -> str | None:
+def _inline_fault(scripts: _Scripts, snippet: Snippet) -> str | None:
+    directive, sources = scripts
     if _names_nonce(sources, snippet.nonce) or _names_hash(sources, snippet.code):
         return None
     if not any(source.startswith((*_NAMES_SCRIPTS, _STRICT)) for source in sources):
         if "'unsafe-inline'" in sources:
             return None
-        return "script-src lets no inline script run: give the snippet a nonce, and name it there"
+        return (
+            f"{directive} lets no inline script run: give the snippet a nonce, "
+            "and name it there"
+        )
     # Browsers ignore 'unsafe-inline' beside any of these.
-    return "script-src names other inline scripts than the snippet: give the snippet its nonce"
+    return (
+        f"{directive} names other inline scripts than the snippet: "
+        "give the snippet its nonce"
+    )
 
 
 def _explain_missing(name: str, target: str) -> str:

@@ -138,6 +138,34 @@ def test_the_timeline_is_paged_and_filtered_by_type(
     expect_count(types, 1)
 
 
+def test_a_link_leads_to_what_is_filtered_by_source_and_days(
+    console: Page, shop: Client
+) -> None:
+    customer, session = fresh("c"), fresh()
+    identify_visitor(shop, session, customer)
+    for source, day in (("web", 1), ("web", 2), ("split", 2)):
+        event = {"type": f"{source}-{day}", "time": f"2026-01-0{day}T12:00:00Z"}
+        key = {"id": f"{source}-key"}
+        body = {"source": key, "session": {"id": session}, "events": [event]}
+        assert shop.post("/track", body).json["results"][0]["status"] == "stored"
+    find(console, customer)
+    types = console.locator(".timeline .entry .type")
+    expect_count(types, 3)
+    console.get_by_label("Source").fill("web")
+    console.keyboard.press("Enter")
+    expect_count(types, 2)
+    console.get_by_label("From").fill("2026-01-02")
+    console.get_by_label("to", exact=True).fill("2026-01-02")
+    expect_count(types, 1)
+    assert types.all_inner_texts() == ["web-2"]
+    console.reload()
+    expect_count(types, 1)
+    assert console.get_by_label("Source").input_value() == "web"
+    console.get_by_label("Source").fill("none")
+    console.keyboard.press("Enter")
+    console.get_by_text("No events match the filters.").wait_for()
+
+
 def test_derived_events_and_backend_sessions_are_marked(
     console: Page, shop: Client
 ) -> None:

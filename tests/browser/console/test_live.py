@@ -142,6 +142,32 @@ def test_the_list_is_filtered_by_text_and_verdict(console: Page, shop: Client) -
     expect_count(lines(console, after), 1)
 
 
+def test_pings_are_folded_until_they_are_asked_for(console: Page, shop: Client) -> None:
+    mark, session = fresh("mark"), fresh()
+    shop.track(session, f"{mark}-first")
+    for _ in range(3):
+        shop.track(session, "session_ping")
+    shop.track(session, f"{mark}-last")
+    above = f'.entries > li:has-text("{mark}-last")'
+    fold = console.locator(f"{above} + .fold-line button")
+    fold.wait_for()
+    assert fold.inner_text().endswith("3 session_pings")
+    pings = console.locator(f"{above} ~ li .entry:visible").filter(
+        has_text="session_ping"
+    )
+    expect_count(pings, 0)
+    fold.press("Enter")
+    expect_count(pings, 3)
+    shop.track(session, f"{mark}-later")  # what arrives leaves it open
+    expect_count(lines(console, f"{mark}-later"), 1)
+    expect_count(pings, 3)
+    fold.press("Enter")
+    expect_count(pings, 0)
+    console.get_by_label("Filter events").fill("session_ping")
+    expect_count(console.locator(".fold-line"), 0)
+    expect_count(lines(console, mark), 0)
+
+
 def test_an_event_is_shown_formatted_or_as_json(console: Page, shop: Client) -> None:
     type_ = fresh("view")
     shop.track(

@@ -32,6 +32,27 @@ def ping(
         world.track(session, one, source=source, **more)
 
 
+def test_a_source_selects_what_it_sent_and_what_is_derived_of_that(
+    shop: World,
+) -> None:
+    now(shop, 1)
+    for source, session in (("split", "web"), ("move", "app")):
+        shop.identify(session, source, ids={"registered": "gordon"})
+    now(shop, 1000)
+    ping(shop, "web", 10, 12)
+    for minute in (11, 11, 13):
+        time = to_iso(START + minute * MINUTE)
+        shop.track("app", {"type": "view", "time": time}, source="move")
+    shop.settle()
+    for limit in ("1", "2", "50"):
+        query = {"limit": limit, "source": "move"}
+        assert types(shop, "gordon", **query) == ["view"] * 3
+    ended = ["session_end", "session_ping", "session_ping", "session_start"]
+    assert set(ended) <= set(types(shop, "gordon", limit="1", source="split"))
+    assert types(shop, "gordon", source="split", type="view") == []
+    assert types(shop, "gordon", source="none") == []
+
+
 def now(world: World, minutes: float) -> None:
     world.clock.now = START + round(minutes * MINUTE)
 

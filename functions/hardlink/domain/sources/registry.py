@@ -24,7 +24,10 @@ Bots = Literal["keep", "drop"]
 PROFILES_A_CUSTOMER = 10_000
 """Profiles of one customer: three new logins a day reach it after nine years."""
 READ_OPTIONS = frozenset(
-    {"cursor", "itself", "limit", "segments", "since", "traits", "type", "until"}
+    (
+        *("cursor", "itself", "limit", "segments", "since"),
+        *("source", "traits", "type", "until"),
+    )
 )
 """Query parameters of read calls, which therefore no identifier type may be called."""
 _MOST_SHOWN = 64
