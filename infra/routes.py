@@ -85,6 +85,8 @@ ROUTES = (
     Route("GET", "/console/{file}", "console"),
     Route("GET", "/openapi.json", "console"),
     Route("GET", "/tracking-user", "customers", READS),
+    Route("GET", "/newsletter/content", "customers", READS),
+    Route("GET", "/newsletter/content/signed", "visitor", READS),
     Route("GET", "/sdk.js", "sdk"),
     Route("GET", "/sdk.mjs", "sdk"),
     Route("POST", "/session", "session"),

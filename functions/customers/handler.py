@@ -92,6 +92,10 @@ def _tracking_user(project_id: str, request: Request) -> dict[str, Any]:
     return queries.find_tracking_user(project_id, request.query)
 
 
+def _newsletter_content(project_id: str, request: Request) -> dict[str, Any]:
+    return queries.read_newsletter_content(project_id, request.query)
+
+
 def _project(project_id: str, _: Request) -> dict[str, Any]:
     return queries.describe_project(project_id)
 
@@ -118,5 +122,6 @@ ROUTES: dict[str, Callable[[str, Request], dict[str, Any]]] = {
     "POST /sessions/{id}/unlink": _unlink,
     "GET /live": _live,
     "GET /tracking-user": _tracking_user,
+    "GET /newsletter/content": _newsletter_content,
     "GET /project": _project,
 }

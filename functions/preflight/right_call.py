@@ -30,6 +30,8 @@ CALLS: Mapping[str, str] = {
     "/sessions/unlink": "POST",
     "/sessions/erase": "POST",
     "/tracking-user": "GET",
+    "/newsletter/content": "GET",
+    "/newsletter/content/signed": "GET",
     "/live": "GET",
     "/project": "GET",
     "/console": "GET",

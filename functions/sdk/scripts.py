@@ -17,6 +17,7 @@ ADAPTERS = (
     "debug",
     "ecommerce",
     "helloretail",
+    "newsletter",
     "profile",
     "tcf",
     "tracardi",

@@ -440,6 +440,7 @@ def _call_everything(shop: Shop) -> None:
         "/live",
         "/project",
         "/tracking-user?email=1@example.com",
+        "/newsletter/content?email=1@example.com",
     ):
         shop.read(path)
     _read_everything(shop)

@@ -34,13 +34,13 @@ LAST = (
 )
 """Undone, nobody is known by the session any more; opted out, nothing more is stored; erased, nobody is there."""
 STATUS = {
-    "visitor": 403,
+    "newsletter-content-signed": 403,
     "erase-session": 202,
     "erase-customer": 202,
     "erasure": 404,
     "undo-correction": 404,
 }
-"""Beside 200: a customer without a token, what is not done yet, no receipt, and evidence of no correction here."""
+"""Beside 200: a token that is none, what is not done yet, no receipt, and evidence of no correction here."""
 
 
 def method(event: dict[str, Any]) -> str:

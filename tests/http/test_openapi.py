@@ -30,7 +30,7 @@ IN_ORDER = (
     ),
     *("anonymize", "keep-session", "session", "session-events", "session-verdicts"),
     *("customer", "customer-events", "customer-export", "customer-why"),
-    *("customers-recent", "live"),
+    *("customers-recent", "live", "newsletter-content", "newsletter-content-signed"),
     *("merge-customers", "remove-identifier", "undo-correction", "unlink"),
     *("project", "tracking-user", "orders", "consent", "health"),
     *("erase-customer", "erase-session", "erasure"),

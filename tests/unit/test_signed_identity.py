@@ -182,6 +182,60 @@ def test_it_proves_nothing(sent: object, why: str) -> None:
     assert refused.value.status == 403
 
 
+def newsletter(**claims: Any) -> str:
+    return signed(**{"aud": signed_identity.NEWSLETTER, **claims})
+
+
+@pytest.mark.parametrize(
+    ("sent", "recipient"),
+    [
+        pytest.param(newsletter(), GORDON, id="of the first hard type"),
+        pytest.param(
+            newsletter(sub="77", typ="loyalty"), LOYALTY, id="of another type"
+        ),
+        pytest.param(
+            newsletter(sub=" Gordon@Blackmesa.com", typ="email"),
+            EMAIL,
+            id="an address, in its normal form",
+        ),
+        pytest.param(
+            newsletter(aud=["shop", signed_identity.NEWSLETTER]),
+            GORDON,
+            id="one audience of several",
+        ),
+    ],
+)
+def test_a_newsletters_token_names_its_recipient(sent: str, recipient: Node) -> None:
+    found = signed_identity.read_recipient(sent, PROJECT, (KEY,), NOW * SECOND)
+    assert found == recipient
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        pytest.param(signed(), "aud", id="a token of a log-in"),
+        pytest.param(signed(aud="hardlink"), "aud", id="another audience"),
+        pytest.param(newsletter(exp=NOW - 30), "expired", id="expired"),
+        pytest.param(newsletter(typ="x"), "not declared", id="an undeclared type"),
+        pytest.param(newsletter(typ="profile"), "not declared", id="a profile"),
+        pytest.param(newsletter(sub="undefined"), "recipient", id="a placeholder"),
+        pytest.param(newsletter()[:-4], "used", id="cut off"),
+        pytest.param("", "used", id="none"),
+        pytest.param(None, "JWT", id="not sent"),
+    ],
+)
+def test_it_names_no_recipient(sent: object, why: str) -> None:
+    with pytest.raises(UnverifiedIdentity, match=why):
+        signed_identity.read_recipient(sent, PROJECT, (KEY,), NOW * SECOND)
+
+
+@pytest.mark.parametrize("aud", [signed_identity.NEWSLETTER, ["hardlink:newsletter"]])
+def test_a_newsletters_token_proves_no_log_in(aud: object) -> None:
+    """Whoever was forwarded a mail has it."""
+    with pytest.raises(UnverifiedIdentity, match="newsletter"):
+        prove(newsletter(aud=aud))
+
+
 def test_an_algorithm_that_is_not_asked_for_is_not_taken_whoever_has_the_key() -> None:
     """Algorithm confusion: a key that is public for one algorithm is no secret for another."""
     sent = forged({"alg": "HS256", "typ": "JWT"}, CLAIMS)

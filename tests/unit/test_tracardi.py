@@ -14,7 +14,8 @@ from dialects.tracardi.executor import Part
 from hardlink.domain import commands
 from hardlink.domain.commands import Track
 from hardlink.domain.errors import Invalid, Refused, TooLarge, UnknownSource
-from hardlink.domain.sources.registry import Sources
+from hardlink.domain.sources.registry import Redirect, Sources
+from hardlink.web.request import Request
 from hardlink.web.response import Answer
 
 SHOP = Sources.from_declaration(
@@ -419,3 +420,71 @@ def test_errors_in_tracardis_words() -> None:
 def test_how_long_it_took_is_a_header() -> None:
     found = answers.with_duration(Answer({}, headers={"a": "b"}), 0.25)
     assert found.headers == {"a": "b", "x-process-time": "0.250000"}
+
+
+TOKEN = "eyJh.eyJz-d.S_ig"
+
+
+def follow(query: str) -> Request:
+    """A redirect with this query."""
+    asked = dict(part.split("=", 1) for part in query.split("&") if part)
+    return Request(
+        {
+            "routeKey": "GET /redirect/{redirect_id}",
+            "rawQueryString": query,
+            "queryStringParameters": asked,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "query", "leads_to"),
+    [
+        pytest.param(
+            "https://shop.example/sale",
+            f"hardlink_recipient={TOKEN}",
+            f"https://shop.example/sale?hardlink_recipient={TOKEN}",
+            id="a page",
+        ),
+        pytest.param(
+            "https://shop.example/sale?utm_campaign=autumn#top",
+            f"a=1&hardlink_recipient={TOKEN}",
+            f"https://shop.example/sale?utm_campaign=autumn&hardlink_recipient={TOKEN}#top",
+            id="a page with a query and a fragment",
+        ),
+        pytest.param(
+            "https://shop.example/sale", "", "https://shop.example/sale", id="no token"
+        ),
+        pytest.param(
+            "https://shop.example/sale",
+            "hardlink_recipient=a&b=c%0d%0a",
+            "https://shop.example/sale?hardlink_recipient=a",
+            id="nothing else of the query",
+        ),
+        pytest.param(
+            "https://shop.example/sale",
+            "hardlink_recipient=a%26url%3Dhttps://evil.example",
+            "https://shop.example/sale",
+            id="no other characters than those of a token",
+        ),
+    ],
+)
+def test_a_redirect_passes_a_newsletters_recipient_on(
+    url: str, query: str, leads_to: str
+) -> None:
+    redirect = Redirect(url, "click", passes_recipient=True)
+    assert requests.with_recipient(redirect, follow(query)).url == leads_to
+
+
+def test_a_redirect_to_another_site_learns_no_recipient() -> None:
+    redirect = Redirect("https://partner.example", "click")
+    request = follow(f"hardlink_recipient={TOKEN}")
+    assert requests.with_recipient(redirect, request) == redirect
+
+
+def test_no_event_has_the_token_of_a_newsletter() -> None:
+    redirect = Redirect("https://shop.example", "click", {"campaign": "autumn"})
+    request = follow(f"place=top&hardlink_recipient={TOKEN}")
+    found = requests.read_redirect(request, "web", redirect, None)
+    (event,) = found.payload["events"]
+    assert event["properties"] == {"place": "top", "campaign": "autumn"}

@@ -48,9 +48,10 @@ def follow_redirect(service: Service, request: Request) -> Answer:
 
     The target is never the caller's word. The visitor is redirected even if nothing is stored.
     """
-    write_key, redirect = requests.find_redirect(
+    write_key, declared = requests.find_redirect(
         request, declarations.deployed_sources().redirects
     )
+    redirect = requests.with_recipient(declared, request)
     try:
         call = caller.authenticate(request, write_key)
     # A visitor who follows a link must arrive, however many others follow it.

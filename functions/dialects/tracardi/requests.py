@@ -5,9 +5,11 @@ Source: Tracardi's tracker payload (seed 002), its collector (0.8.2), and its cl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from hardlink.domain import values
 from hardlink.domain.errors import Invalid, NotFound, TooLarge, located_message
@@ -18,6 +20,10 @@ from hardlink.web.request import Request
 
 SESSION_COOKIE = "tracardi-session-id"
 """Cookie in which Tracardi's tracker keeps its session."""
+RECIPIENT = "hardlink_recipient"
+"""Query parameter of a link in a newsletter: a token that names the mail's recipient."""
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,4096}")
+"""Characters of a JWT, none of which means anything in a URL."""
 _TRUE = ("1", "true", "t", "yes", "y", "on")
 
 Payload = Mapping[str, Any]
@@ -103,6 +109,21 @@ def find_redirect(
     return redirect
 
 
+def with_recipient(redirect: Redirect, request: Request) -> Redirect:
+    """Add the recipient of a newsletter to the URL of a redirect that passes it on.
+
+    The token is not verified: it only stands in the URL of a page of the shop, where anybody could
+    write it, and the page's call is held to what its source allows.
+    """
+    token = request.query(RECIPIENT) or ""
+    if not redirect.passes_recipient or not _TOKEN.fullmatch(token):
+        return redirect
+    url = urlsplit(redirect.url)
+    separator = "&" if url.query else ""
+    query = f"{url.query}{separator}{RECIPIENT}={token}"
+    return replace(redirect, url=url._replace(query=query).geturl())
+
+
 def read_redirect_session(request: Request) -> str | None:
     """Read the session in the path or in the tracker's cookie, if it is a valid ID."""
     # Scripts percent-encode the cookies that they write.
@@ -124,6 +145,8 @@ def read_redirect(
         # Without the body, which is what could not be read.
         sent = request.parameters
         warnings.append(error.message)
+    # It names a customer, and opens what a mail may show of them: no event has it.
+    sent.pop(RECIPIENT, None)
     properties, left_out = values.keep_storable(
         {**sent, **redirect.properties}, "properties"
     )

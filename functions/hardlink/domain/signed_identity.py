@@ -6,13 +6,16 @@ the hard type that `typ` names. Every other hard identifier of a call needs a cl
 its type. A soft identifier without a claim is accepted as long as it takes nothing from anybody:
 where somebody else is known by it, it needs a claim too. A claim that contradicts it refuses it.
 
+A token whose `aud` is `NEWSLETTER` names the recipient of a newsletter. It stands in a mail, which
+can be forwarded, so it proves no identifier.
+
 Pure: keys and time are arguments. The first token loads PyJWT, so that other calls need not wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from hardlink.domain.call import Call
 from hardlink.domain.errors import Invalid, UnverifiedIdentity
@@ -26,6 +29,8 @@ LEEWAY = 30 * SECOND
 """Allowed difference between the clocks of backend and service."""
 SHORTEST_KEY = 32
 """Bytes of a signing key: a key shorter than the hash can be guessed, and is ignored."""
+NEWSLETTER = "hardlink:newsletter"
+"""The audience (`aud`) of a token for a newsletter's links and images."""
 MOST_CHARACTERS = 4096
 """Characters of a token."""
 _TOKEN_CLAIMS = frozenset({"sub", "typ", "exp", "nbf", "iat", "iss", "aud", "jti"})
@@ -45,6 +50,9 @@ _JWT_OPTIONS: Any = {
     "verify_jti": False,
 }
 """Times are checked here, by the clock of the call. Audience and issuer are the shop's own."""
+
+
+_Proven = TypeVar("_Proven")
 
 
 class Keys(Protocol):
@@ -98,21 +106,39 @@ class IdentityVerifier:
         # A customer known by a soft identifier alone is refused: no token proves one.
         self._verify(call, token, (customer,))
 
+    def read_recipient(self, call: Call, token: object) -> Node:
+        """Read the recipient of a newsletter from its token. Raises `UnverifiedIdentity`."""
+
+        def read(keys: Sequence[str]) -> Node:
+            return read_recipient(token, call.project, keys, call.now)
+
+        return self._with_keys(call, read)
+
     def _verify(
         self, call: Call, token: object, ids: Sequence[Node]
     ) -> frozenset[Node]:
+        """Verify identifiers of a call. Raises `UnverifiedIdentity`."""
+
+        def verify(keys: Sequence[str]) -> frozenset[Node]:
+            return verify_identifiers(token, ids, call.project, keys, call.now)
+
+        return self._with_keys(call, verify)
+
+    def _with_keys(
+        self, call: Call, verify: Callable[[Sequence[str]], _Proven]
+    ) -> _Proven:
         """Verify with the keys that are cached, then with those of now.
 
         The key may have been rotated since this process read it last. Raises `UnverifiedIdentity`.
         """
         keys = self._keys.of(call.project_id)
         try:
-            return verify_identifiers(token, ids, call.project, keys, call.now)
+            return verify(keys)
         except UnverifiedIdentity:
             fresh_keys = self._keys.of(call.project_id, fresh=True)
             if fresh_keys == keys:
                 raise
-            return verify_identifiers(token, ids, call.project, fresh_keys, call.now)
+            return verify(fresh_keys)
 
 
 def verify_identifiers(
@@ -127,6 +153,8 @@ def verify_identifiers(
     """
     claims = _decode_claims(token, keys)
     _check_times(claims, now)
+    if _is_for_newsletter(claims):
+        raise _bad_token("a token of a newsletter proves no log-in: sign another one")
     claimed = _claimed_nodes(claims, project)
     # Soft identifiers alone would look up a customer without any proof.
     types = {node.type for node in ids}
@@ -137,6 +165,32 @@ def verify_identifiers(
     for node in ids:
         _verify_node(node, claimed.get(node.type), project)
     return frozenset(ids).intersection(claimed.values())
+
+
+def read_recipient(
+    token: object, project: Project, keys: Sequence[str], now: int
+) -> Node:
+    """Read the customer whom a newsletter's token names: `sub`, of the type `typ`.
+
+    Without `typ` it is a value of the first hard type. A soft type is fine: a newsletter may know
+    an address alone. Raises `UnverifiedIdentity`.
+    """
+    claims = _decode_claims(token, keys)
+    _check_times(claims, now)
+    if not _is_for_newsletter(claims):
+        raise _bad_token(f"a newsletter's token has the claim aud, {NEWSLETTER!r}")
+    type_ = str(claims.get("typ", project.first_hard_type))
+    try:
+        return project.parse_node(type_, claims["sub"], "sub")
+    except Invalid as error:
+        raise _bad_token(f"the recipient is no customer: {error.message}") from error
+
+
+def _is_for_newsletter(claims: Mapping[str, Any]) -> bool:
+    """Tell whether a newsletter is an audience of a token: `aud` is one, or a list of them."""
+    audience = claims.get("aud")
+    listed = audience if isinstance(audience, list) else [audience]
+    return NEWSLETTER in listed
 
 
 def _refuse_missing_token(signed: Signed) -> None:

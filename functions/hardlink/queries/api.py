@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hardlink.domain import times
-from hardlink.domain.errors import Invalid
+from hardlink.domain.errors import Invalid, NotFound
 from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_identifier
 from hardlink.domain.records import Session
@@ -24,6 +24,7 @@ from hardlink.queries.paging import DEFAULT_LIMIT, MOST_EVENTS, EventQuery, pars
 from hardlink.queries.recent_customers import RecentCustomers
 from hardlink.queries.timeline import Timeline
 from hardlink.queries.visible_session import read_visible_session
+from hardlink.queries.visitor import SHOWN, list_public
 from hardlink.storage import activity
 from hardlink.storage.store import Store
 
@@ -31,6 +32,9 @@ _OTHER_CUSTOMER = (
     "this identifier was a customer of its own before this one had it: "
     "read what that one did with itself=true"
 )
+_EMAIL_NAMES = ("email", "userEmail")
+"""Parameters of a newsletter's recipient, also as Hello Retail's snippet has them (seed 003)."""
+_CUSTOMER_NAMES = ("customer_id", "customerId")
 QueryParameters = Callable[[str], str | None]
 """Looks up a query parameter by name."""
 
@@ -161,9 +165,36 @@ class ReadApi:
 
         Source: seed 003. Raises `Invalid`, `NotFound`.
         """
-        node = _parse_tracking_user(self._sources.projects[project_id], query)
+        node = _parse_recipient(self._sources.projects[project_id], query)
         customer = find_customer(self._store, project_id, node)
         session, profile = self._timeline.find_latest_session(customer)
+        return {"session": {"id": session}, "profile": {"id": profile}}
+
+    def read_newsletter_content(
+        self, project_id: str, query: QueryParameters
+    ) -> dict[str, Any]:
+        """`GET /newsletter/content`: what a mail to a customer may be made of.
+
+        The parameters of `find_tracking_user`, whose session and profile it answers; of all
+        sessions of the customer `traits` and `segments`, those that are public unless the call
+        names others. Source: seed 003. Raises `Invalid`, `NotFound`.
+        """
+        node = _parse_recipient(self._sources.projects[project_id], query)
+        named = self._computed.parse(project_id, query("traits"), query("segments"))
+        wanted = named or list_public(self._computed.catalogue(project_id))
+        customer = find_customer(self._store, project_id, node, with_values=True)
+        reading = self._computed.read(project_id, customer, wanted)
+        stored = customer.read_values(self._store)
+        computed = self._computed.compute(project_id, reading, stored, wanted)
+        visit = self._find_visit(customer)
+        return visit | {part: computed[part] for part in SHOWN}
+
+    def _find_visit(self, customer: Customer) -> dict[str, Any]:
+        """Find session and profile of the latest visit; nulls where only the shop reported."""
+        try:
+            session, profile = self._timeline.find_latest_session(customer)
+        except NotFound:
+            return {"session": None, "profile": None}
         return {"session": {"id": session}, "profile": {"id": profile}}
 
     def explain_identifier(
@@ -219,15 +250,25 @@ class ReadApi:
         return read_visible_session(self._store, project_id, id_).session
 
 
-def _parse_tracking_user(project: Project, query: QueryParameters) -> Node:
-    """Parse who is asked for: exactly one of `email` and `customer_id`. Raises `Invalid`."""
-    email, customer_id = query("email"), query("customer_id")
+def _parse_recipient(project: Project, query: QueryParameters) -> Node:
+    """Parse who is asked for, an address or a customer ID: exactly one. Raises `Invalid`."""
+    email = _find_parameter(query, _EMAIL_NAMES)
+    customer_id = _find_parameter(query, _CUSTOMER_NAMES)
     # Both could find different customers.
     if (email is None) == (customer_id is None):
         raise Invalid("send either email or customer_id", "email")
     if email is not None:
         return project.parse_node("email", email, "email")
     return project.parse_node(project.first_hard_type, customer_id, "customer_id")
+
+
+def _find_parameter(query: QueryParameters, names: Sequence[str]) -> str | None:
+    """Find a parameter by any of its names, the first that was sent."""
+    for name in names:
+        value = query(name)
+        if value is not None:
+            return value
+    return None
 
 
 def _parse_event_query(query: QueryParameters) -> EventQuery:

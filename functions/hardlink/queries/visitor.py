@@ -1,4 +1,4 @@
-"""Compute what a page may know of its own visitor: public traits and segments."""
+"""Compute what a page may know of its own visitor, and a mail of its recipient: what is public."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_session_id
 from hardlink.domain.signed_identity import IdentityVerifier, Keys, NoKeys
 from hardlink.domain.sources.registry import Sources
+from hardlink.domain.traits.declaration import Catalogue
 from hardlink.queries.computed import ComputedValues, Wanted
 from hardlink.queries.customer import Customer
 from hardlink.queries.customer_lookup import find_customer
@@ -18,8 +19,8 @@ from hardlink.queries.timeline import Timeline
 from hardlink.queries.visible_session import read_visible_session
 from hardlink.storage.store import Store
 
-_SHOWN = ("traits", "segments", "incomplete")
-"""Parts of the computed values that a page is answered. How many events there are is not."""
+SHOWN = ("traits", "segments", "incomplete")
+"""Parts of the computed values that a page or a mail is answered, without the number of events."""
 
 
 class VisitorValues:
@@ -47,12 +48,24 @@ class VisitorValues:
         learns which sessions there are. Raises `Invalid`, `UnverifiedIdentity`.
         """
         id_ = parse_session_id(session_id, "session")
-        customer = self._find_visitor(call, id_, token)
-        wanted = self._list_public(call.project_id)
+        return self._compute(call.project_id, self._find_visitor(call, id_, token))
+
+    def read_recipient(self, call: Call, token: object) -> dict[str, Any]:
+        """Read the public traits and segments of a newsletter's recipient, whom a token names.
+
+        One who is not known is answered like one without events. Raises `UnverifiedIdentity`.
+        """
+        recipient = self._verifier.read_recipient(call, token)
+        customer = self._find(call.project_id, recipient)
+        return self._compute(call.project_id, customer)
+
+    def _compute(self, project_id: str, customer: Customer | None) -> dict[str, Any]:
+        """Compute what is public of a customer; without one, of no event."""
+        wanted = list_public(self._computed.catalogue(project_id))
         stored = _NO_VALUES if customer is None else customer.read_values(self._store)
-        reading = self._computed.read(call.project_id, customer, wanted)
-        computed = self._computed.compute(call.project_id, reading, stored, wanted)
-        return {part: computed[part] for part in _SHOWN}
+        reading = self._computed.read(project_id, customer, wanted)
+        computed = self._computed.compute(project_id, reading, stored, wanted)
+        return {part: computed[part] for part in SHOWN}
 
     def _find_visitor(self, call: Call, id_: str, token: object) -> Customer | None:
         """Find the customer or the anonymous visitor of a session; `None` where it is unknown.
@@ -75,12 +88,12 @@ class VisitorValues:
         except NotFound:
             return None
 
-    def _list_public(self, project_id: str) -> Wanted:
-        """List what a project declares public."""
-        catalogue = self._computed.catalogue(project_id)
-        traits = [trait.name for trait in catalogue.traits.values() if trait.public]
-        segments = [one.name for one in catalogue.segments.values() if one.public]
-        return Wanted(traits, segments)
+
+def list_public(catalogue: Catalogue) -> Wanted:
+    """List the traits and segments that a project declares public."""
+    traits = [trait.name for trait in catalogue.traits.values() if trait.public]
+    segments = [one.name for one in catalogue.segments.values() if one.public]
+    return Wanted(traits, segments)
 
 
 _NO_VALUES: Mapping[str, Any] = {

@@ -301,6 +301,16 @@ ANSWERS: Mapping[str, Schema] = {
         **_OF_VISITOR,
         warnings=_WARNINGS,
     ),
+    "NewsletterContent": complete(
+        "The most recent visit of a customer, and traits and segments of all their visits.",
+        "warnings",
+        session=nullable(_ID),
+        profile=nullable(_ID),
+        traits=VALUES,
+        segments={"type": "object", "additionalProperties": {"type": "boolean"}},
+        incomplete={"type": "object", "additionalProperties": TEXT},
+        warnings=_WARNINGS,
+    ),
     "ImportedOrders": {
         "description": "How many orders of the feed were stored, and the verdict of each row.",
         "type": "object",

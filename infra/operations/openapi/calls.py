@@ -238,6 +238,27 @@ CALLS = (
         query={"email": "An e-mail address.", "customer_id": "A customer's ID."},
     ),
     Call(
+        "GET /newsletter/content",
+        "Read what a mail to a customer may be made of.",
+        "NewsletterContent",
+        query={
+            "email": "An e-mail address; `userEmail` too.",
+            "customer_id": "A customer's ID; `customerId` too.",
+            "traits": "Names with commas in between, or `*`; else those that are public.",
+            "segments": "Names of segments, as for traits.",
+        },
+    ),
+    Call(
+        "GET /newsletter/content/signed",
+        "Read public traits and segments of a newsletter's recipient.",
+        "Visitor",
+        None,
+        query={
+            "source": "The write key of a source.",
+            "token": "A token that names the recipient, signed by the shop's backend.",
+        },
+    ),
+    Call(
         "POST /orders",
         "Import the order feed: JSON, CSV or XML, at most 500 orders.",
         "ImportedOrders",

@@ -32,6 +32,7 @@ PARTS = (
     "debug",
     "ecommerce",
     "helloretail",
+    "newsletter",
     "profile",
     "tcf",
     "tracardi",

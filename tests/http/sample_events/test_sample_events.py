@@ -85,12 +85,15 @@ def test_each_event_is_understood_on_its_own(
             "/sessions",
             "/erasures",
             "/tracking",
+            "/newsletter",
             "/data/v2/projects/demo/customers/export-one",
         )
     )
     leads_on = event["requestContext"]["http"]["path"].startswith("/redirect")
     is_list = event["requestContext"]["http"]["path"] == "/customers/recent"
     expected = 404 if nothing_there and not is_list else 307 if leads_on else 200
+    if event["routeKey"].endswith("/signed"):
+        expected = 403  # its token is none
     if event["routeKey"].startswith("OPTIONS"):
         expected = 204
     assert answer["statusCode"] == expected
@@ -144,6 +147,17 @@ def test_a_page_reads_of_its_own_visitor_what_is_public(run: Run) -> None:
         run("associate-sessions")
     # the demo's project says that an unproven log-in is enough
     assert run("visitor")["traits"]["cart"][0]["product"] == "Adidas sneakers"
+
+
+def test_a_newsletter_is_made_of_what_is_public(run: Run) -> None:
+    for name in ("track", "identify-soft", "identify"):
+        run(name)
+    run("associate-customers")
+    found = run("newsletter-content")
+    assert found["session"] == run("session")["session"]
+    assert found["traits"].keys() == {"recently_viewed", "cart", "last_purchases"}
+    refused = run("newsletter-content-signed")
+    assert refused["error"]["code"] == "bad_signature"
 
 
 def test_undo(run: Run) -> None:

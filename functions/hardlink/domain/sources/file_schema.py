@@ -182,6 +182,7 @@ class Redirect(_Declared):
     url: str
     event_type: str
     properties: Mapping[str, str] = {}
+    passes_recipient: bool = False
 
     @field_validator("url")
     @classmethod

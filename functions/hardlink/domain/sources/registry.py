@@ -259,11 +259,15 @@ class Project:
 
 @dataclass(frozen=True)
 class Redirect:
-    """A link that tracks an event of `event_type` with `properties`, and redirects to `url`."""
+    """A link that tracks an event of `event_type` with `properties`, and redirects to `url`.
+
+    `passes_recipient`: `url` is a page of the shop, which may learn who a newsletter was sent to.
+    """
 
     url: str
     event_type: str
     properties: Mapping[str, str] = field(default_factory=dict)
+    passes_recipient: bool = False
 
 
 @dataclass(frozen=True)
