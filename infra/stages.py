@@ -31,6 +31,9 @@ _Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=
 _KmsKey = Annotated[
     str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+$")
 ]
+_TABLE = r"^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]+"
+_TableArn = Annotated[str, Field(pattern=rf"{_TABLE}$")]
+_StreamArn = Annotated[str, Field(pattern=rf"{_TABLE}/stream/[\w:.-]+$")]
 _Memory = Annotated[int, Field(ge=128, le=10_240)]
 _Rate = Annotated[int, Field(ge=1, le=routes.UNTHROTTLED.per_second)]
 LOG_DAYS = {
@@ -53,10 +56,10 @@ DEFAULT_CONCURRENCY = 1000
 UNRESERVED = 100
 """Concurrent runs that Lambda demands to be left to functions without a reservation."""
 _QUEUE_READERS = {
-    "erase": topology.ERASURE_CONCURRENCY,
+    "erase": topology.ERASURE_CONCURRENCY + topology.VISITOR_ERASURE_CONCURRENCY,
     "orders": topology.FEED_CONCURRENCY,
 }
-"""Runs that a queue starts at once, by function: with fewer, messages count as failed."""
+"""Runs that queues start at once, by function: with fewer, messages count as failed."""
 
 
 TableClass = Literal["standard", "infrequent_access"]
@@ -116,7 +119,7 @@ class Concurrency(_Declared):
         for name, needed in _QUEUE_READERS.items():
             if name in self.shares and (self.reserved(name) or 0) < needed:
                 raise ValueError(
-                    f"shares.{name}: is less than the {needed} runs that its queue starts at "
+                    f"shares.{name}: is less than the {needed} runs that its queues start at "
                     "once: raise it"
                 )
         return self
@@ -145,6 +148,29 @@ class EventsTable(_Declared):
     backups: Literal["recovery", "weekly"] = "recovery"
 
 
+class RestoredTables(_Declared):
+    """Tables that `hardlink restore` made, which the functions use in place of the stack's own.
+
+    `sessions`, `customers`: ARNs of their streams. `events`: ARN of the table, or of its stream
+    where the stage forwards.
+    """
+
+    sessions: _StreamArn | None = None
+    customers: _StreamArn | None = None
+    events: _TableArn | _StreamArn | None = None
+
+    def find(self, table: str) -> str | None:
+        """The ARN in place of a table of the stack, if there is one."""
+        arns = {"sessions": self.sessions, "customers": self.customers}
+        return arns.get(table, self.events)
+
+    @model_validator(mode="after")
+    def _check_pair(self) -> RestoredTables:
+        if bool(self.sessions) != bool(self.customers):
+            raise ValueError("sessions and customers are restored together: set both")
+        return self
+
+
 class Stage(_Declared):
     """The settings of one stage.
 
@@ -161,6 +187,7 @@ class Stage(_Declared):
     `recovery_days`: how far back the tables can be restored; 0: not at all.
     `events`: class and backups of the events, apart from those of the other tables.
     `table_class`, `max_units`, `kms_key` (an ARN; else AWS's own key): of the tables.
+    `restored`: tables in place of the stack's own.
     """
 
     log_level: Literal["INFO", "WARNING"] = "INFO"
@@ -184,6 +211,14 @@ class Stage(_Declared):
     events: EventsTable = EventsTable()
     max_units: MaxUnits = MaxUnits()
     kms_key: _KmsKey | None = None
+    restored: RestoredTables = RestoredTables()
+
+    @model_validator(mode="after")
+    def _check_restored(self) -> Stage:
+        arn = self.restored.events
+        if arn and self.forward and "/stream/" not in arn:
+            raise ValueError("restored.events: forward reads its stream: give its ARN")
+        return self
 
     @field_validator("log_days")
     @classmethod

@@ -317,7 +317,7 @@ STREAM_PARALLEL = 4
 """Concurrent batches of one shard; Lambda keeps the order of changes of one item."""
 STREAM_FILTERS: Mapping[str, StreamFilter] = {
     "sessions": {"dynamodb": {"Keys": {"item": {"S": ["#"]}}}},
-    "customers": {"dynamodb": {"Keys": {"item": {"S": ["#", "~"]}}}},
+    "customers": {"dynamodb": {"Keys": {"item": {"S": ["#", "~", "~shop"]}}}},
 }
 """Records for `associate`: changes of a session or a node, and erasures. Never events."""
 FORWARD_FILTERS: Mapping[str, StreamFilter] = {
@@ -350,6 +350,12 @@ ERASURE_MAX_RUNS = 20
 ERASURE_VISIBILITY_TIMEOUT = 6 * FUNCTIONS_BY_NAME["erase"].timeout
 """Seconds until an erasure whose run was killed is retried: six runs, as AWS advises."""
 ERASURE_CONCURRENCY = 5
+VISITOR_ERASURE_CONCURRENCY = 2
+"""Runs at a time for erasures that visitors ask for: the least that SQS allows.
+
+Anyone can ask for them with the public key. So however many there are, they take no run from those
+that the shop asks for, and no more of the tables' throughput than this.
+"""
 
 QUEUE_DAYS = 14
 """Retention of messages in failure queues: the maximum of SQS."""

@@ -113,7 +113,8 @@ def _carry_on(project_id: str, erasure_id: str) -> int:
 def _postpone(message: dict[str, Any], wait: int) -> None:
     """Let the queue deliver a message after so many microseconds. Raises nothing."""
     try:
-        erasure_queue.open_queue().postpone(message["receiptHandle"], wait)
+        queue = erasure_queue.find_queue(message["eventSourceARN"])
+        queue.postpone(message["receiptHandle"], wait)
     except Exception as error:  # noqa: BLE001 - the queue delivers it again anyway, only later
         _log_failure("not put off", message, error)
 

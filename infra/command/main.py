@@ -16,6 +16,7 @@ from infra.command.live import tail
 from infra.command.measurements import bench, cost, load
 from infra.command.orders import orders
 from infra.command.pages import check_page_command
+from infra.command.restoring import restore
 from infra.command.running import run, walk
 from infra.command.seeding import seed
 from infra.command.stack_commands import doctor, keys, redrive
@@ -46,6 +47,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     check_page_command,
     doctor,
     redrive,
+    restore,
     keys,
     bench,
     cost,

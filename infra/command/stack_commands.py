@@ -53,7 +53,7 @@ def redrive(stack: DeployedStack, *, as_json: bool, **given: Any) -> int:
 
     Ends with 1 where something is left to do.
     """
-    _configure_aws(stack)
+    configure_aws(stack)
     arguments = ["--stack", stack.name]
     for name, value in given.items():
         option = f"--{name.replace('_', '-')}"
@@ -103,8 +103,8 @@ def rotate_key(stack: DeployedStack, project: str, *, as_json: bool) -> int:
     return 0
 
 
-def _configure_aws(stack: DeployedStack) -> None:
-    # `redrive` creates its clients by itself, and boto3 reads these.
+def configure_aws(stack: DeployedStack) -> None:
+    """Name region and endpoint in the environment, for clients that are created without them."""
     if stack.region:
         os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"] = stack.region
     if stack.endpoint:

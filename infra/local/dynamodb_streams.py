@@ -29,7 +29,10 @@ _POLL_INTERVAL = 1.0
 
 
 class Shard:
-    """The records of one table, delivered in their order, each at least once."""
+    """The records of one table, delivered in their order, each at least once.
+
+    `declared`: the table's name in `topology`, where its real name is another one.
+    """
 
     def __init__(
         self,
@@ -38,8 +41,10 @@ class Shard:
         *,
         retries: int = RETRIES,
         first_pause: float = _FIRST_PAUSE,
+        declared: str | None = None,
     ) -> None:
         self.table = table
+        self._declared = declared or table
         self.failed: list[Record] = []
         """Records that were given up, which the stack would send to its failure queue."""
         self._invoke = invoke
@@ -61,7 +66,7 @@ class Shard:
             moto_engine.LOCK
         ):  # or `idle` could see the records in neither of the two places
             for record in moto_engine.take_records(self.table):
-                if is_wanted(self.table, record):
+                if is_wanted(self._declared, record):
                     self._waiting.append(record)
         batch = self._waiting[: self._size]
         if not batch:

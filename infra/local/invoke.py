@@ -25,7 +25,7 @@ def find_function(event: dict[str, Any]) -> str:
         if event["Records"][0]["eventSource"] == "aws:sqs":
             return "erase"
         items = {record["dynamodb"]["Keys"]["item"]["S"] for record in event["Records"]}
-        return "associate" if items <= {"#", "~"} else topology.FORWARD.name
+        return "associate" if items <= {"#", "~", "~shop"} else topology.FORWARD.name
     for route in routes.ROUTES:
         if route.key == event.get("routeKey"):
             return route.function

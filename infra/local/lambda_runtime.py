@@ -71,13 +71,16 @@ class LambdaContext:
 class Deployment:
     """A running deployment.
 
-    `tables`: real names of the tables by their name in `topology`. `erasures`: URL of the queue.
+    `tables`: real names of the tables by their name in `topology`. `erasures`,
+    `visitor_erasures`: URLs of the queues of erasures, of those that the shop asks for and of those
+    that visitors do.
     """
 
     handlers: Mapping[str, Handler]
     sources: Sources
     tables: Mapping[str, str]
     erasures: str
+    visitor_erasures: str
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """Call a function, and raise what its handler raises."""
@@ -104,16 +107,21 @@ def run_deployment(
     with moto_engine.run_engine(), patch.dict(os.environ):
         names = moto_engine.create_tables(boto3.client("dynamodb"))
         _create_secrets(sources, server_keys, signing_keys)
-        url = create_queue(
-            "erasures",
-            max_runs=topology.ERASURE_MAX_RUNS,
-            visibility_timeout=topology.ERASURE_VISIBILITY_TIMEOUT,
-        )
-        os.environ.update({**_environment(path, names), "HARDLINK_ERASURES": url})
-        for cache in _CACHES:
-            cache.cache_clear()
-        handlers = {name: load_handler(name) for name in topology.FUNCTIONS_BY_NAME}
-        yield Deployment(handlers, sources, names, url)
+        shop = _create_erasure_queue("erasures")
+        visitors = _create_erasure_queue("visitor-erasures")
+        os.environ.update(_environment(path))
+        os.environ[erasure_queue.VARIABLES["shop"]] = shop
+        os.environ[erasure_queue.VARIABLES["visitor"]] = visitors
+        yield Deployment(load_handlers(names), sources, names, shop, visitors)
+
+
+def _create_erasure_queue(name: str) -> str:
+    """Create a queue of erasures, and return its URL."""
+    return create_queue(
+        name,
+        max_runs=topology.ERASURE_MAX_RUNS,
+        visibility_timeout=topology.ERASURE_VISIBILITY_TIMEOUT,
+    )
 
 
 def _create_secrets(
@@ -135,17 +143,26 @@ def _signing_key_name(project: str) -> str:
     return f"hardlink/{project}/signing-key"
 
 
-def _environment(path: Path, names: Mapping[str, str]) -> dict[str, str]:
-    """Variables of every function."""
+def _environment(path: Path) -> dict[str, str]:
+    """Variables of every function, but those that name tables and queues."""
     return {
-        "HARDLINK_SESSIONS_TABLE": names["sessions"],
-        "HARDLINK_CUSTOMERS_TABLE": names["customers"],
-        "HARDLINK_EVENTS_TABLE": names["events"],
         "HARDLINK_SOURCES": str(path),
         "HARDLINK_SERVER_KEYS": _server_key_name("{project}"),
         "HARDLINK_SIGNING_KEYS": _signing_key_name("{project}"),
         "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL", "ERROR"),
     }
+
+
+def load_handlers(tables: Mapping[str, str]) -> dict[str, Handler]:
+    """Load every function anew in the running deployment, on these tables.
+
+    `tables`: real names by their name in `topology`.
+    """
+    for name, real in tables.items():
+        os.environ[f"HARDLINK_{name.upper()}_TABLE"] = real
+    for cache in _CACHES:
+        cache.cache_clear()
+    return {name: load_handler(name) for name in topology.FUNCTIONS_BY_NAME}
 
 
 def load_handler(function: str) -> Handler:

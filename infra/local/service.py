@@ -129,14 +129,14 @@ def _run_service(
             state.forget()
         state.keep_keys(chosen)
         restore_state(state, deployment)
-        erasures = QueuePoller(
-            deployment.erasures, lambda e: deployment.invoke("erase", e)
-        )
+        erasures = _poll_erasures(deployment, deployment.erasures)
+        visitors = _poll_erasures(deployment, deployment.visitor_erasures)
         streams = StreamPollers(
             deployment.tables.values(), lambda e: deployment.invoke("associate", e)
         )
         with (
             erasures.running(),
+            visitors.running(),
             streams.running(),
             state.running(),
             server.running(),
@@ -158,6 +158,11 @@ def _run_service(
             if not delivered:
                 print("streams: some records were not delivered", file=sys.stderr)
             state.save(delivered=delivered)
+
+
+def _poll_erasures(deployment: Deployment, url: str) -> QueuePoller:
+    """Make what delivers the messages of a queue of erasures."""
+    return QueuePoller(url, lambda e: deployment.invoke("erase", e))
 
 
 def restore_state(state: KeptState, deployment: Deployment) -> None:

@@ -20,6 +20,8 @@ MAX_METRICS = 10
 """CloudWatch allows so many metrics for one alarm."""
 MAX_ERASURE_AGE, MAX_ERASURES = 900, 1000
 """Seconds, and how many at once."""
+MAX_VISITOR_ERASURE_AGE = 24 * 3600
+"""Seconds. A message lives for two weeks, so there is time to look who asks for so many."""
 MAX_CLIENT_ERRORS, MAX_CONCURRENCY = 20, 80
 """Per cent."""
 MAX_LATENCY = 2000
@@ -130,6 +132,14 @@ def _erasure_alarms(observed: Observability) -> Iterator[Alarm]:
         MAX_ERASURE_AGE,
         "An erasure began a quarter of an hour ago and is not done, as one is within two minutes. "
         "Look at erase's log, and with infra.operations.doctor whether its queue is read.",
+    )
+    yield Alarm(
+        "VisitorErasuresAge",
+        observed.visitor_erasures_age(),
+        MAX_VISITOR_ERASURE_AGE,
+        "Visitors ask for more erasures than are carried out: one waits for a day. Those that the "
+        "shop asks for have another queue. If it is a flood, lower the rate of /consent; after two "
+        "weeks in the queue, infra.operations.redrive carries out what is left.",
     )
     yield Alarm(
         "ErasuresWaiting",

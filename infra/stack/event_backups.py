@@ -29,7 +29,6 @@ class EventBackups(Construct):
         self, scope: Construct, id_: str, *, table: dynamodb.ITable, keep: bool
     ) -> None:
         super().__init__(scope, id_)
-        suppress_nag(table, "DDB3", "a weekly copy is kept in place of recovery")
         vault = backup.BackupVault(
             self, "Vault", removal_policy=buckets.removal_policy(keep=keep)
         )

@@ -10,7 +10,6 @@ from aws_cdk import AssetHashType, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra import topology
@@ -39,7 +38,7 @@ class Functions(Construct):
         id_: str,
         *,
         tables: Tables,
-        erasures: sqs.Queue,
+        erasures: queues.ErasureQueues,
         server_keys: ServerKeys,
         signing_keys: SigningKeys,
         stage: Stage,
@@ -146,7 +145,7 @@ class Functions(Construct):
             role.add_to_policy(self._tables.key_policy)
         if function.erasures:
             actions = [f"sqs:{action}" for action in function.erasures]
-            role.add_to_policy(queues.allow(actions, [self._erasures.queue_arn]))
+            role.add_to_policy(queues.allow(actions, self._erasures.arns))
         for keys in self._readable_keys(function):
             role.add_to_policy(keys.read_policy())
             suppress_nag(
@@ -191,7 +190,8 @@ class Functions(Construct):
         environment["POWERTOOLS_SERVICE_NAME"] = Stack.of(self).stack_name
         environment["POWERTOOLS_LOG_LEVEL"] = self._stage.log_level
         if function.erasures:
-            environment["HARDLINK_ERASURES"] = self._erasures.queue_url
+            for variable, queue in self._erasures.by_variable.items():
+                environment[variable] = queue.queue_url
         for keys in self._readable_keys(function):
             environment[keys.variable] = keys.name_of("{project}")
         if function.names_sources:

@@ -39,9 +39,10 @@ MIN_TRAFFIC = 200
 class Observability(NamedTuple):
     """The resources of a deployment that have metrics.
 
-    `api`: the ID of the HTTP API. `readers`: functions that read a stream. `erasures`: the erasure
-    queue. `failed`: failure queues. `waiting`: the feed queue. `firehose`: the name of the delivery
-    stream, in a stage that forwards events.
+    `api`: the ID of the HTTP API. `readers`: functions that read a stream. `erasures`: the queue of
+    erasures that the shop asked for; `visitor_erasures`: of those of visitors. `failed`: failure
+    queues. `waiting`: the feed queue. `firehose`: the name of the delivery stream, in a stage that
+    forwards events.
     """
 
     scope: Construct
@@ -50,6 +51,7 @@ class Observability(NamedTuple):
     readers: Sequence[lambda_.IFunction]
     tables: Mapping[str, dynamodb.ITable]
     erasures: sqs.IQueue
+    visitor_erasures: sqs.IQueue
     failed: Sequence[sqs.IQueue]
     waiting: sqs.IQueue
     firehose: str | None = None
@@ -196,8 +198,17 @@ class Observability(NamedTuple):
         return aggregate("SUM", metrics)
 
     def erasures_age(self) -> cloudwatch.Metric:
-        """Age in seconds of the oldest erasure. SQS leaves out messages that failed three times."""
+        """Age in seconds of the shop's oldest erasure.
+
+        SQS leaves out messages that failed three times.
+        """
         return self.erasures.metric_approximate_age_of_oldest_message(
+            period=MINUTE, statistic="Maximum"
+        )
+
+    def visitor_erasures_age(self) -> cloudwatch.Metric:
+        """Age in seconds of the oldest erasure that a visitor asked for."""
+        return self.visitor_erasures.metric_approximate_age_of_oldest_message(
             period=MINUTE, statistic="Maximum"
         )
 

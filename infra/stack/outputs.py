@@ -12,7 +12,7 @@ from infra.stack.api import Api
 from infra.stack.custom_domain import CustomDomain
 from infra.stack.event_forwarding import EventForwarding
 from infra.stack.order_feeds import OrderFeeds
-from infra.stack.queues import ErasureQueue
+from infra.stack.queues import ErasureQueues
 from infra.stack.server_keys import ServerKeys, SigningKeys
 from infra.stack.stream_readers import StreamReader
 
@@ -31,7 +31,7 @@ class Outputs(Construct):
         server_keys: ServerKeys,
         signing_keys: SigningKeys,
         association: StreamReader,
-        erasures: ErasureQueue,
+        erasures: ErasureQueues,
         feeds: OrderFeeds,
         forwarding: EventForwarding | None,
     ) -> None:
@@ -70,7 +70,7 @@ class Outputs(Construct):
             )
 
     def _put_queues(
-        self, association: StreamReader, erasures: ErasureQueue, feeds: OrderFeeds
+        self, association: StreamReader, erasures: ErasureQueues, feeds: OrderFeeds
     ) -> None:
         self._put(
             "Failed",
@@ -81,6 +81,11 @@ class Outputs(Construct):
             "Erasures",
             erasures.waiting.queue_url,
             "the queue of erasures that began, until each is done",
+        )
+        self._put(
+            "VisitorErasures",
+            erasures.visitors.queue_url,
+            "the queue of erasures that visitors asked for themselves, until each is done",
         )
         self._put(
             "FailedErasures",

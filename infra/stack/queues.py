@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Duration
@@ -10,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from hardlink.storage import erasure_queue
 from infra import topology
 from infra.stack.nag import suppress_nag
 
@@ -88,35 +90,59 @@ def allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=actions, resources=resources)
 
 
-class ErasureQueue(Construct):
-    """The queue between an erasure that began and `erase`, which retries it until it is done.
+class ErasureQueues(Construct):
+    """The queues between an erasure that began and `erase`, which retries it until it is done.
 
     `associate` sends the messages, because it reads the stream of `customers` already and AWS
-    advises at most two readers of a stream. `waiting`: the queue of erasures in progress.
-    `failed`: the queue of those given up.
+    advises at most two readers of a stream. `waiting`: the queue of erasures that the shop asked
+    for. `visitors`: of those that visitors asked for themselves, who may be many: fewer run at a
+    time, and none of the others waits for them. `failed`: the queue of those given up.
     """
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
         self.failed = create_failure_queue(self)
-        self.waiting = create_work_queue(
+        self.waiting = self._create(self)
+        self._visitors_scope = Construct(self, "Visitors")
+        self.visitors = self._create(self._visitors_scope)
+
+    @property
+    def by_variable(self) -> Mapping[str, sqs.Queue]:
+        """The queues by the variables of functions that name them."""
+        variables = erasure_queue.VARIABLES
+        return {variables["shop"]: self.waiting, variables["visitor"]: self.visitors}
+
+    @property
+    def arns(self) -> list[str]:
+        """The ARNs of both queues."""
+        return [self.waiting.queue_arn, self.visitors.queue_arn]
+
+    def subscribe(self, erase: lambda_.Function) -> None:
+        """Let `erase` consume both queues."""
+        permission = iam.Policy(
             self,
+            "Taking",
+            roles=[erase.role] if erase.role else None,
+            statements=[consume_policy(self.waiting), consume_policy(self.visitors)],
+        )
+        of_shop = subscribe(
+            self, self.waiting, erase, concurrency=topology.ERASURE_CONCURRENCY
+        )
+        of_visitors = subscribe(
+            self._visitors_scope,
+            self.visitors,
+            erase,
+            concurrency=topology.VISITOR_ERASURE_CONCURRENCY,
+        )
+        # Lambda checks the permission when a mapping is created.
+        of_shop.node.add_dependency(permission)
+        of_visitors.node.add_dependency(permission)
+
+    def _create(self, scope: Construct) -> sqs.Queue:
+        return create_work_queue(
+            scope,
             self.failed,
             max_runs=topology.ERASURE_MAX_RUNS,
             visibility_timeout=topology.ERASURE_VISIBILITY_TIMEOUT,
             retention_period=Duration.days(topology.QUEUE_DAYS),
         )
-
-    def subscribe(self, erase: lambda_.Function) -> None:
-        """Let `erase` consume the queue."""
-        permission = iam.Policy(
-            self,
-            "Taking",
-            roles=[erase.role] if erase.role else None,
-            statements=[consume_policy(self.waiting)],
-        )
-        mapping = subscribe(
-            self, self.waiting, erase, concurrency=topology.ERASURE_CONCURRENCY
-        )
-        # Lambda checks the permission when the mapping is created.
-        mapping.node.add_dependency(permission)

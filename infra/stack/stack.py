@@ -21,7 +21,7 @@ from infra.stack.monitoring import DEPLOYMENT_TAG, Monitoring
 from infra.stack.observability import Observability
 from infra.stack.order_feeds import OrderFeeds
 from infra.stack.outputs import Outputs
-from infra.stack.queues import ErasureQueue
+from infra.stack.queues import ErasureQueues
 from infra.stack.server_keys import ServerKeys, SigningKeys
 from infra.stack.stream_readers import StreamReader
 from infra.stack.tables import Tables
@@ -69,12 +69,12 @@ class Hardlink(Stack):
             stacks=key_stacks,
             keep=keep,
         )
-        erasures = ErasureQueue(self, "Erasure")
+        erasures = ErasureQueues(self, "Erasure")
         functions = Functions(
             self,
             "Functions",
             tables=tables,
-            erasures=erasures.waiting,
+            erasures=erasures,
             server_keys=server_keys,
             signing_keys=signing_keys,
             stage=stage,
@@ -108,6 +108,7 @@ class Hardlink(Stack):
             readers=readers,
             tables={name: tables[name] for name in tables},
             erasures=erasures.waiting,
+            visitor_erasures=erasures.visitors,
             failed=failed,
             waiting=feeds.waiting,
             firehose=forwarding.stream if forwarding else None,

@@ -153,7 +153,7 @@ class StreamReader(Construct):
         )
 
 
-def _stream_arn(table: dynamodb.Table) -> str:
+def _stream_arn(table: dynamodb.ITable) -> str:
     if table.table_stream_arn is None:
         raise ValueError(f"{table.node.path} has no stream")
     return table.table_stream_arn

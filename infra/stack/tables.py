@@ -15,6 +15,7 @@ from constructs import Construct
 
 from infra import topology
 from infra.stack import buckets
+from infra.stack.nag import suppress_nag
 from infra.stages import Stage, TableClass
 
 _KEY_ACTIONS = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
@@ -25,7 +26,11 @@ _TABLE_CLASSES = {
 
 
 class Tables(Construct):
-    """The tables of `topology.TABLES` by name. `keep`: protected from deletion."""
+    """The tables of `topology.TABLES` by name. `keep`: protected from deletion.
+
+    A table that was restored stands in place of the stack's own, which stays as it was: its
+    tombstones tell whom to erase again.
+    """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, keep: bool) -> None:
         super().__init__(scope, id_)
@@ -33,11 +38,15 @@ class Tables(Construct):
         self._key: kms.IKey | None = None
         if stage.kms_key:
             self._key = kms.Key.from_key_arn(self, "Key", stage.kms_key)
-        self._by_name: dict[str, dynamodb.Table] = {}
+        self._by_name: dict[str, dynamodb.ITable] = {}
         for table in topology.TABLES:
-            self._by_name[table.name] = self._create_table(table, keep=keep)
+            created = self._create_table(table, keep=keep)
+            restored = stage.restored.find(table.name)
+            self._by_name[table.name] = (
+                self._import_table(table, restored) if restored else created
+            )
 
-    def __getitem__(self, name: str) -> dynamodb.Table:
+    def __getitem__(self, name: str) -> dynamodb.ITable:
         return self._by_name[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -59,7 +68,7 @@ class Tables(Construct):
         )
 
     def _create_table(self, table: topology.Table, *, keep: bool) -> dynamodb.Table:
-        return dynamodb.Table(
+        created = dynamodb.Table(
             self,
             table.name.capitalize(),
             partition_key=_string_key(table.partition),
@@ -80,6 +89,20 @@ class Tables(Construct):
             deletion_protection=keep,
             removal_policy=buckets.removal_policy(keep=keep),
         )
+        if self._has_copies(table):
+            suppress_nag(created, "DDB3", "a weekly copy is kept in place of recovery")
+        return created
+
+    def _import_table(self, table: topology.Table, arn: str) -> dynamodb.ITable:
+        """Refer to a table outside the stack. `arn`: the table's own, or its stream's."""
+        table_arn, _, label = arn.partition("/stream/")
+        return dynamodb.Table.from_table_attributes(
+            self,
+            f"Restored{table.name.capitalize()}",
+            table_arn=table_arn,
+            table_stream_arn=arn if label else None,
+            encryption_key=self._key,
+        )
 
     def _stream_of(self, table: topology.Table) -> dynamodb.StreamViewType | None:
         if table.stream == "always" or self._stage.forward:
@@ -90,11 +113,13 @@ class Tables(Construct):
         own = self._stage.events.table_class if table.name == "events" else None
         return own or self._stage.table_class
 
+    def _has_copies(self, table: topology.Table) -> bool:
+        return table.name == "events" and self._stage.events.backups == "weekly"
+
     def _recovery(
         self, table: topology.Table
     ) -> dynamodb.PointInTimeRecoverySpecification:
-        has_copies = table.name == "events" and self._stage.events.backups == "weekly"
-        days = 0 if has_copies else self._stage.recovery_days
+        days = 0 if self._has_copies(table) else self._stage.recovery_days
         return dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=days > 0,
             recovery_period_in_days=days or None,

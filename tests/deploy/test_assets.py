@@ -116,6 +116,7 @@ def test_every_function_starts_from_the_assets_alone_and_compiles_nothing(
         env={
             **baseline_environment(),
             "HARDLINK_ERASURES": "https://sqs.test/erasures",
+            "HARDLINK_VISITOR_ERASURES": "https://sqs.test/visitor-erasures",
             "HARDLINK_FORWARD_STREAM": "forward",
             "HARDLINK_SERVER_KEYS": "{project}/server-key",
             "HARDLINK_SIGNING_KEYS": "{project}/signing-key",

@@ -14,7 +14,7 @@ STREAMS = {
     "AssociationSessions": "TablesSessions.StreamArn",
     "AssociationCustomers": "TablesCustomers.StreamArn",
 }
-ITEMS = {"AssociationSessions": ["#"], "AssociationCustomers": ["#", "~"]}
+ITEMS = {"AssociationSessions": ["#"], "AssociationCustomers": ["#", "~", "~shop"]}
 """The sort keys that matter: of sessions and nodes, and of erasures."""
 
 

@@ -80,11 +80,12 @@ def deploy(clients: Clients) -> Iterator[tuple[str, str]]:
             StartingPosition="TRIM_HORIZON",
         )
         yield "Lambda::EventSourceMapping", mapping["UUID"]
-    queue = clients("sqs").create_queue(QueueName="erasures")["QueueUrl"]
-    mapping = clients("lambda").create_event_source_mapping(
-        FunctionName=f"{STACK}-erase", EventSourceArn=arn(clients, queue)
-    )
-    yield "Lambda::EventSourceMapping", mapping["UUID"]
+    for name in ERASURES.values():
+        queue = clients("sqs").create_queue(QueueName=name)["QueueUrl"]
+        mapping = clients("lambda").create_event_source_mapping(
+            FunctionName=f"{STACK}-erase", EventSourceArn=arn(clients, queue)
+        )
+        yield "Lambda::EventSourceMapping", mapping["UUID"]
     clients("secretsmanager").create_secret(Name=KEY, SecretString="key")
     clients("secretsmanager").create_secret(Name=SIGNING_KEY, SecretString="k" * 32)
     put_alarm(clients)
@@ -97,6 +98,10 @@ def deploy(clients: Clients) -> Iterator[tuple[str, str]]:
     clients("logs").create_log_group(logGroupName=LOG)
     clients("logs").put_retention_policy(logGroupName=LOG, retentionInDays=30)
     yield "Logs::LogGroup", LOG
+
+
+ERASURES = {"Erasures": "erasures", "VisitorErasures": "visitor-erasures"}
+"""Names of the queues of erasures, by the outputs that have their URLs."""
 
 
 def arn(clients: Clients, queue: str) -> str:
@@ -147,7 +152,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
         outputs = {
             "Url": "http://127.0.0.1:9",
             "Failed": clients("sqs").create_queue(QueueName="failed")["QueueUrl"],
-            "Erasures": clients("sqs").get_queue_url(QueueName="erasures")["QueueUrl"],
+            **{
+                output: clients("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+                for output, name in ERASURES.items()
+            },
             "ServerKeys": KEY.replace("demo", "<project>"),
             "SigningKeys": SIGNING_KEY.replace("demo", "<project>"),
         }
@@ -194,6 +202,10 @@ def leave_erasures(aws: Clients) -> None:
 
 def before_the_queue(_: Clients) -> None:
     told("Erasures")
+
+
+def before_visitors_had_a_queue(_: Clients) -> None:
+    told("VisitorErasures")
 
 
 def told(output: str, *values: str) -> None:
@@ -342,6 +354,11 @@ BROKEN: list[tuple[Callable[[Clients], None], str, str]] = [
     ),
     (leave_erasures, "queue Erasures: no function reads it", "cdk deploy"),
     (before_the_queue, "queue Erasures: there is none", "cdk deploy"),
+    (
+        before_visitors_had_a_queue,
+        "queue VisitorErasures: there is none",
+        "cdk deploy",
+    ),
     (delete_function, "function hardlink-dev-track: it was deleted", REVERT),
     (delete_function, "functions: track missing", ""),
     (delete_mapping, "mapping ", "it was deleted"),
@@ -380,6 +397,41 @@ def test_a_stack_that_is_well(
     for what in (*fine, f"readers of customers-{STACK}", "queue Erasures"):
         assert f"ok     {what}" in said
     assert "nothing wrong" in said
+
+
+def recover_only(aws: Clients, *names: str) -> None:
+    """Have point-in-time recovery of these tables alone."""
+    for name in (table.name for table in topology.TABLES):
+        aws("dynamodb").update_continuous_backups(
+            TableName=f"{name}-{STACK}",
+            PointInTimeRecoverySpecification={
+                "PointInTimeRecoveryEnabled": name in names
+            },
+        )
+
+
+def test_weekly_copies_take_the_place_of_recovery_for_events_alone(
+    aws: Clients, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recover_only(aws, "customers")
+    plan = {
+        "ResourceType": "AWS::Backup::BackupPlan",
+        "PhysicalResourceId": "weekly",
+    }
+    Deployed.resources.append(plan)
+    __main__.main(["--stage", "dev", "--url", url])
+    said = capsys.readouterr().out
+    assert f"backups of events-{STACK}" not in said
+    assert f"WRONG  backups of sessions-{STACK}" in said
+    assert f"ok     backups of customers-{STACK}" in said
+
+
+def test_events_without_weekly_copies_need_recovery(
+    aws: Clients, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recover_only(aws, "customers", "sessions")
+    __main__.main(["--stage", "dev", "--url", url])
+    assert f"WRONG  backups of events-{STACK}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from infra import topology
+from infra.stages import Concurrency
 from tests.deploy.template import Template, describe_reference
 
 DAY = 24 * 3600
@@ -23,17 +26,44 @@ def test_erase_is_brought_what_associate_hands_on_one_at_a_time(dev: Template) -
         assert describe_reference(variables["HARDLINK_ERASURES"]) == "ErasureWaiting"
 
 
-def test_the_mapping_is_made_when_its_permissions_hold(dev: Template) -> None:
-    resource = dev.resources("Lambda::EventSourceMapping")["ErasureMapping"]
+def test_a_flood_of_visitors_erasures_takes_no_run_of_the_shops(dev: Template) -> None:
+    mappings = dev.properties("Lambda::EventSourceMapping")
+    of_visitors = mappings["ErasureVisitorsMapping"]
+    queue = describe_reference(of_visitors["EventSourceArn"])
+    assert queue == "ErasureVisitorsWaiting.Arn"
+    function = describe_reference(of_visitors["FunctionName"])
+    assert function == "FunctionsEraseFunction.Arn"
+    most = topology.VISITOR_ERASURE_CONCURRENCY
+    assert of_visitors["ScalingConfig"] == {"MaximumConcurrency": most}
+    assert most < topology.ERASURE_CONCURRENCY
+    for name in ("Associate", "Erase"):
+        found = dev.properties("Lambda::Function")[f"Functions{name}Function"]
+        named = found["Environment"]["Variables"]["HARDLINK_VISITOR_ERASURES"]
+        assert describe_reference(named) == "ErasureVisitorsWaiting"
+
+
+def test_erase_has_runs_for_both_queues() -> None:
+    least = topology.ERASURE_CONCURRENCY + topology.VISITOR_ERASURE_CONCURRENCY
+    assert Concurrency(account=100 * least, shares={"erase": 1}).reserved("erase")
+    with pytest.raises(ValueError, match=f"is less than the {least} runs"):
+        Concurrency(account=100 * (least - 1), shares={"erase": 1})
+
+
+@pytest.mark.parametrize("name", ["ErasureMapping", "ErasureVisitorsMapping"])
+def test_the_mapping_is_made_when_its_permissions_hold(
+    dev: Template, name: str
+) -> None:
+    resource = dev.resources("Lambda::EventSourceMapping")[name]
     assert [describe_reference({"Ref": d}) for d in resource["DependsOn"]] == [
         "ErasureTaking"
     ]
 
 
+@pytest.mark.parametrize("name", ["ErasureWaiting", "ErasureVisitorsWaiting"])
 def test_a_run_that_does_not_end_comes_again_and_one_that_fails_to_the_end_is_kept(
-    dev: Template,
+    dev: Template, name: str
 ) -> None:
-    waiting = dev.properties("SQS::Queue")["ErasureWaiting"]
+    waiting = dev.properties("SQS::Queue")[name]
     run = dev.properties("Lambda::Function")["FunctionsEraseFunction"]["Timeout"]
     assert waiting["VisibilityTimeout"] >= 6 * run
     assert waiting["MessageRetentionPeriod"] == 14 * DAY
@@ -48,8 +78,8 @@ def test_a_run_that_does_not_end_comes_again_and_one_that_fails_to_the_end_is_ke
     )
 
 
-def test_both_queues_are_encrypted_and_reached_by_tls_only(dev: Template) -> None:
-    for name in ("ErasureWaiting", "ErasureFailed"):
+def test_the_queues_are_encrypted_and_reached_by_tls_only(dev: Template) -> None:
+    for name in ("ErasureWaiting", "ErasureVisitorsWaiting", "ErasureFailed"):
         assert dev.properties("SQS::Queue")[name]["SqsManagedSseEnabled"] is True
         policy = dev.properties("SQS::QueuePolicy")[f"{name}Policy"]
         (statement,) = policy["PolicyDocument"]["Statement"]
@@ -57,6 +87,8 @@ def test_both_queues_are_encrypted_and_reached_by_tls_only(dev: Template) -> Non
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_outputs_name_both(dev: Template) -> None:
+def test_the_outputs_name_them(dev: Template) -> None:
     assert describe_reference(dev.outputs["Erasures"]) == "ErasureWaiting"
+    of_visitors = describe_reference(dev.outputs["VisitorErasures"])
+    assert of_visitors == "ErasureVisitorsWaiting"
     assert describe_reference(dev.outputs["FailedErasures"]) == "ErasureFailed"

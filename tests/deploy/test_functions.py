@@ -63,8 +63,9 @@ SECRETS = (
     "secret:hardlink-dev/*/{}-??????"
 )
 """Secrets of all projects, of a kind."""
-TAKEN = {"orders": "FeedsWaiting.Arn", "erase": "ErasureWaiting.Arn"}
-"""Those that are brought a queue's messages."""
+ERASURES = ("ErasureWaiting.Arn", "ErasureVisitorsWaiting.Arn")
+TAKEN = {"orders": ("FeedsWaiting.Arn",), "erase": ERASURES}
+"""Those that are brought queues' messages."""
 TABLES: Mapping[str, tuple[set[str], set[str], set[str]]] = {
     "track": (VISIT, LINK, BATCHED),
     "identify": ({"GetItem", "PutItem"}, LINK, {"PutItem"}),
@@ -134,14 +135,13 @@ def expected(function: str) -> set[tuple[str, str]]:
             ("s3:PutObject", "FeedsBucket.Arn/results/*"),
         }
     if function in TAKEN:
-        allowed |= {
-            (f"sqs:{action}", TAKEN[function])
-            for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-        }
+        actions = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+        for queue in TAKEN[function]:
+            allowed |= {(f"sqs:{action}", queue) for action in actions}
     if function == "associate":
-        allowed.add(("sqs:SendMessage", "ErasureWaiting.Arn"))
+        allowed |= {("sqs:SendMessage", queue) for queue in ERASURES}
     if function == "erase":
-        allowed.add(("sqs:ChangeMessageVisibility", "ErasureWaiting.Arn"))
+        allowed |= {("sqs:ChangeMessageVisibility", queue) for queue in ERASURES}
     if function in READS:
         allowed.add(("secretsmanager:GetSecretValue", SECRETS.format("server-key")))
     if function in SIGNS:
@@ -233,11 +233,12 @@ def test_its_environment_names_what_it_needs_and_no_more(
     dev: Template, name: str
 ) -> None:
     variables = function(dev, name)["Environment"]["Variables"]
+    erasures = ("HARDLINK_ERASURES", "HARDLINK_VISITOR_ERASURES")
     more = {
         **{key: {"HARDLINK_SERVER_KEYS"} for key in READS},
         **{key: {"HARDLINK_SIGNING_KEYS"} for key in SIGNS},
-        "associate": {"HARDLINK_SOURCES_HASH", "HARDLINK_ERASURES"},
-        "erase": {"HARDLINK_SERVER_KEYS", "HARDLINK_ERASURES"},
+        "associate": {"HARDLINK_SOURCES_HASH", *erasures},
+        "erase": {"HARDLINK_SERVER_KEYS", *erasures},
     }
     assert variables.keys() == more.get(name, set()) | {
         "HARDLINK_SESSIONS_TABLE",

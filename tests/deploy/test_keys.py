@@ -70,7 +70,15 @@ def test_the_outputs_say_where_the_api_is_and_which_keys_there_are(
     outputs = dev.outputs
     assert outputs.keys() == {
         *("Url", "ServerKeys", "SigningKeys"),
-        *("Failed", "Feeds", "FailedFeeds", "Erasures", "FailedErasures", "Snippet"),
+        *(
+            "Failed",
+            "Feeds",
+            "FailedFeeds",
+            "Erasures",
+            "VisitorErasures",
+            "FailedErasures",
+            "Snippet",
+        ),
     }
     assert describe_reference(outputs["Url"]) == "ApiHttp.ApiEndpoint"
     assert outputs["ServerKeys"] == "hardlink-dev/<project>/server-key"

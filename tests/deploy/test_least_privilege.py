@@ -28,7 +28,7 @@ from infra.local.sqs import QueuePoller
 KEY = "server-key-of-this-test"
 Asked = set[tuple[str, str]]
 """Table or queue, and action, as IAM names it."""
-QUEUE = "erasures"
+QUEUES = ("erasures", "visitor-erasures")
 _ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 
 
@@ -43,11 +43,11 @@ class Shop:
         tables()._client.meta.events.register(
             "provide-client-params.dynamodb", self._record
         )
-        told = erasure_queue.open_queue()._client.meta.events
-        told.register("provide-client-params.sqs", self._record_message)
-        self._messages = QueuePoller(
-            deployment.erasures, lambda e: self._invoke("erase", e)
-        )
+        for requester in erasure_queue.VARIABLES:
+            told = erasure_queue.open_queue(requester)._client.meta.events
+            told.register("provide-client-params.sqs", self._record_message)
+        self._messages = self._poll(deployment.erasures)
+        self._visitors = self._poll(deployment.visitor_erasures)
 
     def write(self, path: str, session: str | None, **body: Any) -> dict[str, Any]:
         """A call with a write key; the streams are delivered after it."""
@@ -117,12 +117,17 @@ class Shop:
         sent = {"writeKey": "demo", "batch": [message], "context": context}
         self._call(HttpRequest("POST", "/v1/batch", body=json.dumps(sent).encode()))
 
+    def swept_of_visitor(self) -> None:
+        """Run `erase` for an erasure that a visitor asked for; it is put off in its queue."""
+        assert self._visitors.deliver()
+
     def swept(self, erasure: str) -> None:
         """Run `erase` for an erasure twice: the second run finds no older call in progress."""
         assert self._messages.deliver()
         message = {
             "messageId": "1",
             "body": json.dumps({"project": "demo", "erasure": erasure}),
+            "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:erasures",
         }
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(erasure_sweep, "UNDER_WAY", -1)
@@ -189,8 +194,12 @@ class Shop:
         for table, action in _asked(model.name, params):
             self.asked[self._now].add((names[table], action))
 
-    def _record_message(self, model: Any, **_: Any) -> None:
-        self.asked[self._now].add((QUEUE, model.name))
+    def _poll(self, url: str) -> QueuePoller:
+        return QueuePoller(url, lambda e: self._invoke("erase", e))
+
+    def _record_message(self, params: Any, model: Any, **_: Any) -> None:
+        queue = params["QueueUrl"].rpartition("/")[2]
+        self.asked[self._now].add((queue, model.name))
 
 
 def _asked(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -494,6 +503,7 @@ def _erase_everything(shop: Shop) -> None:
     told = {"email": "asked@example.com"}
     shop.write("/identify", "asked", ids=told, properties={"bio": "x" * 9000})
     shop.write("/consent", "asked", tracking="denied", erase=True)
+    shop.swept_of_visitor()
 
 
 def _read_everything(shop: Shop) -> None:
@@ -552,9 +562,11 @@ def test_a_function_does_all_that_it_may_do(
 
 def _allowed(name: str) -> Asked:
     function = topology.FUNCTIONS_BY_NAME[name]
-    allowed = {
+    allowed: Asked = {
         (table, action)
         for table, actions in function.access.items()
         for action in actions
     }
-    return allowed | {(QUEUE, action) for action in function.erasures}
+    for queue in QUEUES:
+        allowed |= {(queue, action) for action in function.erasures}
+    return allowed

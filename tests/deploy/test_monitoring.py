@@ -125,6 +125,7 @@ def test_every_alarm_is_silent_without_data_and_says_what_to_do(prod: Template) 
         "Faults",
     }
     names |= {"ErasureFailed", "ErasuresAge", "ErasuresWaiting"}
+    names |= {"VisitorErasuresAge"}
     names |= {"FailedCalls"}
     names |= {"NoTraffic", "TrackLatency", "ClientErrors", "Concurrency"}
     names |= {"Rejected", "Errors1", "Errors2", "Throttles1", "Throttles2"}
@@ -163,6 +164,7 @@ def test_associations_that_are_late(prod: Template) -> None:
     [
         ("ErasuresAge", "ApproximateAgeOfOldestMessage", 900),
         ("ErasuresWaiting", "ApproximateNumberOfMessagesVisible", 1000),
+        ("VisitorErasuresAge", "ApproximateAgeOfOldestMessage", 24 * 3600),
     ],
 )
 def test_erasures_that_are_late_or_too_many(
@@ -170,7 +172,8 @@ def test_erasures_that_are_late_or_too_many(
 ) -> None:
     found = alarm(prod, name)
     (dimension,) = found["Dimensions"]
-    assert describe_reference(dimension["Value"]) == "ErasureWaiting.QueueName"
+    queue = "ErasureVisitorsWaiting" if "Visitor" in name else "ErasureWaiting"
+    assert describe_reference(dimension["Value"]) == f"{queue}.QueueName"
     assert (found["MetricName"], found["Statistic"], found["Period"]) == (
         metric,
         "Maximum",

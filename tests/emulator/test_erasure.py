@@ -60,9 +60,10 @@ def test_each_role_may_do_its_own_with_this_queue_and_nothing_else(
             if one["EvalDecision"] == "allowed"
         }
 
-    assert allowed("Associate", "ErasureWaiting") == {"SendMessage"}
     taking = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
-    assert allowed("Erase", "ErasureWaiting") == taking
+    for queue in ("ErasureWaiting", "ErasureVisitorsWaiting"):
+        assert allowed("Associate", queue) == {"SendMessage"}
+        assert allowed("Erase", queue) == taking
     assert (
         allowed("Associate", "ErasureFailed")
         == allowed("Erase", "ErasureFailed")

@@ -34,6 +34,7 @@ class Shop:
         self.runs: list[dict[str, Any]] = []
         """What `erase` answered to each message."""
         self.messages = QueuePoller(deployment.erasures, self._erase)
+        self.visitors = QueuePoller(deployment.visitor_erasures, self._erase)
         self.shards = [
             Shard(table, lambda e: deployment.invoke("associate", e), first_pause=0)
             for table in deployment.tables.values()
@@ -61,6 +62,18 @@ class Shop:
     def erase(self, customer: str) -> str:
         """Answers the receipt's ID."""
         answer = self.call("POST", f"/customers/registered/{customer}/erase")
+        return str(answer["erasure"]["id"])
+
+    def erase_session(self, session: str) -> str:
+        """Answers the receipt's ID."""
+        answer = self.call("POST", f"/sessions/{session}/erase")
+        return str(answer["erasure"]["id"])
+
+    def erase_themselves(self, session: str) -> str:
+        """A visitor's own erasure, by the public key; answers the receipt's ID."""
+        sent = {"source": {"id": "demo"}, "session": {"id": session}}
+        wanted = {"tracking": "denied", "erase": True}
+        answer = self.call("POST", "/consent", {**sent, **wanted})
         return str(answer["erasure"]["id"])
 
     def state(self, erasure: str) -> str:
@@ -189,15 +202,9 @@ def test_it_is_put_off_for_the_rest_of_the_minute_no_more(
 
 def test_a_visitor_who_asked_for_it_is_erased_the_same_way(shop: Shop) -> None:
     shop.visit("s1", "gordon")
-    said = {
-        "source": {"id": "demo"},
-        "session": {"id": "s1"},
-        "tracking": "denied",
-        "erase": True,
-    }
-    shop.call("POST", "/consent", said)
+    shop.erase_themselves("s1")
     shop.stream()
-    assert shop.bring() == 1
+    assert shop.visitors.deliver()
     assert shop.events("s1") == 0
 
 
@@ -244,6 +251,49 @@ def test_one_that_can_not_be_handed_on_fails_alone_and_is_when_its_record_comes_
     assert answer == {"batchItemFailures": []}
     assert shop.bring() == 1
     assert shop.events("s1") == 0
+
+
+def test_erasures_of_visitors_wait_in_a_queue_of_their_own(shop: Shop) -> None:
+    for number in range(3):
+        shop.visit(f"v{number}", f"visitor-{number}")
+        shop.erase_themselves(f"v{number}")
+    shop.visit("s1", "gordon")
+    shop.erase("gordon")
+    shop.stream()
+    assert waiting(shop.deployment.visitor_erasures) == (3, 0)
+    assert waiting(shop.deployment.erasures) == (1, 0)
+    assert shop.bring() == 1
+    assert (shop.events("s1"), shop.events("v0")) == (0, 3)  # none was waited for
+
+
+def test_erasures_of_visitors_are_carried_out_and_put_off_in_their_queue(
+    shop: Shop, at_once: None
+) -> None:
+    shop.visit("v1", "gordon")
+    erasure = shop.erase_themselves("v1")
+    shop.stream()
+    assert shop.visitors.deliver()
+    assert shop.state(erasure) == "running"
+    assert shop.visitors.deliver()  # it was put off there: that is its own queue
+    assert shop.state(erasure) == "done"
+    assert waiting(shop.deployment.visitor_erasures) == (0, 0)
+    assert waiting(shop.deployment.erasures) == (0, 0)
+
+
+def test_a_visitors_erasure_that_the_shop_asks_for_too_waits_for_no_visitor(
+    shop: Shop, at_once: None
+) -> None:
+    shop.visit("v1", "gordon")
+    erasure = shop.erase_themselves("v1")
+    assert shop.erase_session("v1") == erasure
+    assert shop.erase_session("v1") == erasure  # asking again sends no second message
+    shop.stream()
+    assert waiting(shop.deployment.visitor_erasures) == (1, 0)
+    assert waiting(shop.deployment.erasures) == (1, 0)
+    assert shop.bring() == 2
+    assert shop.state(erasure) == "done"
+    rows = boto3.client("dynamodb").scan(TableName=shop.deployment.tables["customers"])
+    assert keys.ERASURE_BY_SHOP not in {row["item"]["S"] for row in rows["Items"]}
 
 
 def test_a_poison_erasure_holds_up_nobody_is_kept_and_is_done_once_it_is_mended(
@@ -295,6 +345,7 @@ def test_a_message_that_names_no_erasure_is_kept(
             "receiptHandle": "r",
             "body": body,
             "attributes": attributes,
+            "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:erasures",
         }
         for body in bodies
     ]

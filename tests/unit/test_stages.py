@@ -9,6 +9,9 @@ import pytest
 from infra import routes, stages, topology
 from infra.stages import Stage, StagesError
 
+TABLE = "arn:aws:dynamodb:eu-central-1:123456789012:table/sessions-at-noon"
+STREAM = f"{TABLE}/stream/2026-11-30T12:30:00.000"
+
 
 def load(tmp_path: Path, text: str) -> Stage:
     path = tmp_path / "stages.toml"
@@ -65,12 +68,24 @@ def test_what_is_left_out_is_off(tmp_path: Path) -> None:
         ("[prod]\ncanary = true", "canary is judged by alarms: set alarms = true"),
         ("[prod]\nkey_stacks = 21", "prod.key_stacks: must be at most 20"),
         (
+            f'[prod.restored]\nsessions = "{STREAM}"',
+            "sessions and customers are restored together: set both",
+        ),
+        (
+            f'[prod.restored]\nsessions = "{TABLE}"\ncustomers = "{STREAM}"',
+            "prod.restored.sessions: must match",
+        ),
+        (
+            f'[prod]\nforward = true\n[prod.restored]\nevents = "{TABLE}"',
+            "restored.events: forward reads its stream: give its ARN",
+        ),
+        (
             "[prod.concurrency]\nshares = { associate = 60, track = 40 }",
             "0 of 1000 would be left to all other functions, and Lambda demands 100",
         ),
         (
             "[prod.concurrency]\naccount = 400\nshares = { erase = 1 }",
-            "shares.erase: is less than the 5 runs that its queue starts",
+            "shares.erase: is less than the 7 runs that its queues start",
         ),
         (
             "[prod.concurrency]\nshares = { tracks = 1 }",

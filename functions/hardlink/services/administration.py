@@ -35,7 +35,7 @@ class Administration:
         self._clock = clock
         self._links = Links(store)
         self._corrections = Corrections(self._links, clock)
-        self._erasure = Erasure(store, clock, new_id)
+        self._erasure = Erasure(store, clock, new_id, "shop")
 
     def undo_link(
         self, project_id: str, session_id: str, evidence: str | None = None

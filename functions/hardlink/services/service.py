@@ -58,9 +58,8 @@ class Service:
             visitors, links, self._sessions, verification, new_id
         )
         self._updates = Updates(self._identification, links, verification)
-        self._consents = Consents(
-            store, self._sessions, Erasure(store, clock, new_id), new_id
-        )
+        erasure = Erasure(store, clock, new_id, "visitor")
+        self._consents = Consents(store, self._sessions, erasure, new_id)
 
     def call(
         self,

@@ -1,4 +1,7 @@
-"""The queue of erasures, from `associate`, which sees them begin, to `erase`.
+"""The queues of erasures, from `associate`, which sees them begin, to `erase`.
+
+Visitors erase themselves by a public key, as often as they like, so their erasures have a queue of
+their own: it never holds up those that the shop asks for.
 
 A message is `{"project": ..., "erasure": <the receipt's ID>}`: it names no customer.
 """
@@ -7,11 +10,19 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any
 
+from hardlink.domain.erasure.states import Requester
 from hardlink.domain.times import SECOND
 from hardlink.storage.aws import create_client
+
+VARIABLES: Mapping[Requester, str] = {
+    "shop": "HARDLINK_ERASURES",
+    "visitor": "HARDLINK_VISITOR_ERASURES",
+}
+"""Variables of the environment that hold the URLs of the queues."""
 
 
 class ErasureQueue:
@@ -47,6 +58,14 @@ def parse_message(body: str) -> tuple[str, str]:
 
 
 @cache
-def open_queue() -> ErasureQueue:
-    """Open the queue of this deployment, which its environment names."""
-    return ErasureQueue(os.environ["HARDLINK_ERASURES"])
+def open_queue(requester: Requester = "shop") -> ErasureQueue:
+    """Open a queue of this deployment, which its environment names."""
+    return ErasureQueue(os.environ[VARIABLES[requester]])
+
+
+def find_queue(arn: str) -> ErasureQueue:
+    """Find the queue of a message by the ARN that Lambda puts into it."""
+    name = arn.rpartition(":")[2]
+    visitors = os.environ[VARIABLES["visitor"]]
+    is_visitors = visitors.rpartition("/")[2] == name
+    return open_queue("visitor" if is_visitors else "shop")

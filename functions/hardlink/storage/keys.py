@@ -47,6 +47,11 @@ HEAD = "#"
 
 ERASURE = "~"
 """The sort key of an erasure's receipt: the stream reads it to have the rest carried out."""
+TOMBSTONE = "t"
+"""The sort key of a tombstone: when a node was erased."""
+ERASURE_BY_SHOP = "~shop"
+"""The sort key of what the shop adds to a visitor's erasure that it asks for too: then it goes to
+the shop's queue as well, and waits for no other visitor's."""
 
 SESSION_CUSTOMER = "@"
 """The sort key of a session's copy of its customer.
@@ -191,7 +196,7 @@ def tombstone(project: str, node: Node) -> Key:
     Of a profile the tombstone also holds its opt-out and the seed of its successor's ID.
     """
     digest = hashlib.sha256(f"{project}/{node}".encode()).hexdigest()
-    return Key("customers", f"{project}/{ERASURE}{digest}", "t")
+    return Key("customers", f"{project}/{ERASURE}{digest}", TOMBSTONE)
 
 
 def erasure_note(project: str, named: str) -> Key:

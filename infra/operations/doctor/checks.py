@@ -57,6 +57,10 @@ class Account:
         return self._clients[service]
 
 
+_TABLE_VARIABLES = {f"HARDLINK_{table.name.upper()}_TABLE" for table in topology.TABLES}
+"""Variables of functions that name the tables."""
+
+
 def run_checks(
     account: Account, stack: str, url: str | None = None
 ) -> Iterator[Finding]:
@@ -127,7 +131,7 @@ class _Checks:
             yield Finding(f"mapping {name}", diagnoses.mapping_fault(described))
 
     def _check_tables(self) -> Iterator[Finding]:
-        tables = self._describe_all("DynamoDB::Table", self._describe_table)
+        tables = {name: self._describe_table(name) for name in self._used_tables()}
         yield from _deleted("table", tables)
         streams: dict[str, str | None] = {}
         associated: dict[str, str | None] = {}
@@ -143,6 +147,16 @@ class _Checks:
         for name, stream in streams.items():
             fault = diagnoses.readers_fault(self._count_readers(stream), name)
             yield Finding(f"readers of {name}", fault)
+
+    def _used_tables(self) -> list[str]:
+        """The tables that `associate` uses: restored ones are no resources of the stack."""
+        used: list[str] = []
+        for described in _existing(self._functions):
+            if _function_name(described) != "associate":
+                continue
+            variables = described.get("Environment", {}).get("Variables", {})
+            used += [variables[name] for name in variables if name in _TABLE_VARIABLES]
+        return used or self._resource_names("DynamoDB::Table")
 
     def _check_table(self, name: str, described: Description) -> Iterator[Finding]:
         streamed = _is_associated(described)
@@ -190,10 +204,12 @@ class _Checks:
         return streams
 
     def _check_queues(self) -> Iterator[Finding]:
-        url = self._outputs.get("Erasures")
-        arn = self._queue_attribute(url, "QueueArn") if url else None
         read = {mapping["EventSourceArn"] for mapping in _existing(self._mappings)}
-        yield Finding("queue Erasures", diagnoses.erasure_queue_fault(arn, read))
+        for output in ("Erasures", "VisitorErasures"):
+            url = self._outputs.get(output)
+            arn = self._queue_attribute(url, "QueueArn") if url else None
+            fault = diagnoses.erasure_queue_fault(arn, read)
+            yield Finding(f"queue {output}", fault)
         for output, failures in self._outputs.items():
             if output.startswith("Failed"):
                 yield Finding(f"queue {output}", self._failure_queue_fault(failures))

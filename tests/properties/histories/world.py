@@ -74,7 +74,7 @@ class World:
             self.store, SOURCES, lambda: self.now, self.new_id
         )
         self.association = Association(self.store, HARD, profiles_at_once=1)
-        self.erasing = Erasure(self.store, lambda: self.now, self.new_id)
+        self.erasing = Erasure(self.store, lambda: self.now, self.new_id, "shop")
 
     @property
     def tables(self) -> MemoryStore:

@@ -24,6 +24,8 @@ from hardlink.domain.records import Item
 
 Subject = Literal["node", "session", "order", "receipt"]
 ReceiptState = Literal["running", "done"]
+Requester = Literal["shop", "visitor"]
+"""Who asked for an erasure: the shop by its server key, or a visitor by the public key."""
 
 
 class Transition(NamedTuple):
@@ -64,6 +66,11 @@ TRANSITIONS = (
 def receipt_state(receipt: Item) -> ReceiptState:
     """Read the state of an erasure from its receipt."""
     return "done" if "done" in receipt else "running"
+
+
+def requester_of(receipt: Item) -> Requester:
+    """Read who began an erasure from its receipt."""
+    return "visitor" if receipt.get("requester") == "visitor" else "shop"
 
 
 def belongs_to_erased(

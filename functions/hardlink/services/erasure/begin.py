@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from hardlink.domain.erasure.states import Requester, requester_of
 from hardlink.domain.errors import UNKNOWN_IDENTIFIER, NotFound
 from hardlink.domain.graph import (
     NOBODY,
@@ -47,14 +48,22 @@ _Path = Sequence[tuple[Node, Record]]
 
 
 class Erasure:
-    """Erases nodes. `clock` answers microseconds since 1970."""
+    """Erases nodes. `clock` answers microseconds since 1970.
+
+    `requester`: who asks, which decides in which queue the rest waits.
+    """
 
     def __init__(
-        self, store: Store, clock: Callable[[], int], new_id: Callable[[], str]
+        self,
+        store: Store,
+        clock: Callable[[], int],
+        new_id: Callable[[], str],
+        requester: Requester,
     ) -> None:
         self._store = store
         self._clock = clock
         self._new_id = new_id
+        self._requester = requester
 
     @retry_conflicts
     def erase_customer(self, project_id: str, identifier: Node) -> str:
@@ -65,7 +74,7 @@ class Erasure:
         """
         path = self._read_path(project_id, identifier)
         if not path:
-            return self._read_note(project_id, str(identifier))
+            return self._repeat(project_id, str(identifier))
         return self._begin(project_id, str(identifier), path)
 
     @retry_conflicts
@@ -77,12 +86,25 @@ class Erasure:
         named = _session_name(session_id)
         session = find_living_session(self._store, project_id, session_id)
         if session is None:
-            return self._read_note(project_id, named)
+            return self._repeat(project_id, named)
         record = nodes.read_record(self._store, project_id, session.profile)
         if not record.state.rev:
             # The erasure of the profile goes on: the session is ended in a moment.
             raise ConditionFailed
         return self._begin(project_id, named, [(session.profile, record)], session)
+
+    @retry_conflicts
+    def erase_node(self, project_id: str, node: Node, before: int) -> bool:
+        """Erase one node, whomever it finds by now, and tell whether it began.
+
+        It does not begin where the node was created later than `before`, is not there, or is being
+        erased.
+        """
+        record = nodes.read_record(self._store, project_id, node)
+        if not record.exists or record.created > before:
+            return False
+        self._begin(project_id, str(node), [(node, record)])
+        return True
 
     def find_erasure(self, project_id: str, session_id: str) -> str | None:
         """Find the erasure that the erasing of a session led to."""
@@ -141,13 +163,31 @@ class Erasure:
             held += end_session(tasks, session._replace(denied=denied), now)
         if record.erasing_since:
             erasing = Same("erasing_since", record.erasing_since)
-            self._store.write(
-                [note, Check(keys.node_head(project_id, node), erasing), *held]
-            )
+            head = Check(keys.node_head(project_id, node), erasing)
+            self._store.write([note, head, *held, *self._hasten(tasks)])
         else:
             begin = begin_erasure(tasks, node, record, now)
-            self._store.write([_new_receipt(tasks, now), note, *begin, *held])
+            receipt = _new_receipt(tasks, now, self._requester)
+            self._store.write([receipt, note, *begin, *held])
         return tasks.erasure
+
+    def _repeat(self, project_id: str, named: str) -> str:
+        """Answer the erasure that a name led to before. Raises `NotFound`."""
+        tasks = Tasks(self._store, project_id, self._read_note(project_id, named))
+        if hasten := self._hasten(tasks):
+            running = Check(tasks.receipt_key, Same("state", "running"))
+            with suppress(ConditionFailed):  # it is done
+                self._store.write([running, *hasten])
+        return tasks.erasure
+
+    def _hasten(self, tasks: Tasks) -> Sequence[Action]:
+        """Make the action that sends a visitor's erasure to the shop's queue, if the shop asks."""
+        if self._requester == "visitor":
+            return ()
+        receipt = self._store.get([tasks.receipt_key])[0]
+        if receipt is None or requester_of(receipt) == "shop":
+            return ()
+        return [tasks.put(keys.ERASURE_BY_SHOP, "")]
 
     def _read_note(self, project_id: str, named: str) -> str:
         """Read the ID of the erasure that a name led to. Raises `NotFound`."""
@@ -168,9 +208,14 @@ def _session_name(session_id: str) -> str:
     return f"session/{session_id}"
 
 
-def _new_receipt(tasks: Tasks, now: int) -> Put:
+def _new_receipt(tasks: Tasks, now: int, requester: Requester) -> Put:
     """Make the action that adds a receipt. `closed`: how many tasks it counts already."""
-    receipt: Item = {"at": now, "state": "running", "closed": 0}
+    receipt: Item = {
+        "at": now,
+        "state": "running",
+        "closed": 0,
+        "requester": requester,
+    }
     return Put(tasks.receipt_key, receipt | dict.fromkeys(COUNTS, 0), Absent())
 
 

@@ -341,9 +341,8 @@ class ErasureSweep:
         """Close the receipt: no task is left, and so nothing that names the customer."""
         done: Item = {"state": "done", "done": self._clock()}
         with suppress(ConditionFailed):  # another run closed it meanwhile
-            self._store.write(
-                [Patch(tasks.receipt_key, done, Same("state", "running"))]
-            )
+            close = Patch(tasks.receipt_key, done, Same("state", "running"))
+            self._store.write([close, tasks.delete(keys.ERASURE_BY_SHOP, "")])
 
 
 class _Portion(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
+from hardlink.domain.erasure.states import Requester, requester_of
 from hardlink.domain.graph import NOTHING
 from hardlink.domain.records import Attribute, Item, Key
 from hardlink.storage import keys
@@ -78,6 +79,12 @@ class Tasks:
     def find(self, kind: str, name: object) -> Item | None:
         """Read one task, if it is there."""
         return self._store.get([self.key(kind, name)])[0]
+
+
+def read_requester(store: Store, project_id: str, id_: str) -> Requester:
+    """Read who asked for an erasure that began; the shop, where its receipt is not there."""
+    receipt = store.get([keys.erasure_item(project_id, id_)])[0]
+    return requester_of(receipt or {})
 
 
 def dated_name(at: int, name: object) -> str:

@@ -1,0 +1,126 @@
+"""`hardlink restore`: bring a deployed stack's tables back to a point in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+from hardlink.domain.records import Table
+from hardlink.domain.sources.file_schema import SourcesError
+from hardlink.domain.times import SECOND
+from hardlink.services.erasure.begin import Erasure
+from hardlink.storage.dynamodb import Tables, connect
+from infra import topology
+from infra.command.options import json_option, stack_options
+from infra.command.output import print_json
+from infra.command.stack_commands import configure_aws
+from infra.operations.errors import OperationFailed
+from infra.operations.redrive.command import UnusableArguments, find_target
+from infra.operations.restore.erasures import erase_again, read_erased
+from infra.operations.restore.tables import TableRestore, parse_time
+from infra.operations.stacks import DeployedStack
+
+
+@click.command()
+@stack_options
+@json_option
+@click.option(
+    "--at", required=True, metavar="TIME", help="ISO 8601, such as 2026-11-30T09:00:00Z"
+)
+@click.option(
+    "--keep-events", is_flag=True, help="Restore sessions and customers alone."
+)
+def restore(stack: DeployedStack, at: str, *, keep_events: bool, as_json: bool) -> int:
+    """Restore a stack's tables to a time, into new tables, and erase again who was erased since.
+
+    It changes nothing of the running stack: it prints the lines for stages.toml with which
+    `cdk deploy` does. It may be repeated, which erases again who was erased since the run before.
+    """
+    moment = parse_time(at)
+    configure_aws(stack)
+    try:
+        used = _find_tables(stack)
+        client = stack.create_client("dynamodb")
+        restorer = TableRestore(client, moment)
+        restored = restore_tables(restorer, used, keep_events=keep_events)
+        begun = _erase_again(stack, restorer, used, moment)
+    except (BotoCoreError, ClientError, WaiterError) as error:
+        raise OperationFailed(f"AWS: {error}") from error
+    if as_json:
+        print_json({"restored": restored, "erased_again": begun})
+    else:
+        _print(restored, begun, keep_events=keep_events)
+    return 0
+
+
+def restore_tables(
+    restorer: TableRestore, used: Mapping[Table, str], *, keep_events: bool
+) -> dict[str, str]:
+    """Restore the tables that are used, and return the ARNs for stages.toml by table.
+
+    `events` stays as it is where it is to, or has copies in place of recovery. Raises
+    `OperationFailed`.
+    """
+    restored: dict[str, str] = {}
+    for table, name in used.items():
+        can_restore = restorer.can_restore(name)
+        if table == "events" and (keep_events or not can_restore):
+            continue
+        if not can_restore:
+            raise OperationFailed(
+                f"{name} has no point-in-time recovery, so there is nothing to restore"
+            )
+        restored[table] = restorer.restore(table, name)
+    return restored
+
+
+def _find_tables(stack: DeployedStack) -> Mapping[Table, str]:
+    """Find the tables that the stack's functions use. Raises `OperationFailed`."""
+    cloudformation = stack.create_client("cloudformation")
+    functions = stack.create_client("lambda")
+    try:
+        target = find_target(stack.name, topology.SOURCES, cloudformation, functions)
+    except (UnusableArguments, SourcesError) as error:
+        raise OperationFailed(str(error)) from error
+    return target.tables
+
+
+def _erase_again(
+    stack: DeployedStack,
+    restorer: TableRestore,
+    used: Mapping[Table, str],
+    moment: datetime,
+) -> int:
+    client = connect(stack.endpoint)
+    before = {table: restorer.source_name(name) for table, name in used.items()}
+    after = {**before, "customers": restorer.target_name(used["customers"])}
+    after["sessions"] = restorer.target_name(used["sessions"])
+    since = int(moment.timestamp()) * SECOND
+    erased = read_erased(Tables(client, before), since)
+    store = Tables(client, after)
+    erasure = Erasure(store, _read_clock, _new_id, "shop")
+    return erase_again(store, erasure, erased, since)
+
+
+def _read_clock() -> int:
+    return time.time_ns() // 1000
+
+
+def _new_id() -> str:
+    return str(uuid4())
+
+
+def _print(restored: Mapping[str, str], begun: int, *, keep_events: bool) -> None:
+    arns: list[Any] = [f'{table} = "{arn}"' for table, arn in restored.items()]
+    click.echo("restored; put this line below the stage in stages.toml, and deploy:")
+    click.echo(f"  restored = {{ {', '.join(arns)} }}")
+    if "events" not in restored and not keep_events:
+        click.echo("events has no point-in-time recovery: it is used as it is")
+    click.echo(f"erased again: {begun} identifiers and visitors")
+    click.echo("after the deploy, run this once more, and then hardlink redrive")
