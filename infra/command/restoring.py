@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import uuid4
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from hardlink.domain.records import Table
 from hardlink.domain.sources.file_schema import SourcesError
@@ -25,6 +25,13 @@ from infra.operations.redrive.command import UnusableArguments, find_target
 from infra.operations.restore.erasures import erase_again, read_erased
 from infra.operations.restore.tables import TableRestore, parse_time
 from infra.operations.stacks import DeployedStack
+
+
+class RestoredStack(NamedTuple):
+    """`restored`: ARNs for stages.toml by table. `erased_again`: nodes whose erasure was begun."""
+
+    restored: Mapping[str, str]
+    erased_again: int
 
 
 @click.command()
@@ -45,18 +52,25 @@ def restore(stack: DeployedStack, at: str, *, keep_events: bool, as_json: bool) 
     moment = parse_time(at)
     configure_aws(stack)
     try:
-        used = _find_tables(stack)
-        client = stack.create_client("dynamodb")
-        restorer = TableRestore(client, moment)
-        restored = restore_tables(restorer, used, keep_events=keep_events)
-        begun = _erase_again(stack, restorer, used, moment)
-    except (BotoCoreError, ClientError, WaiterError) as error:
+        done = restore_stack(stack, moment, keep_events=keep_events)
+    except (BotoCoreError, ClientError) as error:
         raise OperationFailed(f"AWS: {error}") from error
     if as_json:
-        print_json({"restored": restored, "erased_again": begun})
+        print_json(done._asdict())
     else:
-        _print(restored, begun, keep_events=keep_events)
+        _print(done, keep_events=keep_events)
     return 0
+
+
+def restore_stack(
+    stack: DeployedStack, moment: datetime, *, keep_events: bool
+) -> RestoredStack:
+    """Restore the tables that a stack uses, and erase again. Raises `OperationFailed`."""
+    used = _find_tables(stack)
+    restorer = TableRestore(stack.create_client("dynamodb"), moment)
+    restored = restore_tables(restorer, used, keep_events=keep_events)
+    begun = _erase_again(stack, restorer, used, moment)
+    return RestoredStack(restored, begun)
 
 
 def restore_tables(
@@ -116,11 +130,11 @@ def _new_id() -> str:
     return str(uuid4())
 
 
-def _print(restored: Mapping[str, str], begun: int, *, keep_events: bool) -> None:
-    arns: list[Any] = [f'{table} = "{arn}"' for table, arn in restored.items()]
+def _print(done: RestoredStack, *, keep_events: bool) -> None:
+    arns = [f'{table} = "{arn}"' for table, arn in done.restored.items()]
     click.echo("restored; put this line below the stage in stages.toml, and deploy:")
     click.echo(f"  restored = {{ {', '.join(arns)} }}")
-    if "events" not in restored and not keep_events:
+    if "events" not in done.restored and not keep_events:
         click.echo("events has no point-in-time recovery: it is used as it is")
-    click.echo(f"erased again: {begun} identifiers and visitors")
+    click.echo(f"erased again: {done.erased_again} identifiers and visitors")
     click.echo("after the deploy, run this once more, and then hardlink redrive")

@@ -33,7 +33,7 @@ def test_functions_use_the_restored_tables_and_may_use_no_other(
     assert variables["HARDLINK_SESSIONS_TABLE"] == "sessions-at-noon"
     assert variables["HARDLINK_CUSTOMERS_TABLE"] == "customers-at-noon"
     assert describe_reference(variables["HARDLINK_EVENTS_TABLE"]) == "TablesEvents"
-    permissions = restored.permissions("FunctionsTrackFunction")
+    permissions = restored.permissions("track")
     tables = {where for what, where in permissions if what.startswith("dynamodb:")}
     assert tables == {
         f"{TABLES}/sessions-at-noon",

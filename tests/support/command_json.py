@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from hardlink.domain.sources import file_schema
 from infra import topology
-from infra.command import pages
+from infra.command import pages, restoring
 from infra.command.main import main
 from infra.local import service as local_service
 from infra.local import walk
@@ -57,6 +57,9 @@ _ANSWERS: dict[str, Json] = {
     "/orders": {"stored": 1, "rejected": 0, "results": [{"status": "stored"}]},
 }
 _FINDINGS = (Finding("health"), Finding("tables", "a table is gone: deploy again"))
+
+
+_RESTORED = restoring.RestoredStack({"sessions": "arn:aws:dynamodb:..."}, 2)
 
 
 class Ran(NamedTuple):
@@ -135,6 +138,7 @@ def _scripted() -> Iterator[None]:
             (pages, "fetch_page", lambda _url: page),
             (checks, "run_checks", lambda *_: iter(_FINDINGS)),
             (redrive, "main", _redrive),
+            (restoring, "restore_stack", lambda *_, **__: _RESTORED),
             (DeployedStack, "create_client", lambda *_: _Secrets()),
             (DeployedStack, "read_output", lambda *_: "prod/<project>/server-key"),
             (bench, "measure_all", lambda: rows),
@@ -169,6 +173,7 @@ def _list_calls(folder: Path) -> Iterator[Sequence[str]]:
     yield ("check-page", "https://shop.example/")
     yield ("doctor", "--stage", "prod")
     yield ("redrive", "--stage", "prod", "--dry-run")
+    yield ("restore", "--stage", "prod", "--at", "2026-11-30T09:00:00Z")
     yield ("keys", "rotate", "--stage", "prod", "--project", "demo")
     yield ("bench",)
     yield ("cost",)

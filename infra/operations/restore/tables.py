@@ -2,7 +2,7 @@
 
 DynamoDB restores only into tables that do not exist. It leaves out streams, expiry, backups,
 deletion protection and tags, so these are set here. Nothing is done to the tables before.
-Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/pointintimerecovery_restores.html
+Source: DynamoDB's Developer Guide, "Restoring a table to a point in time".
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class TableRestore:
     def can_restore(self, name: str) -> bool:
         """Tell whether a table has point-in-time recovery."""
         source = self.source_name(name)
-        return self._recovery(source)["PointInTimeRecoveryStatus"] == "ENABLED"
+        return bool(self._recovery(source)["PointInTimeRecoveryStatus"] == "ENABLED")
 
     def restore(self, table: str, name: str) -> str:
         """Restore a table, and return the ARN of its stream, or its own where it has none.
