@@ -11,7 +11,6 @@ from __future__ import annotations
 from hardlink.domain.graph import Node
 
 PREFIX = "@"
-ACTIVE_SESSIONS = f"{PREFIX}=recent"
 REFUSED_CALLS = f"{PREFIX}=refused"
 
 
@@ -31,6 +30,11 @@ def customer_session(customer: Node) -> str:
 def session_customer(session_id: str) -> Node:
     """The customer whose own session has an ID that `customer_session` made."""
     return Node.parse(session_id.removeprefix(PREFIX))
+
+
+def active_partition(shard: int) -> str:
+    """The name under which a part of the index of active sessions lies among the sessions."""
+    return f"{PREFIX}=recent/{shard}"
 
 
 def first_call_partition(fingerprint: str) -> str:

@@ -126,21 +126,16 @@ class LiveFeed:
 
     def _session_bounds(self, project_id: str, cursor: Cursor) -> Iterator[Key]:
         """Scan the bounds of sessions that may hold new entries, each session once."""
-        first = keys.active_session(project_id, cursor.happened_from, "")
+        first = keys.first_active_item(cursor.happened_from)
         last = cursor.bound or keys.end_of_prefix(keys.ACTIVE_SESSION)
         # The rest of the sweep expired since the cursor was given.
-        if last < first.item:
+        if last < first:
             return
         seen: set[str] = set()
-        scan = self._store.scan(
-            "sessions",
-            first.partition,
-            first.item,
-            last,
-            newest_first=True,
-            page=MOST_SESSIONS + 1,
+        scan = activity.scan_active_sessions(
+            self._store, project_id, first, last, page=MOST_SESSIONS + 1
         )
-        for key, _ in scan:
+        for key in scan:
             session = keys.active_session_id(key)
             # A session has a row for each time its bound was raised.
             if session not in seen:

@@ -134,6 +134,7 @@ class Consents:
                 call, opening._replace(session=denied_session)
             )
             actions = merged_actions(opening_actions, actions)
+            self._sessions.list_as_active(call, opening)
         if actions:
             self._store.write(actions)
         return fresh.state.rev

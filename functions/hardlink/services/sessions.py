@@ -147,6 +147,7 @@ class Sessions:
         # Nothing is recorded of a visitor who opted out, not even a session.
         if opening.session.denied:
             return opening.without_session()
+        self.list_as_active(call, opening)
         self._store.write(self.opening_actions(call, opening))
         return opening.session
 
@@ -163,6 +164,7 @@ class Sessions:
             earliest=call.now,
         )
         opening = Opening(session, is_new_profile=True, is_quiet=denied)
+        self.list_as_active(call, opening)
         self._store.write(self.opening_actions(call, opening))
         return opening.session
 
@@ -242,9 +244,19 @@ class Sessions:
             Put(head, items.encode_session(session), condition),
             Put(member, items.encode_profile_session(session)),
             _profile_action(call, opening),
-            activity.put_active_session(project_id, session.id, session.latest),
             *self._first_events(call, opening),
         ]
+
+    def list_as_active(self, call: Call, opening: Opening) -> None:
+        """List a session for the live view, before the transaction that makes it.
+
+        In a request of its own, so that no transaction waits for the index. A session that is
+        listed and not made costs a reader one look; one that is made and not listed would hide its
+        events.
+        """
+        session = opening.session
+        put = activity.put_active_session(call.project_id, session.id, session.latest)
+        self._store.write([put])
 
     def _first_events(self, call: Call, opening: Opening) -> list[Action]:
         """Make the actions that store the events with which a visit begins."""

@@ -152,7 +152,7 @@ class Visitors:
         opening_actions = self._opening_actions(call, opening, session)
         reserved = len(opening_actions)
         plan = links.plan_identify(call, reader, own_claim, {}, reserved=reserved)
-        self._links.write(merged_actions(opening_actions, plan.actions))
+        self._write_actions(call, opening, opening_actions, plan)
         self._links.complete(call, plan, claim.effective_at)
         return session, plan.decision
 
@@ -207,7 +207,7 @@ class Visitors:
         call, session = attempt.call, attempt.session
         opening_actions = self._opening_actions(call, attempt.opening, session)
         plan = _plan_update(attempt, reserved=len(opening_actions))
-        self._links.write(merged_actions(opening_actions, plan.actions))
+        self._write_actions(call, attempt.opening, opening_actions, plan)
         # A known session keeps its stored offset, by which a changed one is told later.
         remember_session(call, session if attempt.opening else known or session)
         self._links.complete(call, plan, attempt.effective_at)
@@ -233,6 +233,18 @@ class Visitors:
             claim = _make_claim(attempt, profile)
             warnings += self._links.identify(attempt.call, claim, values).warnings
         return warnings
+
+    def _write_actions(
+        self,
+        call: Call,
+        opening: Opening | None,
+        opening_actions: Sequence[Action],
+        plan: LinkPlan,
+    ) -> None:
+        """Write a plan, and the session if it is to be made. Raises `ConditionFailed`."""
+        if opening:
+            self._sessions.list_as_active(call, opening)
+        self._links.write(merged_actions(opening_actions, plan.actions))
 
     def _opening_actions(
         self, call: Call, opening: Opening | None, session: Session

@@ -1,13 +1,15 @@
 """The live view's rows: sessions that may have new events, and events that were refused.
 
-A project's active sessions lie in one partition by their `latest`, written before that time comes:
-when a session is made, and about every half hour of a visit. One partition takes a thousand writes
-a second, which is all that the API lets in. Most calls write nothing here.
+A project's active sessions lie in an index by their `latest`, written before that time comes:
+before a session is made, and about every half hour of a visit. Most calls write nothing here. The
+index has several partitions, as one takes a thousand writes a second. Its rows are written outside of
+transactions: one that leads to no session is one look in vain, and expires within a day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from heapq import merge
 from itertools import islice
 from typing import Any
 
@@ -28,6 +30,8 @@ from hardlink.storage.keys import EXPIRES
 from hardlink.storage.store import Put, Store
 
 _LIFETIME = DAY
+_MARGIN = 8
+"""Rows that a partition of the index is asked for beyond its share, as shares are never even."""
 _MOST_VERDICTS = 25
 """Verdicts of one note: of the others only how many there are."""
 _MOST_NOTES = 100
@@ -48,18 +52,41 @@ def list_active_sessions(
     may be fewer sessions. Also returns whether there are more rows.
     """
     # DynamoDB deletes expired rows when it pleases.
-    first = keys.active_session(project_id, now - _LIFETIME, "")
-    rows = store.scan(
-        "sessions",
-        first.partition,
-        first.item,
-        keys.end_of_prefix(keys.ACTIVE_SESSION),
-        newest_first=True,
-        page=most + 1,
-    )
+    first = keys.first_active_item(now - _LIFETIME)
+    last = keys.end_of_prefix(keys.ACTIVE_SESSION)
     # One row more than counts tells whether there are more.
-    found = [keys.active_session_id(key) for key, _ in islice(rows, most + 1)]
+    rows = scan_active_sessions(store, project_id, first, last, page=most + 1)
+    found = [keys.active_session_id(key) for key in islice(rows, most + 1)]
     return list(dict.fromkeys(found[:most])), len(found) > most
+
+
+def scan_active_sessions(
+    store: Store, project_id: str, first: str, last: str, *, page: int
+) -> Iterator[Key]:
+    """Scan the index of active sessions between two sort keys, those with the latest bound first.
+
+    `page`: rows that are wanted at once; each partition of the index is one request at least.
+    """
+    share = page // keys.ACTIVE_SHARDS + _MARGIN
+    shards: list[Iterator[Key]] = []
+    for partition in keys.active_partitions(project_id):
+        rows = store.scan(
+            "sessions", partition, first, last, newest_first=True, page=share
+        )
+        shards.append(key for key, _ in rows)
+    return merge(*shards, key=_sort_key, reverse=True)
+
+
+def find_rows_of_session(store: Store, project_id: str, session_id: str) -> list[Key]:
+    """Find the rows of a session in the index, of which it reads one partition."""
+    partition = keys.active_session(project_id, 0, session_id).partition
+    last = keys.end_of_prefix(keys.ACTIVE_SESSION)
+    rows = store.scan("sessions", partition, keys.ACTIVE_SESSION, last)
+    return [key for key, _ in rows if keys.active_session_id(key) == session_id]
+
+
+def _sort_key(key: Key) -> str:
+    return key.item
 
 
 def record_note(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from zlib import crc32
 
 from hardlink.domain import synthetic_ids
 from hardlink.domain.graph import PROFILE, Node, profile_node
@@ -77,6 +78,9 @@ _TIME_END = _TIME_START + packed_keys.TIME_LENGTH
 ORDER_VISITOR = "p/"
 ACTIVE_SESSION = "s/"
 REFUSED_CALL = "r/"
+
+ACTIVE_SHARDS = 8
+"""Partitions of the index of active sessions: DynamoDB writes a thousand items a second to each."""
 
 # Prefixes of sort keys in a node's partition. A customer's view reads one range, from `#` to the
 # end of `s/`: what it shows sorts before what it does not.
@@ -346,9 +350,21 @@ def order_visitor_profile(key: Key) -> Node:
 
 
 def active_session(project: str, latest: int, session_id: str) -> Key:
-    """The key of a session that may hold events up to `latest`, in the live view's partition."""
-    item = f"{ACTIVE_SESSION}{latest:016d}/{session_id}"
-    return _session_item(project, synthetic_ids.ACTIVE_SESSIONS, item)
+    """The key of a session that may hold events up to `latest`, in the live view's index."""
+    shard = crc32(session_id.encode()) % ACTIVE_SHARDS
+    item = f"{first_active_item(latest)}{session_id}"
+    return _session_item(project, synthetic_ids.active_partition(shard), item)
+
+
+def active_partitions(project: str) -> list[str]:
+    """The partitions of the index of active sessions."""
+    names = map(synthetic_ids.active_partition, range(ACTIVE_SHARDS))
+    return [f"{project}/{name}" for name in names]
+
+
+def first_active_item(latest: int) -> str:
+    """A sort key before every session that is active up to this time, and behind every other."""
+    return f"{ACTIVE_SESSION}{latest:016d}/"
 
 
 def active_session_id(key: Key) -> str:

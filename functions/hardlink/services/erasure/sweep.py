@@ -11,7 +11,7 @@ end after any step, and the next one goes on there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
@@ -36,7 +36,7 @@ from hardlink.services.erasure.tasks import (
     dated_name,
     parse_dated_name,
 )
-from hardlink.storage import event_store, items, keys, nodes
+from hardlink.storage import activity, event_store, items, keys, nodes
 from hardlink.storage.node_reader import NodeReader
 from hardlink.storage.retries import optimistic_retries, retry_conflicts
 from hardlink.storage.sessions import find_living_session
@@ -200,8 +200,8 @@ class ErasureSweep:
         ]
         for session_id in own_ids:
             delete_own_session(self._store, tasks.project_id, session_id)
-        if own_ids:  # all others are named by their ID alone, and expire within a day
-            self._forget_active_sessions(tasks.project_id, session_ids)
+            # all others are named by their ID alone, and expire within a day
+            self._forget_active_session(tasks.project_id, session_id)
         self._close_tasks(tasks, keys.SWEPT_SESSION, names)
 
     def _names_erased_customer(self, project_id: str, session_id: str) -> bool:
@@ -213,21 +213,14 @@ class ErasureSweep:
         customer = synthetic_ids.session_customer(session_id)
         return not nodes.read_record(self._store, project_id, customer).exists
 
-    def _forget_active_sessions(
-        self, project_id: str, session_ids: Collection[str]
-    ) -> None:
-        """Take ended sessions out of the live view: a customer's own is named after them.
+    def _forget_active_session(self, project_id: str, session_id: str) -> None:
+        """Take an ended session out of the live view: a customer's own is named after them.
 
         One that begins anew from here on adds a row of its own.
         """
-        kind = keys.ACTIVE_SESSION
-        partition = keys.active_session(project_id, 0, "").partition
-        rows = self._store.scan("sessions", partition, kind, keys.end_of_prefix(kind))
-        for key, _ in list(rows):
-            session_id = keys.active_session_id(key)
-            if session_id not in session_ids:
-                continue
-            if find_living_session(self._store, project_id, session_id) is None:
+        rows = activity.find_rows_of_session(self._store, project_id, session_id)
+        if find_living_session(self._store, project_id, session_id) is None:
+            for key in rows:
                 self._store.write([Delete(key)])
 
     # The steps of an order.
