@@ -42,6 +42,11 @@ def build_commands(activities: Sequence[Activity]) -> list[Command]:
     return commands
 
 
+def session_of(command: Command) -> str:
+    """The session of a command's visitor."""
+    return str(command.body["session"]["id"])
+
+
 def drop_identity(
     command: Command, error: HardlinkError, project: Project
 ) -> Command | None:

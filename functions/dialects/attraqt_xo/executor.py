@@ -10,6 +10,7 @@ from dialects.attraqt_xo.commands import (
     Command,
     drop_identity,
     event_wire_field,
+    session_of,
     wire_field,
 )
 from dialects.call_order import call_at
@@ -22,10 +23,15 @@ from dialects.partial_failure import (
     rejected_events,
     split_warnings,
 )
+from dialects.visitor_budget import explain_budget, split_by_budget
 from hardlink.domain import commands
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Track
 from hardlink.services.service import Service
+
+MOST_VISITORS = 100
+"""Visitors of one call. They are stored one after the other, each with some eight requests to
+DynamoDB, within the function's time."""
 
 Result = dict[str, Any]
 Results = Sequence[Mapping[str, Any]]
@@ -52,12 +58,14 @@ class Executor:
     def execute(self, xo_commands: Sequence[Command]) -> Outcome:
         """Store what can be stored, and report the rest.
 
-        One command that is refused keeps no other from being stored.
+        One command that is refused keeps no other from being stored. The activities of visitors
+        beyond `MOST_VISITORS` are not stored.
         """
-        faults: list[Fault] = []
+        within, beyond = split_by_budget(xo_commands, session_of, MOST_VISITORS)
+        faults = list(_budget_faults(beyond))
         unused: list[Fault] = []
         dropped: str | None = None
-        for command in xo_commands:
+        for command in within:
             outcome = self._execute_command(command)
             faults += outcome.faults
             unused += outcome.unused
@@ -89,6 +97,13 @@ class Executor:
         """Store events at the time of their place in the call."""
         call = call_at(self._call, command.numbers[0])
         return self._service.track(call, commands.read(Track, command.body))
+
+
+def _budget_faults(beyond: Sequence[Command]) -> Iterator[Fault]:
+    """List a fault for every activity of the visitors that are too many for one call."""
+    for command in beyond:
+        for number in command.numbers:
+            yield Fault(number, "user", explain_budget(MOST_VISITORS))
 
 
 def _command_faults(failure: Failure[Command]) -> Iterator[Fault]:

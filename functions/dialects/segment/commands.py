@@ -11,11 +11,15 @@ from dialects.partial_failure import (
     left_out_parts,
     rejected_events,
 )
+from dialects.visitor_budget import explain_budget, split_by_budget
 from hardlink.domain.commands import MOST_EVENTS, Identify, Track, Update
 from hardlink.domain.errors import HardlinkError, Refused
 from hardlink.domain.identifiers import normal_email, normal_text
 from hardlink.domain.values import LeftOut
 
+MOST_VISITORS = 250
+"""Visitors of one batch: the most messages that a client sends at once by default (Segment's for
+Java). Each new one takes some eight requests to DynamoDB, of eight visitors at a time."""
 _UNSTORED = ("rejected", "dropped")
 
 
@@ -48,6 +52,12 @@ class CommandGroup(NamedTuple):
         return names
 
     @property
+    def visitor(self) -> str:
+        """The visitor that it is about: its session, else the identifier that it begins with."""
+        session = self.body.get("session")
+        return f"session={session}" if session else next(iter(self.names), "")
+
+    @property
     def ids(self) -> Mapping[str, Any]:
         """The identifiers of the command: the user's own ID first, then an address."""
         ids: Mapping[str, Any] = self.body.get("ids", {})
@@ -61,6 +71,30 @@ class CommandGroup(NamedTuple):
 
 
 Chain = list[CommandGroup]
+
+
+def split_by_visitors(
+    groups: Sequence[CommandGroup],
+) -> tuple[list[CommandGroup], list[CommandGroup]]:
+    """Split the commands of a batch into those of its first visitors, and those of the others.
+
+    All commands of a message are on one side.
+    """
+    visitors: dict[int, str] = {}
+    for group in groups:
+        visitors.setdefault(group.numbers[0], group.visitor)
+
+    def visitor_of(group: CommandGroup) -> str:
+        return visitors[group.numbers[0]]
+
+    return split_by_budget(groups, visitor_of, MOST_VISITORS)
+
+
+def budget_faults(beyond: Sequence[CommandGroup]) -> Iterator[Fault]:
+    """List a fault for every message of the visitors that are too many for one batch."""
+    for group in beyond:
+        for number in group.numbers:
+            yield Fault(number, "", explain_budget(MOST_VISITORS))
 
 
 def build_chains(groups: Sequence[CommandGroup]) -> list[Chain]:

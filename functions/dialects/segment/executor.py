@@ -18,11 +18,13 @@ from dialects.partial_failure import (
 from dialects.segment.commands import (
     Chain,
     CommandGroup,
+    budget_faults,
     build_chains,
     command_faults,
     drop_fault,
     event_faults,
     left_out_faults,
+    split_by_visitors,
     wire_field,
 )
 from hardlink.domain import commands
@@ -62,12 +64,14 @@ class Executor:
     def execute(self, call: Call, groups: Sequence[CommandGroup]) -> Outcome:
         """Store what can be stored, and report the rest.
 
-        Raises `Busy` when nothing is under way any more, because the client sends all again.
+        Of a call about more than `MOST_VISITORS`, the messages of the others are the rest. Raises
+        `Busy` when nothing is under way any more, because the client sends all again.
         """
-        chains = build_chains(groups)
+        within, beyond = split_by_visitors(groups)
+        chains = build_chains(within)
         # One chain has nothing to wait for beside itself, and so needs no thread.
         run_all = self._threads.map if len(chains) > 1 else map
-        outcome = Outcome([], [])
+        outcome = Outcome(list(budget_faults(beyond)), [])
         busy: Busy | None = None
         for done in run_all(partial(self._execute_chain, call), chains):
             outcome.faults.extend(done.faults)
