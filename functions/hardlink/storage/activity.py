@@ -2,8 +2,8 @@
 
 A project's active sessions lie in an index by their `latest`, written before that time comes:
 before a session is made, and about every half hour of a visit. Most calls write nothing here. The
-index has several partitions, as one takes a thousand writes a second. Its rows are written outside of
-transactions: one that leads to no session is one look in vain, and expires within a day.
+index has several partitions, as one takes a thousand writes a second. Its rows are written outside
+of transactions: one that leads to no session is one look in vain, and expires within a day.
 """
 
 from __future__ import annotations
