@@ -21,11 +21,13 @@ from hardlink.services.erasure.tasks import read_requester
 from hardlink.storage import erasure_queue, keys
 from hardlink.web.declarations import deployed_sources
 from hardlink.web.response import InternalFailure
-from hardlink.web.wiring import read_clock, tables
+from hardlink.web.wiring import note_schema, read_clock, tables
 
 _ERASURES = (keys.ERASURE, keys.ERASURE_BY_SHOP)
 """Sort keys of what says that an erasure began, or is asked for by the shop as well."""
 association = Association(tables(), deployed_sources().hard_types)
+# This function runs soon after the first session is made, and is called by no client.
+note_schema()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

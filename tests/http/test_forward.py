@@ -16,7 +16,7 @@ from forward import handler as forward
 from hardlink import metrics
 from hardlink.domain.records import Table
 from hardlink.domain.times import END
-from hardlink.storage.dynamodb import open_connection
+from hardlink.storage.dynamodb import Opening, open_connection
 from hardlink.storage.keys import PARTITION, SORT
 from hardlink.web.wiring import tables
 from infra import routes, topology
@@ -350,7 +350,7 @@ def test_it_does_all_that_it_may_do_and_no_more(shop: Shop) -> None:
     client = tables()._client
     client.meta.events.register("provide-client-params.dynamodb", record)
     # In Lambda a function does so while it is loaded, before it is handed a record.
-    assert open_connection(client, shop.deployment.tables["sessions"]) is None
+    assert open_connection(client, shop.deployment.tables["sessions"]) == Opening()
     shop.forward(*records)
     shop.forward(*links)
     allowed = {

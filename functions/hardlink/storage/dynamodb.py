@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -14,7 +14,7 @@ from botocore.exceptions import ConnectionError as Unreachable
 from hardlink.domain.errors import Busy
 from hardlink.domain.graph import NOTHING, PROFILE
 from hardlink.domain.records import Attribute, Item, Key, Table
-from hardlink.storage import packed_keys
+from hardlink.storage import packed_keys, schema_version
 from hardlink.storage.aws import create_client
 from hardlink.storage.keys import FULL_NAMES, PARTITION, SORT, STORED_NAMES, store_key
 from hardlink.storage.store import (
@@ -91,28 +91,44 @@ def connect(endpoint: str | None = None) -> Any:
     )
 
 
-def open_connection(client: Any, sessions: str) -> str | None:
-    """Open the connection with one read of an item that does not exist.
+class Opening(NamedTuple):
+    """The first read of a process. `failure`: the name of an error that the next call may not meet.
+
+    `version`: of the tables' schema, as far as it was read.
+    """
+
+    version: int = schema_version.VERSION
+    failure: str | None = None
+
+
+def open_connection(client: Any, sessions: str) -> Opening:
+    """Open the connection with one read, of the version of the tables.
 
     A client loads certificates and shakes hands with its first request: 60 ms of CPU, and seven
     times that on the share of a processor that a call has. `sessions`: the real name of the table.
-
-    Return the name of the error that prevented it: the first call then connects by itself.
     """
-    # No slash, so it is no project's. Half a read unit.
-    key = {PARTITION["sessions"]: {"S": "warm-up"}, SORT: {"S": "#"}}
     try:
-        client.get_item(TableName=sessions, Key=key)
+        found = client.get_item(
+            TableName=sessions, Key=_encode_key(schema_version.KEY), ConsistentRead=True
+        )
     except (BotoCoreError, ClientError) as error:
-        return type(error).__name__
-    return None
+        # The first call then connects by itself.
+        return Opening(failure=type(error).__name__)
+    item = _decode(found["Item"]) if "Item" in found else None
+    return Opening(schema_version.read_version(item))
 
 
 class Tables:
-    """`hardlink.storage.store.Store` on DynamoDB."""
+    """`hardlink.storage.store.Store` on DynamoDB.
 
-    def __init__(self, client: Any, names: Mapping[Table, str]) -> None:
+    `refusal`: raised by every request, where the tables are not this code's.
+    """
+
+    def __init__(
+        self, client: Any, names: Mapping[Table, str], refusal: Busy | None = None
+    ) -> None:
         self._client = client
+        self._refusal = refusal
         self._names = names
         self._tables = {name: table for table, name in names.items()}
 
@@ -385,6 +401,8 @@ class Tables:
         Raises `ConditionFailed` where a condition does not hold, `Busy` where DynamoDB is not
         reached or stays busy, and botocore's own error for a request that is wrong.
         """
+        if self._refusal:
+            raise self._refusal
         for attempt in range(1, _TRIES):
             try:
                 return getattr(self._client, operation)(**request)
