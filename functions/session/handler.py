@@ -1,8 +1,9 @@
 """POST /session: keep a visitor's session in a cookie of the API's own domain.
 
 Safari deletes what a script stored after a week, but not what the shop's own servers set. So this
-is for an API on the shop's own domain (`hardlink.shop.example`). On any other domain browsers do
-not keep the cookie, and the page's own storage is used as before.
+is for an API below a path of the shop's own site. A subdomain that leads to AWS counts as somebody
+else's in Safari, which keeps its cookie for a week; on any other domain browsers do not keep it,
+and the page's own storage is used as before.
 """
 
 from __future__ import annotations

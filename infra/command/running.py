@@ -33,15 +33,25 @@ from infra.operations.service_client import Service
     help="Origin of a page of yours that may call. May be repeated.",
 )
 @click.option(
+    "--prefix",
+    envvar="PREFIX",
+    default="",
+    metavar="PATH",
+    help="Path of the page's own site below which the API answers too, such as /hl.",
+)
+@click.option(
     "--fresh", "is_fresh", is_flag=True, help="Forget what it was told before."
 )
-def run(port: int, origins: tuple[str, ...], *, is_fresh: bool, as_json: bool) -> int:
+def run(
+    port: int, origins: tuple[str, ...], prefix: str, *, is_fresh: bool, as_json: bool
+) -> int:
     """Serve everything on this machine, until Ctrl-C. It needs no AWS.
 
     With --json it prints a line for the start (URL, keys, origins), and one for each call.
     """
     # The service reads these, as it is also started by `make run`.
     os.environ["PORT"] = str(port)
+    os.environ["PREFIX"] = prefix
     if origins:
         os.environ["ORIGIN"] = ",".join(origins)
     if is_fresh:

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
+from urllib.parse import urlsplit
 
 from infra import topology
 from infra.local.api_gateway import HttpApp, HttpRequest, HttpResponse
@@ -71,7 +72,9 @@ class DemoShop:
             {name: escape(value) for name, value in values.items()},
             snippet=self._render_snippet(nonce),
         )
-        policy = ("content-security-policy", content_security_policy(nonce, self._url))
+        # With a path, a source of a policy would be that one path alone.
+        host = "{0.scheme}://{0.netloc}".format(urlsplit(self._url))
+        policy = ("content-security-policy", content_security_policy(nonce, host))
         type_ = ("content-type", "text/html;charset=utf-8")
         return HttpResponse(status, (*_HEADERS, type_, policy), body.encode())
 

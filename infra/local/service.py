@@ -17,7 +17,7 @@ from pathlib import Path
 from hardlink.domain.sources.registry import Source
 from hardlink.storage.erasure_queue import ErasureQueue
 from infra import routes, topology
-from infra.local import lambda_runtime, reset
+from infra.local import lambda_runtime, path_prefix, reset
 from infra.local.api_gateway import Gateway, HttpApp
 from infra.local.demo_shop import DemoShop
 from infra.local.dynamodb_streams import StreamPollers
@@ -26,6 +26,7 @@ from infra.local.http_server import HttpServer
 from infra.local.kept_state import KeptState
 from infra.local.lambda_runtime import Deployment, SourcesError
 from infra.local.landing_page import LandingPage
+from infra.local.path_prefix import PathPrefix
 from infra.local.service_output import ServiceOutput, StartedService, TextOutput
 from infra.local.sqs import QueuePoller
 
@@ -75,6 +76,16 @@ def read_origins() -> tuple[str, ...]:
                 "such as ORIGIN=http://localhost:5173"
             )
     return tuple(given)
+
+
+def read_prefix() -> str:
+    """Read the path below which the API answers from `PREFIX`. Raises `UnusableSetting`."""
+    prefix = os.environ.get("PREFIX", "").rstrip("/")
+    if prefix and not path_prefix.PREFIX.fullmatch(prefix):
+        raise UnusableSetting(
+            f"PREFIX={prefix!r} is not a path: write one of letters and digits, such as PREFIX=/hl"
+        )
+    return prefix
 
 
 def own_origins(number: int) -> tuple[str, ...]:
@@ -144,7 +155,7 @@ def _run_service(
         ):
             first_source = next(iter(deployment.sources.sources.values()))
             yield StartedService(
-                f"http://{HOST}:{number}",
+                f"http://{HOST}:{number}{read_prefix()}",
                 state.folder,
                 deployment.sources,
                 keys,
@@ -182,8 +193,12 @@ def _create_app(
     )
     command = f"{_port_variable(number)}make run"
     hints = Hints(gateway, deployment.sources, command)
-    page = LandingPage(hints, own[0], deployment.sources, command)
-    app: HttpApp = DemoShop(page, own[0], deployment.sources)
+    prefix = read_prefix()
+    url = f"{own[0]}{prefix}"
+    page = LandingPage(hints, url, deployment.sources, command)
+    app: HttpApp = DemoShop(page, url, deployment.sources)
+    if prefix:
+        app = PathPrefix(app, prefix)
     if os.environ.get(reset.VARIABLE) == "1":
         app = reset.ResetCall(app, server_key)
     return app
