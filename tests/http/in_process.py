@@ -11,7 +11,12 @@ from typing import Any
 from infra import routes
 from infra.local import lambda_runtime
 from infra.local.api_gateway import Gateway, HttpRequest, HttpResponse
+from infra.local.dynamodb_streams import StreamPollers
+from infra.local.lambda_runtime import Deployment
 from tests.http.service import KEY, SOURCES
+
+_LONGEST_DRAIN = 60.0
+"""Seconds until a test gives up."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,18 @@ class Answered:
 class Shop:
     """Calls the functions through the local gateway."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._gateway = Gateway(routes.ROUTES, deployment.invoke)
+
+    def settle(self) -> None:
+        """Deliver what the streams hold, until association has nothing left to do."""
+        streams = StreamPollers(
+            self._deployment.tables.values(),
+            lambda event: self._deployment.invoke("associate", event),
+        )
+        with streams.running():
+            assert streams.drain(_LONGEST_DRAIN)
 
     def post(self, path: str, body: object, **headers: str) -> Answered:
         """Send a body: bytes as they are, anything else as JSON (NaN too, as Python writes it)."""
@@ -61,4 +76,4 @@ def deployed() -> Iterator[Shop]:
     """Run every function in this process, on tables of its own."""
     server_keys = {"shop": KEY, "other": f"{KEY}-other"}
     with lambda_runtime.run_deployment(SOURCES, server_keys) as deployment:
-        yield Shop(Gateway(routes.ROUTES, deployment.invoke))
+        yield Shop(deployment)

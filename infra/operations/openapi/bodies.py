@@ -98,6 +98,8 @@ def _describe_object(fields: Mapping[str, TypedDictField]) -> dict[str, Any]:
         if REFERENCE in field.get("anyOf", ()):
             field.clear()
             field["$ref"] = "#/components/schemas/Reference"
+        if {} in field.get("anyOf", ()):
+            field.clear()  # whatever may be there may be null
         field["description"] = _DESCRIPTIONS[name]
     described["properties"] |= _labels(described["properties"])
     return described

@@ -3,13 +3,51 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.operations.openapi import __main__ as openapi
 from tests.browser.console.test_live import expect_count
+from tests.support.engines import tools
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+
+# Every rule that its authors recommend, and each of them counts.
+LINT = """
+import { readFileSync } from "node:fs"
+import { createConfig, lintFromString } from "@redocly/openapi-core"
+
+const [, absoluteRef] = process.argv
+const source = readFileSync(absoluteRef, "utf8")
+const config = await createConfig({ extends: ["recommended-strict"] })
+for (const { ruleId, message, location } of await lintFromString({ source, absoluteRef, config }))
+  console.log(`${ruleId}: ${message} ${location[0].pointer}`)
+"""
+
+
+def lint(checks: Path, document: Path) -> list[str]:
+    """What the linter of Redocly finds in an OpenAPI document, each on a line."""
+    command = [*tools.node(), "--input-type=module", "-e", LINT, str(document)]
+    done = subprocess.run(
+        command, cwd=checks, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()
+
+
+def test_the_document_has_nothing_that_a_linter_warns_of(
+    checks: Path, tmp_path: Path
+) -> None:
+    assert lint(checks, openapi.TARGET) == []
+    document = json.loads(openapi.TARGET.read_text(encoding="utf-8"))
+    del document["paths"]["/track"]["post"]["summary"]
+    changed = tmp_path / "openapi.json"
+    changed.write_text(json.dumps(document), encoding="utf-8")
+    (found,) = lint(checks, changed)
+    assert found.startswith("operation-summary")
 
 
 def open_api(console: Page) -> None:
