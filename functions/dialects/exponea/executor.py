@@ -165,8 +165,11 @@ def _with_warnings(verdicts: Verdicts, warnings: Sequence[str]) -> Verdicts:
 
 def _messages_about(command: Command, faults: Sequence[Fault]) -> list[str]:
     """Format the faults of one command's event, which was stored without these parts."""
-    own = [fault for fault in faults if fault.number == command.number]
-    return [f"{fault.field}: {fault.message}" for fault in own]
+    return [
+        f"{fault.field}: {fault.message}"
+        for fault in faults
+        if fault.number == command.number
+    ]
 
 
 def _translate(raw: RawCommand | Invalid, translate: Translate) -> BulkCommand:

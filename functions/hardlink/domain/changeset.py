@@ -479,7 +479,7 @@ class ChangeSet:
     def to_decision(self, customer: Node) -> Decision:
         """Return the changes as one transaction about a customer."""
         unchanged = self._read.keys() - self._states.keys()
-        stable_roots = [node for node in unchanged if self._is_stable_root(node)]
+        stable_roots = list(filter(self._is_stable_root, unchanged))
         checked = unchanged.difference(stable_roots)
         return Decision(
             customer=customer,

@@ -92,7 +92,7 @@ def _find_holders(changes: ChangeSet, identifier: Node) -> set[Node]:
             "identifier",
         )
     targets = (existing(state.owner), state.link)
-    return {changes.resolve_root(target) for target in targets if target}
+    return set(map(changes.resolve_root, filter(None, targets)))
 
 
 def undo_correction(

@@ -114,7 +114,7 @@ class Entry(NamedTuple):
     @property
     def targets(self) -> set[Node]:
         """The nodes that it leads to, its link and its owner; not those that were erased."""
-        return {node for node in (self.link, self.owner) if node and node != NOBODY}
+        return set(filter(None, (existing(self.link), existing(self.owner))))
 
 
 class Span(NamedTuple):

@@ -151,7 +151,7 @@ def _ascii_domain(domain: str) -> str:
     Python's own codec is that of IDNA 2003, which takes `straße` and `strasse` for one domain.
     """
     labels = _FULL_STOPS.sub(".", domain).split(".")
-    return ".".join(_ascii_label(label) for label in labels)
+    return ".".join(map(_ascii_label, labels))
 
 
 def _ascii_label(label: str) -> str:

@@ -6,6 +6,7 @@ of them changed since.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -313,14 +314,14 @@ def _soft_customer(changes: ChangeSet, claim: Claim, soft: Sequence[Node]) -> No
     """
     owners = {node: changes.look_up(node) for node in soft}
     known = _distinct(owners.values())
-    hard = [owner for owner in known if changes.is_hard(owner)]
+    hard = list(filter(changes.is_hard, known))
     current = _logged_in_customer(changes, claim)
     is_theirs = current in hard or not hard
     if current and is_theirs and not claim.soft_ids_log_in:
         changes.mark_known(current)
         return current
     # An identifier whose customer was erased leads to who is known by it still, if it is anybody.
-    remaining = [changes.resolve_root(node) for node in soft]
+    remaining = map(changes.resolve_root, soft)
     customer = [*hard, *known, *remaining][0]
     changes.mark_known(customer)
     _warn_of_log_in(changes, soft[0], current, customer)
@@ -592,7 +593,7 @@ def _was_undone(chain: Mapping[Node, Sequence[Entry]], evidence: str) -> bool:
 
     Then an undo that is sent again has nothing left to do (I6).
     """
-    entries = (entry for history in chain.values() for entry in history)
+    entries = itertools.chain.from_iterable(chain.values())
     return any(entry.undone and entry.evidence == evidence for entry in entries)
 
 
@@ -601,11 +602,10 @@ def _newest_link(chain: Mapping[Node, Sequence[Entry]]) -> Entry | None:
 
     `None` where it led to an erased customer: the link before it is another customer's, and stays.
     """
-    newest = [_newest_of(history) for history in chain.values()]
-    found = [entry for entry in newest if entry]
-    if found and found[0].link == NOBODY:
+    newest = list(filter(None, map(_newest_of, chain.values())))
+    if newest and newest[0].link == NOBODY:
         return None
-    remaining = [entry for entry in found if entry.link != NOBODY]
+    remaining = [entry for entry in newest if entry.link != NOBODY]
     return max(remaining, key=_written_at, default=None)
 
 

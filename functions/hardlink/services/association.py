@@ -313,8 +313,9 @@ class Association:
         if profile.node.type != PROFILE:
             return [], {}
         project_id = profile.project_id
-        ids = [only_session] if only_session else []
-        if not ids:
+        if only_session:
+            ids = [only_session]
+        else:
             ids = nodes.read_session_ids(self._store, project_id, profile.node)
         heads = [keys.session_head(project_id, id_) for id_ in ids]
         copies = [keys.session_customer(project_id, id_) for id_ in ids]

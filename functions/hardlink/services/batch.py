@@ -116,8 +116,11 @@ class Batch(NamedTuple):
         """Drop the events that happened in a time that was erased of the session."""
         if not session.erased:
             return self
-        dated = [(parsed, parsed.time(call, session)) for parsed in self.events]
-        erased = [parsed for parsed, time in dated if session.was_erased(time)]
+        erased = [
+            parsed
+            for parsed in self.events
+            if session.was_erased(parsed.time(call, session))
+        ]
         if not erased:
             return self
         rest = self._settle(erased, "dropped", ERASED)

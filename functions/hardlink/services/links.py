@@ -361,7 +361,7 @@ def _owner_actions(project_id: str, decision: Decision) -> list[Action]:
 def _entry(
     change: Change, node: Node, new: NewEntry, rev: int, decision: Decision
 ) -> Entry:
-    own_profiles = [one for one in decision.entries if _is_own_profile(one)]
+    own_profiles = list(filter(_is_own_profile, decision.entries))
     linked_nodes = tuple(one for one in decision.entries if one not in own_profiles)
     evidence = change.evidence
     if node in own_profiles:

@@ -217,8 +217,8 @@ class Orders:
         It is also `refused` where a report before it named another customer.
         """
         hard_types = call.project.hard_types
-        hard = [node for node in purchase.ids if node.type in hard_types]
-        before = [node for node in order.reported_ids if node.type in hard_types]
+        hard = _select_hard(purchase.ids, hard_types)
+        before = _select_hard(order.reported_ids, hard_types)
         customers = self._find_customers(call, [*hard, *before])
         if matching.names_other_customer(order, hard, customers):
             return "refused"
@@ -584,3 +584,8 @@ def _later_expiry(order: Order, event: StoredEvent) -> int | None:
     if before is None or event.expires is None:
         return None
     return max(before, event.expires)
+
+
+def _select_hard(identifiers: Iterable[Node], hard_types: frozenset[str]) -> list[Node]:
+    """Select the hard identifiers among those of an order."""
+    return [node for node in identifiers if node.type in hard_types]

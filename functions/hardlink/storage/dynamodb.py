@@ -364,14 +364,14 @@ class Tables:
         results: dict[int, bool] = {}
         waiting = list(range(len(items)))
         for _ in _attempts():
-            answers = self._execute_inserts([items[number] for number in waiting])
+            answers = self._execute_inserts(list(map(items.__getitem__, waiting)))
             for number, answer in zip(waiting, answers, strict=True):
                 was_added = _insert_result(answer.get("Error"))
                 if was_added is not None:
                     results[number] = was_added
             waiting = [number for number in waiting if number not in results]
             if not waiting:
-                return [results[number] for number in range(len(items))]
+                return list(map(results.__getitem__, range(len(items))))
         raise _busy()
 
     def _execute_inserts(

@@ -213,25 +213,26 @@ class _Parser:
 
         any := all {"or" all}
         """
-        conditions = self._parse_joined("or", self._parse_all)
-        return AnyOf(conditions) if conditions[1:] else conditions[0]
+        return self._parse_joined("or", self._parse_all, AnyOf)
 
     def _parse_all(self) -> Expression:
         """Parse conditions with `and` in between.
 
         all := not {"and" not}
         """
-        conditions = self._parse_joined("and", self._parse_not)
-        return AllOf(conditions) if conditions[1:] else conditions[0]
+        return self._parse_joined("and", self._parse_not, AllOf)
 
     def _parse_joined(
-        self, word: str, parse: Callable[[], Expression]
-    ) -> tuple[Expression, ...]:
-        """Parse conditions with a word in between; at least one."""
+        self,
+        word: str,
+        parse: Callable[[], Expression],
+        join: type[AnyOf] | type[AllOf],
+    ) -> Expression:
+        """Parse conditions with a word in between, and join them; one alone stays as it is."""
         conditions = [parse()]
         while self._take("word", word):
             conditions.append(parse())
-        return tuple(conditions)
+        return join(tuple(conditions)) if conditions[1:] else conditions[0]
 
     def _parse_not(self) -> Expression:
         """Parse a condition, its contrary, or one in parentheses.
@@ -365,9 +366,12 @@ def _compare(operator: str, left: object, right: object) -> bool:
 
 def _is_equal(left: object, right: object) -> bool:
     """Compare JSON values: `true` is not 1, as it is in Python."""
-    if is_number(left) and is_number(right):
-        return left == right
-    return type(left) is type(right) and left == right
+    return _type_of(left) is _type_of(right) and left == right
+
+
+def _type_of(value: object) -> type:
+    """Return the type of a JSON value; all numbers have the same one."""
+    return float if is_number(value) else type(value)
 
 
 def _order_of(left: Any, right: Any) -> int | None:
@@ -376,11 +380,10 @@ def _order_of(left: Any, right: Any) -> int | None:
     A value that is missing has no order, so that a condition on it does not hold.
     """
     # A time is a text, and ISO 8601 sorts as time does.
-    are_numbers = is_number(left) and is_number(right)
-    are_texts = isinstance(left, str) and isinstance(right, str)
-    if are_numbers or are_texts:
-        return int(left > right) - int(left < right)
-    return None
+    common_type = _type_of(left)
+    if common_type not in (float, str) or _type_of(right) is not common_type:
+        return None
+    return int(left > right) - int(left < right)
 
 
 def _contains(left: object, right: object) -> bool:
