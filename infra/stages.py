@@ -27,6 +27,10 @@ _Domain = Annotated[
 _Certificate = Annotated[
     str, Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+$")
 ]
+_WebAcl = Annotated[
+    str,
+    Field(pattern=r"^arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global/webacl/[\w/-]+$"),
+]
 _Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)]
 _KmsKey = Annotated[
     str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+$")
@@ -179,7 +183,7 @@ class Stage(_Declared):
     `alarm_email`: receives the alarms, once it has confirmed the subscription.
     `monthly_budget`: USD a month; the address is told when they are nearly spent.
     `domain`: the API's own domain, with its `certificate` (an ARN of ACM).
-    `cloudfront`: CloudFront in front of the domain.
+    `cloudfront`: CloudFront in front of the domain; `web_acl`: the ARN of its web ACL.
     `forward`: every stored event and every link goes to a bucket, by Firehose.
     `canary`: new versions of `track` and `identify` get a tenth of the calls for five minutes.
     `key_stacks`: nested stacks that the projects' keys are spread over; 0: none.
@@ -200,6 +204,7 @@ class Stage(_Declared):
     domain: _Domain | None = None
     certificate: _Certificate | None = None
     cloudfront: bool = False
+    web_acl: _WebAcl | None = None
     forward: bool = False
     canary: bool = False
     key_stacks: Annotated[int, Field(ge=0, le=20)] = 0
@@ -252,6 +257,8 @@ class Stage(_Declared):
             )
         if self.cloudfront and not self.domain:
             raise ValueError("cloudfront needs a domain, and its certificate")
+        if self.web_acl and not self.cloudfront:
+            raise ValueError("web_acl is CloudFront's: set cloudfront = true")
         if self.cloudfront and ":us-east-1:" not in str(self.certificate):
             raise ValueError("certificate: CloudFront requires one of us-east-1")
         return self

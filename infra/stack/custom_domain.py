@@ -22,6 +22,7 @@ class CustomDomain(Construct):
     """A domain name. `target`: the host that its DNS record (CNAME or ALIAS) points to.
 
     `certificate`: an ARN of ACM. `cached`: CloudFront answers the domain and caches the SDK.
+    `web_acl`: the ARN of a web ACL that CloudFront asks before.
     """
 
     def __init__(
@@ -33,8 +34,10 @@ class CustomDomain(Construct):
         domain: str,
         certificate: str,
         cached: bool,
+        web_acl: str | None = None,
     ) -> None:
         super().__init__(scope, id_)
+        self._web_acl = web_acl
         imported = acm.Certificate.from_certificate_arn(
             self, "Certificate", certificate
         )
@@ -80,6 +83,7 @@ class CustomDomain(Construct):
             comment=f"Hardlink at {domain}",
             domain_names=[domain],
             certificate=certificate,
+            web_acl_id=self._web_acl,
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             default_behavior=cloudfront.BehaviorOptions(
@@ -105,6 +109,8 @@ class CustomDomain(Construct):
         )
         for finding, reason in _ACCEPTED_FINDINGS.items():
             suppress_nag(distribution, finding, reason)
+        if self._web_acl is None:
+            suppress_nag(distribution, "CFR2", _NO_WEB_ACL)
         return distribution.distribution_domain_name
 
     def _create_cache_policy(self) -> cloudfront.CachePolicy:
@@ -128,11 +134,11 @@ class CustomDomain(Construct):
 
 _ACCEPTED_FINDINGS = {
     "CFR1": "a shop's visitors may come from anywhere",
-    "CFR2": (
-        "the API behind it is throttled; a web ACL is the account's own choice, and has its price"
-    ),
     "CFR3": (
         "the API's access log has every call, without the visitor's address that CloudFront's "
         "would hold"
     ),
 }
+_NO_WEB_ACL = (
+    "the API behind it is throttled; a web ACL has its price, and a stage may name one"
+)

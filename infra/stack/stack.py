@@ -142,6 +142,7 @@ def _create_domain(scope: Hardlink, api: Api, stage: Stage) -> CustomDomain | No
         domain=stage.domain,
         certificate=stage.certificate,
         cached=stage.cloudfront,
+        web_acl=stage.web_acl,
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from infra.stages import Stage
 from tests.deploy.conftest import CERTIFICATE
 from tests.deploy.template import Template, describe_reference, synthesize
 
+WEB_ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/shop/0a1b2c3d"
 DOMAIN = "hardlink.shop.example"
 KINDS = (
     "ApiGatewayV2::DomainName",
@@ -114,6 +117,21 @@ def test_no_error_is_kept(fronted: Template) -> None:
     errors = found["DistributionConfig"]["CustomErrorResponses"]
     codes = (400, 403, 404, 405, 414, 500, 501, 502, 503, 504)
     assert errors == [{"ErrorCode": code, "ErrorCachingMinTTL": 0} for code in codes]
+
+
+def test_a_web_acl_is_asked_before(
+    layer: object, fronted: Template, tmp_path: Path
+) -> None:
+    (without,) = fronted.properties("CloudFront::Distribution").values()
+    assert "WebACLId" not in without["DistributionConfig"]
+    stage = Stage(
+        domain=DOMAIN, certificate=CERTIFICATE, cloudfront=True, web_acl=WEB_ACL
+    )
+    guarded = synthesize(tmp_path, "dev", stage)
+    (found,) = guarded.properties("CloudFront::Distribution").values()
+    assert found["DistributionConfig"]["WebACLId"] == WEB_ACL
+    rules = guarded.accepted()["Edge/Distribution"]
+    assert {rule.rsplit("-", 1)[-1] for rule in rules} == {"CFR1", "CFR3"}
 
 
 def test_accepted_findings_have_a_reason(fronted: Template) -> None:

@@ -9,6 +9,7 @@ import pytest
 from infra import routes, stages, topology
 from infra.stages import Stage, StagesError
 
+WEB_ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/shop/0a1b2c3d"
 TABLE = "arn:aws:dynamodb:eu-central-1:123456789012:table/sessions-at-noon"
 STREAM = f"{TABLE}/stream/2026-11-30T12:30:00.000"
 
@@ -67,6 +68,8 @@ def test_what_is_left_out_is_off(tmp_path: Path) -> None:
         ("[prod]\nmonthly_budget = 50", "monthly_budget needs somebody to tell"),
         ("[prod]\ncanary = true", "canary is judged by alarms: set alarms = true"),
         ("[prod]\nkey_stacks = 21", "prod.key_stacks: must be at most 20"),
+        (f'[prod]\nweb_acl = "{WEB_ACL}"', "web_acl is CloudFront's: set cloudfront"),
+        ('[prod]\nweb_acl = "mine"', "prod.web_acl: must match"),
         (
             f'[prod.restored]\nsessions = "{STREAM}"',
             "sessions and customers are restored together: set both",
