@@ -41,7 +41,10 @@ WRITERS = {
     name
     for name, function in topology.FUNCTIONS_BY_NAME.items()
     if any(_WRITES & set(actions) for actions in function.access.values())
-} - {"associate"}
+} - {"associate", "visitor"}
+"""Functions whose calls promise that something is stored. `associate` answers no call; `visitor` keeps
+summaries of what is stored already, and promises nothing.
+"""
 
 
 READING = {
