@@ -115,6 +115,7 @@ def _requests() -> Iterator[Row]:
                 made = requests.measure_association_of_visitors(empty, visitors)
             what = f"association of an address, {visitors} visitors"
             yield what, f"{made.total()} requests", "in proportion"
+        yield from _busy_project(clients)
         for sessions, asked in requests.measure_newest(engine):
             what = f"newest 50 events, {sessions} sessions of 10"
             budget = f"1 partition, {min(sessions, 6)} sessions that matter"
@@ -127,6 +128,26 @@ def _requests() -> Iterator[Row]:
             for name, count in reads.items():
                 what = f"{name}, {sessions} sessions of 10"
                 yield what, f"{count} requests", "4 a session"
+
+
+def _busy_project(clients: tables.Clients) -> Iterator[Row]:
+    """Measure what grows with the visitors of a project, or of one call."""
+    for size in requests.SIZES:
+        with tables.new(clients) as empty:
+            made = requests.measure_live(empty, size)
+        what = f"live list, one new event, {size} active sessions"
+        yield what, f"{made.total()} requests", "in proportion to new events"
+    for size in requests.SIZES:
+        with tables.new(clients) as empty:
+            made, units = requests.measure_erasing_own_session(empty, size)
+        what = f"erasing a customer without a device, {size} active sessions"
+        measured = f"{made.total()} requests, {units:g} read units"
+        yield what, measured, "an eighth of the index"
+    for size in requests.SIZES:
+        with tables.new(clients) as empty:
+            made, refused = requests.measure_batch(empty, size)
+        what = f"a batch about {size} new visitors"
+        yield what, f"{made.total()} requests, {refused} refused", "250 visitors"
 
 
 def _shown(found: Counter[str]) -> str:

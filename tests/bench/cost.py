@@ -67,6 +67,8 @@ _PROPERTIES = {
     "currency": "EUR",
     "tags": ["a", "b"],
 }
+_READS = ("GetItem", "BatchGetItem", "Query")
+_PLAIN_WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchExecuteStatement")
 Handler = Callable[[dict[str, Any], object], Any]
 
 
@@ -406,6 +408,7 @@ class _Driver:
         with (
             count_units(self._counted) as consumed,
             _inserted(self._counted) as inserted,
+            _transacted(self._counted) as transacted,
         ):
             used = run()
         whole = used[0]
@@ -416,7 +419,7 @@ class _Driver:
         return whole._replace(
             gb_seconds=typical * len(used),
             reads=_some(consumed, reads=True),
-            writes=_some(consumed, reads=False) + inserted[0],
+            writes=_some(consumed, reads=False) + inserted[0] + transacted[0],
         )
 
 
@@ -439,9 +442,31 @@ def _inserted(engine: Engine) -> Iterator[list[int]]:
         events.unregister("provide-client-params.dynamodb.BatchExecuteStatement", count)
 
 
+@contextlib.contextmanager
+def _transacted(engine: Engine) -> Iterator[list[int]]:
+    """Write units of transactions: DynamoDB Local tells of two for each table, however many items.
+
+    DynamoDB's are two for each kilobyte of each item. All but new items have less than one here.
+    """
+    found = [0]
+
+    def count(params: dict[str, Any], **_: object) -> None:
+        for part in params["TransactItems"]:
+            (action,) = part.values()
+            found[0] += 2 * math.ceil(item_size(action.get("Item", {})) / 1024)
+
+    events = engine.client.meta.events
+    events.register("provide-client-params.dynamodb.TransactWriteItems", count)
+    try:
+        yield found
+    finally:
+        events.unregister("provide-client-params.dynamodb.TransactWriteItems", count)
+
+
 def _some(consumed: Counter[str], *, reads: bool) -> float:
-    reading = ("GetItem", "BatchGetItem", "Query")
-    return sum(found for name, found in consumed.items() if (name in reading) == reads)
+    """Sum up the units of reads, or of plain writes."""
+    names = _READS if reads else _PLAIN_WRITES
+    return sum(found for name, found in consumed.items() if name in names)
 
 
 def _minus(whole: Usage, events: Usage) -> Usage:

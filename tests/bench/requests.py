@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from dialects.segment.executor import Executor
+from dialects.segment.requests import Batch
+from dialects.segment.translation import translate_batch
 from hardlink.domain.times import to_iso
 from tests.support.engines.tables import Engine
 from tests.support.world import World
@@ -109,6 +112,65 @@ def measure_association_of_visitors(engine: Engine, visitors: int) -> Counter[st
     with engine.counted() as requests:
         world.drain()
     return _without_stream(requests)
+
+
+def measure_live(engine: Engine, sessions: int) -> Counter[str]:
+    """Requests of a look at the live list, for one new event among so many active sessions."""
+    world = engine.world()
+    for number in range(sessions):
+        world.track(f"active-{number}")
+    cursor = None
+    # What came in within half a minute before a look is answered once more by the next one.
+    for _ in range(2):
+        world.clock.pass_(60_000_000)
+        _, cursor = _look(world, cursor)
+    world.clock.pass_(60_000_000)
+    world.track("active-0", {"type": "view", "id": "new"})
+    with engine.counted() as requests:
+        ids, _ = _look(world, cursor)
+    if "new" not in ids:
+        raise AssertionError("the new event is not shown")
+    return requests
+
+
+def _look(world: World, cursor: str | None) -> tuple[set[str | None], str]:
+    """Look at the live list to its end; returns the IDs that it shows, and the next cursor."""
+    ids: set[str | None] = set()
+    while True:
+        page = world.queries.read_live("shop", {"since": cursor}.get)
+        ids.update(event["id"] for event in page["events"])
+        cursor = str(page["cursor"])
+        if not page["more"]:
+            return ids, cursor
+
+
+def measure_erasing_own_session(
+    engine: Engine, sessions: int
+) -> tuple[Counter[str], float]:
+    """Requests and read units that erase an order's customer, beside so many active sessions."""
+    world = engine.world()
+    world.order("o1", ids={"registered": "without-device"})
+    for number in range(sessions):
+        world.track(f"active-{number}")
+    world.drain()
+    with engine.counted() as requests, count_units(engine) as consumed:
+        world.erase("without-device")
+        world.swept()
+    return _without_stream(requests), _count_read_units(consumed)
+
+
+def measure_batch(engine: Engine, visitors: int) -> tuple[Counter[str], int]:
+    """Requests of a batch about so many new visitors, and how many of its messages were refused."""
+    world = engine.world()
+    messages = [
+        {"type": "track", "event": "A", "anonymousId": f"batch-{number}"}
+        for number in range(visitors)
+    ]
+    call = world.service.call("split")
+    groups, _ = translate_batch(Batch(messages, {}), call.project)
+    with engine.counted() as requests:
+        outcome = Executor(world.service).execute(call, groups)
+    return requests, len(outcome.faults)
 
 
 def measure_newest(engine: Engine) -> Iterator[tuple[int, Counter[str]]]:

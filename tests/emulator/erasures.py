@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hardlink.storage import keys
 from tests.emulator.deployment import Api, Deployment
 from tests.http.service import fresh
+from tests.support.engines.tables import raw_key
 
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
@@ -32,11 +34,12 @@ def begin_erasure(shop: Api) -> Erasure:
 
 def count_events(stack: Deployment, session: str) -> int:
     """Count the events of a session in its table."""
+    partition = raw_key(keys.session_event("demo", session, 0, ""))["s"]
     answer = stack.emulator.client("dynamodb").query(
         TableName=stack.name("TablesEvents"),
         KeyConditionExpression="#p = :p AND begins_with(#s, :s)",
         ExpressionAttributeNames={"#p": "s", "#s": "item"},
-        ExpressionAttributeValues={":p": {"S": f"demo/{session}"}, ":s": {"S": "e/"}},
+        ExpressionAttributeValues={":p": partition, ":s": {"S": "e/"}},
         ConsistentRead=True,
     )
     return int(answer["Count"])

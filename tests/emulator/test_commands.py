@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from hardlink.domain.graph import Node
+from hardlink.storage import keys
 from infra import topology
 from tests.emulator.deployment import STACK, Api, Deployment
 from tests.emulator.ministack import REGION
 from tests.http.service import fresh
+from tests.support.engines.tables import raw_key
 
 RECORDS = 8
 """Of a stream, at most, for what one visitor did."""
@@ -85,7 +88,7 @@ def test_redrive_finds_the_tables_and_what_was_lost(
     shop.track(session, "view", source="demo")
     shop.identify(session, {"registered": who}, source="demo")
     shop.settles("registered", who, "view")
-    row = {"customer": {"S": f"demo/registered={who}"}, "item": {"S": f"s/{session}"}}
+    row = raw_key(keys.root_session("demo", Node("registered", who), session))
     table = stack.name("TablesCustomers")
     where = ("--stack", STACK, "--project", "demo", "--session", session)
     for _ in range(RECORDS):  # each may be late, and mend it first

@@ -17,6 +17,7 @@ import boto3
 import pytest
 
 from hardlink.storage import keys
+from hardlink.storage.packed_keys import unpack_end
 from infra.local import lambda_runtime, moto_engine, service
 from infra.local.kept_state import KeptState, next_interval
 from tests.http.service import (
@@ -298,7 +299,7 @@ def test_a_killed_service_derives_again_what_it_had_not_delivered(
 def _is_derived(line: str, who: str) -> bool:
     """True for a row that association writes below this customer."""
     _, attributes = json.loads(line)
-    partition = attributes.get("customer", {"S": ""})["S"]
+    partition = unpack_end(attributes.get("customer", {"S": ""})["S"])
     is_row = attributes["item"]["S"].startswith(("s/", "p/"))
     return bool(is_row and partition.endswith(f"registered={who}"))
 
