@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from infra import topology
 from tests.bench import cpu, imports, memory, requests
 from tests.support.engines import dynamodb_local, tables
+from tests.support.engines.tables import Engine
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -128,6 +129,24 @@ def _requests() -> Iterator[Row]:
             for name, count in reads.items():
                 what = f"{name}, {sessions} sessions of 10"
                 yield what, f"{count} requests", "4 a session"
+        with tables.new(clients) as empty:
+            yield from _traits(empty)
+
+
+_TRAIT_READS = {
+    "first": "first read after a visit",
+    "quiet": "each further one",
+    "in_visit": "during the next visit",
+}
+
+
+def _traits(engine: Engine) -> Iterator[Row]:
+    """Measure the requests that read traits."""
+    for sessions, reads in requests.measure_traits(engine):
+        budget = "3, 1 write" if sessions <= 10 else "1 for 50 sessions"
+        for name, count in reads.requests.items():
+            what = f"traits of {sessions} sessions, {_TRAIT_READS[name]}"
+            yield what, f"{count} requests", budget
 
 
 def _busy_project(clients: tables.Clients) -> Iterator[Row]:

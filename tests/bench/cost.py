@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 from uuid import uuid4
 
+from hardlink.domain.graph import NOTHING
 from hardlink.domain.records import Table
 from hardlink.metrics import COUNTS, DURATIONS
 from infra import stages, topology
@@ -42,7 +43,7 @@ from tests.bench.prices import (
     price_month,
     sum_prices,
 )
-from tests.bench.requests import count_units
+from tests.bench.requests import count_units, measure_traits
 from tests.support.engines import dynamodb_local, tables
 from tests.support.engines.tables import Engine
 
@@ -59,6 +60,7 @@ MONTHS = (1, 10, 100)
 VISIT, LOGS_IN = 20, 20
 """Events of a visit, and visits of which one logs in."""
 CALLS, VISITS = 300, 40
+_TRAIT_SESSIONS = 10
 _LINE = 26
 """Bytes that CloudWatch adds to every line."""
 _PROPERTIES = {
@@ -78,6 +80,8 @@ class Costs(NamedTuple):
     steady: Mapping[str, Usage]
     visit: Usage
     weights: Weights
+    traits: Mapping[str, Usage] = NOTHING
+    """DynamoDB's part of one read of the traits of a customer of 10 sessions."""
 
 
 class Weights(NamedTuple):
@@ -173,8 +177,27 @@ def _print_report(report: Report, prices: Prices) -> None:
     for name, rate in report.rates.items():
         _print_rate(name, rate)
     print(_ASSUMED)
+    _print_traits(report.costs, prices)
     _print_months(report)
     print(_idle(prices))
+
+
+def _print_traits(costs: Costs, prices: Prices) -> None:
+    """Print what a visit costs more where traits are read, and nothing where they are not."""
+    print(
+        f"\nTraits of a customer of {_TRAIT_SESSIONS} visits: USD at DynamoDB for a million "
+        "reads (a visit that nobody asks about costs nothing more)"
+    )
+    names = {
+        "first": "the first after a visit, which keeps a summary",
+        "quiet": "each further one",
+        "in_visit": "during the next visit",
+    }
+    for name, usage in costs.traits.items():
+        print(
+            f"  {names[name]:<48}{sum_prices(usage, prices):8.3f}  "
+            f"{usage.writes:g} write units, {usage.reads:g} read units"
+        )
 
 
 def count_watched() -> Watched:
@@ -263,7 +286,17 @@ def measure_cost(calls: int = CALLS, endpoint: str | None = None) -> Costs:
             "batches of 10": driver.steady(max(1, calls // 4), 10),
         }
         visit = driver.visits(max(1, min(VISITS, calls)))
-        return Costs(steady, visit, driver.weigh())
+        return Costs(steady, visit, driver.weigh(), _measure_traits(clients))
+
+
+def _measure_traits(clients: tables.Clients) -> dict[str, Usage]:
+    """Measure reads of traits after a visit and during one."""
+    with tables.new(clients) as empty:
+        reads = next(r for n, r in measure_traits(empty) if n == _TRAIT_SESSIONS)
+    return {
+        name: Usage(1, reads=_some(units, reads=True), writes=_some(units, reads=False))
+        for name, units in reads.units.items()
+    }
 
 
 def _environment(engine: Engine, endpoint: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from dialects.segment.executor import Executor
 from dialects.segment.requests import Batch
@@ -18,6 +18,7 @@ EVENTS = (10, 1_000, 10_000)
 SESSIONS = (1, 10, 100, 500)
 PROFILES = (10, 100, 300)
 _WRITES = ("Put", "Update", "Delete", "Transact", "BatchExecute")
+TRAIT_SESSIONS = (1, 10, 100, 1_000)
 SIZES = (10, 100, 1_000)
 """Sessions, profiles or events of the rows that show how a request grows."""
 _KILOBYTE = "x" * 640
@@ -254,6 +255,45 @@ def measure_whole_timeline(engine: Engine) -> Iterator[tuple[int, dict[str, int]
                     ),
                 },
             )
+
+
+class TraitReads(NamedTuple):
+    """Requests and units that read all traits of a customer after a visit of 20 events.
+
+    `first`: of the call that keeps the visit's summary; `quiet`: of each further one; `in_visit`: of
+    one during the next visit.
+    """
+
+    requests: dict[str, int]
+    units: dict[str, Counter[str]]
+
+
+def measure_traits(engine: Engine) -> Iterator[tuple[int, TraitReads]]:
+    """Read a customer's traits as sessions come, hours apart; yields the number of sessions."""
+    world = engine.world()
+    for number in range(1, max(TRAIT_SESSIONS) + 1):
+        events = ({"type": "view", "properties": {"page": n}} for n in range(20))
+        world.track(f"traits-{number}", *events, ids={"registered": "shown"})
+        world.drain()
+        world.clock.pass_(7_200_000_000)
+        if number in TRAIT_SESSIONS:
+            yield number, _read_traits(engine, world, f"traits-{number}")
+        # Whoever reads now and then has all but the last session summarised.
+        elif number % 50 == 0 or number + 1 in TRAIT_SESSIONS:
+            world.customer("shown", traits="*")
+
+
+def _read_traits(engine: Engine, world: World, session: str) -> TraitReads:
+    """Read the traits of a customer whose last session has no summary yet."""
+    found = TraitReads({}, {})
+    for name in ("first", "quiet", "in_visit"):
+        if name == "in_visit":
+            world.track(session)
+        with engine.counted() as requests, count_units(engine) as consumed:
+            world.customer("shown", traits="*")
+        found.requests[name] = requests.total()
+        found.units[name] = consumed
+    return found
 
 
 def _export(world: World, value: str) -> int:

@@ -105,6 +105,8 @@ class World:
     cut: dict[tuple[str, str], int] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     copies: dict[str, Node | None] = field(default_factory=dict)
+    summarised: set[str] = field(default_factory=set)
+    """Sessions that have a summary."""
     bounds: set[tuple[str, int]] = field(default_factory=set)
     """Sessions with the time until which the live view reads them."""
 
@@ -193,6 +195,8 @@ def _add_to_session(world: World, id_: str, key: Key, item: Item) -> None:
             world.cut[id_, rest] = int(item["pieces"])
     elif kind == "o":
         world.orders.append(items.decode_order(key, item))
+    elif key.item == keys.SESSION_SUMMARY:
+        world.summarised.add(id_)
     elif kind == "x":
         world.pieces[id_, rest.rsplit("/", 2)[0]] += 1
 
@@ -405,7 +409,11 @@ def _check_erased_sessions(world: World) -> Iterator[str]:
     for id_ in world.gone:
         if world.events.get(id_) or id_ in with_pieces:
             yield f"session {id_} was erased, and has events"
+    for id_ in sorted(world.summarised - world.sessions.keys()):
+        yield f"session {id_} is not there, and its summary is"
     for session in world.sessions.values():
+        if session.erased and session.id in world.summarised:
+            yield f"a part of session {session.id} was erased, and its summary is there"
         for time, id_ in world.events.get(session.id, []):
             received = world.received[session.id, time, id_]
             if stored_was_erased(session.erased, time, received):

@@ -191,8 +191,29 @@ class ComputedValues:
         read = complete_since, read_at
         self._summaries.keep(project_id, rules, parts, gathering, read)
         if not pages.are_all:
+            self._extend_oldest(project_id, rules, parts, read)
             return None
         return _join(rules, parts, gathering, is_whole=since == 0)
+
+    def _extend_oldest(
+        self,
+        project_id: str,
+        rules: Rules,
+        parts: Iterable[SessionPart],
+        read: tuple[int, int],
+    ) -> None:
+        """Bring the session forward that has the oldest events which were not read.
+
+        `read`: as of `SessionSummaries.keep`.
+        """
+        since, read_at = read
+        left = [
+            part
+            for part in parts
+            if part.unread and part.unread.start <= since and part.is_whole(0, read_at)
+        ]
+        for part in sorted(left, key=_begin)[:1]:
+            self._summaries.extend(project_id, rules, part, read_at)
 
     def _read_newest(
         self,
@@ -296,6 +317,11 @@ def _explain_incomplete(
         if not computed[name].is_complete:
             reasons[name] = why
     return reasons
+
+
+def _begin(part: SessionPart) -> int:
+    """Return the time from which on events of a session have no summary."""
+    return part.unread.start if part.unread else END
 
 
 def _join(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import NamedTuple
 
-from hardlink.domain.records import Session
+from hardlink.domain.records import Item, Key, Session
 from hardlink.domain.traits import summaries
 from hardlink.domain.traits.selection import SessionEvent
 from hardlink.domain.traits.session_summary import (
@@ -25,11 +25,13 @@ from hardlink.domain.traits.summaries import Summary
 from hardlink.domain.traits.trait import Trait
 from hardlink.queries.customer import SessionInterval
 from hardlink.queries.paging import TimelineEvent
-from hardlink.storage import session_summaries
+from hardlink.storage import event_store, keys, session_summaries
 from hardlink.storage.store import Store
 
 _PARALLEL_WRITES = 8
 _NO_EVENTS = Summary()
+MOST_EXTENDED = 5_000
+"""Events by which a call moves the summary of a session forward that has too many."""
 MOST_KEPT = 100
 """Summaries that one call writes; the next call writes the others."""
 
@@ -203,6 +205,64 @@ class SessionSummaries:
             session_summaries.put_summary(self._store, project_id, *one)
 
         list(self._threads.map(put, fresh[:MOST_KEPT]))
+
+    def extend(
+        self, project_id: str, rules: Rules, part: SessionPart, read_at: int
+    ) -> None:
+        """Move a summary forward by the oldest events that it does not hold.
+
+        For a session of more events than one call reads: some calls later it has a summary of all.
+        """
+        session, before = part.session, part.summary
+        if session is None or session.late_until >= read_at:
+            return
+        until = settled_before(read_at)
+        begin = before.until if before else session.earliest
+        if begin >= until:
+            return
+        rows, next_time = self._read_oldest(project_id, session.id, begin, until)
+        found = self._decode(project_id, session.id, rows)
+        if found:
+            events = GatheredEvents()
+            events.add(rules, found)
+            summary = events.extend(rules, before, session, read_at)
+            session_summaries.put_summary(
+                self._store, project_id, session.id, summary._replace(until=next_time)
+            )
+
+    def _read_oldest(
+        self, project_id: str, session_id: str, start: int, end: int
+    ) -> tuple[list[tuple[Key, Item]], int]:
+        """Read the oldest events of a session from a time on. Also returns where they end."""
+        partition = keys.session_partition(project_id, session_id)
+        first, last = keys.first_event_item(start), keys.first_event_item(end)
+        rows: list[tuple[Key, Item]] = []
+        for row in self._store.scan("events", partition, first, last):
+            rows.append(row)
+            if len(rows) > MOST_EXTENDED:
+                # Events of one time are held by a summary together, or not at all.
+                end = keys.event_time(row[0])
+                rows = [one for one in rows if keys.event_time(one[0]) < end]
+                break
+        return rows, end
+
+    def _decode(
+        self, project_id: str, session_id: str, rows: Iterable[tuple[Key, Item]]
+    ) -> list[SessionEvent]:
+        """Decode events, with what later reports added to orders, without expired ones."""
+        now = self._clock()
+        found = [
+            (session_id, event_store.read_event(self._store, *row))
+            for row in rows
+            if not event_store.is_expired(row[1], now)
+        ]
+        completions = event_store.read_completions(self._store, project_id, found)
+        events: list[SessionEvent] = []
+        for id_, event in found:
+            added = completions.get((id_, event.time, event.id))
+            body = added.overlay(event.body) if added else event.body
+            events.append(SessionEvent(id_, event._replace(body=body)))
+        return events
 
 
 def _divide(

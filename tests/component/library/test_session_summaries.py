@@ -371,3 +371,25 @@ def test_an_old_event_that_is_sent_again_changes_nothing(shop: World) -> None:
     statuses = [result["status"] for result in answer["results"]]
     assert statuses == ["duplicate", "stored"]
     assert pages(shop) == ["old", "older"]
+
+
+def test_a_session_of_very_many_events_is_summarised_by_and_by(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(computed, "MOST_READ_EVENTS", 50)
+    monkeypatch.setattr("hardlink.queries.timeline.MOST_EVENTS", 50)
+    monkeypatch.setattr(session_summaries, "MOST_EXTENDED", 1_000)
+    for start in range(0, 5_000, 500):
+        views = [view(f"p{n % 7}", id=f"v{start + n}") for n in range(500)]
+        shop.track("s0", *views, ids=GORDON)
+        shop.clock.pass_(MINUTE)
+    shop.drain()
+    shop.clock.pass_(2 * HOUR)
+    for _ in range(5):
+        found = read(shop)
+        assert found["incomplete"]["orders"].startswith("older events were not read")
+    found = read(shop)
+    assert (found["events"], found["incomplete"]) == (5_000, {})
+    with counted(shop) as requests:
+        assert read(shop) == found
+    assert requests == {"read": 2}

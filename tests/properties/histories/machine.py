@@ -24,11 +24,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hardlink.domain import times
+from hardlink.domain import records, times
 from hardlink.domain.errors import NotFound
+from hardlink.domain.graph import Node
 from hardlink.domain.records import Item, Key
 from hardlink.domain.times import SECOND
-from hardlink.services import association
+from hardlink.domain.traits import session_summary
+from hardlink.queries.customer_lookup import find_customer
+from hardlink.services import association, sessions
 from hardlink.services.answers import ERASED
 from hardlink.storage import keys
 from hardlink.storage.keys import HEAD
@@ -246,6 +249,7 @@ class Shop(RuleBasedStateMachine):
             explored["commands meanwhile"] += 1
         self.pending += self.world.tables.taken()
         self._expect(sent, outcomes[0])
+        self._compare_values_at_once(sent)
 
     def _send(self, sent: Sent) -> Outcome:
         if sent.kind == "unlink":
@@ -550,6 +554,7 @@ class Shop(RuleBasedStateMachine):
     def _compare(self) -> None:
         explored["compared"] += 1
         dump = self.world.tables.dump()
+        explored["summaries"] += sum(key.item == keys.SESSION_SUMMARY for key in dump)
         check(dump, HARD)
         self._events_are_as_they_were(dump)
         for session in self.reference.sessions:
@@ -638,6 +643,42 @@ class Shop(RuleBasedStateMachine):
         plain = computed.compute(shown, self.properties, view["attributes"])
         assert view["computed"] == plain, name
         explored["traits computed"] += 1
+
+    def _compare_values_at_once(self, sent: Sent) -> None:
+        """Whatever the streams have not delivered yet, values are of all events in the customer's spans."""
+        names = [*map(Name._make, sent.body.get("ids", {}).items())]
+        if sent.session in self.reference.sessions:
+            names.append(self.reference.sessions[sent.session])
+        for name in names:
+            try:
+                view = self.world.customer(
+                    _text(name), traits=computed.NAMES, segments="*"
+                )
+            except NotFound:
+                continue
+            shown = self._events_of(name)
+            plain = computed.compute(shown, self.properties, view["attributes"])
+            assert view["computed"] == plain, name
+            explored["traits computed at once"] += 1
+
+    def _events_of(self, name: Name) -> list[tuple[int, str, str]]:
+        """Every stored event that lies in the spans of a customer, as far as these are known there."""
+        customer = find_customer(self.world.tables, SPACE, Node(*name))
+        dump = self.world.tables.dump()
+        found: list[tuple[int, int, str, str]] = []
+        for interval in customer.session_intervals():
+            partition = keys.session_partition(SPACE, interval.session)
+            for key, item in dump.items():
+                if key.partition == partition and key.item.startswith(keys.EVENT):
+                    time, received = keys.event_time(key), int(item["received"])
+                    is_within = interval.start <= time < interval.end
+                    if is_within and interval.shows(time, received):
+                        place = keys.event_id(key), interval.session
+                        found.append((time, received, *place))
+        return [
+            (time, id_, session)
+            for time, _, id_, session in sorted(found, reverse=True)
+        ]
 
     def _timeline(self, name: Name, **more: str) -> list[tuple[int, str, str]]:
         """As a reader finds it page by page."""
@@ -728,14 +769,27 @@ def histories(
     shrink: bool = True,
 ) -> None:
     """Try so many, the same ones each time unless by chance. Raises what shows that one went wrong."""
-    run_state_machine_as_test(
-        of if chance else seed(SEED)(of),
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
-        ),
-    )
+    with _quiet_soon():
+        run_state_machine_as_test(
+            of if chance else seed(SEED)(of),
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=STEPS,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+                phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
+            ),
+        )
+
+
+@contextmanager
+def _quiet_soon() -> Iterator[None]:
+    """Sessions are quiet within seconds, as histories are: so most of their events are summarised."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (records, session_summary, sessions):
+            patch.setattr(module, "LATE", 2 * SECOND)
+        for module in (records, session_summary):
+            patch.setattr(module, "UNDER_WAY", 1)
+        patch.setattr(sessions, "AHEAD", 3 * SECOND)
+        yield
