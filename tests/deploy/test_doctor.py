@@ -426,6 +426,24 @@ def test_weekly_copies_take_the_place_of_recovery_for_events_alone(
     assert f"ok     backups of customers-{STACK}" in said
 
 
+def test_tables_that_were_restored_are_looked_at_in_place_of_the_stacks_own(
+    aws: Clients, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = {
+        f"HARDLINK_{table.name.upper()}_TABLE": f"{table.name}-{STACK}"
+        for table in topology.TABLES
+    }
+    tables["HARDLINK_CUSTOMERS_TABLE"] = "customers-at-noon"
+    aws("lambda").update_function_configuration(
+        FunctionName=f"{STACK}-associate", Environment={"Variables": tables}
+    )
+    assert __main__.main(["--stage", "dev", "--url", url]) == 1
+    said = capsys.readouterr().out
+    assert "WRONG  table customers-at-noon: it was deleted" in said
+    assert f"table customers-{STACK}" not in said
+    assert f"ok     table sessions-{STACK}" in said
+
+
 def test_events_without_weekly_copies_need_recovery(
     aws: Clients, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
