@@ -227,7 +227,7 @@ _FUNCTIONS = (
         "exponeadata",
         {
             "sessions": ("GetItem", "BatchGetItem"),
-            "events": ("GetItem", "BatchGetItem", "Query"),
+            "events": ("GetItem", "BatchGetItem", "Query", "PutItem"),
             "customers": ("GetItem", "BatchGetItem", "Query", "Scan"),
         },
         server_keys=True,

@@ -425,6 +425,23 @@ def test_more_than_an_answer_holds_is_an_error_that_says_how_to_ask_for_less(
 # -- attributes and consents --------------------------------------------------------------------------------------
 
 
+def test_ex25_segmentations_and_expressions_are_the_projects_segments_and_traits(
+    shop: Client, gordon: dict[str, str]
+) -> None:
+    attributes = [
+        {"type": "segmentation", "id": "looks_around"},
+        {"type": "expression", "id": "recently_viewed"},
+        {"type": "aggregate", "id": "visits"},
+        {"type": "prediction", "id": "visits"},
+    ]
+    ids = {"registered": gordon["name"]}
+    found = data(shop, "attributes", ids, attributes=attributes)["results"]
+    assert found[0] == {"success": True, "value": None}
+    assert found[1] == {"success": True, "value": []}
+    assert found[2]["value"] >= 1
+    assert "not computed here" in found[3]["error"]
+
+
 def test_every_attribute_has_its_result_in_its_place(
     shop: Client, gordon: dict[str, str]
 ) -> None:
@@ -444,7 +461,7 @@ def test_every_attribute_has_its_result_in_its_place(
     assert [one["success"] for one in found] == [
         *(False, True, False, False, False, False)
     ] + [True] * 3
-    assert "not computed here" in found[0]["error"]
+    assert "no such name" in found[0]["error"]
     assert found[1]["value"] == 27
     assert found[2]["error"] == "property.property: is missing"
     assert "'phone' is not declared" in found[3]["error"]

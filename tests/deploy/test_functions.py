@@ -84,7 +84,7 @@ TABLES: Mapping[str, tuple[set[str], set[str], set[str]]] = {
     "customers": (
         {"GetItem", "BatchGetItem", "Query"},
         LINK | {"UpdateItem"},
-        {"GetItem", "BatchGetItem", "Query"},
+        {"GetItem", "BatchGetItem", "Query", "PutItem"},
     ),
     "console": (set(), set(), set()),
     "health": ({"GetItem"}, {"GetItem"}, {"GetItem"}),
@@ -94,7 +94,7 @@ TABLES: Mapping[str, tuple[set[str], set[str], set[str]]] = {
     "visitor": (
         {"GetItem", "BatchGetItem"},
         {"GetItem", "BatchGetItem", "Query"},
-        {"GetItem", "BatchGetItem", "Query"},
+        {"GetItem", "BatchGetItem", "Query", "PutItem"},
     ),
     "helloretail": (VISIT, LINK, STORE),
     "collect": (VISIT, LINK, STORE),
@@ -110,7 +110,7 @@ TABLES: Mapping[str, tuple[set[str], set[str], set[str]]] = {
     "exponeadata": (
         {"GetItem", "BatchGetItem"},
         {"GetItem", "BatchGetItem", "Query", "Scan"},
-        {"GetItem", "BatchGetItem", "Query"},
+        {"GetItem", "BatchGetItem", "Query", "PutItem"},
     ),
 }
 """Allowed actions on sessions, customers and events, repeated here so that a change is noticed."""

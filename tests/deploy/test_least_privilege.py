@@ -533,6 +533,8 @@ def _read_everything(shop: Shop) -> None:
         for session in texts_and_events:
             shop.visitor(session)
         shop.read("/customers/registered/two?traits=*")
+        visits = [{"type": "expression", "id": "visits"}]
+        shop.data("customers/attributes", **whole, attributes=visits)
     shop.data("customers/export", format="native_json")
     shop.data("consent/categories")
 

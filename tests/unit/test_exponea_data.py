@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -20,8 +21,14 @@ from hardlink.domain.errors import (
 )
 from hardlink.domain.graph import Node, State, profile_node
 from hardlink.domain.records import Contribution, Record, SessionRow
-from hardlink.domain.sources.registry import IdentifierType, Project
+from hardlink.domain.sources.registry import (
+    ComputedSegment,
+    ComputedTrait,
+    IdentifierType,
+    Project,
+)
 from hardlink.domain.times import SECOND
+from hardlink.domain.traits.declaration import Catalogue
 from hardlink.queries.customer import Customer
 
 PROJECT = Project(
@@ -212,3 +219,66 @@ def test_an_error_in_exponeas_words(
     assert (answer.status, answer.body["success"]) == (status, False)
     assert {name: answer.body[name] for name in said} == said
     assert answer.body.keys() & {"error", "errors"}
+
+
+COMPUTED = {
+    "traits": {"pages": 7, "brands": ["a"]},
+    "segments": {"regular": True, "vip": False},
+    "incomplete": {"brands": "more values than the trait has room for"},
+}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "result"),
+    [
+        ({"type": "segmentation", "id": "regular"}, "regular"),
+        ({"type": "segmentation", "id": "vip"}, None),
+        ({"type": "expression", "id": "pages"}, 7),
+        ({"type": "aggregate", "id": "pages"}, 7),
+    ],
+)
+def test_ex25_a_computed_attribute_is_the_projects_own(
+    attribute: dict[str, str], result: object
+) -> None:
+    viewed = Viewed(customer(), {}, PROJECT, COMPUTED)
+    (found,) = data_answers.answer_attributes([attribute], viewed, NOW).body["results"]
+    assert found == {"success": True, "value": result}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "why"),
+    [
+        ({"type": "segmentation", "id": "pages"}, "id: no such name: .* segments"),
+        ({"type": "expression", "id": "regular"}, "id: no such name: .* traits"),
+        ({"type": "expression", "id": "brands"}, "more values than"),
+        ({"type": "segmentation"}, "is missing"),
+        ({"type": "prediction", "id": "pages"}, "not computed here"),
+    ],
+)
+def test_ex25_one_that_is_not_computed_says_why(
+    attribute: dict[str, str], why: str
+) -> None:
+    viewed = Viewed(customer(), {}, PROJECT, COMPUTED)
+    (found,) = data_answers.answer_attributes([attribute], viewed, NOW).body["results"]
+    assert found["success"] is False
+    assert re.search(why, found["error"])
+
+
+def test_ex25_only_what_is_named_is_computed() -> None:
+    project = Project(
+        PROJECT.identifiers,
+        traits={"pages": ComputedTrait("count")},
+        segments={"regular": ComputedSegment("pages > 3")},
+    )
+    attributes = [
+        {"type": "segmentation", "id": "regular"},
+        {"type": "expression", "id": "pages"},
+        {"type": "aggregate", "id": "visits"},
+        {"type": "segmentation", "id": "pages"},
+        {"type": "expression", "id": ["pages"]},
+        {"type": "prediction", "id": "regular"},
+        "expression",
+    ]
+    catalogue = Catalogue.of_project(project)
+    wanted = data_requests.list_computed(attributes, catalogue)
+    assert wanted == (["pages", "visits"], ["regular"])

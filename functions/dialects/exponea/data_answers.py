@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dialects.exponea import data_requests
 from dialects.exponea.commands import COOKIE, NO_ID
 from dialects.exponea.data_consents import read_consent
 from dialects.exponea.data_requests import (
@@ -40,12 +41,19 @@ _NOT_OFFERED = {"crm": False, "import": False, "page": False, "scenario": False}
 Values = Mapping[str, Any]
 
 
+_NOTHING_COMPUTED: Values = {"traits": {}, "segments": {}, "incomplete": {}}
+
+
 class Viewed(NamedTuple):
-    """A customer, the folded values, and the project."""
+    """A customer, the folded values, and the project.
+
+    `computed`: the traits and segments that a call asks for, by name, and why one is not exact.
+    """
 
     customer: Customer
     values: Values
     project: Project
+    computed: Values = _NOTHING_COMPUTED
 
     @property
     def ids(self) -> dict[str, Any]:
@@ -187,11 +195,29 @@ def _read_value(attribute: Values, viewed: Viewed, now: int) -> object:
         case "consent":
             consent = viewed.values["consents"].get(attribute["category"])
             return read_consent(consent, attribute.get("mode"), now)
+        case data_requests.SEGMENTATION:
+            is_member = _read_computed(attribute["id"], "segments", viewed.computed)
+            return attribute["id"] if is_member else None
+        case type_ if type_ in data_requests.TRAITS:
+            return _read_computed(attribute["id"], "traits", viewed.computed)
         case computed:
             raise Invalid(
                 f"a {computed} is not computed here: use property, id or consent",
                 "type",
             )
+
+
+def _read_computed(name: str, kind: str, computed: Values) -> object:
+    """Read a value that is computed. Raises `Invalid` where there is none, or it is not exact.
+
+    `kind`: `traits` or `segments`, as a project declares them.
+    """
+    if name not in computed[kind]:
+        raise Invalid(f"no such name: declare it in the {kind} of the project", "id")
+    # Exponea's form of a value has no place for a warning.
+    if name in computed["incomplete"]:
+        raise Invalid(computed["incomplete"][name], "id")
+    return computed[kind][name]
 
 
 def _read_id(name: str, viewed: Viewed) -> object:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from dialects.exponea import credentials, data_answers, data_requests
 from dialects.exponea.data_answers import Viewed
 from hardlink.domain.errors import Forbidden, Invalid
 from hardlink.domain.events import MOST_ANSWERED_BYTES
 from hardlink.domain.sources.registry import Project
+from hardlink.queries.computed import ComputedValues
 from hardlink.queries.customer import Customer
 from hardlink.queries.export_budget import Budget
 from hardlink.queries.export_reader import ExportReader, ExportRequest
@@ -35,13 +37,19 @@ _NO_ANONYMIZE = (
 )
 
 
+class Readers(NamedTuple):
+    """What reads whole customers, and what computes their traits and segments."""
+
+    exports: ExportReader
+    computed: ComputedValues
+
+
 class DataCall:
     """One call about customers, by a private key."""
 
-    def __init__(
-        self, exports: ExportReader, request: Request, project_id: str
-    ) -> None:
-        self._exports = exports
+    def __init__(self, readers: Readers, request: Request, project_id: str) -> None:
+        self._exports = readers.exports
+        self._computed = readers.computed
         self._request = request
         self._project_id = project_id
         self._project: Project = declarations.deployed_sources().projects[project_id]
@@ -58,7 +66,19 @@ class DataCall:
         """Some attributes of a customer."""
         attributes = data_requests.read_attributes(self._request.json)
         viewed = self._view(self._find_customer())
+        viewed = viewed._replace(computed=self._compute(attributes, viewed))
         return data_answers.answer_attributes(attributes, viewed, read_clock())
+
+    def _compute(
+        self, attributes: Sequence[object], viewed: Viewed
+    ) -> Mapping[str, Any]:
+        """Compute the traits and segments that attributes name: no event is read for others."""
+        catalogue = self._computed.catalogue(self._project_id)
+        wanted = data_requests.list_computed(attributes, catalogue)
+        if not (wanted.traits or wanted.segments):
+            return viewed.computed
+        reading = self._computed.read(self._project_id, viewed.customer, wanted)
+        return self._computed.compute(self._project_id, reading, viewed.values, wanted)
 
     def read_events(self) -> Answer:
         """Events of a customer."""
@@ -112,14 +132,14 @@ _CALLS: Mapping[str, Callable[[DataCall], Answer]] = {
 
 
 def call_data_api(
-    exports: ExportReader, server_keys: ServerKeys, request: Request
+    readers: Readers, server_keys: ServerKeys, request: Request
 ) -> Answer:
     """Execute the call about customers that the path names, with a private key."""
     project_id = _find_readable_project(server_keys, request)
     call = _CALLS.get(request.path("call"))
     if call is None:
         return data_answers.answer_no_such_call(request.path("call"))
-    return call(DataCall(exports, request, project_id))
+    return call(DataCall(readers, request, project_id))
 
 
 def read_categories(server_keys: ServerKeys, request: Request) -> Answer:

@@ -6,7 +6,7 @@ exponea-python-sdk 0.2.0 sends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic_core import SchemaValidator, core_schema
@@ -25,15 +25,14 @@ from hardlink.domain.schema import (
     validate,
 )
 from hardlink.domain.sources.registry import Project
+from hardlink.domain.traits.declaration import Catalogue
+from hardlink.queries.computed import Wanted
 from hardlink.queries.export_reader import ExportRequest
 
-_COMPUTED_TYPES = (
-    "aggregate",
-    "expression",
-    "prediction",
-    "recommendation",
-    "segmentation",
-)
+SEGMENTATION = "segmentation"
+TRAITS = ("aggregate", "expression")
+"""Types of computed attributes that are traits here: one value of a customer's events."""
+_NOT_COMPUTED = ("prediction", "recommendation")
 
 
 class Visitor(NamedTuple):
@@ -88,6 +87,21 @@ def read_attribute(attribute: object) -> Mapping[str, Any]:
     Raises `Invalid`.
     """
     return validate(_ATTRIBUTE, attribute)
+
+
+def list_computed(attributes: Iterable[object], catalogue: Catalogue) -> Wanted:
+    """List the traits and segments that attributes name; those that name none are left out."""
+    traits: list[str] = []
+    segments: list[str] = []
+    for one in map(as_object, attributes):
+        type_, name = one.get("type"), one.get("id")
+        if not isinstance(name, str):
+            continue
+        if type_ == SEGMENTATION and name in catalogue.segments:
+            segments.append(name)
+        elif type_ in TRAITS and name in catalogue.traits:
+            traits.append(name)
+    return Wanted(traits, segments)
 
 
 def read_events_request(body: object) -> ExportRequest:
@@ -155,6 +169,7 @@ def _attribute_schema(
 
 _COUNT = core_schema.int_schema(strict=True, ge=0, le=2**31 - 1)
 _COMPUTED = _object({"type": required(TEXT)})
+_NAMED = _object({"type": required(TEXT), "id": required(TEXT)})
 _PROPERTY = _attribute_schema("property", "property")
 _IDENTIFIER = _attribute_schema("id", "id")
 _VISITOR = object_validator(
@@ -167,7 +182,8 @@ _ATTRIBUTE = SchemaValidator(
             "property": _PROPERTY,
             "id": _IDENTIFIER,
             "consent": _attribute_schema("consent", "category", mode=optional(TEXT)),
-            **dict.fromkeys(_COMPUTED_TYPES, _COMPUTED),
+            **dict.fromkeys(_NOT_COMPUTED, _COMPUTED),
+            **dict.fromkeys((SEGMENTATION, *TRAITS), _NAMED),
         },
         discriminator="type",
     )

@@ -48,6 +48,9 @@ summaries of what is stored already, and promises nothing.
 
 
 READING = {
+    "POST /data/v2/projects/{token}/customers/{call}",
+    "POST /data/v2/projects/{token}/consent/categories",
+    "POST /data/v2/streams/{token}/consent/categories",
     "POST /managed-tags/show",
     "POST /serve/trackingUser",  # makes an ID up, which the first call that carries it opens
     "PUT /track",  # its sample has nothing to store
