@@ -3,14 +3,14 @@
 import { get } from "./api.js";
 import { createCustomerActions } from "./customer_actions.js";
 import { h, setChildren } from "./dom.js";
-import { formatAgo, formatCount, isEmpty, renderValue, shorten, timeElement } from "./format.js";
+import { formatAgo, formatCount, shorten, timeElement } from "./format.js";
 import { createCustomerGraph } from "./identity.js";
+import { createValues } from "./known_values.js";
 import { createSessionLink, isBackendSession, viewPath } from "./links.js";
 import { createTimeline } from "./timeline.js";
 
 /** @typedef {Record<string, any>} Customer the answer of `GET /customers` */
 
-const CARD_ATTRIBUTES = ["first_name", "last_name", "company_name", "photo", "email", "phone", "language", "domain"];
 // Attributes are set by visitors, so only values of these forms become an image or a link.
 const PHOTO = /^(https:\/\/|data:image\/(png|jpeg|gif|webp);base64,)/i;
 const PHONE = /^\+?[\d\s()./-]{5,32}$/;
@@ -44,7 +44,7 @@ export async function renderCustomer(page, context, type, value, requestedTab = 
   setChildren(page, h("div", { class: "customer" },
     createCard(customer, context, type, value),
     h("div", { class: "main" }, h("nav", { class: "tabs", "aria-label": "Views of this customer" }, tabLinks), createTab[tab]()),
-    createValues(customer)));
+    createValues(customer, context, type, value)));
 }
 
 /**
@@ -107,40 +107,6 @@ function languageName(code) {
 
 /** @param {string} label @param {Node | string} value */
 const createFact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
-
-/** Identifiers and all values that the card does not show. @param {Customer} customer */
-function createValues(customer) {
-  const { attributes, consents, identifiers, segments, traits } = customer;
-  const isOnCard = (/** @type {string} */ name) =>
-    name !== "photo" && typeof attributes[name] === "string" && CARD_ATTRIBUTES.includes(name);
-  const otherAttributes = Object.fromEntries(Object.entries(attributes).filter(([name]) => !isOnCard(name)));
-  const listItems = (/** @type {string[]} */ texts) => texts.map((text) => h("li", {}, text));
-  return h("aside", { class: "known-values", "aria-label": "Known values" },
-    createSection("Identifiers", createTable(identifiers, (values) => h("ul", { class: "plain" }, listItems(values)))),
-    !isEmpty(otherAttributes) && createSection("Attributes", createTable(otherAttributes, renderValue)),
-    !isEmpty(segments) && createSection("Segments", h("ul", { class: "chips" }, listItems(segments))),
-    !isEmpty(traits) && createSection("Traits", createTable(traits, renderValue)),
-    !isEmpty(consents) && createSection("Consents", createTable(consents, createConsent)));
-}
-
-/** @param {unknown} value `true`, `false`, `granted`, `denied`, or what the shop stored */
-function createConsent(value) {
-  const consent = typeof value === "boolean" ? (value ? "granted" : "denied") : value;
-  if (consent !== "granted" && consent !== "denied") return renderValue(value);
-  return h("span", { class: `consent ${consent}` }, consent);
-}
-
-/** @param {string} title @param {Node} content */
-const createSection = (title, content) => h("section", {}, h("h2", {}, title), content);
-
-/**
- * @param {Record<string, any>} values
- * @param {(value: any) => Node} renderCell
- */
-function createTable(values, renderCell) {
-  return h("dl", { class: "values" }, Object.entries(values).map(([name, value]) =>
-    h("div", {}, h("dt", {}, name), h("dd", {}, renderCell(value)))));
-}
 
 /** The customer's sessions by visitor, then those of the shop's backend. @param {Customer} customer */
 function createSessionList(customer) {

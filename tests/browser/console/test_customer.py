@@ -506,3 +506,17 @@ def test_a_receipt_says_what_was_deleted_when_it_is_done(console: Page) -> None:
     console.get_by_text("Everything is deleted.").wait_for()
     shown = console.locator(".values > div").all_inner_texts()
     assert shown == ["events\n1,200", "sessions\n3"]
+
+
+def test_computed_traits_and_segments_are_shown(console: Page, shop: Client) -> None:
+    customer, session = fresh("c"), fresh()
+    identify_visitor(shop, session, customer, "view")
+    viewed = {"type": "view_item", "properties": {"product_id": "<b>lamp</b>"}}
+    body = {"source": {"id": "web-key"}, "session": {"id": session}}
+    assert shop.post("/track", {**body, "events": [viewed]}).status == 200
+    find(console, customer)
+    values = console.get_by_label("Known values")
+    values.get_by_text("<b>lamp</b>").wait_for()
+    values.get_by_text("looks_around").wait_for()
+    assert "recently_viewed" in values.inner_text()
+    assert console.locator("b").count() == 0
