@@ -41,16 +41,13 @@ WRITERS = {
     name
     for name, function in topology.FUNCTIONS_BY_NAME.items()
     if any(_WRITES & set(actions) for actions in function.access.values())
-} - {"associate", "visitor"}
-"""Functions whose calls promise that something is stored. `associate` answers no call; `visitor` keeps
-summaries of what is stored already, and promises nothing.
+} - {"associate", "exponeadata", "visitor"}
+"""Functions whose calls promise that something is stored. `associate` answers no call; `exponeadata` and
+`visitor` keep summaries of what is stored already, and promise nothing.
 """
 
 
 READING = {
-    "POST /data/v2/projects/{token}/customers/{call}",
-    "POST /data/v2/projects/{token}/consent/categories",
-    "POST /data/v2/streams/{token}/consent/categories",
     "POST /managed-tags/show",
     "POST /serve/trackingUser",  # makes an ID up, which the first call that carries it opens
     "PUT /track",  # its sample has nothing to store
