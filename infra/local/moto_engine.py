@@ -12,7 +12,7 @@ Why moto is patched (only while an engine runs):
   second.
 - An attribute is answered as the one type that it has: moto looks for all ten, each under four
   names. The names of a response class's methods are listed once, and not for each call. Together
-  these are a third of a call's CPU.
+  these took 40 % of the CPU of reading an item, and 80 % of a query of fifty.
 """
 
 from __future__ import annotations
