@@ -253,7 +253,8 @@ class Track(WriteCommand):
 class Identify(WriteCommand):
     """`POST /identify`: link a session's visitor to a customer.
 
-    `time`: of the login, on the device's clock.
+    `time`: of the login, on the device's clock. `recipient`: a newsletter's token, whose link the
+    visitor followed, instead of `ids`.
     """
 
     profile: Any
@@ -264,6 +265,7 @@ class Identify(WriteCommand):
     traits: Properties
     consents: Properties
     time: Any
+    recipient: Any = None
 
     def check_values(self) -> None:
         """Leave out a time that cannot be read. Raises `Invalid` for an opt-out."""
@@ -569,6 +571,10 @@ _IDENTIFY_FIELDS = {
     "traits": _PROPERTIES,
     "consents": _PROPERTIES,
     "time": _ANYTHING,
+    "recipient": _ANYTHING,
+}
+_UPDATE_FIELDS = {
+    name: field for name, field in _IDENTIFY_FIELDS.items() if name != "recipient"
 }
 _TRACK_FIELDS = {
     **_COMMON_FIELDS,
@@ -624,7 +630,7 @@ _OF_SDK = ("profile", "time")
 _FIELDS: dict[type[WriteCommand], frozenset[str]] = {
     Track: frozenset((*_TRACK_FIELDS, *_OF_TRACKERS)),
     Identify: frozenset(_IDENTIFY_FIELDS),
-    Update: frozenset(_IDENTIFY_FIELDS),
+    Update: frozenset(_UPDATE_FIELDS),
     Anonymize: frozenset((*_COMMON_FIELDS, *_OF_SDK)),
     Consent: frozenset((*_CONSENT_FIELDS, *_OF_SDK)),
     Keep: frozenset((*_KEEP_FIELDS, *_OF_SDK)),
@@ -633,7 +639,7 @@ _FIELDS: dict[type[WriteCommand], frozenset[str]] = {
 BODY_FIELDS: dict[type[WriteCommand], Mapping[str, TypedDictField]] = {
     Track: _TRACK_FIELDS,
     Identify: _IDENTIFY_FIELDS,
-    Update: _IDENTIFY_FIELDS,
+    Update: _UPDATE_FIELDS,
     Anonymize: _COMMON_FIELDS,
     Consent: _CONSENT_FIELDS,
     Keep: _KEEP_FIELDS,

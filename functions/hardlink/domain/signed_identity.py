@@ -114,6 +114,19 @@ class IdentityVerifier:
 
         return self._with_keys(call, read)
 
+    def read_login(self, call: Call, token: object) -> Node:
+        """Read as whom a newsletter's link logs its visitor in. Raises `UnverifiedIdentity`.
+
+        A mail can be forwarded: a source that requires proof takes no such log-in. Others take
+        only what the shop signed, as anybody can send others a link to a page of the shop.
+        """
+        if call.source.signed == "required":
+            raise UnverifiedIdentity(
+                "this source requires signed identities, and a newsletter proves none",
+                "recipient",
+            )
+        return self.read_recipient(call, token)
+
     def _verify(
         self, call: Call, token: object, ids: Sequence[Node]
     ) -> frozenset[Node]:

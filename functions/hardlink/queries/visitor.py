@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hardlink.domain.call import Call
-from hardlink.domain.errors import NotFound
+from hardlink.domain.errors import NotFound, UnverifiedIdentity
 from hardlink.domain.graph import Node
 from hardlink.domain.identifiers import parse_session_id
 from hardlink.domain.signed_identity import IdentityVerifier, Keys, NoKeys
@@ -17,7 +17,8 @@ from hardlink.queries.customer import Customer
 from hardlink.queries.customer_lookup import find_customer
 from hardlink.queries.timeline import Timeline
 from hardlink.queries.visible_session import read_visible_session
-from hardlink.storage.store import Store
+from hardlink.storage.retries import retry_conflicts
+from hardlink.storage.store import ConditionFailed, Store
 
 SHOWN = ("traits", "segments", "incomplete")
 """Parts of the computed values that a page or a mail is answered, without the number of events."""
@@ -53,10 +54,14 @@ class VisitorValues:
     def read_recipient(self, call: Call, token: object) -> dict[str, Any]:
         """Read the public traits and segments of a newsletter's recipient, whom a token names.
 
-        One who is not known is answered like one without events. Raises `UnverifiedIdentity`.
+        One who is not known is answered like one without events. Raises `UnverifiedIdentity`, also
+        for an address whose customer has an ID: anybody can say that an address is a customer's.
         """
         recipient = self._verifier.read_recipient(call, token)
         customer = self._find(call.project_id, recipient)
+        is_proven = recipient.type in call.project.hard_types
+        if customer and not (is_proven or call.project.unproven_visitors):
+            _check_known_alone(customer, recipient)
         return self._compute(call.project_id, customer)
 
     def _compute(self, project_id: str, customer: Customer | None) -> dict[str, Any]:
@@ -67,6 +72,7 @@ class VisitorValues:
         computed = self._computed.compute(project_id, reading, stored, wanted)
         return {part: computed[part] for part in SHOWN}
 
+    @retry_conflicts
     def _find_visitor(self, call: Call, id_: str, token: object) -> Customer | None:
         """Find the customer or the anonymous visitor of a session; `None` where it is unknown.
 
@@ -79,14 +85,33 @@ class VisitorValues:
         # Asked before anything is read, and so as long for a customer with many events as for none.
         if visible.customer and not call.project.unproven_visitors:
             self._verifier.require(call, token, visible.customer)
-        return self._find(call.project_id, visible.customer or visible.session.profile)
+        judged = visible.customer or visible.session.profile
+        customer = self._find(call.project_id, judged, itself=True)
+        if customer and customer.root != judged:
+            # A log-in came in between, and nobody proved that one.
+            raise ConditionFailed
+        return customer
 
-    def _find(self, project_id: str, node: Node) -> Customer | None:
-        """Find a customer; `None` where it was erased since its session was read."""
+    def _find(
+        self, project_id: str, node: Node, *, itself: bool = False
+    ) -> Customer | None:
+        """Find a customer; `None` where it was erased since its session was read.
+
+        `itself`: the one known by the identifier alone.
+        """
         try:
-            return find_customer(self._store, project_id, node)
+            return find_customer(self._store, project_id, node, itself=itself)
         except NotFound:
             return None
+
+
+def _check_known_alone(customer: Customer, recipient: Node) -> None:
+    """Check that an address is of one who is known by it alone. Raises `UnverifiedIdentity`."""
+    if customer.root != recipient:
+        raise UnverifiedIdentity(
+            f"this {recipient.type} is of a customer with an ID: sign that ID as sub",
+            "token",
+        )
 
 
 def list_public(catalogue: Catalogue) -> Wanted:

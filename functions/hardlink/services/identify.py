@@ -47,7 +47,7 @@ class Identification:
 
         Raises `Refused` where a rule forbids it, and then nothing changes.
         """
-        ids = self._verification.verify_ids(call, command)
+        ids = self._verification.verify_login(call, command)
         if not ids.nodes:
             raise Invalid("send at least one identifier of the customer", "ids")
         return self.apply(call, command, ids)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hardlink import metrics
 from hardlink.domain.call import Call
 from hardlink.domain.commands import Identify, Track
-from hardlink.domain.errors import UnverifiedIdentity
+from hardlink.domain.errors import Invalid, UnverifiedIdentity
 from hardlink.domain.graph import Node
 from hardlink.domain.signed_identity import IdentityVerifier, Keys
 
@@ -40,3 +40,18 @@ class Verification:
             metrics.count("links_unproven")
             raise
         return VerifiedIds(ids, proven)
+
+    def verify_login(self, call: Call, command: Identify) -> VerifiedIds:
+        """Return the nodes of a log-in: of its `ids`, or the recipient of a newsletter.
+
+        Raises as `verify_ids` does, and for a `recipient` that no key of the project signed.
+        """
+        if command.recipient is None:
+            return self.verify_ids(call, command)
+        if command.ids:
+            raise Invalid("send either ids or recipient", "recipient")
+        try:
+            return VerifiedIds((self._signatures.read_login(call, command.recipient),))
+        except UnverifiedIdentity:
+            metrics.count("links_unproven")
+            raise

@@ -31,6 +31,7 @@ _DESCRIPTIONS = {
     "sent": "The device's clock when it sent the call, in milliseconds; times are corrected by it.",
     "token": "A signed token (JWT) that proves who the visitor is, where the source asks for one.",
     "profile": "The profile of an earlier answer; the session's own profile wins.",
+    "recipient": "A newsletter's token, whose link was followed, instead of `ids`.",
     "ids": "Identifiers by type, such as `{registered: gordon, email: gordon@x.org}`.",
     "properties": "Names and values: of the payload, of an event, or attributes of the customer.",
     "set_once": "Attributes that are set only if they have no value yet.",

@@ -55,8 +55,8 @@ def test_the_recipient_is_identified_and_no_address_and_no_event_has_the_token(
         lambda: [event["type"] for event in shop.events(type_, value)],
         ["page_visit"],
     )
-    assert [body["ids"] for body in traffic.bodies("/identify")] == [{type_: value}]
-    assert token not in str(traffic.calls)
+    assert [body["recipient"] for body in traffic.bodies("/identify")] == [token]
+    assert token not in str(traffic.bodies("/track"))
     page.reload()
     arrive(page, traffic)
     assert len(traffic.bodies("/identify")) == 1

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from hardlink.domain import commands
+from hardlink.domain.commands import Identify
 from hardlink.domain.errors import Invalid, NotFound, UnverifiedIdentity
 from hardlink.domain.signed_identity import NEWSLETTER
+from hardlink.domain.sources.registry import Signed
 from hardlink.queries.api import ReadApi
-from tests.component.library.test_visitor import EMPTY, Page, view
-from tests.support.signing import proof
+from hardlink.services.answers import Answer
+from hardlink.services.service import Service
+from hardlink.storage import keys
+from tests.component.library.test_visitor import EMPTY, Page, SigningKeys, view
+from tests.support.signing import LATER, proof
+from tests.support.signing import token as signing_token
 from tests.support.world import SPACE, World
 
 
@@ -94,13 +102,33 @@ def test_content_names_one_customer_who_is_known(shop: Shop) -> None:
         shop.content(userEmail="nobody@x.com")
 
 
-@pytest.mark.parametrize(
-    "token", [recipient("gordon"), recipient("g@x.com", typ="email")]
-)
-def test_a_link_answers_what_is_public_and_no_identifier(
-    shop: Shop, token: str
-) -> None:
-    assert shop.signed_content(token) == GORDON
+def test_a_link_answers_what_is_public_and_no_identifier(shop: Shop) -> None:
+    assert shop.signed_content(recipient("gordon")) == GORDON
+
+
+def test_an_address_opens_nothing_of_a_customer_with_an_id(shop: Shop) -> None:
+    """Without a proof, anybody can say that their own address is another customer's."""
+    shop.world.identify("m", ids={"email": "mallory@x.com"})
+    shop.world.identify("n", ids={"registered": "gordon", "email": "mallory@x.com"})
+    shop.world.settle()
+    with pytest.raises(UnverifiedIdentity, match="sign that ID as sub") as raised:
+        shop.signed_content(recipient("mallory@x.com", typ="email"))
+    assert "gordon" not in str(raised.value.body())
+
+
+def test_an_address_opens_what_was_done_by_whom_it_alone_names(shop: Shop) -> None:
+    shop.world.track("tablet", view("p3"), ids={"email": "alyx@x.com"})
+    shop.world.settle()
+    found = shop.signed_content(recipient("alyx@x.com", typ="email"))
+    assert found["traits"]["recently_viewed"] == ["p3"]
+
+
+def test_a_project_may_say_that_an_unproven_address_is_enough(world: World) -> None:
+    shop = Shop(world, unproven_visitors=True)
+    world.track("phone", view("p1"), ids={"registered": "gordon", "email": "g@x.com"})
+    world.settle()
+    found = shop.signed_content(recipient("g@x.com", typ="email"))
+    assert found["traits"]["recently_viewed"] == ["p1"]
 
 
 def test_a_link_of_somebody_unknown_is_answered_like_one_without_events(
@@ -129,3 +157,75 @@ def test_no_other_token_opens_it(shop: Shop, token: object) -> None:
 def test_a_forwarded_link_opens_no_session_of_its_recipient(shop: Shop) -> None:
     with pytest.raises(UnverifiedIdentity):
         shop.read("phone", recipient("gordon"))
+
+
+def follow(shop: Shop, session: str, token: object, signed: Signed = "off") -> Answer:
+    """Log in whoever follows a newsletter's link, on a page of a source of this setting."""
+    body = {"source": {"id": "move"}, "session": {"id": session}, "recipient": token}
+    world = shop.world
+    service = Service(
+        world.store,
+        world.sources,
+        world.clock,
+        lambda: str(uuid4()),
+        signing_keys=SigningKeys(),
+    )
+    call = service.call("move")._replace(project=shop.project)
+    call = call._replace(source=replace(call.source, signed=signed))
+    return service.identify(call, commands.read(Identify, body))
+
+
+@pytest.mark.parametrize(
+    ("token", "customer"),
+    [
+        (recipient("gordon"), {"type": "registered", "value": "gordon"}),
+        (recipient("g@x.com", typ="email"), {"type": "email", "value": "g@x.com"}),
+    ],
+)
+def test_who_follows_a_link_is_identified(
+    shop: Shop, token: str, customer: dict[str, str]
+) -> None:
+    for signed in ("off", "optional"):
+        assert follow(shop, f"new-{signed}", token, signed)["customer"] == customer
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param("a.b.c", id="made up"),
+        pytest.param(recipient("gordon", exp=1), id="expired"),
+        pytest.param(proof("gordon"), id="of a log-in"),
+        pytest.param(
+            signing_token(
+                {"sub": "gordon", "exp": LATER, "aud": NEWSLETTER}, key="k" * 40
+            ),
+            id="signed by somebody else",
+        ),
+    ],
+)
+def test_a_link_that_the_shop_did_not_sign_identifies_nobody(
+    shop: Shop, token: str
+) -> None:
+    with pytest.raises(UnverifiedIdentity):
+        follow(shop, "new", token)
+    assert shop.world.store.get([keys.session_head(SPACE, "new")]) == [None]
+
+
+def test_a_source_that_requires_proof_takes_no_recipient(shop: Shop) -> None:
+    with pytest.raises(UnverifiedIdentity, match="a newsletter proves none"):
+        follow(shop, "new", recipient("gordon"), "required")
+
+
+def test_a_log_in_names_a_recipient_or_identifiers(shop: Shop) -> None:
+    with pytest.raises(Invalid, match="either ids or recipient"):
+        shop.world.identify(
+            "new", ids={"registered": "gordon"}, recipient=recipient("gordon")
+        )
+
+
+def test_values_are_set_by_no_recipient(shop: Shop) -> None:
+    answer = shop.world.update(
+        "phone", recipient=recipient("gordon"), properties={"a": 1}
+    )
+    (left_out,) = answer["left_out"]
+    assert left_out.field == "recipient"

@@ -11,6 +11,7 @@ from hardlink.domain.call import Call
 from hardlink.domain.errors import Invalid, UnverifiedIdentity
 from hardlink.domain.sources.registry import Project, Sources
 from hardlink.queries.visitor import VisitorValues
+from tests.support.memory_store import MemoryStore
 from tests.support.signing import KEY, proof
 from tests.support.world import SOURCES, SPACE, World
 
@@ -118,6 +119,33 @@ def test_a_token_opens_no_other_customers_session(page: Page) -> None:
     page.world.settle()
     with pytest.raises(UnverifiedIdentity):
         page.read("s2", proof("gordon"))
+
+
+@pytest.mark.parametrize("request_number", range(1, 8))
+def test_a_log_in_while_it_is_read_opens_nothing_without_a_token(
+    page: Page, request_number: int
+) -> None:
+    page.world.track("phone", view("secret"), ids={"registered": "gordon"})
+    page.world.settle()
+    page.world.track("m", view("own"))
+    store, seen = page.world.store, 0
+    if not isinstance(store, MemoryStore):
+        pytest.skip("only the store in memory stops between two requests")
+
+    def log_in(_name: str, _keys: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == request_number:
+            page.world.identify("m", ids={"registered": "gordon"})
+
+    store.before = log_in
+    try:
+        found = page.read("m")
+    except UnverifiedIdentity:
+        return
+    finally:
+        store.before = None
+    assert found["traits"]["recently_viewed"] in ([], ["own"])
 
 
 def test_a_customer_known_by_an_address_alone_is_not_answered(page: Page) -> None:

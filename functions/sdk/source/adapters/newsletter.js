@@ -1,11 +1,9 @@
 // Recognizes the recipient of a newsletter who follows a link in it: the link names them by a token of the shop's backend.
 //
-// The token proves nothing, because a mail can be forwarded: it is sent as an identifier without a signature, which the
-// source takes or refuses.
+// The token proves no log-in, because a mail can be forwarded: the source takes it as one without proof, or refuses it. It is
+// sent as it is, because the service alone can tell whether the shop signed it: anybody can make a link to a page.
 
 import { registerAdapter } from "./register_adapter.js"
-
-/** @typedef {{sub: string, typ?: string, exp: number}} Claims `typ`: identifier type of `sub`; `exp`: in seconds */
 
 const PARAMETER = "hardlink_recipient"
 
@@ -21,34 +19,32 @@ const takeToken = () => {
 }
 
 /**
+ * A link that has expired is no mistake of the page, and so no refused call.
  * @param {string} token a JWT
  * @param {number} time now, in milliseconds
- * @returns {Claims | null} `null` where it is none, or has expired
  */
-export const readClaims = (token, time) => {
+export const isUsable = (token, time) => {
   try {
-    const text = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))
-    const claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(text, letter => letter.charCodeAt(0))))
-    return claims.sub && claims.exp * 1000 > time ? claims : null
+    const { exp } = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")))
+    return exp * 1000 > time
   } catch {
-    return null
+    return false
   }
 }
 
-registerAdapter(({ config, enqueue, withCallbacks, normalizeIds }, hardlink) => {
+registerAdapter(({ config, enqueue, withCallbacks }, hardlink) => {
   const { start } = hardlink
-  let recipient = readClaims(takeToken(), Date.now())
+  let recipient = takeToken()
 
   /** @param {any} options */
   const startWithRecipient = options => {
     start(options)
-    const claims = recipient
-    recipient = null
+    const token = recipient
+    recipient = ""
     // a page that knows who is logged in knows better than a mail
-    if (!claims || config.customer || config.signature) return
-    const { typ, sub } = claims
+    if (!isUsable(token, Date.now()) || config.customer || config.signature) return
     // not `hardlink.identify`, which adds to a later log-in what the page identified before
-    withCallbacks(() => enqueue("/identify", { ids: normalizeIds(typ ? { [typ]: sub } : sub) }))
+    withCallbacks(() => enqueue("/identify", { recipient: token }))
   }
   return { start: startWithRecipient, initialize: startWithRecipient }
 })
