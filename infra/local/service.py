@@ -104,6 +104,8 @@ def main(output: ServiceOutput | None = None) -> int:
     if "POWERTOOLS_LOG_LEVEL" not in os.environ:
         # The server prints a line for each call itself.
         logging.getLogger("hardlink").setLevel(logging.ERROR)
+    # Nobody gathers metrics here, and their lines would stand between those for people.
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -87,6 +87,7 @@ def test_fresh_it_starts_again_on_the_same_port_and_is_empty(tmp_path: Path) -> 
             assert a_service.client.get("sessions", "a-1").status == 404
             a_service.client.track("a-1", "a")
             assert a_service.end() == 0
+            assert '"_aws"' not in a_service.log.read_text(), "lines for a machine"
 
 
 def test_it_says_what_to_try(tmp_path: Path) -> None:
