@@ -393,3 +393,16 @@ def test_a_session_of_very_many_events_is_summarised_by_and_by(
     with counted(shop) as requests:
         assert read(shop) == found
     assert requests == {"read": 2}
+
+
+def test_while_more_may_come_late_no_summary_is_kept(shop: World) -> None:
+    visit(shop, 1)
+    late(shop)
+    shop.drain()
+    for _ in range(2):
+        with counted(shop) as found:
+            assert pages(shop) == ["p0", "late"]
+        assert found["write"] == 0, "it could not be used"
+    shop.clock.pass_(HOUR)
+    assert pages(shop) == ["p0", "late"]
+    assert kept(shop) == ["s0"]
