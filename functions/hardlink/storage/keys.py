@@ -99,6 +99,7 @@ BACK_REFERENCE = "w/"
 
 # Prefixes of an erasure's tasks, see `hardlink.domain.erasure.states`.
 ERASED_NODE = "d/"
+JOINED_ERASURE = "j/"
 ERASING_NODE = "n/"
 ORDER_TASK = "o/"
 REDACTED_NODE = "r/"
@@ -107,6 +108,7 @@ FREED_IDENTIFIER = "u/"
 SWEPT_SESSION = "z/"
 TASKS = (
     ERASED_NODE,
+    JOINED_ERASURE,
     ERASING_NODE,
     ORDER_TASK,
     REDACTED_NODE,

@@ -33,7 +33,7 @@ from hardlink.domain.traits import session_summary
 from hardlink.queries.customer_lookup import find_customer
 from hardlink.services import association, sessions
 from hardlink.services.answers import ERASED
-from hardlink.storage import keys
+from hardlink.storage import event_store, keys
 from hardlink.storage.keys import HEAD
 from tests.properties.histories import computed
 from tests.properties.histories.reference import (
@@ -670,7 +670,8 @@ class Shop(RuleBasedStateMachine):
             partition = keys.session_partition(SPACE, interval.session)
             for key, item in dump.items():
                 if key.partition == partition and key.item.startswith(keys.EVENT):
-                    time, received = keys.event_time(key), int(item["received"])
+                    time = keys.event_time(key)
+                    received = event_store.received_at(key, item)
                     is_within = interval.start <= time < interval.end
                     if is_within and interval.shows(time, received):
                         place = keys.event_id(key), interval.session

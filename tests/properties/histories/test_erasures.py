@@ -399,12 +399,30 @@ class Erasures(Shop):
     def _drain(self, chance: random.Random) -> None:
         super()._drain(chance)
         self._sweep_all()
-        if chance.random() < 0.5:
+        how = chance.choice(("no further", "no further", "together", "one by one"))
+        if how == "together":
             while self.world.running:
-                self.seconds += MINUTE // SECOND + 1
-                self.world.at(self.seconds)
+                self._wait()
                 self._sweep_all()
+        elif how == "one by one":
+            self._finish_one_by_one(chance)
         super()._drain(chance)
+
+    def _wait(self) -> None:
+        self.seconds += MINUTE // SECOND + 1
+        self.world.at(self.seconds)
+
+    def _finish_one_by_one(self, chance: random.Random) -> None:
+        """Finish each erasure while the messages of all others wait: none waits for another message."""
+        erasures = self.world.running
+        chance.shuffle(erasures)
+        for id_ in erasures:
+            for _ in range(100):
+                if not self.world.sweep_once(id_):
+                    break
+                self._wait()
+            assert id_ not in self.world.running
+            explored["erasures finished alone"] += 1
 
     def _compare(self) -> None:
         super()._compare()

@@ -11,7 +11,7 @@ repeated, and several may run at once; no step reads again what was done before 
     session  live ----end_session----> erased --sweep_session--> swept --close_sessions--> closed
              live -----mark_session----> marked ---sweep_session---> swept
     order    known ----forget_order----> known, or deleted
-    receipt  running --close_receipt---> done
+    receipt  running --await_joined----> running --close_receipt---> done
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ TRANSITIONS = (
     # Swept once more first: calls that were under way may have written since.
     Transition("session", "swept", "close_sessions", "closed", "z/"),
     Transition("order", "known", "forget_order", "known", "o/"),
+    # What another erasure holds it carries out as well, so that it is never done before that is.
+    Transition("receipt", "running", "await_joined", "running", "j/"),
     # The receipt counts each task in the transaction that deletes it.
     Transition("receipt", "running", "close_receipt", "done"),
 )

@@ -196,6 +196,7 @@ class ErasureSpread:
             profile = session.profile
             record = nodes.read_record(self._store, tasks.project_id, profile)
             if not record.exists:
+                self._join_erasure(tasks, record)
                 return
             begin = begin_erasure(tasks, profile, record, self._clock())
             with suppress(ConditionFailed):
@@ -244,6 +245,7 @@ class ErasureSpread:
         for _ in optimistic_retries():
             record = nodes.read_record(self._store, project_id, node)
             if not record.exists:
+                self._join_erasure(tasks, record)
                 return
             history = nodes.read_history(self._store, project_id, node)
             named = redaction.find_named_nodes(node, history)
@@ -267,6 +269,14 @@ class ErasureSpread:
             # Read again in either case: a long history is redacted in several portions.
             with suppress(ConditionFailed):
                 self._store.write(actions)
+
+    def _join_erasure(self, tasks: Tasks, record: Record) -> None:
+        """Add a task to wait for the erasure that holds a node, if another one does.
+
+        It may have waited for long, in the queue of visitors.
+        """
+        if record.erasing_since and record.erasure != tasks.erasure:
+            self._store.write([tasks.put(keys.JOINED_ERASURE, record.erasure)])
 
     def _was_owned(self, tasks: Tasks, node: Node, owners: set[Node]) -> bool:
         """Tell whether all of a node belonged to customers before this erasure redacted it."""

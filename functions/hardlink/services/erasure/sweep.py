@@ -58,6 +58,8 @@ MOST_STEPS = 500
 """Steps of one run, each of at most about fifty requests or one transaction."""
 AT_ONCE = 1
 """Microseconds to wait for the next run, where there is more to do already."""
+_MOST_WAITING = 200
+"""Erasures that one run looks after while they wait for calls that were under way."""
 _MOST_DELETED = 90
 """Actions of one transaction that delete: `_weight` counts those of a row."""
 _MOST_READ = 200
@@ -84,22 +86,60 @@ class ErasureSweep:
     def sweep(self, project_id: str, id_: str) -> int:
         """Carry an erasure out as far as possible now, in a bounded number of steps.
 
-        It may be called again, and by several callers at once. Answers after how many microseconds
-        to call again; 0: it is done.
+        With it those that hold nodes to which it spread: they may wait in another queue. It may be
+        called again, and by several callers at once. Answers after how many microseconds to call
+        again; 0: it is done.
         """
-        tasks = Tasks(self._store, project_id, id_)
+        waits: list[int] = []
+        found = {id_: Tasks(self._store, project_id, id_)}
+        unread = list(found)
+        while unread and len(waits) < _MOST_WAITING:
+            tasks = found[unread.pop()]
+            receipt = self._running_receipt(tasks)
+            if receipt is None:
+                continue
+            wait = self._carry_out(tasks, receipt)
+            if wait == AT_ONCE:
+                return AT_ONCE
+            joined = self._await_joined(tasks)
+            if wait:
+                waits.append(wait)
+            elif not joined:
+                self._close_receipt(tasks)
+            # Two that each hold a node of the other one wait for each other: each is read once.
+            unread += [other for other in joined if other not in found]
+            found = joined | found
+        if waits:
+            return min(waits)
+        self._close_receipt(found[id_])
+        return 0
+
+    def _running_receipt(self, tasks: Tasks) -> Item | None:
+        """Read the receipt of an erasure, if it is not done."""
         receipt = self._store.get([tasks.receipt_key])[0]
         if receipt is None or receipt_state(receipt) == "done":
-            return 0
+            return None
+        return receipt
+
+    def _carry_out(self, tasks: Tasks, receipt: Item) -> int:
+        """Carry out the tasks of one erasure; 0 where none of its own is left."""
         if not _finish_steps(self._sweep_once(tasks)):
             return AT_ONCE
         wait = self._last_write(tasks, receipt) + UNDER_WAY - self._clock()
         if wait >= 0:
             return wait + 1
-        if not _finish_steps(self._close(tasks)):
-            return AT_ONCE
-        self._close_receipt(tasks)
-        return 0
+        return 0 if _finish_steps(self._close(tasks)) else AT_ONCE
+
+    def _await_joined(self, tasks: Tasks) -> dict[str, Tasks]:
+        """Find the erasures that one waits for, by ID; for those that are done it waits no more."""
+        joined: dict[str, Tasks] = {}
+        for id_ in tasks.read_names(keys.JOINED_ERASURE):
+            other = Tasks(self._store, tasks.project_id, id_)
+            if self._running_receipt(other):
+                joined[id_] = other
+            else:
+                self._store.write([tasks.delete(keys.JOINED_ERASURE, id_)])
+        return joined
 
     def _sweep_once(self, tasks: Tasks) -> Steps:
         """Erase all that is there now, and leave tasks to look once more."""
@@ -331,7 +371,12 @@ class ErasureSweep:
         )
 
     def _close_receipt(self, tasks: Tasks) -> None:
-        """Close the receipt: no task is left, and so nothing that names the customer."""
+        """Close the receipt: no task is left, and so nothing that names the customer.
+
+        Only of the erasures that wait for this one as well, it still has the IDs.
+        """
+        for ids in tasks.portions(keys.JOINED_ERASURE):
+            self._store.write([tasks.delete(keys.JOINED_ERASURE, id_) for id_ in ids])
         done: Item = {"state": "done", "done": self._clock()}
         with suppress(ConditionFailed):  # another run closed it meanwhile
             close = Patch(tasks.receipt_key, done, Same("state", "running"))

@@ -59,6 +59,12 @@ class Tasks:
             (key.item.removeprefix(kind), item) for key, item in islice(rows, _PAGE)
         ]
 
+    def read_names(self, kind: str) -> list[str]:
+        """Read the names of all tasks of a kind that are left."""
+        partition, last = self.receipt_key.partition, keys.end_of_prefix(kind)
+        rows = self._store.scan("customers", partition, kind, last)
+        return [key.item.removeprefix(kind) for key, _ in rows]
+
     def portions(self, kind: str) -> Iterator[list[str]]:
         """Read the names of the tasks of a kind, until none is left.
 
