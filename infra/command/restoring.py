@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -15,23 +14,35 @@ from hardlink.domain.records import Table
 from hardlink.domain.sources.file_schema import SourcesError
 from hardlink.domain.times import SECOND
 from hardlink.services.erasure.begin import Erasure
+from hardlink.services.erasure.sweep import ErasureSweep
 from hardlink.storage.dynamodb import Tables, connect
+from hardlink.web.wiring import read_clock
 from infra import topology
 from infra.command.options import json_option, stack_options
 from infra.command.output import print_json
 from infra.command.stack_commands import configure_aws
 from infra.operations.errors import OperationFailed
 from infra.operations.redrive.command import UnusableArguments, find_target
-from infra.operations.restore.erasures import erase_again, read_erased
+from infra.operations.redrive.recompute import pause
+from infra.operations.restore.erasures import (
+    erase_again,
+    finish_erasures,
+    read_erased,
+)
 from infra.operations.restore.tables import TableRestore, parse_time
 from infra.operations.stacks import DeployedStack
 
 
 class RestoredStack(NamedTuple):
-    """`restored`: ARNs for stages.toml by table. `erased_again`: nodes whose erasure was begun."""
+    """A stack after a run.
+
+    `restored`: ARNs for stages.toml by table. `erased_again`: nodes whose erasure was begun.
+    `unfinished`: why erasures of the old tables could not be finished, by hashed partition.
+    """
 
     restored: Mapping[str, str]
     erased_again: int
+    unfinished: Mapping[str, str]
 
 
 @click.command()
@@ -59,7 +70,7 @@ def restore(stack: DeployedStack, at: str, *, keep_events: bool, as_json: bool) 
         print_json(done._asdict())
     else:
         _print(done, keep_events=keep_events)
-    return 0
+    return 1 if done.unfinished else 0
 
 
 def restore_stack(
@@ -69,8 +80,13 @@ def restore_stack(
     used = _find_tables(stack)
     restorer = TableRestore(stack.create_client("dynamodb"), moment)
     restored = restore_tables(restorer, used, keep_events=keep_events)
-    begun = _erase_again(stack, restorer, used, moment)
-    return RestoredStack(restored, begun)
+    old, new = _open_tables(stack, restorer, used)
+    failed = finish_erasures(old, ErasureSweep(old, read_clock), pause)
+    since = int(moment.timestamp()) * SECOND
+    erasure = Erasure(new, read_clock, _new_id, "shop")
+    begun = erase_again(new, erasure, read_erased(old, since))
+    unfinished = {name: str(error) for name, error in failed.items()}
+    return RestoredStack(restored, begun, unfinished)
 
 
 def restore_tables(
@@ -105,25 +121,18 @@ def _find_tables(stack: DeployedStack) -> Mapping[Table, str]:
     return target.tables
 
 
-def _erase_again(
-    stack: DeployedStack,
-    restorer: TableRestore,
-    used: Mapping[Table, str],
-    moment: datetime,
-) -> int:
+def _open_tables(
+    stack: DeployedStack, restorer: TableRestore, used: Mapping[Table, str]
+) -> tuple[Tables, Tables]:
+    """Open the tables that were restored from, and those that were restored."""
     client = connect(stack.endpoint)
-    before = {table: restorer.source_name(name) for table, name in used.items()}
-    after = {**before, "customers": restorer.target_name(used["customers"])}
-    after["sessions"] = restorer.target_name(used["sessions"])
-    since = int(moment.timestamp()) * SECOND
-    erased = read_erased(Tables(client, before), since)
-    store = Tables(client, after)
-    erasure = Erasure(store, _read_clock, _new_id, "shop")
-    return erase_again(store, erasure, erased, since)
-
-
-def _read_clock() -> int:
-    return time.time_ns() // 1000
+    old = {table: restorer.source_name(name) for table, name in used.items()}
+    new: dict[Table, str] = {
+        **used,
+        "customers": restorer.target_name(used["customers"]),
+        "sessions": restorer.target_name(used["sessions"]),
+    }
+    return Tables(client, old), Tables(client, new)
 
 
 def _new_id() -> str:
@@ -137,4 +146,6 @@ def _print(done: RestoredStack, *, keep_events: bool) -> None:
     if "events" not in done.restored and not keep_events:
         click.echo("events has no point-in-time recovery: it is used as it is")
     click.echo(f"erased again: {done.erased_again} identifiers and visitors")
+    for name, why in done.unfinished.items():
+        click.echo(f"not finished in the old tables: erasure {name}: {why}")
     click.echo("after the deploy, run this once more, and then hardlink redrive")

@@ -46,7 +46,8 @@ class NotFound(Exception):
     """There is no such session, customer or erasure."""
 
 
-def _sleep(microseconds: int) -> None:
+def pause(microseconds: int) -> None:
+    """Wait for a number of microseconds."""
     time.sleep(microseconds / SECOND)
 
 
@@ -64,7 +65,7 @@ class Redrive:
         *,
         dry_run: bool = False,
         clock: Callable[[], int] = read_clock,
-        pause: Callable[[int], object] = _sleep,
+        pause: Callable[[int], object] = pause,
     ) -> None:
         self._store = store
         self._hard_types = hard_types

@@ -1,0 +1,210 @@
+"""After tables were restored to a time, what visitors were promised since then still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+import pytest
+
+from hardlink.domain.errors import NotFound
+from hardlink.domain.records import Key
+from hardlink.domain.times import HOUR, MINUTE, SECOND, to_iso
+from hardlink.services.erasure.begin import Erasure
+from infra.operations.restore.erasures import (
+    erase_again,
+    finish_erasures,
+    read_erased,
+)
+from tests.support.memory_store import MemoryStore, Snapshot
+from tests.support.world import SPACE, World, in_memory
+
+pytestmark = pytest.mark.memory
+
+
+class BadDay:
+    """A shop whose tables go back to a time, while its events stay as they are."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.world = in_memory(self.store)
+        self.failed: dict[str, Exception] = {}
+        self._before: Snapshot | None = None
+        self._since = 0
+        self._numbers = count(1)
+
+    def remember(self, at: int) -> None:
+        """Let the tables as they are now be those of this time."""
+        self._before, self._since = self.store.snapshot(), at
+
+    def pass_noon(self) -> None:
+        """Let an hour pass, after which is the time to go back to, and another one."""
+        self.world.settle()
+        self.world.clock.pass_(HOUR)
+        self.remember(self.world.clock.now)
+        self.world.clock.pass_(HOUR)
+
+    def go_back(self) -> World:
+        """Restore sessions and customers, as `hardlink restore --keep-events` does."""
+        old, clock = self.world, self.world.clock
+        self.failed = finish_erasures(self.store, old.sweep, clock.pass_)
+        restored = self._restore()
+        erasure = Erasure(
+            restored, clock, lambda: f"again-{next(self._numbers)}", "shop"
+        )
+        erased = read_erased(self.store, self._since)
+        erase_again(restored, erasure, erased)
+        world = World(restored, restored.taken, restored.dump, clock)
+        world.swept()
+        return world
+
+    def _restore(self) -> MemoryStore:
+        """Make the tables of the time, beside the events as they are now."""
+        assert self._before
+        now = self.store.snapshot().partitions
+        events = {place: rows for place, rows in now.items() if place[0] == "events"}
+        others = {
+            place: rows
+            for place, rows in self._before.partitions.items()
+            if place[0] != "events"
+        }
+        restored = MemoryStore()
+        restored.restore(Snapshot({**others, **events}, ()))
+        return restored
+
+
+@pytest.fixture
+def day() -> BadDay:
+    return BadDay()
+
+
+def is_known(world: World, customer: str) -> bool:
+    """Tell whether a customer is found."""
+    try:
+        world.customer(customer)
+    except NotFound:
+        return False
+    return True
+
+
+def view(id_: str) -> dict[str, str]:
+    return {"type": "view", "id": id_}
+
+
+def test_an_erasure_that_was_written_across_the_time_is_carried_out_again(
+    day: BadDay,
+) -> None:
+    """Its call read the clock before that time, and was written after it."""
+    world = day.world
+    world.track("s", view("v"), ids={"registered": "gordon"})
+    world.settle()
+    at = world.clock.now + 5 * SECOND
+    world.clock.now = at - 5000
+
+    def come_late(request: str, _: Sequence[Key]) -> None:
+        if request == "write":
+            world.clock.now = at + 10_000
+            day.remember(at)
+            day.store.before = None
+
+    day.store.before = come_late
+    world.erase("gordon")
+    world.swept()
+    assert not is_known(day.go_back(), "gordon")
+
+
+def test_who_came_anew_before_the_time_and_was_erased_after_it_is_erased(
+    day: BadDay,
+) -> None:
+    world = day.world
+    for wait in (MINUTE, 2 * HOUR):
+        world.track("s", view("v"), ids={"registered": "gordon"})
+        world.settle()
+        day.remember(world.clock.now)
+        world.clock.pass_(wait)
+        world.erase("gordon")
+        world.swept()
+    assert not is_known(day.go_back(), "gordon")
+
+
+def test_who_was_erased_just_before_the_time_and_came_anew_stays(day: BadDay) -> None:
+    world = day.world
+    world.track("s", view("v"), ids={"registered": "gordon"})
+    world.settle()
+    world.erase("gordon")
+    world.swept()
+    world.track("s2", view("v"), ids={"registered": "gordon"})
+    world.settle()
+    day.remember(world.clock.now)
+    assert is_known(day.go_back(), "gordon")
+
+
+def test_an_erasure_that_was_only_answered_is_finished_in_the_old_tables(
+    day: BadDay,
+) -> None:
+    """Its events are nobody's: not those of who had the device at the time to go back to."""
+    world = day.world
+    world.track("s", view("alyx-1"), source="split", ids={"registered": "alyx"})
+    day.pass_noon()
+    world.track("s", view("gordon-1"), source="split", ids={"registered": "gordon"})
+    world.settle()
+    erasure = world.erase("gordon")
+    after = day.go_back()
+    assert world.receipt(erasure)["state"] == "done"
+    assert after.timeline("alyx") == ["alyx-1"]
+    assert not is_known(after, "gordon")
+
+
+def test_a_visitor_whose_erasure_was_only_answered_is_erased_with_all_devices(
+    day: BadDay,
+) -> None:
+    world = day.world
+    world.track("s", view("anonymous"))
+    day.pass_noon()
+    world.identify("s", ids={"registered": "gordon"})
+    world.settle()
+    world.erase("gordon")
+    after = day.go_back()
+    with pytest.raises(NotFound):
+        after.session("s")
+
+
+def test_an_erasure_that_fails_keeps_back_no_other(
+    day: BadDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = day.world
+    for session, customer in (("s1", "gordon"), ("s2", "alyx")):
+        world.track(session, view("v"), ids={"registered": customer})
+    day.pass_noon()
+    broken, sound = world.erase("gordon"), world.erase("alyx")
+    sweep = world.sweep.sweep
+
+    def fail(project: str, id_: str) -> int:
+        if id_ == broken:
+            raise ValueError(project)
+        return sweep(project, id_)
+
+    monkeypatch.setattr(world.sweep, "sweep", fail)
+    finish_erasures(day.store, world.sweep, world.clock.pass_)
+    assert world.receipt(sound)["state"] == "done"
+    assert world.receipt(broken)["state"] == "running"
+    (error,) = finish_erasures(day.store, world.sweep, world.clock.pass_).values()
+    assert str(error) == SPACE
+
+
+def test_a_log_in_that_is_sent_again_with_its_time_brings_its_events_back(
+    day: BadDay,
+) -> None:
+    world = day.world
+    world.track("s", view("alyx-1"), source="split", ids={"registered": "alyx"})
+    day.pass_noon()
+    at = to_iso(world.clock.now)
+    gordon = {"registered": "gordon"}
+    world.track("s", view("gordon-1"), source="split", ids=gordon)
+    world.settle()
+    after = day.go_back()
+    assert after.timeline("alyx") == ["gordon-1", "alyx-1"]
+    after.identify("s", "split", ids=gordon, time=at)
+    after.drain()
+    assert after.timeline("alyx") == ["alyx-1"]
+    assert after.timeline("gordon") == ["gordon-1"]
