@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One worker a core; a worker runs whole files, the longest first (tests/support/parallel.py).
+# Three workers for two cores, as they wait for browsers. A worker runs whole files, the longest first
+# (tests/support/parallel.py).
 SPREAD := -n auto --no-loadscope-reorder
 # Tests that need no engine and no service: together they take seconds.
 QUICK := tests/unit

@@ -7,6 +7,7 @@ deployed stack, so they are one unit together.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -27,6 +28,21 @@ _FIRST = (
     "tests/component/",
 )
 """Longest first: whatever starts last keeps the other core waiting for as long as it takes."""
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Choose the number of workers of `-n auto`, unless the environment chooses it."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return count_workers(os.cpu_count() or 1)
+
+
+def count_workers(cores: int) -> int:
+    """Return three workers for two cores.
+
+    A worker waits a third of its time: for a browser, for a deployed stack, for a stream.
+    """
+    return cores + cores // 2
 
 
 class UnitScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist tells no types

@@ -13,7 +13,7 @@ from filelock import Timeout
 from infra import topology
 from tests.support.engines import locks
 from tests.support.engines.locks import install_lock
-from tests.support.parallel import unit_of
+from tests.support.parallel import count_workers, unit_of
 
 _TESTS_THAT_TELL_THEIR_WORKER = """
 import os
@@ -46,6 +46,11 @@ def test_it(number, request):
 )
 def test_a_test_belongs_to_a_unit_of_work(nodeid: str, unit: str | None) -> None:
     assert unit_of(nodeid) == unit
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 3), (3, 4), (4, 6)])
+def test_workers_that_wait_leave_their_core_to_others(cores: int, workers: int) -> None:
+    assert count_workers(cores) == workers
 
 
 def test_the_folders_that_take_longest_start_first() -> None:
