@@ -132,6 +132,10 @@ class Session(NamedTuple):
         """Tell whether events of this time were erased, however late they come."""
         return time_was_erased(self.erased, time)
 
+    def spans(self, time: int) -> bool:
+        """Tell whether a time lies within the bounds of its events' times."""
+        return self.earliest <= time <= self.latest
+
     def is_visited(self, time: int) -> bool:
         """Tell whether a visit may be going on at a time: its own copy of the consent counts.
 

@@ -174,6 +174,7 @@ class EventWriter:
         for one in judged.events:
             is_resent = _is_resent(one, known, command.jitter)
             (resent if is_resent else new).append(one)
+        self._widen_bounds(call, session, _find_hidden(session, resent))
         return judged.with_duplicates(resent)._replace(events=tuple(new))
 
     def _without_dated_otherwise(
@@ -209,15 +210,22 @@ class EventWriter:
         """Write the events, after the bounds of their times, at which readers stop."""
         resent = self._find_resent(call, session, judged.events)
         new = [one for one in judged.events if one not in resent]
+        self._widen_bounds(call, session, [*new, *_find_hidden(session, resent)])
         if not new:
             return judged.with_duplicates(resent)
-        times = [one.stored.time for one in new]
-        self._sessions.widen_bounds(call, session, min(times), max(times))
         # an order's event is written together with the row of the order, so not in a batch
         plain = [one for one in new if one.parsed.order is None]
         duplicates = self._insert(call, session, plain)
         duplicates += self._track_orders(call, session, new)
         return judged.with_duplicates((*resent, *duplicates))
+
+    def _widen_bounds(
+        self, call: Call, session: Session, judged: Sequence[JudgedEvent]
+    ) -> None:
+        """Widen the session's bounds for these events, if there are any."""
+        times = [one.stored.time for one in judged]
+        if times:
+            self._sessions.widen_bounds(call, session, min(times), max(times))
 
     def _find_resent(
         self, call: Call, session: Session, judged: Sequence[JudgedEvent]
@@ -276,6 +284,14 @@ class EventWriter:
                 refused.append({"type": given_type(body), **verdict.shown()})
         if late or refused:
             activity.record_note(self._store, call, session, refused, late)
+
+
+def _find_hidden(session: Session, resent: Sequence[JudgedEvent]) -> list[JudgedEvent]:
+    """Find events that are stored beyond the bounds of their session, at which readers stop.
+
+    Only after the session was restored to a time before them: events are written after the bounds.
+    """
+    return [one for one in resent if not session.spans(one.stored.time)]
 
 
 def _is_noted(verdict: Verdict) -> bool:

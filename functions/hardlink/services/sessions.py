@@ -277,7 +277,7 @@ class Sessions:
         `ConditionFailed` where the visitor opted out meanwhile.
         """
         for _ in optimistic_retries():
-            is_within = session.earliest <= first and last <= session.latest
+            is_within = session.spans(first) and session.spans(last)
             if is_within and session.expects(first, call.now):
                 return
             wider = _with_bounds(session, first, last, call.now)

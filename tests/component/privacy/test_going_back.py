@@ -7,6 +7,8 @@ from itertools import count
 
 import pytest
 
+from hardlink.domain import commands
+from hardlink.domain.commands import Track
 from hardlink.domain.errors import NotFound
 from hardlink.domain.records import Key
 from hardlink.domain.times import HOUR, MINUTE, SECOND, to_iso
@@ -16,6 +18,7 @@ from infra.operations.restore.erasures import (
     finish_erasures,
     read_erased,
 )
+from tests.component.privacy.test_erasure import statuses
 from tests.support.memory_store import MemoryStore, Snapshot
 from tests.support.world import SPACE, World, in_memory
 
@@ -192,19 +195,46 @@ def test_an_erasure_that_fails_keeps_back_no_other(
     assert str(error) == SPACE
 
 
-def test_a_log_in_that_is_sent_again_with_its_time_brings_its_events_back(
-    day: BadDay,
-) -> None:
+def test_what_is_sent_again_with_its_time_is_whose_it_was(day: BadDay) -> None:
+    """Its session went back to bounds before it, at which readers stop."""
     world = day.world
     world.track("s", view("alyx-1"), source="split", ids={"registered": "alyx"})
     day.pass_noon()
-    at = to_iso(world.clock.now)
+    event = {**view("gordon-1"), "time": to_iso(world.clock.now)}
     gordon = {"registered": "gordon"}
-    world.track("s", view("gordon-1"), source="split", ids=gordon)
+    world.track("s", event, source="split", ids=gordon)
     world.settle()
+    world.clock.pass_(3 * HOUR)
     after = day.go_back()
-    assert after.timeline("alyx") == ["gordon-1", "alyx-1"]
-    after.identify("s", "split", ids=gordon, time=at)
-    after.drain()
+    assert not is_known(after, "gordon")
+    answer = after.track("s", event, source="split", ids=gordon, time=event["time"])
+    assert statuses(answer) == ["duplicate"]
+    after.settle()
     assert after.timeline("alyx") == ["alyx-1"]
     assert after.timeline("gordon") == ["gordon-1"]
+    since = after.customer("gordon")["last_seen"]
+    assert after.timeline("gordon", since=since) == ["gordon-1"]
+
+
+@pytest.mark.parametrize("jitter", [0, SECOND])
+def test_an_event_that_is_sent_again_is_within_the_bounds_of_its_session(
+    day: BadDay, jitter: int
+) -> None:
+    world = day.world
+    world.track("s", view("first"), ids={"registered": "gordon"})
+    day.pass_noon()
+    at = to_iso(world.clock.now)
+    event = {**view("second"), "time": at}
+    world.track("s", event)
+    world.settle()
+    world.clock.pass_(3 * HOUR)
+    after = day.go_back()
+    assert after.timeline("gordon", since=at) == []
+    command = commands.read(
+        Track, {"source": {"id": "move"}, "session": {"id": "s"}, "events": [event]}
+    )
+    command.jitter = jitter
+    answer = after.service.track(after.service.call("move"), command)
+    assert statuses(answer) == ["duplicate"]
+    after.settle()
+    assert after.timeline("gordon", since=at) == ["second"]
