@@ -203,10 +203,11 @@ _FUNCTIONS = (
     ),
     Function(
         "consent",
-        # It also begins the erasure that a visitor asks for, and ends the session that is named.
+        # It also begins the erasure that a visitor asks for: ends the session that is named, and
+        # takes the visitor away from their customers.
         {
             "sessions": (*_OPEN, "BatchGetItem", "UpdateItem", "DeleteItem"),
-            "customers": tuple(action for action in _LINK if action != "DeleteItem"),
+            "customers": _LINK,
         },
     ),
     Function(

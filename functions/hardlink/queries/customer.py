@@ -123,7 +123,9 @@ class Customer:
             tuple(merged),
             unread=() if has_values or not contributions else (root,),
         )
-        return customer._unlinked_part(history) if root.type == PROFILE else customer
+        if root.type == PROFILE:
+            return customer._unlinked_part(history)
+        return customer._without_erased_visitors()
 
     def _unlinked_part(self, history: Iterable[Entry]) -> Customer:
         """Drop what an anonymous profile did while it was linked: that belongs to the customer."""
@@ -172,6 +174,16 @@ class Customer:
             store, self.project_id, contribution.node, keys.CUSTOMER_IDENTIFIER
         )
         return contribution._replace(identifiers=tuple(owned), lists_all=True)
+
+    def _without_erased_visitors(self) -> Customer:
+        """Drop the sessions of profiles that contribute nothing any more.
+
+        The erasure of a profile takes away its contribution at once, and later the rows of its
+        sessions, which other visitors may have by then.
+        """
+        contributing = {one.node for one in self.contributions}
+        kept = [row for row in self.sessions if row.profile in contributing]
+        return replace(self, sessions=tuple(kept))
 
     @property
     def identifiers(self) -> dict[str, list[str]]:

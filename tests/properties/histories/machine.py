@@ -30,6 +30,7 @@ from hardlink.domain.graph import Node
 from hardlink.domain.records import Item, Key
 from hardlink.domain.times import SECOND
 from hardlink.domain.traits import session_summary
+from hardlink.queries.customer import Customer
 from hardlink.queries.customer_lookup import find_customer
 from hardlink.services import association, sessions
 from hardlink.services.answers import ERASED
@@ -656,14 +657,14 @@ class Shop(RuleBasedStateMachine):
                 )
             except NotFound:
                 continue
-            shown = self._events_of(name)
+            customer = find_customer(self.world.tables, SPACE, Node(*name))
+            shown = self._shown_events(customer)
             plain = computed.compute(shown, self.properties, view["attributes"])
             assert view["computed"] == plain, name
             explored["traits computed at once"] += 1
 
-    def _events_of(self, name: Name) -> list[tuple[int, str, str]]:
+    def _shown_events(self, customer: Customer) -> list[tuple[int, str, str]]:
         """Every stored event that lies in the spans of a customer, as far as these are known there."""
-        customer = find_customer(self.world.tables, SPACE, Node(*name))
         dump = self.world.tables.dump()
         found: list[tuple[int, int, str, str]] = []
         for interval in customer.session_intervals():

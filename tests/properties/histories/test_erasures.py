@@ -10,14 +10,20 @@ from __future__ import annotations
 import os
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from hardlink.domain.errors import NotFound
+from hardlink.domain.graph import Node
 from hardlink.domain.times import MINUTE, SECOND
+from hardlink.queries.customer import Customer
+from hardlink.queries.customer_lookup import find_customer
 from tests.properties.histories.machine import (
+    NAMES,
     ORDER,
     SHRINK,
     Sent,
@@ -28,7 +34,7 @@ from tests.properties.histories.machine import (
 )
 from tests.properties.histories.reference import OWN, Name
 from tests.properties.histories.schedules import Crash
-from tests.properties.histories.world import Outcome
+from tests.properties.histories.world import SPACE, Outcome
 from tests.support.memory_store import Dump
 
 EXAMPLES = int(os.environ.get("HARDLINK_EXAMPLES") or 100)
@@ -398,6 +404,7 @@ class Erasures(Shop):
 
     def _drain(self, chance: random.Random) -> None:
         super()._drain(chance)
+        self._expect_one_customer_each()
         self._sweep_all()
         how = chance.choice(("no further", "no further", "together", "one by one"))
         if how == "together":
@@ -407,6 +414,20 @@ class Erasures(Shop):
         elif how == "one by one":
             self._finish_one_by_one(chance)
         super()._drain(chance)
+
+    def _expect_one_customer_each(self) -> None:
+        """No event is shown under two customers, wherever the erasures are that began."""
+        customers: dict[Node, Customer] = {}
+        for name in NAMES:
+            with suppress(NotFound):
+                customer = find_customer(self.world.tables, SPACE, Node(*name))
+                customers[customer.root] = customer
+        shown: Counter[tuple[int, str, str]] = Counter()
+        for customer in customers.values():
+            shown.update(set(self._shown_events(customer)))
+        twice = [event for event, count in shown.items() if count > 1]
+        assert not twice, twice
+        explored["customers compared amid erasures"] += len(self.world.running)
 
     def _wait(self) -> None:
         self.seconds += MINUTE // SECOND + 1

@@ -43,6 +43,8 @@ from hardlink.storage.store import (
 
 _DEEPEST = 3
 """Nodes from an identifier to its customer."""
+_MOST_ROOTS = 40
+"""Roots from which one transaction takes a profile: the latest ones; `spread` does the others."""
 _Path = Sequence[tuple[Node, Record]]
 """Nodes as they were read, from the one that was named to the customer that it finds."""
 
@@ -168,8 +170,29 @@ class Erasure:
         else:
             begin = begin_erasure(tasks, node, record, now)
             receipt = _new_receipt(tasks, now, self._requester)
-            self._store.write([receipt, note, *begin, *held])
+            hidden = self._hide_visitor(project_id, node)
+            self._store.write([receipt, note, *begin, *held, *hidden])
         return tasks.erasure
+
+    def _hide_visitor(self, project_id: str, node: Node) -> list[Action]:
+        """Make the actions that take what a profile contributes away from its customers.
+
+        So no reader of these is shown anything of it, nor of the next visitor of its sessions. Of a
+        customer there is nothing to take away: it is found by nobody.
+        """
+        if node.type != PROFILE:
+            return []
+        roots = nodes.read_named_nodes(
+            self._store, project_id, node, keys.ROOT_REFERENCE
+        )
+        # The reference to the latest root may be under way.
+        for entry in nodes.read_history(self._store, project_id, node):
+            roots += entry.targets
+        actions: list[Action] = []
+        for root in list(dict.fromkeys(reversed(roots)))[:_MOST_ROOTS]:
+            actions.append(Delete(keys.node_contribution(project_id, root, node)))
+            actions.append(Delete(keys.contributed_values(project_id, root, node)))
+        return actions
 
     def _repeat(self, project_id: str, named: str) -> str:
         """Answer the erasure that a name led to before. Raises `NotFound`."""
