@@ -29,6 +29,7 @@ from infra.operations.restore.erasures import (
     finish_erasures,
     read_erased,
 )
+from infra.operations.restore.opt_outs import deny_again, keep_erased
 from infra.operations.restore.tables import TableRestore, parse_time
 from infra.operations.stacks import DeployedStack
 
@@ -37,11 +38,13 @@ class RestoredStack(NamedTuple):
     """A stack after a run.
 
     `restored`: ARNs for stages.toml by table. `erased_again`: nodes whose erasure was begun.
-    `unfinished`: why erasures of the old tables could not be finished, by hashed partition.
+    `opted_out`: visitors whose opt-out was carried over. `unfinished`: why erasures of the old
+    tables could not be finished, by hashed partition.
     """
 
     restored: Mapping[str, str]
     erased_again: int
+    opted_out: int
     unfinished: Mapping[str, str]
 
 
@@ -84,9 +87,11 @@ def restore_stack(
     failed = finish_erasures(old, ErasureSweep(old, read_clock), pause)
     since = int(moment.timestamp()) * SECOND
     erasure = Erasure(new, read_clock, _new_id, "shop")
+    denied = deny_again(old, new)
     begun = erase_again(new, erasure, read_erased(old, since))
+    keep_erased(old, new)
     unfinished = {name: str(error) for name, error in failed.items()}
-    return RestoredStack(restored, begun, unfinished)
+    return RestoredStack(restored, begun, denied, unfinished)
 
 
 def restore_tables(
@@ -146,6 +151,7 @@ def _print(done: RestoredStack, *, keep_events: bool) -> None:
     if "events" not in done.restored and not keep_events:
         click.echo("events has no point-in-time recovery: it is used as it is")
     click.echo(f"erased again: {done.erased_again} identifiers and visitors")
+    click.echo(f"opted out again: {done.opted_out} visitors")
     for name, why in done.unfinished.items():
         click.echo(f"not finished in the old tables: erasure {name}: {why}")
     click.echo("after the deploy, run this once more, and then hardlink redrive")

@@ -59,7 +59,7 @@ _ANSWERS: dict[str, Json] = {
 _FINDINGS = (Finding("health"), Finding("tables", "a table is gone: deploy again"))
 
 
-_RESTORED = restoring.RestoredStack({"sessions": "arn:aws:dynamodb:..."}, 2, {})
+_RESTORED = restoring.RestoredStack({"sessions": "arn:aws:dynamodb:..."}, 2, 1, {})
 
 
 class Ran(NamedTuple):

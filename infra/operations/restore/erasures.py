@@ -8,7 +8,7 @@ An erasure that has not spread yet has too few tombstones, so it is finished the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from hardlink.domain.graph import Node
 from hardlink.domain.times import MINUTE
@@ -24,21 +24,30 @@ _Running: TypeAlias = tuple[str, str]
 """Project and ID of an erasure."""
 
 
-def read_erased(store: Store, since: int) -> dict[str, int]:
-    """Read when nodes were erased from a time on, by the partition of each one's tombstone.
+class Tombstone(NamedTuple):
+    """The erasure of a node. `at`: microseconds. `denied`: a visitor who had opted out."""
+
+    at: int
+    denied: bool
+
+
+def read_erased(store: Store, since: int) -> dict[str, Tombstone]:
+    """Read which nodes were erased from a time on, by the partition of each one's tombstone.
 
     Times are in microseconds since 1970. Those of the last minutes before are read as well.
     """
-    erased: dict[str, int] = {}
+    erased: dict[str, Tombstone] = {}
     for page in store.scan_all("customers", "", [keys.TOMBSTONE]):
         for key, item in page:
             at = int(item["at"]) if key.item == keys.TOMBSTONE else 0
             if at >= since - MARGIN:
-                erased[key.partition] = at
+                erased[key.partition] = Tombstone(at, "denied" in item)
     return erased
 
 
-def erase_again(restored: Store, erasure: Erasure, erased: Mapping[str, int]) -> int:
+def erase_again(
+    restored: Store, erasure: Erasure, erased: Mapping[str, Tombstone]
+) -> int:
     """Begin to erase every node that was erased, and return how many were begun.
 
     From then on nobody is found by them. Their streams bring the rest to `erase`. Nothing is begun
@@ -46,9 +55,11 @@ def erase_again(restored: Store, erasure: Erasure, erased: Mapping[str, int]) ->
     """
     begun = 0
     for project_id, node in _read_nodes(restored):
-        erased_at = erased.get(keys.tombstone(project_id, node).partition)
-        if erased_at is not None:
-            begun += erasure.erase_node(project_id, node, erased_at)
+        tombstone = erased.get(keys.tombstone(project_id, node).partition)
+        if tombstone:
+            begun += erasure.erase_node(
+                project_id, node, tombstone.at, denied=tombstone.denied
+            )
     return begun
 
 

@@ -18,6 +18,7 @@ from infra.operations.restore.erasures import (
     finish_erasures,
     read_erased,
 )
+from infra.operations.restore.opt_outs import deny_again, keep_erased
 from tests.component.privacy.test_erasure import statuses
 from tests.support.memory_store import MemoryStore, Snapshot
 from tests.support.world import SPACE, World, in_memory
@@ -31,7 +32,7 @@ class BadDay:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.world = in_memory(self.store)
-        self.failed: dict[str, Exception] = {}
+        self.denied = 0
         self._before: Snapshot | None = None
         self._since = 0
         self._numbers = count(1)
@@ -48,18 +49,23 @@ class BadDay:
         self.world.clock.pass_(HOUR)
 
     def go_back(self) -> World:
+        """Restore sessions and customers, and let the streams carry on."""
+        world = self.restore()
+        world.swept()
+        return world
+
+    def restore(self) -> World:
         """Restore sessions and customers, as `hardlink restore --keep-events` does."""
         old, clock = self.world, self.world.clock
-        self.failed = finish_erasures(self.store, old.sweep, clock.pass_)
+        finish_erasures(self.store, old.sweep, clock.pass_)
         restored = self._restore()
         erasure = Erasure(
             restored, clock, lambda: f"again-{next(self._numbers)}", "shop"
         )
-        erased = read_erased(self.store, self._since)
-        erase_again(restored, erasure, erased)
-        world = World(restored, restored.taken, restored.dump, clock)
-        world.swept()
-        return world
+        self.denied = deny_again(self.store, restored)
+        erase_again(restored, erasure, read_erased(self.store, self._since))
+        keep_erased(self.store, restored)
+        return World(restored, restored.taken, restored.dump, clock)
 
     def _restore(self) -> MemoryStore:
         """Make the tables of the time, beside the events as they are now."""
@@ -238,3 +244,70 @@ def test_an_event_that_is_sent_again_is_within_the_bounds_of_its_session(
     assert statuses(answer) == ["duplicate"]
     after.settle()
     assert after.timeline("gordon", since=at) == ["second"]
+
+
+def test_who_opted_out_since_the_time_stays_so(day: BadDay) -> None:
+    world = day.world
+    for session in ("s", "other"):
+        world.track(session, view(session), ids={"registered": "alyx"})
+    day.pass_noon()
+    world.consent("s", "denied")
+    after = day.go_back()
+    assert statuses(after.track("s", view("b"))) == ["dropped"]
+    assert after.customer("alyx")["consents"] == {"tracking": "denied"}
+    after.settle()
+
+
+def test_an_opt_out_in_a_visit_that_goes_on_counts_from_the_first_call(
+    day: BadDay,
+) -> None:
+    world = day.world
+    world.track("s", view("a"))
+    day.remember(world.clock.now)
+    world.consent("s", "denied")
+    after = day.restore()
+    assert day.denied == 1
+    assert statuses(after.track("s", view("b"))) == ["dropped"]
+
+
+def test_who_came_since_the_time_and_opted_out_stays_so(day: BadDay) -> None:
+    world = day.world
+    day.pass_noon()
+    profile = world.track("s", view("a"))["profile"]
+    world.consent("s", "denied")
+    world.settle()
+    after = day.go_back()
+    assert statuses(after.track("s", view("b"))) == ["dropped"]
+    answer = after.track("new", view("c"), profile=profile)
+    assert statuses(answer) == ["dropped"]
+    after.settle()
+
+
+@pytest.mark.parametrize("is_known_then", [True, False])
+def test_who_was_erased_with_an_opt_out_stays_opted_out(
+    day: BadDay, *, is_known_then: bool
+) -> None:
+    world = day.world
+    if is_known_then:
+        world.track("s", view("a"))
+    day.pass_noon()
+    profile = world.track("s", view("b"))["profile"]
+    world.consent("s", "denied", erase=True)
+    world.swept()
+    after = day.go_back()
+    assert statuses(after.track("s", view("c"))) == ["dropped"]
+    answer = after.track("new", view("d"), profile=profile)
+    assert statuses(answer) == ["dropped"]
+
+
+def test_who_opted_in_again_after_going_back_stays_in(day: BadDay) -> None:
+    """The command runs once more after the deploy."""
+    world = day.world
+    world.track("s", view("a"))
+    day.pass_noon()
+    world.consent("s", "denied")
+    world.settle()
+    after = day.go_back()
+    after.consent("s", "granted")
+    assert deny_again(day.store, after.store) == 0
+    assert statuses(after.track("s", view("b"))) == ["stored"]

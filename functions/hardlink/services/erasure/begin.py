@@ -96,15 +96,18 @@ class Erasure:
         return self._begin(project_id, named, [(session.profile, record)], session)
 
     @retry_conflicts
-    def erase_node(self, project_id: str, node: Node, before: int) -> bool:
+    def erase_node(
+        self, project_id: str, node: Node, before: int, *, denied: bool
+    ) -> bool:
         """Erase one node, whomever it finds by now, and tell whether it began.
 
         It does not begin where the node was created later than `before`, is not there, or is being
-        erased.
+        erased. `denied`: its visitor had opted out, and stays so.
         """
         record = nodes.read_record(self._store, project_id, node)
         if not record.exists or record.created > before:
             return False
+        record = record._replace(denied=record.denied or denied)
         self._begin(project_id, str(node), [(node, record)])
         return True
 
