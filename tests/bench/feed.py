@@ -194,6 +194,7 @@ class RemoteStore:
 
     def __init__(self, process: Any) -> None:
         self._server: StoreServer = process.open()
+        self.sessions_name = "sessions"
 
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
         """Read items."""

@@ -76,6 +76,7 @@ class MemoryStore:
 
     def __init__(self, before: Before | None = None) -> None:
         self.before = before
+        self.sessions_name = "sessions"
         self.changes: list[Change] = []
         self._partitions: dict[_Place, dict[str, Item]] = {}
         self._own: set[_Place] = set()  # partitions that no snapshot shares

@@ -149,14 +149,16 @@ def test_no_event_comes_unannounced_before_the_time_up_to_which_a_summary_holds_
 
 def test_other_declarations_have_another_version_and_another_order_has_not() -> None:
     project = Project({}, traits=DECLARED)
-    version = version_of(project)
+    version = version_of(project, "sessions")
     count = DECLARED["count"]
-    assert version_of(Project({}, traits=dict(reversed(DECLARED.items())))) == version
+    reordered = Project({}, traits=dict(reversed(DECLARED.items())))
+    assert version_of(reordered, "sessions") == version
     changed = {**DECLARED, "count": count._replace(where="price > 2")}
     segments = {"regular": ComputedSegment("count > 2 within 7 days")}
     others = {
-        version_of(replace(project, traits=changed)),
-        version_of(replace(project, segments=segments)),
-        version_of(replace(project, time_zone="Europe/Berlin")),
+        version_of(replace(project, traits=changed), "sessions"),
+        version_of(replace(project, segments=segments), "sessions"),
+        version_of(replace(project, time_zone="Europe/Berlin"), "sessions"),
+        version_of(project, "sessions-at-20261130T090000Z"),
     }
-    assert len(others - {version}) == 3
+    assert len(others - {version}) == 4

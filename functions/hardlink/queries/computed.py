@@ -74,6 +74,7 @@ class ComputedValues:
     ) -> None:
         self._summaries = SessionSummaries(store, clock)
         self._sources = sources
+        self._sessions_name = store.sessions_name
         self._timeline = timeline
         self._clock = clock
         self._catalogues: dict[str, Catalogue] = {}
@@ -159,7 +160,7 @@ class ComputedValues:
             catalogue = self.catalogue(project_id)
             self._rules_of[project_id] = Rules(
                 catalogue.list_needed(catalogue.traits, catalogue.segments),
-                version_of(project),
+                version_of(project, self._sessions_name),
                 ZoneInfo(project.time_zone),
             )
         return self._rules_of[project_id]

@@ -132,6 +132,11 @@ class Tables:
         self._names = names
         self._tables = {name: table for table, name in names.items()}
 
+    @property
+    def sessions_name(self) -> str:
+        """See `Store.sessions_name`."""
+        return self._names["sessions"]
+
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
         """See `Store.get`: one GetItem, or a BatchGetItem for every hundred.
 

@@ -128,6 +128,10 @@ def _expected_rev(action: Action) -> int | Condition | None:
 class Store(Protocol):
     """The tables. Every call may raise `Busy` when the tables do not answer."""
 
+    @property
+    def sessions_name(self) -> str:
+        """The real name of `sessions`: one that was restored to a time has another."""
+
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
         """Read the items at these keys consistently, in order; `None` where there is none."""
 

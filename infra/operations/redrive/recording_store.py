@@ -27,6 +27,11 @@ class RecordingStore:
         self._dry_run = dry_run
         self.written: Counter[str] = Counter()
 
+    @property
+    def sessions_name(self) -> str:
+        """The name of the store's table."""
+        return self._store.sessions_name
+
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
         """Read items from the store."""
         return self._store.get(keys)

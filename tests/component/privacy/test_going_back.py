@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from infra.operations.restore.erasures import (
     read_erased,
 )
 from infra.operations.restore.opt_outs import deny_again, keep_erased
+from tests.component.library.test_session_summaries import declare
 from tests.component.privacy.test_erasure import statuses
 from tests.support.memory_store import MemoryStore, Snapshot
 from tests.support.world import SPACE, World, in_memory
@@ -78,8 +80,12 @@ class BadDay:
             if place[0] != "events"
         }
         restored = MemoryStore()
+        restored.sessions_name = "sessions-restored"
         restored.restore(Snapshot({**others, **events}, ()))
         return restored
+
+
+PAGES = {"compute": "latest", "of": "page"}
 
 
 @pytest.fixture
@@ -311,3 +317,25 @@ def test_who_opted_in_again_after_going_back_stays_in(day: BadDay) -> None:
     after.consent("s", "granted")
     assert deny_again(day.store, after.store) == 0
     assert statuses(after.track("s", view("b"))) == ["stored"]
+
+
+def test_a_late_event_since_the_time_counts_in_traits(day: BadDay) -> None:
+    """The restored session knows of no late event, and the summary does not hold it."""
+    world = day.world
+    declare(world, PAGES)
+    world.track("s", page("first"), ids={"registered": "gordon"})
+    world.settle()
+    world.clock.pass_(2 * HOUR)
+    world.customer("gordon", traits="pages")  # keeps a summary
+    day.pass_noon()
+    world.track("s", page("late", time=to_iso(world.clock.now - 150 * MINUTE)))
+    after = day.go_back()
+    declare(after, PAGES)
+    assert set(after.timeline("gordon")) == {"first", "late"}
+    computed = after.customer("gordon", traits="pages")["computed"]
+    assert sorted(computed["traits"]["pages"]) == ["first", "late"]
+
+
+def page(name: str, **more: str) -> dict[str, Any]:
+    """A view of a page."""
+    return {**view(name), "properties": {"page": name}, **more}

@@ -286,6 +286,10 @@ class _Stepped:
         self.may_go.release()
         self.stands.acquire()
 
+    @property
+    def sessions_name(self) -> str:
+        return self.store.sessions_name
+
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
         return self._answered(lambda: self.store.get(keys))
 

@@ -66,10 +66,14 @@ def settled_before(now: int) -> int:
     return now - LATE - UNDER_WAY
 
 
-def version_of(project: Project) -> str:
-    """Return a digest of all by which a project's traits make states of events."""
+def version_of(project: Project, sessions_name: str) -> str:
+    """Return a digest of all by which a project's traits make states of events.
+
+    And of the real name of `sessions`: a table that was restored to a time does not know of late
+    events that were announced since, so no summary of before counts beside it.
+    """
     declared = project.traits.items(), project.segments.items()
-    about = FORMAT, project.time_zone, *map(sorted, declared)
+    about = FORMAT, sessions_name, project.time_zone, *map(sorted, declared)
     return hashlib.sha256(repr(about).encode()).hexdigest()[:12]
 
 
