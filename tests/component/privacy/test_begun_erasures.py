@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
 
 import pytest
 
+from hardlink.domain.errors import Refused
 from hardlink.domain.times import HOUR, MINUTE
-from tests.support.world import World, in_memory
+from hardlink.services.erasure.sweep import AT_ONCE
+from hardlink.storage.activity import find_rows_of_session
+from tests.component.privacy.test_erasure import gone
+from tests.support.memory_store import MemoryStore
+from tests.support.world import SPACE, World, in_memory
 
 GORDON = {"registered": "gordon"}
 
@@ -83,3 +90,55 @@ def test_h3_a_visitor_who_was_known_by_an_address_is_shown_under_it_no_more() ->
     world.swept()
     world.check()
     assert world.timeline("e@x.org", "email") == []
+
+
+Call = Callable[[World], object]
+
+
+def _order(world: World) -> None:
+    with suppress(Refused):
+        world.order("o1", ids=GORDON, total=5, currency="EUR")
+
+
+def _server_side(world: World) -> None:
+    world.track(None, {"type": "bought"}, ids=GORDON, server_side=True)
+
+
+@pytest.mark.parametrize("call", [_order, _server_side])
+@pytest.mark.parametrize("writes_before", range(3))
+def test_h10_a_call_that_an_erasure_overtakes_leaves_no_row_that_names_the_customer(
+    call: Call, writes_before: int
+) -> None:
+    """The row of the live view is written before the transaction, which is refused then."""
+    memory = MemoryStore()
+    world = in_memory(memory)
+    world.track("s0", {"type": "view"}, ids=GORDON)
+    world.settle()
+    writes = count()
+
+    def erase_meanwhile(request: str, _: object) -> None:
+        if request == "write" and next(writes) == writes_before:
+            world.erase("gordon")
+
+    memory.before = erase_meanwhile
+    call(world)
+    memory.before = None
+    world.swept()
+    if next(writes) <= writes_before:  # the call was done with fewer
+        world.erase("gordon")
+        world.swept()
+    gone(world, "gordon")
+
+
+def test_h10_the_row_of_a_customer_who_is_back_stays() -> None:
+    world = in_memory()
+    _server_side(world)
+    world.settle()
+    world.clock.pass_(HOUR)
+    erasure = world.erase("gordon")
+    world.drain()
+    while wait := world.sweep.sweep(SPACE, erasure):
+        world.clock.pass_(wait)
+        if wait > AT_ONCE:
+            _server_side(world)
+    assert find_rows_of_session(world.store, SPACE, "@registered=gordon")

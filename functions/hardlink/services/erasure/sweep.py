@@ -240,8 +240,6 @@ class ErasureSweep:
         ]
         for session_id in own_ids:
             delete_own_session(self._store, tasks.project_id, session_id)
-            # all others are named by their ID alone, and expire within a day
-            self._forget_active_session(tasks.project_id, session_id)
         self._close_tasks(tasks, keys.SWEPT_SESSION, names)
 
     def _names_erased_customer(self, project_id: str, session_id: str) -> bool:
@@ -254,9 +252,10 @@ class ErasureSweep:
         return not nodes.read_record(self._store, project_id, customer).exists
 
     def _forget_active_session(self, project_id: str, session_id: str) -> None:
-        """Take an ended session out of the live view: a customer's own is named after them.
+        """Take a customer's own session out of the live view: it is named after them.
 
-        One that begins anew from here on adds a row of its own.
+        Also where there is none: a call that was refused had listed it before. One that begins anew
+        from here on adds a row of its own.
         """
         rows = activity.find_rows_of_session(self._store, project_id, session_id)
         if find_living_session(self._store, project_id, session_id) is None:
@@ -350,9 +349,14 @@ class ErasureSweep:
     # The steps of the receipt.
 
     def _close_nodes(self, tasks: Tasks, names: Sequence[str]) -> None:
-        """Count erased nodes, after a look at orders that the shop reported meanwhile."""
+        """Count erased nodes, after a look at what calls wrote that were under way."""
         for name in names:
-            self._find_orders(tasks, Node.parse(parse_dated_name(name)[1]))
+            node = Node.parse(parse_dated_name(name)[1])
+            self._find_orders(tasks, node)
+            # Sessions of devices are named by their ID alone, and expire within a day.
+            if node.type != PROFILE:
+                own_id = synthetic_ids.customer_session(node)
+                self._forget_active_session(tasks.project_id, own_id)
         self._close_tasks(tasks, keys.ERASED_NODE, names)
 
     @retry_conflicts
