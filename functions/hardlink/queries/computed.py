@@ -22,7 +22,7 @@ from hardlink.domain.traits.session_summary import version_of
 from hardlink.domain.traits.summaries import Computed, Summary
 from hardlink.domain.traits.trait import Trait
 from hardlink.domain.values import json_size
-from hardlink.queries.customer import Customer, SessionInterval
+from hardlink.queries.customer import Customer
 from hardlink.queries.paging import TimelineEvent
 from hardlink.queries.session_summaries import (
     Gathering,
@@ -113,10 +113,11 @@ class ComputedValues:
         now = self._clock()
         since = min((one.window.since(now) for one in needed), default=END)
         rules = self._rules(project_id)
-        intervals = customer.session_intervals()
-        reading = self._read_all(project_id, intervals, rules, since)
+        intervals = [one for one in customer.session_intervals() if one.bound >= since]
+        parts, read_at = self._summaries.find(project_id, intervals, rules.version)
+        reading = self._read_all(project_id, parts, rules, (since, read_at))
         if reading is None:
-            reading = self._read_newest(project_id, intervals, rules, since)
+            reading = self._read_newest(project_id, parts, rules, since)
         return reading
 
     def compute(
@@ -172,16 +173,16 @@ class ComputedValues:
     def _read_all(
         self,
         project_id: str,
-        intervals: Sequence[SessionInterval],
+        parts: Sequence[SessionPart],
         rules: Rules,
-        since: int,
+        times: tuple[int, int],
     ) -> Reading | None:
-        """Read the summaries of a customer's sessions, and every event that none of them holds.
+        """Read every event that the summaries of a customer's sessions do not hold.
 
-        Returns `None` where these are too many; what was read of them is kept.
+        `times`: of the first event that counts, and before the summaries were read. Returns `None`
+        where these events are too many; what was read of them is kept.
         """
-        intervals = [one for one in intervals if one.bound >= since]
-        parts, read_at = self._summaries.find(project_id, intervals, rules.version)
+        since, read_at = times
         gathering = Gathering(rules, read_at)
         unread = [part.unread for part in parts if part.unread]
         pages = _Pages(self._timeline.read_pages(project_id, unread, since))
@@ -219,11 +220,12 @@ class ComputedValues:
     def _read_newest(
         self,
         project_id: str,
-        intervals: Sequence[SessionInterval],
+        parts: Sequence[SessionPart],
         rules: Rules,
         since: int,
     ) -> Reading:
         """Read a customer's newest events, page by page, so that only a page is held at once."""
+        intervals = [part.interval for part in parts]
         gathering = Gathering(rules, 0)
         pages = _Pages(self._timeline.read_pages(project_id, intervals, since))
         for page in pages:

@@ -47,6 +47,8 @@ class Rules(NamedTuple):
 class SessionPart(NamedTuple):
     """An interval of a session: what a summary says of it, and what is left to read of it.
 
+    `interval`: as far as the session itself reaches by now, its row may be behind.
+
     `session`: as it was read with the summary; `None` where it must not have one.
     """
 
@@ -271,21 +273,21 @@ def _divide(
     now: int,
 ) -> SessionPart:
     """Divide an interval into what its session's summary holds and what is left to read."""
-    if found is None or interval.erased or found[0].erased:
+    # An erased session may have been opened anew by another visitor.
+    if found is None or found[0].profile.value != interval.profile:
         return SessionPart(interval, interval)
     session, summary = found
-    # An erased session may have been opened anew by another visitor.
-    if session.profile.value != interval.profile:
-        return SessionPart(interval, interval)
     # The customer's row of the session may be a moment behind.
     bound = max(interval.bound, min(session.latest, interval.end - 1))
-    unread = replace(interval, bound=bound)
+    interval = replace(interval, bound=bound)
+    if interval.erased or session.erased:
+        return SessionPart(interval, interval)
     if summary is None or not summary.is_usable(session, now):
-        return SessionPart(interval, unread, session=session)
+        return SessionPart(interval, interval, session=session)
     if not summary.lies_within(interval.start, interval.end):
-        return SessionPart(interval, unread, session=session)
+        return SessionPart(interval, interval, session=session)
     start = max(interval.start, summary.until)
     # No event lies behind the bound: a session that is quiet is not read at all.
     if session.latest < start or interval.end <= start:
         return SessionPart(interval, None, summary, session)
-    return SessionPart(interval, replace(unread, start=start), summary, session)
+    return SessionPart(interval, replace(interval, start=start), summary, session)

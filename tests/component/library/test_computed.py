@@ -193,6 +193,25 @@ def test_where_not_all_events_are_read_the_answer_says_what_is_not_complete(
     }
 
 
+def test_h11_the_newest_of_many_events_are_found_where_a_row_of_a_session_is_behind(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(computed, "MOST_READ_EVENTS", 3)
+    monkeypatch.setattr("hardlink.queries.timeline.MOST_EVENTS", 2)
+    ids = {"registered": "gordon"}
+    shop.track("s1", view("early", "early"), ids=ids)
+    shop.settle()
+    shop.clock.pass_(2 * HOUR)
+    views = [view(f"v{number}", f"p{number}") for number in range(5)]
+    shop.track("s2", *views, ids=ids)
+    shop.settle()
+    shop.clock.pass_(HOUR)
+    shop.track("s1", view("latest", "latest"))  # the streams have not delivered it yet
+    assert traits(shop, "recently_viewed") == {
+        "recently_viewed": ["latest", "p4", "p3", "p2"]
+    }
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [

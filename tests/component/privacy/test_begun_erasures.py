@@ -10,6 +10,7 @@ import pytest
 
 from hardlink.domain.errors import Refused
 from hardlink.domain.times import HOUR, MINUTE
+from hardlink.queries import computed
 from hardlink.services.erasure.sweep import AT_ONCE
 from hardlink.storage.activity import find_rows_of_session
 from tests.component.privacy.test_erasure import gone
@@ -76,6 +77,22 @@ def test_h3_the_next_visitor_of_an_erased_session_has_one_customer(
     world.check()
     assert world.timeline("gordon") == ["g1"]
     assert world.timeline("alyx") == ["alyx-private"]
+
+
+def test_h11_of_many_events_none_of_the_next_visitors_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(computed, "MOST_READ_EVENTS", 4)
+    monkeypatch.setattr("hardlink.queries.timeline.MOST_EVENTS", 2)
+    world = begun(_by_session)
+    for number in range(3):
+        event = {"type": "view", "id": f"more{number}"}
+        world.track("s1", event, ids=GORDON)
+        events = [{"type": "view", "id": f"next{number}-{n}"} for n in range(3)]
+        world.track("s0", *events, source="split", ids={"registered": "alyx"})
+    world.drain()
+    found = world.customer("gordon", traits="*")["computed"]
+    assert (found["events"], found["incomplete"]) == (4, {})
 
 
 def test_h3_a_visitor_who_was_known_by_an_address_is_shown_under_it_no_more() -> None:
