@@ -27,6 +27,7 @@ from infra.operations.redrive.recompute import pause
 from infra.operations.restore.erasures import (
     erase_again,
     finish_erasures,
+    keep_receipts,
     read_erased,
 )
 from infra.operations.restore.opt_outs import deny_again, keep_erased
@@ -90,6 +91,7 @@ def restore_stack(
     denied = deny_again(old, new)
     begun = erase_again(new, erasure, read_erased(old, since))
     keep_erased(old, new)
+    keep_receipts(old, new, since)
     unfinished = {name: str(error) for name, error in failed.items()}
     return RestoredStack(restored, begun, denied, unfinished)
 

@@ -8,6 +8,7 @@ An erasure that has not spread yet has too few tombstones, so it is finished the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
 from hardlink.domain.graph import Node
@@ -15,7 +16,7 @@ from hardlink.domain.times import MINUTE
 from hardlink.services.erasure.begin import Erasure
 from hardlink.services.erasure.sweep import ErasureSweep
 from hardlink.storage import keys
-from hardlink.storage.store import Store
+from hardlink.storage.store import Absent, ConditionFailed, Put, Store
 
 MARGIN = 5 * MINUTE
 """Time by which a tombstone may seem older than its write: a call reads the clock first, and then
@@ -85,6 +86,18 @@ def finish_erasures(
         if running:
             pause(min(map(waits.__getitem__, running)))
     return failed
+
+
+def keep_receipts(old: Store, restored: Store, since: int) -> None:
+    """Keep the receipts of erasures that were done from a time on: the shop may ask for them.
+
+    They name nobody. `since`: microseconds since 1970.
+    """
+    for page in old.scan_all("customers", "", [keys.ERASURE]):
+        for key, item in page:
+            if key.item == keys.ERASURE and int(item.get("done", 0)) >= since - MARGIN:
+                with suppress(ConditionFailed):  # it is there, or is under way there
+                    restored.write([Put(key, item, Absent())])
 
 
 def _hashed_name(running: _Running) -> str:

@@ -17,6 +17,7 @@ from hardlink.services.erasure.begin import Erasure
 from infra.operations.restore.erasures import (
     erase_again,
     finish_erasures,
+    keep_receipts,
     read_erased,
 )
 from infra.operations.restore.opt_outs import deny_again, keep_erased
@@ -67,6 +68,7 @@ class BadDay:
         self.denied = deny_again(self.store, restored)
         erase_again(restored, erasure, read_erased(self.store, self._since))
         keep_erased(self.store, restored)
+        keep_receipts(self.store, restored, self._since)
         return World(restored, restored.taken, restored.dump, clock)
 
     def _restore(self) -> MemoryStore:
@@ -166,6 +168,7 @@ def test_an_erasure_that_was_only_answered_is_finished_in_the_old_tables(
     erasure = world.erase("gordon")
     after = day.go_back()
     assert world.receipt(erasure)["state"] == "done"
+    assert after.receipt(erasure) == world.receipt(erasure)
     assert after.timeline("alyx") == ["alyx-1"]
     assert not is_known(after, "gordon")
 
