@@ -59,7 +59,7 @@ class CorrectionCalls:
     def undo(self, project_id: str, request: Request) -> dict[str, Any]:
         """Undo a merge or a removal by an `identifier` of it and its `evidence`.
 
-        Raises `Invalid`, `NotFound`.
+        Raises `Invalid`, `NotFound`, `Refused`.
         """
         body = _read_body(request)
         evidence = body.get("evidence")

@@ -457,7 +457,8 @@ class ChangeSet:
     def restore_identifier(self, node: Node, removal: Entry) -> None:
         """Give an identifier back that was taken off: the entries that it marked hold again.
 
-        What was linked since stays linked.
+        What was linked since stays linked. Raises `Refused` where the customer got another hard
+        identifier of its type since.
         """
         self._undone.append((node, removal))
         history: list[Entry] = []

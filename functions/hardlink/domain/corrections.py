@@ -104,8 +104,10 @@ def undo_correction(
 ) -> Decision:
     """Undo a merge of the customer with this identifier, or the identifier's removal.
 
-    `evidence`: of the correction. Nothing changes where it was undone before. Raises `NotFound`
-    where the identifier has no such correction.
+    `evidence`: of the correction. Nothing changes where it was undone before. A removal is undone
+    also beyond the most values that a customer may have of a soft type. Raises `NotFound` where the
+    identifier has no such correction, and `Refused` where it is a hard one, of whose type the
+    customer got another since.
     """
     reader.load([identifier])
     changes = ChangeSet(reader, hard_types, now)

@@ -75,7 +75,10 @@ class Administration:
     def undo_correction(
         self, project_id: str, identifier: Node, evidence: str
     ) -> Correction:
-        """Undo a merge or a removal, by an identifier of it. Raises `NotFound`."""
+        """Undo a merge or a removal, by an identifier of it.
+
+        Raises `NotFound`, and `Refused` where the customer has another hard ID of its type by now.
+        """
         hard_types = self._sources.projects[project_id].hard_types
         return self._corrections.undo(project_id, hard_types, identifier, evidence)
 

@@ -78,7 +78,10 @@ class Corrections:
         identifier: Node,
         evidence: str,
     ) -> Correction:
-        """Undo a correction of an identifier or its customer. Raises `NotFound`."""
+        """Undo a correction of an identifier or its customer.
+
+        Raises `NotFound`, and `Refused` where the customer has another one of its hard type.
+        """
         now = self._clock()
 
         def decide(reader: ForestReader) -> Decision:

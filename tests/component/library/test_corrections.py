@@ -172,6 +172,25 @@ def test_w3_a_second_hard_identifier_is_taken_off_and_free(world: World) -> None
         world.remove_identifier(CARD, "gordon")
 
 
+def test_w3_a_hard_id_is_not_given_back_to_a_customer_who_has_another_of_its_type(
+    world: World,
+) -> None:
+    world.identify("s1", ids={"registered": "gordon", "loyalty": CARD.value})
+    removed = world.remove_identifier(CARD, "gordon")
+    world.identify("s1", ids={"registered": "gordon", "loyalty": "78"})
+    world.settle()
+    with pytest.raises(Refused) as refused:
+        world.undo_correction(CARD, removed.evidence)
+    assert refused.value.code == "identifier_conflict"
+    ids = world.customer("gordon")["identifiers"]
+    assert ids == {"registered": ["gordon"], "loyalty": ["78"]}
+    world.remove_identifier(Node("loyalty", "78"), "gordon")
+    world.undo_correction(CARD, removed.evidence)
+    world.settle()
+    ids = world.customer("gordon")["identifiers"]
+    assert ids == {"registered": ["gordon"], "loyalty": [CARD.value]}
+
+
 def test_w3_a_removal_sent_again_changes_nothing(world: World) -> None:
     world.identify("s1", ids={"registered": "gordon", "email": TYPO.value})
     world.remove_identifier(TYPO, "gordon")

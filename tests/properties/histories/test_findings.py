@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hardlink.domain.errors import Invalid, NotFound
+from tests.properties.histories.reference import Name
+from tests.properties.histories.test_histories import Histories
 from tests.properties.histories.world import World, moment
 from tests.support.memory_store import MemoryStore
 
@@ -401,3 +403,55 @@ def test_a9_what_was_done_under_an_address_that_two_others_have_is_read_by_itsel
     assert "warnings" not in alone
     with pytest.raises(Invalid, match="must be true or false"):
         world.customer("email=e@x.com", itself="1")
+
+
+def test_w3_no_second_hard_id_of_a_type_is_given_back_to_a_customer_who_has_another() -> (
+    None
+):
+    shop = Histories()
+    ada, bob = Name("registered", "Ada"), Name("registered", "Bob")
+    card = {"loyalty": "card-L"}
+    shop.update_a_customer("move", card, None)
+    shop.update_a_customer("move", {**card, "registered": ada.value}, None)
+    shop.take_off(ada, Name("loyalty", "card-L"), 1)
+    shop.update_a_customer("move", {**card, "registered": bob.value}, None)
+    shop.give_back(0)
+    shop.teardown()
+    assert shop.reference.owner(ada) is None
+    assert shop.reference.owner(bob) == Name("loyalty", "card-L")
+
+
+def test_w3_a_removal_is_undone_also_beyond_what_a_customer_may_be_sent_of_a_type() -> (
+    None
+):
+    shop = Histories()
+    customer, removed = Name("loyalty", "card-L"), Name("phone", "tel-2")
+    _give_phones(shop, {"loyalty": "card-L"}, "tel-1", "tel-2")
+    shop.take_off(removed, customer, 1)
+    _give_phones(shop, {"loyalty": "card-L"}, "tel-3")
+    shop.give_back(0)
+    _give_phones(shop, {"loyalty": "card-L"}, "tel-4")
+    shop.teardown()
+    found = {name.value for name in shop.reference.identifiers(customer)}
+    assert found == {"card-L", "tel-1", "tel-2", "tel-3"}
+
+
+def test_w3_the_phone_that_a_customer_was_first_known_by_is_not_counted_at_an_undo() -> (
+    None
+):
+    shop = Histories()
+    customer, returned = Name("phone", "tel-1"), Name("phone", "tel-3")
+    _give_phones(shop, {"email": "f@x.com"}, "tel-1")
+    shop.take_off(customer, customer, 1)
+    _give_phones(shop, {}, "tel-1")
+    _give_phones(shop, {"email": "e@x.com"}, "tel-1", "tel-2", "tel-3")
+    shop.take_off(returned, customer, 1)
+    shop.give_back(1)
+    shop.teardown()
+    assert shop.reference.owner(returned) == customer
+
+
+def _give_phones(shop: Histories, ids: dict[str, str], *phones: str) -> None:
+    """Give a customer these phones, one with each call."""
+    for phone in phones:
+        shop.update_a_customer("move", {**ids, "phone": phone}, None)
