@@ -160,7 +160,8 @@ def prices_newest_first(events: Sequence[SessionEvent]) -> list[Any]:
     for one in reversed(with_price(events)):
         price = one.properties["price"]
         for value in price if isinstance(price, list) else [price]:
-            if (type(value), value) not in [(type(v), v) for v in found]:
+            # as they were sent: 0.0 and -0.0 are two values, like 1 and 1.0
+            if repr(value) not in map(repr, found):
                 found.append(value)
     return found
 

@@ -376,13 +376,13 @@ def active_session_id(key: Key) -> str:
 
 def refused_call(project: str, time: int, request: str) -> Key:
     """The key of a call that was refused."""
-    item = f"{first_refused_item(time)}{request}"
+    item = f"{first_refused_item(time)}/{request}"
     return _session_item(project, synthetic_ids.REFUSED_CALLS, item)
 
 
 def first_refused_item(time: int) -> str:
     """A sort key before every refused call of a time, and behind every earlier one."""
-    return f"{REFUSED_CALL}{time:016d}/"
+    return first_item_at(REFUSED_CALL, time)
 
 
 def call_note(project: str, session_id: str, time: int, evidence: str) -> Key:

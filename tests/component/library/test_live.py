@@ -237,6 +237,12 @@ def test_many_calls_that_are_refused_hide_none(
     assert set(onlooker.told.values()) <= {1, 2}
 
 
+def test_a_refused_call_has_its_time(world: World) -> None:
+    refuse(world, "r1", field="ids")
+    (told,) = Onlooker(world).look()
+    assert told["received"] == to_iso(world.clock.now)
+
+
 def test_looking_on_costs_a_query_for_a_session_that_may_have_news(
     engine: Engine,
 ) -> None:
