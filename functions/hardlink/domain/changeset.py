@@ -447,7 +447,8 @@ class ChangeSet:
     def remove_identifier(self, node: Node, roots: Set[Node]) -> None:
         """Take an identifier off these roots: its entries that lead there hold no longer.
 
-        Entries that lead to other customers stay, so that it may go back to an earlier one.
+        Entries that lead to other customers stay, so that it may go back to an earlier one. Raises
+        `Refused` where that one has another hard identifier of its type by now.
         """
         undoable = select_undoable(self.history(node))
         leading = [entry for entry in undoable if self._leads_to(entry, roots)]

@@ -193,11 +193,12 @@ class Reference:
         newest = [w for w in newest if w.link != NOBODY]
         if not newest:
             raise Refusal("nothing_to_undo")
-        for word in self.words:
-            if word.command == newest[-1].command:
-                # for good: undoing a removal that took it back before does not bring it back
-                word.undone, word.removal = True, 0
-                self.undone[word.of] = now
+        command = newest[-1].command
+        words = [word for word in self.words if word.command == command]
+        # for good: undoing a removal that took it back before does not bring it back
+        self._mark(words, undone=True, removal=0)
+        for word in words:
+            self.undone[word.of] = now
 
     def merge(self, absorbed: Name, into: Name) -> Name | None:
         """Two customers are one; answers the one that is part of the other from now on, if that is new."""
@@ -237,20 +238,24 @@ class Reference:
         said = [w for w in self.words if w.of == identifier]
         held = [w for w in said if not w.undone or w.removal]
         led = {id(w): [self.root(n) for n in (w.owner, w.link) if n] for w in held}
-        for word in held:
-            if theirs.intersection(led[id(word)]):
-                word.undone, word.removal = True, self.commands
+        leading = [word for word in held if theirs.intersection(led[id(word)])]
+        self._mark(leading, undone=True, removal=self.commands)
         self.undone[identifier] = now
         return self.commands
 
     def give_back(self, removal: int) -> None:
         """Undo a removal, also beyond the most that may be sent: the customer had it before."""
         words = [word for word in self.words if word.removal == removal]
+        self._mark(words, undone=False, removal=0)
+
+    def _mark(self, words: Sequence[Word], *, undone: bool, removal: int) -> None:
+        """Mark words; raise `Refusal` where a customer got a second hard one of a type."""
+        before = [(word, word.undone, word.removal) for word in words]
         for word in words:
-            word.undone, word.removal = False, 0
+            word.undone, word.removal = undone, removal
         if any(self._is_second(word.of) for word in words):
-            for word in words:
-                word.undone, word.removal = True, removal
+            for word, was_undone, by in before:
+                word.undone, word.removal = was_undone, by
             raise Refusal("identifier_conflict")
 
     def _is_second(self, name: Name) -> bool:

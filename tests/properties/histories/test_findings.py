@@ -451,6 +451,37 @@ def test_w3_the_phone_that_a_customer_was_first_known_by_is_not_counted_at_an_un
     assert shop.reference.owner(returned) == customer
 
 
+def _give_back_to_bob_what_cyd_got_since(shop: Histories) -> Name:
+    """Bob has another card by now, and gets the one that Cyd has once it is taken off Cyd."""
+    card = Name("loyalty", "card-L")
+    shop.update_a_customer("move", {"loyalty": "card-L", "registered": "Bob"}, None)
+    shop.take_off(card, card, 1)
+    shop.update_a_customer("move", {"loyalty": "card-M", "registered": "Bob"}, None)
+    shop.log_in("S1", "move", {"loyalty": "card-L", "registered": "Cyd"}, None, 7)
+    shop.give_back(0)
+    return card
+
+
+def test_w3_a_hard_id_does_not_fall_back_to_a_customer_who_has_another_by_a_removal() -> (
+    None
+):
+    shop = Histories()
+    card = _give_back_to_bob_what_cyd_got_since(shop)
+    shop.take_off(card, Name("registered", "Cyd"), 1)
+    shop.teardown()
+    assert shop.reference.owner(card) == Name("registered", "Cyd")
+
+
+def test_w3_a_hard_id_does_not_fall_back_to_a_customer_who_has_another_by_an_undo() -> (
+    None
+):
+    shop = Histories()
+    card = _give_back_to_bob_what_cyd_got_since(shop)
+    shop.unlink("S1")
+    shop.teardown()
+    assert shop.reference.owner(card) == Name("registered", "Cyd")
+
+
 def _give_phones(shop: Histories, ids: dict[str, str], *phones: str) -> None:
     """Give a customer these phones, one with each call."""
     for phone in phones:
