@@ -450,7 +450,8 @@ class ChangeSet:
         Entries that lead to other customers stay, so that it may go back to an earlier one. Raises
         `Refused` where that one has another hard identifier of its type by now.
         """
-        undoable = select_undoable(self.history(node))
+        # A merge has rows and counts besides its entry: only `separate` takes one back.
+        undoable = [e for e in select_undoable(self.history(node)) if e.rule != MERGE]
         leading = [entry for entry in undoable if self._leads_to(entry, roots)]
         self._mark_undone(node, leading)
         self._add_entry(node, NewEntry(REMOVAL, self._effective_at))

@@ -482,6 +482,22 @@ def test_w3_a_hard_id_does_not_fall_back_to_a_customer_who_has_another_by_an_und
     assert shop.reference.owner(card) == Name("registered", "Cyd")
 
 
+def test_w3_taking_a_hard_id_off_leaves_the_merge_of_the_customer_that_it_was() -> None:
+    shop = Histories()
+    card = Name("loyalty", "card-M")
+    ada, bob = Name("registered", "Ada"), Name("registered", "Bob")
+    shop.update_a_customer("move", {"loyalty": "card-M", "registered": "Ada"}, None)
+    shop.take_off(card, ada, 1)
+    shop.update_a_customer("move", {"loyalty": "card-M"}, None)
+    shop.update_a_customer("move", {"registered": "Bob"}, None)
+    shop.merge(card, bob, 1)
+    shop.give_back(0)
+    shop.merge(ada, bob, 1)
+    shop.take_off(card, ada, 1)
+    shop.teardown()
+    assert shop.reference.answers(card) == bob
+
+
 def _give_phones(shop: Histories, ids: dict[str, str], *phones: str) -> None:
     """Give a customer these phones, one with each call."""
     for phone in phones:
