@@ -73,7 +73,7 @@ TABLES: Mapping[str, tuple[set[str], set[str], set[str]]] = {
     "anonymize": ({"GetItem", "PutItem"}, {"GetItem", "PutItem"}, {"PutItem"}),
     "consent": (
         {"GetItem", "PutItem", "BatchGetItem", "UpdateItem", "DeleteItem"},
-        LINK - {"DeleteItem"},
+        LINK,
         set(),
     ),
     "erase": (
