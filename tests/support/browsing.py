@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
+def wait_for_script(page: Page, condition: str) -> None:
+    """Wait until a script's value is true, for 30 seconds.
+
+    Not by Playwright's `wait_for_function`: it evaluates its text in the page, and a strict Content
+    Security Policy refuses that wherever the value is not true at once.
+    """
+    for _ in range(600):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {condition}")
+
+
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
     """The shop's own site, which has another origin than the service."""

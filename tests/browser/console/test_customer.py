@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser.console.test_live import expect_count
 from tests.http.service import Client, eventually, fresh
+from tests.support.browsing import wait_for_script
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -286,7 +287,7 @@ def test_the_graph_shows_the_customer_on_any_screen(
         return [0, 1, 2, 3].filter(column => { const node =
             document.querySelector(`.column-${column} rect`)?.getBoundingClientRect()
             return node && node.left >= frame.left && node.right <= frame.right }) }"""
-    console.wait_for_function(f"({visible})().includes(3)")
+    wait_for_script(console, f"({visible})().includes(3)")
     assert len(console.evaluate(visible)) >= seen
     left = "(column) => document.querySelector(`.column-${column} rect`).getBoundingClientRect().left"
     starts_at_root = console.evaluate(left, 3) < console.evaluate(left, 0)

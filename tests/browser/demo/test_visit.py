@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.browser.console.test_live import expect_count
 from tests.browser.demo.device import Device, device, events, settles
 from tests.http.service import Client, eventually, fresh
+from tests.support.browsing import wait_for_script
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -151,7 +152,7 @@ def test_without_consent_nothing_is_stored_or_sent(
     stored_keys = "Object.keys({...localStorage, ...sessionStorage}).filter(key => !key.startsWith('nook.'))"
     page = visitor.go("/product/mug")
     page.get_by_text("waits for consent").wait_for()
-    page.wait_for_function("typeof window.hardlink?.version === 'string'")
+    wait_for_script(page, "typeof window.hardlink?.version === 'string'")
     assert (visitor.sent(), page.evaluate(stored_keys)) == ([], [])
     page.get_by_role("button", name="Decline").click()
     page.get_by_text("is off: tracking was declined").wait_for()

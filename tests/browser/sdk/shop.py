@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from infra.snippet import render_snippet
 from tests.http.service import Client, eventually
+from tests.support.browsing import wait_for_script
 from tests.support.engines.site import Site
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def open_page(device: BrowserContext, url: str) -> Page:
 
 
 def wait_for_sdk(page: Page) -> None:
-    page.wait_for_function("typeof window.hardlink?.version === 'string'")
+    wait_for_script(page, "typeof window.hardlink?.version === 'string'")
 
 
 def call(page: Page, script: str) -> Any:
